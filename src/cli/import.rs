@@ -1,0 +1,193 @@
+//! `cf-billing import`: recorded V3 JSON into the archive and the ledger.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::value::RawValue;
+use tokio::sync::mpsc;
+
+use super::output::grouped;
+use super::records::{self, RecordsError};
+use super::{Failure, Global};
+use crate::clock::Clock;
+use crate::cloud_controller::{Chunk, Decoded, Snapshot, decode};
+use crate::config::parse_time;
+use crate::consumer::{ImportError, Importer};
+use crate::domain::Stream;
+
+/// Import recorded usage events, and snapshots to begin with
+///
+/// Files hold V3 JSON as Cloud Controller sends it: arrays, list pages, or one record a line; gzipped or
+/// not. Importing again skips what is archived, so an import that was interrupted is simply repeated.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  cf-billing import --foundation eu1 --app-events app.jsonl.gz --service-events service.jsonl.gz"
+)]
+pub struct Import {
+    /// The foundation that the files are from; needn't be configured
+    #[arg(long, value_name = "NAME")]
+    foundation: String,
+    /// A usage snapshot or its chunks; several may be given
+    #[arg(long, value_name = "FILE")]
+    snapshot: Vec<PathBuf>,
+    /// App usage events in stream order; - for standard input
+    #[arg(long, value_name = "FILE")]
+    app_events: Option<PathBuf>,
+    /// Service usage events in stream order; - for standard input
+    #[arg(long, value_name = "FILE")]
+    service_events: Option<PathBuf>,
+    /// Bill from this instant on; earlier events only tell what runs
+    #[arg(long, value_name = "TIME")]
+    billing_from: Option<String>,
+    /// Events per transaction
+    #[arg(long, value_name = "N", default_value_t = 5000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    page_size: u32,
+}
+
+impl From<ImportError> for Failure {
+    fn from(error: ImportError) -> Self {
+        match error {
+            ImportError::Store(error) => error.into(),
+            error => Self::failed(error),
+        }
+    }
+}
+
+impl Import {
+    pub async fn run(self, global: &Global) -> Result<(), Failure> {
+        if self.app_events.is_none() && self.service_events.is_none() && self.snapshot.is_empty() {
+            return Err(Failure::usage("nothing to import\nhint: give --app-events, --service-events or --snapshot"));
+        }
+        if [&self.app_events, &self.service_events].iter().all(|file| file.as_deref() == Some(Path::new("-"))) {
+            return Err(Failure::usage(
+                "standard input can be read only once\nhint: give a file for one of the streams",
+            ));
+        }
+        let configuration = global.configuration()?;
+        let billing_from = match &self.billing_from {
+            None => None,
+            Some(text) => Some(
+                parse_time(text, configuration.billing.time_zone)
+                    .map_err(|error| Failure::usage(format!("--billing-from: {error}")))?,
+            ),
+        };
+        let (snapshots, chunks) = self.read_snapshots()?;
+        let epoch = Importer::epoch(&snapshots)?.max(billing_from);
+        let settings = configuration.fold_settings(epoch);
+        let store = Global::open(&configuration).await?;
+        let clock = Clock::System;
+        let mut importer = Importer::begin(&store, &clock, &self.foundation, settings).await?;
+        if !chunks.is_empty() {
+            importer.baseline(chunks).await?;
+        }
+        for (stream, file) in [(Stream::App, &self.app_events), (Stream::Service, &self.service_events)] {
+            if let Some(file) = file {
+                self.import_events(&mut importer, stream, file).await?;
+            }
+        }
+        let report = importer.report();
+        eprintln!(
+            "{}: {} read, {} archived, {} known already, {} late; {} ledger entries, {} anomalies",
+            self.foundation,
+            grouped(report.read.cast_signed()),
+            grouped(report.archived.cast_signed()),
+            grouped(report.known().cast_signed()),
+            grouped(report.late.cast_signed()),
+            grouped(report.entries.cast_signed()),
+            grouped(report.anomalies.cast_signed()),
+        );
+        store.close().await;
+        Ok(())
+    }
+
+    /// Snapshots and chunks, in whatever files they are.
+    fn read_snapshots(&self) -> Result<(Vec<Snapshot>, Vec<Chunk>), Failure> {
+        let (mut snapshots, mut chunks) = (Vec::new(), Vec::new());
+        for file in &self.snapshot {
+            let mut wrong = None;
+            records::read(file, |record| match read_snapshot(&record) {
+                Ok(Part::Snapshot(snapshot)) => {
+                    snapshots.push(snapshot);
+                    true
+                }
+                Ok(Part::Chunk(chunk)) => {
+                    chunks.push(chunk);
+                    true
+                }
+                Err(error) => {
+                    wrong = Some(error);
+                    false
+                }
+            })
+            .map_err(|error| match wrong {
+                Some(reason) => Failure::failed(format!(
+                    "`{}` holds neither a usage snapshot nor chunks of one: {reason}\n\
+                     hint: give GET /v3/app_usage/snapshots/GUID and GET /v3/app_usage/snapshots/GUID/chunks as answered",
+                    file.display()
+                )),
+                None => Failure::failed(error),
+            })?;
+        }
+        Ok((snapshots, chunks))
+    }
+
+    /// A thread reads and decodes the file, a page ahead of the transaction that stores it.
+    async fn import_events(&self, importer: &mut Importer<'_>, stream: Stream, file: &Path) -> Result<(), Failure> {
+        let (sender, mut pages) = mpsc::channel(1);
+        let (file, page_size) = (file.to_owned(), self.page_size as usize);
+        let reader = tokio::task::spawn_blocking(move || read_pages(&file, stream, page_size, &sender));
+        let mut events = importer.events(stream);
+        while let Some(page) = pages.recv().await {
+            events.page(page).await?;
+        }
+        events.finish().await?;
+        match reader.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(Failure::failed(error)),
+            Err(error) => Err(Failure::failed(format!("reading stopped: {error}"))),
+        }
+    }
+}
+
+enum Part {
+    Snapshot(Snapshot),
+    Chunk(Chunk),
+}
+
+fn read_snapshot(record: &RawValue) -> Result<Part, serde_json::Error> {
+    match serde_json::from_str::<Snapshot>(record.get()) {
+        Ok(snapshot) => Ok(Part::Snapshot(snapshot)),
+        Err(_) => serde_json::from_str::<Chunk>(record.get()).map(Part::Chunk),
+    }
+}
+
+/// One transaction's events: text as received, and decoded.
+type EventPage = Vec<(String, Decoded)>;
+
+fn read_pages(
+    file: &Path,
+    stream: Stream,
+    page_size: usize,
+    sender: &mpsc::Sender<EventPage>,
+) -> Result<(), RecordsError> {
+    let mut page = Vec::with_capacity(page_size);
+    let mut stopped = false;
+    let result = records::read(file, |record| {
+        let text = String::from(Box::<str>::from(record));
+        let decoded = decode(stream, &text);
+        page.push((text, decoded));
+        if page.len() == page_size {
+            let full = std::mem::replace(&mut page, Vec::with_capacity(page_size));
+            stopped = sender.blocking_send(full).is_err();
+        }
+        !stopped
+    });
+    // What came before an error is kept: the same import goes on from there.
+    if !page.is_empty() && !stopped {
+        stopped = sender.blocking_send(page).is_err();
+    }
+    match result {
+        Err(RecordsError::Stopped) | Ok(_) if stopped => Ok(()),
+        Err(error) => Err(error),
+        Ok(_) => Ok(()),
+    }
+}

@@ -1,0 +1,122 @@
+//! The command line: one file per subcommand. Data on stdout, everything else on stderr.
+
+mod import;
+mod output;
+mod records;
+mod usage;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{self, Configuration, Problem};
+use crate::store::{Store, StoreError};
+
+/// What went wrong, for people, and the exit code.
+#[derive(Debug)]
+pub struct Failure {
+    code: u8,
+    /// Each may end in a line `hint: …`.
+    problems: Vec<String>,
+}
+
+impl Failure {
+    /// The command failed: exit code 1.
+    pub fn failed(problem: impl ToString) -> Self {
+        Self { code: 1, problems: vec![problem.to_string()] }
+    }
+
+    /// It was called or configured wrongly: exit code 2.
+    pub fn usage(problem: impl ToString) -> Self {
+        Self { code: 2, problems: vec![problem.to_string()] }
+    }
+}
+
+impl From<Vec<Problem>> for Failure {
+    fn from(problems: Vec<Problem>) -> Self {
+        Self { code: 2, problems: problems.iter().map(ToString::to_string).collect() }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self { code: if matches!(error, StoreError::UnknownUrl(_)) { 2 } else { 1 }, problems: vec![error.to_string()] }
+    }
+}
+
+/// Standalone billing for Cloud Foundry: usage snapshots and events in, invoices out.
+#[derive(Debug, Parser)]
+#[command(name = "cf-billing", version, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options every command takes.
+#[derive(Debug, clap::Args)]
+struct Global {
+    /// The configuration file
+    #[arg(long, global = true, value_name = "FILE", env = "CF_BILLING_CONFIG")]
+    config: Option<PathBuf>,
+    /// The database, instead of the configured one: sqlite:///path/to/file.db
+    #[arg(long, global = true, value_name = "URL")]
+    database: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Import(import::Import),
+    Usage(usage::Usage),
+}
+
+/// Runs the program with the process's arguments.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors; everything else is wrong usage.
+            let _ = error.print();
+            return ExitCode::from(u8::from(error.use_stderr()) * 2);
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let result = match runtime {
+        Ok(runtime) => runtime.block_on(run(cli)),
+        Err(error) => Err(Failure::failed(format!("can't start: {error}"))),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            for problem in &failure.problems {
+                eprintln!("error: {problem}");
+            }
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+async fn run(cli: Cli) -> Result<(), Failure> {
+    let global = cli.global;
+    match cli.command {
+        Command::Import(import) => import.run(&global).await,
+        Command::Usage(usage) => usage.run(&global).await,
+    }
+}
+
+impl Global {
+    fn configuration(&self) -> Result<Configuration, Failure> {
+        let mut configuration = config::load(self.config.as_deref(), std::env::vars())?;
+        if let Some(url) = &self.database {
+            configuration.database_url = config::Secret::new(url.clone());
+        }
+        Ok(configuration)
+    }
+
+    async fn open(configuration: &Configuration) -> Result<Store, Failure> {
+        Ok(Store::open(configuration.database_url.expose()).await?)
+    }
+}

@@ -1,0 +1,110 @@
+//! Tables, JSON and CSV, the same for every command.
+
+use std::io::{self, Write};
+
+use comfy_table::{CellAlignment, Table, presets};
+use serde::Serialize;
+
+use super::Failure;
+
+/// How data is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    Table,
+    Json,
+    Csv,
+}
+
+/// A column of a table.
+#[derive(Clone, Copy, Debug)]
+pub struct Column {
+    pub title: &'static str,
+    pub right: bool,
+}
+
+/// A column of words.
+pub const fn words(title: &'static str) -> Column {
+    Column { title, right: false }
+}
+
+/// A column of numbers.
+pub const fn numbers(title: &'static str) -> Column {
+    Column { title, right: true }
+}
+
+/// Prints a table for people.
+pub fn table(columns: &[Column], rows: impl IntoIterator<Item = Vec<String>>) -> Result<(), Failure> {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.set_header(columns.iter().map(|column| column.title));
+    for (column, layout) in columns.iter().zip(table.column_iter_mut()) {
+        if column.right {
+            layout.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    for row in rows {
+        table.add_row(row);
+    }
+    print(&table.to_string())
+}
+
+/// Prints JSON.
+pub fn json(value: &impl Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(value).map_err(Failure::failed)?;
+    print(&text)
+}
+
+/// Prints CSV with a header.
+pub fn csv(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Result<(), Failure> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(header).map_err(Failure::failed)?;
+    for row in rows {
+        writer.write_record(row).map_err(Failure::failed)?;
+    }
+    let bytes = writer.into_inner().map_err(Failure::failed)?;
+    print(String::from_utf8_lossy(&bytes).trim_end())
+}
+
+/// Prints text and a line end. A reader that has gone (`| head`) is no failure.
+pub fn print(text: &str) -> Result<(), Failure> {
+    match writeln!(io::stdout().lock(), "{text}") {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::failed(format!("can't write to stdout: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// An integer with thin groups of three digits, for people.
+pub fn grouped(number: i64) -> String {
+    let digits = number.unsigned_abs().to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3 + 1);
+    if number < 0 {
+        text.push('-');
+    }
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            text.push(' ');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::grouped;
+
+    #[test]
+    fn digits_are_grouped_by_three() {
+        for (number, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1 000"),
+            (-1_234_567, "-1 234 567"),
+            (i64::MIN, "-9 223 372 036 854 775 808"),
+        ] {
+            assert_eq!(grouped(number), text);
+        }
+    }
+}

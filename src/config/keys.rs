@@ -1,0 +1,169 @@
+//! Every key there is: what the loader accepts and what the reference in README.md lists.
+
+/// A table of the configuration file.
+#[derive(Clone, Copy, Debug)]
+pub struct Section {
+    pub name: &'static str,
+    pub doc: &'static str,
+}
+
+/// What a value must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Text,
+    /// May also be given as `<key>_file`, the path of a file that holds it.
+    Secret,
+    Path,
+    /// `15m`, `900s`, `1h 30m`: whole seconds, from `min` to `max`.
+    Duration {
+        min: i64,
+        max: i64,
+    },
+    Count {
+        min: i64,
+        max: i64,
+    },
+    Choice(&'static [&'static str]),
+    /// An IANA name.
+    TimeZone,
+    /// RFC 3339, or a date at midnight in the billing time zone.
+    Time,
+    /// An `http` or `https` URL.
+    Url,
+    /// Address and port.
+    Listen,
+    /// A filter such as `info` or `info,cf_billing=debug`.
+    LogFilter,
+}
+
+/// One key.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    pub section: &'static str,
+    pub name: &'static str,
+    pub kind: Kind,
+    /// `None`: it may be left out and has no value then, unless it is required.
+    pub default: Option<&'static str>,
+    pub required: bool,
+    pub doc: &'static str,
+}
+
+const fn key(
+    section: &'static str,
+    name: &'static str,
+    kind: Kind,
+    default: Option<&'static str>,
+    doc: &'static str,
+) -> Key {
+    Key { section, name, kind, default, required: false, doc }
+}
+
+const fn required(section: &'static str, name: &'static str, kind: Kind, doc: &'static str) -> Key {
+    Key { section, name, kind, default: None, required: true, doc }
+}
+
+/// The tables, in the order of the reference.
+pub const SECTIONS: &[Section] = &[
+    Section { name: "database", doc: "Where everything is kept." },
+    Section { name: "http", doc: "Where metrics, health, API and pages are served." },
+    Section { name: "billing", doc: "How usage becomes invoices." },
+    Section { name: "staging", doc: "What is assumed of stagings." },
+    Section { name: "collection", doc: "How usage events are read." },
+    Section { name: "foundation", doc: "One `[[foundation]]` per Cloud Foundry installation." },
+    Section { name: "log", doc: "What is logged." },
+];
+
+/// The longest duration that can be configured: 10 years.
+const TEN_YEARS: i64 = 10 * 366 * 86_400;
+/// More MiB than any disk has; still far from overflowing a month's sum.
+const MOST_MIB: i64 = 1 << 30;
+
+/// The keys, in the order of the reference.
+pub const KEYS: &[Key] = &[
+    key(
+        "database",
+        "url",
+        Kind::Secret,
+        None,
+        "`sqlite:///path/to/file.db`. Left out: `cf-billing.db` in `$STATE_DIRECTORY`, `$XDG_STATE_HOME/cf-billing` or `~/.local/state/cf-billing`",
+    ),
+    key("http", "listen", Kind::Listen, Some("127.0.0.1:9495"), "Address and port; loopback addresses only"),
+    key(
+        "billing",
+        "time_zone",
+        Kind::TimeZone,
+        Some("UTC"),
+        "Where billing periods begin and end, such as `Europe/Berlin`",
+    ),
+    key("billing", "rates", Kind::Path, None, "The rate card, a TOML file"),
+    key("billing", "seller", Kind::Text, None, "Who issues the invoices"),
+    key("billing", "invoice_series", Kind::Text, Some("CF"), "Begins every invoice number: `CF-000001`"),
+    key(
+        "billing",
+        "default_disk_mib",
+        Kind::Count { min: 0, max: MOST_MIB },
+        Some("1024"),
+        "Disk per instance where it was never observed, in MiB",
+    ),
+    key(
+        "staging",
+        "cap",
+        Kind::Duration { min: 0, max: TEN_YEARS },
+        Some("15m"),
+        "What a staging counts at most when its ending is lost",
+    ),
+    key(
+        "staging",
+        "lost_after",
+        Kind::Duration { min: 0, max: TEN_YEARS },
+        Some("30m"),
+        "An ending later than this after its start doesn't count",
+    ),
+    key(
+        "staging",
+        "disk_mib",
+        Kind::Count { min: 0, max: MOST_MIB },
+        Some("6144"),
+        "Disk of a staging whose build can't be read, in MiB",
+    ),
+    key(
+        "collection",
+        "poll_interval",
+        Kind::Duration { min: 1, max: 3600 },
+        Some("15s"),
+        "How often each usage event stream is asked for news",
+    ),
+    key(
+        "collection",
+        "sweep_window",
+        Kind::Duration { min: 60, max: 7 * 86_400 },
+        Some("1h"),
+        "How long after its time an event may still appear: reading begins this much before the baseline, and a period can be final only this much after its end",
+    ),
+    required(
+        "foundation",
+        "name",
+        Kind::Text,
+        "Names it in the book, in metrics and in commands: letters, digits, `-`, `_`, `.`",
+    ),
+    required("foundation", "api", Kind::Url, "Cloud Controller's address, such as `https://api.cf.example.org`"),
+    required("foundation", "client_id", Kind::Text, "The UAA client to use"),
+    required("foundation", "client_secret", Kind::Secret, "Its secret"),
+    key(
+        "foundation",
+        "ca_file",
+        Kind::Path,
+        None,
+        "PEM file of the certificate authority to trust instead of the system's",
+    ),
+    key("foundation", "billing_from", Kind::Time, None, "Bill from this instant on, if it is later than the baseline"),
+    key("foundation", "onboarding", Kind::Choice(&["auto", "snapshot"]), Some("auto"), "How the baseline is taken"),
+    key("log", "format", Kind::Choice(&["text", "json"]), Some("text"), "How log lines look"),
+    key(
+        "log",
+        "level",
+        Kind::LogFilter,
+        Some("info"),
+        "What is logged, such as `info` or `warn,cf_billing=debug`; `RUST_LOG` isn't read",
+    ),
+];

@@ -1,0 +1,110 @@
+//! Settings: whole or refused. Every problem is reported at once, with file and line.
+//! Owns what may be configured; never opens anything but the configuration and its secret files.
+
+mod keys;
+mod load;
+mod secret;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use chrono_tz::Tz;
+use url::Url;
+
+use crate::domain::{Settings, Timestamp};
+
+pub use keys::{KEYS, Key, Kind, SECTIONS};
+pub use load::{Problem, load, parse_time};
+pub use secret::Secret;
+
+/// Everything that can be configured.
+#[derive(Clone, Debug)]
+pub struct Configuration {
+    /// `sqlite://…`
+    pub database_url: Secret,
+    pub http_listen: SocketAddr,
+    pub billing: Billing,
+    pub staging: Staging,
+    pub collection: Collection,
+    pub foundations: Vec<Foundation>,
+    pub log: Log,
+}
+
+impl Configuration {
+    /// The settings of the fold, with this billing epoch.
+    #[must_use]
+    pub const fn fold_settings(&self, billing_epoch: Option<Timestamp>) -> Settings {
+        Settings {
+            billing_epoch,
+            staging_cap_seconds: self.staging.cap_seconds,
+            staging_lost_after_seconds: self.staging.lost_after_seconds,
+            staging_disk_mib: self.staging.disk_mib,
+            default_disk_mib: self.billing.default_disk_mib,
+        }
+    }
+}
+
+/// `[billing]`
+#[derive(Clone, Debug)]
+pub struct Billing {
+    /// Where billing periods begin and end.
+    pub time_zone: Tz,
+    /// A rate card, or a folder of them.
+    pub rates: Option<PathBuf>,
+    /// Who issues the invoices.
+    pub seller: Option<String>,
+    /// Begins every invoice number.
+    pub invoice_series: String,
+    pub default_disk_mib: u32,
+}
+
+/// `[staging]`
+#[derive(Clone, Copy, Debug)]
+pub struct Staging {
+    pub cap_seconds: i64,
+    pub lost_after_seconds: i64,
+    pub disk_mib: u32,
+}
+
+/// `[collection]`
+#[derive(Clone, Copy, Debug)]
+pub struct Collection {
+    pub poll_interval_seconds: i64,
+    /// How far behind the checkpoint events may still appear.
+    pub sweep_window_seconds: i64,
+}
+
+/// `[[foundation]]`
+#[derive(Clone, Debug)]
+pub struct Foundation {
+    pub name: String,
+    pub api: Url,
+    pub client_id: String,
+    pub client_secret: Secret,
+    pub ca_file: Option<PathBuf>,
+    pub billing_from: Option<Timestamp>,
+    pub onboarding: Onboarding,
+}
+
+/// How a foundation's baseline is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Onboarding {
+    /// By snapshot, the only way there is so far.
+    Auto,
+    Snapshot,
+}
+
+/// `[log]`
+#[derive(Clone, Debug)]
+pub struct Log {
+    pub format: LogFormat,
+    /// A filter as `tracing-subscriber` takes it.
+    pub level: String,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    Text,
+    Json,
+}

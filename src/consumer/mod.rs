@@ -1,0 +1,9 @@
+//! From what was read to what is stored: place, number, fold, commit.
+//! Owns the order of things within one page; never decides what an event means.
+
+mod import;
+mod page;
+mod placement;
+
+pub use import::{ImportError, ImportReport, Importer};
+pub use page::{Body, NewInput, Page, PageReport, commit, recall};

@@ -1,0 +1,274 @@
+//! One page: number its inputs, fold them over what the store holds, commit everything together.
+
+use std::collections::HashSet;
+
+use crate::cloud_controller::{Decoded, decode};
+use crate::domain::{
+    BaselineItem, DiskObservation, DiskSource, Fact, Kind, LedgerEntry, Place, ResourceKey, Settings, Stream, Timestamp,
+};
+use crate::fold::{Depth, Fold, Input, Known, Numbered, Resource};
+use crate::store::{
+    ArchivedInput, FoundationHead, InputKind, LoadedResource, NameOf, Names, Origin, Store, StoreError, StreamHead,
+    WriteSet, identity,
+};
+
+/// An input not yet numbered.
+#[derive(Clone, Debug)]
+pub struct NewInput {
+    /// An event's place in its stream; anything else stands at the end of its stream.
+    pub place: Place,
+    pub body: Body,
+}
+
+/// What it is, and its text for the archive.
+#[derive(Clone, Debug)]
+pub enum Body {
+    /// As received.
+    Event {
+        stream: Stream,
+        raw: String,
+        decoded: Box<Decoded>,
+    },
+    Settings(Settings),
+    /// An item of the baseline of that stream's resources, begun at `epoch`.
+    Baseline {
+        stream: Stream,
+        epoch: Timestamp,
+        item: BaselineItem,
+    },
+    Disk(DiskObservation),
+}
+
+/// What one transaction is to hold.
+#[derive(Clone, Debug)]
+pub struct Page {
+    pub origin: Origin,
+    pub received_at: Timestamp,
+    pub inputs: Vec<NewInput>,
+    /// Beside those that the events carry.
+    pub names: Names,
+    /// The streams with the checkpoints they should then have; ordinals and times are kept by [`commit`].
+    pub app: StreamHead,
+    pub service: StreamHead,
+    pub known_until: Option<Timestamp>,
+}
+
+impl Page {
+    /// An empty page on top of `head`.
+    #[must_use]
+    pub fn new(origin: Origin, received_at: Timestamp, head: &FoundationHead) -> Self {
+        Self {
+            origin,
+            received_at,
+            inputs: Vec::new(),
+            names: Names::default(),
+            app: head.app.clone(),
+            service: head.service.clone(),
+            known_until: head.known_until,
+        }
+    }
+}
+
+/// What a page led to.
+#[derive(Clone, Debug)]
+pub struct PageReport {
+    /// The foundation after it.
+    pub head: FoundationHead,
+    pub inputs: usize,
+    pub entries: usize,
+    pub anomalies: usize,
+    /// Events placed behind others.
+    pub late: usize,
+}
+
+/// Folds a page over the store's state and commits it.
+///
+/// # Errors
+/// [`StoreError`]; then nothing of the page is stored.
+pub async fn commit(store: &Store, head: &FoundationHead, page: Page) -> Result<PageReport, StoreError> {
+    let mut write = WriteSet::new(page.origin, head);
+    write.known_until = page.known_until;
+    write.app = page.app;
+    write.service = page.service;
+    write.names = page.names;
+
+    let mut numbered = Vec::with_capacity(page.inputs.len());
+    for (sequence, input) in (head.last_sequence + 1..).zip(page.inputs) {
+        numbered.push(number(sequence, page.received_at, input, &mut write));
+    }
+    let mut fold = Fold::new(head.settings.clone(), head.last_entry);
+    provide(store, head, &mut fold, &numbered).await?;
+
+    for (input, archived) in numbered.iter().zip(&mut write.inputs) {
+        if let Some(resource) = input.input.resource().and_then(|key| fold.resource(&key)) {
+            archived.previous = resource.last_sequence;
+        }
+        fold.apply(input);
+    }
+    let outputs = fold.take_outputs();
+    write.last_entry = fold.last_entry();
+    write.entries = outputs.entries;
+    write.anomalies = outputs.anomalies;
+    write.to_observe = to_observe(page.origin, &fold, &numbered);
+    write.resources = fold.into_resources();
+    // Written in an order of their own, so that the same page always gives the same file.
+    write.resources.sort_by(|one, two| one.key.cmp(&two.key));
+
+    store.commit(head, &write).await?;
+    Ok(PageReport {
+        head: write.applied_to(head),
+        inputs: write.inputs.len(),
+        entries: write.entries.len(),
+        anomalies: write.anomalies.len(),
+        late: write.late_places.len(),
+    })
+}
+
+/// Loads what the fold needs for `numbered`: first the states, then what those show to be needed as well.
+async fn provide(
+    store: &Store,
+    head: &FoundationHead,
+    fold: &mut Fold,
+    numbered: &[Numbered],
+) -> Result<(), StoreError> {
+    loop {
+        let mut lacking = fold.lacking(numbered);
+        if lacking.is_empty() {
+            return Ok(());
+        }
+        for loaded in store.load(head, &lacking).await? {
+            let depth = lacking.remove(&loaded.resource.key).unwrap_or(Depth::State);
+            fold.provide(known(loaded, depth)?);
+        }
+        for key in lacking.into_keys() {
+            fold.provide(Resource::new(key));
+        }
+    }
+}
+
+fn known(loaded: LoadedResource, depth: Depth) -> Result<Resource, StoreError> {
+    let entries: Vec<LedgerEntry> = loaded.entries;
+    let known = match depth {
+        Depth::State => Known::State,
+        Depth::Run => Known::Run(entries),
+        Depth::Entries => Known::Entries(entries),
+        Depth::History => {
+            let inputs: Result<Vec<_>, _> = loaded.history.into_iter().map(recall).collect();
+            Known::History(entries, inputs?)
+        }
+    };
+    Ok(Resource { known, ..loaded.resource })
+}
+
+/// An archived input as the fold takes it.
+///
+/// # Errors
+/// [`StoreError::Unexpected`] for a body this program did not write.
+pub fn recall(archived: ArchivedInput) -> Result<Numbered, StoreError> {
+    let unexpected = |_| StoreError::Unexpected { place: "the archive", value: archived.body.clone() };
+    let input = match archived.kind {
+        InputKind::Event(stream) => Input::Event(decode(stream, &archived.body).event),
+        InputKind::Settings => Input::Settings(serde_json::from_str(&archived.body).map_err(unexpected)?),
+        InputKind::Baseline(_) => Input::Baseline(serde_json::from_str(&archived.body).map_err(unexpected)?),
+        InputKind::DiskObservation => Input::Disk(serde_json::from_str(&archived.body).map_err(unexpected)?),
+    };
+    Ok(Numbered { sequence: archived.sequence, received_at: archived.received_at, place: archived.place, input })
+}
+
+/// Numbers an input, adds it to what is to be archived, and keeps the stream's head and the names up to date.
+fn number(sequence: u64, received_at: Timestamp, new: NewInput, write: &mut WriteSet) -> Numbered {
+    let NewInput { place, body } = new;
+    let json = |value: Result<String, serde_json::Error>| value.expect("domain values are plain JSON");
+    let (kind, created_at, name, text, input) = match body {
+        Body::Event { stream, raw, decoded } => {
+            note_place(write, stream, &place, decoded.event.created_at);
+            let late = !place.fraction().is_empty();
+            let Decoded { event, names } = *decoded;
+            if !late {
+                note_names(&mut write.names, &event.fact, names);
+            }
+            (InputKind::Event(stream), event.created_at, event.guid.to_string(), raw, Input::Event(event))
+        }
+        Body::Settings(settings) => {
+            write.settings.push((sequence, settings.clone()));
+            let text = json(serde_json::to_string(&settings));
+            (InputKind::Settings, received_at, String::new(), text, Input::Settings(settings))
+        }
+        Body::Baseline { stream, epoch, item } => {
+            let text = json(serde_json::to_string(&item));
+            let input = Input::Baseline(item);
+            let guid = input.resource().map(|key| key.guid.to_string()).unwrap_or_default();
+            (InputKind::Baseline(stream), epoch, guid, text, input)
+        }
+        Body::Disk(observation) => {
+            let text = json(serde_json::to_string(&observation));
+            let guid = observation.resource.guid.to_string();
+            (InputKind::DiskObservation, observation.observed_at, guid, text, Input::Disk(observation))
+        }
+    };
+    write.inputs.push(ArchivedInput {
+        sequence,
+        kind,
+        received_at,
+        created_at,
+        identity: identity(&name),
+        place: place.clone(),
+        previous: 0,
+        body: text,
+    });
+    Numbered { sequence, received_at, place, input }
+}
+
+fn note_place(write: &mut WriteSet, stream: Stream, place: &Place, created_at: Timestamp) {
+    let head = match stream {
+        Stream::App => &mut write.app,
+        Stream::Service => &mut write.service,
+    };
+    head.last_ordinal = head.last_ordinal.max(place.ordinal);
+    head.newest_created_at = head.newest_created_at.max(Some(created_at));
+    head.oldest_created_at = Some(head.oldest_created_at.map_or(created_at, |oldest| oldest.min(created_at)));
+    if !place.fraction().is_empty() {
+        write.late_places.push((stream, place.clone()));
+    }
+}
+
+/// The names an event carries are the newest known: events are met in stream order.
+fn note_names(names: &mut Names, fact: &Fact, carried: crate::cloud_controller::Names) {
+    let resource = fact.resource();
+    let (location, app, plan) = match fact {
+        Fact::Process(fact) => (fact.location.as_ref(), fact.app.as_ref(), None),
+        Fact::Task(fact) => (fact.location.as_ref(), fact.app.as_ref(), None),
+        Fact::Staging(fact) => (fact.location.as_ref(), Some(&fact.app), None),
+        Fact::Service(fact) => (fact.location.as_ref(), None, fact.plan.as_ref()),
+        Fact::BuildpackSetByBuild | Fact::UnknownState(_) | Fact::Undecodable(_) => return,
+    };
+    let (offering, offering_name) = carried.service_offering.unzip();
+    if let (Some(plan), Some(offering)) = (plan, &offering) {
+        names.offerings.insert(plan.clone(), offering.clone());
+    }
+    let named = [
+        (location.map(|location| NameOf::Space(location.space.clone())), carried.space),
+        (app.map(|app| NameOf::App(app.clone())), carried.app),
+        (plan.map(|plan| NameOf::ServicePlan(plan.clone())), carried.service_plan),
+        (resource.map(NameOf::Resource), carried.task.or(carried.service_instance)),
+        (offering.map(NameOf::ServiceOffering), offering_name.flatten()),
+    ];
+    names.names.extend(named.into_iter().filter_map(|(of, name)| of.zip(name)));
+}
+
+/// Processes and tasks that the page began or changed and whose disk nothing vouches for: no event tells it.
+fn to_observe(origin: Origin, fold: &Fold, numbered: &[Numbered]) -> HashSet<ResourceKey> {
+    if origin == Origin::Import {
+        return HashSet::new();
+    }
+    let touched = numbered.iter().filter(|input| !matches!(input.input, Input::Disk(_)));
+    let observable = |key: &ResourceKey| match fold.resource(key) {
+        Some(Resource { run: Some(run), .. }) => run.piece.footprint.disk_source != DiskSource::Observed,
+        Some(resource) => resource.ended && resource.disk_mib.is_none(),
+        None => false,
+    };
+    (touched.filter_map(|input| input.input.resource()))
+        .filter(|key| matches!(key.kind, Kind::Process | Kind::Task))
+        .filter(observable)
+        .collect()
+}

@@ -1,0 +1,77 @@
+//! Odd input, with what was assumed.
+
+use super::{ResourceKey, Timestamp};
+
+/// What was odd.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AnomalyKind {
+    /// An event state this program doesn't know; no interval changed.
+    UnknownState,
+    /// A record without the members it needs; no interval changed.
+    Undecodable,
+    /// `created_at` lies before something already in effect for the resource; the later time was used.
+    TimeRanBackwards,
+    /// An ending of something that was never open; nothing changed.
+    OrphanEnding,
+    /// An ending of something that had ended already; nothing changed.
+    DuplicateEnding,
+    /// A beginning or change of something that can't begin again (it runs already, or has ended for good); nothing changed.
+    IgnoredBeginning,
+    /// The first sight of a resource says that it existed before; it counts from that event.
+    StartUnknown,
+    /// A repaired ending: the true end is unknown, the run isn't billed.
+    RunVoided,
+    /// A staging without a usable ending; it counts to the cap or the app's next staging.
+    StagingEndLost,
+    /// A start of something the baseline holds as running: its stop was not seen; it counts from this start.
+    MissedEnding,
+    /// An event found behind others of its stream; its resource was refolded.
+    LateEvent,
+}
+
+impl AnomalyKind {
+    pub const ALL: [Self; 11] = [
+        Self::UnknownState,
+        Self::Undecodable,
+        Self::TimeRanBackwards,
+        Self::OrphanEnding,
+        Self::DuplicateEnding,
+        Self::IgnoredBeginning,
+        Self::StartUnknown,
+        Self::RunVoided,
+        Self::StagingEndLost,
+        Self::MissedEnding,
+        Self::LateEvent,
+    ];
+
+    /// The word used in tables and metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::UnknownState => "unknown_state",
+            Self::Undecodable => "undecodable",
+            Self::TimeRanBackwards => "time_ran_backwards",
+            Self::OrphanEnding => "orphan_ending",
+            Self::DuplicateEnding => "duplicate_ending",
+            Self::IgnoredBeginning => "ignored_beginning",
+            Self::StartUnknown => "start_unknown",
+            Self::RunVoided => "run_voided",
+            Self::StagingEndLost => "staging_end_lost",
+            Self::MissedEnding => "missed_ending",
+            Self::LateEvent => "late_event",
+        }
+    }
+}
+
+/// One piece of odd input. Stored, counted and visible.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Anomaly {
+    pub kind: AnomalyKind,
+    /// Sequence number of the input.
+    pub sequence: u64,
+    pub resource: Option<ResourceKey>,
+    /// When it happened, as the input says.
+    pub at: Timestamp,
+    /// What was found, for a person.
+    pub detail: String,
+}

@@ -1,0 +1,30 @@
+//! The words of billing as types: values in, values out, no I/O and no clock.
+//! Owns what each thing means and its units; never decides what a usage event does (that is `fold`).
+
+pub mod anomaly;
+pub mod baseline;
+pub mod footprint;
+pub mod guid;
+pub mod interval;
+pub mod ledger_entry;
+pub mod observation;
+pub mod quantity;
+pub mod resource;
+pub mod settings;
+pub mod stream;
+pub mod time;
+pub mod usage_event;
+
+pub use anomaly::{Anomaly, AnomalyKind};
+pub use baseline::{Baseline, BaselineItem};
+pub use footprint::{DiskSource, Footprint, Location, MemorySource};
+pub use guid::Guid;
+pub use interval::Interval;
+pub use ledger_entry::{Cause, EntryType, LedgerEntry};
+pub use observation::DiskObservation;
+pub use quantity::{InstanceSeconds, MibSeconds, Overflow};
+pub use resource::{Kind, ResourceKey};
+pub use settings::Settings;
+pub use stream::{Place, Stream};
+pub use time::Timestamp;
+pub use usage_event::{EventId, Fact, UsageEvent};

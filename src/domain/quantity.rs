@@ -1,0 +1,71 @@
+//! Amounts of use: integers, so that sums never drift.
+
+use serde::Serialize;
+
+/// A sum or product too large for its type. An error, never a wrapped or clamped number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("quantity exceeds 2^63 - 1")]
+pub struct Overflow;
+
+macro_rules! quantity {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+        #[serde(transparent)]
+        pub struct $name(pub i64);
+
+        impl $name {
+            /// The sum.
+            ///
+            /// # Errors
+            /// [`Overflow`] past `i64`.
+            pub fn plus(self, other: Self) -> Result<Self, Overflow> {
+                self.0.checked_add(other.0).map(Self).ok_or(Overflow)
+            }
+        }
+    };
+}
+
+quantity!(
+    /// Instances held over time, in instance·s: 2 instances for 1 h are 7 200.
+    InstanceSeconds
+);
+quantity!(
+    /// Memory or disk held over time, in MiB·s: 1 GiB for 1 h is 3 686 400.
+    MibSeconds
+);
+
+/// Instances × seconds.
+///
+/// # Errors
+/// [`Overflow`] past `i64`.
+pub fn instance_seconds(instances: u32, seconds: i64) -> Result<InstanceSeconds, Overflow> {
+    i64::from(instances).checked_mul(seconds).map(InstanceSeconds).ok_or(Overflow)
+}
+
+/// Instances × MiB per instance × seconds.
+///
+/// # Errors
+/// [`Overflow`] past `i64`: some 270 years of 1 PiB.
+pub fn mib_seconds(instances: u32, mib: u32, seconds: i64) -> Result<MibSeconds, Overflow> {
+    (i64::from(instances).checked_mul(i64::from(mib)))
+        .and_then(|mib| mib.checked_mul(seconds))
+        .map(MibSeconds)
+        .ok_or(Overflow)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{InstanceSeconds, MibSeconds, Overflow, instance_seconds, mib_seconds};
+
+    #[test]
+    fn products_and_sums_are_exact_or_refused() {
+        assert_eq!(instance_seconds(2, 3600), Ok(InstanceSeconds(7200)));
+        assert_eq!(mib_seconds(1, 1024, 3600), Ok(MibSeconds(3_686_400)));
+        let most = MibSeconds(i64::MAX);
+        assert_eq!(most.plus(MibSeconds(0)), Ok(most));
+        assert_eq!(most.plus(MibSeconds(1)), Err(Overflow));
+        assert_eq!(mib_seconds(1 << 31, 1 << 31, 1), Ok(MibSeconds(1 << 62)));
+        assert_eq!(mib_seconds(1 << 31, 1 << 31, 2), Err(Overflow));
+    }
+}

@@ -1,0 +1,256 @@
+//! From one numbered sequence of inputs to intervals, ledger entries and anomalies.
+//! Total: never fails on data, never looks at a clock, and gives the same ledger whatever the page sizes.
+
+mod process;
+mod refold;
+mod service;
+mod staging;
+mod state;
+mod task;
+
+use std::collections::HashMap;
+
+use crate::domain::{
+    Anomaly, AnomalyKind, Baseline, BaselineItem, DiskObservation, Fact, Kind, LedgerEntry, Place, ResourceKey,
+    Settings, Timestamp, UsageEvent,
+};
+
+pub use state::{Known, Opening, Piece, Resource, Run};
+
+/// One input of the fold, as archived.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Numbered {
+    /// 1, 2, 3 … within the foundation, in the order folded.
+    pub sequence: u64,
+    /// When it reached us.
+    pub received_at: Timestamp,
+    /// An event's place in its stream; for anything else, the end of the stream at that time.
+    pub place: Place,
+    pub input: Input,
+}
+
+/// Everything that can change the ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    Settings(Settings),
+    Event(UsageEvent),
+    Baseline(BaselineItem),
+    Disk(DiskObservation),
+}
+
+impl Input {
+    /// The resource that the input touches.
+    #[must_use]
+    pub fn resource(&self) -> Option<ResourceKey> {
+        match self {
+            Self::Settings(_) => None,
+            Self::Event(event) => event.fact.resource(),
+            Self::Baseline(item) => {
+                let (kind, guid) = match &item.item {
+                    Baseline::Process { process, .. } => (Kind::Process, process),
+                    Baseline::Task { task, .. } => (Kind::Task, task),
+                    Baseline::Service { service_instance, .. } => (Kind::Service, service_instance),
+                };
+                Some(ResourceKey { kind, guid: guid.clone() })
+            }
+            Self::Disk(observation) => Some(observation.resource.clone()),
+        }
+    }
+}
+
+/// What a resource must be loaded with before its next input can be folded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Depth {
+    /// Its state.
+    State,
+    /// And the net ledger entries of its open run.
+    Run,
+    /// And all its net ledger entries.
+    Entries,
+    /// And all its inputs, because one was found late.
+    History,
+}
+
+/// What folding gave; emptied by [`Fold::take_outputs`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outputs {
+    pub entries: Vec<LedgerEntry>,
+    pub anomalies: Vec<Anomaly>,
+}
+
+/// The fold of one foundation: settings in force, the resources loaded, and what came out.
+///
+/// The caller loads what [`Fold::lacking`] names, applies a page, then stores the outputs and the
+/// touched resources together with the archived inputs.
+#[derive(Clone, Debug)]
+pub struct Fold {
+    settings: Vec<(u64, Settings)>,
+    resources: HashMap<ResourceKey, Resource>,
+    outputs: Outputs,
+    last_entry: u64,
+}
+
+impl Fold {
+    /// Begins after entry number `last_entry`, with every settings input so far (sequence, settings) in order.
+    #[must_use]
+    pub fn new(settings: Vec<(u64, Settings)>, last_entry: u64) -> Self {
+        Self { settings, resources: HashMap::new(), outputs: Outputs::default(), last_entry }
+    }
+
+    /// The number of the last entry made.
+    #[must_use]
+    pub const fn last_entry(&self) -> u64 {
+        self.last_entry
+    }
+
+    /// The settings in force now; the defaults before any were given.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        self.settings.last().map(|(_, settings)| settings.clone()).unwrap_or_default()
+    }
+
+    /// Hands over a resource loaded from the store, or a new one.
+    pub fn provide(&mut self, resource: Resource) {
+        self.resources.insert(resource.key.clone(), resource);
+    }
+
+    /// The resources loaded, as they now are.
+    #[must_use]
+    pub fn into_resources(self) -> Vec<Resource> {
+        self.resources.into_values().collect()
+    }
+
+    /// A loaded resource.
+    #[must_use]
+    pub fn resource(&self, key: &ResourceKey) -> Option<&Resource> {
+        self.resources.get(key)
+    }
+
+    /// What must be provided before `inputs` can be applied; call again after providing it, until it is empty.
+    #[must_use]
+    pub fn lacking(&self, inputs: &[Numbered]) -> HashMap<ResourceKey, Depth> {
+        let mut lacking = HashMap::new();
+        for numbered in inputs {
+            let Some(key) = numbered.input.resource() else { continue };
+            let needed = match self.resources.get(&key) {
+                None => Depth::State,
+                Some(resource) => match resource.needs(numbered) {
+                    depth if depth <= resource.known.depth() => continue,
+                    depth => depth,
+                },
+            };
+            let entry = lacking.entry(key).or_insert(needed);
+            *entry = needed.max(*entry);
+        }
+        lacking
+    }
+
+    /// Folds one input in.
+    ///
+    /// # Panics
+    /// If what [`Fold::lacking`] names was not provided.
+    pub fn apply(&mut self, numbered: &Numbered) {
+        if let Input::Settings(settings) = &numbered.input {
+            self.settings.push((numbered.sequence, settings.clone()));
+            return;
+        }
+        let Some(key) = numbered.input.resource() else {
+            self.note_without_resource(numbered);
+            return;
+        };
+        let mut resource =
+            self.resources.remove(&key).expect("every resource is provided before its inputs are applied");
+        if numbered.place < resource.last_place {
+            resource = self.refold(resource, numbered);
+        } else {
+            resource.last_place = numbered.place.clone();
+            resource.last_sequence = numbered.sequence;
+            resource.known.remember(numbered);
+            let settings = self.settings();
+            let mut step = Step {
+                sequence: numbered.sequence,
+                received_at: numbered.received_at,
+                settings: &settings,
+                outputs: &mut self.outputs,
+                last_entry: &mut self.last_entry,
+            };
+            step.apply(&mut resource, &numbered.input);
+        }
+        self.resources.insert(key, resource);
+    }
+
+    /// Takes what came out since the last call.
+    pub fn take_outputs(&mut self) -> Outputs {
+        std::mem::take(&mut self.outputs)
+    }
+
+    fn note_without_resource(&mut self, numbered: &Numbered) {
+        let Input::Event(event) = &numbered.input else { return };
+        let (kind, detail) = match &event.fact {
+            Fact::UnknownState(state) => (AnomalyKind::UnknownState, format!("state `{state}`")),
+            Fact::Undecodable(reason) => (AnomalyKind::Undecodable, reason.clone()),
+            _ => return,
+        };
+        if self.settings().billing_epoch.is_some_and(|epoch| event.created_at < epoch) {
+            return;
+        }
+        let at = event.created_at;
+        self.outputs.anomalies.push(Anomaly { kind, sequence: numbered.sequence, resource: None, at, detail });
+    }
+}
+
+/// One input being folded into one resource.
+struct Step<'fold> {
+    sequence: u64,
+    received_at: Timestamp,
+    settings: &'fold Settings,
+    outputs: &'fold mut Outputs,
+    last_entry: &'fold mut u64,
+}
+
+impl Step<'_> {
+    fn apply(&mut self, resource: &mut Resource, input: &Input) {
+        match input {
+            Input::Event(event) => match &event.fact {
+                Fact::Process(fact) => self.process(resource, event.created_at, fact),
+                Fact::Task(fact) => self.task(resource, event.created_at, fact),
+                Fact::Staging(fact) => self.staging(resource, event.created_at, fact),
+                Fact::Service(fact) => self.service(resource, event.created_at, fact),
+                Fact::BuildpackSetByBuild | Fact::UnknownState(_) | Fact::Undecodable(_) => {}
+            },
+            Input::Baseline(item) => self.baseline(resource, item),
+            Input::Disk(observation) => self.disk(resource, observation),
+            Input::Settings(_) => {}
+        }
+    }
+
+    fn epoch(&self) -> Timestamp {
+        self.settings.billing_epoch.unwrap_or(Timestamp::MIN)
+    }
+
+    /// Notes odd input; what lies before the epoch is nobody's concern.
+    fn anomaly(&mut self, resource: &Resource, kind: AnomalyKind, at: Timestamp, detail: impl Into<String>) {
+        if at < self.epoch() {
+            return;
+        }
+        let resource = Some(resource.key.clone());
+        self.outputs.anomalies.push(Anomaly { kind, sequence: self.sequence, resource, at, detail: detail.into() });
+    }
+
+    /// When an event takes effect: not before what is already in effect for its resource, nor before the epoch.
+    fn effective(&mut self, resource: &Resource, created_at: Timestamp) -> Timestamp {
+        let at = self.effective_before_epoch_too(resource, created_at);
+        at.max(self.epoch())
+    }
+
+    fn effective_before_epoch_too(&mut self, resource: &Resource, created_at: Timestamp) -> Timestamp {
+        let Some(latest) = resource.latest.filter(|latest| *latest > created_at) else { return created_at };
+        self.anomaly(
+            resource,
+            AnomalyKind::TimeRanBackwards,
+            created_at,
+            format!("created at {created_at}, takes effect at {latest}"),
+        );
+        latest
+    }
+}

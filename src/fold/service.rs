@@ -1,0 +1,77 @@
+//! Service instances: created, moved to another plan or space, deleted; nothing reopens.
+
+use super::{Opening, Resource, Step};
+use crate::domain::usage_event::{ServiceChange, ServiceFact};
+use crate::domain::{AnomalyKind, DiskSource, Footprint, MemorySource, Timestamp};
+
+impl Step<'_> {
+    pub(super) fn service(&mut self, resource: &mut Resource, created_at: Timestamp, fact: &ServiceFact) {
+        if fact.change == ServiceChange::Deleted {
+            if resource.run.is_none() {
+                self.ending_of_nothing(resource, created_at);
+            } else {
+                let at = self.effective(resource, created_at);
+                self.close(resource, at, false);
+            }
+        } else if resource.ended {
+            let detail = "the service instance had been deleted";
+            self.anomaly(resource, AnomalyKind::IgnoredBeginning, created_at, detail);
+        } else if resource.run.is_none() {
+            self.open_service(resource, created_at, fact);
+        } else {
+            match fact.change {
+                ServiceChange::Created => {
+                    self.beginning_of_baseline(resource, created_at);
+                }
+                ServiceChange::Updated => self.service_updated(resource, created_at, fact),
+                ServiceChange::WasRunning | ServiceChange::Deleted => {}
+            }
+        }
+    }
+
+    fn open_service(&mut self, resource: &mut Resource, created_at: Timestamp, fact: &ServiceFact) {
+        let Some(location) = &fact.location else {
+            let detail = "a service instance opens with space and organization only";
+            self.anomaly(resource, AnomalyKind::Undecodable, created_at, detail);
+            return;
+        };
+        resource.user_provided = fact.user_provided;
+        let opening = match fact.change {
+            ServiceChange::Created => Opening::Beginning,
+            ServiceChange::WasRunning => Opening::WasRunning,
+            ServiceChange::Updated | ServiceChange::Deleted => Opening::FirstSight,
+        };
+        if opening != Opening::Beginning {
+            let detail = format!("began before {created_at}, counts from then");
+            self.anomaly(resource, AnomalyKind::StartUnknown, created_at, detail);
+        }
+        let footprint = Footprint {
+            instances: 1,
+            memory_mib: 0,
+            memory_source: MemorySource::None,
+            disk_mib: 0,
+            disk_source: DiskSource::None,
+            buildpack: None,
+            service_plan: fact.plan.clone(),
+            location: location.clone(),
+        };
+        let at = self.effective(resource, created_at);
+        self.open(resource, opening, at, footprint);
+    }
+
+    fn service_updated(&mut self, resource: &mut Resource, created_at: Timestamp, fact: &ServiceFact) {
+        let Some(run) = &mut resource.run else { return };
+        run.unconfirmed = false;
+        let mut next = run.piece.footprint.clone();
+        if let Some(location) = &fact.location {
+            next.location = location.clone();
+        }
+        if let Some(plan) = &fact.plan {
+            next.service_plan = Some(plan.clone());
+        }
+        if next != run.piece.footprint {
+            let at = self.effective(resource, created_at);
+            self.split(resource, at, next);
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! What can go wrong with the database, for people.
+
+use super::archive::Damaged;
+
+/// A failure of the store. Nothing of the attempted write remains.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("`{0}` is not a database this program knows\nhint: use sqlite:///path/to/file.db")]
+    UnknownUrl(String),
+    #[error("can't open the database `{path}`: {reason}\nhint: {hint}")]
+    Open { path: String, reason: String, hint: &'static str },
+    #[error(
+        "the database `{path}` has schema version {found}, this program knows up to {known}\n\
+         hint: it was written by a newer cf-billing; install that version or a later one"
+    )]
+    NewerSchema { path: String, found: i64, known: i64 },
+    #[error(
+        "foundation `{0}` was written by another process meanwhile; nothing was changed\n\
+         hint: let only one collector run on a database at a time"
+    )]
+    Superseded(String),
+    #[error(transparent)]
+    Damaged(#[from] Damaged),
+    #[error("a sum of usage exceeds 2^63 - 1\nhint: ask for a shorter span")]
+    Overflow,
+    #[error("the database refused: {0}")]
+    Database(#[source] sqlx::Error),
+    #[error(
+        "the database is full or its disk is: {0}\nhint: make room; nothing was changed, and the same command goes on where it stopped"
+    )]
+    Full(#[source] sqlx::Error),
+    #[error(
+        "the database holds `{value}` in {place}, which this program doesn't know\nhint: restore the database from a backup"
+    )]
+    Unexpected { place: &'static str, value: String },
+}
+
+/// `SQLITE_FULL`.
+const FULL: &str = "13";
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        if let sqlx::Error::Database(database) = &error {
+            if database.code().is_some_and(|code| code == FULL) {
+                return Self::Full(error);
+            }
+            if database.message().contains("integer overflow") {
+                return Self::Overflow;
+            }
+        }
+        Self::Database(error)
+    }
+}

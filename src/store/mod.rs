@@ -1,0 +1,179 @@
+//! The database: one type, coarse methods, each one transaction; no transaction type leaves it.
+//! Owns SQL and row shapes; never decides what an event means or what usage costs.
+
+pub mod archive;
+mod error;
+mod sqlite;
+mod types;
+
+pub use archive::{ArchivedInput, InputKind, identity};
+pub use error::StoreError;
+pub use types::{
+    FoundationHead, GroupKey, LoadedResource, NameOf, Names, Origin, Span, StreamHead, UsageQuery, UsageRow, WriteSet,
+};
+
+use std::collections::HashMap;
+
+use crate::domain::{EventId, LedgerEntry, Place, ResourceKey, Stream};
+use crate::fold::Depth;
+
+/// Where everything is kept.
+#[derive(Clone, Debug)]
+pub enum Store {
+    Sqlite(sqlite::SqliteStore),
+}
+
+impl Store {
+    /// Opens the database at `url` (`sqlite:///path/to/file`), making it and bringing its schema
+    /// up to date where needed.
+    ///
+    /// # Errors
+    /// [`StoreError`]: an unknown kind of URL, a file that can't be opened or isn't a database, a newer schema.
+    pub async fn open(url: &str) -> Result<Self, StoreError> {
+        if url.starts_with("sqlite:") {
+            return sqlite::SqliteStore::open(url).await.map(Self::Sqlite);
+        }
+        Err(StoreError::UnknownUrl(types::without_secret(url)))
+    }
+
+    /// Closes all connections; what is committed is on disk.
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite(store) => store.close().await,
+        }
+    }
+
+    /// The foundation of that name, made if it isn't there.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn foundation(&self, name: &str) -> Result<FoundationHead, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.foundation(name).await,
+        }
+    }
+
+    /// All foundations, by name.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn foundations(&self) -> Result<Vec<FoundationHead>, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.foundations().await,
+        }
+    }
+
+    /// Resources with what else was asked for; those never seen are left out.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn load(
+        &self,
+        foundation: &FoundationHead,
+        wanted: &HashMap<ResourceKey, Depth>,
+    ) -> Result<Vec<LoadedResource>, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.load(foundation, wanted).await,
+        }
+    }
+
+    /// For each event, its place if it is archived already.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn find_archived(
+        &self,
+        foundation: &FoundationHead,
+        kind: InputKind,
+        events: &[EventId],
+    ) -> Result<Vec<Option<Place>>, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.find_archived(foundation, kind, events).await,
+        }
+    }
+
+    /// The place of the archived event that follows `place` in its stream.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn next_place(
+        &self,
+        foundation: &FoundationHead,
+        stream: Stream,
+        place: &Place,
+    ) -> Result<Option<Place>, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.next_place(foundation, stream, place).await,
+        }
+    }
+
+    /// Writes what one page led to: all of it or nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Superseded`] if another writer was there since `foundation` was read.
+    pub async fn commit(&self, foundation: &FoundationHead, write: &WriteSet) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(store) => store.commit(foundation, write).await,
+        }
+    }
+
+    /// Usage in a span of time, grouped, in integers.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn usage(&self, query: &UsageQuery) -> Result<Vec<UsageRow>, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.usage(query).await,
+        }
+    }
+
+    /// Archived inputs from `first` on, at most `limit`, in sequence.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn archived(
+        &self,
+        foundation: &FoundationHead,
+        first: u64,
+        limit: usize,
+    ) -> Result<Vec<ArchivedInput>, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.archived(foundation, first, limit).await,
+        }
+    }
+
+    /// Ledger entries numbered from `first` on, at most `limit`, in order.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn ledger_entries(
+        &self,
+        foundation: &FoundationHead,
+        first: u64,
+        limit: usize,
+    ) -> Result<Vec<LedgerEntry>, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.ledger_entries(foundation, first, limit).await,
+        }
+    }
+
+    /// Every resource with an open run.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn open_resources(&self, foundation: &FoundationHead) -> Result<Vec<LoadedResource>, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.open_resources(foundation).await,
+        }
+    }
+
+    /// How many anomalies of each kind are stored.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn anomaly_counts(&self, foundation: &FoundationHead) -> Result<Vec<(String, u64)>, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.anomaly_counts(foundation).await,
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Usage in a span: ledger entries and open intervals, cut at its edges, summed in integers.
+
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+use super::SqliteStore;
+use super::codes::Code;
+use crate::domain::Kind;
+use crate::store::types::Keyed;
+use crate::store::{GroupKey, StoreError, UsageQuery, UsageRow};
+
+/// Grouped by flags, so that it stays one statement: what isn't asked for is null in every row.
+/// A product too large for an integer becomes a real number, which is found out when the sum is read.
+const USAGE: &str = "
+    WITH piece AS (
+        SELECT entry.foundation_id, entry.resource_id, entry.kind, entry.organization_id, entry.space_id,
+               entry.app_id, entry.buildpack_id, entry.service_plan_id, entry.instances, entry.memory_mib,
+               entry.disk_mib, entry.estimated,
+               (CASE entry.entry_type WHEN 2 THEN -1 ELSE 1 END)
+                   * (min(entry.ended_at, ?2) - max(entry.started_at, ?1)) AS seconds
+        FROM ledger_entry AS entry
+        WHERE entry.ended_at > ?1 AND entry.started_at < ?2
+        UNION ALL
+        SELECT run.foundation_id, run.resource_id, run.kind, run.organization_id, run.space_id,
+               run.app_id, run.buildpack_id, run.service_plan_id, run.instances, run.memory_mib,
+               run.disk_mib, run.counts_until IS NOT NULL,
+               min(?2, foundation.known_until, coalesce(run.counts_until, ?2)) - max(run.started_at, ?1)
+        FROM open_interval AS run
+        JOIN foundation ON foundation.id = run.foundation_id
+        WHERE run.billed AND min(?2, foundation.known_until, coalesce(run.counts_until, ?2)) > max(run.started_at, ?1)
+    ),
+    grouped AS (
+        SELECT CASE WHEN ?5 THEN piece.foundation_id END AS foundation_id,
+               CASE WHEN ?6 THEN piece.kind END AS kind,
+               CASE WHEN ?7 THEN piece.organization_id END AS organization_id,
+               CASE WHEN ?8 THEN piece.space_id END AS space_id,
+               CASE WHEN ?9 THEN piece.app_id END AS app_id,
+               CASE WHEN ?10 AND piece.kind = 1 OR ?11 THEN piece.resource_id END AS resource_id,
+               CASE WHEN ?12 THEN resource.process_type END AS process_type,
+               CASE WHEN ?13 THEN piece.buildpack_id END AS buildpack_id,
+               CASE WHEN ?14 THEN piece.service_plan_id END AS service_plan_id,
+               CASE WHEN ?15 THEN resource.user_provided END AS user_provided,
+               sum(piece.seconds * piece.instances) AS instance_seconds,
+               sum(piece.seconds * piece.instances * piece.memory_mib) AS memory_mib_seconds,
+               sum(piece.seconds * piece.instances * piece.disk_mib) AS disk_mib_seconds,
+               sum(CASE WHEN piece.estimated THEN piece.seconds * piece.instances ELSE 0 END)
+                   AS estimated_instance_seconds
+        FROM piece
+        JOIN foundation ON foundation.id = piece.foundation_id
+        JOIN resource ON resource.id = piece.resource_id
+        WHERE (?3 IS NULL OR foundation.name = ?3) AND (?4 OR NOT resource.user_provided)
+        GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+    )
+    SELECT foundation.name AS foundation, grouped.kind,
+           organization.guid AS organization_guid, organization.name AS organization,
+           space.guid AS space_guid, space.name AS space,
+           app.guid AS app_guid, app.name AS app,
+           resource.guid AS resource_guid, resource.name AS resource,
+           grouped.process_type, buildpack.name AS buildpack,
+           service_plan.guid AS service_plan_guid,
+           CASE WHEN service_offering.name IS NOT NULL AND service_plan.name IS NOT NULL
+               THEN service_offering.name || ' ' || service_plan.name ELSE service_plan.name END AS service_plan,
+           grouped.user_provided,
+           instance_seconds, memory_mib_seconds, disk_mib_seconds, estimated_instance_seconds
+    FROM grouped
+    LEFT JOIN foundation ON foundation.id = grouped.foundation_id
+    LEFT JOIN organization ON organization.id = grouped.organization_id
+    LEFT JOIN space ON space.id = grouped.space_id
+    LEFT JOIN app ON app.id = grouped.app_id
+    LEFT JOIN resource ON resource.id = grouped.resource_id
+    LEFT JOIN buildpack ON buildpack.id = grouped.buildpack_id
+    LEFT JOIN service_plan ON service_plan.id = grouped.service_plan_id
+    LEFT JOIN service_offering ON service_offering.id = service_plan.service_offering_id
+    WHERE instance_seconds <> 0 OR memory_mib_seconds <> 0 OR disk_mib_seconds <> 0
+        OR estimated_instance_seconds <> 0";
+
+impl SqliteStore {
+    pub async fn usage(&self, query: &UsageQuery) -> Result<Vec<UsageRow>, StoreError> {
+        let by = |key| query.by.contains(&key);
+        let rows = sqlx::query(USAGE)
+            .bind(query.span.from.unix())
+            .bind(query.span.to.unix())
+            .bind(query.foundation.as_deref())
+            .bind(query.user_provided)
+            .bind(by(GroupKey::Foundation))
+            .bind(by(GroupKey::Kind))
+            .bind(by(GroupKey::Organization))
+            .bind(by(GroupKey::Space))
+            .bind(by(GroupKey::App))
+            .bind(by(GroupKey::Process))
+            .bind(by(GroupKey::Resource))
+            .bind(by(GroupKey::ProcessType))
+            .bind(by(GroupKey::Buildpack))
+            .bind(by(GroupKey::ServicePlan))
+            .bind(by(GroupKey::UserProvided))
+            .fetch_all(&self.readers)
+            .await?;
+        let read: Result<Vec<_>, _> = rows.iter().map(|row| read_usage(row, &query.by)).collect();
+        let mut read = read?;
+        read.sort_by(|one, two| one.keys.cmp(&two.keys));
+        Ok(read)
+    }
+}
+
+fn read_usage(row: &SqliteRow, by: &[GroupKey]) -> Result<UsageRow, StoreError> {
+    let quantity = |column: &str| row.try_get::<i64, _>(column).map_err(|_| StoreError::Overflow);
+    let mut keys = Vec::with_capacity(by.len());
+    for key in by {
+        keys.push(read_key(row, *key)?);
+    }
+    Ok(UsageRow {
+        keys,
+        instance_seconds: quantity("instance_seconds")?,
+        memory_mib_seconds: quantity("memory_mib_seconds")?,
+        disk_mib_seconds: quantity("disk_mib_seconds")?,
+        estimated_instance_seconds: quantity("estimated_instance_seconds")?,
+    })
+}
+
+fn read_key(row: &SqliteRow, key: GroupKey) -> Result<Option<Keyed>, StoreError> {
+    let (value, name) = match key {
+        GroupKey::Foundation => ("foundation", None),
+        GroupKey::Organization => ("organization_guid", Some("organization")),
+        GroupKey::Space => ("space_guid", Some("space")),
+        GroupKey::App => ("app_guid", Some("app")),
+        GroupKey::Process | GroupKey::Resource => ("resource_guid", Some("resource")),
+        GroupKey::ProcessType => ("process_type", None),
+        GroupKey::Buildpack => ("buildpack", None),
+        GroupKey::ServicePlan => ("service_plan_guid", Some("service_plan")),
+        GroupKey::Kind => {
+            let kind = row.try_get::<Option<i64>, _>("kind")?.map(Kind::of).transpose()?;
+            return Ok(kind.map(|kind| Keyed { value: kind.name().to_owned(), name: None }));
+        }
+        GroupKey::UserProvided => {
+            let user_provided: Option<bool> = row.try_get("user_provided")?;
+            return Ok(user_provided.map(|value| Keyed { value: value.to_string(), name: None }));
+        }
+    };
+    let value: Option<String> = row.try_get(value)?;
+    let name: Option<String> = name.map(|name| row.try_get(name)).transpose()?.flatten();
+    Ok(value.map(|value| Keyed { value, name }))
+}

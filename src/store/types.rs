@@ -1,0 +1,240 @@
+//! What goes into the store and comes out of it.
+
+use std::collections::{HashMap, HashSet};
+
+use super::ArchivedInput;
+use crate::domain::{Anomaly, EventId, Guid, Kind, LedgerEntry, Place, ResourceKey, Settings, Stream, Timestamp};
+use crate::fold::Resource;
+
+/// A foundation as it stands; every write names the one it builds on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundationHead {
+    pub id: i64,
+    pub name: String,
+    /// Fencing: a writer that holds an older one is refused.
+    pub lease_epoch: u64,
+    /// Number of the last archived input.
+    pub last_sequence: u64,
+    /// Number of the last ledger entry.
+    pub last_entry: u64,
+    /// Open intervals count up to here; `None` before anything was read.
+    pub known_until: Option<Timestamp>,
+    /// Tailed from Cloud Controller, as opposed to imported only.
+    pub collected: bool,
+    /// Every settings input so far, with its sequence number.
+    pub settings: Vec<(u64, Settings)>,
+    pub app: StreamHead,
+    pub service: StreamHead,
+}
+
+impl FoundationHead {
+    /// The head of one stream.
+    #[must_use]
+    pub const fn stream(&self, stream: Stream) -> &StreamHead {
+        match stream {
+            Stream::App => &self.app,
+            Stream::Service => &self.service,
+        }
+    }
+
+    /// The head of one stream.
+    pub const fn stream_mut(&mut self, stream: Stream) -> &mut StreamHead {
+        match stream {
+            Stream::App => &mut self.app,
+            Stream::Service => &mut self.service,
+        }
+    }
+
+    /// The settings in force; the defaults before any were archived.
+    #[must_use]
+    pub fn current_settings(&self) -> Settings {
+        self.settings.last().map(|(_, settings)| settings.clone()).unwrap_or_default()
+    }
+}
+
+/// How far a stream is read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StreamHead {
+    /// Ordinal of the event last in stream order; 0 before any.
+    pub last_ordinal: u64,
+    /// The earliest and latest `created_at` seen, wherever they stand in the stream.
+    pub oldest_created_at: Option<Timestamp>,
+    pub newest_created_at: Option<Timestamp>,
+    /// The event after which we read on.
+    pub checkpoint: Option<EventId>,
+    /// The event before the checkpoint: polls ask after this one, so that a healthy answer holds the checkpoint.
+    pub predecessor: Option<EventId>,
+}
+
+/// A resource from the store.
+#[derive(Clone, Debug)]
+pub struct LoadedResource {
+    pub resource: Resource,
+    /// Its net ledger entries, as deep as was asked for.
+    pub entries: Vec<LedgerEntry>,
+    /// Its archived inputs in sequence, where its history was asked for.
+    pub history: Vec<ArchivedInput>,
+}
+
+/// What a name belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum NameOf {
+    Organization(Guid),
+    Space(Guid),
+    App(Guid),
+    ServicePlan(Guid),
+    ServiceOffering(Guid),
+    /// A task or service instance.
+    Resource(ResourceKey),
+}
+
+/// The newest names seen, and which offering a plan is of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    pub names: HashMap<NameOf, String>,
+    /// Offering by plan.
+    pub offerings: HashMap<Guid, Guid>,
+}
+
+/// Whether a write comes from a collector or an import.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    Collector,
+    Import,
+}
+
+/// Everything one page leads to.
+#[derive(Clone, Debug)]
+pub struct WriteSet {
+    pub origin: Origin,
+    /// Numbered on from the head, in sequence.
+    pub inputs: Vec<ArchivedInput>,
+    /// Settings among them, by sequence number.
+    pub settings: Vec<(u64, Settings)>,
+    /// Places among them that are not at the end of their stream.
+    pub late_places: Vec<(Stream, Place)>,
+    /// Numbered on from the head, in order.
+    pub entries: Vec<LedgerEntry>,
+    pub anomalies: Vec<Anomaly>,
+    /// Every resource an input touched, as it then is.
+    pub resources: Vec<Resource>,
+    /// Those among them whose disk is yet to be observed.
+    pub to_observe: HashSet<ResourceKey>,
+    pub names: Names,
+    /// The streams as they then are.
+    pub app: StreamHead,
+    pub service: StreamHead,
+    /// Number of the last entry, also if none was made.
+    pub last_entry: u64,
+    pub known_until: Option<Timestamp>,
+}
+
+impl WriteSet {
+    /// Nothing, on top of `head`.
+    #[must_use]
+    pub fn new(origin: Origin, head: &FoundationHead) -> Self {
+        Self {
+            origin,
+            inputs: Vec::new(),
+            settings: Vec::new(),
+            late_places: Vec::new(),
+            entries: Vec::new(),
+            anomalies: Vec::new(),
+            resources: Vec::new(),
+            to_observe: HashSet::new(),
+            names: Names::default(),
+            app: head.app.clone(),
+            service: head.service.clone(),
+            last_entry: head.last_entry,
+            known_until: head.known_until,
+        }
+    }
+
+    /// The head as it is once this is written on top of `head`.
+    #[must_use]
+    pub fn applied_to(&self, head: &FoundationHead) -> FoundationHead {
+        let mut next = head.clone();
+        next.last_sequence += self.inputs.len() as u64;
+        next.last_entry = self.last_entry;
+        next.known_until = self.known_until;
+        next.collected |= self.origin == Origin::Collector;
+        next.settings.extend(self.settings.iter().cloned());
+        next.app.clone_from(&self.app);
+        next.service.clone_from(&self.service);
+        next
+    }
+}
+
+/// A span of time, `[from, to)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    pub from: Timestamp,
+    pub to: Timestamp,
+}
+
+/// What usage is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsageQuery {
+    pub span: Span,
+    /// Grouped by these; by nothing if empty.
+    pub by: Vec<GroupKey>,
+    /// Only this foundation, or all.
+    pub foundation: Option<String>,
+    /// User-provided service instances count too.
+    pub user_provided: bool,
+}
+
+/// What usage can be grouped by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum GroupKey {
+    Foundation,
+    Kind,
+    Organization,
+    Space,
+    App,
+    Process,
+    /// The task or service instance.
+    Resource,
+    ProcessType,
+    Buildpack,
+    ServicePlan,
+    UserProvided,
+}
+
+/// One group's usage, in integers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsageRow {
+    /// Guid (or word) and newest name per key asked for, in the order asked; `None` = unknown.
+    pub keys: Vec<Option<Keyed>>,
+    pub instance_seconds: i64,
+    pub memory_mib_seconds: i64,
+    pub disk_mib_seconds: i64,
+    /// Of the instance-seconds, those with an assumed length.
+    pub estimated_instance_seconds: i64,
+}
+
+/// One group key's value.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Keyed {
+    pub value: String,
+    pub name: Option<String>,
+}
+
+impl UsageRow {
+    /// The kind in the key at `position`.
+    #[must_use]
+    pub fn kind(&self, position: usize) -> Option<Kind> {
+        self.keys.get(position)?.as_ref().and_then(|keyed| Kind::from_name(&keyed.value))
+    }
+}
+
+/// A database URL as it may be shown: without user and password.
+pub(super) fn without_secret(url: &str) -> String {
+    match url.split_once("://") {
+        Some((scheme, rest)) => match rest.rsplit_once('@') {
+            Some((_, host)) => format!("{scheme}://***@{host}"),
+            None => url.to_owned(),
+        },
+        None => url.to_owned(),
+    }
+}

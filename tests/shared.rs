@@ -1,0 +1,35 @@
+//! Tests on the shared folder beside the checkout, where there is one; `.ci/run` sees to it that they ran.
+
+use std::path::{Path, PathBuf};
+
+use crate::dataset::{assert_truth, import, kept};
+use crate::support::program::Program;
+
+fn shared() -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    println!("no shared folder: nothing compared");
+    None
+}
+
+#[test]
+fn large_is_the_truth() {
+    let Some(shared) = shared() else { return };
+    let program = Program::new();
+    import(&program, &shared.join("dataset/large"), "5000");
+    assert_truth(&program, &shared.join("dataset/large"));
+}
+
+#[test]
+fn the_kept_datasets_are_the_shared_ones() {
+    let Some(shared) = shared() else { return };
+    for name in ["small", "odd"] {
+        for entry in std::fs::read_dir(kept(name)).unwrap() {
+            let file = entry.unwrap().path();
+            let original = shared.join("dataset").join(name).join(file.file_name().unwrap());
+            assert!(std::fs::read(&file).unwrap() == std::fs::read(&original).unwrap(), "{}", file.display());
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! What several subjects need: the shipped binary, fresh folders, scripts of events.
+
+pub mod program;
