@@ -1,8 +1,18 @@
+//! Standalone billing for Cloud Foundry: see ARCHITECTURE.md for the map.
+//!
+//! Pure modules take values and return values: no clock, no I/O, no async, no floating point, no
+//! logging. The shell may import them, never the other way round; a test keeps the table of imports.
+
+// Pure.
+#[deny(clippy::float_arithmetic)]
+pub mod domain;
+#[deny(clippy::float_arithmetic)]
+pub mod fold;
+
+// Shell.
 pub mod cli;
 pub mod clock;
 pub mod cloud_controller;
 pub mod config;
 pub mod consumer;
-pub mod domain;
-pub mod fold;
 pub mod store;

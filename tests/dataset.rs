@@ -51,8 +51,11 @@ pub fn assert_truth(program: &Program, folder: &Path) {
         let truth = rows(&serde_json::from_str(&truth).unwrap());
         let ours = rows(&program.json(&[&["usage", "--by", by], &OCTOBER[..]].concat()));
         let (missing, extra) = (truth.difference(&ours), ours.difference(&truth));
-        let report: Vec<String> =
-            missing.map(|row| format!("missing {row}")).chain(extra.map(|row| format!("wrong   {row}"))).take(10).collect();
+        let report: Vec<String> = missing
+            .map(|row| format!("missing {row}"))
+            .chain(extra.map(|row| format!("wrong   {row}")))
+            .take(10)
+            .collect();
         assert!(report.is_empty(), "{} by {by}:\n{}", folder.display(), report.join("\n"));
     }
 }

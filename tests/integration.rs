@@ -1,5 +1,13 @@
 //! All integration tests, one binary: a module per subject.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "tests may panic, print and wait"
+)]
+#![allow(clippy::doc_markdown, clippy::format_push_string, clippy::too_many_lines, reason = "tables are long")]
+
 mod dataset;
 mod fold;
 mod shared;

@@ -1,1 +1,140 @@
-//! The shape of the tree: imports point one way, and pure modules are denied floats.
+//! The shape of the tree: which module may import which, and what pure modules are denied.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+const PURE: [&str; 6] = ["domain", "fold", "rate_card", "rating", "invoicing", "documents"];
+
+/// What each module may import. Imports point one way: the shell may import pure modules, pure ones
+/// never the shell; `consumer` and `billing_run` meet only at the store; the simulator knows the
+/// domain, never the client's wire types, so that a wrong struct can't agree with itself.
+fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
+    let shell = |more: &[&'static str]| [&PURE[..], &["clock", "config", "telemetry"], more].concat();
+    BTreeMap::from([
+        ("domain", vec![]),
+        ("fold", vec!["domain"]),
+        ("rate_card", vec!["domain"]),
+        ("rating", vec!["domain", "rate_card"]),
+        ("invoicing", vec!["domain", "rate_card", "rating"]),
+        ("documents", vec!["domain", "invoicing", "rating"]),
+        ("clock", vec!["domain"]),
+        ("config", vec!["domain"]),
+        ("telemetry", vec!["domain", "config"]),
+        ("cloud_controller", shell(&[])),
+        ("store", shell(&[])),
+        ("consumer", shell(&["cloud_controller", "store"])),
+        ("billing_run", shell(&["store"])),
+        ("http", shell(&["store"])),
+        ("simulator", vec!["domain", "clock"]),
+        ("daemon", shell(&["cloud_controller", "store", "consumer", "billing_run", "http"])),
+        ("cli", shell(&["cloud_controller", "store", "consumer", "billing_run", "http", "daemon", "simulator"])),
+    ])
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
+}
+
+fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path, ending));
+        } else if path.to_string_lossy().ends_with(ending) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// Every `crate::module` in a file, also within `use crate::{a, b::c}`.
+fn imports(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for (at, _) in text.match_indices("crate::") {
+        let rest = &text[at + "crate::".len()..];
+        let word = |text: &str| {
+            text.chars().take_while(|letter| letter.is_ascii_lowercase() || *letter == '_').collect::<String>()
+        };
+        match rest.strip_prefix('{') {
+            None => found.push(word(rest)),
+            Some(list) => {
+                let (mut depth, mut item) = (0, String::new());
+                for letter in list.chars() {
+                    match letter {
+                        '{' => depth += 1,
+                        '}' if depth == 0 => break,
+                        '}' => depth -= 1,
+                        ',' if depth == 0 => found.push(word(std::mem::take(&mut item).trim())),
+                        _ if depth == 0 => item.push(letter),
+                        _ => {}
+                    }
+                }
+                found.push(word(item.trim()));
+            }
+        }
+    }
+    found.retain(|name| !name.is_empty());
+    found
+}
+
+#[test]
+fn imports_point_one_way() {
+    let allowed = allowed();
+    let mut wrong = Vec::new();
+    for file in files(&root().join("src"), ".rs") {
+        let path = file.strip_prefix(root().join("src")).unwrap().to_owned();
+        let module = path.components().next().unwrap().as_os_str().to_string_lossy().replace(".rs", "");
+        if matches!(module.as_str(), "lib" | "main") {
+            continue;
+        }
+        let Some(may) = allowed.get(module.as_str()) else {
+            wrong.push(format!("{}: module `{module}` is not in the table", path.display()));
+            continue;
+        };
+        for import in imports(&std::fs::read_to_string(&file).unwrap()) {
+            if import != module && allowed.contains_key(import.as_str()) && !may.contains(&import.as_str()) {
+                wrong.push(format!("{}: `{module}` must not import `{import}`", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_import_finder_finds_imports() {
+    let text =
+        "use crate::store::{A, b::C};\nuse crate::{clock::Clock, domain::{X, Y}, fold};\nfn f() { crate::http::g() }";
+    assert_eq!(imports(text), ["store", "clock", "domain", "fold", "http"]);
+}
+
+#[test]
+fn pure_modules_are_denied_floats_tasks_and_logging() {
+    let lib = std::fs::read_to_string(root().join("src/lib.rs")).unwrap();
+    for module in PURE.iter().filter(|module| root().join("src").join(module).is_dir()) {
+        let declaration = format!("#[deny(clippy::float_arithmetic)]\npub mod {module};");
+        assert!(lib.contains(&declaration), "src/lib.rs must say\n{declaration}");
+        for file in files(&root().join("src").join(module), ".rs") {
+            let text = std::fs::read_to_string(&file).unwrap();
+            for forbidden in
+                ["tokio::", "tracing::", "async fn", "std::fs", "std::net", "f64", "f32", "sqlx::", "reqwest::"]
+            {
+                assert!(!text.contains(forbidden), "{} must not use {forbidden}", file.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn every_module_says_what_it_owns() {
+    for file in files(&root().join("src"), ".rs") {
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(text.starts_with("//!") || file.ends_with("main.rs"), "{} begins without //!", file.display());
+    }
+}
+
+#[test]
+fn test_data_stays_small() {
+    let total: u64 = files(&root().join("tests"), "").iter().map(|file| file.metadata().unwrap().len()).sum();
+    assert!(total < 8 << 20, "tests/ holds {total} bytes");
+}

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
-use super::output::grouped;
+use super::output::{grouped, note};
 use super::records::{self, RecordsError};
 use super::{Failure, Global};
 use crate::clock::Clock;
@@ -85,7 +85,7 @@ impl Import {
             }
         }
         let report = importer.report();
-        eprintln!(
+        note(&format!(
             "{}: {} read, {} archived, {} known already, {} late; {} ledger entries, {} anomalies",
             self.foundation,
             grouped(report.read.cast_signed()),
@@ -94,7 +94,7 @@ impl Import {
             grouped(report.late.cast_signed()),
             grouped(report.entries.cast_signed()),
             grouped(report.anomalies.cast_signed()),
-        );
+        ));
         store.close().await;
         Ok(())
     }

@@ -23,12 +23,12 @@ pub struct Failure {
 
 impl Failure {
     /// The command failed: exit code 1.
-    pub fn failed(problem: impl ToString) -> Self {
+    pub fn failed(problem: impl std::fmt::Display) -> Self {
         Self { code: 1, problems: vec![problem.to_string()] }
     }
 
     /// It was called or configured wrongly: exit code 2.
-    pub fn usage(problem: impl ToString) -> Self {
+    pub fn usage(problem: impl std::fmt::Display) -> Self {
         Self { code: 2, problems: vec![problem.to_string()] }
     }
 }
@@ -61,7 +61,7 @@ struct Global {
     /// The configuration file
     #[arg(long, global = true, value_name = "FILE", env = "CF_BILLING_CONFIG")]
     config: Option<PathBuf>,
-    /// The database, instead of the configured one: sqlite:///path/to/file.db
+    /// The database, instead of the configured one: `sqlite:///path/to/file.db`
     #[arg(long, global = true, value_name = "URL")]
     database: Option<String>,
 }
@@ -92,7 +92,7 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             for problem in &failure.problems {
-                eprintln!("error: {problem}");
+                output::note(&format!("error: {problem}"));
             }
             ExitCode::from(failure.code)
         }

@@ -75,6 +75,12 @@ pub fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
+/// Says something to a person, on stderr, beside the data.
+#[expect(clippy::print_stderr, reason = "the one place where commands talk")]
+pub fn note(text: &str) {
+    eprintln!("{text}");
+}
+
 /// An integer with thin groups of three digits, for people.
 pub fn grouped(number: i64) -> String {
     let digits = number.unsigned_abs().to_string();
@@ -83,7 +89,7 @@ pub fn grouped(number: i64) -> String {
         text.push('-');
     }
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             text.push(' ');
         }
         text.push(digit);

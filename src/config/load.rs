@@ -213,18 +213,13 @@ impl Loader {
                     format!("{section}.{name}")
                 }
                 [section, foundation, name] if section == "foundation" && find(section, name).is_some() => {
-                    match foundations.iter().position(|known| variable_part(known) == *foundation) {
-                        Some(index) => format!("foundation[{index}].{name}"),
-                        None => {
-                            let hint = format!("foundations are: {}", foundations.join(", "));
-                            self.problem(
-                                format!("environment variable {variable}"),
-                                format!("no foundation `{foundation}` is configured"),
-                                Some(hint),
-                            );
-                            continue;
-                        }
-                    }
+                    let Some(index) = foundations.iter().position(|known| variable_part(known) == *foundation) else {
+                        let hint = format!("foundations are: {}", foundations.join(", "));
+                        let message = format!("no foundation `{foundation}` is configured");
+                        self.problem(format!("environment variable {variable}"), message, Some(hint));
+                        continue;
+                    };
+                    format!("foundation[{index}].{name}")
                 }
                 _ => {
                     let known = KEYS.iter().map(variable_of).collect::<Vec<_>>();

@@ -15,7 +15,7 @@ impl Fold {
         in_stream_order.push(late.clone());
         in_stream_order.sort_by(|one, two| (&one.place, one.sequence).cmp(&(&two.place, two.sequence)));
 
-        let (mut again, entries, anomalies) = self.from_the_beginning(&resource.key, &in_stream_order);
+        let (mut again, entries, anomalies) = self.fold_again(&resource.key, &in_stream_order);
         self.outputs.anomalies.extend(anomalies.into_iter().filter(|anomaly| anomaly.sequence == late.sequence));
         self.outputs.anomalies.push(Anomaly {
             kind: AnomalyKind::LateEvent,
@@ -44,7 +44,7 @@ impl Fold {
     }
 
     /// Folds `inputs`, in the order given, into a resource that nothing is known of.
-    fn from_the_beginning(
+    fn fold_again(
         &self,
         key: &crate::domain::ResourceKey,
         inputs: &[Numbered],

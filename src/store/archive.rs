@@ -72,6 +72,7 @@ pub struct DirectoryEntry {
 }
 
 /// A chunk's two blobs.
+#[derive(Debug)]
 pub struct Packed {
     pub directory: Vec<u8>,
     pub bodies: Vec<u8>,
@@ -188,10 +189,10 @@ struct Deltas {
 /// LEB128: seven bits a byte, low first.
 fn put(bytes: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
-        bytes.push((number & 0x7f) as u8 | 0x80);
+        bytes.push(number.to_le_bytes()[0] | 0x80);
         number >>= 7;
     }
-    bytes.push(number as u8);
+    bytes.push(number.to_le_bytes()[0]);
 }
 
 fn put_delta(bytes: &mut Vec<u8>, previous: &mut i64, value: i64) {

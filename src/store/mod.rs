@@ -9,7 +9,8 @@ mod types;
 pub use archive::{ArchivedInput, InputKind, identity};
 pub use error::StoreError;
 pub use types::{
-    FoundationHead, GroupKey, LoadedResource, NameOf, Names, Origin, Span, StreamHead, UsageQuery, UsageRow, WriteSet,
+    FoundationHead, GroupKey, Keyed, LoadedResource, NameOf, Names, Origin, Span, StreamHead, UsageQuery, UsageRow,
+    WriteSet,
 };
 
 use std::collections::HashMap;

@@ -1,3 +1,5 @@
 //! What several subjects need: the shipped binary, fresh folders, scripts of events.
 
+pub mod book;
 pub mod program;
+pub mod script;

@@ -1,6 +1,7 @@
 //! Usage events of both streams, from V3 JSON to facts. Never fails: what can't be understood says so.
 
 use std::borrow::Cow;
+use std::fmt::Write;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -37,7 +38,7 @@ pub fn decode(stream: Stream, raw: &str) -> Decoded {
         Stream::App => serde_json::from_str::<AppEvent>(raw).map(AppEvent::decode),
         Stream::Service => serde_json::from_str::<ServiceEvent>(raw).map(ServiceEvent::decode),
     };
-    decoded.map_or_else(|error| Err(error.to_string()), |decoded| decoded).unwrap_or_else(|reason| Decoded {
+    decoded.unwrap_or_else(|error| Err(error.to_string())).unwrap_or_else(|reason| Decoded {
         event: UsageEvent { fact: Fact::Undecodable(reason), ..identity(raw) },
         names: Names::default(),
     })
@@ -55,10 +56,17 @@ fn identity(raw: &str) -> UsageEvent {
     let (guid, created_at) = identity.map_or((None, None), |identity| (text(identity.guid), text(identity.created_at)));
     let guid = guid.filter(|guid| !guid.is_empty()).unwrap_or_else(|| {
         let hash = Sha256::digest(raw.as_bytes());
-        format!("sha256:{}", hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+        format!("sha256:{}", hex(&hash))
     });
     let created_at = created_at.and_then(|text| Timestamp::parse(&text).ok()).unwrap_or(Timestamp::MIN);
     UsageEvent { guid: Guid::new(&guid), created_at, fact: Fact::Undecodable(String::new()) }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 type Text<'a> = Option<Cow<'a, str>>;
@@ -131,7 +139,7 @@ fn need<T>(member: &str, value: Option<T>) -> Result<T, String> {
     value.ok_or_else(|| format!("`{member}` is missing or null"))
 }
 
-fn guid(text: Text<'_>) -> Option<Guid> {
+fn guid(text: &Text<'_>) -> Option<Guid> {
     Guid::from_nullable(text.as_deref())
 }
 
@@ -156,8 +164,8 @@ fn identify(guid: &str, created_at: &str) -> Result<(Guid, Timestamp), String> {
     Ok((guid, created_at))
 }
 
-fn location(organization: Named<'_>, space: Text<'_>) -> Option<Location> {
-    Some(Location { organization: guid(organization.guid)?, space: guid(space)? })
+fn location(organization: &Named<'_>, space: &Text<'_>) -> Option<Location> {
+    Some(Location { organization: guid(&organization.guid)?, space: guid(space)? })
 }
 
 impl AppEvent<'_> {
@@ -170,10 +178,10 @@ impl AppEvent<'_> {
             ..Names::default()
         };
         let state = need("state.current", self.state.current)?;
-        let process = guid(self.process.guid);
+        let process = guid(&self.process.guid);
         let previous = self.state.previous.unwrap_or_default();
-        let app = guid(self.app.guid);
-        let location = location(self.organization, self.space.guid);
+        let app = guid(&self.app.guid);
+        let location = location(&self.organization, &self.space.guid);
         let buildpack = name(self.buildpack.name);
         // What an ending says besides that it ended means nothing, and must not keep it from ending.
         let ending = matches!(&*state, "STOPPED" | "TASK_STOPPED" | "BUILDPACK_SET");
@@ -214,7 +222,7 @@ impl AppEvent<'_> {
                 repaired: previous == "WAS_RUNNING",
             })
         } else if let Some(change) = task_change {
-            let task = need("task.guid", guid(self.task.guid))?;
+            let task = need("task.guid", guid(&self.task.guid))?;
             let repaired = previous == "TASK_WAS_RUNNING";
             Fact::Task(TaskFact { change, task, app, location, memory_mib: memory_mib?, repaired })
         } else if let Some(change) = staging_change {
@@ -232,7 +240,7 @@ impl AppEvent<'_> {
 impl ServiceEvent<'_> {
     fn decode(self) -> Result<Decoded, String> {
         let (event_guid, created_at) = identify(&self.guid, &self.created_at)?;
-        let offering = guid(self.service_offering.guid);
+        let offering = guid(&self.service_offering.guid);
         let names = Names {
             space: self.space.name.map(Cow::into_owned),
             service_instance: self.service_instance.name.map(Cow::into_owned),
@@ -251,11 +259,11 @@ impl ServiceEvent<'_> {
             None => Fact::UnknownState(self.state.into_owned()),
             Some(change) => Fact::Service(ServiceFact {
                 change,
-                service_instance: need("service_instance.guid", guid(self.service_instance.guid))?,
+                service_instance: need("service_instance.guid", guid(&self.service_instance.guid))?,
                 // Any other type counts as managed: then it must be priced, and can't be free by accident.
                 user_provided: self.service_instance.r#type.as_deref() == Some("user_provided_service_instance"),
-                location: location(self.organization, self.space.guid),
-                plan: guid(self.service_plan.guid),
+                location: location(&self.organization, &self.space.guid),
+                plan: guid(&self.service_plan.guid),
             }),
         };
         Ok(Decoded { event: UsageEvent { guid: event_guid, created_at, fact }, names })

@@ -203,7 +203,7 @@ pub async fn append(
         return Ok(());
     }
     let mut last_chunk = Vec::new();
-    if foundation.last_sequence % CHUNK_INPUTS as u64 != 0 {
+    if !foundation.last_sequence.is_multiple_of(CHUNK_INPUTS as u64) {
         let chunk = read_chunk(connection, foundation.id, foundation.last_sequence).await?;
         last_chunk = chunk.ok_or_else(|| missing(foundation.last_sequence))?;
         let first = last_chunk.first().map_or(0, |input| input.sequence);

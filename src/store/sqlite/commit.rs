@@ -213,9 +213,8 @@ async fn put_open_intervals(
                value ->> 14, value ->> 15, value ->> 16, value ->> 17, value ->> 18
         FROM json_each(?2)";
     let (mut closed, mut open) = (Payload::default(), Payload::default());
-    let cap = (write.settings.last().map(|(_, settings)| settings.clone()))
-        .unwrap_or_else(|| foundation.current_settings())
-        .staging_cap_seconds;
+    let settings = write.settings.last().map(|(_, settings)| settings.clone());
+    let cap = settings.unwrap_or_else(|| foundation.current_settings()).staging_cap_seconds;
     for resource in &write.resources {
         let id = resource_id(resources, resource);
         let Some(run) = &resource.run else {

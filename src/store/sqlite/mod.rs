@@ -1,4 +1,4 @@
-//! The embedded store: one SQLite file in WAL mode, one writer connection, readers beside it.
+//! The embedded store: one `SQLite` file in WAL mode, one writer connection, readers beside it.
 
 mod archive;
 mod codes;
@@ -31,6 +31,8 @@ const READERS: u32 = 4;
 const CACHED_CHUNKS: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
 
 type Identities = std::collections::HashMap<(u8, i64, u64), Place>;
+/// By foundation, first and last sequence number of the chunk.
+type IdentityCache = LruCache<(i64, u64, u64), Arc<Identities>>;
 
 /// See the module.
 #[derive(Clone, Debug)]
@@ -38,8 +40,7 @@ pub struct SqliteStore {
     writer: SqlitePool,
     readers: SqlitePool,
     dimensions: Arc<Mutex<Dimensions>>,
-    /// By foundation, first and last sequence number of the chunk.
-    identities: Arc<Mutex<LruCache<(i64, u64, u64), Arc<Identities>>>>,
+    identities: Arc<Mutex<IdentityCache>>,
 }
 
 impl SqliteStore {

@@ -1,0 +1,5 @@
+//! What the fold makes of events: the scenarios of Cloud Controller, tables of edges, and laws.
+
+mod properties;
+mod scenarios;
+mod tables;

@@ -1,0 +1,115 @@
+//! A book in a real database, filled by the importer.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use cf_billing::clock::Clock;
+use cf_billing::cloud_controller::decode;
+use cf_billing::consumer::Importer;
+use cf_billing::domain::{LedgerEntry, Settings, Stream, Timestamp};
+use cf_billing::store::{GroupKey, Span, Store, UsageQuery};
+use tokio::runtime::Runtime;
+
+use super::program::Program;
+use super::script::{Line, open_line};
+
+pub struct StoredBook {
+    runtime: Runtime,
+    store: Store,
+    _program: Program,
+}
+
+/// Quantities by what they are grouped by.
+pub type Quantities = BTreeMap<Vec<Option<String>>, [i64; 4]>;
+
+impl StoredBook {
+    pub fn new() -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let program = Program::new();
+        let store = runtime.block_on(Store::open(&program.database())).unwrap();
+        Self { runtime, store, _program: program }
+    }
+
+    /// Imports a script's events, first one stream, then the other; the last settings apply to all.
+    pub fn import(&self, script: &[Line], page_size: usize) {
+        self.import_events(script, 0..script.len(), page_size);
+    }
+
+    /// Imports only those of each stream's events.
+    pub fn import_events(&self, script: &[Line], range: Range<usize>, page_size: usize) {
+        let settings = script.iter().rev().find_map(|line| match line {
+            Line::Settings(settings) => Some(settings.clone()),
+            _ => None,
+        });
+        self.runtime.block_on(async {
+            let clock = Clock::manual(Timestamp::from_unix(0));
+            let settings = settings.unwrap_or_else(Settings::default);
+            let mut importer = Importer::begin(&self.store, &clock, "f", settings).await.unwrap();
+            for stream in Stream::ALL {
+                let of_stream = script.iter().filter_map(|line| match line {
+                    Line::Event { stream: of, raw, .. } if *of == stream => Some(raw.clone()),
+                    _ => None,
+                });
+                let chosen: Vec<String> = of_stream.skip(range.start).take(range.len()).collect();
+                let mut events = importer.events(stream);
+                for page in chosen.chunks(page_size) {
+                    let page = page.iter().map(|raw| (raw.clone(), decode(stream, raw))).collect();
+                    events.page(page).await.unwrap();
+                }
+                events.finish().await.unwrap();
+            }
+        });
+    }
+
+    /// All ledger entries, without the time they became known at.
+    pub fn entries(&self) -> Vec<LedgerEntry> {
+        self.runtime.block_on(async {
+            let head = self.store.foundation("f").await.unwrap();
+            let entries = self.store.ledger_entries(&head, 0, usize::MAX).await.unwrap();
+            entries.into_iter().map(|entry| LedgerEntry { known_at: Timestamp::MIN, ..entry }).collect()
+        })
+    }
+
+    /// The open intervals.
+    pub fn open(&self) -> Vec<String> {
+        self.runtime.block_on(async {
+            let head = self.store.foundation("f").await.unwrap();
+            let open = self.store.open_resources(&head).await.unwrap();
+            let mut lines: Vec<String> = open.iter().filter_map(|loaded| open_line(&loaded.resource)).collect();
+            lines.sort();
+            lines
+        })
+    }
+
+    /// Usage by kind, space, process and buildpack.
+    pub fn usage(&self, from: Timestamp, to: Timestamp) -> Quantities {
+        let by = vec![GroupKey::Kind, GroupKey::Space, GroupKey::Process, GroupKey::Buildpack, GroupKey::ServicePlan];
+        let query = UsageQuery { span: Span { from, to }, by, foundation: None, user_provided: true };
+        let rows = self.runtime.block_on(self.store.usage(&query)).unwrap();
+        let keys = |keys: Vec<Option<cf_billing::store::Keyed>>| {
+            keys.into_iter().map(|key| key.map(|key| key.value)).collect()
+        };
+        (rows.into_iter())
+            .map(|row| {
+                let quantities = [
+                    row.instance_seconds,
+                    row.memory_mib_seconds,
+                    row.disk_mib_seconds,
+                    row.estimated_instance_seconds,
+                ];
+                (keys(row.keys), quantities)
+            })
+            .collect()
+    }
+
+    pub fn sum(pieces: &[Quantities]) -> Quantities {
+        let mut sum = Quantities::new();
+        for (key, quantities) in pieces.iter().flatten() {
+            let entry = sum.entry(key.clone()).or_default();
+            for (total, quantity) in entry.iter_mut().zip(quantities) {
+                *total += quantity;
+            }
+        }
+        sum
+    }
+}
