@@ -8,8 +8,15 @@
 pub mod domain;
 #[deny(clippy::float_arithmetic)]
 pub mod fold;
+#[deny(clippy::float_arithmetic)]
+pub mod invoicing;
+#[deny(clippy::float_arithmetic)]
+pub mod rate_card;
+#[deny(clippy::float_arithmetic)]
+pub mod rating;
 
 // Shell.
+pub mod billing_run;
 pub mod cli;
 pub mod clock;
 pub mod cloud_controller;

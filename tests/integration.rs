@@ -10,6 +10,8 @@
 
 mod dataset;
 mod fold;
+mod invoices;
+mod rates;
 mod shared;
 mod support;
 mod tree;

@@ -1,7 +1,9 @@
 //! The command line: one file per subcommand. Data on stdout, everything else on stderr.
 
 mod import;
+mod invoices;
 mod output;
+mod rates;
 mod records;
 mod usage;
 
@@ -69,6 +71,8 @@ struct Global {
 #[derive(Debug, Subcommand)]
 enum Command {
     Import(import::Import),
+    Invoices(invoices::Invoices),
+    Rates(rates::Rates),
     Usage(usage::Usage),
 }
 
@@ -103,6 +107,8 @@ async fn run(cli: Cli) -> Result<(), Failure> {
     let global = cli.global;
     match cli.command {
         Command::Import(import) => import.run(&global).await,
+        Command::Invoices(invoices) => invoices.run(&global).await,
+        Command::Rates(rates) => rates.run(&global),
         Command::Usage(usage) => usage.run(&global).await,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
 use serde::Serialize;
 
 use super::Failure;
@@ -35,7 +35,8 @@ pub const fn numbers(title: &'static str) -> Column {
 /// Prints a table for people.
 pub fn table(columns: &[Column], rows: impl IntoIterator<Item = Vec<String>>) -> Result<(), Failure> {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    let line = LineStyle::none().fill('─').junction('─');
+    table.load_style(TableStyle::new().header_separator(line).bottom_border(line));
     table.set_header(columns.iter().map(|column| column.title));
     for (column, layout) in columns.iter().zip(table.column_iter_mut()) {
         if column.right {

@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 use super::output::{self, Column, Format, grouped, numbers, words};
 use super::{Failure, Global};
 use crate::config::parse_time;
-use crate::domain::Timestamp;
-use crate::store::{GroupKey, Span, UsageQuery, UsageRow};
+use crate::domain::{Span, Timestamp};
+use crate::store::{GroupKey, UsageQuery, UsageRow};
 
 /// Show how much was used, from the ledger, without prices
 ///
@@ -109,12 +109,12 @@ impl Usage {
             return Err(Failure::failed(format!("there is no foundation `{name}` in the database")));
         }
         let query = UsageQuery {
-            span,
             by: self.by.iter().map(|by| by.group()).collect(),
             foundation: self.foundation.clone(),
             user_provided: self.user_provided,
         };
-        let rows = store.usage(&query).await?;
+        let (mut spans, _) = store.usage(&query, &[span]).await?;
+        let rows = spans.pop().unwrap_or_default();
         store.close().await;
         match self.format {
             Format::Json => output::json(&rows.iter().map(|row| self.object(row)).collect::<Vec<_>>()),

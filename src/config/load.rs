@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use chrono::{NaiveDate, NaiveTime, TimeZone};
+use chrono::NaiveDate;
 use chrono_tz::Tz;
 use config::{Config, File, FileFormat};
 use toml::de::{DeTable, DeValue};
@@ -14,6 +14,8 @@ use url::Url;
 use super::keys::{KEYS, Key, Kind, SECTIONS};
 use super::{Billing, Collection, Configuration, Foundation, Log, LogFormat, Onboarding, Secret, Staging};
 use crate::domain::Timestamp;
+use crate::domain::period::start_of_day;
+use crate::domain::text::{did_you_mean, position};
 
 /// Begins the name of every environment variable that overrides a key.
 const PREFIX: &str = "CF_BILLING__";
@@ -67,13 +69,7 @@ pub fn load(
 /// What is wrong with it.
 pub fn parse_time(text: &str, time_zone: Tz) -> Result<Timestamp, String> {
     if let Ok(date) = text.parse::<NaiveDate>() {
-        // A midnight that a change of clocks skips or repeats: the first instant of the day.
-        let midnight = date.and_time(NaiveTime::MIN);
-        let first = (0..=3)
-            .find_map(|hours| time_zone.from_local_datetime(&(midnight + chrono::TimeDelta::hours(hours))).earliest());
-        return first
-            .map(|instant| Timestamp::from_unix(instant.timestamp()))
-            .ok_or_else(|| format!("`{text}` doesn't exist in {time_zone}"));
+        return start_of_day(date, time_zone).ok_or_else(|| format!("`{text}` doesn't exist in {time_zone}"));
     }
     Timestamp::parse(text).map_err(|error| format!("{error} or a date such as 2026-10-01"))
 }
@@ -143,7 +139,7 @@ impl Loader {
             let line = line_of(text, section.span().start);
             let name = section.get_ref().as_ref();
             if !SECTIONS.iter().any(|known| known.name == name) {
-                let hint = closest(name, SECTIONS.iter().map(|section| section.name));
+                let hint = did_you_mean(name, SECTIONS.iter().map(|section| section.name));
                 self.problem(self.at_line(line), format!("unknown section `{name}`"), hint);
                 continue;
             }
@@ -186,7 +182,11 @@ impl Loader {
             let name = key.get_ref().as_ref();
             if find(section, name).is_none() {
                 let known = KEYS.iter().filter(|key| key.section == section).map(|key| key.name);
-                self.problem(self.at_line(line), format!("unknown key `{name}` in `{section}`"), closest(name, known));
+                self.problem(
+                    self.at_line(line),
+                    format!("unknown key `{name}` in `{section}`"),
+                    did_you_mean(name, known),
+                );
                 continue;
             }
             if matches!(value.get_ref(), DeValue::Table(_) | DeValue::Array(_)) {
@@ -223,7 +223,7 @@ impl Loader {
                 }
                 _ => {
                     let known = KEYS.iter().map(variable_of).collect::<Vec<_>>();
-                    let hint = closest(&variable, known.iter().map(String::as_str));
+                    let hint = did_you_mean(&variable, known.iter().map(String::as_str));
                     self.problem(format!("environment variable {variable}"), "sets no key that exists", hint);
                     continue;
                 }
@@ -503,11 +503,5 @@ fn variable_of(key: &Key) -> String {
 }
 
 fn line_of(text: &str, offset: usize) -> usize {
-    1 + text.as_bytes()[..offset.min(text.len())].iter().filter(|byte| **byte == b'\n').count()
-}
-
-/// `did you mean …`, if something known is near.
-fn closest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
-    let near = known.map(|known| (strsim::damerau_levenshtein(name, known), known)).min()?;
-    (near.0 <= name.len().max(3) / 3).then(|| format!("did you mean `{}`?", near.1))
+    position(text, offset).line
 }

@@ -3,20 +3,22 @@
 
 pub mod archive;
 mod error;
+mod invoices;
 mod sqlite;
 mod types;
 
 pub use archive::{ArchivedInput, InputKind, identity};
 pub use error::StoreError;
+pub use invoices::{Finalized, InvoiceFilter, Series, StoredCard, StoredInvoice};
 pub use types::{
-    FoundationHead, GroupKey, Keyed, LoadedResource, NameOf, Names, Origin, Span, StreamHead, UsageQuery, UsageRow,
-    WriteSet,
+    FoundationHead, GroupKey, Keyed, LoadedResource, NameOf, Names, Origin, StreamHead, UsageQuery, UsageRow, WriteSet,
 };
 
 use std::collections::HashMap;
 
-use crate::domain::{EventId, LedgerEntry, Place, ResourceKey, Stream};
+use crate::domain::{EventId, LedgerEntry, Month, Place, ResourceKey, Span, Stream, Timestamp};
 use crate::fold::Depth;
+use crate::invoicing::Invoice;
 
 /// Where everything is kept.
 #[derive(Clone, Debug)]
@@ -118,13 +120,72 @@ impl Store {
         }
     }
 
-    /// Usage in a span of time, grouped, in integers.
+    /// Usage in each of several spans of time, grouped, in integers, and the foundations as they stood: all in
+    /// one view of the book.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn usage(&self, query: &UsageQuery) -> Result<Vec<UsageRow>, StoreError> {
+    pub async fn usage(
+        &self,
+        query: &UsageQuery,
+        spans: &[Span],
+    ) -> Result<(Vec<Vec<UsageRow>>, Vec<FoundationHead>), StoreError> {
         match self {
-            Self::Sqlite(store) => store.usage(query).await,
+            Self::Sqlite(store) => store.usage(query, spans).await,
+        }
+    }
+
+    /// Writes drafts in the place of those that were there; gives those written. An account whose invoice for the
+    /// period is final keeps it. If they are all there are of a month, its other drafts go.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn put_drafts(
+        &self,
+        card: &StoredCard,
+        invoices: &[Invoice],
+        all_of: Option<Month>,
+        drafted_at: Timestamp,
+    ) -> Result<Vec<StoredInvoice>, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.put_drafts(card, invoices, all_of, drafted_at).await,
+        }
+    }
+
+    /// Makes an invoice final under the next number of its series, in one transaction: no gap and no repeat,
+    /// wherever the process dies.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn finalize(
+        &self,
+        card: &StoredCard,
+        invoice: &Invoice,
+        series: &Series,
+        at: Timestamp,
+    ) -> Result<Finalized, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.finalize(card, invoice, series, at).await,
+        }
+    }
+
+    /// Invoices without their lines.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn invoices(&self, filter: &InvoiceFilter) -> Result<Vec<StoredInvoice>, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.invoices(filter).await,
+        }
+    }
+
+    /// The invoice of that number or id, with its lines.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn invoice(&self, reference: &str) -> Result<Option<StoredInvoice>, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.invoice(reference).await,
         }
     }
 

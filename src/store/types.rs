@@ -165,17 +165,9 @@ impl WriteSet {
     }
 }
 
-/// A span of time, `[from, to)`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Span {
-    pub from: Timestamp,
-    pub to: Timestamp,
-}
-
 /// What usage is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UsageQuery {
-    pub span: Span,
     /// Grouped by these; by nothing if empty.
     pub by: Vec<GroupKey>,
     /// Only this foundation, or all.
@@ -193,12 +185,16 @@ pub enum GroupKey {
     Space,
     App,
     Process,
-    /// The task or service instance.
-    Resource,
+    /// Of services only.
+    ServiceInstance,
     ProcessType,
     Buildpack,
     ServicePlan,
+    /// That of the service plan; comes with it, groups by nothing of its own.
+    ServiceOffering,
     UserProvided,
+    /// Whether its length is assumed.
+    Estimated,
 }
 
 /// One group's usage, in integers.

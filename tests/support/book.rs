@@ -6,8 +6,8 @@ use std::ops::Range;
 use cf_billing::clock::Clock;
 use cf_billing::cloud_controller::decode;
 use cf_billing::consumer::Importer;
-use cf_billing::domain::{LedgerEntry, Settings, Stream, Timestamp};
-use cf_billing::store::{GroupKey, Span, Store, UsageQuery};
+use cf_billing::domain::{LedgerEntry, Settings, Span, Stream, Timestamp};
+use cf_billing::store::{GroupKey, Store, UsageQuery};
 use tokio::runtime::Runtime;
 
 use super::program::Program;
@@ -84,8 +84,9 @@ impl StoredBook {
     /// Usage by kind, space, process and buildpack.
     pub fn usage(&self, from: Timestamp, to: Timestamp) -> Quantities {
         let by = vec![GroupKey::Kind, GroupKey::Space, GroupKey::Process, GroupKey::Buildpack, GroupKey::ServicePlan];
-        let query = UsageQuery { span: Span { from, to }, by, foundation: None, user_provided: true };
-        let rows = self.runtime.block_on(self.store.usage(&query)).unwrap();
+        let query = UsageQuery { by, foundation: None, user_provided: true };
+        let (mut spans, _) = self.runtime.block_on(self.store.usage(&query, &[Span { from, to }])).unwrap();
+        let rows = spans.pop().unwrap();
         let keys = |keys: Vec<Option<cf_billing::store::Keyed>>| {
             keys.into_iter().map(|key| key.map(|key| key.value)).collect()
         };

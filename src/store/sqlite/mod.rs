@@ -4,6 +4,7 @@ mod archive;
 mod codes;
 mod commit;
 mod dimensions;
+mod invoices;
 mod load;
 mod payload;
 mod usage;
@@ -16,7 +17,7 @@ use std::time::Duration;
 use lru::LruCache;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Row, Sqlite, Transaction};
+use sqlx::{Row, Sqlite, SqliteConnection, Transaction};
 
 use super::{FoundationHead, StoreError, StreamHead};
 use crate::domain::{EventId, Guid, Place, Settings, Stream, Timestamp};
@@ -85,7 +86,7 @@ impl SqliteStore {
     }
 
     pub async fn foundation(&self, name: &str) -> Result<FoundationHead, StoreError> {
-        if let Some(head) = self.read_foundations(Some(name)).await?.pop() {
+        if let Some(head) = self.read_heads(Some(name)).await?.pop() {
             return Ok(head);
         }
         const ADD: &str = "INSERT INTO foundation (name) VALUES (?1) ON CONFLICT DO NOTHING";
@@ -99,62 +100,17 @@ impl SqliteStore {
         sqlx::query(ADD).bind(name).execute(&mut *transaction).await?;
         sqlx::query(ADD_STREAMS).bind(name).execute(&mut *transaction).await?;
         transaction.commit().await?;
-        let added = self.read_foundations(Some(name)).await?.pop();
+        let added = self.read_heads(Some(name)).await?.pop();
         added.ok_or_else(|| StoreError::Unexpected { place: "foundation", value: name.to_owned() })
     }
 
     pub async fn foundations(&self) -> Result<Vec<FoundationHead>, StoreError> {
-        self.read_foundations(None).await
+        self.read_heads(None).await
     }
 
-    async fn read_foundations(&self, name: Option<&str>) -> Result<Vec<FoundationHead>, StoreError> {
-        const FOUNDATIONS: &str = "
-            SELECT id, name, lease_epoch, last_sequence, last_entry, known_until, collected
-            FROM foundation
-            WHERE ?1 IS NULL OR name = ?1
-            ORDER BY name";
-        const STREAMS: &str = "
-            SELECT name, last_ordinal, oldest_created_at, newest_created_at, checkpoint_guid, checkpoint_created_at,
-                   predecessor_guid, predecessor_created_at
-            FROM stream
-            WHERE foundation_id = ?1";
-        const SETTINGS: &str = "
-            SELECT sequence, settings FROM fold_settings WHERE foundation_id = ?1 ORDER BY sequence";
+    async fn read_heads(&self, name: Option<&str>) -> Result<Vec<FoundationHead>, StoreError> {
         let mut transaction = self.readers.begin().await?;
-        let mut heads = Vec::new();
-        for row in sqlx::query(FOUNDATIONS).bind(name).fetch_all(&mut *transaction).await? {
-            let id: i64 = row.try_get(0)?;
-            let mut head = FoundationHead {
-                id,
-                name: row.try_get(1)?,
-                lease_epoch: row.try_get::<i64, _>(2)?.cast_unsigned(),
-                last_sequence: row.try_get::<i64, _>(3)?.cast_unsigned(),
-                last_entry: row.try_get::<i64, _>(4)?.cast_unsigned(),
-                known_until: row.try_get::<Option<i64>, _>(5)?.map(Timestamp::from_unix),
-                collected: row.try_get(6)?,
-                settings: Vec::new(),
-                app: StreamHead::default(),
-                service: StreamHead::default(),
-            };
-            for row in sqlx::query(STREAMS).bind(id).fetch_all(&mut *transaction).await? {
-                let stream = if row.try_get::<String, _>(0)? == "app" { Stream::App } else { Stream::Service };
-                *head.stream_mut(stream) = StreamHead {
-                    last_ordinal: row.try_get::<i64, _>(1)?.cast_unsigned(),
-                    oldest_created_at: row.try_get::<Option<i64>, _>(2)?.map(Timestamp::from_unix),
-                    newest_created_at: row.try_get::<Option<i64>, _>(3)?.map(Timestamp::from_unix),
-                    checkpoint: event_id(row.try_get(4)?, row.try_get(5)?),
-                    predecessor: event_id(row.try_get(6)?, row.try_get(7)?),
-                };
-            }
-            for row in sqlx::query(SETTINGS).bind(id).fetch_all(&mut *transaction).await? {
-                let text: String = row.try_get(1)?;
-                let settings: Settings = serde_json::from_str(&text)
-                    .map_err(|_| StoreError::Unexpected { place: "fold_settings.settings", value: text })?;
-                head.settings.push((row.try_get::<i64, _>(0)?.cast_unsigned(), settings));
-            }
-            heads.push(head);
-        }
-        Ok(heads)
+        read_foundations(&mut transaction, name).await
     }
 
     pub async fn anomaly_counts(&self, foundation: &FoundationHead) -> Result<Vec<(String, u64)>, StoreError> {
@@ -163,6 +119,59 @@ impl SqliteStore {
         let rows = sqlx::query(COUNT).bind(foundation.id).fetch_all(&self.readers).await?;
         (rows.into_iter()).map(|row| Ok((row.try_get(0)?, row.try_get::<i64, _>(1)?.cast_unsigned()))).collect()
     }
+}
+
+/// Foundations as they stand in one view of the database: one by name, or all.
+async fn read_foundations(
+    connection: &mut SqliteConnection,
+    name: Option<&str>,
+) -> Result<Vec<FoundationHead>, StoreError> {
+    const FOUNDATIONS: &str = "
+        SELECT id, name, lease_epoch, last_sequence, last_entry, known_until, collected
+        FROM foundation
+        WHERE ?1 IS NULL OR name = ?1
+        ORDER BY name";
+    const STREAMS: &str = "
+        SELECT name, last_ordinal, oldest_created_at, newest_created_at, checkpoint_guid, checkpoint_created_at,
+               predecessor_guid, predecessor_created_at
+        FROM stream
+        WHERE foundation_id = ?1";
+    const SETTINGS: &str = "
+        SELECT sequence, settings FROM fold_settings WHERE foundation_id = ?1 ORDER BY sequence";
+    let mut heads = Vec::new();
+    for row in sqlx::query(FOUNDATIONS).bind(name).fetch_all(&mut *connection).await? {
+        let id: i64 = row.try_get(0)?;
+        let mut head = FoundationHead {
+            id,
+            name: row.try_get(1)?,
+            lease_epoch: row.try_get::<i64, _>(2)?.cast_unsigned(),
+            last_sequence: row.try_get::<i64, _>(3)?.cast_unsigned(),
+            last_entry: row.try_get::<i64, _>(4)?.cast_unsigned(),
+            known_until: row.try_get::<Option<i64>, _>(5)?.map(Timestamp::from_unix),
+            collected: row.try_get(6)?,
+            settings: Vec::new(),
+            app: StreamHead::default(),
+            service: StreamHead::default(),
+        };
+        for row in sqlx::query(STREAMS).bind(id).fetch_all(&mut *connection).await? {
+            let stream = if row.try_get::<String, _>(0)? == "app" { Stream::App } else { Stream::Service };
+            *head.stream_mut(stream) = StreamHead {
+                last_ordinal: row.try_get::<i64, _>(1)?.cast_unsigned(),
+                oldest_created_at: row.try_get::<Option<i64>, _>(2)?.map(Timestamp::from_unix),
+                newest_created_at: row.try_get::<Option<i64>, _>(3)?.map(Timestamp::from_unix),
+                checkpoint: event_id(row.try_get(4)?, row.try_get(5)?),
+                predecessor: event_id(row.try_get(6)?, row.try_get(7)?),
+            };
+        }
+        for row in sqlx::query(SETTINGS).bind(id).fetch_all(&mut *connection).await? {
+            let text: String = row.try_get(1)?;
+            let settings: Settings = serde_json::from_str(&text)
+                .map_err(|_| StoreError::Unexpected { place: "fold_settings.settings", value: text })?;
+            head.settings.push((row.try_get::<i64, _>(0)?.cast_unsigned(), settings));
+        }
+        heads.push(head);
+    }
+    Ok(heads)
 }
 
 fn event_id(guid: Option<String>, created_at: Option<i64>) -> Option<EventId> {

@@ -3,11 +3,11 @@
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
-use super::SqliteStore;
 use super::codes::Code;
-use crate::domain::Kind;
+use super::{SqliteStore, read_foundations};
+use crate::domain::{Kind, Span};
 use crate::store::types::Keyed;
-use crate::store::{GroupKey, StoreError, UsageQuery, UsageRow};
+use crate::store::{FoundationHead, GroupKey, StoreError, UsageQuery, UsageRow};
 
 /// Grouped by flags, so that it stays one statement: what isn't asked for is null in every row.
 /// A product too large for an integer becomes a real number, which is found out when the sum is read.
@@ -35,11 +35,12 @@ const USAGE: &str = "
                CASE WHEN ?7 THEN piece.organization_id END AS organization_id,
                CASE WHEN ?8 THEN piece.space_id END AS space_id,
                CASE WHEN ?9 THEN piece.app_id END AS app_id,
-               CASE WHEN ?10 AND piece.kind = 1 OR ?11 THEN piece.resource_id END AS resource_id,
+               CASE WHEN ?10 AND piece.kind = 1 OR ?11 AND piece.kind = 2 THEN piece.resource_id END AS resource_id,
                CASE WHEN ?12 THEN resource.process_type END AS process_type,
                CASE WHEN ?13 THEN piece.buildpack_id END AS buildpack_id,
                CASE WHEN ?14 THEN piece.service_plan_id END AS service_plan_id,
                CASE WHEN ?15 THEN resource.user_provided END AS user_provided,
+               CASE WHEN ?16 THEN piece.estimated END AS estimated,
                sum(piece.seconds * piece.instances) AS instance_seconds,
                sum(piece.seconds * piece.instances * piece.memory_mib) AS memory_mib_seconds,
                sum(piece.seconds * piece.instances * piece.disk_mib) AS disk_mib_seconds,
@@ -49,7 +50,7 @@ const USAGE: &str = "
         JOIN foundation ON foundation.id = piece.foundation_id
         JOIN resource ON resource.id = piece.resource_id
         WHERE (?3 IS NULL OR foundation.name = ?3) AND (?4 OR NOT resource.user_provided)
-        GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+        GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
     )
     SELECT foundation.name AS foundation, grouped.kind,
            organization.guid AS organization_guid, organization.name AS organization,
@@ -57,10 +58,9 @@ const USAGE: &str = "
            app.guid AS app_guid, app.name AS app,
            resource.guid AS resource_guid, resource.name AS resource,
            grouped.process_type, buildpack.name AS buildpack,
-           service_plan.guid AS service_plan_guid,
-           CASE WHEN service_offering.name IS NOT NULL AND service_plan.name IS NOT NULL
-               THEN service_offering.name || ' ' || service_plan.name ELSE service_plan.name END AS service_plan,
-           grouped.user_provided,
+           service_plan.guid AS service_plan_guid, service_plan.name AS service_plan,
+           service_offering.guid AS service_offering_guid, service_offering.name AS service_offering,
+           grouped.user_provided, grouped.estimated,
            instance_seconds, memory_mib_seconds, disk_mib_seconds, estimated_instance_seconds
     FROM grouped
     LEFT JOIN foundation ON foundation.id = grouped.foundation_id
@@ -75,30 +75,41 @@ const USAGE: &str = "
         OR estimated_instance_seconds <> 0";
 
 impl SqliteStore {
-    pub async fn usage(&self, query: &UsageQuery) -> Result<Vec<UsageRow>, StoreError> {
+    pub async fn usage(
+        &self,
+        query: &UsageQuery,
+        spans: &[Span],
+    ) -> Result<(Vec<Vec<UsageRow>>, Vec<FoundationHead>), StoreError> {
         let by = |key| query.by.contains(&key);
-        let rows = sqlx::query(USAGE)
-            .bind(query.span.from.unix())
-            .bind(query.span.to.unix())
-            .bind(query.foundation.as_deref())
-            .bind(query.user_provided)
-            .bind(by(GroupKey::Foundation))
-            .bind(by(GroupKey::Kind))
-            .bind(by(GroupKey::Organization))
-            .bind(by(GroupKey::Space))
-            .bind(by(GroupKey::App))
-            .bind(by(GroupKey::Process))
-            .bind(by(GroupKey::Resource))
-            .bind(by(GroupKey::ProcessType))
-            .bind(by(GroupKey::Buildpack))
-            .bind(by(GroupKey::ServicePlan))
-            .bind(by(GroupKey::UserProvided))
-            .fetch_all(&self.readers)
-            .await?;
-        let read: Result<Vec<_>, _> = rows.iter().map(|row| read_usage(row, &query.by)).collect();
-        let mut read = read?;
-        read.sort_by(|one, two| one.keys.cmp(&two.keys));
-        Ok(read)
+        let mut transaction = self.readers.begin().await?;
+        let mut of_spans = Vec::with_capacity(spans.len());
+        for span in spans {
+            let rows = sqlx::query(USAGE)
+                .bind(span.from.unix())
+                .bind(span.to.unix())
+                .bind(query.foundation.as_deref())
+                .bind(query.user_provided)
+                .bind(by(GroupKey::Foundation))
+                .bind(by(GroupKey::Kind))
+                .bind(by(GroupKey::Organization))
+                .bind(by(GroupKey::Space))
+                .bind(by(GroupKey::App))
+                .bind(by(GroupKey::Process))
+                .bind(by(GroupKey::ServiceInstance))
+                .bind(by(GroupKey::ProcessType))
+                .bind(by(GroupKey::Buildpack))
+                .bind(by(GroupKey::ServicePlan))
+                .bind(by(GroupKey::UserProvided))
+                .bind(by(GroupKey::Estimated))
+                .fetch_all(&mut *transaction)
+                .await?;
+            let read: Result<Vec<_>, _> = rows.iter().map(|row| read_usage(row, &query.by)).collect();
+            let mut read = read?;
+            read.sort_by(|one, two| one.keys.cmp(&two.keys));
+            of_spans.push(read);
+        }
+        let heads = read_foundations(&mut transaction, query.foundation.as_deref()).await?;
+        Ok((of_spans, heads))
     }
 }
 
@@ -123,17 +134,19 @@ fn read_key(row: &SqliteRow, key: GroupKey) -> Result<Option<Keyed>, StoreError>
         GroupKey::Organization => ("organization_guid", Some("organization")),
         GroupKey::Space => ("space_guid", Some("space")),
         GroupKey::App => ("app_guid", Some("app")),
-        GroupKey::Process | GroupKey::Resource => ("resource_guid", Some("resource")),
+        GroupKey::Process | GroupKey::ServiceInstance => ("resource_guid", Some("resource")),
         GroupKey::ProcessType => ("process_type", None),
         GroupKey::Buildpack => ("buildpack", None),
         GroupKey::ServicePlan => ("service_plan_guid", Some("service_plan")),
+        GroupKey::ServiceOffering => ("service_offering_guid", Some("service_offering")),
         GroupKey::Kind => {
             let kind = row.try_get::<Option<i64>, _>("kind")?.map(Kind::of).transpose()?;
             return Ok(kind.map(|kind| Keyed { value: kind.name().to_owned(), name: None }));
         }
-        GroupKey::UserProvided => {
-            let user_provided: Option<bool> = row.try_get("user_provided")?;
-            return Ok(user_provided.map(|value| Keyed { value: value.to_string(), name: None }));
+        GroupKey::UserProvided | GroupKey::Estimated => {
+            let column = if key == GroupKey::Estimated { "estimated" } else { "user_provided" };
+            let flag: Option<bool> = row.try_get(column)?;
+            return Ok(flag.map(|flag| Keyed { value: flag.to_string(), name: None }));
         }
     };
     let value: Option<String> = row.try_get(value)?;

@@ -1,0 +1,432 @@
+//! `cf-billing invoices`: drafts, lists, one invoice, and making them final.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+
+use super::output::{self, Column, Format, note, numbers, words};
+use super::rates::rates_file;
+use super::{Failure, Global};
+use crate::billing_run::{BillingError, BillingRun, Card, FinalizeResult};
+use crate::clock::Clock;
+use crate::config::Configuration;
+use crate::domain::{Amount, Currency, Month};
+use crate::invoicing::{Invoice, InvoiceLine, Status};
+use crate::rating::Named;
+use crate::store::{InvoiceFilter, Series, Store, StoredInvoice};
+
+/// Make, read and finalize invoices
+#[derive(Debug, clap::Args)]
+pub struct Invoices {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Draft(Draft),
+    List(List),
+    Show(Show),
+    Finalize(Finalize),
+}
+
+/// Compute the invoices of a month as they now are, and keep them as drafts
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  cf-billing invoices draft --period 2026-10 --rates rates/standard.toml")]
+struct Draft {
+    #[command(flatten)]
+    run: RunOptions,
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+}
+
+/// Make a month's invoices final: numbered, and never changed again
+///
+/// An invoice with usage that has no price, or whose usage may still be incomplete, stays a draft and is
+/// reported; the exit code is 1 then.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  cf-billing invoices finalize --period 2026-10 --account eu1/0b35e9e2-1784-4881-9c4e-0deb1d51458c"
+)]
+struct Finalize {
+    #[command(flatten)]
+    run: RunOptions,
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+}
+
+#[derive(Debug, clap::Args)]
+struct RunOptions {
+    /// The month, in the billing time zone
+    #[arg(long, value_name = "YYYY-MM")]
+    period: Month,
+    /// Only this account: foundation/organization-guid, or the organization's name
+    #[arg(long, value_name = "ACCOUNT")]
+    account: Option<String>,
+    /// The rate card, instead of the configured one
+    #[arg(long, value_name = "FILE")]
+    rates: Option<PathBuf>,
+}
+
+/// List invoices
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  cf-billing invoices list --period 2026-10 --status final")]
+struct List {
+    /// Only this month
+    #[arg(long, value_name = "YYYY-MM")]
+    period: Option<Month>,
+    /// Only drafts, or only final ones
+    #[arg(long, value_parser = |text: &str| Status::from_name(text).ok_or("draft or final"))]
+    status: Option<Status>,
+    /// Only this account
+    #[arg(long, value_name = "ACCOUNT")]
+    account: Option<String>,
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+}
+
+/// Show one invoice with its lines
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  cf-billing invoices show CF-000001 --format csv")]
+struct Show {
+    /// Its number, or the id that `list` shows
+    invoice: String,
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+}
+
+impl From<BillingError> for Failure {
+    fn from(error: BillingError) -> Self {
+        match error {
+            BillingError::Store(error) => error.into(),
+            error => Self::failed(error),
+        }
+    }
+}
+
+impl Invoices {
+    pub async fn run(self, global: &Global) -> Result<(), Failure> {
+        let configuration = global.configuration()?;
+        let store = Global::open(&configuration).await?;
+        let result = match self.command {
+            Command::Draft(draft) => draft.run(&configuration, &store).await,
+            Command::List(list) => list.run(&store).await,
+            Command::Show(show) => show.run(&store).await,
+            Command::Finalize(finalize) => finalize.run(&configuration, &store).await,
+        };
+        store.close().await;
+        result
+    }
+}
+
+impl RunOptions {
+    fn card(&self, configuration: &Configuration) -> Result<Card, Failure> {
+        let card = Card::read(&rates_file(self.rates.clone(), configuration)?, configuration.billing.time_zone)?;
+        for warning in &card.warnings {
+            note(&format!("warning: {warning}"));
+        }
+        Ok(card)
+    }
+}
+
+fn billing_run<'a>(
+    configuration: &Configuration,
+    store: &'a Store,
+    clock: &'a Clock,
+    card: &'a Card,
+) -> BillingRun<'a> {
+    BillingRun {
+        store,
+        clock,
+        card,
+        zone: configuration.billing.time_zone,
+        seller: configuration.billing.seller.clone(),
+        series: Series { name: configuration.billing.invoice_series.clone() },
+        sweep_window_seconds: configuration.collection.sweep_window_seconds,
+    }
+}
+
+impl Draft {
+    async fn run(self, configuration: &Configuration, store: &Store) -> Result<(), Failure> {
+        let card = self.run.card(configuration)?;
+        let run = billing_run(configuration, store, &Clock::System, &card);
+        let drafts = run.draft(self.run.period, self.run.account.as_deref()).await?;
+        list(&drafts, self.format)
+    }
+}
+
+impl List {
+    async fn run(self, store: &Store) -> Result<(), Failure> {
+        let filter = InvoiceFilter { month: self.period, status: self.status, account: self.account };
+        list(&store.invoices(&filter).await?, self.format)
+    }
+}
+
+impl Finalize {
+    async fn run(self, configuration: &Configuration, store: &Store) -> Result<(), Failure> {
+        let card = self.run.card(configuration)?;
+        let run = billing_run(configuration, store, &Clock::System, &card);
+        let outcomes = run.finalize(self.run.period, self.run.account.as_deref()).await?;
+        let mut problems = Vec::new();
+        let mut numbered = Vec::new();
+        for outcome in &outcomes {
+            let account = outcome.invoice.account_name.as_deref().unwrap_or(&outcome.invoice.account);
+            match &outcome.result {
+                FinalizeResult::Numbered(number) => {
+                    numbered.extend(store.invoice(number).await?);
+                }
+                FinalizeResult::Before => note(&format!("{account}: final already")),
+                FinalizeResult::Blocked(blockers) => {
+                    problems.extend(blockers.iter().map(|blocker| format!("{account}: {blocker}")));
+                }
+            }
+        }
+        list(&numbered, self.format)?;
+        match problems.last_mut() {
+            None => Ok(()),
+            Some(last) => {
+                last.push_str("\nhint: `invoices draft` and `invoices show` tell more; add rates (or free = true) for what has no price");
+                Err(Failure { code: 1, problems })
+            }
+        }
+    }
+}
+
+impl Show {
+    async fn run(self, store: &Store) -> Result<(), Failure> {
+        let Some(stored) = store.invoice(&self.invoice).await? else {
+            let hint = "`cf-billing invoices list` shows numbers and ids";
+            return Err(Failure::failed(format!("there is no invoice `{}`\nhint: {hint}", self.invoice)));
+        };
+        match self.format {
+            Format::Json => output::json(&invoice_json(&stored, true)),
+            Format::Csv => output::csv(&LINE_HEADER, stored.invoice.lines.iter().map(|line| line_cells(&stored, line))),
+            Format::Table => show_table(&stored),
+        }
+    }
+}
+
+/// An amount with the currency's decimals.
+fn money(amount: Amount, currency: Currency) -> String {
+    amount.in_major_units(currency).to_string()
+}
+
+fn name_of(named: Option<&Named>) -> String {
+    named.map(|named| named.name.clone().unwrap_or_else(|| named.guid.to_string())).unwrap_or_default()
+}
+
+/// The quantity in units of the price, for people: six decimals.
+fn units(line: &InvoiceLine) -> Decimal {
+    (Decimal::from(line.quantity) / Decimal::from(line.unit_size)).round_dp(6)
+}
+
+const LIST_HEADER: [&str; 10] =
+    ["id", "number", "status", "account", "account_name", "month", "net", "estimated", "currency", "unpriced_lines"];
+
+fn list(invoices: &[StoredInvoice], format: Format) -> Result<(), Failure> {
+    match format {
+        Format::Json => output::json(&invoices.iter().map(|stored| invoice_json(stored, false)).collect::<Vec<_>>()),
+        Format::Csv => output::csv(&LIST_HEADER, invoices.iter().map(list_cells)),
+        Format::Table => {
+            let columns: Vec<Column> = LIST_HEADER
+                .into_iter()
+                .map(|name| {
+                    if matches!(name, "id" | "net" | "estimated" | "unpriced_lines") {
+                        numbers(name)
+                    } else {
+                        words(name)
+                    }
+                })
+                .collect();
+            output::table(&columns, invoices.iter().map(list_cells))
+        }
+    }
+}
+
+fn list_cells(stored: &StoredInvoice) -> Vec<String> {
+    let invoice = &stored.invoice;
+    vec![
+        stored.id.to_string(),
+        stored.number.clone().unwrap_or_default(),
+        stored.status.name().to_owned(),
+        invoice.account.clone(),
+        invoice.account_name.clone().unwrap_or_default(),
+        invoice.month.to_string(),
+        money(invoice.net, invoice.currency),
+        money(invoice.estimated, invoice.currency),
+        invoice.currency.to_string(),
+        stored.unpriced_lines.to_string(),
+    ]
+}
+
+/// What keeps a draft from being final; asks for its lines.
+fn blockers(stored: &StoredInvoice) -> Vec<String> {
+    if stored.status == Status::Final {
+        return Vec::new();
+    }
+    stored.invoice.blockers().iter().map(ToString::to_string).collect()
+}
+
+fn invoice_json(stored: &StoredInvoice, with_lines: bool) -> Value {
+    let invoice = &stored.invoice;
+    let mut value = json!({
+        "id": stored.id,
+        "number": stored.number,
+        "status": stored.status.name(),
+        "account": invoice.account,
+        "account_name": invoice.account_name,
+        "seller": invoice.seller,
+        "month": invoice.month.to_string(),
+        "period_start": invoice.period.from,
+        "period_end": invoice.period.to,
+        "time_zone": invoice.time_zone,
+        "currency": invoice.currency.code(),
+        "net": money(invoice.net, invoice.currency),
+        "estimated": money(invoice.estimated, invoice.currency),
+        "rate_card_sha256": invoice.rate_card,
+        "rated_through": invoice.rated_through,
+        "drafted_at": stored.drafted_at,
+        "finalized_at": stored.finalized_at,
+        "unpriced_lines": stored.unpriced_lines,
+    });
+    if with_lines {
+        value["blockers"] = blockers(stored).into();
+        let lines: Vec<Value> = invoice.lines.iter().map(|line| line_json(invoice, line)).collect();
+        value["lines"] = lines.into();
+    }
+    value
+}
+
+fn line_json(invoice: &Invoice, line: &InvoiceLine) -> Value {
+    let named = |named: Option<&Named>| named.map(|named| json!({"guid": named.guid, "name": named.name}));
+    let key = &line.key;
+    json!({
+        "foundation": key.foundation,
+        "organization": named(Some(&key.organization)),
+        "space": named(Some(&key.space)),
+        "kind": key.kind.name(),
+        "app": named(key.app.as_ref()),
+        "service_instance": named(key.service_instance.as_ref()),
+        "service_offering": named(key.service_offering.as_ref()),
+        "service_plan": named(key.service_plan.as_ref()),
+        "buildpack": key.buildpack,
+        "estimated": key.estimated,
+        "from": line.span.from,
+        "to": line.span.to,
+        "meter": line.meter.name(),
+        "quantity": line.quantity,
+        "unit_size": line.unit_size,
+        "units": units(line).to_string(),
+        "price": line.charge.as_ref().map(|charge| charge.price),
+        "amount": line.charge.as_ref().map(|charge| money(charge.amount, invoice.currency)),
+        "rate": line.charge.as_ref().map(|charge| charge.rate.clone()),
+    })
+}
+
+const LINE_HEADER: [&str; 22] = [
+    "invoice",
+    "foundation",
+    "organization_guid",
+    "organization",
+    "space_guid",
+    "space",
+    "kind",
+    "app_guid",
+    "app",
+    "service_instance_guid",
+    "service_instance",
+    "service_offering",
+    "service_plan",
+    "buildpack",
+    "estimated",
+    "from",
+    "to",
+    "meter",
+    "quantity",
+    "unit_size",
+    "price",
+    "amount",
+];
+
+fn line_cells(stored: &StoredInvoice, line: &InvoiceLine) -> Vec<String> {
+    let key = &line.key;
+    let guid = |named: Option<&Named>| named.map(|named| named.guid.to_string()).unwrap_or_default();
+    let name = |named: Option<&Named>| named.and_then(|named| named.name.clone()).unwrap_or_default();
+    let currency = stored.invoice.currency;
+    vec![
+        stored.number.clone().unwrap_or_else(|| stored.id.to_string()),
+        key.foundation.clone(),
+        key.organization.guid.to_string(),
+        name(Some(&key.organization)),
+        key.space.guid.to_string(),
+        name(Some(&key.space)),
+        key.kind.name().to_owned(),
+        guid(key.app.as_ref()),
+        name(key.app.as_ref()),
+        guid(key.service_instance.as_ref()),
+        name(key.service_instance.as_ref()),
+        name(key.service_offering.as_ref()),
+        name(key.service_plan.as_ref()),
+        key.buildpack.clone().unwrap_or_default(),
+        key.estimated.to_string(),
+        line.span.from.to_string(),
+        line.span.to.to_string(),
+        line.meter.name().to_owned(),
+        line.quantity.to_string(),
+        line.unit_size.to_string(),
+        line.charge.as_ref().map(|charge| charge.price.to_string()).unwrap_or_default(),
+        line.charge.as_ref().map(|charge| money(charge.amount, currency)).unwrap_or_default(),
+    ]
+}
+
+fn show_table(stored: &StoredInvoice) -> Result<(), Failure> {
+    let invoice = &stored.invoice;
+    let title = match &stored.number {
+        Some(number) => format!("Invoice {number}"),
+        None => format!("Draft invoice {}", stored.id),
+    };
+    output::print(&title)?;
+    if let Some(seller) = &invoice.seller {
+        output::print(&format!("From     {seller}"))?;
+    }
+    let account = invoice.account_name.as_deref().unwrap_or("-");
+    output::print(&format!("For      {account} ({})", invoice.account))?;
+    output::print(&format!(
+        "Period   {} in {}: {} to {}",
+        invoice.month, invoice.time_zone, invoice.period.from, invoice.period.to
+    ))?;
+    let columns = [
+        words("space"),
+        words("for"),
+        words("from"),
+        numbers("quantity"),
+        words("unit"),
+        numbers("price"),
+        numbers("amount"),
+    ];
+    let rows = invoice.lines.iter().map(|line| {
+        let estimated = if line.key.estimated { ", estimated" } else { "" };
+        let from = if line.span.from == invoice.period.from { String::new() } else { line.span.from.to_string() };
+        vec![
+            name_of(Some(&line.key.space)),
+            format!("{}{estimated}", line.what()),
+            from,
+            format!("{:.3}", units(line)),
+            line.meter.unit().to_owned(),
+            line.charge.as_ref().map_or_else(|| "no price".to_owned(), |charge| charge.price.to_string()),
+            line.charge.as_ref().map(|charge| money(charge.amount, invoice.currency)).unwrap_or_default(),
+        ]
+    });
+    output::table(&columns, rows)?;
+    output::print(&format!("Net      {} {}", money(invoice.net, invoice.currency), invoice.currency))?;
+    if invoice.estimated != Amount::default() {
+        let estimated = money(invoice.estimated, invoice.currency);
+        output::print(&format!("of which {estimated} {} rests on estimated usage", invoice.currency))?;
+    }
+    for blocker in blockers(stored) {
+        output::print(&format!("Not final: {blocker}"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,202 @@
+//! Rated lines → an invoice: one rounding a line, a sum, and what keeps it from being final.
+
+use crate::domain::money::amount;
+use crate::domain::{Amount, AmountOverflow, Currency, Month, Price, Span, Timestamp};
+use crate::rate_card::{Meter, RateCard};
+use crate::rating::{LineKey, Rated};
+
+/// Where an invoice stands in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Status {
+    /// Made anew whenever it is asked for.
+    Draft,
+    /// Numbered; never changes again.
+    Final,
+}
+
+impl Status {
+    pub const ALL: [Self; 2] = [Self::Draft, Self::Final];
+
+    /// The word used in tables and commands.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Draft => "draft",
+            Self::Final => "final",
+        }
+    }
+
+    /// The status of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.name() == name)
+    }
+}
+
+/// What was charged for one thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvoiceLine {
+    pub key: LineKey,
+    pub meter: Meter,
+    /// In instance·s or MiB·s.
+    pub quantity: i64,
+    pub unit_size: i64,
+    /// `None`: no rate is for it.
+    pub charge: Option<Charge>,
+    /// The part of the period that the line is for.
+    pub span: Span,
+}
+
+/// Price and what it came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Charge {
+    pub price: Price,
+    /// Rounded, once.
+    pub amount: Amount,
+    /// The rate, as its card has it.
+    pub rate: String,
+}
+
+/// What one account pays for one month.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invoice {
+    /// `foundation/organization-guid`
+    pub account: String,
+    pub account_name: Option<String>,
+    pub seller: Option<String>,
+    pub month: Month,
+    pub period: Span,
+    pub time_zone: String,
+    pub currency: Currency,
+    pub lines: Vec<InvoiceLine>,
+    /// Sum of the lines' amounts.
+    pub net: Amount,
+    /// Of `net`, what rests on estimated usage.
+    pub estimated: Amount,
+    /// SHA-256 of the rate card's text.
+    pub rate_card: String,
+    /// Usage is complete up to here; `None` if nothing was ever read.
+    pub rated_through: Option<Timestamp>,
+}
+
+/// What keeps an invoice from being final.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Blocker {
+    /// Usage may still come.
+    NotRatedThrough { end: Timestamp, rated_through: Option<Timestamp> },
+    /// So many lines have no price; one of them.
+    Unpriced { lines: usize, example: String },
+}
+
+impl std::fmt::Display for Blocker {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NotRatedThrough { end, rated_through: Some(through) } => {
+                write!(formatter, "usage is complete only up to {through}, the period ends at {end}")
+            }
+            Self::NotRatedThrough { end, rated_through: None } => {
+                write!(formatter, "no usage was read yet, the period ends at {end}")
+            }
+            Self::Unpriced { lines, example } => {
+                write!(formatter, "{lines} line(s) of usage have no price, such as {example}")
+            }
+        }
+    }
+}
+
+impl Invoice {
+    /// Why it can't be final; empty if it can.
+    #[must_use]
+    pub fn blockers(&self) -> Vec<Blocker> {
+        let mut blockers = Vec::new();
+        if self.rated_through.is_none_or(|through| through < self.period.to) {
+            blockers.push(Blocker::NotRatedThrough { end: self.period.to, rated_through: self.rated_through });
+        }
+        let unpriced: Vec<&InvoiceLine> = self.lines.iter().filter(|line| line.charge.is_none()).collect();
+        if let Some(first) = unpriced.first() {
+            blockers.push(Blocker::Unpriced { lines: unpriced.len(), example: first.what() });
+        }
+        blockers
+    }
+}
+
+impl InvoiceLine {
+    /// What the line is for, in words.
+    #[must_use]
+    pub fn what(&self) -> String {
+        let named = |named: &crate::rating::Named| named.name.clone().unwrap_or_else(|| named.guid.to_string());
+        let mut parts = vec![self.key.kind.name().to_owned()];
+        parts.extend(self.key.app.as_ref().map(named));
+        parts.extend(self.key.service_instance.as_ref().map(named));
+        let plan = self.key.service_plan.as_ref().map(named);
+        let offering = self.key.service_offering.as_ref().map(named);
+        parts.extend(plan.map(|plan| match offering {
+            Some(offering) => format!("({offering} {plan})"),
+            None => format!("(plan {plan})"),
+        }));
+        parts.extend(self.key.buildpack.as_ref().map(|buildpack| format!("({buildpack})")));
+        parts.join(" ")
+    }
+}
+
+/// Everything of an invoice but its lines.
+#[derive(Clone, Debug)]
+pub struct Header {
+    pub account: String,
+    pub account_name: Option<String>,
+    pub seller: Option<String>,
+    pub month: Month,
+    pub period: Span,
+    pub time_zone: String,
+    pub rate_card: String,
+    pub rated_through: Option<Timestamp>,
+}
+
+/// Makes an invoice of rated lines: each is rounded once, the net is their sum.
+///
+/// # Errors
+/// [`AmountOverflow`].
+pub fn invoice(header: Header, card: &RateCard, rated: &Rated) -> Result<Invoice, AmountOverflow> {
+    let mut lines = Vec::with_capacity(rated.lines.len() + rated.unpriced.len());
+    let (mut net, mut estimated) = (Amount::default(), Amount::default());
+    for line in &rated.lines {
+        let amount = amount(line.quantity, line.price, line.unit_size, card.currency)?;
+        net = net.plus(amount)?;
+        if line.key.estimated {
+            estimated = estimated.plus(amount)?;
+        }
+        lines.push(InvoiceLine {
+            key: line.key.clone(),
+            meter: line.meter,
+            quantity: line.quantity,
+            unit_size: line.unit_size,
+            charge: Some(Charge { price: line.price, amount, rate: card.rates[line.rate].to_string() }),
+            span: line.span,
+        });
+    }
+    for line in &rated.unpriced {
+        lines.push(InvoiceLine {
+            key: line.key.clone(),
+            meter: Meter::InstanceHour,
+            quantity: line.quantities.instance_seconds,
+            unit_size: Meter::InstanceHour.unit_size(),
+            charge: None,
+            span: line.span,
+        });
+    }
+    lines.sort_by(|one, two| (&one.key, one.meter, one.span.from).cmp(&(&two.key, two.meter, two.span.from)));
+    Ok(Invoice {
+        account: header.account,
+        account_name: header.account_name,
+        seller: header.seller,
+        month: header.month,
+        period: header.period,
+        time_zone: header.time_zone,
+        currency: card.currency,
+        lines,
+        net,
+        estimated,
+        rate_card: header.rate_card,
+        rated_through: header.rated_through,
+    })
+}

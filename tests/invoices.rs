@@ -1,0 +1,322 @@
+//! Invoices: right to the cent, blocked by what has no price, numbered without gaps, never changed.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use sqlx::Connection;
+
+use crate::dataset::{import, kept};
+use crate::support::month;
+use crate::support::program::{Program, path};
+
+const CARD: &str = r#"
+name = "test"
+currency = "EUR"
+[[process]]
+instance_hour = "0.0021"
+memory_gib_hour = "0.0123456789"
+disk_gib_hour = "0.0004"
+[[process]]
+buildpack = "java_buildpack"
+memory_gib_hour = "0.02"
+[[staging]]
+memory_gib_hour = "0.5"
+disk_gib_hour = "0.25"
+[[task]]
+memory_gib_hour = "1"
+[[service]]
+instance_hour = "0.05"
+[[service]]
+plan_guid = "P"
+instance_hour = "1"
+"#;
+
+/// A JSON amount in cents.
+fn cents(value: &Value) -> i64 {
+    let text = value.as_str().unwrap();
+    let (whole, fraction) = text.split_once('.').unwrap();
+    assert_eq!(fraction.len(), 2, "{text}");
+    format!("{whole}{fraction}").parse().unwrap()
+}
+
+/// Lines as `what meter quantity amount`.
+fn lines(invoice: &Value) -> Vec<String> {
+    let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+    (invoice["lines"].as_array().unwrap().iter())
+        .map(|line| {
+            let name = if line["app"].is_null() { &line["service_instance"]["name"] } else { &line["app"]["guid"] };
+            let estimated = if line["estimated"] == true { " estimated" } else { "" };
+            format!(
+                "{} {} {} {} {} {}{estimated}",
+                text(&line["kind"]),
+                text(name),
+                text(&line["buildpack"]),
+                text(&line["meter"]),
+                line["quantity"],
+                text(&line["amount"])
+            )
+        })
+        .collect()
+}
+
+fn show(program: &Program, invoice: &Value) -> Value {
+    program.json(&["invoices", "show", &invoice["id"].to_string()])
+}
+
+#[test]
+fn a_small_month_is_right_to_the_cent() {
+    let program = Program::new();
+    month::card(&program, CARD);
+    month::import(
+        &program,
+        "10:00 p STARTED 512x2 app=a
+         11:00 q STARTED 2048x1 app=b bp=java_buildpack
+         12:00 a STAGING_STARTED
+         12:10 a STAGING_STOPPED bp=go
+         12:20 a STAGING_STARTED
+         13:00 t TASK_STARTED 64x1 app=a
+         13:30 t TASK_STOPPED
+         10:00 s CREATED plan=P
+         10:00 r CREATED plan=Q
+         10:00 u CREATED user-provided
+         14:00 p STOPPED app=a
+         15:00 q STOPPED app=b",
+        "30d00:00",
+    );
+    let drafts = program.json(&["invoices", "draft", "--period", "2026-10", "--rates", "card.toml"]);
+    let invoice = show(&program, &drafts[0]);
+    // 2026-10-10 10:00 to the end of the month: 518 h.
+    assert_eq!(
+        lines(&invoice),
+        [
+            "process a - instance_hour 28800 0.02",                   // 8 h x 0.0021 = 0.0168
+            "process a - memory_gib_hour 14745600 0.05",              // 4 GiB·h x 0.0123456789 = 0.0494
+            "process a - disk_gib_hour 29491200 0.00",                // 8 GiB·h x 0.0004 = 0.0032
+            "process b java_buildpack memory_gib_hour 29491200 0.16", // 8 GiB·h x 0.02
+            "service r - instance_hour 1864800 25.90",                // 518 h x 0.05
+            "service s - instance_hour 1864800 518.00",               // 518 h x 1
+            "staging a - memory_gib_hour 921600 0.13 estimated",      // 15 min of the cap: 0.25 x 0.5 = 0.125
+            "staging a - disk_gib_hour 5529600 0.38 estimated",       // 1.5 GiB·h x 0.25 = 0.375
+            "staging a go memory_gib_hour 614400 0.08",               // 10 min: 0.1667 x 0.5
+            "staging a go disk_gib_hour 3686400 0.25",                // 6 GiB x 10 min = 1 GiB·h x 0.25
+            "task a - memory_gib_hour 115200 0.03",                   // 64 MiB x 30 min = 0.03125
+        ]
+    );
+    let sum: i64 = invoice["lines"].as_array().unwrap().iter().map(|line| cents(&line["amount"])).sum();
+    assert_eq!(cents(&invoice["net"]), sum);
+    assert_eq!(invoice["net"], "545.00");
+    assert_eq!(invoice["estimated"], "0.51");
+    assert_eq!(invoice["account"], "f/o1");
+}
+
+#[test]
+fn the_month_is_that_of_the_billing_time_zone() {
+    let program = Program::new();
+    month::card(&program, "name = \"t\"\ncurrency = \"EUR\"\n[[process]]\ninstance_hour = \"1\"\n");
+    // Since 20 September; an October in Berlin has 745 hours.
+    month::import(&program, "-20d00:00 p STARTED 512x1 app=a", "40d00:00");
+    for (zone, hours) in [("UTC", 744), ("Europe/Berlin", 745), ("America/New_York", 744)] {
+        let mut command =
+            program.command(&["invoices", "draft", "--period", "2026-10", "--rates", "card.toml", "--format", "json"]);
+        let run =
+            crate::support::program::Run::from(command.env("CF_BILLING__BILLING__TIME_ZONE", zone).output().unwrap());
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        let drafts: Value = serde_json::from_str(&run.stdout).unwrap();
+        assert_eq!(drafts[0]["net"], format!("{hours}.00"), "{zone}");
+    }
+}
+
+#[test]
+fn every_account_of_a_real_month_adds_up() {
+    let program = Program::new();
+    import(&program, &kept("small"), "5000");
+    month::card(&program, CARD);
+    let drafts = program.json(&["invoices", "draft", "--period", "2026-10", "--rates", "card.toml"]);
+    let drafts = drafts.as_array().unwrap();
+    let truth: Value =
+        serde_json::from_str(&std::fs::read_to_string(kept("small").join("truth-kind-org-buildpack.json")).unwrap())
+            .unwrap();
+    let orgs: BTreeSet<_> = truth.as_array().unwrap().iter().map(|row| row["org_guid"].as_str().unwrap()).collect();
+    assert_eq!(drafts.len(), orgs.len());
+    for draft in drafts {
+        let invoice = show(&program, draft);
+        let org = invoice["account"].as_str().unwrap().split_once('/').unwrap().1;
+        let of_org = |row: &&Value| row["org_guid"] == org;
+        // The quantities on the invoice are the truth's, whatever the lines.
+        for (kind, key, meter) in [
+            ("process", "memory_mib_seconds", "memory_gib_hour"),
+            ("staging", "memory_mib_seconds", "memory_gib_hour"),
+            ("task", "memory_mib_seconds", "memory_gib_hour"),
+            ("service", "instance_seconds", "instance_hour"),
+        ] {
+            let true_rows = truth.as_array().unwrap().iter().filter(of_org).filter(|row| row["kind"] == kind);
+            let truth: i64 = true_rows.map(|row| row[key].as_i64().unwrap()).sum();
+            let billed = invoice["lines"].as_array().unwrap().iter();
+            let billed = billed.filter(|line| line["kind"] == kind && line["meter"] == meter);
+            assert_eq!(billed.map(|line| line["quantity"].as_i64().unwrap()).sum::<i64>(), truth, "{org} {kind}");
+        }
+        // Each amount is quantity x price / unit, half up, by integers of our own.
+        let mut net = 0;
+        for line in invoice["lines"].as_array().unwrap() {
+            let price = line["price"].as_str().unwrap();
+            let (whole, fraction) = price.split_once('.').unwrap_or((price, ""));
+            let scaled: i128 = format!("{whole}{fraction}").parse().unwrap();
+            let divisor =
+                i128::from(line["unit_size"].as_i64().unwrap()) * 10_i128.pow(u32::try_from(fraction.len()).unwrap());
+            let exact = i128::from(line["quantity"].as_i64().unwrap()) * scaled * 100;
+            let expected = (exact * 2 + divisor) / (divisor * 2);
+            assert_eq!(i128::from(cents(&line["amount"])), expected, "{line}");
+            net += cents(&line["amount"]);
+        }
+        assert_eq!(cents(&invoice["net"]), net);
+    }
+}
+
+#[test]
+fn unpriced_usage_is_shown_and_keeps_an_invoice_from_being_final() {
+    let program = Program::new();
+    let rates = "name = \"t\"\ncurrency = \"EUR\"\n[[process]]\nbuildpack = \"go\"\ninstance_hour = \"1\"\n";
+    month::card(&program, rates);
+    month::import(
+        &program,
+        "00:00 p STARTED 512x1 app=a bp=go\n 01:00 p STOPPED\n 00:00 q STARTED 512x1 app=b\n 01:00 q STOPPED",
+        "30d00:00",
+    );
+    let finalize = ["invoices", "finalize", "--period", "2026-10", "--rates", "card.toml"];
+    let run = program.run(&finalize);
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    insta::assert_snapshot!(run.stderr, @"
+    warning: card.toml:3:1: every `process` rate is for a buildpack; docker apps and the like have none
+    hint: add a [[process]] without buildpack, or that usage is unpriced
+    error: f/o1: 1 line(s) of usage have no price, such as process b
+    hint: `invoices draft` and `invoices show` tell more; add rates (or free = true) for what has no price
+    ");
+    let drafts = program.json(&["invoices", "draft", "--period", "2026-10", "--rates", "card.toml"]);
+    assert_eq!(drafts[0]["unpriced_lines"], 1);
+    let shown = program.succeed(&["invoices", "show", "1"]).stdout;
+    assert!(shown.contains("no price"), "{shown}");
+    // Declared free, it is shown and blocks nothing.
+    month::card(&program, &format!("{rates}[[process]]\nfree = true\n"));
+    program.succeed(&finalize);
+    let invoice = program.json(&["invoices", "show", "CF-000001"]);
+    assert_eq!(lines(&invoice), ["process a go instance_hour 3600 1.00", "process b - instance_hour 3600 0.00"]);
+}
+
+#[test]
+fn a_period_is_final_only_when_usage_is_complete_through_its_end() {
+    let rates = "name = \"t\"\ncurrency = \"EUR\"\n[[process]]\ninstance_hour = \"1\"\n";
+    // The period ends 22 days after the script's day; the sweep window is an hour.
+    for (through, code) in [("22d00:59:59", 1), ("22d01:00", 0)] {
+        let program = Program::new();
+        month::card(&program, rates);
+        month::import(&program, "00:00 p STARTED 512x1 app=a", through);
+        let run = program.run(&["invoices", "finalize", "--period", "2026-10", "--rates", "card.toml"]);
+        assert_eq!(run.code, Some(code), "{through}: {}", run.stderr);
+        assert_eq!(
+            run.stderr.contains("usage is complete only up to 2026-10-31T23:59:59Z"),
+            code == 1,
+            "{}",
+            run.stderr
+        );
+    }
+}
+
+/// All final numbers, as integers, in the order of the account.
+fn numbers(program: &Program) -> Vec<i64> {
+    let list = program.json(&["invoices", "list", "--status", "final"]);
+    let number = |invoice: &Value| invoice["number"].as_str().unwrap().trim_start_matches("CF-").parse().unwrap();
+    let mut numbers: Vec<i64> = list.as_array().unwrap().iter().map(number).collect();
+    numbers.sort_unstable();
+    numbers
+}
+
+#[test]
+fn numbers_have_no_gaps_whoever_asks_and_whatever_dies() {
+    let program = Program::new();
+    import(&program, &kept("small"), "5000");
+    month::card(&program, CARD);
+    let finalize = ["invoices", "finalize", "--period", "2026-10", "--rates", "card.toml"];
+    // Two at once, killed again and again, each time a little later.
+    for round in 0..12_u32 {
+        let mut children = [program.spawn(&finalize), program.spawn(&finalize)];
+        let before = numbers(&program).len();
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        while numbers(&program).len() == before && children.iter_mut().any(|child| child.try_wait().unwrap().is_none())
+        {
+            assert!(std::time::Instant::now() < deadline, "nothing was finalised within 30 s");
+        }
+        for mut child in children {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        let now = numbers(&program);
+        assert_eq!(now, (1..=now.len() as i64).collect::<Vec<_>>(), "in round {round}");
+    }
+    program.succeed(&finalize);
+    assert_eq!(numbers(&program), (1..=12).collect::<Vec<_>>());
+    // Asking again changes nothing.
+    let again = program.succeed(&finalize);
+    assert_eq!(again.stderr.matches("final already").count(), 12, "{}", again.stderr);
+    assert_eq!(numbers(&program), (1..=12).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_final_invoice_never_changes() {
+    let program = Program::new();
+    month::card(&program, CARD);
+    month::import(&program, "00:00 p STARTED 512x1 app=a\n 01:00 p STOPPED", "30d00:00");
+    program.succeed(&["invoices", "finalize", "--period", "2026-10", "--rates", "card.toml"]);
+    let before = program.json(&["invoices", "show", "CF-000001"]);
+    // A late event, another card, a new draft: the final one stays as it was.
+    let file = program.folder.path().join("app.jsonl");
+    let events = std::fs::read_to_string(&file).unwrap();
+    let (first, rest) = events.split_once('\n').unwrap();
+    let late = first.replace("event-0", "late").replace("T00:00:00Z", "T00:30:00Z").replace("512", "4096");
+    std::fs::write(&file, format!("{first}\n{late}\n{rest}")).unwrap();
+    let imported = program.succeed(&["import", "--foundation", "f", "--app-events", path(&file)]);
+    assert!(imported.stderr.contains(" 1 late"), "{}", imported.stderr);
+    month::card(&program, &CARD.replace("0.0123456789", "9"));
+    let drafts = program.json(&["invoices", "draft", "--period", "2026-10", "--rates", "card.toml"]);
+    assert_eq!(drafts, Value::Array(Vec::new()));
+    assert_eq!(program.json(&["invoices", "show", "CF-000001"]), before);
+    // Nor does the database let anybody change it.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut connection = sqlx::SqliteConnection::connect(&program.database()).await.unwrap();
+        for statement in [
+            "UPDATE invoice SET net = 0",
+            "UPDATE invoice SET status = 'draft'",
+            "DELETE FROM invoice",
+            "UPDATE invoice_line SET amount = 0",
+            "DELETE FROM invoice_line",
+            "INSERT INTO invoice_line SELECT invoice_id, 99, foundation, organization_guid, organization_name, space_guid, space_name, kind,
+                app_guid, app_name, service_instance_guid, service_instance_name, service_offering_guid, service_offering_name,
+                service_plan_guid, service_plan_name, buildpack, estimated, started_at, ended_at, meter, quantity, unit_size,
+                price, amount, rate FROM invoice_line LIMIT 1",
+        ] {
+            let error = sqlx::query(statement).execute(&mut connection).await.unwrap_err().to_string();
+            assert!(error.contains("a final invoice"), "{statement}: {error}");
+        }
+    });
+}
+
+#[test]
+fn drafts_follow_the_book_and_go_when_there_is_nothing_left() {
+    let program = Program::new();
+    month::card(&program, CARD);
+    month::import(&program, "00:00 p WAS_RUNNING 512x1 app=a org=o2 space=s2\n 00:00 q STARTED 512x1", "1d00:00");
+    let draft = ["invoices", "draft", "--period", "2026-10", "--rates", "card.toml"];
+    assert_eq!(program.json(&draft).as_array().unwrap().len(), 2);
+    // The repaired ending voids all that o2 had.
+    let file = program.folder.path().join("more.jsonl");
+    let ending = std::fs::read_to_string(program.folder.path().join("app.jsonl")).unwrap();
+    let ending = ending.lines().next().unwrap().replace("event-0", "event-9");
+    let ending = ending.replace(
+        "\"current\":\"WAS_RUNNING\",\"previous\":null",
+        "\"current\":\"STOPPED\",\"previous\":\"WAS_RUNNING\"",
+    );
+    std::fs::write(&file, ending.replace("T00:00:00Z", "T12:00:00Z")).unwrap();
+    program.succeed(&["import", "--foundation", "f", "--app-events", path(&file)]);
+    assert_eq!(program.json(&draft).as_array().unwrap().len(), 1);
+    assert_eq!(program.json(&["invoices", "list"]).as_array().unwrap().len(), 1);
+}

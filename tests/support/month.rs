@@ -1,0 +1,32 @@
+//! A small month with everything that has a price, as files to import.
+
+use std::fmt::Write;
+
+use super::program::{Program, path};
+use super::script::{Line, parse};
+
+/// Writes a script's events as two files and imports them into foundation `f`; `through` is the time until
+/// which events are known (a last event of no consequence).
+pub fn import(program: &Program, script: &str, through: &str) {
+    let script = format!("{script}\n{through} marker STOPPED");
+    let (mut app, mut service) = (String::new(), String::new());
+    for line in parse(&script) {
+        if let Line::Event { stream, raw, .. } = line {
+            let file = if stream == cf_billing::domain::Stream::App { &mut app } else { &mut service };
+            writeln!(file, "{raw}").unwrap();
+        }
+    }
+    let files = (program.folder.path().join("app.jsonl"), program.folder.path().join("service.jsonl"));
+    std::fs::write(&files.0, &app).unwrap();
+    std::fs::write(&files.1, &service).unwrap();
+    let mut arguments = vec!["import", "--foundation", "f", "--app-events", path(&files.0)];
+    if !service.is_empty() {
+        arguments.extend(["--service-events", path(&files.1)]);
+    }
+    program.succeed(&arguments);
+}
+
+/// Writes a rate card into the program's folder.
+pub fn card(program: &Program, text: &str) {
+    std::fs::write(program.folder.path().join("card.toml"), text).unwrap();
+}
