@@ -250,7 +250,7 @@ fn numbers_have_no_gaps_whoever_asks_and_whatever_dies() {
             child.wait().unwrap();
         }
         let now = numbers(&program);
-        assert_eq!(now, (1..=now.len() as i64).collect::<Vec<_>>(), "in round {round}");
+        assert_eq!(now, (1..=i64::try_from(now.len()).unwrap()).collect::<Vec<_>>(), "in round {round}");
     }
     program.succeed(&finalize);
     assert_eq!(numbers(&program), (1..=12).collect::<Vec<_>>());

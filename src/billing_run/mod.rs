@@ -56,6 +56,9 @@ pub enum FinalizeResult {
     Blocked(Vec<Blocker>),
 }
 
+/// What one account used, in each of a period's spans.
+type Usage = Vec<(Span, Vec<UsageItem>)>;
+
 /// What usage is grouped by for invoices; the order of [`Keys`].
 const BY: [GroupKey; 10] = [
     GroupKey::Foundation,
@@ -80,7 +83,7 @@ impl BillingRun<'_> {
         let spans = cuts(period, &self.card.rates.edges());
         let query = UsageQuery { by: BY.to_vec(), foundation: None, user_provided: false };
         let (of_spans, heads) = self.store.usage(&query, &spans).await?;
-        let mut accounts: BTreeMap<(String, Named), Vec<(Span, Vec<UsageItem>)>> = BTreeMap::new();
+        let mut accounts: BTreeMap<(String, Named), Usage> = BTreeMap::new();
         for (span, rows) in spans.into_iter().zip(of_spans) {
             for row in rows {
                 let item = item(row)?;

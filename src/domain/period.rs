@@ -29,8 +29,8 @@ impl Span {
 pub fn start_of_day(date: NaiveDate, zone: Tz) -> Option<Timestamp> {
     let midnight = date.and_hms_opt(0, 0, 0)?;
     // No zone ever skipped more than a day, and only one skipped that.
-    let minutes = (0..=24 * 60).step_by(15).map(chrono::TimeDelta::minutes);
-    let first = minutes.filter_map(|after| zone.from_local_datetime(&(midnight + after)).earliest()).next()?;
+    let mut minutes = (0..=24 * 60).step_by(15).map(chrono::TimeDelta::minutes);
+    let first = minutes.find_map(|after| zone.from_local_datetime(&(midnight + after)).earliest())?;
     Some(Timestamp::from_unix(first.timestamp()))
 }
 

@@ -125,7 +125,7 @@ impl<'a> Parser<'a> {
             match table.get(kind.name()).map(Spanned::get_ref) {
                 None => {}
                 Some(DeValue::Array(items)) => {
-                    for item in items.iter() {
+                    for item in items {
                         rates.extend(self.rate(kind, item).map(|rate| (item.span(), rate)));
                     }
                 }
@@ -259,13 +259,11 @@ impl<'a> Parser<'a> {
     }
 
     fn free(&mut self, value: &Value<'a>) -> bool {
-        match value.get_ref() {
-            DeValue::Boolean(true) => true,
-            _ => {
-                self.error(&value.span(), "`free` is not true", Some("leave it out, or write free = true"));
-                false
-            }
+        let free = matches!(value.get_ref(), DeValue::Boolean(true));
+        if !free {
+            self.error(&value.span(), "`free` is not true", Some("leave it out, or write free = true"));
         }
+        free
     }
 
     fn price(&mut self, key: &str, value: &Value<'a>) -> Option<Price> {

@@ -238,8 +238,8 @@ fn put_named<'row>(row: super::payload::RowWriter<'row>, named: Option<&Named>) 
     row.text(named.map(|named| named.guid.to_string()).as_deref()).text(named.and_then(|named| named.name.as_deref()))
 }
 
-fn unexpected(place: &'static str, value: impl ToString) -> StoreError {
-    StoreError::Unexpected { place, value: value.to_string() }
+fn unexpected(place: &'static str, value: impl Into<String>) -> StoreError {
+    StoreError::Unexpected { place, value: value.into() }
 }
 
 fn read_invoice(row: &SqliteRow) -> Result<StoredInvoice, StoreError> {
