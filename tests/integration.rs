@@ -6,12 +6,20 @@
     clippy::disallowed_methods,
     reason = "tests may panic, print and wait"
 )]
-#![allow(clippy::doc_markdown, clippy::format_push_string, clippy::too_many_lines, reason = "tables are long")]
+#![allow(
+    clippy::doc_markdown,
+    clippy::format_push_string,
+    clippy::format_collect,
+    clippy::too_many_lines,
+    reason = "tables are long"
+)]
 
+mod client;
 mod dataset;
 mod fold;
 mod invoices;
 mod rates;
 mod shared;
 mod support;
+mod transport;
 mod tree;

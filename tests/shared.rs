@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::dataset::{assert_truth, import, kept};
 use crate::support::program::Program;
+use crate::support::recorded::FILES;
 
 fn shared() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
@@ -32,4 +33,24 @@ fn the_kept_datasets_are_the_shared_ones() {
             assert!(std::fs::read(&file).unwrap() == std::fs::read(&original).unwrap(), "{}", file.display());
         }
     }
+}
+
+#[test]
+fn the_kept_exchanges_are_the_shared_ones() {
+    let Some(shared) = shared() else { return };
+    let folder = shared.join("recorded");
+    let mut found = 0;
+    for sub in ["", "story"] {
+        for entry in std::fs::read_dir(folder.join(sub)).unwrap() {
+            let file = entry.unwrap().path();
+            if file.extension().is_none_or(|ending| ending != "json") {
+                continue;
+            }
+            let name = file.strip_prefix(&folder).unwrap().display().to_string();
+            let content: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+            assert_eq!(FILES.get(&name), Some(&content), "{name} is not kept as it is");
+            found += 1;
+        }
+    }
+    assert_eq!(found, FILES.len());
 }

@@ -1,6 +1,14 @@
 //! Everything that knows how Cloud Controller and UAA speak.
 
+mod client;
+mod error;
+mod token;
+pub mod transport;
 mod wire;
 
+pub use client::{After, Client, Credentials, Dated, Endpoints, EventPage, GUIDS_PER_REQUEST, Listed, Requested};
+pub use error::{ApiError, ErrorKind};
+pub use token::Token;
+pub use wire::lists::{App, Job, Organization, Process, Space, Task};
 pub use wire::snapshot::{Chunk, NamedItem, Snapshot};
 pub use wire::usage_event::{Decoded, Names, decode};

@@ -3,4 +3,5 @@
 pub mod book;
 pub mod month;
 pub mod program;
+pub mod recorded;
 pub mod script;

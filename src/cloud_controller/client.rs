@@ -1,0 +1,584 @@
+//! Requests to one Cloud Controller: discovery, token, retries, pages. Reads; and requests snapshots, no more.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue, LOCATION, RETRY_AFTER};
+use http::{Method, Request, Response};
+use serde::de::DeserializeOwned;
+use tokio::sync::Mutex;
+use url::Url;
+
+use super::error::{ApiError, ErrorKind, classify};
+use super::token::{Refusal, Token};
+use super::transport::Transport;
+use super::wire::lists::{App, Job, Organization, Page, Process, RawPage, Root, Space, Task};
+use super::wire::snapshot::{Chunk, Snapshot};
+use super::wire::usage_event::{Decoded, decode};
+use crate::clock::Clock;
+use crate::config::Secret;
+use crate::domain::{Guid, Stream, Timestamp};
+
+/// Cloud Controller's own limit.
+const LARGEST_PAGE: u32 = 5000;
+const SMALLEST_PAGE: u32 = 50;
+/// Guids in one filter: URLs stay below 4 KB.
+pub const GUIDS_PER_REQUEST: usize = 100;
+/// Times a request is repeated before its error is handed up, after 0.5, 1 and 2 s, each with jitter.
+const REPEATS: usize = 3;
+const FIRST_DELAY: Duration = Duration::from_millis(500);
+/// A longer `Retry-After` is for the caller to wait out.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+/// Who asks, and where.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    pub api: Url,
+    pub client_id: String,
+    pub client_secret: Secret,
+}
+
+/// A client of one Cloud Controller.
+#[derive(Clone, Debug)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    transport: Transport,
+    clock: Clock,
+    credentials: Credentials,
+    endpoints: Mutex<Option<Endpoints>>,
+    token: Mutex<Option<Token>>,
+    page_size: [AtomicU32; 2],
+}
+
+/// What discovery told.
+#[derive(Clone, Debug)]
+pub struct Endpoints {
+    /// Where tokens come from.
+    pub uaa: Url,
+    /// Version of the V3 API, where it says.
+    pub version: Option<String>,
+}
+
+/// An answer and when it was made.
+#[derive(Clone, Debug)]
+pub struct Dated<T> {
+    pub value: T,
+    /// The answer's `Date`; our own clock where it has none.
+    pub date: Timestamp,
+}
+
+/// One page of usage events, each with its text as received.
+#[derive(Clone, Debug)]
+pub struct EventPage {
+    pub events: Vec<(String, Decoded)>,
+    /// The page was as full as could be: more may follow.
+    pub full: bool,
+}
+
+/// After which events to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum After {
+    /// From the stream's first row.
+    Nothing,
+    /// What comes after this event, in the order of Cloud Controller's ids.
+    Event(Guid),
+    /// What was created at or after this instant.
+    Time(Timestamp),
+}
+
+/// What came of requesting a snapshot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Requested {
+    /// It is being made.
+    Snapshot(Guid),
+    /// Another one is, or was left unfinished (409).
+    InProgress,
+    /// The client isn't allowed to (403).
+    NotAllowed,
+}
+
+/// Rows of a list with what was included.
+#[derive(Debug)]
+pub struct Listed<T> {
+    pub rows: Vec<T>,
+    pub spaces: Vec<Space>,
+    pub organizations: Vec<Organization>,
+}
+
+const fn events_path(stream: Stream) -> &'static str {
+    match stream {
+        Stream::App => "/v3/app_usage_events",
+        Stream::Service => "/v3/service_usage_events",
+    }
+}
+
+const fn snapshots_path(stream: Stream) -> &'static str {
+    match stream {
+        Stream::App => "/v3/app_usage/snapshots",
+        Stream::Service => "/v3/service_usage/snapshots",
+    }
+}
+
+impl Client {
+    /// A client that has sent nothing yet.
+    #[must_use]
+    pub fn new(transport: Transport, clock: Clock, credentials: Credentials) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                transport,
+                clock,
+                credentials,
+                endpoints: Mutex::new(None),
+                token: Mutex::new(None),
+                page_size: [AtomicU32::new(LARGEST_PAGE), AtomicU32::new(LARGEST_PAGE)],
+            }),
+        }
+    }
+
+    /// Where UAA is and what version this is; asked once.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn endpoints(&self) -> Result<Endpoints, ApiError> {
+        let mut endpoints = self.inner.endpoints.lock().await;
+        if let Some(endpoints) = &*endpoints {
+            return Ok(endpoints.clone());
+        }
+        let (answer, request) = self.repeat(|| self.request(Method::GET, "/", &[], None)).await?;
+        let root: Root = parse(&answer, &request)?;
+        let version = root.links.cloud_controller_v3.and_then(|link| link.meta).and_then(|meta| meta.version);
+        let link = root.links.login.or(root.links.uaa);
+        let uaa = link.and_then(|link| link.href.parse().ok());
+        let uaa = uaa.ok_or_else(|| invalid(&answer, &request, "it names no login or uaa link"))?;
+        Ok(endpoints.insert(Endpoints { uaa, version }).clone())
+    }
+
+    /// A token that is good for a while. Every new one is checked: without a scope that reads everything
+    /// Cloud Controller would answer with empty lists.
+    ///
+    /// # Errors
+    /// [`ApiError`], of kind [`ErrorKind::MissingScope`] where the check fails.
+    pub async fn token(&self) -> Result<Token, ApiError> {
+        let mut token = self.inner.token.lock().await;
+        if let Some(token) = token.as_ref().filter(|token| token.is_fresh(self.inner.clock.now())) {
+            return Ok(token.clone());
+        }
+        *token = None;
+        let fetched = self.fetch_token().await?;
+        if !fetched.reads_everything() {
+            return Err(ApiError {
+                kind: ErrorKind::MissingScope,
+                request: format!("client `{}`", self.inner.credentials.client_id),
+                detail: format!("its token can't read everything; it has: {}", fetched.scopes().join(", ")),
+                request_id: None,
+            });
+        }
+        Ok(token.insert(fetched).clone())
+    }
+
+    async fn fetch_token(&self) -> Result<Token, ApiError> {
+        let mut url = self.endpoints().await?.uaa;
+        url.set_path(&format!("{}/oauth/token", url.path().trim_end_matches('/')));
+        let credentials = &self.inner.credentials;
+        let basic = format!("{}:{}", credentials.client_id, credentials.client_secret.expose());
+        let authorization = sensitive(&format!("Basic {}", STANDARD.encode(basic)));
+        let build = || {
+            let mut request = Request::new(Bytes::from_static(b"grant_type=client_credentials"));
+            *request.method_mut() = Method::POST;
+            *request.uri_mut() = url.as_str().parse().unwrap_or_default();
+            let headers = request.headers_mut();
+            headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+            headers.insert(AUTHORIZATION, authorization.clone());
+            request
+        };
+        let now = self.inner.clock.now();
+        let (answer, request) = self.repeat(build).await.map_err(|mut error| {
+            if matches!(error.kind, ErrorKind::Unauthorized | ErrorKind::Refused) {
+                error.kind = ErrorKind::BadClient;
+            }
+            error
+        })?;
+        Token::from_answer(answer.body(), now).map_err(|error| invalid(&answer, &request, &error.to_string()))
+    }
+
+    /// A page of usage events, in the order of Cloud Controller's ids. Asks for as many as it may; for fewer after
+    /// an answer that was too slow, too large or failed, and for more again when answers come.
+    ///
+    /// # Errors
+    /// [`ApiError`], of kind [`ErrorKind::AfterGuidUnknown`] if that event is gone.
+    pub async fn events(&self, stream: Stream, after: &After) -> Result<Dated<EventPage>, ApiError> {
+        let size = &self.inner.page_size[stream as usize];
+        let asked = AtomicU32::new(0);
+        let target = || {
+            asked.store(size.load(Ordering::Relaxed), Ordering::Relaxed);
+            let per_page = asked.load(Ordering::Relaxed).to_string();
+            let mut query = vec![("per_page".to_owned(), per_page)];
+            match after {
+                After::Nothing => {}
+                After::Event(guid) => query.push(("after_guid".to_owned(), guid.to_string())),
+                After::Time(at) => query.push(("created_ats[gte]".to_owned(), at.to_string())),
+            }
+            (events_path(stream).to_owned(), query)
+        };
+        let failed = |error: &ApiError| {
+            if error.wants_smaller_pages() {
+                size.store((asked.load(Ordering::Relaxed) / 2).max(SMALLEST_PAGE), Ordering::Relaxed);
+            }
+        };
+        let answer = self.get_with(target, failed).await?;
+        let asked = asked.into_inner();
+        size.store((asked * 2).min(LARGEST_PAGE), Ordering::Relaxed);
+        let page: RawPage = parse(&answer.value.0, &answer.value.1)?;
+        let full = page.resources.len() >= asked as usize || page.pagination.next.is_some();
+        let events = (page.resources.into_iter())
+            .map(|raw| {
+                let text = String::from(Box::<str>::from(raw));
+                let decoded = decode(stream, &text);
+                (text, decoded)
+            })
+            .collect();
+        Ok(Dated { value: EventPage { events, full }, date: answer.date })
+    }
+
+    /// One usage event; `None` if it is gone.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn event(&self, stream: Stream, guid: &Guid) -> Result<Option<Decoded>, ApiError> {
+        let answer = self.get(&format!("{}/{guid}", events_path(stream)), &[]).await;
+        let Some(answer) = found(answer)? else { return Ok(None) };
+        let text = std::str::from_utf8(answer.value.0.body());
+        let text = text.map_err(|_| invalid(&answer.value.0, &answer.value.1, "it isn't UTF-8"))?;
+        Ok(Some(decode(stream, text)))
+    }
+
+    /// Asks for a snapshot to be made.
+    ///
+    /// # Errors
+    /// [`ApiError`], of kind [`ErrorKind::NoRoute`] where Cloud Controller has no snapshots.
+    pub async fn request_snapshot(&self, stream: Stream) -> Result<Requested, ApiError> {
+        // Not repeated: a second request for what the first began would be refused.
+        let answer = match self.once(Method::POST, snapshots_path(stream)).await {
+            Ok(answer) => answer,
+            Err(error) if error.kind == ErrorKind::Conflict => return Ok(Requested::InProgress),
+            Err(error) if error.kind == ErrorKind::Forbidden => return Ok(Requested::NotAllowed),
+            Err(error) => return Err(error),
+        };
+        let (answer, request) = answer;
+        let location = answer.headers().get(LOCATION).and_then(|location| location.to_str().ok());
+        let job = location.and_then(|location| location.rsplit('/').next()).map(Guid::new);
+        let job = job.ok_or_else(|| invalid(&answer, &request, "it has no Location"))?;
+        let guid = self.job(&job).await?.and_then(|job| job.snapshot_guid());
+        guid.map(Requested::Snapshot).ok_or_else(|| invalid(&answer, &request, "its job names no snapshot"))
+    }
+
+    /// A job; `None` if there is none of that guid.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn job(&self, guid: &Guid) -> Result<Option<Job>, ApiError> {
+        self.find(&format!("/v3/jobs/{guid}")).await
+    }
+
+    /// All snapshots, oldest first.
+    ///
+    /// # Errors
+    /// [`ApiError`], of kind [`ErrorKind::NoRoute`] where Cloud Controller has no snapshots.
+    pub async fn snapshots(&self, stream: Stream) -> Result<Vec<Snapshot>, ApiError> {
+        Ok(self.list(snapshots_path(stream), &[("per_page", "1000")]).await?.rows)
+    }
+
+    /// A snapshot; `None` if it is gone.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn snapshot(&self, stream: Stream, guid: &Guid) -> Result<Option<Snapshot>, ApiError> {
+        self.find(&format!("{}/{guid}", snapshots_path(stream))).await
+    }
+
+    /// One page of a complete snapshot's chunks, from 1; and whether another follows.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn chunks(&self, stream: Stream, guid: &Guid, page: u32) -> Result<(Vec<Chunk>, bool), ApiError> {
+        // Chunks never change once the snapshot is complete, so page numbers are safe here.
+        let path = format!("{}/{guid}/chunks", snapshots_path(stream));
+        let answer = self.get(&path, &[("page", &page.to_string()), ("per_page", "50")]).await?;
+        let page: Page<Chunk> = parse(&answer.value.0, &answer.value.1)?;
+        Ok((page.resources, page.pagination.next.is_some()))
+    }
+
+    /// Processes by guid, at most [`GUIDS_PER_REQUEST`]; those that are gone are missing.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn processes(&self, guids: &[Guid]) -> Result<Dated<Vec<Process>>, ApiError> {
+        self.by_guid("/v3/processes", guids).await
+    }
+
+    /// Processes saved at or after an instant.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn processes_updated_since(&self, since: Timestamp) -> Result<Dated<Vec<Process>>, ApiError> {
+        let since = since.to_string();
+        let listed = self.list_dated("/v3/processes", &[("updated_ats[gte]", &since), ("per_page", "5000")]).await?;
+        Ok(Dated { value: listed.value.rows, date: listed.date })
+    }
+
+    /// Tasks by guid, at most [`GUIDS_PER_REQUEST`]; those that are gone are missing.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn tasks(&self, guids: &[Guid]) -> Result<Dated<Vec<Task>>, ApiError> {
+        self.by_guid("/v3/tasks", guids).await
+    }
+
+    /// Tasks that use resources now.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn running_tasks(&self) -> Result<Vec<Task>, ApiError> {
+        Ok(self.list("/v3/tasks", &[("states", "RUNNING,CANCELING"), ("per_page", "5000")]).await?.rows)
+    }
+
+    /// Apps by guid, at most [`GUIDS_PER_REQUEST`], with their spaces and organizations.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn apps(&self, guids: &[Guid]) -> Result<Listed<App>, ApiError> {
+        let guids = comma_list(guids);
+        self.list("/v3/apps", &[("guids", &guids), ("include", "space.organization"), ("per_page", "5000")]).await
+    }
+
+    /// Organizations by guid, at most [`GUIDS_PER_REQUEST`]; deleted ones are missing.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn organizations(&self, guids: &[Guid]) -> Result<Vec<Organization>, ApiError> {
+        Ok(self.by_guid("/v3/organizations", guids).await?.value)
+    }
+
+    /// Spaces by guid, at most [`GUIDS_PER_REQUEST`]; deleted ones are missing.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn spaces(&self, guids: &[Guid]) -> Result<Vec<Space>, ApiError> {
+        Ok(self.by_guid("/v3/spaces", guids).await?.value)
+    }
+
+    async fn by_guid<T: DeserializeOwned>(&self, path: &str, guids: &[Guid]) -> Result<Dated<Vec<T>>, ApiError> {
+        let guids = comma_list(guids);
+        let listed = self.list_dated(path, &[("guids", &guids), ("per_page", "5000")]).await?;
+        Ok(Dated { value: listed.value.rows, date: listed.date })
+    }
+
+    async fn list<T: DeserializeOwned>(&self, path: &str, query: &[(&str, &str)]) -> Result<Listed<T>, ApiError> {
+        Ok(self.list_dated(path, query).await?.value)
+    }
+
+    /// All pages of a list; dated by its first.
+    async fn list_dated<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<Dated<Listed<T>>, ApiError> {
+        let mut listed = Listed { rows: Vec::new(), spaces: Vec::new(), organizations: Vec::new() };
+        let mut date = None;
+        for number in 1_u32.. {
+            let number = number.to_string();
+            let query: Vec<(&str, &str)> = query.iter().copied().chain([("page", number.as_str())]).collect();
+            let answer = self.get(path, &query).await?;
+            let page: Page<T> = parse(&answer.value.0, &answer.value.1)?;
+            date.get_or_insert(answer.date);
+            listed.rows.extend(page.resources);
+            listed.spaces.extend(page.included.spaces);
+            listed.organizations.extend(page.included.organizations);
+            if page.pagination.next.is_none() {
+                break;
+            }
+        }
+        Ok(Dated { value: listed, date: date.unwrap_or_else(|| self.inner.clock.now()) })
+    }
+
+    async fn find<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, ApiError> {
+        let Some(answer) = found(self.get(path, &[]).await)? else { return Ok(None) };
+        parse(&answer.value.0, &answer.value.1).map(Some)
+    }
+
+    async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Dated<Answer>, ApiError> {
+        let query: Vec<(String, String)> =
+            query.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        self.get_with(|| (path.to_owned(), query.clone()), |_| ()).await
+    }
+
+    /// Sends a GET until it succeeds, fails for good, or was repeated enough. A 401 gets a new token, once.
+    async fn get_with(
+        &self,
+        mut target: impl FnMut() -> (String, Vec<(String, String)>),
+        mut failed: impl FnMut(&ApiError),
+    ) -> Result<Dated<Answer>, ApiError> {
+        let mut delays = delays();
+        let mut renewed = false;
+        loop {
+            let token = self.token().await?;
+            let (path, query) = target();
+            let query: Vec<(&str, &str)> = query.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+            let request = self.request(Method::GET, &path, &query, Some(&token));
+            let error = match self.send(request).await {
+                Ok(answer) => {
+                    let date = self.date_of(&answer.0);
+                    return Ok(Dated { value: answer, date });
+                }
+                Err(error) => error,
+            };
+            failed(&error);
+            if error.kind == ErrorKind::Unauthorized && !renewed {
+                renewed = true;
+                *self.inner.token.lock().await = None;
+                continue;
+            }
+            self.wait_or(error, &mut delays).await?;
+        }
+    }
+
+    /// One request with a token, not repeated.
+    async fn once(&self, method: Method, path: &str) -> Result<Answer, ApiError> {
+        let token = self.token().await?;
+        match self.send(self.request(method.clone(), path, &[], Some(&token))).await {
+            Err(error) if error.kind == ErrorKind::Unauthorized => {
+                *self.inner.token.lock().await = None;
+                let token = self.token().await?;
+                self.send(self.request(method, path, &[], Some(&token))).await
+            }
+            answer => answer,
+        }
+    }
+
+    /// Sends a request without a token of its own, until it succeeds, fails for good, or was repeated enough.
+    async fn repeat(&self, build: impl Fn() -> Request<Bytes>) -> Result<Answer, ApiError> {
+        let mut delays = delays();
+        loop {
+            match self.send(build()).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => self.wait_or(error, &mut delays).await?,
+            }
+        }
+    }
+
+    /// Waits before a repetition; gives the error back if there is to be none.
+    async fn wait_or(&self, error: ApiError, delays: &mut impl Iterator<Item = Duration>) -> Result<(), ApiError> {
+        if !error.is_transient() {
+            return Err(error);
+        }
+        let Some(delay) = delays.next() else { return Err(error) };
+        let delay = error.retry_after().unwrap_or(delay).max(delay);
+        if delay > LONGEST_WAIT {
+            return Err(error);
+        }
+        tracing::debug!(error = %error, delay_seconds = delay.as_secs_f32(), "repeating a request");
+        self.inner.clock.sleep(delay).await;
+        Ok(())
+    }
+
+    async fn send(&self, request: Request<Bytes>) -> Result<Answer, ApiError> {
+        let name = format!("{} {}", request.method(), request.uri());
+        let answer = self.inner.transport.exchange(request).await.map_err(|error| ApiError {
+            detail: error.to_string(),
+            kind: ErrorKind::Transport(error),
+            request: name.clone(),
+            request_id: None,
+        })?;
+        if answer.status().is_success() {
+            return Ok((answer, name));
+        }
+        let retry_after = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        let (kind, mut detail) = classify(answer.status(), answer.body(), retry_after.map(Duration::from_secs));
+        if let Ok(refusal) = serde_json::from_slice::<Refusal>(answer.body()) {
+            detail = format!("{} {}: {}", answer.status().as_u16(), refusal.error, refusal.error_description);
+        }
+        Err(ApiError { kind, request: name, detail, request_id: request_id(&answer) })
+    }
+
+    fn request(&self, method: Method, path: &str, query: &[(&str, &str)], token: Option<&Token>) -> Request<Bytes> {
+        let mut url = self.inner.credentials.api.clone();
+        url.set_path(&format!("{}{path}", url.path().trim_end_matches('/')));
+        if !query.is_empty() {
+            url.query_pairs_mut().clear().extend_pairs(query);
+        }
+        let mut request = Request::new(Bytes::new());
+        *request.method_mut() = method;
+        *request.uri_mut() = url.as_str().parse().unwrap_or_default();
+        request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
+        if let Some(token) = token {
+            let bearer = sensitive(&format!("bearer {}", token.access_token.expose()));
+            request.headers_mut().insert(AUTHORIZATION, bearer);
+        }
+        request
+    }
+
+    /// When an answer was made, by its own clock.
+    fn date_of(&self, answer: &Response<Bytes>) -> Timestamp {
+        let date = answer.headers().get(DATE).and_then(|date| date.to_str().ok());
+        let date = date.and_then(|date| chrono::DateTime::parse_from_rfc2822(date).ok());
+        date.map_or_else(|| self.inner.clock.now(), |date| Timestamp::from_unix(date.timestamp()))
+    }
+}
+
+/// An answer and the name of the request it is for.
+type Answer = (Response<Bytes>, String);
+
+fn delays() -> impl Iterator<Item = Duration> {
+    ExponentialBuilder::default().with_min_delay(FIRST_DELAY).with_max_times(REPEATS).with_jitter().build()
+}
+
+/// `None` for a resource that isn't there.
+fn found<T>(answer: Result<T, ApiError>) -> Result<Option<T>, ApiError> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn parse<T: DeserializeOwned>(answer: &Response<Bytes>, request: &str) -> Result<T, ApiError> {
+    serde_json::from_slice(answer.body()).map_err(|error| invalid(answer, request, &error.to_string()))
+}
+
+fn invalid(answer: &Response<Bytes>, request: &str, reason: &str) -> ApiError {
+    let kind = answer.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("no content type");
+    ApiError {
+        kind: ErrorKind::InvalidBody,
+        request: request.to_owned(),
+        detail: format!(
+            "the answer ({}, {kind}, {} bytes) is not what was asked for: {reason}",
+            answer.status().as_u16(),
+            answer.body().len()
+        ),
+        request_id: request_id(answer),
+    }
+}
+
+fn request_id(answer: &Response<Bytes>) -> Option<String> {
+    answer.headers().get("x-vcap-request-id").and_then(|id| id.to_str().ok()).map(str::to_owned)
+}
+
+fn sensitive(text: &str) -> HeaderValue {
+    let mut value = HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static(""));
+    value.set_sensitive(true);
+    value
+}
+
+fn comma_list(guids: &[Guid]) -> String {
+    guids.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+}

@@ -1,0 +1,175 @@
+//! List pages and the rows of lists that are read beside the usage events.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::domain::{Guid, Timestamp};
+
+/// One page of any list, its resources as sent.
+#[derive(Deserialize)]
+pub struct RawPage {
+    pub pagination: Pagination,
+    pub resources: Vec<Box<RawValue>>,
+}
+
+/// One page of any list.
+#[derive(Deserialize)]
+pub struct Page<T> {
+    pub pagination: Pagination,
+    pub resources: Vec<T>,
+    #[serde(default)]
+    pub included: Included,
+}
+
+/// `next` is null on the last page. Totals are not relied upon: app usage events count them separately.
+#[derive(Deserialize)]
+pub struct Pagination {
+    pub next: Option<Link>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Link {
+    pub href: String,
+}
+
+/// What `include=space.organization` adds.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct Included {
+    pub spaces: Vec<Space>,
+    pub organizations: Vec<Organization>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Related {
+    pub data: Option<RelatedGuid>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct RelatedGuid {
+    pub guid: Guid,
+}
+
+/// `GET /v3/processes`: sizes of every process, running or not; it doesn't say which.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Process {
+    pub guid: Guid,
+    pub updated_at: Timestamp,
+    pub r#type: String,
+    pub instances: u32,
+    pub memory_in_mb: u32,
+    pub disk_in_mb: u32,
+    pub relationships: OfApp,
+}
+
+/// `GET /v3/tasks`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Task {
+    pub guid: Guid,
+    pub name: String,
+    pub state: String,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub memory_in_mb: u32,
+    pub disk_in_mb: u32,
+    pub relationships: OfApp,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct OfApp {
+    pub app: Related,
+}
+
+impl OfApp {
+    /// The app's guid.
+    #[must_use]
+    pub fn guid(&self) -> Option<&Guid> {
+        self.app.data.as_ref().map(|data| &data.guid)
+    }
+}
+
+/// `GET /v3/apps`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct App {
+    pub guid: Guid,
+    pub name: String,
+    /// `STARTED` or `STOPPED`, as desired.
+    pub state: String,
+    pub relationships: OfSpace,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct OfSpace {
+    pub space: Related,
+}
+
+/// `GET /v3/spaces`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Space {
+    pub guid: Guid,
+    pub name: String,
+    pub relationships: OfOrganization,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct OfOrganization {
+    pub organization: Related,
+}
+
+/// `GET /v3/organizations`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Organization {
+    pub guid: Guid,
+    pub name: String,
+}
+
+/// `GET /v3/jobs/:guid`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Job {
+    pub guid: Guid,
+    /// `PROCESSING`, `POLLING`, `COMPLETE` or `FAILED`. A snapshot can be complete though its job failed.
+    pub state: String,
+    #[serde(default)]
+    pub links: std::collections::BTreeMap<String, JobLink>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct JobLink {
+    pub href: String,
+}
+
+impl Job {
+    /// The guid of the snapshot that the job makes. Only the end of its link is usable: the path has no route.
+    /// Missing once the snapshot is gone.
+    #[must_use]
+    pub fn snapshot_guid(&self) -> Option<Guid> {
+        let link = self.links.iter().find(|(name, _)| name.ends_with("_usage_snapshot"))?;
+        let guid = link.1.href.rsplit('/').next()?;
+        Guid::from_nullable(Some(guid))
+    }
+}
+
+/// `GET /`, without a token.
+#[derive(Deserialize)]
+pub struct Root {
+    pub links: RootLinks,
+}
+
+#[derive(Deserialize)]
+pub struct RootLinks {
+    pub login: Option<Link>,
+    pub uaa: Option<Link>,
+    pub cloud_controller_v3: Option<V3Link>,
+}
+
+#[derive(Deserialize)]
+pub struct V3Link {
+    #[serde(default)]
+    pub meta: Option<V3Meta>,
+}
+
+#[derive(Deserialize)]
+pub struct V3Meta {
+    #[serde(default)]
+    pub version: Option<String>,
+}
