@@ -22,4 +22,5 @@ pub mod clock;
 pub mod cloud_controller;
 pub mod config;
 pub mod consumer;
+pub mod simulator;
 pub mod store;

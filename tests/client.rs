@@ -16,20 +16,21 @@ use serde_json::{Value, json};
 use crate::support::recorded::{FILES, Recorded, exchange, exchanges, manifest};
 
 /// Answers every request with what a function gives, and keeps what was asked.
-struct Answering<F> {
-    answer: F,
+struct Answering {
+    answer: Box<AnswerWith>,
     asked: Mutex<Vec<String>>,
 }
 
-impl<F> std::fmt::Debug for Answering<F> {
+impl std::fmt::Debug for Answering {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str("recorded answers")
     }
 }
 
 type Answer = Result<Response<Bytes>, TransportError>;
+type AnswerWith = dyn Fn(&Request<Bytes>, usize) -> Answer + Send + Sync;
 
-impl<F: Fn(&Request<Bytes>, usize) -> Answer + Send + Sync> Exchange for Answering<F> {
+impl Exchange for Answering {
     fn exchange(&self, request: Request<Bytes>) -> Exchanging<'_> {
         let mut asked = self.asked.lock().unwrap();
         asked.push(format!("{} {}", request.method(), request.uri()));
@@ -39,6 +40,7 @@ impl<F: Fn(&Request<Bytes>, usize) -> Answer + Send + Sync> Exchange for Answeri
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "what an exchange gives")]
 fn answer(status: u16, headers: &[(String, String)], body: &Value) -> Answer {
     let mut response = Response::builder().status(status);
     for (name, value) in headers {
@@ -59,26 +61,23 @@ fn token(expires_in: i64, scope: &str) -> Answer {
 }
 
 /// A client whose root and token requests are answered well, and any other by `others`.
-fn client<F>(others: F) -> (Client, Arc<Answering<impl Fn(&Request<Bytes>, usize) -> Answer + Send + Sync>>)
+fn client<F>(others: F) -> (Client, Arc<Answering>)
 where
     F: Fn(&Request<Bytes>, usize) -> Answer + Send + Sync + 'static,
 {
     client_at(Clock::manual(Timestamp::from_unix(1_790_000_000)), others)
 }
 
-fn client_at<F>(
-    clock: Clock,
-    others: F,
-) -> (Client, Arc<Answering<impl Fn(&Request<Bytes>, usize) -> Answer + Send + Sync>>)
+fn client_at<F>(clock: Clock, others: F) -> (Client, Arc<Answering>)
 where
     F: Fn(&Request<Bytes>, usize) -> Answer + Send + Sync + 'static,
 {
     let answering = Answering {
-        answer: move |request: &Request<Bytes>, number: usize| match request.uri().path() {
+        answer: Box::new(move |request: &Request<Bytes>, number: usize| match request.uri().path() {
             "/" => ok(&exchange("root.json").body),
             "/oauth/token" => token(600, "cloud_controller.admin"),
             _ => others(request, number),
-        },
+        }),
         asked: Mutex::new(Vec::new()),
     };
     let transport = Arc::new(answering);
@@ -301,11 +300,11 @@ fn a_second_401_is_an_error() {
 fn a_token_without_global_read_is_refused_before_anything_is_read() {
     let (_, _) = client(|_, _| ok(&page(&[])));
     let answering = Answering {
-        answer: |request: &Request<Bytes>, _: usize| match request.uri().path() {
+        answer: Box::new(|request: &Request<Bytes>, _: usize| match request.uri().path() {
             "/" => ok(&exchange("root.json").body),
             "/oauth/token" => token(600, "cloud_controller.read openid"),
             _ => panic!("read with a token that would see nothing"),
-        },
+        }),
         asked: Mutex::new(Vec::new()),
     };
     let credentials = Credentials {
@@ -334,10 +333,10 @@ fn scopes_that_read_everything_are_these_three() {
     ] {
         let scope_text = scope.to_owned();
         let answering = Answering {
-            answer: move |request: &Request<Bytes>, _: usize| match request.uri().path() {
+            answer: Box::new(move |request: &Request<Bytes>, _: usize| match request.uri().path() {
                 "/" => ok(&exchange("root.json").body),
                 _ => token(600, &scope_text),
-            },
+            }),
             asked: Mutex::new(Vec::new()),
         };
         let credentials = Credentials {
@@ -425,15 +424,16 @@ fn answers_are_dated_by_the_one_who_answers() {
 #[test]
 fn wrong_client_credentials_say_so() {
     let answering = Answering {
-        answer: |request: &Request<Bytes>, _: usize| match request.uri().path() {
-            "/" => ok(&exchange("root.json").body),
-            _ => {
+        answer: Box::new(|request: &Request<Bytes>, _: usize| {
+            if request.uri().path() == "/" {
+                ok(&exchange("root.json").body)
+            } else {
                 assert_eq!(request.method(), Method::POST);
                 assert_eq!(request.headers()["authorization"], "Basic YmlsbGluZzpzM2NyZXQ=");
                 assert_eq!(request.body(), "grant_type=client_credentials");
                 answer(401, &[], &json!({"error": "unauthorized", "error_description": "Bad credentials"}))
             }
-        },
+        }),
         asked: Mutex::new(Vec::new()),
     };
     let credentials = Credentials {

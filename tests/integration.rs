@@ -20,6 +20,7 @@ mod fold;
 mod invoices;
 mod rates;
 mod shared;
+mod simulator;
 mod support;
 mod transport;
 mod tree;

@@ -12,7 +12,7 @@ use http::{Request, Response};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Without a byte for this long, an answer is given up.
-const READ_TIMEOUT: Duration = Duration::from_secs(60);
+const READ_TIMEOUT: Duration = Duration::from_mins(1);
 /// No answer may be larger; a page of 5 000 usage events is 4 MB.
 pub const LARGEST_BODY: usize = 64 << 20;
 

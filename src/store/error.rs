@@ -19,6 +19,11 @@ pub enum StoreError {
          hint: let only one collector run on a database at a time"
     )]
     Superseded(String),
+    #[error(
+        "another cf-billing collects into `{0}` already\n\
+         hint: stop it first; commands such as `usage` and `invoices` may run beside it"
+    )]
+    Collected(String),
     #[error(transparent)]
     Damaged(#[from] Damaged),
     #[error("a sum of usage exceeds 2^63 - 1\nhint: ask for a shorter span")]

@@ -10,6 +10,7 @@ mod types;
 pub use archive::{ArchivedInput, InputKind, identity};
 pub use error::StoreError;
 pub use invoices::{Finalized, InvoiceFilter, Series, StoredCard, StoredInvoice};
+pub use sqlite::CollectorLock;
 pub use types::{
     FoundationHead, GroupKey, Keyed, LoadedResource, NameOf, Names, Origin, StreamHead, UsageQuery, UsageRow, WriteSet,
 };
@@ -43,6 +44,16 @@ impl Store {
     pub async fn close(&self) {
         match self {
             Self::Sqlite(store) => store.close().await,
+        }
+    }
+
+    /// What only the one process that collects holds, until it is dropped or the process dies.
+    ///
+    /// # Errors
+    /// [`StoreError::Collected`] if another holds it; [`StoreError::Open`].
+    pub fn collector_lock(&self) -> Result<CollectorLock, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.collector_lock(),
         }
     }
 

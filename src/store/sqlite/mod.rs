@@ -6,10 +6,12 @@ mod commit;
 mod dimensions;
 mod invoices;
 mod load;
+mod lock;
 mod payload;
 mod usage;
 
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -22,6 +24,7 @@ use sqlx::{Row, Sqlite, SqliteConnection, Transaction};
 use super::{FoundationHead, StoreError, StreamHead};
 use crate::domain::{EventId, Guid, Place, Settings, Stream, Timestamp};
 use dimensions::Dimensions;
+pub use lock::CollectorLock;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
@@ -38,6 +41,7 @@ type IdentityCache = LruCache<(i64, u64, u64), Arc<Identities>>;
 /// See the module.
 #[derive(Clone, Debug)]
 pub struct SqliteStore {
+    path: PathBuf,
     writer: SqlitePool,
     readers: SqlitePool,
     dimensions: Arc<Mutex<Dimensions>>,
@@ -60,14 +64,18 @@ impl SqliteStore {
             .busy_timeout(BUSY_TIMEOUT)
             // Keeps the log small after a burst, so that it doesn't count as the database's size.
             .pragma("journal_size_limit", "16777216");
+        let file = options.get_filename().to_owned();
+        let opening = lock::opening(&file).await;
         let pool = |connections| SqlitePoolOptions::new().max_connections(connections).idle_timeout(None);
         let writer = pool(1).connect_with(options.clone()).await.map_err(|error| open_error(&error))?;
         migrate(&writer, &path).await.map_err(|error| match error {
             StoreError::Database(error) => open_error(&error),
             other => other,
         })?;
+        drop(opening);
         let readers = pool(READERS).connect_lazy_with(options);
         Ok(Self {
+            path: file,
             writer,
             readers,
             dimensions: Arc::default(),
@@ -78,6 +86,10 @@ impl SqliteStore {
     pub async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
+    }
+
+    pub fn collector_lock(&self) -> Result<CollectorLock, StoreError> {
+        CollectorLock::take(&self.path)
     }
 
     /// A write transaction: takes the write lock at once, so that it never fails half-way for want of it.

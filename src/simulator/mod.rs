@@ -1,0 +1,143 @@
+//! A simulated foundation: people who push, scale, stage and delete, the usage events that follow, the API that
+//! tells of them, and an account of what was really used. It isn't a Cloud Controller, and says so.
+//! Knows the domain at most, never the client's wire types: a wrong struct must not agree with itself.
+
+pub mod api;
+pub mod prices;
+pub mod tables;
+pub mod world;
+
+use std::collections::BTreeMap;
+
+use crate::domain::{Stream, Timestamp};
+use api::{Client, Uaa};
+use tables::{Completed, Tables};
+use world::World;
+
+/// How a foundation behaves.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// It has usage snapshots; no released Cloud Controller does.
+    pub snapshots: bool,
+    /// How often a snapshot is asked for before it is complete.
+    pub snapshot_polls: u32,
+    /// The reference implementation's defect: every job fails, though its snapshot is complete.
+    pub snapshot_jobs_fail: bool,
+    /// Requests per hour for those who aren't admins.
+    pub rate_limit: Option<u64>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { snapshots: true, snapshot_polls: 2, snapshot_jobs_fail: false, rate_limit: None }
+    }
+}
+
+/// One simulated foundation.
+#[derive(Clone, Debug)]
+pub struct Foundation {
+    pub world: World,
+    pub tables: Tables,
+    pub uaa: Uaa,
+    pub options: Options,
+    /// Where it is reached: begins every link.
+    pub base: String,
+    /// Requests answered.
+    pub requests: u64,
+    used: BTreeMap<String, u64>,
+    /// Instants at which its snapshots were completed.
+    completed: BTreeMap<Stream, Timestamp>,
+}
+
+/// A client that may do everything.
+pub const ADMIN: (&str, &str) = ("billing", "simulated-secret");
+
+impl Foundation {
+    /// An empty foundation in which it is `now`.
+    #[must_use]
+    pub fn new(seed: u64, now: Timestamp) -> Self {
+        let client = |id: &str, secret: &str, authority: &str| Client {
+            id: id.to_owned(),
+            secret: secret.to_owned(),
+            authorities: vec![format!("cloud_controller.{authority}")],
+        };
+        let clients = vec![
+            client(ADMIN.0, ADMIN.1, "admin"),
+            client("billing-read-only", "simulated-secret", "admin_read_only"),
+            client("billing-auditor", "simulated-secret", "global_auditor"),
+            client("nobody", "simulated-secret", "read"),
+        ];
+        Self {
+            world: World::new(seed, now),
+            tables: Tables::default(),
+            uaa: Uaa::new(clients, 43_200),
+            options: Options::default(),
+            base: "http://127.0.0.1".to_owned(),
+            requests: 0,
+            used: BTreeMap::new(),
+            completed: BTreeMap::new(),
+        }
+    }
+
+    /// What time it is there.
+    #[must_use]
+    pub const fn now(&self) -> Timestamp {
+        self.world.now
+    }
+
+    /// Lets time pass there, with all that was under way.
+    pub fn advance(&mut self, to: Timestamp) {
+        self.world.advance(&mut self.tables, to);
+    }
+
+    /// Lets people do `actions` things there, at this instant.
+    pub fn act(&mut self, actions: u32) {
+        self.world.act(&mut self.tables, actions);
+    }
+
+    fn new_guid(&mut self) -> String {
+        self.world.guid()
+    }
+
+    /// What a worker does for a snapshot that is asked for.
+    fn work_on_snapshot(&mut self, stream: Stream, guid: &str) {
+        let now = self.now();
+        let polls = self.options.snapshot_polls;
+        let Some(snapshot) = self.tables.snapshot_mut(stream, guid).filter(|snapshot| snapshot.completed.is_none())
+        else {
+            return;
+        };
+        snapshot.polls += 1;
+        if snapshot.polls < polls {
+            return;
+        }
+        let completed = self.generate(stream);
+        let state = if self.options.snapshot_jobs_fail { "FAILED" } else { "COMPLETE" };
+        if let Some(snapshot) = self.tables.snapshot_mut(stream, guid) {
+            snapshot.completed = Some(completed);
+            snapshot.job_state = state;
+            snapshot.job_updated_at = now;
+        }
+        // What is billed is what runs once both are taken.
+        self.completed.insert(stream, now);
+        if self.completed.len() == 2 && !self.world.truth.has_begun() {
+            self.world.truth.begin(now);
+        }
+    }
+
+    fn generate(&self, stream: Stream) -> Completed {
+        let newest = self.tables.events(stream).last();
+        let checkpoint = newest.and_then(|event| {
+            let at = event["created_at"].as_str().and_then(|text| Timestamp::parse(text).ok());
+            Some((event["guid"].as_str()?.to_owned(), at?))
+        });
+        let (summary, chunks) = self.world.snapshot(stream);
+        Completed { at: self.now(), checkpoint, summary, chunks }
+    }
+
+    /// Empties a stream and writes one event for everything that runs, its guid that of the process or instance.
+    fn purge_and_reseed(&mut self, stream: Stream) {
+        let events = self.world.reseed(stream);
+        *self.tables.events_mut(stream) = events;
+    }
+}
