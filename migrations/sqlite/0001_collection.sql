@@ -27,6 +27,26 @@ CREATE TABLE stream (
     PRIMARY KEY (foundation_id, name)
 ) STRICT, WITHOUT ROWID;
 
+-- How a foundation came to be billed: its baseline and the checkpoints that are tied to it.
+CREATE TABLE onboarding (
+    foundation_id INTEGER PRIMARY KEY REFERENCES foundation (id),
+    strategy      TEXT    NOT NULL CHECK (strategy IN ('snapshot')),
+    stage         TEXT    NOT NULL CHECK (stage IN ('snapshots', 'baseline', 'replay', 'complete')),
+    begun_at      INTEGER NOT NULL,
+    completed_at  INTEGER            -- when both streams had been read to their end
+) STRICT;
+
+-- The usage snapshots it takes, or took: kept from the moment they are requested.
+CREATE TABLE onboarding_snapshot (
+    foundation_id         INTEGER NOT NULL REFERENCES foundation (id),
+    stream                TEXT    NOT NULL CHECK (stream IN ('app', 'service')),
+    guid                  TEXT    NOT NULL,
+    completed_at          INTEGER,   -- null while Cloud Controller makes it
+    checkpoint_guid       TEXT,      -- the newest event at that time; null if there was none
+    checkpoint_created_at INTEGER,
+    PRIMARY KEY (foundation_id, stream)
+) STRICT, WITHOUT ROWID;
+
 -- The archive: everything that entered the fold, as received, in the order folded.
 CREATE TABLE archive_chunk (
     foundation_id  INTEGER NOT NULL REFERENCES foundation (id),

@@ -74,6 +74,7 @@ impl Import {
         let epoch = Importer::epoch(&snapshots)?.max(billing_from);
         let settings = configuration.fold_settings(epoch);
         let store = Global::open(&configuration).await?;
+        let _alone = store.collector_lock()?;
         let clock = Clock::System;
         let mut importer = Importer::begin(&store, &clock, &self.foundation, settings).await?;
         if !chunks.is_empty() {

@@ -1,7 +1,7 @@
 //! Requests to one Cloud Controller: discovery, token, retries, pages. Reads; and requests snapshots, no more.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
@@ -57,6 +57,8 @@ struct Inner {
     endpoints: Mutex<Option<Endpoints>>,
     token: Mutex<Option<Token>>,
     page_size: [AtomicU32; 2],
+    /// `Date` of the last answer, in Unix seconds; 0 before any.
+    last_date: AtomicI64,
 }
 
 /// What discovery told.
@@ -140,7 +142,17 @@ impl Client {
                 endpoints: Mutex::new(None),
                 token: Mutex::new(None),
                 page_size: [AtomicU32::new(LARGEST_PAGE), AtomicU32::new(LARGEST_PAGE)],
+                last_date: AtomicI64::new(0),
             }),
+        }
+    }
+
+    /// What time it was at the other side when it last answered; our own clock before that.
+    #[must_use]
+    pub fn last_date(&self) -> Timestamp {
+        match self.inner.last_date.load(Ordering::Relaxed) {
+            0 => self.inner.clock.now(),
+            date => Timestamp::from_unix(date),
         }
     }
 
@@ -531,7 +543,9 @@ impl Client {
     fn date_of(&self, answer: &Response<Bytes>) -> Timestamp {
         let date = answer.headers().get(DATE).and_then(|date| date.to_str().ok());
         let date = date.and_then(|date| chrono::DateTime::parse_from_rfc2822(date).ok());
-        date.map_or_else(|| self.inner.clock.now(), |date| Timestamp::from_unix(date.timestamp()))
+        let date = date.map_or_else(|| self.inner.clock.now(), |date| Timestamp::from_unix(date.timestamp()));
+        self.inner.last_date.store(date.unix(), Ordering::Relaxed);
+        date
     }
 }
 

@@ -1,20 +1,24 @@
 //! Recorded V3 JSON into the archive and the ledger: snapshots first, then the two streams.
 //! Owns what an import may do to a foundation; never reads a file.
 
-use std::collections::HashMap;
-
+use super::baseline::{baseline_inputs, stream_of};
 use super::page::{Body, NewInput, Page, commit};
-use super::placement::{Met, Placement};
+use super::reading::{RawEvent, Reading};
 use crate::clock::Clock;
-use crate::cloud_controller::{Chunk, Decoded, NamedItem, Snapshot};
-use crate::domain::{EventId, Place, Settings, Stream, Timestamp};
-use crate::store::{FoundationHead, InputKind, NameOf, Names, Origin, Store, StoreError};
+use crate::cloud_controller::{Chunk, NamedItem, Snapshot};
+use crate::domain::{Place, Settings, Stream, Timestamp};
+use crate::store::{FoundationHead, Names, Origin, Store, StoreError};
 
 /// What an import can't do.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(
+        "foundation `{0}` is collected from its Cloud Controller; an import would disturb the order of its events\n\
+         hint: import under another name"
+    )]
+    Collected(String),
     #[error(
         "foundation `{foundation}` is billed from {held}, not from {wanted}\n\
          hint: leave out --billing-from, or import into another foundation"
@@ -76,7 +80,7 @@ impl<'a> Importer<'a> {
     /// given must be the one the foundation has; none given keeps it.
     ///
     /// # Errors
-    /// [`ImportError::OtherEpoch`]; [`ImportError::Store`].
+    /// [`ImportError::Collected`]; [`ImportError::OtherEpoch`]; [`ImportError::Store`].
     pub async fn begin(
         store: &'a Store,
         clock: &'a Clock,
@@ -84,6 +88,9 @@ impl<'a> Importer<'a> {
         mut settings: Settings,
     ) -> Result<Self, ImportError> {
         let head = store.foundation(foundation).await?;
+        if head.collected {
+            return Err(ImportError::Collected(head.name));
+        }
         let held = head.current_settings().billing_epoch;
         if let Some(wanted) = settings.billing_epoch
             && head.last_sequence > 0
@@ -137,21 +144,8 @@ impl<'a> Importer<'a> {
         let items: Vec<NamedItem> = chunks.into_iter().flat_map(Chunk::into_items).collect();
         self.report.read += items.len() as u64;
         for stream in Stream::ALL {
-            let items: Vec<_> = items.iter().filter(|named| stream_of(named) == stream).collect();
-            let ids: Vec<EventId> = (items.iter())
-                .filter_map(|named| crate::fold::Input::Baseline(named.item.clone()).resource())
-                .map(|key| EventId { guid: key.guid, created_at: epoch })
-                .collect();
-            let archived = self.store.find_archived(&self.head, InputKind::Baseline(stream), &ids).await?;
-            let mut names = Names::default();
-            let mut inputs = Vec::new();
-            for (named, archived) in items.into_iter().zip(archived) {
-                if archived.is_none() {
-                    note_names(&mut names, named);
-                    let body = Body::Baseline { stream, epoch, item: named.item.clone() };
-                    inputs.push(NewInput { place: Place::default(), body });
-                }
-            }
+            let of_stream: Vec<NamedItem> = items.iter().filter(|named| stream_of(named) == stream).cloned().collect();
+            let (inputs, names) = baseline_inputs(self.store, &self.head, stream, epoch, of_stream).await?;
             if !inputs.is_empty() && self.head.stream(stream).last_ordinal > 0 {
                 return Err(ImportError::SnapshotTooLate { foundation: self.head.name.clone() });
             }
@@ -163,8 +157,8 @@ impl<'a> Importer<'a> {
     /// Begins reading a stream's events; see [`EventImport`].
     #[must_use]
     pub fn events(&mut self, stream: Stream) -> EventImport<'_, 'a> {
-        let placement = Placement::new(self.head.stream(stream).last_ordinal);
-        EventImport { importer: self, stream, placement }
+        let reading = Reading::from_start(&self.head, stream);
+        EventImport { importer: self, reading }
     }
 
     async fn commit(&mut self, inputs: Vec<NewInput>, names: Names) -> Result<(), ImportError> {
@@ -173,14 +167,12 @@ impl<'a> Importer<'a> {
         }
         let mut page = Page::new(Origin::Import, self.clock.now(), &self.head);
         page.names = names;
-        if !self.head.collected {
-            // An import knows as much as its last event of either stream tells.
-            let newest = inputs.iter().filter_map(|input| match &input.body {
-                Body::Event { decoded, .. } => Some(decoded.event.created_at),
-                _ => None,
-            });
-            page.known_until = newest.max().max(self.head.known_until);
-        }
+        // An import knows as much as its last event of either stream tells.
+        let newest = inputs.iter().filter_map(|input| match &input.body {
+            Body::Event { decoded, .. } => Some(decoded.event.created_at),
+            _ => None,
+        });
+        page.known_until = newest.max().max(self.head.known_until);
         let events = inputs.iter().filter(|input| !matches!(input.body, Body::Settings(_))).count();
         page.inputs = inputs;
         let report = commit(self.store, &self.head, page).await?;
@@ -193,51 +185,11 @@ impl<'a> Importer<'a> {
     }
 }
 
-const fn stream_of(named: &NamedItem) -> Stream {
-    match named.item.item {
-        crate::domain::Baseline::Service { .. } => Stream::Service,
-        crate::domain::Baseline::Process { .. } | crate::domain::Baseline::Task { .. } => Stream::App,
-    }
-}
-
-/// The names a baseline row carries.
-pub(super) fn note_names(names: &mut Names, named: &NamedItem) {
-    let location = &named.item.location;
-    let mut note = |of: NameOf, name: &Option<String>| {
-        if let Some(name) = name {
-            names.names.insert(of, name.clone());
-        }
-    };
-    note(NameOf::Organization(location.organization.clone()), &named.organization);
-    note(NameOf::Space(location.space.clone()), &named.space);
-    match &named.item.item {
-        crate::domain::Baseline::Process { app, .. } | crate::domain::Baseline::Task { app, .. } => {
-            note(NameOf::App(app.clone()), &named.app);
-        }
-        crate::domain::Baseline::Service { plan, .. } => {
-            if let Some(key) = crate::fold::Input::Baseline(named.item.clone()).resource() {
-                note(NameOf::Resource(key), &named.service_instance);
-            }
-            if let Some(plan) = plan {
-                note(NameOf::ServicePlan(plan.clone()), &named.service_plan);
-                if let Some((offering, name)) = &named.service_offering {
-                    note(NameOf::ServiceOffering(offering.clone()), name);
-                    names.offerings.insert(plan.clone(), offering.clone());
-                }
-            }
-        }
-    }
-}
-
-/// One event with its text as received.
-pub type RawEvent = (String, Decoded);
-
 /// Events of one stream being read, in stream order.
 #[derive(Debug)]
 pub struct EventImport<'i, 'a> {
     importer: &'i mut Importer<'a>,
-    stream: Stream,
-    placement: Placement<RawEvent>,
+    reading: Reading,
 }
 
 impl EventImport<'_, '_> {
@@ -248,26 +200,7 @@ impl EventImport<'_, '_> {
     /// Pages before this one stay.
     pub async fn page(&mut self, events: Vec<RawEvent>) -> Result<(), ImportError> {
         self.importer.report.read += events.len() as u64;
-        let mut archived = self.archived(&events).await?;
-        let mut placed = Vec::with_capacity(events.len());
-        for event in events {
-            let id = event.1.event.id();
-            match archived.get(&id).cloned() {
-                None => {
-                    let new = self.placement.new_event(id, event);
-                    archived.extend(new.iter().map(|(place, (_, decoded))| (decoded.event.id(), place.clone())));
-                    placed.extend(new);
-                }
-                Some(place) => {
-                    if self.placement.archived_event(place.clone()) == Met::Undecided {
-                        let importer = &*self.importer;
-                        let cursor = self.placement.cursor();
-                        let next = importer.store.next_place(&importer.head, self.stream, cursor).await?;
-                        placed.extend(self.placement.resolve(place, next.as_ref()));
-                    }
-                }
-            }
-        }
+        let placed = self.reading.place(self.importer.store, &self.importer.head, events).await?;
         self.check_guess(&placed)?;
         self.commit(placed).await
     }
@@ -277,46 +210,28 @@ impl EventImport<'_, '_> {
     /// # Errors
     /// [`ImportError::OutOfOrder`] if what was read can't stand after what is archived; [`ImportError::Store`].
     pub async fn finish(mut self) -> Result<(), ImportError> {
-        let placed = self.placement.finish();
+        let placed = self.reading.finish();
         self.check_guess(&placed)?;
         self.commit(placed).await
     }
 
-    /// Places of those events that are archived. What is newer than everything archived isn't looked up.
-    async fn archived(&self, events: &[RawEvent]) -> Result<HashMap<EventId, Place>, ImportError> {
-        let head = &self.importer.head;
-        let newest = head.stream(self.stream).newest_created_at;
-        let older: Vec<EventId> = (events.iter())
-            .filter(|(_, decoded)| newest.is_some_and(|newest| decoded.event.created_at <= newest))
-            .map(|(_, decoded)| decoded.event.id())
-            .collect();
-        let places = self.importer.store.find_archived(head, InputKind::Event(self.stream), &older).await?;
-        Ok(older.into_iter().zip(places).filter_map(|(id, place)| Some((id, place?))).collect())
-    }
-
     /// Events that continue the stream without having met any of it must not be older than all of it.
     fn check_guess(&mut self, placed: &[(Place, RawEvent)]) -> Result<(), ImportError> {
-        if !self.placement.take_guess() {
+        if !self.reading.take_guess() {
             return Ok(());
         }
-        let first = self.importer.head.stream(self.stream).oldest_created_at;
+        let stream = self.reading.stream();
+        let first = self.importer.head.stream(stream).oldest_created_at;
         match (placed.first(), first) {
             (Some((_, (_, decoded))), Some(first)) if decoded.event.created_at < first => {
-                let begins = decoded.event.created_at;
-                Err(ImportError::OutOfOrder { stream: self.stream, begins, first })
+                Err(ImportError::OutOfOrder { stream, begins: decoded.event.created_at, first })
             }
             _ => Ok(()),
         }
     }
 
     async fn commit(&mut self, placed: Vec<(Place, RawEvent)>) -> Result<(), ImportError> {
-        let stream = self.stream;
-        let inputs = (placed.into_iter())
-            .map(|(place, (raw, decoded))| NewInput {
-                place,
-                body: Body::Event { stream, raw, decoded: Box::new(decoded) },
-            })
-            .collect();
+        let inputs = self.reading.inputs(placed);
         self.importer.commit(inputs, Names::default()).await
     }
 }

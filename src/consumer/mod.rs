@@ -1,9 +1,12 @@
 //! From what was read to what is stored: place, number, fold, commit.
 //! Owns the order of things within one page; never decides what an event means.
 
+mod baseline;
 mod import;
 mod page;
 mod placement;
+mod reading;
 
 pub use import::{ImportError, ImportReport, Importer};
 pub use page::{Body, NewInput, Page, PageReport, commit, recall};
+pub use reading::RawEvent;

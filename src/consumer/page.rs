@@ -45,6 +45,8 @@ pub struct Page {
     pub origin: Origin,
     pub received_at: Timestamp,
     pub inputs: Vec<NewInput>,
+    /// Processes and tasks whose disk can't be observed any more.
+    pub unobservable: Vec<ResourceKey>,
     /// Beside those that the events carry.
     pub names: Names,
     /// The streams with the checkpoints they should then have; ordinals and times are kept by [`commit`].
@@ -61,6 +63,7 @@ impl Page {
             origin,
             received_at,
             inputs: Vec::new(),
+            unobservable: Vec::new(),
             names: Names::default(),
             app: head.app.clone(),
             service: head.service.clone(),
@@ -91,6 +94,7 @@ pub async fn commit(store: &Store, head: &FoundationHead, page: Page) -> Result<
     write.app = page.app;
     write.service = page.service;
     write.names = page.names;
+    write.unobservable = page.unobservable;
 
     let mut numbered = Vec::with_capacity(page.inputs.len());
     for (sequence, input) in (head.last_sequence + 1..).zip(page.inputs) {

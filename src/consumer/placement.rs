@@ -45,6 +45,12 @@ impl<T> Placement<T> {
         Self { end, cursor, held: Vec::new(), seen: HashSet::new(), astray: last_ordinal > 0, guessed: false }
     }
 
+    /// Begins a read after the archived event at `cursor`.
+    #[must_use]
+    pub fn after(cursor: Place, last_ordinal: u64) -> Self {
+        Self { cursor, astray: false, ..Self::new(last_ordinal) }
+    }
+
     /// Where the read has got to.
     #[must_use]
     pub const fn cursor(&self) -> &Place {

@@ -9,6 +9,9 @@ use crate::domain::{
     ResourceKey, Timestamp,
 };
 
+/// An event has the time at which its transaction began, the row it is about the time at which it was saved.
+const SAME_SAVE_SECONDS: i64 = 2;
+
 /// One resource, tracked for ever: what ended must stay ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resource {
@@ -281,8 +284,8 @@ impl Step<'_> {
         }
     }
 
-    /// An observation holds from its instant, and back to the footprint's start where nothing was
-    /// saved since; time never observed takes it as assumed.
+    /// An observation holds back to the row's last save, and to the footprint's start where that was the
+    /// last save; time never observed takes it as assumed.
     pub(super) fn disk(&mut self, resource: &mut Resource, observation: &DiskObservation) {
         let disk_mib = observation.disk_mib;
         if resource.disk_mib.replace(disk_mib).is_none() {
@@ -297,13 +300,17 @@ impl Step<'_> {
         }
         let Some(run) = &mut resource.run else { return };
         let piece = &mut run.piece;
-        let held_since_start = observation.updated_at <= piece.started_at;
+        let held_since_start = observation.updated_at <= piece.started_at.plus(SAME_SAVE_SECONDS);
         if held_since_start || piece.footprint.disk_source == DiskSource::Default {
             piece.footprint.disk_mib = disk_mib;
             piece.footprint.disk_source = if held_since_start { DiskSource::Observed } else { DiskSource::Assumed };
         } else if piece.footprint.disk_mib != disk_mib {
             let footprint = Footprint { disk_mib, disk_source: DiskSource::Observed, ..piece.footprint.clone() };
-            let at = observation.observed_at.max(resource.latest.unwrap_or(Timestamp::MIN)).max(self.epoch());
+            let at = observation
+                .updated_at
+                .min(observation.observed_at)
+                .max(resource.latest.unwrap_or(Timestamp::MIN))
+                .max(self.epoch());
             self.split(resource, at, footprint);
         }
     }

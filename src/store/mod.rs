@@ -12,12 +12,13 @@ pub use error::StoreError;
 pub use invoices::{Finalized, InvoiceFilter, Series, StoredCard, StoredInvoice};
 pub use sqlite::CollectorLock;
 pub use types::{
-    FoundationHead, GroupKey, Keyed, LoadedResource, NameOf, Names, Origin, StreamHead, UsageQuery, UsageRow, WriteSet,
+    FoundationHead, GroupKey, Keyed, LoadedResource, NameOf, Names, Onboarding, OnboardingStage, Origin, StreamHead,
+    TakenSnapshot, UsageQuery, UsageRow, WriteSet,
 };
 
 use std::collections::HashMap;
 
-use crate::domain::{EventId, LedgerEntry, Month, Place, ResourceKey, Span, Stream, Timestamp};
+use crate::domain::{EventId, Guid, LedgerEntry, Month, Place, ResourceKey, Span, Stream, Timestamp};
 use crate::fold::Depth;
 use crate::invoicing::Invoice;
 
@@ -128,6 +129,46 @@ impl Store {
     pub async fn commit(&self, foundation: &FoundationHead, write: &WriteSet) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(store) => store.commit(foundation, write).await,
+        }
+    }
+
+    /// How far the foundation's onboarding has got; `None` if it has not begun.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn onboarding(&self, foundation: &FoundationHead) -> Result<Option<Onboarding>, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.onboarding(foundation).await,
+        }
+    }
+
+    /// Notes how far the onboarding has got.
+    ///
+    /// # Errors
+    /// [`StoreError::Superseded`] if another collector has taken over.
+    pub async fn put_onboarding(&self, foundation: &FoundationHead, onboarding: &Onboarding) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(store) => store.put_onboarding(foundation, onboarding).await,
+        }
+    }
+
+    /// Processes and tasks whose disk is yet to be observed, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn to_observe(&self, foundation: &FoundationHead, limit: usize) -> Result<Vec<ResourceKey>, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.to_observe(foundation, limit).await,
+        }
+    }
+
+    /// Organizations whose name isn't known: no event tells it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn unnamed_organizations(&self, foundation: &FoundationHead) -> Result<Vec<Guid>, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.unnamed_organizations(foundation).await,
         }
     }
 

@@ -120,6 +120,8 @@ pub struct WriteSet {
     pub resources: Vec<Resource>,
     /// Those among them whose disk is yet to be observed.
     pub to_observe: HashSet<ResourceKey>,
+    /// Those whose disk can't be observed any more: they are gone.
+    pub unobservable: Vec<ResourceKey>,
     pub names: Names,
     /// The streams as they then are.
     pub app: StreamHead,
@@ -142,6 +144,7 @@ impl WriteSet {
             anomalies: Vec::new(),
             resources: Vec::new(),
             to_observe: HashSet::new(),
+            unobservable: Vec::new(),
             names: Names::default(),
             app: head.app.clone(),
             service: head.service.clone(),
@@ -163,6 +166,79 @@ impl WriteSet {
         next.service.clone_from(&self.service);
         next
     }
+}
+
+/// How far a foundation's onboarding has got; kept from its first request on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Onboarding {
+    pub stage: OnboardingStage,
+    pub app: Option<TakenSnapshot>,
+    pub service: Option<TakenSnapshot>,
+    pub begun_at: Timestamp,
+    pub completed_at: Option<Timestamp>,
+}
+
+impl Onboarding {
+    /// Nothing done yet.
+    #[must_use]
+    pub const fn new(begun_at: Timestamp) -> Self {
+        Self { stage: OnboardingStage::Snapshots, app: None, service: None, begun_at, completed_at: None }
+    }
+
+    /// The snapshot of one stream's resources.
+    #[must_use]
+    pub const fn snapshot(&self, stream: Stream) -> Option<&TakenSnapshot> {
+        match stream {
+            Stream::App => self.app.as_ref(),
+            Stream::Service => self.service.as_ref(),
+        }
+    }
+
+    /// The snapshot of one stream's resources.
+    pub const fn snapshot_mut(&mut self, stream: Stream) -> &mut Option<TakenSnapshot> {
+        match stream {
+            Stream::App => &mut self.app,
+            Stream::Service => &mut self.service,
+        }
+    }
+}
+
+/// What an onboarding is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum OnboardingStage {
+    /// Snapshots are requested and awaited.
+    Snapshots,
+    /// What they hold is archived.
+    Baseline,
+    /// The streams are read from before their checkpoints on.
+    Replay,
+    /// Both streams have been read to their end.
+    Complete,
+}
+
+impl OnboardingStage {
+    pub const ALL: [Self; 4] = [Self::Snapshots, Self::Baseline, Self::Replay, Self::Complete];
+
+    /// The word used in tables, logs and metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Snapshots => "snapshots",
+            Self::Baseline => "baseline",
+            Self::Replay => "replay",
+            Self::Complete => "complete",
+        }
+    }
+}
+
+/// A usage snapshot that a foundation's baseline rests on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TakenSnapshot {
+    pub guid: Guid,
+    /// `None` while Cloud Controller makes it.
+    pub completed_at: Option<Timestamp>,
+    /// The newest event when it was taken, if there was any.
+    pub checkpoint: Option<EventId>,
 }
 
 /// What usage is asked for.

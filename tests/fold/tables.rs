@@ -311,11 +311,21 @@ fn disk_holds_back_to_the_footprints_start_if_nothing_was_saved_since() {
     assert_eq!(disks("10:00 p STARTED\n 10:05 disk p 2048 updated=10:00"), ["p 10:00- 2048 observed"]);
     // Never observed before: taken for the time before as well, as assumed.
     assert_eq!(disks("10:00 p STARTED\n 10:05 disk p 2048 updated=10:01"), ["p 10:00- 2048 assumed"]);
-    // Observed before: what was known holds until the new observation.
+    // Observed before: what was known holds until the row's last save, since when it certainly is the new one.
     assert_eq!(
         disks("10:00 p STARTED\n 10:05 disk p 2048 updated=10:00\n 11:00 disk p 4096 updated=10:30"),
-        ["p 10:00-11:00 2048 observed", "p 11:00- 4096 observed"]
+        ["p 10:00-10:30 2048 observed", "p 10:30- 4096 observed"]
     );
+    // The clocks of an event and of the row it is about differ a little.
+    for (updated, wanted) in [
+        ("11:00:02", vec!["p 10:00-11:00 2048 observed", "p 11:00- 4096 observed"]),
+        ("11:00:03", vec!["p 10:00-11:00 2048 observed", "p 11:00-11:00:03 2048 assumed", "p 11:00:03- 4096 observed"]),
+    ] {
+        let script = format!(
+            "10:00 p STARTED\n 10:05 disk p 2048 updated=10:00\n 11:00 p STARTED 1024x1\n 11:05 disk p 4096 updated={updated}"
+        );
+        assert_eq!(disks(&script), wanted, "saved at {updated}");
+    }
     // Changed with a restart: back to the new run's start.
     assert_eq!(
         disks(

@@ -38,6 +38,7 @@ impl SqliteStore {
         put_entries(connection, foundation.id, write, &ids, &resources).await?;
         put_anomalies(connection, foundation.id, write).await?;
         put_settings_and_places(connection, foundation.id, write).await?;
+        settle_observations(connection, foundation.id, write).await?;
         transaction.commit().await?;
         *self.dimensions.lock().expect("never poisoned") = dimensions;
         Ok(())
@@ -344,6 +345,26 @@ async fn put_settings_and_places(
             .bind(place.fraction())
             .execute(&mut *connection)
             .await?;
+    }
+    Ok(())
+}
+
+/// What is gone needn't be looked for again.
+async fn settle_observations(
+    connection: &mut SqliteConnection,
+    foundation_id: i64,
+    write: &WriteSet,
+) -> Result<(), StoreError> {
+    const SETTLE: &str = "
+        UPDATE resource SET to_observe = 0
+        FROM json_each(?2) AS gone
+        WHERE foundation_id = ?1 AND kind = gone.value ->> 0 AND guid = gone.value ->> 1";
+    let mut payload = Payload::default();
+    for key in &write.unobservable {
+        payload.row().integer(key.kind.code()).text(Some(&key.guid.to_string()));
+    }
+    if !payload.is_empty() {
+        sqlx::query(SETTLE).bind(foundation_id).bind(payload.finish()).execute(connection).await?;
     }
     Ok(())
 }

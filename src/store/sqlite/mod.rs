@@ -7,6 +7,7 @@ mod dimensions;
 mod invoices;
 mod load;
 mod lock;
+mod onboarding;
 mod payload;
 mod usage;
 

@@ -1,0 +1,69 @@
+//! Baseline items on their way into the archive: each once, with the names their rows carry.
+
+use super::page::{Body, NewInput};
+use crate::cloud_controller::NamedItem;
+use crate::domain::{Baseline, EventId, Place, Stream, Timestamp};
+use crate::fold::Input;
+use crate::store::{FoundationHead, InputKind, NameOf, Names, Store, StoreError};
+
+/// Inputs for those of `items`, all of one stream's resources, that aren't archived yet.
+pub(super) async fn baseline_inputs(
+    store: &Store,
+    head: &FoundationHead,
+    stream: Stream,
+    epoch: Timestamp,
+    items: Vec<NamedItem>,
+) -> Result<(Vec<NewInput>, Names), StoreError> {
+    let ids: Vec<EventId> = (items.iter())
+        .filter_map(|named| Input::Baseline(named.item.clone()).resource())
+        .map(|key| EventId { guid: key.guid, created_at: epoch })
+        .collect();
+    let archived = store.find_archived(head, InputKind::Baseline(stream), &ids).await?;
+    let mut names = Names::default();
+    let mut inputs = Vec::new();
+    for (named, archived) in items.into_iter().zip(archived) {
+        if archived.is_none() {
+            note_names(&mut names, &named);
+            let body = Body::Baseline { stream, epoch, item: named.item };
+            inputs.push(NewInput { place: Place::default(), body });
+        }
+    }
+    Ok((inputs, names))
+}
+
+/// The stream that tells of an item's resource.
+pub(super) const fn stream_of(named: &NamedItem) -> Stream {
+    match named.item.item {
+        Baseline::Service { .. } => Stream::Service,
+        Baseline::Process { .. } | Baseline::Task { .. } => Stream::App,
+    }
+}
+
+/// The names a baseline row carries.
+fn note_names(names: &mut Names, named: &NamedItem) {
+    let location = &named.item.location;
+    let mut note = |of: NameOf, name: &Option<String>| {
+        if let Some(name) = name {
+            names.names.insert(of, name.clone());
+        }
+    };
+    note(NameOf::Organization(location.organization.clone()), &named.organization);
+    note(NameOf::Space(location.space.clone()), &named.space);
+    match &named.item.item {
+        Baseline::Process { app, .. } | Baseline::Task { app, .. } => {
+            note(NameOf::App(app.clone()), &named.app);
+        }
+        Baseline::Service { plan, .. } => {
+            if let Some(key) = Input::Baseline(named.item.clone()).resource() {
+                note(NameOf::Resource(key), &named.service_instance);
+            }
+            if let Some(plan) = plan {
+                note(NameOf::ServicePlan(plan.clone()), &named.service_plan);
+                if let Some((offering, name)) = &named.service_offering {
+                    note(NameOf::ServiceOffering(offering.clone()), name);
+                    names.offerings.insert(plan.clone(), offering.clone());
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! One read of a stream: which of its events are new, where each stands, and what becomes of them.
+
+use std::collections::HashMap;
+
+use super::page::{Body, NewInput};
+use super::placement::{Met, Placement};
+use crate::cloud_controller::Decoded;
+use crate::domain::{EventId, Place, Stream};
+use crate::store::{FoundationHead, InputKind, Store, StoreError};
+
+/// One event with its text as received.
+pub type RawEvent = (String, Decoded);
+
+/// A read of one stream, in stream order: an import's file, or the pages from somewhere on.
+#[derive(Debug)]
+pub(super) struct Reading {
+    stream: Stream,
+    placement: Placement<RawEvent>,
+}
+
+impl Reading {
+    /// A read that begins anywhere: it finds its place when it meets something archived.
+    pub fn from_start(head: &FoundationHead, stream: Stream) -> Self {
+        Self { stream, placement: Placement::new(head.stream(stream).last_ordinal) }
+    }
+
+    /// A read that begins after the archived event at `cursor`.
+    pub fn after(head: &FoundationHead, stream: Stream, cursor: Place) -> Self {
+        Self { stream, placement: Placement::after(cursor, head.stream(stream).last_ordinal) }
+    }
+
+    pub const fn stream(&self) -> Stream {
+        self.stream
+    }
+
+    /// Takes the next events; gives those that are new and can be placed now.
+    pub async fn place(
+        &mut self,
+        store: &Store,
+        head: &FoundationHead,
+        events: Vec<RawEvent>,
+    ) -> Result<Vec<(Place, RawEvent)>, StoreError> {
+        let mut archived = self.archived(store, head, &events).await?;
+        let mut placed = Vec::with_capacity(events.len());
+        for event in events {
+            let id = event.1.event.id();
+            match archived.get(&id).cloned() {
+                None => {
+                    let new = self.placement.new_event(id, event);
+                    archived.extend(new.iter().map(|(place, (_, decoded))| (decoded.event.id(), place.clone())));
+                    placed.extend(new);
+                }
+                Some(place) => {
+                    if self.placement.archived_event(place.clone()) == Met::Undecided {
+                        let next = store.next_place(head, self.stream, self.placement.cursor()).await?;
+                        placed.extend(self.placement.resolve(place, next.as_ref()));
+                    }
+                }
+            }
+        }
+        Ok(placed)
+    }
+
+    /// Ends the read: what could not be placed yet continues the stream.
+    pub fn finish(&mut self) -> Vec<(Place, RawEvent)> {
+        self.placement.finish()
+    }
+
+    /// See [`Placement::take_guess`].
+    pub const fn take_guess(&mut self) -> bool {
+        self.placement.take_guess()
+    }
+
+    pub fn inputs(&self, placed: Vec<(Place, RawEvent)>) -> Vec<NewInput> {
+        let stream = self.stream;
+        let input = |(place, (raw, decoded))| {
+            let body = Body::Event { stream, raw, decoded: Box::new(decoded) };
+            NewInput { place, body }
+        };
+        placed.into_iter().map(input).collect()
+    }
+
+    /// Places of those events that are archived. What is newer than everything archived isn't looked up.
+    async fn archived(
+        &self,
+        store: &Store,
+        head: &FoundationHead,
+        events: &[RawEvent],
+    ) -> Result<HashMap<EventId, Place>, StoreError> {
+        let newest = head.stream(self.stream).newest_created_at;
+        let older: Vec<EventId> = (events.iter())
+            .filter(|(_, decoded)| newest.is_some_and(|newest| decoded.event.created_at <= newest))
+            .map(|(_, decoded)| decoded.event.id())
+            .collect();
+        let places = store.find_archived(head, InputKind::Event(self.stream), &older).await?;
+        Ok(older.into_iter().zip(places).filter_map(|(id, place)| Some((id, place?))).collect())
+    }
+}
