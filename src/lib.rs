@@ -22,5 +22,7 @@ pub mod clock;
 pub mod cloud_controller;
 pub mod config;
 pub mod consumer;
+pub mod daemon;
 pub mod simulator;
 pub mod store;
+pub mod telemetry;

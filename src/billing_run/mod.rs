@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use chrono_tz::Tz;
 
 use crate::clock::Clock;
+use crate::config::Configuration;
 use crate::domain::{AmountOverflow, Guid, Kind, Month, Overflow, Span, Timestamp};
 use crate::invoicing::{Blocker, Header, Invoice, invoice};
 use crate::rating::{LineKey, Named, Quantities, UsageItem, cuts, rate};
@@ -73,7 +74,21 @@ const BY: [GroupKey; 10] = [
     GroupKey::Estimated,
 ];
 
-impl BillingRun<'_> {
+impl<'a> BillingRun<'a> {
+    /// As configured.
+    #[must_use]
+    pub fn new(configuration: &Configuration, store: &'a Store, clock: &'a Clock, card: &'a Card) -> Self {
+        Self {
+            store,
+            clock,
+            card,
+            zone: configuration.billing.time_zone,
+            seller: configuration.billing.seller.clone(),
+            series: Series { name: configuration.billing.invoice_series.clone() },
+            sweep_window_seconds: configuration.collection.sweep_window_seconds,
+        }
+    }
+
     /// The invoices of a month as they now are; of one account (or its name), or of all with any usage.
     ///
     /// # Errors

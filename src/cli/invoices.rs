@@ -15,7 +15,7 @@ use crate::config::Configuration;
 use crate::domain::{Amount, Currency, Month};
 use crate::invoicing::{Invoice, InvoiceLine, Status};
 use crate::rating::Named;
-use crate::store::{InvoiceFilter, Series, Store, StoredInvoice};
+use crate::store::{InvoiceFilter, Store, StoredInvoice};
 
 /// Make, read and finalize invoices
 #[derive(Debug, clap::Args)]
@@ -131,27 +131,10 @@ impl RunOptions {
     }
 }
 
-fn billing_run<'a>(
-    configuration: &Configuration,
-    store: &'a Store,
-    clock: &'a Clock,
-    card: &'a Card,
-) -> BillingRun<'a> {
-    BillingRun {
-        store,
-        clock,
-        card,
-        zone: configuration.billing.time_zone,
-        seller: configuration.billing.seller.clone(),
-        series: Series { name: configuration.billing.invoice_series.clone() },
-        sweep_window_seconds: configuration.collection.sweep_window_seconds,
-    }
-}
-
 impl Draft {
     async fn run(self, configuration: &Configuration, store: &Store) -> Result<(), Failure> {
         let card = self.run.card(configuration)?;
-        let run = billing_run(configuration, store, &Clock::System, &card);
+        let run = BillingRun::new(configuration, store, &Clock::System, &card);
         let drafts = run.draft(self.run.period, self.run.account.as_deref()).await?;
         list(&drafts, self.format)
     }
@@ -167,7 +150,7 @@ impl List {
 impl Finalize {
     async fn run(self, configuration: &Configuration, store: &Store) -> Result<(), Failure> {
         let card = self.run.card(configuration)?;
-        let run = billing_run(configuration, store, &Clock::System, &card);
+        let run = BillingRun::new(configuration, store, &Clock::System, &card);
         let outcomes = run.finalize(self.run.period, self.run.account.as_deref()).await?;
         let mut problems = Vec::new();
         let mut numbered = Vec::new();
@@ -225,7 +208,7 @@ fn units(line: &InvoiceLine) -> Decimal {
 const LIST_HEADER: [&str; 10] =
     ["id", "number", "status", "account", "account_name", "month", "net", "estimated", "currency", "unpriced_lines"];
 
-fn list(invoices: &[StoredInvoice], format: Format) -> Result<(), Failure> {
+pub(super) fn list(invoices: &[StoredInvoice], format: Format) -> Result<(), Failure> {
     match format {
         Format::Json => output::json(&invoices.iter().map(|stored| invoice_json(stored, false)).collect::<Vec<_>>()),
         Format::Csv => output::csv(&LIST_HEADER, invoices.iter().map(list_cells)),
@@ -381,7 +364,7 @@ fn line_cells(stored: &StoredInvoice, line: &InvoiceLine) -> Vec<String> {
     ]
 }
 
-fn show_table(stored: &StoredInvoice) -> Result<(), Failure> {
+pub(super) fn show_table(stored: &StoredInvoice) -> Result<(), Failure> {
     let invoice = &stored.invoice;
     let title = match &stored.number {
         Some(number) => format!("Invoice {number}"),

@@ -1,10 +1,12 @@
 //! The command line: one file per subcommand. Data on stdout, everything else on stderr.
 
+mod demo;
 mod import;
 mod invoices;
 mod output;
 mod rates;
 mod records;
+mod run;
 mod usage;
 
 use std::path::PathBuf;
@@ -70,9 +72,11 @@ struct Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::Demo),
     Import(import::Import),
     Invoices(invoices::Invoices),
     Rates(rates::Rates),
+    Run(run::Run),
     Usage(usage::Usage),
 }
 
@@ -106,9 +110,11 @@ pub fn main() -> ExitCode {
 async fn run(cli: Cli) -> Result<(), Failure> {
     let global = cli.global;
     match cli.command {
+        Command::Demo(demo) => demo.run(&global).await,
         Command::Import(import) => import.run(&global).await,
         Command::Invoices(invoices) => invoices.run(&global).await,
         Command::Rates(rates) => rates.run(&global),
+        Command::Run(run) => run.run(&global).await,
         Command::Usage(usage) => usage.run(&global).await,
     }
 }

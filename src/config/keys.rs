@@ -19,6 +19,11 @@ pub enum Kind {
         min: i64,
         max: i64,
     },
+    /// As a duration, to the millisecond.
+    Interval {
+        min_ms: u64,
+        max_ms: u64,
+    },
     Count {
         min: i64,
         max: i64,
@@ -129,7 +134,7 @@ pub const KEYS: &[Key] = &[
     key(
         "collection",
         "poll_interval",
-        Kind::Duration { min: 1, max: 3600 },
+        Kind::Interval { min_ms: 10, max_ms: 3_600_000 },
         Some("15s"),
         "How often each usage event stream is asked for news",
     ),
@@ -139,6 +144,20 @@ pub const KEYS: &[Key] = &[
         Kind::Duration { min: 60, max: 7 * 86_400 },
         Some("1h"),
         "How long after its time an event may still appear: reading begins this much before the baseline, and a period can be final only this much after its end",
+    ),
+    key(
+        "collection",
+        "observe_interval",
+        Kind::Duration { min: 1, max: 86_400 },
+        Some("5m"),
+        "How often Cloud Controller is asked which processes were changed: a new disk size is in no usage event",
+    ),
+    key(
+        "collection",
+        "snapshot_patience",
+        Kind::Duration { min: 0, max: 30 * 86_400 },
+        Some("10m"),
+        "A usage snapshot that isn't complete after this long is given up for the newest one that is",
     ),
     required(
         "foundation",

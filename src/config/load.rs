@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use chrono::NaiveDate;
 use chrono_tz::Tz;
@@ -266,8 +267,10 @@ impl Loader {
             disk_mib: self.count(merged, "staging", "disk_mib"),
         };
         let collection = Collection {
-            poll_interval_seconds: self.duration(merged, "collection", "poll_interval"),
+            poll_interval: self.interval(merged, "collection", "poll_interval"),
             sweep_window_seconds: self.duration(merged, "collection", "sweep_window"),
+            observe_interval_seconds: self.duration(merged, "collection", "observe_interval"),
+            snapshot_patience_seconds: self.duration(merged, "collection", "snapshot_patience"),
         };
         let format = match self.text(merged, "log", "log", "format").as_deref() {
             Some("json") => LogFormat::Json,
@@ -385,6 +388,25 @@ impl Loader {
                 Ok(seconds)
             } else {
                 Err(format!("`{text}` is not from {min}s to {max}s"))
+            }
+        });
+        parsed.unwrap_or_default()
+    }
+
+    fn interval(&mut self, merged: &Config, section: &str, name: &str) -> Duration {
+        let Some(Key { kind: Kind::Interval { min_ms, max_ms }, .. }) = find(section, name) else {
+            return Duration::ZERO;
+        };
+        let Some(text) = self.text(merged, section, section, name) else { return Duration::ZERO };
+        let (min, max) = (Duration::from_millis(*min_ms), Duration::from_millis(*max_ms));
+        let parsed = self.parse(&format!("{section}.{name}"), &text, |text| {
+            let duration = humantime::parse_duration(text)
+                .map_err(|error| format!("`{text}` is not a duration such as 15s: {error}"))?;
+            if (min..=max).contains(&duration) {
+                Ok(duration)
+            } else {
+                let (min, max) = (humantime::format_duration(min), humantime::format_duration(max));
+                Err(format!("`{text}` is not from {min} to {max}"))
             }
         });
         parsed.unwrap_or_default()

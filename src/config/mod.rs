@@ -7,6 +7,7 @@ mod secret;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use chrono_tz::Tz;
 use url::Url;
@@ -69,9 +70,13 @@ pub struct Staging {
 /// `[collection]`
 #[derive(Clone, Copy, Debug)]
 pub struct Collection {
-    pub poll_interval_seconds: i64,
+    pub poll_interval: Duration,
     /// How far behind the checkpoint events may still appear.
     pub sweep_window_seconds: i64,
+    /// Between two looks at which processes were changed.
+    pub observe_interval_seconds: i64,
+    /// An unfinished snapshot is given up after this.
+    pub snapshot_patience_seconds: i64,
 }
 
 /// `[[foundation]]`

@@ -2,11 +2,16 @@
 //! Owns the order of things within one page; never decides what an event means.
 
 mod baseline;
+mod collector;
 mod import;
+mod observe;
+mod onboard;
 mod page;
 mod placement;
 mod reading;
+mod tail;
 
+pub use collector::{Caught, CollectError, Collector, Cycle, Plan};
 pub use import::{ImportError, ImportReport, Importer};
 pub use page::{Body, NewInput, Page, PageReport, commit, recall};
 pub use reading::RawEvent;

@@ -15,7 +15,7 @@ use crate::domain::{
     Settings, Timestamp, UsageEvent,
 };
 
-pub use state::{Known, Opening, Piece, Resource, Run};
+pub use state::{Known, Opening, Piece, Resource, Run, SAME_SAVE_SECONDS};
 
 /// One input of the fold, as archived.
 #[derive(Clone, Debug, PartialEq, Eq)]

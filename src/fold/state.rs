@@ -10,7 +10,7 @@ use crate::domain::{
 };
 
 /// An event has the time at which its transaction began, the row it is about the time at which it was saved.
-const SAME_SAVE_SECONDS: i64 = 2;
+pub const SAME_SAVE_SECONDS: i64 = 2;
 
 /// One resource, tracked for ever: what ended must stay ended.
 #[derive(Clone, Debug, PartialEq, Eq)]

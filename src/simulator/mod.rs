@@ -3,6 +3,7 @@
 //! Knows the domain at most, never the client's wire types: a wrong struct must not agree with itself.
 
 pub mod api;
+pub mod http;
 pub mod prices;
 pub mod tables;
 pub mod world;

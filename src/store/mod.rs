@@ -41,6 +41,14 @@ impl Store {
         Err(StoreError::UnknownUrl(types::without_secret(url)))
     }
 
+    /// Where it is, for people; without secrets.
+    #[must_use]
+    pub fn location(&self) -> String {
+        match self {
+            Self::Sqlite(store) => store.location(),
+        }
+    }
+
     /// Closes all connections; what is committed is on disk.
     pub async fn close(&self) {
         match self {

@@ -19,6 +19,17 @@ pub struct Decoded {
     pub names: Names,
 }
 
+impl Decoded {
+    /// Whether the record has a guid, so that the list can be read on from it.
+    #[must_use]
+    pub fn has_guid(&self) -> bool {
+        !(matches!(self.event.fact, Fact::Undecodable(_)) && self.event.guid.to_string().starts_with(HASH))
+    }
+}
+
+/// Begins the guid of a record that has none of its own.
+const HASH: &str = "sha256:";
+
 /// Names by guid; `None` where the event names none. Organizations are never named by events.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names {
@@ -56,7 +67,7 @@ fn identity(raw: &str) -> UsageEvent {
     let (guid, created_at) = identity.map_or((None, None), |identity| (text(identity.guid), text(identity.created_at)));
     let guid = guid.filter(|guid| !guid.is_empty()).unwrap_or_else(|| {
         let hash = Sha256::digest(raw.as_bytes());
-        format!("sha256:{}", hex(&hash))
+        format!("{HASH}{}", hex(&hash))
     });
     let created_at = created_at.and_then(|text| Timestamp::parse(&text).ok()).unwrap_or(Timestamp::MIN);
     UsageEvent { guid: Guid::new(&guid), created_at, fact: Fact::Undecodable(String::new()) }

@@ -89,6 +89,10 @@ impl SqliteStore {
         self.writer.close().await;
     }
 
+    pub fn location(&self) -> String {
+        self.path.display().to_string()
+    }
+
     pub fn collector_lock(&self) -> Result<CollectorLock, StoreError> {
         CollectorLock::take(&self.path)
     }

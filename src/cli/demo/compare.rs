@@ -1,0 +1,74 @@
+//! Our invoices beside the simulated foundation's own account of what was used.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::domain::{Kind, Span};
+use crate::rate_card::Meter;
+use crate::simulator::Foundation;
+use crate::simulator::prices::Prices;
+use crate::store::StoredInvoice;
+
+/// Both totals, in cents.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Comparison {
+    pub ours: i64,
+    pub theirs: i64,
+    /// Of the difference, what lies in things whose usage isn't marked estimated.
+    pub unexplained: i64,
+}
+
+/// What both sides can be added up by: organization, space, kind, app or service instance, plan, buildpack, meter.
+type Thing = (String, String, Kind, String, Option<String>, Option<String>, usize);
+
+/// Whose use it is: an estimated one may be under another buildpack than the true one.
+fn user(thing: &Thing) -> (Kind, String) {
+    (thing.2, thing.3.clone())
+}
+
+impl Comparison {
+    /// Compares thing by thing, so that nothing makes up for anything else.
+    pub fn of(invoices: &[StoredInvoice], foundation: &Foundation, prices: &Prices, period: Span) -> Self {
+        let mut ours: BTreeMap<Thing, i64> = BTreeMap::new();
+        let mut estimated = BTreeSet::new();
+        for line in invoices.iter().flat_map(|stored| &stored.invoice.lines) {
+            let key = &line.key;
+            let owner = key.service_instance.as_ref().or(key.app.as_ref());
+            let thing = (
+                key.organization.guid.to_string(),
+                key.space.guid.to_string(),
+                key.kind,
+                owner.map(|owner| owner.guid.to_string()).unwrap_or_default(),
+                key.service_plan.as_ref().map(|plan| plan.guid.to_string()),
+                key.buildpack.clone(),
+                match line.meter {
+                    Meter::InstanceHour => 0,
+                    Meter::MemoryGibHour => 1,
+                    Meter::DiskGibHour => 2,
+                },
+            );
+            if key.estimated {
+                estimated.insert(user(&thing));
+            }
+            *ours.entry(thing).or_default() += line.charge.as_ref().map_or(0, |charge| charge.amount.0);
+        }
+        let mut theirs: BTreeMap<Thing, i64> = BTreeMap::new();
+        for ((key, _, meter), cents) in prices.lines(&foundation.world, period.from, period.to) {
+            let thing = (key.organization, key.space, key.kind, key.owner, key.plan, key.buildpack, meter);
+            *theirs.entry(thing).or_default() += cents;
+        }
+        let things: BTreeSet<&Thing> = ours.keys().chain(theirs.keys()).collect();
+        let difference = |thing: &Thing| {
+            ours.get(thing).copied().unwrap_or_default() - theirs.get(thing).copied().unwrap_or_default()
+        };
+        let exact = things.into_iter().filter(|thing| !estimated.contains(&user(thing)));
+        Self {
+            ours: ours.values().sum(),
+            theirs: theirs.values().sum(),
+            unexplained: exact.map(|thing| difference(thing).abs()).sum(),
+        }
+    }
+
+    pub const fn difference(&self) -> i64 {
+        self.ours - self.theirs
+    }
+}

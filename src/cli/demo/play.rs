@@ -1,0 +1,103 @@
+//! Time in the simulated foundation: it moves once the daemon has caught up, and people do things meanwhile.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use tokio_util::sync::CancellationToken;
+
+use super::in_memory::InMemory;
+use crate::clock::{Clock, Driver};
+use crate::domain::Timestamp;
+
+/// Waits between two times at which people do something, in simulated seconds.
+const PAUSES: [i64; 4] = [1800, 3600, 5400, 7200];
+/// A real second of [`Play::follow`], in simulated ones.
+const FOLLOW_SECONDS: i64 = 60;
+
+/// See the module.
+#[derive(Debug)]
+pub struct Play {
+    pub foundation: InMemory,
+    driver: Driver,
+    stop: CancellationToken,
+    random: ChaCha8Rng,
+}
+
+impl Play {
+    pub fn new(foundation: InMemory, driver: Driver, stop: CancellationToken, seed: u64) -> Self {
+        Self { foundation, driver, stop, random: ChaCha8Rng::seed_from_u64(seed) }
+    }
+
+    /// Lets time pass, and nobody do anything, until the daemon has its baseline; false if told to stop.
+    pub async fn onboard(&mut self) -> bool {
+        while !self.foundation.lock().world.truth.has_begun() {
+            if !self.caught_up().await {
+                return false;
+            }
+            let Some(next) = self.driver.next() else { return false };
+            self.advance(next, 0);
+        }
+        true
+    }
+
+    /// Lets a life go by until `end`; false if told to stop before.
+    pub async fn until(&mut self, end: Timestamp) -> bool {
+        let start = self.foundation.lock().now();
+        let bar = ProgressBar::new(end.seconds_since(start).unsigned_abs());
+        if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {percent}%") {
+            bar.set_style(style);
+        }
+        loop {
+            if !self.caught_up().await {
+                bar.abandon();
+                return false;
+            }
+            let now = self.foundation.lock().now();
+            bar.set_position(now.seconds_since(start).unsigned_abs());
+            bar.set_message(now.to_string());
+            if now >= end {
+                bar.finish_and_clear();
+                return true;
+            }
+            let pause = PAUSES[self.random.random_range(0..PAUSES.len())];
+            let actions = self.random.random_range(0..4);
+            self.advance(now.plus(pause).min(end), actions);
+        }
+    }
+
+    /// Goes on until told to stop.
+    pub async fn follow(&mut self) {
+        loop {
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                () = Clock::System.sleep(Duration::from_secs(1)) => {}
+            }
+            if !self.caught_up().await {
+                return;
+            }
+            let to = self.foundation.lock().now().plus(FOLLOW_SECONDS);
+            let actions = u32::from(self.random.random_range(0..20) == 0);
+            self.advance(to, actions);
+        }
+    }
+
+    /// Waits until the daemon has nothing left to do at this time; false if told to stop.
+    async fn caught_up(&self) -> bool {
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => false,
+            () = self.driver.settled(1) => true,
+        }
+    }
+
+    /// First the foundation, then everybody's clock: who wakes finds what has happened.
+    fn advance(&self, to: Timestamp, actions: u32) {
+        let mut foundation = self.foundation.lock();
+        foundation.advance(to);
+        foundation.act(actions);
+        drop(foundation);
+        self.driver.advance(to);
+    }
+}

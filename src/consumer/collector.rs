@@ -1,0 +1,213 @@
+//! The collector of one foundation: onboards it, then reads what is new, cycle after cycle.
+//! Owns what one cycle is and what is held between two; never waits, and never decides what an event means.
+
+use std::collections::HashSet;
+
+use tokio_util::sync::CancellationToken;
+
+use super::page::{Body, NewInput, Page, PageReport, commit};
+use crate::clock::Clock;
+use crate::cloud_controller::{ApiError, Client};
+use crate::domain::{EventId, Guid, Place, Settings, Stream, Timestamp};
+use crate::store::{FoundationHead, Onboarding, OnboardingStage, Origin, Store, StoreError};
+
+/// What is to be collected, and how.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Its name in the book.
+    pub foundation: String,
+    /// Of the fold; the epoch is found at onboarding.
+    pub settings: Settings,
+    /// Bill from this instant, if it is later than the baseline.
+    pub billing_from: Option<Timestamp>,
+    /// How long after its time an event may still appear, in seconds.
+    pub sweep_window_seconds: i64,
+    /// After this many seconds a snapshot that isn't complete is given up for an older one that is.
+    pub snapshot_patience_seconds: i64,
+    /// Seconds between two looks at which processes were changed.
+    pub observe_interval_seconds: i64,
+}
+
+/// What one cycle came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cycle {
+    /// Onboarding can't go on yet, and why.
+    Waiting(String),
+    /// Both streams were read to their end.
+    CaughtUp(Caught),
+}
+
+/// How much a cycle read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Caught {
+    /// New events archived.
+    pub events: usize,
+    /// Those among them placed behind others.
+    pub late: usize,
+    pub entries: usize,
+    pub anomalies: usize,
+    /// Disk observations archived.
+    pub observations: usize,
+}
+
+/// Why a cycle ended before its end. What it committed stays; the next goes on from there.
+#[derive(Debug, thiserror::Error)]
+pub enum CollectError {
+    #[error(transparent)]
+    Api(#[from] ApiError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(
+        "the checkpoint of the {stream} events, {guid} of {created_at}, can't be read any more\n\
+         hint: the events were purged or pruned, or the token lost its scope; nothing more is read until the checkpoint is back",
+        guid = .checkpoint.guid, created_at = .checkpoint.created_at
+    )]
+    CheckpointLost { stream: Stream, checkpoint: EventId },
+    #[error(
+        "foundation `{0}` was imported, not collected: what ran before its first event isn't known\n\
+         hint: collect it under another name, or into another database"
+    )]
+    Imported(String),
+    #[error(
+        "the {stream} snapshot {guid} {what}\n\
+         hint: collect into a fresh database, so that a new snapshot is requested"
+    )]
+    SnapshotUnusable { stream: Stream, guid: Guid, what: String },
+    #[error("stopped")]
+    Stopped,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Collector {
+    pub(super) store: Store,
+    pub(super) client: Client,
+    pub(super) clock: Clock,
+    pub(super) plan: Plan,
+    stop: CancellationToken,
+    pub(super) head: FoundationHead,
+    /// When it was last looked which processes were changed.
+    pub(super) looked_at: Option<Timestamp>,
+    /// Organizations that have no name to be read.
+    pub(super) gone_organizations: HashSet<Guid>,
+    pub(super) caught: Caught,
+}
+
+impl Collector {
+    /// A collector that goes on where the store says; nothing is asked for yet.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn new(
+        store: Store,
+        client: Client,
+        clock: Clock,
+        plan: Plan,
+        stop: CancellationToken,
+    ) -> Result<Self, StoreError> {
+        let head = store.foundation(&plan.foundation).await?;
+        Ok(Self {
+            store,
+            client,
+            clock,
+            plan,
+            stop,
+            head,
+            looked_at: None,
+            gone_organizations: HashSet::new(),
+            caught: Caught::default(),
+        })
+    }
+
+    /// The foundation as this collector left it.
+    #[must_use]
+    pub const fn head(&self) -> &FoundationHead {
+        &self.head
+    }
+
+    /// Goes as far as it can without waiting: onboards, reads both streams to their end, observes what no event tells.
+    ///
+    /// # Errors
+    /// [`CollectError`]. The next cycle goes on from what was committed.
+    pub async fn cycle(&mut self) -> Result<Cycle, CollectError> {
+        self.caught = Caught::default();
+        self.head = self.store.foundation(&self.plan.foundation).await?;
+        let mut onboarding = self.onboarding().await?;
+        if let Some(waiting) = self.onboard(&mut onboarding).await? {
+            return Ok(Cycle::Waiting(waiting));
+        }
+        self.keep_settings().await?;
+        let changed = self.look().await?;
+        let app = self.read(Stream::App, &onboarding).await?;
+        let service = self.read(Stream::Service, &onboarding).await?;
+        self.observe(changed, app, app.min(service)).await?;
+        if onboarding.stage == OnboardingStage::Replay {
+            onboarding.stage = OnboardingStage::Complete;
+            onboarding.completed_at = Some(self.clock.now());
+            self.store.put_onboarding(&self.head, &onboarding).await?;
+            tracing::info!(foundation = %self.head.name, "onboarding is complete");
+        }
+        Ok(Cycle::CaughtUp(self.caught))
+    }
+
+    async fn onboarding(&self) -> Result<Onboarding, CollectError> {
+        if let Some(onboarding) = self.store.onboarding(&self.head).await? {
+            return Ok(onboarding);
+        }
+        if self.head.last_sequence > 0 {
+            return Err(CollectError::Imported(self.head.name.clone()));
+        }
+        let onboarding = Onboarding::new(self.clock.now());
+        self.store.put_onboarding(&self.head, &onboarding).await?;
+        Ok(onboarding)
+    }
+
+    /// Archives the configured settings of the fold where they differ from those in force.
+    async fn keep_settings(&mut self) -> Result<(), CollectError> {
+        let current = self.head.current_settings();
+        let wanted = Settings { billing_epoch: current.billing_epoch, ..self.plan.settings.clone() };
+        if wanted == current {
+            return Ok(());
+        }
+        self.put_settings(wanted).await
+    }
+
+    pub(super) async fn put_settings(&mut self, settings: Settings) -> Result<(), CollectError> {
+        let mut page = self.page();
+        page.inputs = vec![NewInput { place: Place::default(), body: Body::Settings(settings) }];
+        self.commit(page).await?;
+        Ok(())
+    }
+
+    /// Cancelled when it is to stop.
+    pub(super) fn stopping(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
+    /// An empty page on top of what is committed.
+    pub(super) fn page(&self) -> Page {
+        Page::new(Origin::Collector, self.clock.now(), &self.head)
+    }
+
+    /// Commits a page; never cancelled.
+    pub(super) async fn commit(&mut self, page: Page) -> Result<PageReport, CollectError> {
+        let report = commit(&self.store, &self.head, page).await?;
+        self.head = report.head.clone();
+        self.caught.late += report.late;
+        self.caught.entries += report.entries;
+        self.caught.anomalies += report.anomalies;
+        Ok(report)
+    }
+
+    /// Waits for an answer, or until it is to stop.
+    pub(super) async fn ask<T>(
+        &self,
+        answer: impl Future<Output = Result<T, ApiError>> + Send,
+    ) -> Result<T, CollectError> {
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => Err(CollectError::Stopped),
+            answer = answer => Ok(answer?),
+        }
+    }
+}

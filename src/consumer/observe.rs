@@ -1,0 +1,196 @@
+//! What no event tells: disk of processes and tasks, names of organizations.
+//! Asks in batches, after what is new is committed; a failure here holds nothing up.
+
+use std::collections::HashMap;
+
+use super::collector::{CollectError, Collector};
+use super::page::{Body, NewInput};
+use crate::cloud_controller::{Dated, GUIDS_PER_REQUEST, Process, Task};
+use crate::domain::{DiskObservation, DiskSource, Guid, Kind, Place, ResourceKey, Timestamp};
+use crate::fold::{Depth, Resource, SAME_SAVE_SECONDS};
+use crate::store::{NameOf, Names};
+
+/// How far two looks overlap, in seconds: a row saved while the first was answered is seen by the second.
+const OVERLAP_SECONDS: i64 = 300;
+/// Resources observed in one transaction.
+const BATCH: usize = 1000;
+
+/// What was observed, on its way into the archive.
+#[derive(Default)]
+struct Observed {
+    disks: Vec<DiskObservation>,
+    /// Processes and tasks that are gone.
+    gone: Vec<ResourceKey>,
+}
+
+impl Collector {
+    /// Processes changed since the last look, when one is due. Asked before the streams are read, so that what is
+    /// read then tells of everything the rows have seen.
+    pub(super) async fn look(&mut self) -> Result<Option<Dated<Vec<Process>>>, CollectError> {
+        let interval = self.plan.observe_interval_seconds;
+        // Before the first look since the start: what was known then, less what a look had yet to find.
+        let first = || self.head.known_until.map(|known| known.plus(-interval));
+        let Some(last) = self.looked_at.or_else(first) else { return Ok(None) };
+        if self.clock.now().seconds_since(last) < interval {
+            return Ok(None);
+        }
+        let since = last.plus(-OVERLAP_SECONDS);
+        let changed = self.ask(self.client.processes_updated_since(since)).await;
+        let changed = self.tolerate("which processes were changed", changed)?;
+        if let Some(changed) = &changed {
+            self.looked_at = Some(changed.date);
+        }
+        Ok(changed)
+    }
+
+    /// Commits until when everything is known, the disk of `changed` and of whatever is yet to be observed, and names.
+    /// `read_until`: the app stream is read as far as this.
+    pub(super) async fn observe(
+        &mut self,
+        changed: Option<Dated<Vec<Process>>>,
+        read_until: Timestamp,
+        known_until: Timestamp,
+    ) -> Result<(), CollectError> {
+        let names = self.organization_names().await?;
+        self.put(Observed::default(), names, Some(known_until)).await?;
+        if let Some(changed) = changed {
+            for rows in changed.value.chunks(BATCH) {
+                let observed = self.changes(rows, changed.date).await?;
+                self.put(observed, Names::default(), None).await?;
+            }
+        }
+        while let Some(observed) = self.flagged(read_until).await? {
+            self.put(observed, Names::default(), None).await?;
+        }
+        Ok(())
+    }
+
+    async fn put(
+        &mut self,
+        observed: Observed,
+        names: Names,
+        known_until: Option<Timestamp>,
+    ) -> Result<(), CollectError> {
+        let mut page = self.page();
+        page.known_until = page.known_until.max(known_until);
+        let nothing = page.known_until == self.head.known_until && names.names.is_empty();
+        if nothing && observed.disks.is_empty() && observed.gone.is_empty() {
+            return Ok(());
+        }
+        self.caught.observations += observed.disks.len();
+        let input = |observation| NewInput { place: Place::default(), body: Body::Disk(observation) };
+        page.inputs = observed.disks.into_iter().map(input).collect();
+        page.unobservable = observed.gone;
+        page.names = names;
+        self.commit(page).await?;
+        Ok(())
+    }
+
+    /// What rows tell that isn't known of processes that run.
+    async fn changes(&self, rows: &[Process], observed_at: Timestamp) -> Result<Observed, CollectError> {
+        let wanted: HashMap<ResourceKey, Depth> =
+            rows.iter().map(|row| (process(&row.guid), Depth::State)).collect();
+        let tracked: HashMap<ResourceKey, Resource> = (self.store.load(&self.head, &wanted).await?.into_iter())
+            .map(|loaded| (loaded.resource.key.clone(), loaded.resource))
+            .collect();
+        let told = |row: &&Process| {
+            let run = tracked.get(&process(&row.guid)).and_then(|resource| resource.run.as_ref());
+            run.is_some_and(|run| {
+                let footprint = &run.piece.footprint;
+                let vouches = row.updated_at <= run.piece.started_at.plus(SAME_SAVE_SECONDS);
+                footprint.disk_mib != row.disk_in_mb
+                    || footprint.disk_source == DiskSource::Default
+                    || (footprint.disk_source == DiskSource::Assumed && vouches)
+            })
+        };
+        let disks = rows.iter().filter(told).map(|row| of_process(row, observed_at)).collect();
+        Ok(Observed { disks, gone: Vec::new() })
+    }
+
+    /// A batch of what is yet to be observed; `None` if there is none, or none can be observed now. A row saved after
+    /// the events that are read waits for the events of that save.
+    async fn flagged(&self, read_until: Timestamp) -> Result<Option<Observed>, CollectError> {
+        let flagged = self.store.to_observe(&self.head, BATCH).await?;
+        let mut observed = Observed::default();
+        for kind in [Kind::Process, Kind::Task] {
+            let guids: Vec<Guid> =
+                flagged.iter().filter(|key| key.kind == kind).map(|key| key.guid.clone()).collect();
+            for guids in guids.chunks(GUIDS_PER_REQUEST) {
+                let Some((date, found)) = self.rows(kind, guids).await? else { return Ok(None) };
+                let ready = found.iter().filter(|row| row.updated_at <= read_until);
+                observed.disks.extend(ready.map(|row| DiskObservation { observed_at: date, ..row.clone() }));
+                let missing = guids.iter().filter(|guid| !found.iter().any(|row| row.resource.guid == **guid));
+                observed.gone.extend(missing.map(|guid| ResourceKey { kind, guid: guid.clone() }));
+            }
+        }
+        let nothing = observed.disks.is_empty() && observed.gone.is_empty();
+        Ok((!nothing).then_some(observed))
+    }
+
+    /// The disk of those of `guids` that are there; `None` if it can't be read now.
+    async fn rows(
+        &self,
+        kind: Kind,
+        guids: &[Guid],
+    ) -> Result<Option<(Timestamp, Vec<DiskObservation>)>, CollectError> {
+        if kind == Kind::Task {
+            let tasks = self.tolerate("tasks", self.ask(self.client.tasks(guids)).await)?;
+            // A task's disk never changes; its row is saved again when it ends.
+            return Ok(tasks.map(|tasks| {
+                let of_task = |task: &Task| DiskObservation {
+                    resource: ResourceKey { kind, guid: task.guid.clone() },
+                    disk_mib: task.disk_in_mb,
+                    observed_at: tasks.date,
+                    updated_at: task.created_at,
+                };
+                (tasks.date, tasks.value.iter().map(of_task).collect())
+            }));
+        }
+        let processes = self.tolerate("processes", self.ask(self.client.processes(guids)).await)?;
+        Ok(processes.map(|rows| {
+            (rows.date, rows.value.iter().map(|row| of_process(row, rows.date)).collect())
+        }))
+    }
+
+    /// Names of organizations that have none yet: no event tells them.
+    async fn organization_names(&mut self) -> Result<Names, CollectError> {
+        let mut unnamed = self.store.unnamed_organizations(&self.head).await?;
+        unnamed.retain(|guid| !self.gone_organizations.contains(guid));
+        let mut names = Names::default();
+        for guids in unnamed.chunks(GUIDS_PER_REQUEST) {
+            let found = self.tolerate("organizations", self.ask(self.client.organizations(guids)).await)?;
+            let Some(found) = found else { break };
+            self.gone_organizations.extend(guids.iter().cloned());
+            for organization in found {
+                self.gone_organizations.remove(&organization.guid);
+                names.names.insert(NameOf::Organization(organization.guid), organization.name);
+            }
+        }
+        Ok(names)
+    }
+
+    /// A refused or failed question about something beside the stream is asked again in the next cycle.
+    fn tolerate<T>(&self, of: &str, answer: Result<T, CollectError>) -> Result<Option<T>, CollectError> {
+        match answer {
+            Ok(answer) => Ok(Some(answer)),
+            Err(CollectError::Api(error)) => {
+                tracing::warn!(foundation = %self.head.name, "can't read {of} now: {error}");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn process(guid: &Guid) -> ResourceKey {
+    ResourceKey { kind: Kind::Process, guid: guid.clone() }
+}
+
+fn of_process(row: &Process, observed_at: Timestamp) -> DiskObservation {
+    DiskObservation {
+        resource: process(&row.guid),
+        disk_mib: row.disk_in_mb,
+        observed_at,
+        updated_at: row.updated_at,
+    }
+}

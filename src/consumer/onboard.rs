@@ -1,0 +1,254 @@
+//! From nothing to a baseline: both snapshots, the epoch they give, what runs at it.
+//! Owns which snapshot is taken; every step is stored before the next, so that a restart goes on.
+
+use std::collections::HashMap;
+
+use super::baseline::{baseline_inputs, stream_of};
+use super::collector::{CollectError, Collector};
+use crate::cloud_controller::{Chunk, GUIDS_PER_REQUEST, NamedItem, Organization, Requested, Snapshot, Space, Task};
+use crate::domain::{Baseline, BaselineItem, EventId, Guid, Location, Settings, Stream, Timestamp};
+use crate::store::{Onboarding, OnboardingStage, TakenSnapshot};
+
+impl Collector {
+    /// Takes the onboarding as far as reading the streams; gives what it waits for if it can't get there yet.
+    pub(super) async fn onboard(&mut self, onboarding: &mut Onboarding) -> Result<Option<String>, CollectError> {
+        if onboarding.stage == OnboardingStage::Snapshots {
+            let mut waiting = None;
+            for stream in Stream::ALL {
+                waiting = waiting.or(self.take_snapshot(onboarding, stream).await?);
+            }
+            if waiting.is_some() {
+                return Ok(waiting);
+            }
+            self.begin_at_epoch(onboarding).await?;
+            self.enter(onboarding, OnboardingStage::Baseline).await?;
+        }
+        if onboarding.stage == OnboardingStage::Baseline {
+            for stream in Stream::ALL {
+                self.take_chunks(onboarding, stream).await?;
+            }
+            self.take_running_tasks().await?;
+            self.enter(onboarding, OnboardingStage::Replay).await?;
+        }
+        Ok(None)
+    }
+
+    async fn enter(&self, onboarding: &mut Onboarding, stage: OnboardingStage) -> Result<(), CollectError> {
+        onboarding.stage = stage;
+        self.store.put_onboarding(&self.head, onboarding).await?;
+        tracing::info!(foundation = %self.head.name, stage = stage.name(), "onboarding");
+        Ok(())
+    }
+
+    /// One step towards a complete snapshot of `stream`; gives what it waits for.
+    async fn take_snapshot(
+        &self,
+        onboarding: &mut Onboarding,
+        stream: Stream,
+    ) -> Result<Option<String>, CollectError> {
+        let Some(taken) = onboarding.snapshot(stream).cloned() else {
+            return self.request_snapshot(onboarding, stream).await;
+        };
+        if taken.completed_at.is_some() {
+            return Ok(None);
+        }
+        let Some(snapshot) = self.ask(self.client.snapshot(stream, &taken.guid)).await? else {
+            self.keep(onboarding, stream, None).await?;
+            return Ok(Some(format!("the {stream} snapshot {} is gone; another will be requested", taken.guid)));
+        };
+        if snapshot.completed_at.is_some() {
+            return self.accept(onboarding, stream, &snapshot).await;
+        }
+        let age = self.client.last_date().seconds_since(snapshot.created_at);
+        if age <= self.plan.snapshot_patience_seconds {
+            return Ok(Some(format!("Cloud Controller is making the {stream} snapshot {}", taken.guid)));
+        }
+        let why = format!("the {stream} snapshot {} has not been completed for {age} s", taken.guid);
+        self.take_newest(onboarding, stream, why).await
+    }
+
+    async fn request_snapshot(
+        &self,
+        onboarding: &mut Onboarding,
+        stream: Stream,
+    ) -> Result<Option<String>, CollectError> {
+        let guid = match self.ask(self.client.request_snapshot(stream)).await? {
+            Requested::Snapshot(guid) => guid,
+            Requested::NotAllowed => {
+                let why = format!("the client may not request {stream} snapshots (that takes cloud_controller.admin)");
+                return self.take_newest(onboarding, stream, why).await;
+            }
+            Requested::InProgress => {
+                let snapshots = self.ask(self.client.snapshots(stream)).await?;
+                let unfinished = snapshots.into_iter().rev().find(|snapshot| snapshot.completed_at.is_none());
+                match unfinished {
+                    Some(snapshot) => snapshot.guid,
+                    None => return Ok(Some(format!("another {stream} snapshot has just been completed"))),
+                }
+            }
+        };
+        tracing::info!(foundation = %self.head.name, %stream, snapshot = %guid, "awaiting a snapshot");
+        let waiting = format!("Cloud Controller is making the {stream} snapshot {guid}");
+        self.keep(onboarding, stream, Some(TakenSnapshot { guid, completed_at: None, checkpoint: None })).await?;
+        Ok(Some(waiting))
+    }
+
+    /// Takes the newest completed snapshot whose checkpoint can still be read.
+    async fn take_newest(
+        &self,
+        onboarding: &mut Onboarding,
+        stream: Stream,
+        why: String,
+    ) -> Result<Option<String>, CollectError> {
+        let mut snapshots = self.ask(self.client.snapshots(stream)).await?;
+        snapshots.sort_by_key(|snapshot| snapshot.completed_at);
+        for snapshot in snapshots.into_iter().rev().filter(|snapshot| snapshot.completed_at.is_some()) {
+            if self.is_readable(stream, snapshot.checkpoint().as_ref()).await? {
+                tracing::warn!(
+                    foundation = %self.head.name, %stream, snapshot = %snapshot.guid,
+                    "taking an earlier snapshot: {why}"
+                );
+                return self.accept(onboarding, stream, &snapshot).await;
+            }
+        }
+        Ok(Some(format!("{why}, and there is no completed one whose checkpoint can still be read")))
+    }
+
+    /// Takes a completed snapshot, unless its checkpoint is gone already.
+    async fn accept(
+        &self,
+        onboarding: &mut Onboarding,
+        stream: Stream,
+        snapshot: &Snapshot,
+    ) -> Result<Option<String>, CollectError> {
+        let checkpoint = snapshot.checkpoint();
+        if !self.is_readable(stream, checkpoint.as_ref()).await? {
+            self.keep(onboarding, stream, None).await?;
+            let guid = &snapshot.guid;
+            return Ok(Some(format!(
+                "the checkpoint of the {stream} snapshot {guid} is gone; another will be requested"
+            )));
+        }
+        let taken = TakenSnapshot { guid: snapshot.guid.clone(), completed_at: snapshot.completed_at, checkpoint };
+        self.keep(onboarding, stream, Some(taken)).await?;
+        Ok(None)
+    }
+
+    /// Whether that event is still the one it was. Before the first event there is nothing to be read.
+    pub(super) async fn is_readable(
+        &self,
+        stream: Stream,
+        checkpoint: Option<&EventId>,
+    ) -> Result<bool, CollectError> {
+        let Some(checkpoint) = checkpoint else { return Ok(true) };
+        let event = self.ask(self.client.event(stream, &checkpoint.guid)).await?;
+        Ok(event.is_some_and(|decoded| decoded.event.created_at == checkpoint.created_at))
+    }
+
+    async fn keep(
+        &self,
+        onboarding: &mut Onboarding,
+        stream: Stream,
+        snapshot: Option<TakenSnapshot>,
+    ) -> Result<(), CollectError> {
+        *onboarding.snapshot_mut(stream) = snapshot;
+        Ok(self.store.put_onboarding(&self.head, onboarding).await?)
+    }
+
+    /// The foundation is billed from the later completion, or from a later configured instant.
+    async fn begin_at_epoch(&mut self, onboarding: &Onboarding) -> Result<(), CollectError> {
+        let completed = Stream::ALL.into_iter().filter_map(|stream| onboarding.snapshot(stream)?.completed_at);
+        let epoch = completed.max().max(self.plan.billing_from);
+        let settings = Settings { billing_epoch: epoch, ..self.plan.settings.clone() };
+        if self.head.current_settings() != settings || self.head.settings.is_empty() {
+            self.put_settings(settings).await?;
+        }
+        Ok(())
+    }
+
+    /// Archives the items of a snapshot, page by page; those that are archived already are skipped.
+    async fn take_chunks(&mut self, onboarding: &Onboarding, stream: Stream) -> Result<(), CollectError> {
+        let Some(taken) = onboarding.snapshot(stream) else { return Ok(()) };
+        let unusable =
+            |what: String| CollectError::SnapshotUnusable { stream, guid: taken.guid.clone(), what };
+        let snapshot = self.ask(self.client.snapshot(stream, &taken.guid)).await?;
+        let snapshot = snapshot.ok_or_else(|| unusable("is gone, and not all of it was taken".to_owned()))?;
+        let mut chunks = 0;
+        for page in 1.. {
+            let (found, more) = self.ask(self.client.chunks(stream, &taken.guid, page)).await?;
+            chunks += found.len() as u64;
+            let items = found.into_iter().flat_map(Chunk::into_items).filter(|named| stream_of(named) == stream);
+            self.take_items(stream, items.collect()).await?;
+            if !more {
+                break;
+            }
+        }
+        if chunks != snapshot.summary.chunk_count {
+            return Err(unusable(format!("has {chunks} chunks and should have {}", snapshot.summary.chunk_count)));
+        }
+        Ok(())
+    }
+
+    /// Archives those items that aren't.
+    async fn take_items(&mut self, stream: Stream, items: Vec<NamedItem>) -> Result<(), CollectError> {
+        let epoch = self.head.current_settings().billing_epoch.unwrap_or(Timestamp::MIN);
+        let (inputs, names) = baseline_inputs(&self.store, &self.head, stream, epoch, items).await?;
+        if inputs.is_empty() {
+            return Ok(());
+        }
+        let mut page = self.page();
+        (page.inputs, page.names) = (inputs, names);
+        self.commit(page).await?;
+        Ok(())
+    }
+
+    /// Tasks are in no snapshot: those that run now.
+    async fn take_running_tasks(&mut self) -> Result<(), CollectError> {
+        let tasks = self.ask(self.client.running_tasks()).await?;
+        for tasks in tasks.chunks(GUIDS_PER_REQUEST) {
+            let apps: Vec<Guid> = tasks.iter().filter_map(|task| task.relationships.guid().cloned()).collect();
+            let listed = self.ask(self.client.apps(&apps)).await?;
+            let spaces: HashMap<&Guid, &Space> = listed.spaces.iter().map(|space| (&space.guid, space)).collect();
+            let organizations: HashMap<&Guid, &Organization> =
+                listed.organizations.iter().map(|organization| (&organization.guid, organization)).collect();
+            let mut items = Vec::with_capacity(tasks.len());
+            for task in tasks {
+                // An app that is gone took its tasks with it.
+                let Some(app) = listed.rows.iter().find(|app| Some(&app.guid) == task.relationships.guid()) else {
+                    continue;
+                };
+                let space = app.relationships.space.data.as_ref().and_then(|space| spaces.get(&space.guid));
+                let Some(space) = space else { continue };
+                let organization = space.relationships.organization.data.as_ref();
+                let Some(organization) = organization.and_then(|organization| organizations.get(&organization.guid))
+                else {
+                    continue;
+                };
+                items.push(NamedItem {
+                    item: BaselineItem {
+                        location: Location { organization: organization.guid.clone(), space: space.guid.clone() },
+                        item: running(task, app.guid.clone()),
+                    },
+                    organization: Some(organization.name.clone()),
+                    space: Some(space.name.clone()),
+                    app: Some(app.name.clone()),
+                    service_instance: None,
+                    service_plan: None,
+                    service_offering: None,
+                });
+            }
+            self.take_items(Stream::App, items).await?;
+        }
+        Ok(())
+    }
+}
+
+fn running(task: &Task, app: Guid) -> Baseline {
+    Baseline::Task {
+        task: task.guid.clone(),
+        app,
+        memory_mib: task.memory_in_mb,
+        disk_mib: Some(task.disk_in_mb),
+        created_at: task.created_at,
+    }
+}

@@ -1,0 +1,140 @@
+//! A stream read from its checkpoint to its end: one page, one transaction, the next page fetched meanwhile.
+//! Owns the rule that a healthy answer holds the checkpoint.
+
+use super::collector::{CollectError, Collector};
+use super::page::PageReport;
+use super::reading::{RawEvent, Reading};
+use crate::cloud_controller::{After, Dated, ErrorKind, EventPage};
+use crate::domain::{EventId, Guid, Place, Stream, Timestamp};
+use crate::store::{InputKind, Onboarding};
+
+impl Collector {
+    /// Reads what is new in `stream`, to its end; gives the time of the answer that held the end.
+    pub(super) async fn read(&mut self, stream: Stream, onboarding: &Onboarding) -> Result<Timestamp, CollectError> {
+        let (mut reading, mut page) = self.begin_reading(stream, onboarding).await?;
+        loop {
+            let next = page.value.last_guid().filter(|_| page.value.full).map(After::Event);
+            let client = self.client.clone();
+            let placed = reading.place(&self.store, &self.head, page.value.events).await?;
+            let Some(next) = next else {
+                let mut placed = placed;
+                placed.extend(reading.finish());
+                self.append(&reading, placed).await?;
+                return Ok(page.date);
+            };
+            // The page is committed whatever becomes of the next one.
+            let (fetched, appended) = {
+                let stop = self.stopping();
+                let fetch = async {
+                    tokio::select! {
+                        biased;
+                        () = stop.cancelled() => Err(CollectError::Stopped),
+                        answer = client.events(stream, &next) => Ok(answer?),
+                    }
+                };
+                tokio::join!(fetch, self.append(&reading, placed))
+            };
+            appended?;
+            page = fetched?;
+        }
+    }
+
+    /// The first page, found to hold the checkpoint, and where in the stream it begins.
+    async fn begin_reading(
+        &self,
+        stream: Stream,
+        onboarding: &Onboarding,
+    ) -> Result<(Reading, Dated<EventPage>), CollectError> {
+        let head = self.head.stream(stream);
+        let Some(checkpoint) = head.checkpoint.clone() else {
+            return self.begin_at_snapshot(stream, onboarding).await;
+        };
+        if let Some(predecessor) = &head.predecessor {
+            match self.ask(self.client.events(stream, &After::Event(predecessor.guid.clone()))).await {
+                Ok(page) => {
+                    let held = page.value.events.iter().any(|(_, decoded)| decoded.event.id() == checkpoint);
+                    if !held && !self.is_readable(stream, Some(&checkpoint)).await? {
+                        return Err(CollectError::CheckpointLost { stream, checkpoint });
+                    }
+                    if held {
+                        return Ok((self.reading_after(stream, predecessor).await?, page));
+                    }
+                    // The predecessor's guid is another event's now, or very many came late between the two.
+                    tracing::warn!(foundation = %self.head.name, %stream, "the predecessor isn't before the checkpoint");
+                }
+                Err(CollectError::Api(error)) if error.kind == ErrorKind::AfterGuidUnknown => {}
+                Err(error) => return Err(error),
+            }
+        }
+        // Without a predecessor: the checkpoint is asked for by itself, and read on from.
+        if !self.is_readable(stream, Some(&checkpoint)).await? {
+            return Err(CollectError::CheckpointLost { stream, checkpoint });
+        }
+        let page = self.ask(self.client.events(stream, &After::Event(checkpoint.guid.clone()))).await?;
+        Ok((self.reading_after(stream, &checkpoint).await?, page))
+    }
+
+    /// Onboarding reads from the sweep window before the snapshot's checkpoint on.
+    async fn begin_at_snapshot(
+        &self,
+        stream: Stream,
+        onboarding: &Onboarding,
+    ) -> Result<(Reading, Dated<EventPage>), CollectError> {
+        let checkpoint = onboarding.snapshot(stream).and_then(|snapshot| snapshot.checkpoint.clone());
+        let after = checkpoint.as_ref().map_or(After::Nothing, |checkpoint| {
+            After::Time(checkpoint.created_at.plus(-self.plan.sweep_window_seconds))
+        });
+        let page = self.ask(self.client.events(stream, &after)).await?;
+        match checkpoint {
+            Some(checkpoint) if page.value.events.is_empty() => Err(CollectError::CheckpointLost { stream, checkpoint }),
+            _ => Ok((Reading::from_start(&self.head, stream), page)),
+        }
+    }
+
+    async fn reading_after(&self, stream: Stream, event: &EventId) -> Result<Reading, CollectError> {
+        let kind = InputKind::Event(stream);
+        let places = self.store.find_archived(&self.head, kind, std::slice::from_ref(event)).await?;
+        Ok(match places.into_iter().next().flatten() {
+            Some(place) => Reading::after(&self.head, stream, place),
+            None => Reading::from_start(&self.head, stream),
+        })
+    }
+
+    /// Commits events with the checkpoint behind the last of them.
+    async fn append(&mut self, reading: &Reading, placed: Vec<(Place, RawEvent)>) -> Result<(), CollectError> {
+        if placed.is_empty() {
+            return Ok(());
+        }
+        let stream = reading.stream();
+        let mut page = self.page();
+        let head = match stream {
+            Stream::App => &mut page.app,
+            Stream::Service => &mut page.service,
+        };
+        // What was found late stands before the checkpoint; a record without a guid can't be asked after.
+        let appended = placed.iter().filter(|(place, (_, decoded))| place.fraction().is_empty() && decoded.has_guid());
+        for (_, (_, decoded)) in appended {
+            head.predecessor = head.checkpoint.replace(decoded.event.id());
+        }
+        self.caught.events += placed.len();
+        page.inputs = reading.inputs(placed);
+        let report = self.commit(page).await?;
+        self.say(stream, &report);
+        Ok(())
+    }
+
+    fn say(&self, stream: Stream, report: &PageReport) {
+        tracing::debug!(
+            foundation = %self.head.name, %stream, events = report.inputs, entries = report.entries,
+            anomalies = report.anomalies, late = report.late, "a page"
+        );
+    }
+}
+
+impl EventPage {
+    /// The event after which to read on.
+    fn last_guid(&self) -> Option<Guid> {
+        let named = self.events.iter().rev().find(|(_, decoded)| decoded.has_guid());
+        named.map(|(_, decoded)| decoded.event.guid.clone())
+    }
+}

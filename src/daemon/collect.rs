@@ -1,0 +1,99 @@
+//! One foundation's task: cycle, wait, cycle, for ever.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::Member;
+use super::backoff::Backoff;
+use crate::clock::Clock;
+use crate::consumer::{CollectError, Collector, Cycle};
+use crate::store::Store;
+
+/// See the module.
+pub(super) struct Collecting {
+    pub store: Store,
+    pub clock: Clock,
+    pub member: Member,
+    pub poll_interval: Duration,
+    pub stop: CancellationToken,
+    /// Before the first cycle.
+    pub first_wait: Option<Duration>,
+}
+
+impl Collecting {
+    pub async fn run(self) {
+        let mut backoff = Backoff::default();
+        if let Some(wait) = self.first_wait {
+            self.wait(wait).await;
+        }
+        let mut collector = None;
+        let mut waiting_for = None;
+        while !self.stop.is_cancelled() {
+            let cycle = match &mut collector {
+                Some(collector) => Collector::cycle(collector).await,
+                None => match self.collector().await {
+                    Ok(new) => collector.insert(new).cycle().await,
+                    Err(error) => Err(error),
+                },
+            };
+            let wait = match cycle {
+                Ok(cycle) => {
+                    self.tell(&cycle, &mut waiting_for, backoff.failures());
+                    backoff.reset();
+                    self.poll_interval
+                }
+                Err(CollectError::Stopped) => return,
+                Err(error) => self.failed(&error, &mut backoff),
+            };
+            self.wait(wait).await;
+        }
+    }
+
+    async fn collector(&self) -> Result<Collector, CollectError> {
+        let Member { plan, client } = self.member.clone();
+        Ok(Collector::new(self.store.clone(), client, self.clock.clone(), plan, self.stop.clone()).await?)
+    }
+
+    fn tell(&self, cycle: &Cycle, waiting_for: &mut Option<String>, failures: u32) {
+        let foundation = &self.member.plan.foundation;
+        if failures > 0 {
+            tracing::info!(%foundation, failures, "collecting again");
+        }
+        match cycle {
+            Cycle::Waiting(what) => {
+                if waiting_for.as_ref() != Some(what) {
+                    tracing::info!(%foundation, "waiting: {what}");
+                    *waiting_for = Some(what.clone());
+                }
+            }
+            Cycle::CaughtUp(caught) => {
+                *waiting_for = None;
+                if caught.events > 0 {
+                    tracing::info!(
+                        %foundation, events = caught.events, late = caught.late, entries = caught.entries,
+                        anomalies = caught.anomalies, observations = caught.observations, "caught up"
+                    );
+                }
+            }
+        }
+    }
+
+    /// Logs a failure; gives how long to wait before the next try.
+    fn failed(&self, error: &CollectError, backoff: &mut Backoff) -> Duration {
+        let asked = if let CollectError::Api(error) = error { error.retry_after() } else { None };
+        let wait = backoff.next_wait().max(asked.unwrap_or_default());
+        tracing::error!(
+            foundation = %self.member.plan.foundation, retry_in_seconds = wait.as_secs_f32(), "{error}"
+        );
+        wait
+    }
+
+    async fn wait(&self, duration: Duration) {
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => {}
+            () = self.clock.sleep(duration) => {}
+        }
+    }
+}
