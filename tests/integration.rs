@@ -15,6 +15,7 @@
 )]
 
 mod client;
+mod collector;
 mod dataset;
 mod fold;
 mod invoices;

@@ -78,7 +78,9 @@ impl Collector {
             return Ok(());
         }
         self.caught.observations += observed.disks.len();
-        let input = |observation| NewInput { place: Place::default(), body: Body::Disk(observation) };
+        // It tells of everything that is read.
+        let place = Place::at(self.head.app.last_ordinal);
+        let input = |observation| NewInput { place: place.clone(), body: Body::Disk(observation) };
         page.inputs = observed.disks.into_iter().map(input).collect();
         page.unobservable = observed.gone;
         page.names = names;

@@ -1,6 +1,7 @@
 //! What several subjects need: the shipped binary, fresh folders, scripts of events.
 
 pub mod book;
+pub mod collected;
 pub mod month;
 pub mod program;
 pub mod recorded;

@@ -9,12 +9,14 @@ use crate::simulator::prices::Prices;
 use crate::store::StoredInvoice;
 
 /// Both totals, in cents.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Comparison {
     pub ours: i64,
     pub theirs: i64,
     /// Of the difference, what lies in things whose usage isn't marked estimated.
     pub unexplained: i64,
+    /// That, thing by thing, for people.
+    pub where_unexplained: Vec<String>,
 }
 
 /// What both sides can be added up by: organization, space, kind, app or service instance, plan, buildpack, meter.
@@ -60,11 +62,19 @@ impl Comparison {
         let difference = |thing: &Thing| {
             ours.get(thing).copied().unwrap_or_default() - theirs.get(thing).copied().unwrap_or_default()
         };
-        let exact = things.into_iter().filter(|thing| !estimated.contains(&user(thing)));
+        let exact: Vec<&Thing> = (things.into_iter())
+            .filter(|thing| !estimated.contains(&user(thing)) && difference(thing) != 0)
+            .collect();
         Self {
             ours: ours.values().sum(),
             theirs: theirs.values().sum(),
-            unexplained: exact.map(|thing| difference(thing).abs()).sum(),
+            unexplained: exact.iter().map(|thing| difference(thing).abs()).sum(),
+            where_unexplained: (exact.into_iter())
+                .map(|thing| {
+                    let cents = |side: &BTreeMap<Thing, i64>| side.get(thing).copied().unwrap_or_default();
+                    format!("{thing:?}: {} cents here, {} there", cents(&ours), cents(&theirs))
+                })
+                .collect(),
         }
     }
 

@@ -167,6 +167,7 @@ async fn bill(
 struct LastLine {
     text: String,
     good: bool,
+    defects: Vec<String>,
 }
 
 impl LastLine {
@@ -180,14 +181,18 @@ impl LastLine {
         if lossy {
             text.push_str(&format!(", outside of what is marked estimated {}", euros(comparison.unexplained)));
         }
-        let good = if lossy { comparison.unexplained == 0 } else { comparison.difference() == 0 };
-        Self { text, good: good && (lossy || comparison.unexplained == 0) }
+        let good = lossy || comparison.difference() == 0;
+        let good = good && comparison.unexplained == 0;
+        Self { text, good, defects: comparison.where_unexplained }
     }
 
     fn verdict(&self) -> Result<(), Failure> {
         if self.good {
             Ok(())
         } else {
+            for defect in &self.defects {
+                note(defect);
+            }
             Err(Failure::failed("the two accounts differ where they must not: this is a defect of cf-billing"))
         }
     }

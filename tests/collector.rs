@@ -1,0 +1,620 @@
+//! Onboarding, tailing and observing a simulated foundation: real client, fold and store, in memory.
+
+use std::collections::BTreeSet;
+
+use cf_billing::cloud_controller::transport::TransportError;
+use cf_billing::consumer::{CollectError, Cycle};
+use cf_billing::domain::{Stream, Timestamp};
+use cf_billing::simulator::tables::{List, events_path, snapshots_path};
+use cf_billing::simulator::world::Size;
+use cf_billing::simulator::{ADMIN, Foundation, api};
+use cf_billing::store::OnboardingStage;
+use serde_json::{Value, json};
+
+use crate::support::collected::{Collected, NAME};
+
+fn time(text: &str) -> Timestamp {
+    Timestamp::parse(text).unwrap()
+}
+
+#[track_caller]
+fn caught_up(cycle: Result<Cycle, CollectError>) -> cf_billing::consumer::Caught {
+    match cycle {
+        Ok(Cycle::CaughtUp(caught)) => caught,
+        other => panic!("not caught up: {other:?}"),
+    }
+}
+
+#[track_caller]
+fn waiting(cycle: Result<Cycle, CollectError>) -> String {
+    match cycle {
+        Ok(Cycle::Waiting(why)) => why,
+        other => panic!("not waiting: {other:?}"),
+    }
+}
+
+/// What an administrator does over HTTP.
+fn admin(foundation: &mut Foundation, method: &str, path: &str) -> api::Answer {
+    let basic = http_basic(ADMIN);
+    let token = foundation.answer(&api::Request {
+        method: "POST",
+        path: "/oauth/token",
+        query: "",
+        authorization: Some(&basic),
+        request_id: None,
+        body: b"grant_type=client_credentials",
+    });
+    let token: Value = serde_json::from_slice(&token.body).unwrap();
+    let authorization = format!("bearer {}", token["access_token"].as_str().unwrap());
+    foundation.answer(&api::Request {
+        method,
+        path,
+        query: "",
+        authorization: Some(&authorization),
+        request_id: None,
+        body: b"",
+    })
+}
+
+fn http_basic((id, secret): (&str, &str)) -> String {
+    use base64::Engine;
+    format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("{id}:{secret}")))
+}
+
+fn request_snapshots(foundation: &mut Foundation) {
+    for stream in Stream::ALL {
+        let answer = admin(foundation, "POST", &format!("/v3/{}", snapshots_path(stream)));
+        assert_eq!(answer.status, 202, "{}", String::from_utf8_lossy(&answer.body));
+    }
+}
+
+/// Asks for them until they are complete.
+fn complete_snapshots(foundation: &mut Foundation) {
+    let all: Vec<(Stream, String)> =
+        foundation.tables.snapshots.iter().map(|snapshot| (snapshot.stream, snapshot.guid.clone())).collect();
+    for (stream, guid) in all {
+        for _ in 0..foundation.options.snapshot_polls {
+            admin(foundation, "GET", &format!("/v3/{}/{guid}", snapshots_path(stream)));
+        }
+    }
+    assert!(foundation.tables.snapshots.iter().all(|snapshot| snapshot.completed.is_some()));
+}
+
+fn requested(collected: &Collected) -> usize {
+    collected.requests().iter().filter(|request| request.starts_with("POST") && request.contains("snapshots")).count()
+}
+
+#[test]
+fn weeks_of_what_people_do_are_collected_to_the_second() {
+    for seed in [11, 12, 13] {
+        println!("seed {seed}");
+        let mut collected = Collected::settled(seed, 15);
+        collected.onboard();
+        for hour in 0..24 * 10 {
+            collected.act(3600, if hour % 3 == 0 { 2 } else { 0 });
+            caught_up(collected.cycle());
+            if hour % 60 == 0 {
+                // What isn't in the database isn't needed.
+                collected.restart();
+            }
+        }
+        assert_eq!(collected.head().known_until, Some(collected.now()));
+        collected.check_truth();
+    }
+}
+
+#[test]
+fn page_size_and_pace_of_polls_change_nothing() {
+    let life = |every: i64, smaller: bool| {
+        let mut collected = Collected::settled(21, 10);
+        collected.onboard();
+        if smaller {
+            // Three failures in a row halve the page three times; it grows again from there.
+            let mut failures = 0;
+            collected.fail(move |request| {
+                failures += 1;
+                let events = request.uri().path().ends_with("_usage_events");
+                (events && failures % 4 != 0).then_some(Err(TransportError::Timeout))
+            });
+        }
+        for hour in 0..72 {
+            collected.act(3600, 2);
+            if hour % every == 0 {
+                caught_up(collected.cycle());
+            }
+        }
+        caught_up(collected.cycle());
+        collected
+    };
+    let usual = life(1, false);
+    usual.check_truth();
+    let small_pages = life(1, true);
+    small_pages.check_truth();
+    assert_eq!(small_pages.open(), usual.open());
+    // Of what came and went between two polls, nobody saw the disk; everything else is in the events.
+    let slow = life(7, false);
+    let without_disk = |collected: &Collected| {
+        let usage = collected.usage(Timestamp::MIN, Timestamp::MAX);
+        usage.into_iter().map(|(key, [instances, memory, _])| (key, [instances, memory])).collect::<Vec<_>>()
+    };
+    assert_eq!(without_disk(&slow), without_disk(&usual));
+}
+
+#[test]
+fn a_restart_at_any_request_of_onboarding_changes_nothing() {
+    let life = |stops_at: Option<usize>| {
+        let mut collected = Collected::settled(31, 12);
+        let mut count = 0;
+        if let Some(stops_at) = stops_at {
+            collected.fail(move |_| {
+                count += 1;
+                (count == stops_at).then(|| Err(TransportError::Tls("as if the process died".to_owned())))
+            });
+        }
+        let mut failed = 0;
+        let mut cycles = 0;
+        loop {
+            cycles += 1;
+            assert!(cycles < 30, "onboarding doesn't end");
+            match collected.cycle() {
+                Ok(Cycle::CaughtUp(_)) => break,
+                Ok(Cycle::Waiting(_)) => collected.pass(15),
+                Err(_) => {
+                    failed += 1;
+                    collected.restart();
+                }
+            }
+        }
+        collected.heal();
+        let requests = collected.requests();
+        assert_eq!(collected.foundation().tables.snapshots.len(), 2, "one each: {requests:#?}");
+        for _ in 0..10 {
+            collected.act(3600, 2);
+            caught_up(collected.cycle());
+        }
+        collected.check_truth();
+        (requests, failed, collected.usage(Timestamp::MIN, Timestamp::MAX))
+    };
+    let (requests, _, undisturbed) = life(None);
+    // What no event tells is asked after the streams: a failure there is for the next cycle.
+    let last = requests.iter().rposition(|request| request.contains("_usage_events")).unwrap() + 1;
+    assert!(15 < last && last < requests.len(), "{requests:#?}");
+    for stops_at in 1..=requests.len() {
+        let (_, failed, usage) = life(Some(stops_at));
+        assert_eq!(failed, usize::from(stops_at <= last), "at request {stops_at}");
+        assert_eq!(usage.len(), undisturbed.len(), "at request {stops_at}");
+    }
+}
+
+#[test]
+fn a_snapshot_is_complete_whatever_its_job_says() {
+    let mut collected = Collected::settled(41, 5);
+    collected.foundation().options.snapshot_jobs_fail = true;
+    collected.onboard();
+    collected.act(7200, 3);
+    caught_up(collected.cycle());
+    collected.check_truth();
+}
+
+#[test]
+fn another_ones_unfinished_snapshot_is_adopted() {
+    let mut collected = Collected::settled(42, 5);
+    request_snapshots(&mut collected.foundation());
+    let theirs: Vec<String> =
+        collected.foundation().tables.snapshots.iter().map(|snapshot| snapshot.guid.clone()).collect();
+    collected.onboard();
+    let onboarding = collected.onboarding().unwrap();
+    let taken: Vec<String> =
+        Stream::ALL.iter().map(|stream| onboarding.snapshot(*stream).unwrap().guid.to_string()).collect();
+    assert_eq!(taken, theirs);
+    assert_eq!(onboarding.stage, OnboardingStage::Complete);
+}
+
+#[test]
+fn an_unfinished_snapshot_is_given_up_for_a_completed_one() {
+    let mut collected = Collected::settled(43, 5);
+    request_snapshots(&mut collected.foundation());
+    complete_snapshots(&mut collected.foundation());
+    let completed_at = collected.now();
+    collected.act(3600, 2);
+    // Another is begun whose worker died.
+    request_snapshots(&mut collected.foundation());
+    collected.foundation().options.snapshot_polls = u32::MAX;
+    let begun = collected.now();
+    assert!(waiting(collected.cycle()).contains("is making the app snapshot"));
+    // As long as patience lasts, to the second.
+    let patience = collected.plan.snapshot_patience_seconds;
+    collected.pass(begun.plus(patience).seconds_since(collected.now()));
+    assert!(waiting(collected.cycle()).contains("is making the app snapshot"));
+    collected.pass(1);
+    caught_up(collected.cycle());
+    assert_eq!(collected.epoch(), completed_at);
+    collected.check_truth();
+}
+
+#[test]
+fn a_client_that_may_not_request_waits_for_somebody_elses_snapshot() {
+    let mut collected = Collected::settled(44, 5);
+    collected.client = ("billing-read-only", "simulated-secret");
+    let why = waiting(collected.cycle());
+    assert!(why.contains("may not request app snapshots") && why.contains("there is no completed one"), "{why}");
+    assert_eq!(collected.head().known_until, None, "nothing is billed meanwhile");
+    request_snapshots(&mut collected.foundation());
+    waiting(collected.cycle());
+    complete_snapshots(&mut collected.foundation());
+    caught_up(collected.cycle());
+    collected.act(7200, 3);
+    caught_up(collected.cycle());
+    collected.check_truth();
+}
+
+#[test]
+fn a_snapshot_whose_checkpoint_is_gone_is_not_taken() {
+    let mut collected = Collected::settled(45, 5);
+    collected.client = ("billing-read-only", "simulated-secret");
+    request_snapshots(&mut collected.foundation());
+    complete_snapshots(&mut collected.foundation());
+    // Everything up to the checkpoint is pruned.
+    collected.foundation().tables.events_mut(Stream::App).clear();
+    assert!(waiting(collected.cycle()).contains("whose checkpoint can still be read"));
+    // One that may request asks for another.
+    collected.client = ADMIN;
+    collected.restart();
+    collected.requests();
+    collected.onboard();
+    assert_eq!(requested(&collected), 1, "the service snapshot is good");
+}
+
+#[test]
+fn a_snapshot_that_vanishes_is_requested_again() {
+    let mut collected = Collected::settled(46, 5);
+    waiting(collected.cycle());
+    for snapshot in &mut collected.foundation().tables.snapshots {
+        snapshot.removed = true;
+    }
+    assert!(waiting(collected.cycle()).contains("is gone"));
+    collected.requests();
+    collected.onboard();
+    assert_eq!(requested(&collected), 2);
+    collected.act(7200, 3);
+    caught_up(collected.cycle());
+    collected.check_truth();
+}
+
+#[test]
+fn a_foundation_without_any_event_is_onboarded() {
+    let mut collected = Collected::new(Foundation::new(47, time("2026-03-01T08:00:00Z")));
+    collected.onboard();
+    assert_eq!(collected.checkpoint(Stream::App), (None, None));
+    {
+        let mut foundation = collected.foundation();
+        let foundation = &mut *foundation;
+        foundation.world.settle(&mut foundation.tables, 3);
+    }
+    collected.clock.set(collected.now());
+    caught_up(collected.cycle());
+    collected.check_truth();
+}
+
+#[test]
+fn a_cloud_controller_without_snapshots_is_told_apart() {
+    let mut collected = Collected::settled(48, 2);
+    collected.foundation().options.snapshots = false;
+    let error = collected.cycle().unwrap_err().to_string();
+    assert!(error.contains("/v3/app_usage/snapshots") && error.contains("doesn't have that endpoint"), "{error}");
+}
+
+#[test]
+fn billing_begins_at_a_later_configured_instant() {
+    let mut collected = Collected::settled(49, 5);
+    let from = collected.now().plus(86_400);
+    collected.plan.billing_from = Some(from);
+    collected.onboard();
+    assert_eq!(collected.epoch(), from);
+    for _ in 0..48 {
+        collected.act(3600, 1);
+        caught_up(collected.cycle());
+    }
+    assert!(collected.usage(Timestamp::MIN, from).is_empty());
+    assert!(!collected.usage(from, Timestamp::MAX).is_empty());
+}
+
+#[test]
+fn changed_settings_are_archived_and_keep_the_epoch() {
+    let mut collected = Collected::settled(50, 3);
+    collected.onboard();
+    let epoch = collected.epoch();
+    collected.plan.settings.staging_cap_seconds = 600;
+    collected.restart();
+    caught_up(collected.cycle());
+    let settings = collected.head().current_settings();
+    assert_eq!((settings.staging_cap_seconds, settings.billing_epoch), (600, Some(epoch)));
+    assert_eq!(collected.head().settings.len(), 2);
+    caught_up(collected.cycle());
+    assert_eq!(collected.head().settings.len(), 2, "once");
+}
+
+/// A foundation that is collected and has had some more events.
+fn collected(seed: u64) -> Collected {
+    let mut collected = Collected::settled(seed, 8);
+    collected.onboard();
+    collected.act(3600, 6);
+    caught_up(collected.cycle());
+    collected.act(3600, 0);
+    caught_up(collected.cycle());
+    collected
+}
+
+#[track_caller]
+fn lost(cycle: Result<Cycle, CollectError>, wanted: Stream) {
+    match cycle {
+        Err(CollectError::CheckpointLost { stream, .. }) => assert_eq!(stream, wanted),
+        other => panic!("the checkpoint isn't lost: {other:?}"),
+    }
+}
+
+#[test]
+fn a_poll_asks_after_the_predecessor_and_finds_the_checkpoint() {
+    let mut collected = collected(61);
+    let (checkpoint, predecessor) = collected.checkpoint(Stream::App);
+    collected.requests();
+    caught_up(collected.cycle());
+    let asked: Vec<String> =
+        collected.requests().into_iter().filter(|request| request.contains("app_usage_events")).collect();
+    assert_eq!(asked.len(), 1);
+    assert!(asked[0].contains(&format!("after_guid={}", predecessor.unwrap())), "{asked:?}");
+    let events = collected.foundation().tables.events(Stream::App).to_vec();
+    assert_eq!(events.last().unwrap()["guid"], json!(checkpoint.unwrap()));
+}
+
+#[test]
+fn a_pruned_predecessor_is_no_loss_and_a_pruned_checkpoint_is() {
+    let mut collected = collected(62);
+    let events = collected.foundation().tables.events(Stream::App).to_vec();
+    *collected.foundation().tables.events_mut(Stream::App) = vec![events.last().unwrap().clone()];
+    caught_up(collected.cycle());
+    collected.act(3600, 4);
+    assert!(caught_up(collected.cycle()).events > 0);
+    collected.check_truth();
+
+    let known_until = collected.head().known_until;
+    collected.act(3600, 4);
+    collected.foundation().tables.events_mut(Stream::App).clear();
+    lost(collected.cycle(), Stream::App);
+    assert_eq!(collected.head().known_until, known_until, "nothing is known past what was read");
+}
+
+#[test]
+fn a_reseed_loses_the_checkpoint_once_and_again() {
+    let mut collected = collected(63);
+    let reseed = |collected: &Collected| {
+        let path = format!("/v3/{}/actions/destructively_purge_all_and_reseed", events_path(Stream::App));
+        assert_eq!(admin(&mut collected.foundation(), "POST", &path).status, 200);
+    };
+    let before = collected.archived();
+    reseed(&collected);
+    lost(collected.cycle(), Stream::App);
+    // A second one repeats the guids of the first, with other times: nothing is refused.
+    let mut second = Collected::settled(63, 8);
+    reseed(&second);
+    second.onboard();
+    second.pass(3600);
+    reseed(&second);
+    lost(second.cycle(), Stream::App);
+    assert_eq!(collected.archived(), before);
+}
+
+#[test]
+fn a_token_that_lost_its_scope_loses_the_checkpoint_until_it_is_back() {
+    let mut collected = collected(64);
+    collected.act(3600, 3);
+    // Cloud Controller answers with empty lists.
+    collected.fail(|request| {
+        let path = request.uri().path();
+        let body = if path.ends_with("_usage_events") {
+            json!({"pagination": {"total_results": 0, "next": null}, "resources": []})
+        } else if path.contains("_usage_events/") {
+            json!({"errors": [{"code": 10010, "title": "CF-ResourceNotFound", "detail": "not found"}]})
+        } else {
+            return None;
+        };
+        let status = if body["errors"].is_null() { 200 } else { 404 };
+        let response = http::Response::builder().status(status).body(body.to_string().into()).unwrap();
+        Some(Ok(response))
+    });
+    lost(collected.cycle(), Stream::App);
+    collected.heal();
+    caught_up(collected.cycle());
+    collected.check_truth();
+}
+
+#[test]
+fn an_event_that_comes_late_before_the_checkpoint_is_placed_there() {
+    let mut collected = collected(65);
+    collected.act(3600, 6);
+    // The event before the newest is committed after it.
+    let late = {
+        let mut foundation = collected.foundation();
+        let events = foundation.tables.events_mut(Stream::App);
+        let at = events.len() - 2;
+        events.remove(at)
+    };
+    caught_up(collected.cycle());
+    {
+        let mut foundation = collected.foundation();
+        let events = foundation.tables.events_mut(Stream::App);
+        let at = events.len() - 1;
+        events.insert(at, late);
+    }
+    let caught = caught_up(collected.cycle());
+    assert_eq!((caught.events, caught.late), (1, 1));
+    collected.pass(3600);
+    caught_up(collected.cycle());
+    collected.check_truth();
+}
+
+#[test]
+fn records_nobody_understands_stop_nothing() {
+    let mut collected = collected(66);
+    let odd = [
+        json!({"guid": "11111111-1111-4111-8111-111111111111", "created_at": "2026-03-20T00:00:00Z", "state": {"current": "HIBERNATED"}}),
+        json!({"no": "guid"}),
+        json!([1, 2, 3]),
+    ];
+    collected.foundation().tables.events_mut(Stream::App).extend(odd);
+    assert_eq!(caught_up(collected.cycle()).events, 3);
+    assert_eq!(caught_up(collected.cycle()).events, 0, "read once");
+    let (checkpoint, _) = collected.checkpoint(Stream::App);
+    assert_eq!(checkpoint.as_deref(), Some("11111111-1111-4111-8111-111111111111"), "what can be asked after");
+    collected.act(3600, 4);
+    assert!(caught_up(collected.cycle()).events > 0);
+    collected.check_truth();
+}
+
+#[test]
+fn known_until_moves_only_when_both_streams_are_read() {
+    let mut collected = collected(67);
+    let before = collected.head().known_until;
+    assert_eq!(before, Some(collected.now()));
+    collected.fail(|request| {
+        request.uri().path().contains("service_usage_events").then_some(Err(TransportError::Connect("down".to_owned())))
+    });
+    collected.act(3600, 4);
+    let before_events = collected.head().last_sequence;
+    assert!(matches!(collected.cycle(), Err(CollectError::Api(_))));
+    assert!(collected.head().last_sequence > before_events, "the other stream's events are kept");
+    assert_eq!(collected.head().known_until, before);
+    collected.heal();
+    caught_up(collected.cycle());
+    assert_eq!(collected.head().known_until, Some(collected.now()));
+    collected.check_truth();
+}
+
+#[test]
+fn what_is_read_beside_the_streams_holds_nothing_up() {
+    let mut collected = collected(68);
+    collected.fail(|request| {
+        let path = request.uri().path();
+        let beside = ["/v3/processes", "/v3/tasks", "/v3/organizations"].contains(&path);
+        beside.then_some(Err(TransportError::Connect("down".to_owned())))
+    });
+    for _ in 0..5 {
+        collected.act(3600, 4);
+        caught_up(collected.cycle());
+        assert_eq!(collected.head().known_until, Some(collected.now()));
+    }
+    collected.heal();
+    // What was missed is observed later; a disk that changed with a restart is known to have changed then.
+    assert!(caught_up(collected.cycle()).observations > 0);
+}
+
+#[test]
+fn a_disk_changed_under_a_running_process_counts_from_its_save() {
+    let mut collected = collected(69);
+    let process = {
+        let foundation = collected.foundation();
+        let mut started = foundation.world.processes.values().filter(|process| process.started && process.instances > 0);
+        started.next().unwrap().guid.clone()
+    };
+    for disk_mib in [3000, 512, 4096] {
+        collected.pass(1000);
+        {
+            let mut foundation = collected.foundation();
+            let foundation = &mut *foundation;
+            let size = Size { disk_mib: Some(disk_mib), ..Size::default() };
+            foundation.world.scale(&mut foundation.tables, &process, size);
+        }
+        collected.pass(700);
+        assert!(caught_up(collected.cycle()).observations > 0);
+    }
+    // Also when nobody was looking.
+    collected.restart();
+    collected.pass(86_400);
+    caught_up(collected.cycle());
+    collected.check_truth();
+}
+
+#[test]
+fn observations_are_asked_for_in_batches() {
+    let mut collected = Collected::settled(70, 150);
+    collected.onboard();
+    let requests = collected.requests();
+    let of = |path: &str| requests.iter().filter(|request| request.contains(path)).count();
+    let processes = of("/v3/processes?guids=");
+    let running = collected.foundation().world.processes.values().filter(|process| process.started).count();
+    assert!(running > 100, "{running}");
+    assert_eq!(processes, running.div_ceil(100));
+    assert_eq!(of("/v3/organizations?"), 0, "the snapshot named them all");
+    let longest = requests.iter().map(String::len).max().unwrap();
+    assert!(longest < 4300, "{longest}");
+}
+
+#[test]
+fn organizations_made_later_are_named_once() {
+    let mut collected = collected(71);
+    {
+        let mut foundation = collected.foundation();
+        let foundation = &mut *foundation;
+        let org = foundation.world.create_org(&mut foundation.tables, "newcomers");
+        let space = foundation.world.create_space(&mut foundation.tables, &org, "dev");
+        foundation.world.create_service(&mut foundation.tables, &space, "db", None);
+    }
+    collected.requests();
+    for _ in 0..3 {
+        collected.pass(60);
+        caught_up(collected.cycle());
+    }
+    let asked = collected.requests();
+    assert_eq!(asked.iter().filter(|request| request.contains("/v3/organizations?guids=")).count(), 1, "{asked:#?}");
+}
+
+#[test]
+fn an_idle_cycle_asks_little_and_writes_once() {
+    let mut collected = collected(72);
+    collected.pass(15);
+    caught_up(collected.cycle());
+    collected.requests();
+    let before = collected.head();
+    collected.pass(15);
+    caught_up(collected.cycle());
+    assert_eq!(collected.requests().len(), 2, "one page of each stream");
+    let after = collected.head();
+    assert_eq!(after.last_sequence, before.last_sequence);
+    assert_eq!(after.known_until, Some(collected.now()));
+}
+
+#[test]
+fn an_imported_foundation_is_not_collected_into() {
+    let mut collected = Collected::settled(73, 2);
+    collected.runtime.block_on(async {
+        let settings = cf_billing::domain::Settings::default();
+        cf_billing::consumer::Importer::begin(&collected.store, &collected.clock, NAME, settings).await.unwrap();
+    });
+    let error = collected.cycle().unwrap_err();
+    assert!(matches!(error, CollectError::Imported(_)), "{error}");
+}
+
+#[test]
+fn running_tasks_belong_to_the_baseline() {
+    let mut collected = Collected::settled(74, 6);
+    let (running, done) = {
+        let mut foundation = collected.foundation();
+        let foundation = &mut *foundation;
+        let app = foundation.world.apps.values().find(|app| app.started && app.droplet.is_some()).unwrap().guid.clone();
+        let running = foundation.world.run_task(&mut foundation.tables, &app, "long", 300, Some(500_000));
+        let done = foundation.world.run_task(&mut foundation.tables, &app, "short", 300, Some(30));
+        (running, done)
+    };
+    // Longer ago than what is read again.
+    collected.pass(86_400);
+    let rows: BTreeSet<String> = {
+        let foundation = collected.foundation();
+        let rows = foundation.tables.rows(List::Tasks).iter();
+        rows.filter(|row| row["state"] == "RUNNING").map(|row| row["guid"].as_str().unwrap().to_owned()).collect()
+    };
+    assert!(rows.contains(&running) && !rows.contains(&done));
+    collected.onboard();
+    collected.pass(600_000);
+    caught_up(collected.cycle());
+    collected.check_truth();
+}

@@ -1,0 +1,266 @@
+//! A simulated foundation collected in this process: real client, fold and store, no socket; time moves by hand.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use bytes::Bytes;
+use cf_billing::clock::Clock;
+use cf_billing::cloud_controller::transport::{Exchange, Exchanging, TransportError};
+use cf_billing::cloud_controller::{Client, Credentials};
+use cf_billing::config::Secret;
+use cf_billing::consumer::{CollectError, Collector, Cycle, Plan};
+use cf_billing::domain::{Kind, Settings, Span, Stream, Timestamp};
+use cf_billing::simulator::{ADMIN, Foundation};
+use cf_billing::store::{GroupKey, Onboarding, Store, UsageQuery};
+use http::{Request, Response};
+use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
+
+use super::program::Program;
+use super::script::open_line;
+
+/// What an answer is replaced with; `None` lets the request through.
+type Fault = Box<dyn FnMut(&Request<Bytes>) -> Option<Result<Response<Bytes>, TransportError>> + Send>;
+
+#[derive(Clone)]
+pub struct InMemory {
+    foundation: Arc<Mutex<Foundation>>,
+    fault: Arc<Mutex<Option<Fault>>>,
+    /// Method and URL of every request that reached the foundation.
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+impl fmt::Debug for InMemory {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("InMemory")
+    }
+}
+
+impl Exchange for InMemory {
+    fn exchange(&self, request: Request<Bytes>) -> Exchanging<'_> {
+        Box::pin(async move {
+            let replaced = self.fault.lock().unwrap().as_mut().and_then(|fault| fault(&request));
+            if let Some(replaced) = replaced {
+                return replaced;
+            }
+            self.log.lock().unwrap().push(format!("{} {}", request.method(), request.uri()));
+            Ok(self.foundation.lock().unwrap().exchange(&request))
+        })
+    }
+}
+
+pub struct Collected {
+    pub runtime: Runtime,
+    pub store: Store,
+    pub exchange: InMemory,
+    pub clock: Clock,
+    pub plan: Plan,
+    /// Who the client says it is.
+    pub client: (&'static str, &'static str),
+    collector: Option<Collector>,
+    _program: Program,
+}
+
+/// Usage by organization, space, kind, owner, plan and buildpack: instance·s, MiB·s of memory and of disk.
+pub type Sums = BTreeMap<(String, String, Kind, String, Option<String>, Option<String>), [i64; 3]>;
+
+pub const NAME: &str = "sim";
+
+impl Collected {
+    pub fn new(foundation: Foundation) -> Self {
+        let program = Program::new();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let store = runtime.block_on(Store::open(&program.database())).unwrap();
+        let clock = Clock::manual(foundation.now());
+        let exchange = InMemory {
+            foundation: Arc::new(Mutex::new(foundation)),
+            fault: Arc::new(Mutex::new(None)),
+            log: Arc::new(Mutex::new(Vec::new())),
+        };
+        let plan = Plan {
+            foundation: NAME.to_owned(),
+            settings: Settings::default(),
+            billing_from: None,
+            sweep_window_seconds: 3600,
+            snapshot_patience_seconds: 600,
+            observe_interval_seconds: 300,
+        };
+        Self { runtime, store, exchange, clock, plan, client: ADMIN, collector: None, _program: program }
+    }
+
+    /// A foundation with some apps and services at rest.
+    pub fn settled(seed: u64, processes: usize) -> Self {
+        let mut foundation = Foundation::new(seed, Timestamp::parse("2026-03-01T08:00:00Z").unwrap());
+        foundation.world.settle(&mut foundation.tables, processes);
+        Self::new(foundation)
+    }
+
+    pub fn foundation(&self) -> MutexGuard<'_, Foundation> {
+        self.exchange.foundation.lock().unwrap()
+    }
+
+    /// Replaces answers until [`Collected::heal`].
+    pub fn fail(
+        &self,
+        fault: impl FnMut(&Request<Bytes>) -> Option<Result<Response<Bytes>, TransportError>> + Send + 'static,
+    ) {
+        *self.exchange.fault.lock().unwrap() = Some(Box::new(fault));
+    }
+
+    pub fn heal(&self) {
+        *self.exchange.fault.lock().unwrap() = None;
+    }
+
+    /// The requests since it was last asked.
+    pub fn requests(&self) -> Vec<String> {
+        std::mem::take(&mut self.exchange.log.lock().unwrap())
+    }
+
+    /// Forgets everything that isn't in the database.
+    pub fn restart(&mut self) {
+        self.collector = None;
+    }
+
+    pub fn cycle(&mut self) -> Result<Cycle, CollectError> {
+        let Self { runtime, store, exchange, clock, plan, client, collector, .. } = self;
+        runtime.block_on(async {
+            let collector = match collector {
+                Some(collector) => collector,
+                None => {
+                    let credentials = Credentials {
+                        api: "http://127.0.0.1".parse().unwrap(),
+                        client_id: client.0.to_owned(),
+                        client_secret: Secret::new(client.1.to_owned()),
+                    };
+                    let client = Client::new(Arc::new(exchange.clone()), clock.clone(), credentials);
+                    let stop = CancellationToken::new();
+                    collector
+                        .insert(Collector::new(store.clone(), client, clock.clone(), plan.clone(), stop).await.unwrap())
+                }
+            };
+            collector.cycle().await
+        })
+    }
+
+    /// Cycles until both streams are read, a poll interval apart.
+    #[track_caller]
+    pub fn onboard(&mut self) {
+        for _ in 0..10 {
+            if let Cycle::CaughtUp(_) = self.cycle().unwrap() {
+                return;
+            }
+            self.pass(15);
+        }
+        panic!("not onboarded after ten cycles");
+    }
+
+    /// Lets time pass.
+    pub fn pass(&self, seconds: i64) {
+        self.act(seconds, 0);
+    }
+
+    /// Lets time pass, and people do something then.
+    pub fn act(&self, seconds: i64, actions: u32) {
+        let mut foundation = self.foundation();
+        let to = foundation.now().plus(seconds);
+        foundation.advance(to);
+        foundation.act(actions);
+        self.clock.set(to);
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.foundation().now()
+    }
+
+    pub fn onboarding(&self) -> Option<Onboarding> {
+        self.runtime.block_on(async {
+            let head = self.store.foundation(NAME).await.unwrap();
+            self.store.onboarding(&head).await.unwrap()
+        })
+    }
+
+    pub fn epoch(&self) -> Timestamp {
+        self.head().current_settings().billing_epoch.unwrap()
+    }
+
+    pub fn head(&self) -> cf_billing::store::FoundationHead {
+        self.runtime.block_on(self.store.foundation(NAME)).unwrap()
+    }
+
+    pub fn archived(&self) -> Vec<String> {
+        let head = self.head();
+        let inputs = self.runtime.block_on(self.store.archived(&head, 0, usize::MAX)).unwrap();
+        inputs.into_iter().map(|input| format!("{:?} {:?} {}", input.kind, input.place, input.body)).collect()
+    }
+
+    /// The open intervals, one line each.
+    pub fn open(&self) -> Vec<String> {
+        let head = self.head();
+        let open = self.runtime.block_on(self.store.open_resources(&head)).unwrap();
+        let mut lines: Vec<String> = open.iter().filter_map(|loaded| open_line(&loaded.resource)).collect();
+        lines.sort();
+        lines
+    }
+
+    /// What the ledger says was used.
+    pub fn usage(&self, from: Timestamp, to: Timestamp) -> Sums {
+        let by = vec![
+            GroupKey::Organization,
+            GroupKey::Space,
+            GroupKey::Kind,
+            GroupKey::App,
+            GroupKey::ServiceInstance,
+            GroupKey::ServicePlan,
+            GroupKey::Buildpack,
+        ];
+        let query = UsageQuery { by, foundation: None, user_provided: false };
+        let (mut spans, _) = self.runtime.block_on(self.store.usage(&query, &[Span { from, to }])).unwrap();
+        let rows = spans.pop().unwrap().into_iter().map(|row| {
+            let mut keys = row.keys.into_iter().map(|key| key.map(|key| key.value));
+            let mut next = || keys.next().unwrap();
+            let (organization, space, kind) = (next().unwrap(), next().unwrap(), next().unwrap());
+            let (app, service, plan, buildpack) = (next(), next(), next(), next());
+            let key = (organization, space, Kind::from_name(&kind).unwrap(), app.or(service).unwrap(), plan, buildpack);
+            (key, [row.instance_seconds, row.memory_mib_seconds, row.disk_mib_seconds])
+        });
+        rows.filter(|(_, sums)| *sums != [0; 3]).collect()
+    }
+
+    /// What those who did it say was used. `from` and `to` must have been given to `cut_at` before the baseline.
+    pub fn truth(&self, from: Timestamp, to: Timestamp) -> Sums {
+        let foundation = self.foundation();
+        let mut sums = Sums::new();
+        for ((_, key), used) in foundation.world.truth.sums(from, to, foundation.now()) {
+            let key = (key.organization, key.space, key.kind, key.owner, key.plan, key.buildpack);
+            let total = sums.entry(key).or_default();
+            total[0] += used.instance_seconds;
+            total[1] += used.memory_mib_seconds;
+            total[2] += used.disk_mib_seconds;
+        }
+        sums.retain(|_, sums| *sums != [0; 3]);
+        sums
+    }
+
+    /// Compares everything since the epoch, to the second.
+    #[track_caller]
+    pub fn check_truth(&self) {
+        let (ours, truth) = (self.usage(Timestamp::MIN, Timestamp::MAX), self.truth(Timestamp::MIN, Timestamp::MAX));
+        let mut wrong = String::new();
+        for key in ours.keys().chain(truth.keys()).collect::<std::collections::BTreeSet<_>>() {
+            if ours.get(key) != truth.get(key) {
+                wrong.push_str(&format!("{key:?}: {:?} here, {:?} there\n", ours.get(key), truth.get(key)));
+            }
+        }
+        assert!(wrong.is_empty(), "{wrong}");
+        assert!(!truth.is_empty());
+    }
+
+    /// A stream's checkpoint and predecessor guids.
+    pub fn checkpoint(&self, stream: Stream) -> (Option<String>, Option<String>) {
+        let head = self.head();
+        let stream = head.stream(stream);
+        let guid = |id: &Option<cf_billing::domain::EventId>| id.as_ref().map(|id| id.guid.to_string());
+        (guid(&stream.checkpoint), guid(&stream.predecessor))
+    }
+}
