@@ -22,6 +22,7 @@ mod invoices;
 mod rates;
 mod shared;
 mod simulator;
+mod story;
 mod support;
 mod transport;
 mod tree;

@@ -11,51 +11,10 @@ use cf_billing::simulator::tables::{Completed, List, Snapshot};
 use cf_billing::simulator::world::{Outcome, Receipt, Size, Then};
 use serde_json::{Value, json};
 
-use crate::support::recorded::{FILES, Recorded, exchange, exchanges};
-
-const RECORDED_HOST: &str = "http://127.0.0.1:18181";
-
-/// A row as the tables keep it: its links without a host.
-fn without_host(value: &Value) -> Value {
-    serde_json::from_str(&value.to_string().replace(RECORDED_HOST, "")).unwrap()
-}
-
-fn rows(file: &str) -> Vec<Value> {
-    let rows = exchange(file).body["resources"].take();
-    rows.as_array().unwrap().iter().map(without_host).collect()
-}
+use crate::support::recorded::{FILES, HOST, Recorded, exchange, exchanges, put_snapshot, rows, without_host};
 
 fn time(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()
-}
-
-/// Puts a recorded snapshot, complete or not, into the tables.
-fn put_snapshot(foundation: &mut Foundation, file: &str, job: &str, chunks: Option<&str>) {
-    let stream = if file.contains("_service") { Stream::Service } else { Stream::App };
-    let body = exchange(file).body;
-    let text = |key: &str| body[key].as_str().map(str::to_owned);
-    let completed = text("completed_at").map(|at| Completed {
-        at: time(&at),
-        checkpoint: text("checkpoint_event_guid").zip(text("checkpoint_event_created_at").map(|at| time(&at))),
-        summary: body["summary"].clone(),
-        chunks: chunks.map(rows).unwrap_or_default(),
-    });
-    let recorded_job = FILES.get(job).map(|job| job["response"]["body"].clone());
-    let job_text = |key: &str| {
-        recorded_job.as_ref().and_then(|job| job[key].as_str()).unwrap_or("2026-11-21T07:27:38Z").to_owned()
-    };
-    let state = job_text("state");
-    foundation.tables.snapshots.push(Snapshot {
-        stream,
-        guid: text("guid").unwrap(),
-        job: job_text("guid"),
-        created_at: time(&text("created_at").unwrap()),
-        completed,
-        job_state: ["PROCESSING", "COMPLETE", "FAILED"].into_iter().find(|known| *known == state).unwrap_or("COMPLETE"),
-        job_updated_at: time(&job_text("updated_at")),
-        polls: 0,
-        removed: false,
-    });
 }
 
 /// Puts a snapshot of which only its job, or only its chunks, were recorded.
@@ -90,7 +49,7 @@ fn put_snapshot_of(foundation: &mut Foundation, name: &str) {
 /// The foundation of most recordings: its streams, processes, apps and the rest, as far as they were recorded.
 static RECORDED_FOUNDATION: LazyLock<Foundation> = LazyLock::new(|| {
     let mut foundation = Foundation::new(1, time("2026-11-21T07:27:50Z"));
-    RECORDED_HOST.clone_into(&mut foundation.base);
+    HOST.clone_into(&mut foundation.base);
     foundation.options.snapshot_polls = u32::MAX;
     for (id, authority) in [
         ("billing-admin", "admin"),
@@ -271,25 +230,25 @@ fn put_snapshots(foundation: &mut Foundation, name: &str) {
     if of_its_own || name.ends_with("_snapshot_chunks") {
         put_snapshot_of(foundation, name);
     } else if name.contains("empty_foundation") {
-        put_snapshot(foundation, &file("empty_foundation"), &file("empty_foundation_job_final"), None);
+        put_snapshot(foundation, &file("empty_foundation"), &file("empty_foundation_job_final"), &[]);
     } else if name.contains("ASBRANCH") {
         put_snapshot(
             foundation,
             &file("ASBRANCH_snapshot_after_failed_job"),
             &file("ASBRANCH_job_FAILED_though_snapshot_complete"),
-            None,
+            &[],
         );
     } else if name.ends_with("after_failed_generation_stuck_in_progress") {
         put_snapshot(
             foundation,
             &file("after_failed_generation_stuck_in_progress"),
             &file("job_FAILED_generator_raised"),
-            None,
+            &[],
         );
     } else if processing {
-        put_snapshot(foundation, &file("in_progress"), &file("job_processing"), None);
+        put_snapshot(foundation, &file("in_progress"), &file("job_processing"), &[]);
     } else if !name.ends_with("list_none") && !name.contains("_post_") && !name.contains("stale_removed") {
-        put_snapshot(foundation, &file("completed"), &file("job_complete"), Some(&file("chunks_all")));
+        put_snapshot(foundation, &file("completed"), &file("job_complete"), &[&file("chunks_all")]);
     }
 }
 

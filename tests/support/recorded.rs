@@ -5,6 +5,9 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
+use cf_billing::domain::{Stream, Timestamp};
+use cf_billing::simulator::Foundation;
+use cf_billing::simulator::tables::{Completed, Snapshot};
 use flate2::read::GzDecoder;
 use serde_json::Value;
 
@@ -86,3 +89,47 @@ pub fn exchanges(wanted: impl Fn(&Use) -> bool) -> Vec<Recorded> {
     let used = manifest().into_iter().filter(|(_, used)| wanted(used));
     used.filter(|(name, _)| FILES[name].get("request").is_some()).map(|(name, _)| exchange(&name)).collect()
 }
+
+/// Where the recorded Cloud Controller was reached.
+pub const HOST: &str = "http://127.0.0.1:18181";
+
+/// A row as the simulator's tables keep it: its links without a host.
+pub fn without_host(value: &Value) -> Value {
+    serde_json::from_str(&value.to_string().replace(HOST, "")).unwrap()
+}
+
+/// The rows of a recorded list.
+pub fn rows(file: &str) -> Vec<Value> {
+    let rows = exchange(file).body["resources"].take();
+    rows.as_array().unwrap().iter().map(without_host).collect()
+}
+
+/// Puts a recorded snapshot, complete or not, into the tables.
+pub fn put_snapshot(foundation: &mut Foundation, file: &str, job: &str, chunks: &[&str]) {
+    let body = exchange(file).body;
+    let stream = if body["summary"]["service_instance_count"].is_u64() { Stream::Service } else { Stream::App };
+    let text = |key: &str| body[key].as_str().map(str::to_owned);
+    let completed = text("completed_at").map(|at| Completed {
+        at: Timestamp::parse(&at).unwrap(),
+        checkpoint: text("checkpoint_event_guid").zip(text("checkpoint_event_created_at").map(|at| Timestamp::parse(&at).unwrap())),
+        summary: body["summary"].clone(),
+        chunks: chunks.iter().flat_map(|file| rows(file)).collect(),
+    });
+    let recorded_job = FILES.get(job).map(|job| job["response"]["body"].clone());
+    let job_text = |key: &str| {
+        recorded_job.as_ref().and_then(|job| job[key].as_str()).unwrap_or("2026-11-21T07:27:38Z").to_owned()
+    };
+    let state = job_text("state");
+    foundation.tables.snapshots.push(Snapshot {
+        stream,
+        guid: text("guid").unwrap(),
+        job: job_text("guid"),
+        created_at: Timestamp::parse(&text("created_at").unwrap()).unwrap(),
+        completed,
+        job_state: ["PROCESSING", "COMPLETE", "FAILED"].into_iter().find(|known| *known == state).unwrap_or("COMPLETE"),
+        job_updated_at: Timestamp::parse(&job_text("updated_at")).unwrap(),
+        polls: 0,
+        removed: false,
+    });
+}
+
