@@ -19,6 +19,7 @@ mod collector;
 mod dataset;
 mod fold;
 mod invoices;
+mod kill;
 mod rates;
 mod shared;
 mod simulator;

@@ -7,6 +7,7 @@ mod output;
 mod rates;
 mod records;
 mod run;
+mod simulate;
 mod usage;
 
 use std::path::PathBuf;
@@ -77,6 +78,7 @@ enum Command {
     Invoices(invoices::Invoices),
     Rates(rates::Rates),
     Run(run::Run),
+    Simulate(simulate::Simulate),
     Usage(usage::Usage),
 }
 
@@ -115,6 +117,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Invoices(invoices) => invoices.run(&global).await,
         Command::Rates(rates) => rates.run(&global),
         Command::Run(run) => run.run(&global).await,
+        Command::Simulate(simulate) => simulate.run().await,
         Command::Usage(usage) => usage.run(&global).await,
     }
 }

@@ -155,6 +155,17 @@ impl Collected {
         panic!("not onboarded after ten cycles");
     }
 
+    /// As [`Collected::onboard`], while no time passes.
+    #[track_caller]
+    pub fn onboard_standing_still(&mut self) {
+        for _ in 0..100 {
+            if let Cycle::CaughtUp(_) = self.cycle().unwrap() {
+                return;
+            }
+        }
+        panic!("not onboarded after a hundred cycles");
+    }
+
     /// Lets time pass.
     pub fn pass(&self, seconds: i64) {
         self.act(seconds, 0);

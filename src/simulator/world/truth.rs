@@ -74,6 +74,12 @@ impl Truth {
         self.epoch.is_some()
     }
 
+    /// Since when it counts.
+    #[must_use]
+    pub const fn epoch(&self) -> Option<Timestamp> {
+        self.epoch
+    }
+
     /// Cuts time at these instants as well; before anything is counted.
     pub fn cut_at(&mut self, cuts: &[Timestamp]) {
         self.cuts.extend_from_slice(cuts);

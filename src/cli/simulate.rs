@@ -1,0 +1,154 @@
+//! `cf-billing simulate`: a simulated foundation behind HTTP, to try the daemon on.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::Failure;
+use super::output::note;
+use super::run::stop_on_signal;
+use crate::clock::Clock;
+use crate::domain::{Kind, Timestamp};
+use crate::simulator::http::serve;
+use crate::simulator::{ADMIN, Foundation};
+
+/// Serve a simulated foundation's V3 API and UAA; it isn't a Cloud Controller
+///
+/// Its people have been at work before it starts, and go on in real time. Everything is drawn from the
+/// seed and kept in memory. The truth file tells what was really used since both usage snapshots were
+/// taken, from their actions alone, in the shape of `cf-billing usage --format json`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  cf-billing simulate --listen 127.0.0.1:8181 --seed 1 --truth truth.json")]
+pub struct Simulate {
+    /// Address and port; loopback only, port 0 for any free one
+    #[arg(long, value_name = "ADDRESS")]
+    listen: SocketAddr,
+    /// Draws what people do
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Apps that it begins with, give or take
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=5000))]
+    processes: u32,
+    /// Where to write what was really used, every ten seconds and at the end
+    #[arg(long, value_name = "FILE")]
+    truth: Option<PathBuf>,
+}
+
+/// Between two writes of the truth, in seconds.
+const WRITE_EVERY: u64 = 10;
+/// Seconds in which somebody does one thing, on average.
+const ACT_EVERY: u32 = 8;
+/// Longest time that settling takes for each process, and to come to rest.
+const SETTLING_SECONDS: i64 = 3600;
+
+impl Simulate {
+    pub async fn run(self) -> Result<(), Failure> {
+        if !self.listen.ip().is_loopback() {
+            return Err(Failure::usage(format!(
+                "--listen {}: not a loopback address\nhint: its secrets are in its source; use 127.0.0.1:{}",
+                self.listen,
+                self.listen.port()
+            )));
+        }
+        let cannot = |error| Failure::failed(format!("can't listen on {}: {error}", self.listen));
+        let listener = TcpListener::bind(self.listen).await.map_err(cannot)?;
+        let base = format!("http://{}", listener.local_addr().map_err(cannot)?);
+        let foundation = Arc::new(Mutex::new(self.foundation(&base)));
+        note(&format!(
+            "A simulated foundation (not a Cloud Controller) at {base}, seed {}; UAA client `{}`, secret `{}`",
+            self.seed, ADMIN.0, ADMIN.1
+        ));
+        let stop = stop_on_signal()?;
+        let answering = foundation.clone();
+        let answer = move |request: &Request<Bytes>| -> Response<Bytes> {
+            let mut foundation = answering.lock().unwrap_or_else(PoisonError::into_inner);
+            foundation.advance(Clock::System.now());
+            foundation.exchange(request)
+        };
+        let serving = async {
+            let served = serve(listener, answer, stop.clone().cancelled_owned()).await;
+            stop.cancel();
+            served.map_err(cannot)
+        };
+        let (served, lived) = tokio::join!(serving, self.live(&foundation, &stop));
+        served.and(lived)
+    }
+
+    fn foundation(&self, base: &str) -> Foundation {
+        let now = Clock::System.now();
+        let founded = now.plus(-SETTLING_SECONDS * (i64::from(self.processes) + 2));
+        let mut foundation = Foundation::new(self.seed, founded);
+        base.clone_into(&mut foundation.base);
+        foundation.world.settle(&mut foundation.tables, self.processes as usize);
+        foundation.advance(now);
+        foundation
+    }
+
+    /// People do things, and the truth is written, until told to stop.
+    async fn live(&self, foundation: &Mutex<Foundation>, stop: &CancellationToken) -> Result<(), Failure> {
+        let mut random = ChaCha8Rng::seed_from_u64(self.seed);
+        for second in 1_u64.. {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = Clock::System.sleep(Duration::from_secs(1)) => {}
+            }
+            let acts = random.random_range(0..ACT_EVERY) == 0;
+            let truth = {
+                let mut foundation = foundation.lock().unwrap_or_else(PoisonError::into_inner);
+                foundation.advance(Clock::System.now());
+                foundation.act(u32::from(acts));
+                (second % WRITE_EVERY == 0).then(|| truth(&foundation))
+            };
+            self.write(truth)?;
+        }
+        let last = truth(&foundation.lock().unwrap_or_else(PoisonError::into_inner));
+        self.write(Some(last))
+    }
+
+    fn write(&self, truth: Option<Value>) -> Result<(), Failure> {
+        let (Some(file), Some(truth)) = (&self.truth, truth) else { return Ok(()) };
+        replace(file, &format!("{truth:#}\n"))
+            .map_err(|error| Failure::failed(format!("can't write `{}`: {error}", file.display())))
+    }
+}
+
+/// A reader finds the old text or the new one, never a part.
+fn replace(file: &Path, text: &str) -> std::io::Result<()> {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".new");
+    std::fs::write(&name, text)?;
+    std::fs::rename(&name, file)
+}
+
+/// What was used since the account began; `usage` is empty until then.
+fn truth(foundation: &Foundation) -> Value {
+    let now = foundation.now();
+    let truth = &foundation.world.truth;
+    let rows: Vec<Value> = (truth.sums(Timestamp::MIN, Timestamp::MAX, now).into_iter())
+        .map(|((_, key), used)| {
+            let of_app = key.kind != Kind::Service;
+            json!({
+                "kind": key.kind.name(),
+                "org_guid": key.organization,
+                "space_guid": key.space,
+                "app_guid": of_app.then_some(&key.owner),
+                "service_instance_guid": (!of_app).then_some(&key.owner),
+                "buildpack": key.buildpack,
+                "service_plan_guid": key.plan,
+                "instance_seconds": used.instance_seconds,
+                "memory_mib_seconds": used.memory_mib_seconds,
+                "disk_mib_seconds": used.disk_mib_seconds,
+            })
+        })
+        .collect();
+    json!({"from": truth.epoch(), "to": now, "usage": rows})
+}

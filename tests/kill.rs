@@ -1,0 +1,241 @@
+//! The shipped binary, killed again and again: what it collected is what an undisturbed run collects.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::process::{Child, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use cf_billing::domain::{EntryType, Interval, Timestamp};
+use cf_billing::simulator::http::serve;
+use cf_billing::simulator::{ADMIN, Foundation};
+use cf_billing::store::{OnboardingStage, Store};
+use http::{Request, Response};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+
+use crate::support::collected::{Collected, NAME};
+use crate::support::program::Program;
+
+const KILLS: usize = 50;
+/// Where a kill falls depends on the machine: it goes on a while if too few fell where they should.
+const MOST_KILLS: usize = 80;
+const SEED: u64 = 2026;
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// What the simulated foundation saw.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    requests: usize,
+    /// The last answer was a page with new events.
+    page: bool,
+}
+
+/// A foundation served over HTTP, in which time stands still unless a test moves it.
+struct Served {
+    foundation: Arc<Mutex<Foundation>>,
+    seen: watch::Receiver<Seen>,
+    api: String,
+}
+
+impl Served {
+    async fn new(mut foundation: Foundation) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let api = format!("http://{}", listener.local_addr().unwrap());
+        foundation.base.clone_from(&api);
+        let foundation = Arc::new(Mutex::new(foundation));
+        let (sender, seen) = watch::channel(Seen::default());
+        let answering = foundation.clone();
+        let answer = move |request: &Request<Bytes>| -> Response<Bytes> {
+            // Counted as it arrives; what was answered, once it is.
+            sender.send_modify(|seen| *seen = Seen { requests: seen.requests + 1, page: false });
+            let answer = answering.lock().unwrap().exchange(request);
+            if request.uri().path().ends_with("_usage_events") {
+                let body: Value = serde_json::from_slice(answer.body()).unwrap();
+                let rows = body["resources"].as_array().map_or(0, Vec::len);
+                sender.send_modify(|seen| seen.page = rows > 1);
+            }
+            answer
+        };
+        tokio::spawn(serve(listener, answer, std::future::pending()));
+        Self { foundation, seen, api }
+    }
+}
+
+fn start(program: &Program, api: &str) -> Child {
+    let configuration = format!(
+        "[collection]\npoll_interval = \"10ms\"\n\
+         [[foundation]]\nname = \"{NAME}\"\napi = \"{api}\"\nclient_id = \"{}\"\nclient_secret = \"{}\"\n",
+        ADMIN.0, ADMIN.1
+    );
+    std::fs::write(program.folder.path().join("cf-billing.toml"), configuration).unwrap();
+    let log = std::fs::OpenOptions::new().create(true).append(true).open(program.folder.path().join("log")).unwrap();
+    let mut command = program.command(&["run", "--config", "cf-billing.toml"]);
+    command.stdout(Stdio::null()).stderr(log).spawn().unwrap()
+}
+
+fn log(program: &Program) -> String {
+    std::fs::read_to_string(program.folder.path().join("log")).unwrap_or_default()
+}
+
+/// What is in the book, read while nobody writes.
+struct Book {
+    onboarded: bool,
+    /// Everything up to here is collected, and observed.
+    complete_until: Option<Timestamp>,
+    net: BTreeSet<String>,
+}
+
+impl Book {
+    async fn read(store: &Store) -> Self {
+        let head = store.foundation(NAME).await.unwrap();
+        let onboarding = store.onboarding(&head).await.unwrap();
+        let mut net: Vec<(u64, String)> = Vec::new();
+        for entry in store.ledger_entries(&head, 0, usize::MAX).await.unwrap() {
+            match entry.entry_type {
+                EntryType::Reversal => net.retain(|(number, _)| Some(*number) != entry.corrects),
+                _ => net.push((entry.number, Net(&entry.interval).to_string())),
+            }
+        }
+        let open = store.open_resources(&head).await.unwrap();
+        let open = open.iter().filter_map(|loaded| {
+            let resource = &loaded.resource;
+            let piece = &resource.run.as_ref()?.piece;
+            let (app, kind) = (&resource.app, &resource.process_type);
+            Some(format!("{:?} of {app:?} {kind:?} {} open {:?}", resource.key, piece.started_at, piece.footprint))
+        });
+        Self {
+            onboarded: onboarding.is_some_and(|onboarding| onboarding.stage == OnboardingStage::Complete),
+            complete_until: complete_until(store).await,
+            net: net.into_iter().map(|(_, line)| line).chain(open).collect(),
+        }
+    }
+}
+
+async fn complete_until(store: &Store) -> Option<Timestamp> {
+    let head = store.foundation(NAME).await.unwrap();
+    let observed = store.to_observe(&head, 1).await.unwrap().is_empty();
+    head.known_until.filter(|_| observed)
+}
+
+/// An interval without the numbers of the inputs that made it.
+struct Net<'a>(&'a Interval);
+
+impl fmt::Display for Net<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Interval { resource, started_at, ended_at, footprint, estimated, .. } = self.0;
+        write!(formatter, "{resource:?} {started_at} {ended_at} {footprint:?} {estimated}")
+    }
+}
+
+/// How often it was killed, and when.
+#[derive(Debug, Default)]
+struct Kills {
+    onboarding: usize,
+    /// Between a page's delivery and its next request.
+    page: usize,
+    elsewhere: usize,
+}
+
+impl Kills {
+    const fn are_enough(&self) -> bool {
+        self.onboarding >= 10 && self.page >= 10 && self.onboarding + self.page + self.elsewhere >= KILLS
+    }
+}
+
+fn foundation() -> Foundation {
+    let mut foundation = Foundation::new(SEED, Timestamp::parse("2026-03-01T08:00:00Z").unwrap());
+    foundation.options.snapshot_polls = 14;
+    foundation.world.settle(&mut foundation.tables, 150);
+    foundation
+}
+
+/// 8 s or so; each kill and start costs a tenth of a second.
+#[test]
+fn killed_fifty_times_it_collects_the_same() {
+    println!("seed {SEED}");
+    let began = Instant::now();
+    let runtime = Runtime::new().unwrap();
+    let program = Program::new();
+    let served = runtime.block_on(Served::new(foundation()));
+    // The undisturbed run lives beside it, in a twin of the foundation.
+    let mut twin = Collected::new(foundation());
+    twin.onboard_standing_still();
+
+    let mut random = ChaCha8Rng::seed_from_u64(SEED);
+    let mut kills = Kills::default();
+    let (mut onboarded, mut fresh) = (false, false);
+    for life in 0..MOST_KILLS {
+        if kills.are_enough() {
+            break;
+        }
+        let mut seen = served.seen.clone();
+        let before = seen.borrow().requests;
+        let mut child = start(&program, &served.api);
+        // A life asks for root, token and changed processes, then for a page of each stream.
+        let wanted = match (onboarded, life) {
+            (false, 0..14) => random.random_range(1..=9),
+            (false, _) => random.random_range(15..=40),
+            (true, _) if fresh => 4,
+            (true, _) => [5, 12, 12, 16][random.random_range(0..4)],
+        };
+        let delay = Duration::from_micros(random.random_range(0..20_000));
+        let reached = runtime.block_on(async {
+            let reached = seen.wait_for(|seen| seen.requests >= before + wanted);
+            let reached = tokio::time::timeout(DEADLINE, reached).await.is_ok_and(|reached| reached.is_ok());
+            tokio::time::sleep(delay).await;
+            reached
+        });
+        let at_kill = *served.seen.borrow();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(reached, "life {life} sent no {wanted} requests\n{}", log(&program));
+
+        let store = runtime.block_on(Store::open(&program.database())).unwrap();
+        let found = runtime.block_on(Book::read(&store));
+        runtime.block_on(store.close());
+        onboarded = found.onboarded;
+        match (onboarded, at_kill.page) {
+            (false, _) => kills.onboarding += 1,
+            (true, true) => kills.page += 1,
+            (true, false) => kills.elsewhere += 1,
+        }
+        // Time stands still until everything of it is collected.
+        fresh = onboarded && found.complete_until == Some(twin.now());
+        if fresh {
+            twin.act(3600, 150);
+            twin.cycle().unwrap();
+            let mut foundation = served.foundation.lock().unwrap();
+            let to = foundation.now().plus(3600);
+            foundation.advance(to);
+            foundation.act(150);
+        }
+    }
+    println!("killed {kills:?}");
+
+    let mut child = start(&program, &served.api);
+    let store = runtime.block_on(Store::open(&program.database())).unwrap();
+    let deadline = Instant::now() + DEADLINE;
+    while runtime.block_on(complete_until(&store)) != Some(twin.now()) {
+        assert!(Instant::now() < deadline, "it never caught up\n{}", log(&program));
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let ours = runtime.block_on(Book::read(&store));
+    let undisturbed = runtime.block_on(Book::read(&twin.store));
+    assert_eq!(ours.net.difference(&undisturbed.net).collect::<Vec<_>>(), Vec::<&String>::new(), "only when killed");
+    assert_eq!(undisturbed.net.difference(&ours.net).collect::<Vec<_>>(), Vec::<&String>::new(), "only undisturbed");
+    assert!(ours.net.len() > 200, "{}", ours.net.len());
+    assert_eq!(served.foundation.lock().unwrap().tables.snapshots.len(), 2);
+    twin.check_truth();
+    assert!(kills.are_enough(), "{kills:?}");
+    let took = began.elapsed();
+    println!("took {took:?}");
+    assert!(took < Duration::from_secs(60), "{took:?}");
+}
