@@ -16,6 +16,7 @@
 
 mod client;
 mod collector;
+mod daemon;
 mod dataset;
 mod fold;
 mod invoices;

@@ -1,0 +1,354 @@
+//! `run`, `simulate` and `demo` as their users run them, and what the supervisor does when things fail.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use cf_billing::clock::Clock;
+use cf_billing::cloud_controller::transport::{Exchange, Exchanging};
+use cf_billing::cloud_controller::{Client, Credentials};
+use cf_billing::config::Secret;
+use cf_billing::consumer::Plan;
+use cf_billing::daemon::{Daemon, Member};
+use cf_billing::domain::{Settings, Timestamp};
+use cf_billing::simulator::{ADMIN, Foundation};
+use cf_billing::store::Store;
+use http::Request;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use crate::support::program::{Program, Run};
+
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Waits until `found` finds something; prints `log` and fails after the deadline.
+#[track_caller]
+fn eventually<T>(log: impl Fn() -> String, mut found: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        if let Some(found) = found() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "it never came\n{}", log());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn signal(child: &Child, name: &str) {
+    let status = Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status().unwrap();
+    assert!(status.success());
+}
+
+fn configure(program: &Program, api: &str, more: &str) {
+    let text = format!(
+        "{more}\n[collection]\npoll_interval = \"50ms\"\n[[foundation]]\nname = \"sim\"\napi = \"{api}\"\n\
+         client_id = \"{}\"\nclient_secret = \"{}\"\n",
+        ADMIN.0, ADMIN.1
+    );
+    std::fs::write(program.folder.path().join("cf-billing.toml"), text).unwrap();
+}
+
+/// A program in the background, its stderr in a file.
+struct Background {
+    child: Child,
+    log: std::path::PathBuf,
+}
+
+impl Background {
+    fn start(program: &Program, name: &str, arguments: &[&str]) -> Self {
+        let log = program.folder.path().join(name);
+        let file = std::fs::File::create(&log).unwrap();
+        let child = program.command(arguments).stdout(Stdio::null()).stderr(file).spawn().unwrap();
+        Self { child, log }
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+
+    #[track_caller]
+    fn says(&self, text: &str) {
+        eventually(|| self.log(), || self.log().contains(text).then_some(()));
+    }
+
+    /// Sends a signal; gives the exit code and how long it took.
+    fn end(mut self, name: &str) -> (Option<i32>, Duration, String) {
+        let began = Instant::now();
+        signal(&self.child, name);
+        let status = self.child.wait().unwrap();
+        let log = self.log();
+        (status.code(), began.elapsed(), log)
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A simulated foundation, and where it is.
+fn simulate(program: &Program, more: &[&str]) -> (Background, String) {
+    let arguments = [&["simulate", "--listen", "127.0.0.1:0", "--processes", "12"], more].concat();
+    let simulated = Background::start(program, "simulate.log", &arguments);
+    let api = eventually(
+        || simulated.log(),
+        || {
+            let log = simulated.log();
+            let api = log.split_whitespace().find(|word| word.starts_with("http://"))?;
+            log.contains('\n').then(|| api.trim_end_matches(',').to_owned())
+        },
+    );
+    assert!(simulated.log().contains("not a Cloud Controller"));
+    (simulated, api)
+}
+
+/// 12 s: the truth is written every ten seconds.
+#[test]
+fn run_collects_what_simulate_says_was_used() {
+    let program = Program::new();
+    let truth_file = program.folder.path().join("truth.json");
+    let (simulated, api) = simulate(&program, &["--seed", "5", "--truth", truth_file.to_str().unwrap()]);
+    configure(&program, &api, "");
+    let daemon = Background::start(&program, "run.log", &["run", "--config", "cf-billing.toml"]);
+    daemon.says("onboarding is complete");
+    let truth: Value = eventually(
+        || daemon.log(),
+        || {
+            let truth: Value = serde_json::from_str(&std::fs::read_to_string(&truth_file).ok()?).ok()?;
+            truth["usage"].as_array().is_some_and(|rows| !rows.is_empty()).then_some(truth)
+        },
+    );
+    let (from, to) = (truth["from"].as_str().unwrap(), truth["to"].as_str().unwrap());
+    let until = Timestamp::parse(to).unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let store = runtime.block_on(Store::open(&program.database())).unwrap();
+    eventually(
+        || daemon.log(),
+        || runtime.block_on(store.foundation("sim")).unwrap().known_until.filter(|known| *known >= until),
+    );
+    let rows = program.json(&[
+        "usage",
+        "--from",
+        from,
+        "--to",
+        to,
+        "--by",
+        "kind,org,space,app,buildpack,plan",
+    ]);
+    let key = ["kind", "org_guid", "space_guid", "app_guid", "buildpack", "service_plan_guid"];
+    let sums = |rows: &Value| {
+        let mut sums: BTreeMap<String, [i64; 3]> = BTreeMap::new();
+        for row in rows.as_array().unwrap() {
+            let total = sums.entry(format!("{:?}", key.map(|key| &row[key]))).or_default();
+            for (total, name) in total.iter_mut().zip(["instance_seconds", "memory_mib_seconds", "disk_mib_seconds"]) {
+                *total += row[name].as_i64().unwrap();
+            }
+        }
+        sums.retain(|_, sums| *sums != [0; 3]);
+        sums
+    };
+    assert_eq!(sums(&rows), sums(&truth["usage"]), "from {from} to {to}\n{}", daemon.log());
+
+    let (code, took, log) = daemon.end("TERM");
+    assert_eq!(code, Some(0), "{log}");
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    assert!(log.ends_with("stopped\n"), "{log}");
+    let (code, _, log) = simulated.end("INT");
+    assert_eq!(code, Some(0), "{log}");
+    let last: Value = serde_json::from_str(&std::fs::read_to_string(&truth_file).unwrap()).unwrap();
+    assert!(Timestamp::parse(last["to"].as_str().unwrap()).unwrap() >= until);
+}
+
+#[test]
+fn one_collects_at_a_time_and_others_work_beside_it() {
+    let program = Program::new();
+    let (_simulated, api) = simulate(&program, &[]);
+    configure(&program, &api, "");
+    let daemon = Background::start(&program, "run.log", &["run", "--config", "cf-billing.toml"]);
+    daemon.says("onboarding is complete");
+    let second = program.run(&["run", "--config", "cf-billing.toml"]);
+    assert_eq!(second.code, Some(1));
+    assert!(second.stderr.contains("error: another cf-billing collects into"), "{}", second.stderr);
+    assert!(second.stderr.contains("hint: stop it first"), "{}", second.stderr);
+    program.succeed(&["usage", "--from", "2026-01-01", "--to", "2100-01-01"]);
+    // Killed, it leaves nothing that must be cleaned up.
+    daemon.end("KILL");
+    let third = Background::start(&program, "run.log", &["run", "--config", "cf-billing.toml"]);
+    third.says("collecting sim into");
+    assert_eq!(third.end("INT").0, Some(0));
+}
+
+#[test]
+fn a_foundation_that_is_away_is_waited_for() {
+    let program = Program::new();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let api = format!("http://127.0.0.1:{port}");
+    configure(&program, &api, "[log]\nformat = \"json\"");
+    let daemon = Background::start(&program, "run.log", &["run", "--config", "cf-billing.toml"]);
+    daemon.says("can't connect");
+    assert!(daemon.log().contains("check `api` of the foundation"), "{}", daemon.log());
+    let listen = format!("127.0.0.1:{port}");
+    let _simulated = Background::start(&program, "simulate.log", &["simulate", "--listen", &listen, "--processes", "3"]);
+    daemon.says("onboarding is complete");
+    for line in daemon.log().lines().filter(|line| !line.starts_with("collecting")) {
+        let line: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"));
+        assert!(line["timestamp"].is_string() && line["level"].is_string(), "{line}");
+    }
+    assert!(!daemon.log().contains(ADMIN.1), "no secret is logged");
+}
+
+#[test]
+fn run_without_a_foundation_and_simulate_beyond_loopback_are_refused() {
+    let program = Program::new();
+    let run = program.run(&["run"]);
+    assert_eq!(run.code, Some(2), "{}", run.stderr);
+    assert!(run.stderr.contains("error: no foundation is configured\nhint: "), "{}", run.stderr);
+    let simulate = program.run(&["simulate", "--listen", "0.0.0.0:0"]);
+    assert_eq!(simulate.code, Some(2), "{}", simulate.stderr);
+    assert!(simulate.stderr.contains("not a loopback address\nhint: "), "{}", simulate.stderr);
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let simulate = program.run(&["simulate", "--listen", &taken.local_addr().unwrap().to_string()]);
+    assert_eq!(simulate.code, Some(1), "{}", simulate.stderr);
+    assert!(simulate.stderr.contains("error: can't listen on"), "{}", simulate.stderr);
+}
+
+/// What `demo` prints, its folder beside the other tests' ones.
+fn demo(program: &Program, arguments: &[&str]) -> Run {
+    let arguments = [&["demo", "--once", "--processes", "12"], arguments].concat();
+    let mut command = program.command(&arguments);
+    command.env("TMPDIR", program.folder.path()).env_remove("CF_BILLING__DATABASE__URL");
+    Run::from(command.output().unwrap())
+}
+
+/// Amounts of the last line, in its order.
+fn amounts(run: &Run) -> Vec<i64> {
+    let last = run.stdout.lines().last().unwrap();
+    let words = last.split(|letter: char| letter.is_whitespace() || letter == ',');
+    let amount = |word: &str| word.split_once('.').map(|_| word.replace('.', "").parse::<i64>().unwrap());
+    words.filter_map(amount).collect()
+}
+
+#[test]
+fn the_demo_ends_with_finalised_invoices_and_no_difference() {
+    let program = Program::new();
+    let run = demo(&program, &["--seed", "7"]);
+    assert_eq!(run.code, Some(0), "{}{}", run.stdout, run.stderr);
+    assert!(run.stdout.contains("DEMO-000001") && run.stdout.contains(" final "), "{}", run.stdout);
+    let [ours, theirs, difference] = amounts(&run)[..] else { panic!("{}", run.stdout) };
+    assert!(ours > 10_000, "{ours}");
+    assert_eq!((ours, difference), (theirs, 0));
+    // What it names can be explored.
+    let configuration = run.stderr.split_whitespace().find(|word| word.ends_with("cf-billing.toml")).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cf-billing"));
+    command.args(["invoices", "list", "--format", "json", "--config", configuration]).env_clear();
+    let invoices: Value = serde_json::from_slice(&command.output().unwrap().stdout).unwrap();
+    let net = |invoice: &Value| invoice["net"].as_str().unwrap().replace('.', "").parse::<i64>().unwrap();
+    let invoices = invoices.as_array().unwrap();
+    assert!(invoices.iter().all(|invoice| invoice["status"] == "final"));
+    assert_eq!(invoices.iter().map(net).sum::<i64>(), ours);
+}
+
+#[test]
+fn the_lossy_demo_differs_only_in_what_is_marked_estimated() {
+    let program = Program::new();
+    let run = demo(&program, &["--lossy", "--seed", "7"]);
+    assert_eq!(run.code, Some(0), "{}{}", run.stdout, run.stderr);
+    let [ours, theirs, difference, unexplained] = amounts(&run)[..] else { panic!("{}", run.stdout) };
+    assert_eq!((ours - theirs, unexplained), (difference, 0));
+    assert!(difference != 0, "nothing was lost: {}", run.stdout);
+    let estimated = run.stdout.lines().any(|line| line.contains(", estimated"));
+    assert!(estimated || run.stdout.contains("estimated"), "{}", run.stdout);
+}
+
+#[test]
+fn the_demo_without_once_goes_on_until_it_is_told_to_stop() {
+    let program = Program::new();
+    let mut command = program.command(&["demo", "--processes", "3"]);
+    command.env("TMPDIR", program.folder.path()).env_remove("CF_BILLING__DATABASE__URL");
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let total = lines.map_while(Result::ok).find(|line| line.contains("difference 0.00"));
+    assert!(total.is_some());
+    signal(&child, "INT");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+/// A foundation whose first answers make the client's task panic.
+#[derive(Debug, Clone)]
+struct Panicking {
+    foundation: Arc<Mutex<Foundation>>,
+    left: Arc<AtomicUsize>,
+}
+
+impl Exchange for Panicking {
+    fn exchange(&self, request: Request<Bytes>) -> Exchanging<'_> {
+        let left = self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        assert!(left.is_err(), "as if this were a defect");
+        Box::pin(async move { Ok(self.foundation.lock().unwrap().exchange(&request)) })
+    }
+}
+
+#[test]
+fn a_task_that_panics_is_started_again_and_disturbs_no_other() {
+    let program = Program::new();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let now = Timestamp::parse("2026-03-01T08:00:00Z").unwrap();
+        let store = Store::open(&program.database()).await.unwrap();
+        let clock = Clock::System;
+        let member = |name: &str, panics: usize| {
+            let mut foundation = Foundation::new(1, now);
+            foundation.world.settle(&mut foundation.tables, 3);
+            let exchange =
+                Panicking { foundation: Arc::new(Mutex::new(foundation)), left: Arc::new(AtomicUsize::new(panics)) };
+            let credentials = Credentials {
+                api: "http://127.0.0.1".parse().unwrap(),
+                client_id: ADMIN.0.to_owned(),
+                client_secret: Secret::new(ADMIN.1.to_owned()),
+            };
+            let plan = Plan {
+                foundation: name.to_owned(),
+                settings: Settings::default(),
+                billing_from: None,
+                sweep_window_seconds: 3600,
+                snapshot_patience_seconds: 600,
+                observe_interval_seconds: 300,
+            };
+            Member { plan, client: Client::new(Arc::new(exchange), clock.clone(), credentials) }
+        };
+        let stop = CancellationToken::new();
+        let members = vec![member("panics", 2), member("sound", 0)];
+        let poll_interval = Duration::from_millis(10);
+        let daemon = Daemon { store: store.clone(), clock: clock.clone(), members, poll_interval, stop: stop.clone() };
+        let watching = async {
+            for name in ["sound", "panics"] {
+                let deadline = Instant::now() + DEADLINE;
+                while store.foundation(name).await.unwrap().known_until.is_none() {
+                    assert!(Instant::now() < deadline, "{name} was never collected");
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+            }
+            stop.cancel();
+        };
+        tokio::join!(daemon.run(), watching);
+    });
+}
+
+#[test]
+fn several_processes_may_make_the_same_database_at_once() {
+    for _ in 0..5 {
+        let program = Program::new();
+        let children: Vec<Child> =
+            (0..6).map(|_| program.spawn(&["usage", "--from", "2026-01-01", "--to", "2026-02-01"])).collect();
+        for child in children {
+            let output = child.wait_with_output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        }
+    }
+}
