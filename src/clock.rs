@@ -1,6 +1,6 @@
 //! The only place that asks for the time or waits for it to pass.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -73,7 +73,7 @@ pub struct Simulated {
     /// How many wait; only told when it changes.
     waiting: watch::Sender<usize>,
     /// By until when, and a number of their own.
-    waiters: Mutex<BTreeMap<(Timestamp, u64), ()>>,
+    waiters: Mutex<BTreeSet<(Timestamp, u64)>>,
 }
 
 impl Simulated {
@@ -93,7 +93,7 @@ impl Simulated {
     fn still_waiting(&self) -> usize {
         let now = *self.now.borrow();
         let waiters = self.waiters.lock().unwrap_or_else(PoisonError::into_inner);
-        waiters.keys().filter(|(until, _)| *until > now).count()
+        waiters.iter().filter(|(until, _)| *until > now).count()
     }
 }
 
@@ -106,8 +106,8 @@ struct Waiter {
 impl Waiter {
     fn begin(simulated: Arc<Simulated>, until: Timestamp) -> Self {
         let mut waiters = simulated.waiters.lock().unwrap_or_else(PoisonError::into_inner);
-        let number = waiters.keys().map(|(_, number)| number + 1).max().unwrap_or_default();
-        waiters.insert((until, number), ());
+        let number = waiters.iter().map(|(_, number)| number + 1).max().unwrap_or_default();
+        waiters.insert((until, number));
         drop(waiters);
         simulated.waiting.send_modify(|waiting| *waiting += 1);
         Self { simulated, key: (until, number) }
@@ -152,7 +152,7 @@ impl Driver {
     pub fn next(&self) -> Option<Timestamp> {
         let now = *self.simulated.now.borrow();
         let waiters = self.simulated.waiters.lock().unwrap_or_else(PoisonError::into_inner);
-        waiters.keys().map(|(until, _)| *until).find(|until| *until > now)
+        waiters.iter().map(|(until, _)| *until).find(|until| *until > now)
     }
 }
 

@@ -513,7 +513,8 @@ fn a_disk_changed_under_a_running_process_counts_from_its_save() {
     let mut collected = collected(69);
     let process = {
         let foundation = collected.foundation();
-        let mut started = foundation.world.processes.values().filter(|process| process.started && process.instances > 0);
+        let mut started =
+            foundation.world.processes.values().filter(|process| process.started && process.instances > 0);
         started.next().unwrap().guid.clone()
     };
     for disk_mib in [3000, 512, 4096] {

@@ -132,15 +132,7 @@ fn run_collects_what_simulate_says_was_used() {
         || daemon.log(),
         || runtime.block_on(store.foundation("sim")).unwrap().known_until.filter(|known| *known >= until),
     );
-    let rows = program.json(&[
-        "usage",
-        "--from",
-        from,
-        "--to",
-        to,
-        "--by",
-        "kind,org,space,app,buildpack,plan",
-    ]);
+    let rows = program.json(&["usage", "--from", from, "--to", to, "--by", "kind,org,space,app,buildpack,plan"]);
     let key = ["kind", "org_guid", "space_guid", "app_guid", "buildpack", "service_plan_guid"];
     let sums = |rows: &Value| {
         let mut sums: BTreeMap<String, [i64; 3]> = BTreeMap::new();
@@ -194,7 +186,8 @@ fn a_foundation_that_is_away_is_waited_for() {
     daemon.says("can't connect");
     assert!(daemon.log().contains("check `api` of the foundation"), "{}", daemon.log());
     let listen = format!("127.0.0.1:{port}");
-    let _simulated = Background::start(&program, "simulate.log", &["simulate", "--listen", &listen, "--processes", "3"]);
+    let _simulated =
+        Background::start(&program, "simulate.log", &["simulate", "--listen", &listen, "--processes", "3"]);
     daemon.says("onboarding is complete");
     for line in daemon.log().lines().filter(|line| !line.starts_with("collecting")) {
         let line: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"));

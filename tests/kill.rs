@@ -237,5 +237,5 @@ fn killed_fifty_times_it_collects_the_same() {
     assert!(kills.are_enough(), "{kills:?}");
     let took = began.elapsed();
     println!("took {took:?}");
-    assert!(took < Duration::from_secs(60), "{took:?}");
+    assert!(took < Duration::from_mins(1), "{took:?}");
 }

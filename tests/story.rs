@@ -86,7 +86,8 @@ fn answer(foundation: &mut Foundation, request: &Request<Bytes>, requested: &mut
     requested.push(path.to_owned());
     let kind = if path.contains("service") { "POST_service" } else { "POST_app" };
     let recorded = exchange(files(&[kind])[0]);
-    let location = recorded.headers.iter().find(|(name, _)| name == "location").unwrap().1.replace(HOST, &foundation.base);
+    let location =
+        recorded.headers.iter().find(|(name, _)| name == "location").unwrap().1.replace(HOST, &foundation.base);
     let mut response = Response::new(Bytes::new());
     *response.status_mut() = StatusCode::from_u16(recorded.status).unwrap();
     response.headers_mut().insert(LOCATION, HeaderValue::from_str(&location).unwrap());
@@ -148,7 +149,8 @@ async fn check(store: &Store) {
     let truth = &FILES["story/truth.json"];
     let head = store.foundation("story").await.unwrap();
     let open = store.open_resources(&head).await.unwrap();
-    let of_kind = |kind: Kind| open.iter().map(|loaded| &loaded.resource).filter(move |resource| resource.key.kind == kind);
+    let of_kind =
+        |kind: Kind| open.iter().map(|loaded| &loaded.resource).filter(move |resource| resource.key.kind == kind);
 
     let processes: BTreeSet<String> = of_kind(Kind::Process)
         .map(|process| {
@@ -168,7 +170,8 @@ async fn check(store: &Store) {
     let running: BTreeSet<String> = (truth["running_processes"].as_array().unwrap().iter())
         .map(|row| {
             let [guid, kind, app, instances, memory, disk] =
-                ["process_guid", "type", "app_guid", "instances", "memory_in_mb", "disk_in_mb"].map(|key| text(row, key));
+                ["process_guid", "type", "app_guid", "instances", "memory_in_mb", "disk_in_mb"]
+                    .map(|key| text(row, key));
             format!("{guid} {kind} of {app}: {instances} x {memory} MiB, {disk} MiB disk")
         })
         .collect();

@@ -186,7 +186,7 @@ impl Show {
         match self.format {
             Format::Json => output::json(&invoice_json(&stored, true)),
             Format::Csv => output::csv(&LINE_HEADER, stored.invoice.lines.iter().map(|line| line_cells(&stored, line))),
-            Format::Table => show_table(&stored),
+            Format::Table => show_table(&stored, usize::MAX),
         }
     }
 }
@@ -364,7 +364,8 @@ fn line_cells(stored: &StoredInvoice, line: &InvoiceLine) -> Vec<String> {
     ]
 }
 
-pub(super) fn show_table(stored: &StoredInvoice) -> Result<(), Failure> {
+/// An invoice for people, with the `most` lines that cost most.
+pub(super) fn show_table(stored: &StoredInvoice, most: usize) -> Result<(), Failure> {
     let invoice = &stored.invoice;
     let title = match &stored.number {
         Some(number) => format!("Invoice {number}"),
@@ -389,7 +390,13 @@ pub(super) fn show_table(stored: &StoredInvoice) -> Result<(), Failure> {
         numbers("price"),
         numbers("amount"),
     ];
-    let rows = invoice.lines.iter().map(|line| {
+    let amount = |line: &InvoiceLine| line.charge.as_ref().map(|charge| charge.amount);
+    let mut amounts: Vec<_> = invoice.lines.iter().map(amount).collect();
+    amounts.sort_unstable_by(|one, two| two.cmp(one));
+    let least = amounts.get(most).copied().flatten();
+    let shown = invoice.lines.iter().filter(|line| least.is_none() || amount(line) > least);
+    let left_out = invoice.lines.len() - shown.clone().count();
+    let rows = shown.map(|line| {
         let estimated = if line.key.estimated { ", estimated" } else { "" };
         let from = if line.span.from == invoice.period.from { String::new() } else { line.span.from.to_string() };
         vec![
@@ -403,6 +410,9 @@ pub(super) fn show_table(stored: &StoredInvoice) -> Result<(), Failure> {
         ]
     });
     output::table(&columns, rows)?;
+    if left_out > 0 {
+        output::print(&format!("and {left_out} smaller lines"))?;
+    }
     output::print(&format!("Net      {} {}", money(invoice.net, invoice.currency), invoice.currency))?;
     if invoice.estimated != Amount::default() {
         let estimated = money(invoice.estimated, invoice.currency);

@@ -90,8 +90,7 @@ impl Collector {
 
     /// What rows tell that isn't known of processes that run.
     async fn changes(&self, rows: &[Process], observed_at: Timestamp) -> Result<Observed, CollectError> {
-        let wanted: HashMap<ResourceKey, Depth> =
-            rows.iter().map(|row| (process(&row.guid), Depth::State)).collect();
+        let wanted: HashMap<ResourceKey, Depth> = rows.iter().map(|row| (process(&row.guid), Depth::State)).collect();
         let tracked: HashMap<ResourceKey, Resource> = (self.store.load(&self.head, &wanted).await?.into_iter())
             .map(|loaded| (loaded.resource.key.clone(), loaded.resource))
             .collect();
@@ -115,8 +114,7 @@ impl Collector {
         let flagged = self.store.to_observe(&self.head, BATCH).await?;
         let mut observed = Observed::default();
         for kind in [Kind::Process, Kind::Task] {
-            let guids: Vec<Guid> =
-                flagged.iter().filter(|key| key.kind == kind).map(|key| key.guid.clone()).collect();
+            let guids: Vec<Guid> = flagged.iter().filter(|key| key.kind == kind).map(|key| key.guid.clone()).collect();
             for guids in guids.chunks(GUIDS_PER_REQUEST) {
                 let Some((date, found)) = self.rows(kind, guids).await? else { return Ok(None) };
                 let ready = found.iter().filter(|row| row.updated_at <= read_until);
@@ -149,9 +147,7 @@ impl Collector {
             }));
         }
         let processes = self.tolerate("processes", self.ask(self.client.processes(guids)).await)?;
-        Ok(processes.map(|rows| {
-            (rows.date, rows.value.iter().map(|row| of_process(row, rows.date)).collect())
-        }))
+        Ok(processes.map(|rows| (rows.date, rows.value.iter().map(|row| of_process(row, rows.date)).collect())))
     }
 
     /// Names of organizations that have none yet: no event tells them.
@@ -189,10 +185,5 @@ fn process(guid: &Guid) -> ResourceKey {
 }
 
 fn of_process(row: &Process, observed_at: Timestamp) -> DiskObservation {
-    DiskObservation {
-        resource: process(&row.guid),
-        disk_mib: row.disk_in_mb,
-        observed_at,
-        updated_at: row.updated_at,
-    }
+    DiskObservation { resource: process(&row.guid), disk_mib: row.disk_in_mb, observed_at, updated_at: row.updated_at }
 }

@@ -41,11 +41,7 @@ impl Collector {
     }
 
     /// One step towards a complete snapshot of `stream`; gives what it waits for.
-    async fn take_snapshot(
-        &self,
-        onboarding: &mut Onboarding,
-        stream: Stream,
-    ) -> Result<Option<String>, CollectError> {
+    async fn take_snapshot(&self, onboarding: &mut Onboarding, stream: Stream) -> Result<Option<String>, CollectError> {
         let Some(taken) = onboarding.snapshot(stream).cloned() else {
             return self.request_snapshot(onboarding, stream).await;
         };
@@ -135,11 +131,7 @@ impl Collector {
     }
 
     /// Whether that event is still the one it was. Before the first event there is nothing to be read.
-    pub(super) async fn is_readable(
-        &self,
-        stream: Stream,
-        checkpoint: Option<&EventId>,
-    ) -> Result<bool, CollectError> {
+    pub(super) async fn is_readable(&self, stream: Stream, checkpoint: Option<&EventId>) -> Result<bool, CollectError> {
         let Some(checkpoint) = checkpoint else { return Ok(true) };
         let event = self.ask(self.client.event(stream, &checkpoint.guid)).await?;
         Ok(event.is_some_and(|decoded| decoded.event.created_at == checkpoint.created_at))
@@ -169,8 +161,7 @@ impl Collector {
     /// Archives the items of a snapshot, page by page; those that are archived already are skipped.
     async fn take_chunks(&mut self, onboarding: &Onboarding, stream: Stream) -> Result<(), CollectError> {
         let Some(taken) = onboarding.snapshot(stream) else { return Ok(()) };
-        let unusable =
-            |what: String| CollectError::SnapshotUnusable { stream, guid: taken.guid.clone(), what };
+        let unusable = |what: String| CollectError::SnapshotUnusable { stream, guid: taken.guid.clone(), what };
         let snapshot = self.ask(self.client.snapshot(stream, &taken.guid)).await?;
         let snapshot = snapshot.ok_or_else(|| unusable("is gone, and not all of it was taken".to_owned()))?;
         let mut chunks = 0;

@@ -86,7 +86,9 @@ impl Collector {
         });
         let page = self.ask(self.client.events(stream, &after)).await?;
         match checkpoint {
-            Some(checkpoint) if page.value.events.is_empty() => Err(CollectError::CheckpointLost { stream, checkpoint }),
+            Some(checkpoint) if page.value.events.is_empty() => {
+                Err(CollectError::CheckpointLost { stream, checkpoint })
+            }
             _ => Ok((Reading::from_start(&self.head, stream), page)),
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rand::RngExt;
 
 const FIRST: Duration = Duration::from_secs(1);
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 
 /// Waits that double from one failure to the next, with jitter, so that many don't return at once.
 #[derive(Clone, Copy, Debug, Default)]

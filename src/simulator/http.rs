@@ -59,12 +59,10 @@ where
     A: Fn(&Request<Bytes>) -> Response<Bytes>,
 {
     let (head, body) = request.into_parts();
-    match to_bytes(body, LARGEST_REQUEST).await {
-        Ok(body) => answer(&Request::from_parts(head, body)).map(Body::from),
-        Err(_) => {
-            let mut refused = Response::new(Body::empty());
-            *refused.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
-            refused
-        }
+    if let Ok(body) = to_bytes(body, LARGEST_REQUEST).await {
+        return answer(&Request::from_parts(head, body)).map(Body::from);
     }
+    let mut refused = Response::new(Body::empty());
+    *refused.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+    refused
 }

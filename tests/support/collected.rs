@@ -125,20 +125,18 @@ impl Collected {
     pub fn cycle(&mut self) -> Result<Cycle, CollectError> {
         let Self { runtime, store, exchange, clock, plan, client, collector, .. } = self;
         runtime.block_on(async {
-            let collector = match collector {
-                Some(collector) => collector,
-                None => {
-                    let credentials = Credentials {
-                        api: "http://127.0.0.1".parse().unwrap(),
-                        client_id: client.0.to_owned(),
-                        client_secret: Secret::new(client.1.to_owned()),
-                    };
-                    let client = Client::new(Arc::new(exchange.clone()), clock.clone(), credentials);
-                    let stop = CancellationToken::new();
-                    collector
-                        .insert(Collector::new(store.clone(), client, clock.clone(), plan.clone(), stop).await.unwrap())
-                }
-            };
+            if collector.is_none() {
+                let credentials = Credentials {
+                    api: "http://127.0.0.1".parse().unwrap(),
+                    client_id: client.0.to_owned(),
+                    client_secret: Secret::new(client.1.to_owned()),
+                };
+                let client = Client::new(Arc::new(exchange.clone()), clock.clone(), credentials);
+                let stop = CancellationToken::new();
+                let new = Collector::new(store.clone(), client, clock.clone(), plan.clone(), stop);
+                *collector = Some(new.await.unwrap());
+            }
+            let Some(collector) = collector else { unreachable!() };
             collector.cycle().await
         })
     }

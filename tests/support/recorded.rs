@@ -111,7 +111,8 @@ pub fn put_snapshot(foundation: &mut Foundation, file: &str, job: &str, chunks: 
     let text = |key: &str| body[key].as_str().map(str::to_owned);
     let completed = text("completed_at").map(|at| Completed {
         at: Timestamp::parse(&at).unwrap(),
-        checkpoint: text("checkpoint_event_guid").zip(text("checkpoint_event_created_at").map(|at| Timestamp::parse(&at).unwrap())),
+        checkpoint: text("checkpoint_event_guid")
+            .zip(text("checkpoint_event_created_at").map(|at| Timestamp::parse(&at).unwrap())),
         summary: body["summary"].clone(),
         chunks: chunks.iter().flat_map(|file| rows(file)).collect(),
     });
@@ -132,4 +133,3 @@ pub fn put_snapshot(foundation: &mut Foundation, file: &str, job: &str, chunks: 
         removed: false,
     });
 }
-

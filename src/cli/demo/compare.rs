@@ -62,9 +62,8 @@ impl Comparison {
         let difference = |thing: &Thing| {
             ours.get(thing).copied().unwrap_or_default() - theirs.get(thing).copied().unwrap_or_default()
         };
-        let exact: Vec<&Thing> = (things.into_iter())
-            .filter(|thing| !estimated.contains(&user(thing)) && difference(thing) != 0)
-            .collect();
+        let exact: Vec<&Thing> =
+            (things.into_iter()).filter(|thing| !estimated.contains(&user(thing)) && difference(thing) != 0).collect();
         Self {
             ours: ours.values().sum(),
             theirs: theirs.values().sum(),

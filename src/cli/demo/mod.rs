@@ -4,6 +4,7 @@ mod compare;
 mod in_memory;
 mod play;
 
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -47,6 +48,8 @@ pub struct Demo {
     processes: u32,
 }
 
+/// Lines of an invoice that are shown.
+const LINES: usize = 15;
 const MONTH: &str = "2026-10";
 /// When the foundation's first app is pushed: it is at rest some days later.
 const FOUNDED: &str = "2026-09-20T08:00:00Z";
@@ -126,7 +129,7 @@ impl Demo {
         let comparison = Comparison::of(&invoices, &play.foundation.lock(), prices, period);
         list(&invoices, Format::Table)?;
         if let Some(shortest) = invoices.iter().min_by_key(|stored| stored.invoice.lines.len()) {
-            show_table(shortest)?;
+            show_table(shortest, LINES)?;
         }
         let last_line = LastLine::new(month, comparison, self.lossy);
         if !self.once {
@@ -179,7 +182,7 @@ impl LastLine {
             euros(comparison.difference())
         );
         if lossy {
-            text.push_str(&format!(", outside of what is marked estimated {}", euros(comparison.unexplained)));
+            let _ = write!(text, ", outside of what is marked estimated {}", euros(comparison.unexplained));
         }
         let good = lossy || comparison.difference() == 0;
         let good = good && comparison.unexplained == 0;
