@@ -66,6 +66,25 @@ impl Clock {
     }
 }
 
+/// Measures how long something takes, in real time whatever the clock.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopwatch(std::time::Instant);
+
+impl Stopwatch {
+    /// Begins now.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that asks the system")]
+    pub fn start() -> Self {
+        Self(std::time::Instant::now())
+    }
+
+    /// Since it began.
+    #[must_use]
+    pub fn elapsed(self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
 /// The time of a simulated foundation and those who wait for it to pass.
 #[derive(Debug)]
 pub struct Simulated {

@@ -23,6 +23,7 @@ pub mod cloud_controller;
 pub mod config;
 pub mod consumer;
 pub mod daemon;
+pub mod http;
 pub mod simulator;
 pub mod store;
 pub mod telemetry;

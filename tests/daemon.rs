@@ -17,6 +17,7 @@ use cf_billing::daemon::{Daemon, Member};
 use cf_billing::domain::{Settings, Timestamp};
 use cf_billing::simulator::{ADMIN, Foundation};
 use cf_billing::store::Store;
+use cf_billing::telemetry::{Board, Metrics};
 use http::Request;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -45,7 +46,7 @@ fn signal(child: &Child, name: &str) {
 
 fn configure(program: &Program, api: &str, more: &str) {
     let text = format!(
-        "{more}\n[collection]\npoll_interval = \"50ms\"\n[[foundation]]\nname = \"sim\"\napi = \"{api}\"\n\
+        "{more}\n[http]\nlisten = \"127.0.0.1:0\"\n[collection]\npoll_interval = \"50ms\"\n[[foundation]]\nname = \"sim\"\napi = \"{api}\"\n\
          client_id = \"{}\"\nclient_secret = \"{}\"\n",
         ADMIN.0, ADMIN.1
     );
@@ -318,7 +319,18 @@ fn a_task_that_panics_is_started_again_and_disturbs_no_other() {
         let stop = CancellationToken::new();
         let members = vec![member("panics", 2), member("sound", 0)];
         let poll_interval = Duration::from_millis(10);
-        let daemon = Daemon { store: store.clone(), clock: clock.clone(), members, poll_interval, stop: stop.clone() };
+        let metrics = Metrics::new();
+        let daemon = Daemon {
+            store: store.clone(),
+            clock: clock.clone(),
+            members,
+            poll_interval,
+            metrics: metrics.clone(),
+            board: Board::default(),
+            listener: None,
+            drafts: None,
+            stop: stop.clone(),
+        };
         let watching = async {
             for name in ["sound", "panics"] {
                 let deadline = Instant::now() + DEADLINE;
@@ -329,7 +341,11 @@ fn a_task_that_panics_is_started_again_and_disturbs_no_other() {
             }
             stop.cancel();
         };
-        tokio::join!(daemon.run(), watching);
+        let (ended, ()) = tokio::join!(daemon.run(), watching);
+        ended.unwrap();
+        let text = metrics.render();
+        assert!(text.contains("cf_billing_task_restarts_total{foundation=\"panics\"} 2"), "{text}");
+        assert!(text.contains("cf_billing_task_restarts_total{foundation=\"sound\"} 0"), "{text}");
     });
 }
 

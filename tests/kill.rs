@@ -69,7 +69,7 @@ impl Served {
 
 fn start(program: &Program, api: &str) -> Child {
     let configuration = format!(
-        "[collection]\npoll_interval = \"10ms\"\n\
+        "[http]\nlisten = \"127.0.0.1:0\"\n[collection]\npoll_interval = \"10ms\"\n\
          [[foundation]]\nname = \"{NAME}\"\napi = \"{api}\"\nclient_id = \"{}\"\nclient_secret = \"{}\"\n",
         ADMIN.0, ADMIN.1
     );

@@ -14,6 +14,7 @@ use cf_billing::simulator::http::serve;
 use cf_billing::simulator::tables::List;
 use cf_billing::simulator::{ADMIN, Foundation};
 use cf_billing::store::{GroupKey, Store, UsageQuery};
+use cf_billing::telemetry::Reporter;
 use http::header::LOCATION;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
@@ -128,7 +129,10 @@ fn the_story_ends_with_exactly_what_ran() {
                 snapshot_patience_seconds: 600,
                 observe_interval_seconds: 300,
             };
-            let mut collector = Collector::new(store.clone(), client, clock, plan, stop.clone()).await.unwrap();
+            let mut collector =
+                Collector::new(store.clone(), client, clock, plan, stop.clone(), Reporter::unseen("story"))
+                    .await
+                    .unwrap();
             for _ in 0..3 {
                 collector.cycle().await.unwrap();
             }

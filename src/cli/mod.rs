@@ -4,6 +4,7 @@ mod demo;
 mod import;
 mod invoices;
 mod output;
+mod progress;
 mod rates;
 mod records;
 mod run;

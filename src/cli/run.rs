@@ -1,17 +1,23 @@
 //! `cf-billing run`: the daemon.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::output::note;
+use super::progress::Bars;
 use super::{Failure, Global};
+use crate::billing_run::Card;
 use crate::clock::Clock;
 use crate::cloud_controller::transport::Http;
 use crate::cloud_controller::{Client, Credentials};
 use crate::config::{Configuration, Foundation};
 use crate::consumer::Plan;
 use crate::daemon::{Daemon, Member};
-use crate::telemetry;
+use crate::telemetry::{self, Board, Metrics};
 
 /// Collect usage of the configured foundations, until told to stop
 ///
@@ -29,25 +35,57 @@ impl Run {
                 "no foundation is configured\nhint: add a [[foundation]] with name, api, client_id and client_secret_file",
             ));
         }
-        telemetry::init(&configuration.log);
+        let bars = Bars::default();
+        telemetry::init(&configuration.log, bars.clone());
+        let configuration = Arc::new(configuration);
         let clock = Clock::System;
         let members: Result<Vec<Member>, Failure> =
             configuration.foundations.iter().map(|foundation| member(&configuration, foundation, &clock)).collect();
         let members = members?;
+        let names: Vec<String> = members.iter().map(|member| member.plan.foundation.clone()).collect();
+        if let Some(rates) = &configuration.billing.rates {
+            Card::read(rates, configuration.billing.time_zone)?;
+        }
         let store = Global::open(&configuration).await?;
         let _alone = store.collector_lock()?;
+        let listener = listen(configuration.http_listen).await?;
         let stop = stop_on_signal()?;
-        note(&format!(
-            "collecting {} into {}",
-            members.iter().map(|member| member.plan.foundation.as_str()).collect::<Vec<_>>().join(", "),
-            store.location(),
-        ));
-        let poll_interval = configuration.collection.poll_interval;
-        Daemon { store: store.clone(), clock, members, poll_interval, stop }.run().await;
+        note(&format!("collecting {} into {}", names.join(", "), store.location()));
+        if let Ok(address) = listener.local_addr() {
+            note(&format!("overview at http://{address}/, metrics at http://{address}/metrics"));
+        }
+        let board = Board::default();
+        let daemon = Daemon {
+            store: store.clone(),
+            clock: clock.clone(),
+            members,
+            poll_interval: configuration.collection.poll_interval,
+            metrics: Metrics::new(),
+            board: board.clone(),
+            listener: Some(listener),
+            drafts: Some(configuration.clone()),
+            stop: stop.clone(),
+        };
+        let running = async {
+            let ended = daemon.run().await;
+            stop.cancel();
+            ended
+        };
+        let (ended, ()) = tokio::join!(running, bars.follow(&board, &clock, &stop));
         store.close().await;
+        ended.map_err(Failure::failed)?;
         note("stopped");
         Ok(())
     }
+}
+
+/// Takes the address to serve on.
+pub(super) async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|error| {
+        Failure::failed(format!(
+            "can't serve on {address}: {error}\nhint: is another cf-billing running? set [http] listen to a free port"
+        ))
+    })
 }
 
 fn member(configuration: &Configuration, foundation: &Foundation, clock: &Clock) -> Result<Member, Failure> {
@@ -58,7 +96,7 @@ fn member(configuration: &Configuration, foundation: &Foundation, clock: &Clock)
         client_id: foundation.client_id.clone(),
         client_secret: foundation.client_secret.clone(),
     };
-    let client = Client::new(std::sync::Arc::new(http), clock.clone(), credentials);
+    let client = Client::new(Arc::new(http), clock.clone(), credentials);
     Ok(Member { plan: plan(configuration, foundation), client })
 }
 

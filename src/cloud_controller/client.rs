@@ -1,7 +1,7 @@
 //! Requests to one Cloud Controller: discovery, token, retries, pages. Reads; and requests snapshots, no more.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
@@ -20,9 +20,11 @@ use super::transport::Transport;
 use super::wire::lists::{App, Job, Organization, Page, Process, RawPage, Root, Space, Task};
 use super::wire::snapshot::{Chunk, Snapshot};
 use super::wire::usage_event::{Decoded, decode};
-use crate::clock::Clock;
+use crate::clock::{Clock, Stopwatch};
 use crate::config::Secret;
 use crate::domain::{Guid, Stream, Timestamp};
+use crate::telemetry::FoundationMetrics;
+use crate::telemetry::metrics::ENDPOINTS;
 
 /// Cloud Controller's own limit.
 const LARGEST_PAGE: u32 = 5000;
@@ -59,6 +61,7 @@ struct Inner {
     page_size: [AtomicU32; 2],
     /// `Date` of the last answer, in Unix seconds; 0 before any.
     last_date: AtomicI64,
+    metrics: OnceLock<FoundationMetrics>,
 }
 
 /// What discovery told.
@@ -143,8 +146,17 @@ impl Client {
                 token: Mutex::new(None),
                 page_size: [AtomicU32::new(LARGEST_PAGE), AtomicU32::new(LARGEST_PAGE)],
                 last_date: AtomicI64::new(0),
+                metrics: OnceLock::new(),
             }),
         }
+    }
+
+    /// Counts requests in `metrics` from now on.
+    #[must_use]
+    pub fn with_metrics(self, metrics: FoundationMetrics) -> Self {
+        // Set once, before the client is used.
+        let _ = self.inner.metrics.set(metrics);
+        self
     }
 
     /// What time it was at the other side when it last answered; our own clock before that.
@@ -186,6 +198,9 @@ impl Client {
         }
         *token = None;
         let fetched = self.fetch_token().await?;
+        if let Some(metrics) = self.inner.metrics.get() {
+            metrics.token(fetched.expires_at, fetched.reads_everything());
+        }
         if !fetched.reads_everything() {
             return Err(ApiError {
                 kind: ErrorKind::MissingScope,
@@ -504,6 +519,16 @@ impl Client {
     }
 
     async fn send(&self, request: Request<Bytes>) -> Result<Answer, ApiError> {
+        let Some(metrics) = self.inner.metrics.get() else { return self.exchange(request).await };
+        let endpoint = endpoint(request.uri().path());
+        let watch = Stopwatch::start();
+        let answer = self.exchange(request).await;
+        let outcome = answer.as_ref().map_or_else(ApiError::outcome, |_| "success");
+        metrics.request(endpoint, outcome, watch.elapsed());
+        answer
+    }
+
+    async fn exchange(&self, request: Request<Bytes>) -> Result<Answer, ApiError> {
         let name = format!("{} {}", request.method(), request.uri());
         let answer = self.inner.transport.exchange(request).await.map_err(|error| ApiError {
             detail: error.to_string(),
@@ -547,6 +572,23 @@ impl Client {
         self.inner.last_date.store(date.unix(), Ordering::Relaxed);
         date
     }
+}
+
+/// What a path asks for, in one of a few words.
+fn endpoint(path: &str) -> &'static str {
+    if path.ends_with("/oauth/token") {
+        return "token";
+    }
+    // The foundation's own path may stand before.
+    let Some((_, path)) = path.split_once("/v3/") else { return "root" };
+    let parts: Vec<&str> = path.split('/').collect();
+    let name = match parts[..] {
+        ["app_usage", ..] => "app_usage_snapshots",
+        ["service_usage", ..] => "service_usage_snapshots",
+        [first, ..] => first,
+        [] => "root",
+    };
+    ENDPOINTS.into_iter().find(|known| *known == name).unwrap_or("root")
 }
 
 /// An answer and the name of the request it is for.

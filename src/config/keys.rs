@@ -111,6 +111,13 @@ pub const KEYS: &[Key] = &[
         "Disk per instance where it was never observed, in MiB",
     ),
     key(
+        "billing",
+        "draft_interval",
+        Kind::Interval { min_ms: 1000, max_ms: 86_400_000 },
+        Some("1h"),
+        "How often `run` computes the drafts of this month and the last",
+    ),
+    key(
         "staging",
         "cap",
         Kind::Duration { min: 0, max: TEN_YEARS },

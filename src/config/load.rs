@@ -261,6 +261,7 @@ impl Loader {
         let seller = self.text(merged, "billing", "billing", "seller");
         let invoice_series = self.series(merged);
         let default_disk_mib = self.count(merged, "billing", "default_disk_mib");
+        let draft_interval = self.interval(merged, "billing", "draft_interval");
         let staging = Staging {
             cap_seconds: self.duration(merged, "staging", "cap"),
             lost_after_seconds: self.duration(merged, "staging", "lost_after"),
@@ -285,7 +286,14 @@ impl Loader {
         Some(Configuration {
             database_url: database_url?,
             http_listen: http_listen?,
-            billing: Billing { time_zone: zone, rates, seller, invoice_series: invoice_series?, default_disk_mib },
+            billing: Billing {
+                time_zone: zone,
+                rates,
+                seller,
+                invoice_series: invoice_series?,
+                default_disk_mib,
+                draft_interval,
+            },
             staging,
             collection,
             foundations: all.into_iter().collect::<Option<Vec<_>>>()?,

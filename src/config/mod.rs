@@ -57,6 +57,8 @@ pub struct Billing {
     /// Begins every invoice number.
     pub invoice_series: String,
     pub default_disk_mib: u32,
+    /// Between two computations of the drafts.
+    pub draft_interval: Duration,
 }
 
 /// `[staging]`

@@ -8,8 +8,9 @@ use tokio_util::sync::CancellationToken;
 use super::page::{Body, NewInput, Page, PageReport, commit};
 use crate::clock::Clock;
 use crate::cloud_controller::{ApiError, Client};
-use crate::domain::{EventId, Guid, Place, Settings, Stream, Timestamp};
+use crate::domain::{EventId, Guid, Kind, Place, Settings, Stream, Timestamp};
 use crate::store::{FoundationHead, Onboarding, OnboardingStage, Origin, Store, StoreError};
+use crate::telemetry::{Progress, Reporter};
 
 /// What is to be collected, and how.
 #[derive(Clone, Debug)]
@@ -91,6 +92,9 @@ pub struct Collector {
     /// Organizations that have no name to be read.
     pub(super) gone_organizations: HashSet<Guid>,
     pub(super) caught: Caught,
+    pub(super) reporter: Reporter,
+    /// What is open was counted since the start.
+    counted: bool,
 }
 
 impl Collector {
@@ -104,6 +108,7 @@ impl Collector {
         clock: Clock,
         plan: Plan,
         stop: CancellationToken,
+        reporter: Reporter,
     ) -> Result<Self, StoreError> {
         let head = store.foundation(&plan.foundation).await?;
         Ok(Self {
@@ -116,6 +121,8 @@ impl Collector {
             looked_at: None,
             gone_organizations: HashSet::new(),
             caught: Caught::default(),
+            reporter,
+            counted: false,
         })
     }
 
@@ -133,6 +140,8 @@ impl Collector {
         self.caught = Caught::default();
         self.head = self.store.foundation(&self.plan.foundation).await?;
         let mut onboarding = self.onboarding().await?;
+        self.reporter.state(state(onboarding.stage));
+        self.report();
         if let Some(waiting) = self.onboard(&mut onboarding).await? {
             return Ok(Cycle::Waiting(waiting));
         }
@@ -147,7 +156,37 @@ impl Collector {
             self.store.put_onboarding(&self.head, &onboarding).await?;
             tracing::info!(foundation = %self.head.name, "onboarding is complete");
         }
+        self.reporter.state(state(onboarding.stage));
+        self.count_open().await?;
         Ok(Cycle::CaughtUp(self.caught))
+    }
+
+    /// Tells how far it is.
+    fn report(&self) {
+        let checkpoint = |stream| self.head.stream(stream).checkpoint.as_ref().map(|event| event.created_at);
+        self.reporter.progress(Progress {
+            epoch: self.head.current_settings().billing_epoch,
+            known_until: self.head.known_until,
+            checkpoints: Stream::ALL.map(checkpoint),
+            sweep_window_seconds: self.plan.sweep_window_seconds,
+        });
+    }
+
+    /// Counts what is open, if that may have changed.
+    async fn count_open(&mut self) -> Result<(), StoreError> {
+        if self.counted && self.caught == Caught::default() {
+            return Ok(());
+        }
+        let totals = self.store.open_totals(&self.head).await?;
+        let of = |kind: Kind| totals.iter().find(|total| total.kind == kind);
+        let processes = of(Kind::Process);
+        self.reporter.metrics.open(
+            |kind| of(kind).map_or(0, |total| total.intervals),
+            processes.map_or(0, |total| total.instances),
+            processes.map_or(0, |total| total.memory_mib),
+        );
+        self.counted = true;
+        Ok(())
     }
 
     async fn onboarding(&self) -> Result<Onboarding, CollectError> {
@@ -175,7 +214,7 @@ impl Collector {
     pub(super) async fn put_settings(&mut self, settings: Settings) -> Result<(), CollectError> {
         let mut page = self.page();
         page.inputs = vec![NewInput { place: Place::default(), body: Body::Settings(settings) }];
-        self.commit(page).await?;
+        self.commit(None, page).await?;
         Ok(())
     }
 
@@ -189,13 +228,15 @@ impl Collector {
         Page::new(Origin::Collector, self.clock.now(), &self.head)
     }
 
-    /// Commits a page; never cancelled.
-    pub(super) async fn commit(&mut self, page: Page) -> Result<PageReport, CollectError> {
+    /// Commits a page, of a stream's events if one is named; never cancelled.
+    pub(super) async fn commit(&mut self, stream: Option<Stream>, page: Page) -> Result<PageReport, CollectError> {
         let report = commit(&self.store, &self.head, page).await?;
         self.head = report.head.clone();
         self.caught.late += report.late;
         self.caught.entries += report.entries;
         self.caught.anomalies += report.anomalies;
+        self.reporter.metrics.committed(stream, &report.counts);
+        self.report();
         Ok(report)
     }
 
@@ -209,5 +250,13 @@ impl Collector {
             () = self.stop.cancelled() => Err(CollectError::Stopped),
             answer = answer => Ok(answer?),
         }
+    }
+}
+
+/// The word for a stage that metrics and pages use.
+const fn state(stage: OnboardingStage) -> &'static str {
+    match stage {
+        OnboardingStage::Complete => "live",
+        stage => stage.name(),
     }
 }

@@ -78,13 +78,14 @@ impl Collector {
             return Ok(());
         }
         self.caught.observations += observed.disks.len();
+        self.reporter.metrics.observations(observed.disks.len());
         // It tells of everything that is read.
         let place = Place::at(self.head.app.last_ordinal);
         let input = |observation| NewInput { place: place.clone(), body: Body::Disk(observation) };
         page.inputs = observed.disks.into_iter().map(input).collect();
         page.unobservable = observed.gone;
         page.names = names;
-        self.commit(page).await?;
+        self.commit(None, page).await?;
         Ok(())
     }
 

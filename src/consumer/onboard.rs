@@ -36,6 +36,7 @@ impl Collector {
     async fn enter(&self, onboarding: &mut Onboarding, stage: OnboardingStage) -> Result<(), CollectError> {
         onboarding.stage = stage;
         self.store.put_onboarding(&self.head, onboarding).await?;
+        self.reporter.state(stage.name());
         tracing::info!(foundation = %self.head.name, stage = stage.name(), "onboarding");
         Ok(())
     }
@@ -189,7 +190,7 @@ impl Collector {
         }
         let mut page = self.page();
         (page.inputs, page.names) = (inputs, names);
-        self.commit(page).await?;
+        self.commit(None, page).await?;
         Ok(())
     }
 

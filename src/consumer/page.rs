@@ -1,16 +1,19 @@
 //! One page: number its inputs, fold them over what the store holds, commit everything together.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use crate::cloud_controller::{Decoded, decode};
+use crate::domain::quantity::{instance_seconds, mib_seconds};
 use crate::domain::{
-    BaselineItem, DiskObservation, DiskSource, Fact, Kind, LedgerEntry, Place, ResourceKey, Settings, Stream, Timestamp,
+    BaselineItem, DiskObservation, DiskSource, EntryType, Fact, Interval, Kind, LedgerEntry, Place, ResourceKey,
+    Settings, Stream, Timestamp,
 };
 use crate::fold::{Depth, Fold, Input, Known, Numbered, Resource};
 use crate::store::{
     ArchivedInput, FoundationHead, InputKind, LoadedResource, NameOf, Names, Origin, Store, StoreError, StreamHead,
     WriteSet, identity,
 };
+use crate::telemetry::PageCounts;
 
 /// An input not yet numbered.
 #[derive(Clone, Debug)]
@@ -82,6 +85,8 @@ pub struct PageReport {
     pub anomalies: usize,
     /// Events placed behind others.
     pub late: usize,
+    /// For metrics.
+    pub counts: PageCounts,
 }
 
 /// Folds a page over the store's state and commits it.
@@ -118,14 +123,56 @@ pub async fn commit(store: &Store, head: &FoundationHead, page: Page) -> Result<
     // Written in an order of their own, so that the same page always gives the same file.
     write.resources.sort_by(|one, two| one.key.cmp(&two.key));
 
+    let counts = counts(&write, &numbered);
     store.commit(head, &write).await?;
     Ok(PageReport {
+        counts,
         head: write.applied_to(head),
         inputs: write.inputs.len(),
         entries: write.entries.len(),
         anomalies: write.anomalies.len(),
         late: write.late_places.len(),
     })
+}
+
+fn counts(write: &WriteSet, numbered: &[Numbered]) -> PageCounts {
+    let events =
+        || numbered.iter().filter_map(|input| if let Input::Event(event) = &input.input { Some(event) } else { None });
+    let metered = |kind: Kind| {
+        let closed = write.entries.iter().filter(|entry| entry.entry_type == EntryType::Usage);
+        closed.filter(|entry| entry.interval.resource.kind == kind).fold([0_i64; 3], |sums, entry| {
+            let Interval { footprint, .. } = &entry.interval;
+            let seconds = entry.interval.seconds();
+            let quantities = [
+                instance_seconds(footprint.instances, seconds).map(|sum| sum.0),
+                mib_seconds(footprint.instances, footprint.memory_mib, seconds).map(|sum| sum.0),
+                mib_seconds(footprint.instances, footprint.disk_mib, seconds).map(|sum| sum.0),
+            ];
+            let mut added =
+                quantities.into_iter().zip(sums).map(|(more, sum)| sum.saturating_add(more.unwrap_or(i64::MAX)));
+            std::array::from_fn(|_| added.next().unwrap_or_default())
+        })
+    };
+    PageCounts {
+        archived: events().count() as u64,
+        late: write.late_places.len() as u64,
+        states: tally(events().map(|event| event.fact.state())),
+        anomalies: tally(write.anomalies.iter().map(|anomaly| anomaly.kind)),
+        entries: EntryType::ALL
+            .map(|entry_type| {
+                (entry_type, write.entries.iter().filter(|entry| entry.entry_type == entry_type).count() as u64)
+            })
+            .to_vec(),
+        metered: Kind::ALL.map(|kind| (kind, metered(kind))).to_vec(),
+    }
+}
+
+fn tally<T: Ord>(of: impl Iterator<Item = T>) -> Vec<(T, u64)> {
+    let mut counts = BTreeMap::new();
+    for one in of {
+        *counts.entry(one).or_default() += 1;
+    }
+    counts.into_iter().collect()
 }
 
 /// Loads what the fold needs for `numbered`: first the states, then what those show to be needed as well.

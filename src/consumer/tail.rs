@@ -4,6 +4,7 @@
 use super::collector::{CollectError, Collector};
 use super::page::PageReport;
 use super::reading::{RawEvent, Reading};
+use crate::clock::Stopwatch;
 use crate::cloud_controller::{After, Dated, ErrorKind, EventPage};
 use crate::domain::{EventId, Guid, Place, Stream, Timestamp};
 use crate::store::{InputKind, Onboarding};
@@ -12,14 +13,16 @@ impl Collector {
     /// Reads what is new in `stream`, to its end; gives the time of the answer that held the end.
     pub(super) async fn read(&mut self, stream: Stream, onboarding: &Onboarding) -> Result<Timestamp, CollectError> {
         let (mut reading, mut page) = self.begin_reading(stream, onboarding).await?;
+        self.reporter.metrics.checkpoint_lost(stream, false);
         loop {
+            let read = page.value.events.len();
             let next = page.value.last_guid().filter(|_| page.value.full).map(After::Event);
             let client = self.client.clone();
             let placed = reading.place(&self.store, &self.head, page.value.events).await?;
             let Some(next) = next else {
                 let mut placed = placed;
                 placed.extend(reading.finish());
-                self.append(&reading, placed).await?;
+                self.append(&reading, read, placed).await?;
                 return Ok(page.date);
             };
             // The page is committed whatever becomes of the next one.
@@ -32,7 +35,7 @@ impl Collector {
                         answer = client.events(stream, &next) => Ok(answer?),
                     }
                 };
-                tokio::join!(fetch, self.append(&reading, placed))
+                tokio::join!(fetch, self.append(&reading, read, placed))
             };
             appended?;
             page = fetched?;
@@ -102,12 +105,19 @@ impl Collector {
         })
     }
 
-    /// Commits events with the checkpoint behind the last of them.
-    async fn append(&mut self, reading: &Reading, placed: Vec<(Place, RawEvent)>) -> Result<(), CollectError> {
+    /// Commits those of `read` events that are new, with the checkpoint behind the last of them.
+    async fn append(
+        &mut self,
+        reading: &Reading,
+        read: usize,
+        placed: Vec<(Place, RawEvent)>,
+    ) -> Result<(), CollectError> {
+        let stream = reading.stream();
+        self.reporter.metrics.duplicates(stream, read.saturating_sub(placed.len()));
         if placed.is_empty() {
             return Ok(());
         }
-        let stream = reading.stream();
+        let watch = Stopwatch::start();
         let mut page = self.page();
         let head = match stream {
             Stream::App => &mut page.app,
@@ -120,7 +130,8 @@ impl Collector {
         }
         self.caught.events += placed.len();
         page.inputs = reading.inputs(placed);
-        let report = self.commit(page).await?;
+        let report = self.commit(Some(stream), page).await?;
+        self.reporter.metrics.page(stream, watch.elapsed());
         self.say(stream, &report);
         Ok(())
     }

@@ -9,6 +9,7 @@ use super::backoff::Backoff;
 use crate::clock::Clock;
 use crate::consumer::{CollectError, Collector, Cycle};
 use crate::store::Store;
+use crate::telemetry::Reporter;
 
 /// See the module.
 pub(super) struct Collecting {
@@ -19,6 +20,7 @@ pub(super) struct Collecting {
     pub stop: CancellationToken,
     /// Before the first cycle.
     pub first_wait: Option<Duration>,
+    pub reporter: Reporter,
 }
 
 impl Collecting {
@@ -27,6 +29,7 @@ impl Collecting {
         if let Some(wait) = self.first_wait {
             self.wait(wait).await;
         }
+        self.reporter.alive(true);
         let mut collector = None;
         let mut waiting_for = None;
         while !self.stop.is_cancelled() {
@@ -52,7 +55,8 @@ impl Collecting {
 
     async fn collector(&self) -> Result<Collector, CollectError> {
         let Member { plan, client } = self.member.clone();
-        Ok(Collector::new(self.store.clone(), client, self.clock.clone(), plan, self.stop.clone()).await?)
+        let (store, clock, stop) = (self.store.clone(), self.clock.clone(), self.stop.clone());
+        Ok(Collector::new(store, client, clock, plan, stop, self.reporter.clone()).await?)
     }
 
     fn tell(&self, cycle: &Cycle, waiting_for: &mut Option<String>, failures: u32) {
@@ -62,12 +66,14 @@ impl Collecting {
         }
         match cycle {
             Cycle::Waiting(what) => {
+                self.reporter.tell(Some(format!("waiting: {what}")), self.clock.now());
                 if waiting_for.as_ref() != Some(what) {
                     tracing::info!(%foundation, "waiting: {what}");
                     *waiting_for = Some(what.clone());
                 }
             }
             Cycle::CaughtUp(caught) => {
+                self.reporter.tell(None, self.clock.now());
                 *waiting_for = None;
                 if caught.events > 0 {
                     tracing::info!(
@@ -83,6 +89,21 @@ impl Collecting {
     fn failed(&self, error: &CollectError, backoff: &mut Backoff) -> Duration {
         let asked = if let CollectError::Api(error) = error { error.retry_after() } else { None };
         let wait = backoff.next_wait().max(asked.unwrap_or_default());
+        self.reporter.tell(Some(error.to_string()), self.clock.now());
+        let reason = match error {
+            CollectError::Api(_) | CollectError::Stopped => "api",
+            CollectError::Store(_) => "store",
+            CollectError::CheckpointLost { stream, .. } => {
+                self.reporter.metrics.checkpoint_lost(*stream, true);
+                self.reporter.state("failed");
+                "checkpoint_lost"
+            }
+            CollectError::Imported(_) | CollectError::SnapshotUnusable { .. } => {
+                self.reporter.state("failed");
+                "refused"
+            }
+        };
+        self.reporter.metrics.failed(reason);
         tracing::error!(
             foundation = %self.member.plan.foundation, retry_in_seconds = wait.as_secs_f32(), "{error}"
         );

@@ -1,19 +1,25 @@
-//! The daemon: a task for each foundation, all on one supervisor that ends them together.
+//! The daemon: a task for each foundation, one that drafts, one that serves, all on one supervisor that ends them together.
 //! Owns when things happen and what becomes of failures; never what they do.
 
 mod backoff;
 mod collect;
+mod draft;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::net::TcpListener;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::cloud_controller::Client;
+use crate::config::Configuration;
 use crate::consumer::Plan;
+use crate::http::{self, Served};
 use crate::store::Store;
+use crate::telemetry::{Board, Metrics, Reporter};
 use backoff::Backoff;
 
 /// A foundation to collect, and how to reach it.
@@ -31,80 +37,160 @@ pub struct Daemon {
     pub members: Vec<Member>,
     /// Between the end of one cycle and the next.
     pub poll_interval: Duration,
+    pub metrics: Metrics,
+    pub board: Board,
+    /// Where to serve, if anywhere.
+    pub listener: Option<TcpListener>,
+    /// How to draft, if it is to.
+    pub drafts: Option<Arc<Configuration>>,
     /// Cancelled when it is to end.
     pub stop: CancellationToken,
+}
+
+/// A task without which there is no daemon ended by itself.
+#[derive(Debug, thiserror::Error)]
+#[error("{task} {reason}\nhint: the log says more; start it again")]
+pub struct Ended {
+    task: &'static str,
+    reason: String,
 }
 
 /// How long tasks may take to end once they are told to: a commit, no more.
 const GRACE: Duration = Duration::from_secs(8);
 
+/// What a task does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Task {
+    /// Collects a member; started so often again.
+    Collect(usize, Backoff),
+    Serve,
+    Draft,
+}
+
 impl Daemon {
     /// Runs until it is told to stop. Then what is being committed is committed, and nothing is begun.
-    pub async fn run(self) {
-        let mut supervisor = Supervisor { daemon: self, tasks: JoinSet::new(), members: HashMap::new() };
-        for index in 0..supervisor.daemon.members.len() {
-            supervisor.start(index, Backoff::default());
-        }
-        supervisor.watch().await;
+    ///
+    /// # Errors
+    /// [`Ended`] if the HTTP server or the drafts' task ends by itself; everything else is ended then, too.
+    pub async fn run(mut self) -> Result<(), Ended> {
+        self.metrics.leads(true);
+        let listener = self.listener.take();
+        let mut supervisor =
+            Supervisor { tasks: JoinSet::new(), running: HashMap::new(), reporters: Vec::new(), daemon: self };
+        supervisor.start_all(listener);
+        let ended = supervisor.watch().await;
+        supervisor.daemon.stop.cancel();
+        supervisor.wind_up().await;
+        supervisor.daemon.metrics.leads(false);
+        ended
     }
 }
 
 struct Supervisor {
     daemon: Daemon,
-    tasks: JoinSet<()>,
-    /// Which member a task is for, and how often it had to be started again.
-    members: HashMap<Id, (usize, Backoff)>,
+    tasks: JoinSet<Result<(), String>>,
+    running: HashMap<Id, Task>,
+    /// Of each member.
+    reporters: Vec<Reporter>,
 }
 
 impl Supervisor {
-    /// Starts collecting a member, after a wait if it isn't the first time.
-    fn start(&mut self, index: usize, backoff: Backoff) {
-        let daemon = &self.daemon;
-        let Some(member) = daemon.members.get(index).cloned() else { return };
-        let (store, clock, stop) = (daemon.store.clone(), daemon.clock.clone(), daemon.stop.clone());
-        let collecting = collect::Collecting {
-            store,
-            clock,
-            member,
-            poll_interval: daemon.poll_interval,
-            stop,
-            first_wait: backoff.last_wait(),
-        };
-        let handle = self.tasks.spawn(collecting.run());
-        self.members.insert(handle.id(), (index, backoff));
-    }
-
-    async fn watch(mut self) {
-        while let Some(ended) = self.next_ended().await {
-            let (id, reason) = match ended {
-                Ok((id, ())) => (id, "ended".to_owned()),
-                Err(error) => (error.id(), why(error)),
+    fn start_all(&mut self, listener: Option<TcpListener>) {
+        let Daemon { store, clock, metrics, board, members, stop, .. } = &self.daemon;
+        for member in members {
+            self.reporters.push(Reporter::new(metrics, board, &member.plan.foundation));
+        }
+        if let Some(listener) = listener {
+            let served =
+                Served { store: store.clone(), clock: clock.clone(), metrics: metrics.clone(), board: board.clone() };
+            let serving = http::serve(listener, served, stop.clone().cancelled_owned());
+            let handle = self.tasks.spawn(async move { serving.await.map_err(|error| error.to_string()) });
+            self.running.insert(handle.id(), Task::Serve);
+        }
+        if let Some(configuration) = &self.daemon.drafts {
+            let drafting = draft::Drafting {
+                store: store.clone(),
+                clock: clock.clone(),
+                metrics: metrics.clone(),
+                configuration: configuration.clone(),
+                stop: stop.clone(),
             };
-            let Some((index, mut backoff)) = self.members.remove(&id) else { continue };
-            if self.daemon.stop.is_cancelled() {
-                continue;
-            }
-            let wait = backoff.next_wait();
-            let name = self.daemon.members.get(index).map_or("", |member| member.plan.foundation.as_str());
-            tracing::error!(foundation = name, restart_in_seconds = wait.as_secs(), "collecting {reason}");
-            self.start(index, backoff);
+            let handle = self.tasks.spawn(async move {
+                drafting.run().await;
+                Ok(())
+            });
+            self.running.insert(handle.id(), Task::Draft);
+        }
+        for index in 0..self.daemon.members.len() {
+            self.collect(index, Backoff::default());
         }
     }
 
-    /// The next task that ended; `None` once all did, or were given up after the grace time.
-    async fn next_ended(&mut self) -> Option<Result<(Id, ()), JoinError>> {
+    /// Starts collecting a member, after a wait if it isn't the first time.
+    fn collect(&mut self, index: usize, backoff: Backoff) {
+        let daemon = &self.daemon;
+        let (Some(member), Some(reporter)) = (daemon.members.get(index), self.reporters.get(index)) else { return };
+        let client = member.client.clone().with_metrics(reporter.metrics.clone());
+        let collecting = collect::Collecting {
+            store: daemon.store.clone(),
+            clock: daemon.clock.clone(),
+            member: Member { client, plan: member.plan.clone() },
+            poll_interval: daemon.poll_interval,
+            stop: daemon.stop.clone(),
+            first_wait: backoff.last_wait(),
+            reporter: reporter.clone(),
+        };
+        let handle = self.tasks.spawn(async move {
+            collecting.run().await;
+            Ok(())
+        });
+        self.running.insert(handle.id(), Task::Collect(index, backoff));
+    }
+
+    /// Until it is told to stop, or a task ended without which there is nothing to go on with.
+    async fn watch(&mut self) -> Result<(), Ended> {
         let stop = self.daemon.stop.clone();
-        tokio::select! {
-            ended = self.tasks.join_next_with_id() => return ended,
-            () = stop.cancelled() => {}
+        loop {
+            let ended = tokio::select! {
+                biased;
+                () = stop.cancelled() => return Ok(()),
+                ended = self.tasks.join_next_with_id() => ended,
+            };
+            let (id, reason) = match ended {
+                None => return Ok(()),
+                Some(Ok((id, Ok(())))) => (id, "ended".to_owned()),
+                Some(Ok((id, Err(error)))) => (id, format!("failed: {error}")),
+                Some(Err(error)) => (error.id(), why(error)),
+            };
+            match self.running.remove(&id) {
+                None => {}
+                // It may have been told to stop a moment ago.
+                Some(_) if stop.is_cancelled() => return Ok(()),
+                Some(Task::Serve) => return Err(Ended { task: "the HTTP server", reason }),
+                Some(Task::Draft) => return Err(Ended { task: "the task that drafts invoices", reason }),
+                Some(Task::Collect(index, mut backoff)) => {
+                    let wait = backoff.next_wait();
+                    let name = self.daemon.members.get(index).map_or("", |member| member.plan.foundation.as_str());
+                    tracing::error!(foundation = name, restart_in_seconds = wait.as_secs(), "collecting {reason}");
+                    if let Some(reporter) = self.reporters.get(index) {
+                        reporter.alive(false);
+                        reporter.state("failed");
+                        reporter.tell(Some(format!("collecting {reason}")), self.daemon.clock.now());
+                        reporter.metrics.restarted();
+                    }
+                    self.collect(index, backoff);
+                }
+            }
         }
-        // Real time, whatever clock the foundations live by.
-        if let Ok(ended) = tokio::time::timeout(GRACE, self.tasks.join_next_with_id()).await {
-            return ended;
+    }
+
+    /// Waits for all tasks to end, no longer than the grace time; in real time, whatever clock the foundations live by.
+    async fn wind_up(&mut self) {
+        let all = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(GRACE, all).await.is_err() {
+            tracing::error!("{} tasks did not end in time", self.tasks.len());
+            self.tasks.abort_all();
         }
-        tracing::error!("{} tasks did not end in time", self.tasks.len());
-        self.tasks.abort_all();
-        None
     }
 }
 

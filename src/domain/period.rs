@@ -71,6 +71,16 @@ impl Month {
         }
     }
 
+    /// The month before it.
+    #[must_use]
+    pub const fn previous(self) -> Self {
+        if self.month == 1 {
+            Self { year: self.year - 1, month: 12 }
+        } else {
+            Self { year: self.year, month: self.month - 1 }
+        }
+    }
+
     /// From its first instant to that of the next month, in `zone`. An October in Berlin has 745 hours.
     #[must_use]
     pub fn span(self, zone: Tz) -> Span {

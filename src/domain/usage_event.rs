@@ -48,6 +48,56 @@ pub enum Fact {
 }
 
 impl Fact {
+    /// Every word [`Fact::state`] gives.
+    pub const STATES: [&'static str; 15] = [
+        "STARTED",
+        "STOPPED",
+        "BUILDPACK_SET",
+        "WAS_RUNNING",
+        "TASK_STARTED",
+        "TASK_STOPPED",
+        "TASK_WAS_RUNNING",
+        "STAGING_STARTED",
+        "STAGING_STOPPED",
+        "CREATED",
+        "UPDATED",
+        "DELETED",
+        "SERVICE_WAS_RUNNING",
+        "unknown",
+        "undecodable",
+    ];
+
+    /// Its current state as Cloud Controller spells it; `SERVICE_WAS_RUNNING` for a service's, to tell it from a process's.
+    #[must_use]
+    pub const fn state(&self) -> &'static str {
+        match self {
+            Self::Process(fact) => match fact.change {
+                ProcessChange::Started => "STARTED",
+                ProcessChange::Stopped => "STOPPED",
+                ProcessChange::BuildpackSet => "BUILDPACK_SET",
+                ProcessChange::WasRunning => "WAS_RUNNING",
+            },
+            Self::Task(fact) => match fact.change {
+                TaskChange::Started => "TASK_STARTED",
+                TaskChange::Stopped => "TASK_STOPPED",
+                TaskChange::WasRunning => "TASK_WAS_RUNNING",
+            },
+            Self::Staging(fact) => match fact.change {
+                StagingChange::Started => "STAGING_STARTED",
+                StagingChange::Stopped => "STAGING_STOPPED",
+            },
+            Self::Service(fact) => match fact.change {
+                ServiceChange::Created => "CREATED",
+                ServiceChange::Updated => "UPDATED",
+                ServiceChange::Deleted => "DELETED",
+                ServiceChange::WasRunning => "SERVICE_WAS_RUNNING",
+            },
+            Self::BuildpackSetByBuild => "BUILDPACK_SET",
+            Self::UnknownState(_) => "unknown",
+            Self::Undecodable(_) => "undecodable",
+        }
+    }
+
     /// The resource that the event touches.
     #[must_use]
     pub fn resource(&self) -> Option<ResourceKey> {

@@ -12,8 +12,8 @@ pub use error::StoreError;
 pub use invoices::{Finalized, InvoiceFilter, Series, StoredCard, StoredInvoice};
 pub use sqlite::CollectorLock;
 pub use types::{
-    FoundationHead, GroupKey, Keyed, LoadedResource, NameOf, Names, Onboarding, OnboardingStage, Origin, StreamHead,
-    TakenSnapshot, UsageQuery, UsageRow, WriteSet,
+    FoundationHead, GroupKey, Keyed, LoadedResource, NameOf, Names, Onboarding, OnboardingStage, OpenTotal, Origin,
+    StreamHead, TakenSnapshot, UsageQuery, UsageRow, WriteSet,
 };
 
 use std::collections::HashMap;
@@ -286,6 +286,24 @@ impl Store {
     pub async fn open_resources(&self, foundation: &FoundationHead) -> Result<Vec<LoadedResource>, StoreError> {
         match self {
             Self::Sqlite(store) => store.open_resources(foundation).await,
+        }
+    }
+
+    /// What is open, by kind.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn open_totals(&self, foundation: &FoundationHead) -> Result<Vec<OpenTotal>, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.open_totals(foundation).await,
+        }
+    }
+
+    /// Bytes on disk, with what isn't merged yet; 0 where that can't be told.
+    #[must_use]
+    pub fn size_bytes(&self) -> u64 {
+        match self {
+            Self::Sqlite(store) => store.size_bytes(),
         }
     }
 

@@ -241,6 +241,16 @@ pub struct TakenSnapshot {
     pub checkpoint: Option<EventId>,
 }
 
+/// What a foundation's ledger holds open of one kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenTotal {
+    pub kind: Kind,
+    pub intervals: i64,
+    pub instances: i64,
+    /// Of all instances.
+    pub memory_mib: i64,
+}
+
 /// What usage is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UsageQuery {

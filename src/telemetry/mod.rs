@@ -1,16 +1,25 @@
-//! What the program says of itself while it runs: log lines on stderr.
+//! What the program says of itself while it runs: log lines, metrics, and a board of what is being done.
+
+mod board;
+pub mod metrics;
+mod reporter;
 
 use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
 
 use crate::config::{Log, LogFormat};
 
-/// Begins logging, once per process. A second call changes nothing.
-pub fn init(log: &Log) {
+pub use board::{Board, FoundationStatus};
+pub use metrics::{FoundationMetrics, Metrics, PageCounts};
+pub use reporter::{Progress, Reporter};
+
+/// Begins logging to `writer`, once per process. A second call changes nothing.
+pub fn init(log: &Log, writer: impl for<'w> MakeWriter<'w> + Send + Sync + 'static) {
     let filter = EnvFilter::try_new(&log.level).unwrap_or_default();
     let colours = std::io::stderr().is_terminal();
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(writer);
     // An error means that logging has begun already.
     let _ = match log.format {
         LogFormat::Text => builder.with_target(false).try_init(),

@@ -13,6 +13,7 @@ use cf_billing::consumer::{CollectError, Collector, Cycle, Plan};
 use cf_billing::domain::{Kind, Settings, Span, Stream, Timestamp};
 use cf_billing::simulator::{ADMIN, Foundation};
 use cf_billing::store::{GroupKey, Onboarding, Store, UsageQuery};
+use cf_billing::telemetry::Reporter;
 use http::{Request, Response};
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
@@ -133,7 +134,9 @@ impl Collected {
                 };
                 let client = Client::new(Arc::new(exchange.clone()), clock.clone(), credentials);
                 let stop = CancellationToken::new();
-                let new = Collector::new(store.clone(), client, clock.clone(), plan.clone(), stop);
+                let reporter = Reporter::unseen(NAME);
+                let new = Collector::new(store.clone(), client, clock.clone(), plan.clone(), stop, reporter);
+
                 *collector = Some(new.await.unwrap());
             }
             let Some(collector) = collector else { unreachable!() };

@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use super::invoices::{list, show_table};
 use super::output::{self, Format, note};
-use super::run::{plan, stop_on_signal};
+use super::progress::Bars;
+use super::run::{listen, plan, stop_on_signal};
 use super::{Failure, Global};
 use crate::billing_run::{BillingRun, Card, FinalizeResult};
 use crate::clock::Clock;
@@ -21,7 +22,7 @@ use crate::domain::{Month, Timestamp};
 use crate::simulator::prices::Prices;
 use crate::simulator::{ADMIN, Foundation};
 use crate::store::{InvoiceFilter, Store, StoredInvoice};
-use crate::telemetry;
+use crate::telemetry::{self, Board, Metrics};
 use compare::Comparison;
 use in_memory::InMemory;
 use play::Play;
@@ -68,7 +69,8 @@ impl Demo {
         let folder = fresh_folder()?;
         let prices = Prices::example(instant(CHANGE)?);
         let configuration = configure(&folder, &prices)?;
-        telemetry::init(&configuration.log);
+        let bars = Bars::default();
+        telemetry::init(&configuration.log, bars.clone());
         note(&format!("A simulated foundation (not a Cloud Controller), billed into {}", folder.display()));
         let month: Month = MONTH.parse().map_err(Failure::failed)?;
         let foundation = InMemory::new(self.settle(&configuration, &prices, month)?);
@@ -77,16 +79,32 @@ impl Demo {
         let _alone = store.collector_lock()?;
         let stop = stop_on_signal()?;
         let members = vec![member(&configuration, &foundation, &clock)?];
-        let poll_interval = configuration.collection.poll_interval;
-        let daemon = Daemon { store: store.clone(), clock: clock.clone(), members, poll_interval, stop: stop.clone() };
+        // The page is for those who stay.
+        let listener = if self.once { None } else { Some(listen(([127, 0, 0, 1], 0).into()).await?) };
+        let address = listener.as_ref().and_then(|listener| listener.local_addr().ok());
+        if let Some(address) = address {
+            note(&format!("Overview at http://{address}/, metrics at http://{address}/metrics"));
+        }
+        let daemon = Daemon {
+            store: store.clone(),
+            clock: clock.clone(),
+            members,
+            poll_interval: configuration.collection.poll_interval,
+            metrics: Metrics::new(),
+            board: Board::default(),
+            listener,
+            drafts: None,
+            stop: stop.clone(),
+        };
         let showing = async {
-            let mut play = Play::new(foundation.clone(), driver, stop.clone(), self.seed);
+            let mut play = Play::new(foundation.clone(), driver, stop.clone(), self.seed, bars);
             let shown = self.show(&mut play, &configuration, &prices, &store, &clock, month).await;
             stop.cancel();
             shown
         };
-        let ((), shown) = tokio::join!(daemon.run(), showing);
+        let (ended, shown) = tokio::join!(daemon.run(), showing);
         store.close().await;
+        ended.map_err(Failure::failed)?;
         let program = std::env::args().next().unwrap_or_else(|| "cf-billing".to_owned());
         note(&format!(
             "Explore it: {program} invoices list --config {0}\n            {program} usage --from 2026-10-01 --to 2026-11-01 --by org,kind --config {0}",

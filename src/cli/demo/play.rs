@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tokio_util::sync::CancellationToken;
 
+use super::super::progress::Bars;
 use super::in_memory::InMemory;
 use crate::clock::{Clock, Driver};
 use crate::domain::Timestamp;
@@ -23,11 +23,12 @@ pub struct Play {
     driver: Driver,
     stop: CancellationToken,
     random: ChaCha8Rng,
+    bars: Bars,
 }
 
 impl Play {
-    pub fn new(foundation: InMemory, driver: Driver, stop: CancellationToken, seed: u64) -> Self {
-        Self { foundation, driver, stop, random: ChaCha8Rng::seed_from_u64(seed) }
+    pub fn new(foundation: InMemory, driver: Driver, stop: CancellationToken, seed: u64, bars: Bars) -> Self {
+        Self { foundation, driver, stop, random: ChaCha8Rng::seed_from_u64(seed), bars }
     }
 
     /// Lets time pass, and nobody do anything, until the daemon has its baseline; false if told to stop.
@@ -45,10 +46,7 @@ impl Play {
     /// Lets a life go by until `end`; false if told to stop before.
     pub async fn until(&mut self, end: Timestamp) -> bool {
         let start = self.foundation.lock().now();
-        let bar = ProgressBar::new(end.seconds_since(start).unsigned_abs());
-        if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {percent}%") {
-            bar.set_style(style);
-        }
+        let bar = self.bars.add(end.seconds_since(start).unsigned_abs(), "{msg} {wide_bar} {percent}%");
         loop {
             if !self.caught_up().await {
                 bar.abandon();

@@ -89,6 +89,15 @@ impl SqliteStore {
         self.writer.close().await;
     }
 
+    pub fn size_bytes(&self) -> u64 {
+        let size = |ending: &str| {
+            let mut name = self.path.as_os_str().to_owned();
+            name.push(ending);
+            std::fs::metadata(name).map_or(0, |file| file.len())
+        };
+        size("") + size("-wal")
+    }
+
     pub fn location(&self) -> String {
         self.path.display().to_string()
     }

@@ -5,7 +5,7 @@ use sqlx::Row;
 use super::codes::Code;
 use super::{SqliteStore, event_id};
 use crate::domain::{Guid, Kind, ResourceKey, Stream, Timestamp};
-use crate::store::{FoundationHead, Onboarding, OnboardingStage, StoreError, TakenSnapshot};
+use crate::store::{FoundationHead, Onboarding, OnboardingStage, OpenTotal, StoreError, TakenSnapshot};
 
 impl SqliteStore {
     pub async fn onboarding(&self, foundation: &FoundationHead) -> Result<Option<Onboarding>, StoreError> {
@@ -85,6 +85,24 @@ impl SqliteStore {
             Ok(ResourceKey { kind: Kind::of(row.try_get(0)?)?, guid: Guid::new(row.try_get(1)?) })
         };
         rows.into_iter().map(key).collect()
+    }
+
+    pub async fn open_totals(&self, foundation: &FoundationHead) -> Result<Vec<OpenTotal>, StoreError> {
+        const TOTALS: &str = "
+            SELECT kind, count(*), sum(instances), sum(instances * memory_mib)
+            FROM open_interval
+            WHERE foundation_id = ?1
+            GROUP BY kind";
+        let rows = sqlx::query(TOTALS).bind(foundation.id).fetch_all(&self.readers).await?;
+        let total = |row: sqlx::sqlite::SqliteRow| -> Result<OpenTotal, StoreError> {
+            Ok(OpenTotal {
+                kind: Kind::of(row.try_get(0)?)?,
+                intervals: row.try_get(1)?,
+                instances: row.try_get(2)?,
+                memory_mib: row.try_get(3)?,
+            })
+        };
+        rows.into_iter().map(total).collect()
     }
 
     pub async fn unnamed_organizations(&self, foundation: &FoundationHead) -> Result<Vec<Guid>, StoreError> {

@@ -1,0 +1,111 @@
+//! The drafts of this month and the last, computed at intervals, so that what lacks a price is seen in time.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::billing_run::{BillingError, BillingRun, Card, CardError};
+use crate::clock::{Clock, Stopwatch};
+use crate::config::Configuration;
+use crate::domain::{Amount, Month};
+use crate::invoicing::Status;
+use crate::store::{InvoiceFilter, Store, StoreError, StoredInvoice};
+use crate::telemetry::Metrics;
+
+/// How often it is looked whether anything was collected yet.
+const FIRST_WAIT: Duration = Duration::from_secs(2);
+
+/// See the module.
+pub(super) struct Drafting {
+    pub store: Store,
+    pub clock: Clock,
+    pub metrics: Metrics,
+    pub configuration: Arc<Configuration>,
+    pub stop: CancellationToken,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum DraftError {
+    #[error(transparent)]
+    Card(#[from] CardError),
+    #[error(transparent)]
+    Billing(#[from] BillingError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Drafting {
+    pub async fn run(self) {
+        let Some(rates) = self.configuration.billing.rates.clone() else {
+            self.metrics.rate_card_is_good(true);
+            self.stop.cancelled().await;
+            return;
+        };
+        while !self.stop.is_cancelled() {
+            if !self.anything_collected().await {
+                self.wait(FIRST_WAIT).await;
+                continue;
+            }
+            let watch = Stopwatch::start();
+            let drafted = self.draft(&rates).await;
+            self.metrics.job("draft", watch.elapsed(), drafted.is_ok().then(|| self.clock.now()));
+            if let Err(error) = drafted {
+                tracing::error!(job = "draft", "{error}");
+            }
+            self.wait(self.configuration.billing.draft_interval).await;
+        }
+    }
+
+    async fn wait(&self, duration: Duration) {
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => {}
+            () = self.clock.sleep(duration) => {}
+        }
+    }
+
+    async fn anything_collected(&self) -> bool {
+        let foundations = self.store.foundations().await;
+        foundations.is_ok_and(|foundations| foundations.iter().any(|head| head.known_until.is_some()))
+    }
+
+    async fn draft(&self, rates: &Path) -> Result<(), DraftError> {
+        let card = Card::read(rates, self.configuration.billing.time_zone);
+        self.metrics.rate_card_is_good(card.is_ok());
+        let card = card?;
+        self.metrics.rate_card(&card.stored.name, card.stored.hash.get(..12).unwrap_or_default());
+        let run = BillingRun::new(&self.configuration, &self.store, &self.clock, &card);
+        let this = Month::of(self.clock.now(), self.configuration.billing.time_zone);
+        let mut drafts = run.draft(this.previous(), None).await?;
+        drafts.extend(run.draft(this, None).await?);
+        self.tell(&drafts);
+        for status in Status::ALL {
+            let filter = InvoiceFilter { status: Some(status), ..InvoiceFilter::default() };
+            self.metrics.invoices(status.name(), self.store.invoices(&filter).await?.len());
+        }
+        Ok(())
+    }
+
+    fn tell(&self, drafts: &[StoredInvoice]) {
+        let lines = || drafts.iter().flat_map(|draft| &draft.invoice.lines).filter(|line| line.charge.is_none());
+        let unpriced = |kind| lines().filter(|line| line.key.kind == kind).count();
+        let currencies: std::collections::BTreeSet<_> =
+            drafts.iter().map(|draft| draft.invoice.currency.code().to_owned()).collect();
+        let sum = |code: &str| {
+            let of = drafts.iter().map(|draft| &draft.invoice).filter(|invoice| invoice.currency.code() == code);
+            let amounts = of.clone().fold(0_i64, |sum, invoice| sum.saturating_add(invoice.net.0));
+            let currency = of.map(|invoice| invoice.currency).next();
+            // For display: a gauge is a float.
+            currency.and_then(|currency| Amount(amounts).in_major_units(currency).to_string().parse().ok())
+        };
+        let accrued: Vec<(&str, f64)> =
+            currencies.iter().filter_map(|code| Some((code.as_str(), sum(code)?))).collect();
+        self.metrics.drafts(unpriced, accrued);
+        let count: usize = lines().count();
+        if count > 0 {
+            tracing::warn!(lines = count, "usage without a price: add rates, or `free = true`");
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! What the daemon serves: metrics, health, and one plain page. Reads the board and the book, changes nothing.
+
+mod page;
+
+use std::io;
+use std::sync::Arc;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use crate::clock::{Clock, Stopwatch};
+use crate::store::Store;
+use crate::telemetry::{Board, Metrics};
+
+/// What is served from.
+#[derive(Clone, Debug)]
+pub struct Served {
+    pub store: Store,
+    pub clock: Clock,
+    pub metrics: Metrics,
+    pub board: Board,
+}
+
+/// Serves until `stop`; what is being answered is answered.
+///
+/// # Errors
+/// If the listener fails.
+pub async fn serve(
+    listener: TcpListener,
+    served: Served,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let served = Arc::new(served);
+    let router = Router::new()
+        .route("/", get(page::overview))
+        .route("/metrics", get(metrics))
+        .route("/healthz", get(alive))
+        .route("/readyz", get(ready))
+        .fallback(nothing)
+        .layer(from_fn_with_state(served.clone(), counted))
+        .with_state(served);
+    axum::serve(listener, router).with_graceful_shutdown(stop).await
+}
+
+/// Counts a request by the template of its route.
+async fn counted(State(served): State<Arc<Served>>, request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().map_or("other", MatchedPath::as_str).to_owned();
+    // Any other word would be a label of the asker's choice.
+    let method = if matches!(request.method().as_str(), "GET" | "HEAD") { request.method().as_str() } else { "other" };
+    let method = method.to_owned();
+    let watch = Stopwatch::start();
+    let mut response = next.run(request).await;
+    response.headers_mut().insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    served.metrics.http(&route, &method, response.status().as_u16(), watch.elapsed());
+    response
+}
+
+/// From what is in memory: answers also when the database or Cloud Controller is away.
+async fn metrics(State(served): State<Arc<Served>>) -> Response {
+    served.metrics.database_size(served.store.size_bytes());
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], served.metrics.render()).into_response()
+}
+
+async fn alive() -> &'static str {
+    "alive\n"
+}
+
+/// Ready when the database answers and every task lives, also while catching up.
+async fn ready(State(served): State<Arc<Served>>) -> Response {
+    let database = served.store.foundations().await;
+    let foundations = served.board.foundations();
+    let ready = database.is_ok() && foundations.values().all(|status| status.alive);
+    let body: Value = json!({
+        "ready": ready,
+        "database": match &database { Ok(_) => "good".to_owned(), Err(error) => error.to_string() },
+        "foundations": foundations,
+    });
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(body)).into_response()
+}
+
+async fn nothing() -> Response {
+    (StatusCode::NOT_FOUND, "There is nothing here. The overview is at /\n").into_response()
+}

@@ -1,0 +1,71 @@
+//! What is told of one foundation, on the board and in its metrics at once.
+
+use super::{Board, FoundationMetrics, FoundationStatus, Metrics};
+use crate::domain::{Stream, Timestamp};
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub struct Reporter {
+    pub metrics: FoundationMetrics,
+    board: Board,
+    name: String,
+}
+
+/// How far a foundation is collected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    pub epoch: Option<Timestamp>,
+    pub known_until: Option<Timestamp>,
+    /// `created_at` of the checkpoints of the app and the service stream.
+    pub checkpoints: [Option<Timestamp>; 2],
+    pub sweep_window_seconds: i64,
+}
+
+impl Reporter {
+    #[must_use]
+    pub fn new(metrics: &Metrics, board: &Board, foundation: &str) -> Self {
+        board.update(foundation, |_| ());
+        Self { metrics: metrics.foundation(foundation), board: board.clone(), name: foundation.to_owned() }
+    }
+
+    /// To metrics and a board that nobody else sees.
+    #[must_use]
+    pub fn unseen(foundation: &str) -> Self {
+        Self::new(&Metrics::new(), &Board::default(), foundation)
+    }
+
+    /// What is being done: one of [`super::metrics::STATES`].
+    pub fn state(&self, state: &'static str) {
+        self.metrics.state(state);
+        self.update(|status| status.state = state);
+    }
+
+    /// How far it is collected now.
+    pub fn progress(&self, progress: Progress) {
+        let Progress { epoch, known_until, checkpoints, sweep_window_seconds } = progress;
+        self.metrics.progress(epoch, known_until, sweep_window_seconds);
+        for (stream, checkpoint) in Stream::ALL.into_iter().zip(checkpoints) {
+            self.metrics.stream(stream, checkpoint, known_until);
+        }
+        self.update(|status| {
+            status.billing_epoch = epoch;
+            status.known_until = known_until;
+            [status.app_checkpoint, status.service_checkpoint] = checkpoints;
+        });
+    }
+
+    /// What it waits for, or what went wrong; `None` once that is over.
+    pub fn tell(&self, detail: Option<String>, now: Timestamp) {
+        self.update(|status| status.tell(detail, now));
+    }
+
+    /// Whether its task lives.
+    pub fn alive(&self, alive: bool) {
+        self.metrics.up(alive);
+        self.update(|status| status.alive = alive);
+    }
+
+    fn update(&self, change: impl FnOnce(&mut FoundationStatus)) {
+        self.board.update(&self.name, change);
+    }
+}
