@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand. Data on stdout, everything else on stderr.
 
+mod check;
 mod demo;
 mod import;
 mod invoices;
@@ -9,6 +10,7 @@ mod rates;
 mod records;
 mod run;
 mod simulate;
+mod snapshots;
 mod usage;
 
 use std::path::PathBuf;
@@ -74,12 +76,14 @@ struct Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Check(check::Check),
     Demo(demo::Demo),
     Import(import::Import),
     Invoices(invoices::Invoices),
     Rates(rates::Rates),
     Run(run::Run),
     Simulate(simulate::Simulate),
+    Snapshots(snapshots::Snapshots),
     Usage(usage::Usage),
 }
 
@@ -113,12 +117,14 @@ pub fn main() -> ExitCode {
 async fn run(cli: Cli) -> Result<(), Failure> {
     let global = cli.global;
     match cli.command {
+        Command::Check(check) => check.run(&global).await,
         Command::Demo(demo) => demo.run(&global).await,
         Command::Import(import) => import.run(&global).await,
         Command::Invoices(invoices) => invoices.run(&global).await,
         Command::Rates(rates) => rates.run(&global),
         Command::Run(run) => run.run(&global).await,
         Command::Simulate(simulate) => simulate.run().await,
+        Command::Snapshots(snapshots) => snapshots.run(&global).await,
         Command::Usage(usage) => usage.run(&global).await,
     }
 }

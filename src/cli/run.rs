@@ -88,7 +88,8 @@ pub(super) async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> 
     })
 }
 
-fn member(configuration: &Configuration, foundation: &Foundation, clock: &Clock) -> Result<Member, Failure> {
+/// A configured foundation with its client; nothing is sent yet.
+pub(super) fn member(configuration: &Configuration, foundation: &Foundation, clock: &Clock) -> Result<Member, Failure> {
     let http = Http::new(foundation.ca_file.as_deref())
         .map_err(|error| Failure::usage(format!("foundation `{}`: {error}", foundation.name)))?;
     let credentials = Credentials {

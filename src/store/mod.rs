@@ -12,7 +12,7 @@ pub use error::StoreError;
 pub use invoices::{Finalized, InvoiceFilter, Series, StoredCard, StoredInvoice};
 pub use sqlite::CollectorLock;
 pub use types::{
-    FoundationHead, GroupKey, Keyed, LoadedResource, NameOf, Names, Onboarding, OnboardingStage, OpenTotal, Origin,
+    Found, FoundationHead, GroupKey, Keyed, LoadedResource, NameOf, Names, Onboarding, OnboardingStage, OpenTotal, Origin,
     StreamHead, TakenSnapshot, UsageQuery, UsageRow, WriteSet,
 };
 
@@ -37,6 +37,17 @@ impl Store {
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         if url.starts_with("sqlite:") {
             return sqlite::SqliteStore::open(url).await.map(Self::Sqlite);
+        }
+        Err(StoreError::UnknownUrl(types::without_secret(url)))
+    }
+
+    /// What is at `url`. Nothing is made or changed.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub async fn inspect(url: &str) -> Result<Found, StoreError> {
+        if url.starts_with("sqlite:") {
+            return sqlite::SqliteStore::inspect(url).await;
         }
         Err(StoreError::UnknownUrl(types::without_secret(url)))
     }

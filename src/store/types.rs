@@ -168,6 +168,15 @@ impl WriteSet {
     }
 }
 
+/// What is at a database URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Nothing yet; it can be made.
+    Nothing { location: String },
+    /// A database with a schema; 0 if it has none yet.
+    Schema { location: String, found: i64, known: i64 },
+}
+
 /// How far a foundation's onboarding has got; kept from its first request on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Onboarding {

@@ -20,9 +20,9 @@ use std::time::Duration;
 use lru::LruCache;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Row, Sqlite, SqliteConnection, Transaction};
+use sqlx::{ConnectOptions, Connection, Row, Sqlite, SqliteConnection, Transaction};
 
-use super::{FoundationHead, StoreError, StreamHead};
+use super::{Found, FoundationHead, StoreError, StreamHead};
 use crate::domain::{EventId, Guid, Place, Settings, Stream, Timestamp};
 use dimensions::Dimensions;
 pub use lock::CollectorLock;
@@ -82,6 +82,38 @@ impl SqliteStore {
             dimensions: Arc::default(),
             identities: Arc::new(Mutex::new(LruCache::new(CACHED_CHUNKS))),
         })
+    }
+
+    pub async fn inspect(url: &str) -> Result<Found, StoreError> {
+        const TABLE: &str = "SELECT count(*) FROM sqlite_schema WHERE name = '_sqlx_migrations'";
+        const VERSION: &str = "SELECT coalesce(max(version), 0) FROM _sqlx_migrations";
+        let location = url.trim_start_matches("sqlite:").trim_start_matches("//").to_owned();
+        let open_error = |error: sqlx::Error| {
+            let (reason, hint) = why_not_open(&error);
+            StoreError::Open { path: location.clone(), reason, hint }
+        };
+        let options = SqliteConnectOptions::from_str(url).map_err(open_error)?.read_only(true);
+        let file = options.get_filename().to_owned();
+        if !file.exists() {
+            let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+            if folder.is_some_and(|folder| !folder.is_dir()) {
+                let reason = "the folder doesn't exist".to_owned();
+                return Err(StoreError::Open { path: location, reason, hint: "the folder must exist and be writable" });
+            }
+            return Ok(Found::Nothing { location });
+        }
+        let mut connection = options.connect().await.map_err(open_error)?;
+        let tables: i64 = sqlx::query_scalar(TABLE).fetch_one(&mut connection).await.map_err(open_error)?;
+        let found = match tables {
+            0 => 0,
+            _ => sqlx::query_scalar(VERSION).fetch_one(&mut connection).await.map_err(open_error)?,
+        };
+        connection.close().await?;
+        let known = newest_schema();
+        if found > known {
+            return Err(StoreError::NewerSchema { path: location, found, known });
+        }
+        Ok(Found::Schema { location, found, known })
     }
 
     pub async fn close(&self) {
@@ -204,12 +236,17 @@ fn event_id(guid: Option<String>, created_at: Option<i64>) -> Option<EventId> {
     Some(EventId { guid: Guid::new(&guid?), created_at: Timestamp::from_unix(created_at?) })
 }
 
+/// The schema version this program brings a database to.
+fn newest_schema() -> i64 {
+    MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default()
+}
+
 async fn migrate(writer: &SqlitePool, path: &str) -> Result<(), StoreError> {
     MIGRATIONS.run(writer).await.map_err(|error| match error {
         sqlx::migrate::MigrateError::VersionMissing(found) => StoreError::NewerSchema {
             path: path.to_owned(),
             found,
-            known: MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default(),
+            known: newest_schema(),
         },
         sqlx::migrate::MigrateError::Execute(error) => StoreError::Database(error),
         other => StoreError::Database(sqlx::Error::Migrate(Box::new(other))),
