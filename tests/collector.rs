@@ -619,3 +619,106 @@ fn running_tasks_belong_to_the_baseline() {
     caught_up(collected.cycle());
     collected.check_truth();
 }
+
+#[test]
+fn an_import_while_onboarding_waits_is_refused_or_not_collected_upon() {
+    let mut collected = Collected::settled(81, 2);
+    waiting(collected.cycle());
+    collected.runtime.block_on(async {
+        let settings = cf_billing::domain::Settings::default();
+        cf_billing::consumer::Importer::begin(&collected.store, &collected.clock, NAME, settings).await.unwrap();
+    });
+    let error = collected.cycle().unwrap_err();
+    assert!(matches!(error, CollectError::Imported(_)), "{error}");
+}
+
+#[test]
+fn a_lost_stream_does_not_keep_the_other_from_being_read() {
+    let mut collected = collected(82);
+    collected.foundation().tables.events_mut(Stream::App).clear();
+    {
+        let mut foundation = collected.foundation();
+        let foundation = &mut *foundation;
+        let space = foundation.world.spaces.keys().next().unwrap().clone();
+        foundation.world.create_service(&mut foundation.tables, &space, "db", None);
+    }
+    let before = collected.checkpoint(Stream::Service);
+    lost(collected.cycle(), Stream::App);
+    assert_ne!(collected.checkpoint(Stream::Service), before);
+}
+
+#[test]
+fn a_clock_of_theirs_that_is_ahead_makes_nobody_know_the_future() {
+    let mut collected = collected(83);
+    collected.pass(60);
+    // Theirs alone goes on by a day.
+    let ours = collected.now();
+    let to = ours.plus(86_400);
+    collected.foundation().advance(to);
+    caught_up(collected.cycle());
+    assert_eq!(collected.head().known_until, Some(ours));
+}
+
+#[test]
+fn a_checkpoint_gone_before_the_replay_is_lost() {
+    let mut collected = Collected::settled(84, 4);
+    // The streams can't be read until somebody has purged them.
+    collected.fail(|request| {
+        let lists = request.uri().path().ends_with("app_usage_events");
+        lists.then_some(Err(TransportError::Connect("down".to_owned())))
+    });
+    for _ in 0..5 {
+        let _ = collected.cycle();
+        collected.pass(15);
+    }
+    assert_eq!(collected.onboarding().unwrap().stage, OnboardingStage::Replay);
+    let path = format!("/v3/{}/actions/destructively_purge_all_and_reseed", events_path(Stream::App));
+    assert_eq!(admin(&mut collected.foundation(), "POST", &path).status, 200);
+    collected.heal();
+    lost(collected.cycle(), Stream::App);
+}
+
+#[test]
+fn changes_found_by_a_look_are_found_again_if_they_were_not_committed() {
+    let mut collected = collected(85);
+    let process = {
+        let foundation = collected.foundation();
+        let mut started = foundation.world.processes.values().filter(|process| process.started && process.instances > 0);
+        started.next().unwrap().guid.clone()
+    };
+    {
+        let mut foundation = collected.foundation();
+        let foundation = &mut *foundation;
+        let size = Size { disk_mib: Some(3000), ..Size::default() };
+        foundation.world.scale(&mut foundation.tables, &process, size);
+    }
+    // For hours the streams fail after the look has succeeded; then the process is started anew.
+    collected.fail(|request| {
+        request.uri().path().ends_with("usage_events").then_some(Err(TransportError::Connect("down".to_owned())))
+    });
+    for _ in 0..5 {
+        collected.pass(3600);
+        collected.cycle().unwrap_err();
+    }
+    collected.heal();
+    collected.restart();
+    caught_up(collected.cycle());
+    collected.check_truth();
+}
+
+#[test]
+fn a_page_size_that_is_refused_is_halved() {
+    let mut collected = Collected::settled(86, 3);
+    collected.fail(|request| {
+        let per_page = request.uri().query().unwrap_or_default().split('&').find_map(|pair| pair.strip_prefix("per_page="));
+        let too_many = per_page.is_some_and(|size| size.parse::<u32>().unwrap() > 1000);
+        let body = json!({"errors": [{"code": 10005, "title": "CF-BadQueryParameter", "detail": "The query parameter is invalid: Per page must be between 1 and 1000"}]});
+        too_many.then(|| Ok(http::Response::builder().status(400).body(body.to_string().into()).unwrap()))
+    });
+    let mut cycles = 0;
+    while !matches!(collected.cycle(), Ok(Cycle::CaughtUp(_))) {
+        cycles += 1;
+        assert!(cycles < 30);
+        collected.pass(15);
+    }
+}

@@ -157,7 +157,8 @@ fn rate_card(checked: &mut Checked, file: Option<&Path>, configuration: &Configu
         Ok(card) => {
             let (rates, warnings) = (&card.rates, card.warnings.len());
             let verdict = if warnings == 0 { Verdict::Ok } else { Verdict::Warn };
-            let told = format!("{}: {} rates in {}, {warnings} warning(s)", file.display(), rates.rates.len(), rates.currency);
+            let told =
+                format!("{}: {} rates in {}, {warnings} warning(s)", file.display(), rates.rates.len(), rates.currency);
             checked.say(verdict, None, "rate card", told);
         }
         Err(CardError::Wrong(problems)) => {
@@ -289,10 +290,8 @@ async fn snapshots(
 ) {
     let name = Some(foundation.name.as_str());
     let may_request = scopes.iter().any(|scope| scope == "cloud_controller.admin");
-    let lists: Result<Vec<_>, ApiError> = async {
-        Ok(vec![client.snapshots(Stream::App).await?, client.snapshots(Stream::Service).await?])
-    }
-    .await;
+    let lists: Result<Vec<_>, ApiError> =
+        async { Ok(vec![client.snapshots(Stream::App).await?, client.snapshots(Stream::Service).await?]) }.await;
     let lists = match lists {
         Ok(lists) => lists,
         Err(error) => {

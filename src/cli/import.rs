@@ -1,12 +1,17 @@
 //! `cf-billing import`: recorded V3 JSON into the archive and the ledger.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use super::output::{grouped, note};
+use super::progress::Bars;
 use super::records::{self, RecordsError};
+use super::run::stop_on_signal;
 use super::{Failure, Global};
 use crate::clock::Clock;
 use crate::cloud_controller::{Chunk, Decoded, Snapshot, decode};
@@ -73,6 +78,8 @@ impl Import {
         let (snapshots, chunks) = self.read_snapshots()?;
         let epoch = Importer::epoch(&snapshots)?.max(billing_from);
         let settings = configuration.fold_settings(epoch);
+        let stop = stop_on_signal()?;
+        let bars = Bars::default();
         let store = Global::open(&configuration).await?;
         let _alone = store.collector_lock()?;
         let clock = Clock::System;
@@ -82,10 +89,17 @@ impl Import {
         }
         for (stream, file) in [(Stream::App, &self.app_events), (Stream::Service, &self.service_events)] {
             if let Some(file) = file {
-                self.import_events(&mut importer, stream, file).await?;
+                self.import_events(&mut importer, stream, file, &bars, &stop).await?;
             }
         }
         let report = importer.report();
+        if stop.is_cancelled() {
+            let archived = grouped(report.archived.cast_signed());
+            store.close().await;
+            return Err(Failure::interrupted(format!(
+                "interrupted after {archived} new records, which are kept\nhint: run the same command again; it goes on from there"
+            )));
+        }
         note(&format!(
             "{}: {} read, {} archived, {} known already, {} late; {} ledger entries, {} anomalies",
             self.foundation,
@@ -132,15 +146,37 @@ impl Import {
     }
 
     /// A thread reads and decodes the file, a page ahead of the transaction that stores it.
-    async fn import_events(&self, importer: &mut Importer<'_>, stream: Stream, file: &Path) -> Result<(), Failure> {
+    async fn import_events(
+        &self,
+        importer: &mut Importer<'_>,
+        stream: Stream,
+        file: &Path,
+        bars: &Bars,
+        stop: &CancellationToken,
+    ) -> Result<(), Failure> {
+        if stop.is_cancelled() {
+            return Ok(());
+        }
+        let bytes = std::fs::metadata(file).map_or(0, |file| file.len());
+        let bar = bars.add(bytes, "{prefix}  {wide_bar} {percent}%  {msg}").with_prefix(format!("{stream} events"));
+        let position = Arc::new(AtomicU64::new(0));
         let (sender, mut pages) = mpsc::channel(1);
-        let (file, page_size) = (file.to_owned(), self.page_size as usize);
-        let reader = tokio::task::spawn_blocking(move || read_pages(&file, stream, page_size, &sender));
+        let (file, page_size, counted) = (file.to_owned(), self.page_size as usize, position.clone());
+        let reader = tokio::task::spawn_blocking(move || read_pages(&file, &counted, stream, page_size, &sender));
         let mut events = importer.events(stream);
-        while let Some(page) = pages.recv().await {
+        let mut read = 0;
+        while !stop.is_cancelled()
+            && let Some(page) = pages.recv().await
+        {
+            read += page.len() as u64;
             events.page(page).await?;
+            bar.set_position(position.load(Ordering::Relaxed));
+            bar.set_message(format!("{} read", grouped(read.cast_signed())));
         }
         events.finish().await?;
+        bar.finish_and_clear();
+        // A reader that waits for its next page to be taken gives up.
+        drop(pages);
         match reader.await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(Failure::failed(error)),
@@ -166,13 +202,14 @@ type EventPage = Vec<(String, Decoded)>;
 
 fn read_pages(
     file: &Path,
+    position: &AtomicU64,
     stream: Stream,
     page_size: usize,
     sender: &mpsc::Sender<EventPage>,
 ) -> Result<(), RecordsError> {
     let mut page = Vec::with_capacity(page_size);
     let mut stopped = false;
-    let result = records::read(file, |record| {
+    let result = records::read_counting(file, position, |record| {
         let text = String::from(Box::<str>::from(record));
         let decoded = decode(stream, &text);
         page.push((text, decoded));

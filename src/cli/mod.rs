@@ -15,6 +15,7 @@ mod usage;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
@@ -38,6 +39,13 @@ impl Failure {
     /// It was called or configured wrongly: exit code 2.
     pub fn usage(problem: impl std::fmt::Display) -> Self {
         Self { code: 2, problems: vec![problem.to_string()] }
+    }
+}
+
+impl Failure {
+    /// It was told to stop before it was done: exit code 130.
+    pub fn interrupted(problem: impl std::fmt::Display) -> Self {
+        Self { code: 130, problems: vec![problem.to_string()] }
     }
 }
 
@@ -87,6 +95,9 @@ enum Command {
     Usage(usage::Usage),
 }
 
+/// How long threads may take to end once all is done.
+const SHUTDOWN: Duration = Duration::from_millis(500);
+
 /// Runs the program with the process's arguments.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -100,7 +111,12 @@ pub fn main() -> ExitCode {
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let result = match runtime {
-        Ok(runtime) => runtime.block_on(run(cli)),
+        Ok(runtime) => {
+            let result = runtime.block_on(run(cli));
+            // A name that is still being looked up must not hold the process.
+            runtime.shutdown_timeout(SHUTDOWN);
+            result
+        }
         Err(error) => Err(Failure::failed(format!("can't start: {error}"))),
     };
     match result {

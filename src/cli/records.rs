@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use flate2::read::MultiGzDecoder;
 use serde::de::{DeserializeSeed, SeqAccess, Visitor};
@@ -29,18 +30,44 @@ pub enum RecordsError {
 ///
 /// # Errors
 /// [`RecordsError`]; records handed over before it stay so.
-pub fn read(file: &Path, mut take: impl FnMut(Box<RawValue>) -> bool) -> Result<u64, RecordsError> {
+pub fn read(file: &Path, take: impl FnMut(Box<RawValue>) -> bool) -> Result<u64, RecordsError> {
+    read_counting(file, &AtomicU64::new(0), take)
+}
+
+/// As [`read`], counting the bytes read of the file in `position`.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_counting(
+    file: &Path,
+    position: &AtomicU64,
+    mut take: impl FnMut(Box<RawValue>) -> bool,
+) -> Result<u64, RecordsError> {
     let name = file.display().to_string();
     let failed = |error: io::Error| RecordsError::Read { file: name.clone(), reason: error.to_string() };
     let plain: Box<dyn Read> =
         if name == "-" { Box::new(io::stdin()) } else { Box::new(File::open(file).map_err(failed)?) };
-    let mut plain = BufReader::with_capacity(1 << 16, plain);
+    let mut plain = BufReader::with_capacity(1 << 16, Counted { reader: plain, position });
     let gzipped = plain.fill_buf().map_err(failed)?.starts_with(&[0x1f, 0x8b]);
-    let unpacked: Box<dyn Read> = if gzipped { Box::new(MultiGzDecoder::new(plain)) } else { Box::new(plain) };
+    let unpacked: Box<dyn Read + '_> = if gzipped { Box::new(MultiGzDecoder::new(plain)) } else { Box::new(plain) };
     let reader = Lines { reader: BufReader::with_capacity(1 << 16, unpacked), lines: 0 };
     let mut source = Source { reader, name, records: 0 };
     source.read_all(&mut take)?;
     Ok(source.records)
+}
+
+/// Counts the bytes read.
+struct Counted<'p, R> {
+    reader: R,
+    position: &'p AtomicU64,
+}
+
+impl<R: Read> Read for Counted<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.reader.read(buffer)?;
+        self.position.fetch_add(read as u64, Ordering::Relaxed);
+        Ok(read)
+    }
 }
 
 /// Counts the line ends read, so that an error can say where it is.

@@ -2,12 +2,12 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::output::note;
 use super::progress::Bars;
 use super::{Failure, Global};
 use crate::billing_run::Card;
@@ -26,6 +26,9 @@ use crate::telemetry::{self, Board, Metrics};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  cf-billing run --config /etc/cf-billing/cf-billing.toml")]
 pub struct Run {}
+
+/// How long the database may take to close.
+const CLOSING: Duration = Duration::from_secs(1);
 
 impl Run {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
@@ -50,9 +53,9 @@ impl Run {
         let _alone = store.collector_lock()?;
         let listener = listen(configuration.http_listen).await?;
         let stop = stop_on_signal()?;
-        note(&format!("collecting {} into {}", names.join(", "), store.location()));
+        tracing::info!("collecting {} into {}", names.join(", "), store.location());
         if let Ok(address) = listener.local_addr() {
-            note(&format!("overview at http://{address}/, metrics at http://{address}/metrics"));
+            tracing::info!("overview at http://{address}/, metrics at http://{address}/metrics");
         }
         let board = Board::default();
         let daemon = Daemon {
@@ -72,9 +75,10 @@ impl Run {
             ended
         };
         let (ended, ()) = tokio::join!(running, bars.follow(&board, &clock, &stop));
-        store.close().await;
+        // A long read of the book would be waited for without end.
+        let _ = tokio::time::timeout(CLOSING, store.close()).await;
         ended.map_err(Failure::failed)?;
-        note("stopped");
+        tracing::info!("stopped");
         Ok(())
     }
 }

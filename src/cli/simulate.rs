@@ -59,7 +59,9 @@ impl Simulate {
                 self.listen.port()
             )));
         }
-        let cannot = |error| Failure::failed(format!("can't listen on {}: {error}", self.listen));
+        let cannot = |error| {
+            Failure::failed(format!("can't listen on {}: {error}\nhint: give a free port, or 0 for any", self.listen))
+        };
         let listener = TcpListener::bind(self.listen).await.map_err(cannot)?;
         let base = format!("http://{}", listener.local_addr().map_err(cannot)?);
         let foundation = Arc::new(Mutex::new(self.foundation(&base)));
@@ -79,7 +81,12 @@ impl Simulate {
             stop.cancel();
             served.map_err(cannot)
         };
-        let (served, lived) = tokio::join!(serving, self.live(&foundation, &stop));
+        let living = async {
+            let lived = self.live(&foundation, &stop).await;
+            stop.cancel();
+            lived
+        };
+        let (served, lived) = tokio::join!(serving, living);
         served.and(lived)
     }
 
@@ -116,8 +123,12 @@ impl Simulate {
 
     fn write(&self, truth: Option<Value>) -> Result<(), Failure> {
         let (Some(file), Some(truth)) = (&self.truth, truth) else { return Ok(()) };
-        replace(file, &format!("{truth:#}\n"))
-            .map_err(|error| Failure::failed(format!("can't write `{}`: {error}", file.display())))
+        replace(file, &format!("{truth:#}\n")).map_err(|error| {
+            Failure::failed(format!(
+                "can't write `{}`: {error}\nhint: its folder must exist and be writable",
+                file.display()
+            ))
+        })
     }
 }
 

@@ -155,8 +155,17 @@ impl Request {
 }
 
 fn print(rows: &[(Stream, Snapshot)], format: Format) -> Result<(), Failure> {
-    const HEADER: [&str; 9] =
-        ["stream", "guid", "created_at", "completed_at", "checkpoint_created_at", "instances", "services", "orgs", "chunks"];
+    const HEADER: [&str; 9] = [
+        "stream",
+        "guid",
+        "created_at",
+        "completed_at",
+        "checkpoint_created_at",
+        "instances",
+        "services",
+        "orgs",
+        "chunks",
+    ];
     let cells = |(stream, snapshot): &(Stream, Snapshot)| {
         let summary = snapshot.summary;
         let time = |at: Option<crate::domain::Timestamp>| at.map(|at| at.to_string()).unwrap_or_default();
@@ -174,12 +183,15 @@ fn print(rows: &[(Stream, Snapshot)], format: Format) -> Result<(), Failure> {
     };
     match format {
         Format::Table => {
-            let columns =
-                HEADER.map(|name| if matches!(name, "instances" | "services" | "orgs" | "chunks") { numbers(name) } else { words(name) });
+            let columns = HEADER.map(|name| {
+                if matches!(name, "instances" | "services" | "orgs" | "chunks") { numbers(name) } else { words(name) }
+            });
             output::table(&columns, rows.iter().map(cells))
         }
         Format::Csv => output::csv(&HEADER, rows.iter().map(cells)),
-        Format::Json => output::json(&rows.iter().map(|(stream, snapshot)| as_json(*stream, snapshot)).collect::<Vec<_>>()),
+        Format::Json => {
+            output::json(&rows.iter().map(|(stream, snapshot)| as_json(*stream, snapshot)).collect::<Vec<_>>())
+        }
     }
 }
 

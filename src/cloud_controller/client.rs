@@ -59,6 +59,8 @@ struct Inner {
     endpoints: Mutex<Option<Endpoints>>,
     token: Mutex<Option<Token>>,
     page_size: [AtomicU32; 2],
+    /// Of every list but the streams.
+    list_size: AtomicU32,
     /// `Date` of the last answer, in Unix seconds; 0 before any.
     last_date: AtomicI64,
     metrics: OnceLock<FoundationMetrics>,
@@ -145,6 +147,7 @@ impl Client {
                 endpoints: Mutex::new(None),
                 token: Mutex::new(None),
                 page_size: [AtomicU32::new(LARGEST_PAGE), AtomicU32::new(LARGEST_PAGE)],
+                list_size: AtomicU32::new(LARGEST_PAGE),
                 last_date: AtomicI64::new(0),
                 metrics: OnceLock::new(),
             }),
@@ -322,7 +325,7 @@ impl Client {
     /// # Errors
     /// [`ApiError`], of kind [`ErrorKind::NoRoute`] where Cloud Controller has no snapshots.
     pub async fn snapshots(&self, stream: Stream) -> Result<Vec<Snapshot>, ApiError> {
-        Ok(self.list(snapshots_path(stream), &[("per_page", "1000")]).await?.rows)
+        Ok(self.list(snapshots_path(stream), &[]).await?.rows)
     }
 
     /// A snapshot; `None` if it is gone.
@@ -359,7 +362,7 @@ impl Client {
     /// [`ApiError`].
     pub async fn processes_updated_since(&self, since: Timestamp) -> Result<Dated<Vec<Process>>, ApiError> {
         let since = since.to_string();
-        let listed = self.list_dated("/v3/processes", &[("updated_ats[gte]", &since), ("per_page", "5000")]).await?;
+        let listed = self.list_dated("/v3/processes", &[("updated_ats[gte]", &since)]).await?;
         Ok(Dated { value: listed.value.rows, date: listed.date })
     }
 
@@ -376,7 +379,7 @@ impl Client {
     /// # Errors
     /// [`ApiError`].
     pub async fn running_tasks(&self) -> Result<Vec<Task>, ApiError> {
-        Ok(self.list("/v3/tasks", &[("states", "RUNNING,CANCELING"), ("per_page", "5000")]).await?.rows)
+        Ok(self.list("/v3/tasks", &[("states", "RUNNING,CANCELING")]).await?.rows)
     }
 
     /// Apps by guid, at most [`GUIDS_PER_REQUEST`], with their spaces and organizations.
@@ -385,7 +388,7 @@ impl Client {
     /// [`ApiError`].
     pub async fn apps(&self, guids: &[Guid]) -> Result<Listed<App>, ApiError> {
         let guids = comma_list(guids);
-        self.list("/v3/apps", &[("guids", &guids), ("include", "space.organization"), ("per_page", "5000")]).await
+        self.list("/v3/apps", &[("guids", &guids), ("include", "space.organization")]).await
     }
 
     /// Organizations by guid, at most [`GUIDS_PER_REQUEST`]; deleted ones are missing.
@@ -406,7 +409,7 @@ impl Client {
 
     async fn by_guid<T: DeserializeOwned>(&self, path: &str, guids: &[Guid]) -> Result<Dated<Vec<T>>, ApiError> {
         let guids = comma_list(guids);
-        let listed = self.list_dated(path, &[("guids", &guids), ("per_page", "5000")]).await?;
+        let listed = self.list_dated(path, &[("guids", &guids)]).await?;
         Ok(Dated { value: listed.value.rows, date: listed.date })
     }
 
@@ -422,10 +425,18 @@ impl Client {
     ) -> Result<Dated<Listed<T>>, ApiError> {
         let mut listed = Listed { rows: Vec::new(), spaces: Vec::new(), organizations: Vec::new() };
         let mut date = None;
+        // The same for all pages of one list; smaller for the next list after a failure.
+        let size = self.inner.list_size.load(Ordering::Relaxed);
+        let per_page = size.to_string();
         for number in 1_u32.. {
             let number = number.to_string();
-            let query: Vec<(&str, &str)> = query.iter().copied().chain([("page", number.as_str())]).collect();
-            let answer = self.get(path, &query).await?;
+            let query: Vec<(&str, &str)> =
+                query.iter().copied().chain([("per_page", per_page.as_str()), ("page", number.as_str())]).collect();
+            let answer = self.get(path, &query).await.inspect_err(|error| {
+                if error.wants_smaller_pages() {
+                    self.inner.list_size.store((size / 2).max(SMALLEST_PAGE), Ordering::Relaxed);
+                }
+            })?;
             let page: Page<T> = parse(&answer.value.0, &answer.value.1)?;
             date.get_or_insert(answer.date);
             listed.rows.extend(page.resources);
@@ -435,6 +446,7 @@ impl Client {
                 break;
             }
         }
+        self.inner.list_size.store((size * 2).min(LARGEST_PAGE), Ordering::Relaxed);
         Ok(Dated { value: listed, date: date.unwrap_or_else(|| self.inner.clock.now()) })
     }
 

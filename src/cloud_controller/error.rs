@@ -78,12 +78,15 @@ impl ApiError {
 
     /// Whether a smaller page may help.
     #[must_use]
-    pub const fn wants_smaller_pages(&self) -> bool {
-        matches!(
-            self.kind,
+    pub fn wants_smaller_pages(&self) -> bool {
+        // Operators may allow less than Cloud Controller's own limit.
+        let refused_size = self.detail.contains("Per page must") || self.detail.contains("Maximum result");
+        match self.kind {
             ErrorKind::Transport(TransportError::Timeout | TransportError::TooLarge | TransportError::Cut(_))
-                | ErrorKind::Server { .. }
-        )
+            | ErrorKind::Server { .. } => true,
+            ErrorKind::Refused => refused_size,
+            _ => false,
+        }
     }
 
     /// The word for metrics.
@@ -115,6 +118,12 @@ impl ApiError {
             ErrorKind::MissingScope => {
                 "give the UAA client the authority cloud_controller.admin_read_only, cloud_controller.global_auditor or cloud_controller.admin"
             }
+            ErrorKind::Unauthorized => {
+                "Cloud Controller doesn't accept UAA's token; check that `api` and its UAA belong together"
+            }
+            ErrorKind::RateLimited { .. } => "the client's requests of this hour are used up; it is tried again later",
+            ErrorKind::Server { .. } => "Cloud Controller, or a router before it, failed; it is tried again",
+            ErrorKind::Transport(_) => "the network, or a proxy on the way, failed; it is tried again",
             ErrorKind::Forbidden => "the UAA client needs cloud_controller.admin for this",
             ErrorKind::NoRoute => "this Cloud Controller doesn't have that endpoint",
             _ => return None,

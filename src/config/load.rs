@@ -504,9 +504,11 @@ impl Loader {
 }
 
 fn parse_url(text: &str) -> Result<Url, String> {
-    let url: Url = text.parse().map_err(|error| format!("`{text}` is not a URL: {error}"))?;
+    // Whatever stands before an @ may be a password.
+    let shown = text.rsplit_once('@').map_or_else(|| text.to_owned(), |(_, host)| format!("***@{host}"));
+    let url: Url = text.parse().map_err(|error| format!("`{shown}` is not a URL: {error}"))?;
     if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
-        return Err(format!("`{text}` is not an http or https URL"));
+        return Err(format!("`{shown}` is not an http or https URL"));
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err("a URL with user or password isn't accepted; use client_id and client_secret".to_owned());

@@ -60,7 +60,7 @@ pub enum CollectError {
     Store(#[from] StoreError),
     #[error(
         "the checkpoint of the {stream} events, {guid} of {created_at}, can't be read any more\n\
-         hint: the events were purged or pruned, or the token lost its scope; nothing more is read until the checkpoint is back",
+         hint: the token lost its scope, or the events were purged or pruned; nothing more of this stream is read until the checkpoint is back, or the foundation is onboarded anew",
         guid = .checkpoint.guid, created_at = .checkpoint.created_at
     )]
     CheckpointLost { stream: Stream, checkpoint: EventId },
@@ -87,8 +87,6 @@ pub struct Collector {
     pub(super) plan: Plan,
     stop: CancellationToken,
     pub(super) head: FoundationHead,
-    /// When it was last looked which processes were changed.
-    pub(super) looked_at: Option<Timestamp>,
     /// Organizations that have no name to be read.
     pub(super) gone_organizations: HashSet<Guid>,
     pub(super) caught: Caught,
@@ -118,7 +116,6 @@ impl Collector {
             plan,
             stop,
             head,
-            looked_at: None,
             gone_organizations: HashSet::new(),
             caught: Caught::default(),
             reporter,
@@ -147,8 +144,10 @@ impl Collector {
         }
         self.keep_settings().await?;
         let changed = self.look().await?;
-        let app = self.read(Stream::App, &onboarding).await?;
-        let service = self.read(Stream::Service, &onboarding).await?;
+        // One stream that can't be read doesn't keep the other from being read.
+        let app = self.read(Stream::App, &onboarding).await;
+        let service = self.read(Stream::Service, &onboarding).await;
+        let (app, service) = (app?, service?);
         self.observe(changed, app, app.min(service)).await?;
         if onboarding.stage == OnboardingStage::Replay {
             onboarding.stage = OnboardingStage::Complete;
@@ -190,11 +189,11 @@ impl Collector {
     }
 
     async fn onboarding(&self) -> Result<Onboarding, CollectError> {
+        if self.head.last_sequence > 0 && !self.head.collected {
+            return Err(CollectError::Imported(self.head.name.clone()));
+        }
         if let Some(onboarding) = self.store.onboarding(&self.head).await? {
             return Ok(onboarding);
-        }
-        if self.head.last_sequence > 0 {
-            return Err(CollectError::Imported(self.head.name.clone()));
         }
         let onboarding = Onboarding::new(self.clock.now());
         self.store.put_onboarding(&self.head, &onboarding).await?;

@@ -21,26 +21,25 @@ struct Observed {
     disks: Vec<DiskObservation>,
     /// Processes and tasks that are gone.
     gone: Vec<ResourceKey>,
+    names: Names,
+    known_until: Option<Timestamp>,
+    observed_until: Option<Timestamp>,
 }
 
 impl Collector {
     /// Processes changed since the last look, when one is due. Asked before the streams are read, so that what is
     /// read then tells of everything the rows have seen.
-    pub(super) async fn look(&mut self) -> Result<Option<Dated<Vec<Process>>>, CollectError> {
-        let interval = self.plan.observe_interval_seconds;
-        // Before the first look since the start: what was known then, less what a look had yet to find.
-        let first = || self.head.known_until.map(|known| known.plus(-interval));
-        let Some(last) = self.looked_at.or_else(first) else { return Ok(None) };
-        if self.clock.now().seconds_since(last) < interval {
+    pub(super) async fn look(&self) -> Result<Option<Dated<Vec<Process>>>, CollectError> {
+        // What the baseline holds is observed by itself.
+        let Some(last) = self.head.observed_until.or(self.head.current_settings().billing_epoch) else {
+            return Ok(None);
+        };
+        if self.clock.now().seconds_since(last) < self.plan.observe_interval_seconds {
             return Ok(None);
         }
         let since = last.plus(-OVERLAP_SECONDS);
         let changed = self.ask(self.client.processes_updated_since(since)).await;
-        let changed = self.tolerate("which processes were changed", changed)?;
-        if let Some(changed) = &changed {
-            self.looked_at = Some(changed.date);
-        }
-        Ok(changed)
+        self.tolerate("which processes were changed", changed)
     }
 
     /// Commits until when everything is known, the disk of `changed` and of whatever is yet to be observed, and names.
@@ -52,29 +51,29 @@ impl Collector {
         known_until: Timestamp,
     ) -> Result<(), CollectError> {
         let names = self.organization_names().await?;
-        self.put(Observed::default(), names, Some(known_until)).await?;
+        self.put(Observed { names, known_until: Some(known_until), ..Observed::default() }).await?;
         if let Some(changed) = changed {
             for rows in changed.value.chunks(BATCH) {
                 let observed = self.changes(rows, changed.date).await?;
-                self.put(observed, Names::default(), None).await?;
+                self.put(observed).await?;
             }
+            // Only now: what isn't committed is looked for again.
+            let until = Some(changed.date.min(self.clock.now()));
+            self.put(Observed { observed_until: until, ..Observed::default() }).await?;
         }
         while let Some(observed) = self.flagged(read_until).await? {
-            self.put(observed, Names::default(), None).await?;
+            self.put(observed).await?;
         }
         Ok(())
     }
 
-    async fn put(
-        &mut self,
-        observed: Observed,
-        names: Names,
-        known_until: Option<Timestamp>,
-    ) -> Result<(), CollectError> {
+    /// Commits what was observed, if there is anything new in it.
+    async fn put(&mut self, observed: Observed) -> Result<(), CollectError> {
         let mut page = self.page();
-        page.known_until = page.known_until.max(known_until);
-        let nothing = page.known_until == self.head.known_until && names.names.is_empty();
-        if nothing && observed.disks.is_empty() && observed.gone.is_empty() {
+        page.known_until = page.known_until.max(observed.known_until);
+        page.observed_until = page.observed_until.max(observed.observed_until);
+        let moved = page.known_until != self.head.known_until || page.observed_until != self.head.observed_until;
+        if !moved && observed.names.names.is_empty() && observed.disks.is_empty() && observed.gone.is_empty() {
             return Ok(());
         }
         self.caught.observations += observed.disks.len();
@@ -84,7 +83,7 @@ impl Collector {
         let input = |observation| NewInput { place: place.clone(), body: Body::Disk(observation) };
         page.inputs = observed.disks.into_iter().map(input).collect();
         page.unobservable = observed.gone;
-        page.names = names;
+        page.names = observed.names;
         self.commit(None, page).await?;
         Ok(())
     }
@@ -100,13 +99,15 @@ impl Collector {
             run.is_some_and(|run| {
                 let footprint = &run.piece.footprint;
                 let vouches = row.updated_at <= run.piece.started_at.plus(SAME_SAVE_SECONDS);
-                footprint.disk_mib != row.disk_in_mb
+                let tells = footprint.disk_mib != row.disk_in_mb
                     || footprint.disk_source == DiskSource::Default
-                    || (footprint.disk_source == DiskSource::Assumed && vouches)
+                    || (footprint.disk_source == DiskSource::Assumed && vouches);
+                // What began after the row was read is another save's.
+                tells && run.piece.started_at <= observed_at
             })
         };
         let disks = rows.iter().filter(told).map(|row| of_process(row, observed_at)).collect();
-        Ok(Observed { disks, gone: Vec::new() })
+        Ok(Observed { disks, ..Observed::default() })
     }
 
     /// A batch of what is yet to be observed; `None` if there is none, or none can be observed now. A row saved after

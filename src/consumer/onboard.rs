@@ -47,7 +47,12 @@ impl Collector {
             return self.request_snapshot(onboarding, stream).await;
         };
         if taken.completed_at.is_some() {
-            return Ok(None);
+            // The other stream's may have taken long.
+            if self.is_readable(stream, taken.checkpoint.as_ref()).await? {
+                return Ok(None);
+            }
+            self.keep(onboarding, stream, None).await?;
+            return Ok(Some(checkpoint_gone(stream, &taken.guid)));
         }
         let Some(snapshot) = self.ask(self.client.snapshot(stream, &taken.guid)).await? else {
             self.keep(onboarding, stream, None).await?;
@@ -60,7 +65,7 @@ impl Collector {
         if age <= self.plan.snapshot_patience_seconds {
             return Ok(Some(format!("Cloud Controller is making the {stream} snapshot {}", taken.guid)));
         }
-        let why = format!("the {stream} snapshot {} has not been completed for {age} s", taken.guid);
+        let why = format!("the {stream} snapshot {} is not completed in time", taken.guid);
         self.take_newest(onboarding, stream, why).await
     }
 
@@ -121,10 +126,7 @@ impl Collector {
         let checkpoint = snapshot.checkpoint();
         if !self.is_readable(stream, checkpoint.as_ref()).await? {
             self.keep(onboarding, stream, None).await?;
-            let guid = &snapshot.guid;
-            return Ok(Some(format!(
-                "the checkpoint of the {stream} snapshot {guid} is gone; another will be requested"
-            )));
+            return Ok(Some(checkpoint_gone(stream, &snapshot.guid)));
         }
         let taken = TakenSnapshot { guid: snapshot.guid.clone(), completed_at: snapshot.completed_at, checkpoint };
         self.keep(onboarding, stream, Some(taken)).await?;
@@ -233,6 +235,10 @@ impl Collector {
         }
         Ok(())
     }
+}
+
+fn checkpoint_gone(stream: Stream, guid: &Guid) -> String {
+    format!("the checkpoint of the {stream} snapshot {guid} is gone; another will be requested")
 }
 
 fn running(task: &Task, app: Guid) -> Baseline {

@@ -56,6 +56,7 @@ pub struct Page {
     pub app: StreamHead,
     pub service: StreamHead,
     pub known_until: Option<Timestamp>,
+    pub observed_until: Option<Timestamp>,
 }
 
 impl Page {
@@ -71,6 +72,7 @@ impl Page {
             app: head.app.clone(),
             service: head.service.clone(),
             known_until: head.known_until,
+            observed_until: head.observed_until,
         }
     }
 }
@@ -96,6 +98,7 @@ pub struct PageReport {
 pub async fn commit(store: &Store, head: &FoundationHead, page: Page) -> Result<PageReport, StoreError> {
     let mut write = WriteSet::new(page.origin, head);
     write.known_until = page.known_until;
+    write.observed_until = page.observed_until;
     write.app = page.app;
     write.service = page.service;
     write.names = page.names;

@@ -23,7 +23,8 @@ impl Collector {
                 let mut placed = placed;
                 placed.extend(reading.finish());
                 self.append(&reading, read, placed).await?;
-                return Ok(page.date);
+                // A clock of theirs that is ahead of ours must not make us know the future.
+                return Ok(page.date.min(self.clock.now()));
             };
             // The page is committed whatever becomes of the next one.
             let (fetched, appended) = {
@@ -84,16 +85,16 @@ impl Collector {
         onboarding: &Onboarding,
     ) -> Result<(Reading, Dated<EventPage>), CollectError> {
         let checkpoint = onboarding.snapshot(stream).and_then(|snapshot| snapshot.checkpoint.clone());
+        if let Some(checkpoint) = &checkpoint
+            && !self.is_readable(stream, Some(checkpoint)).await?
+        {
+            return Err(CollectError::CheckpointLost { stream, checkpoint: checkpoint.clone() });
+        }
         let after = checkpoint.as_ref().map_or(After::Nothing, |checkpoint| {
             After::Time(checkpoint.created_at.plus(-self.plan.sweep_window_seconds))
         });
         let page = self.ask(self.client.events(stream, &after)).await?;
-        match checkpoint {
-            Some(checkpoint) if page.value.events.is_empty() => {
-                Err(CollectError::CheckpointLost { stream, checkpoint })
-            }
-            _ => Ok((Reading::from_start(&self.head, stream), page)),
-        }
+        Ok((Reading::from_start(&self.head, stream), page))
     }
 
     async fn reading_after(&self, stream: Stream, event: &EventId) -> Result<Reading, CollectError> {

@@ -11,6 +11,9 @@ use crate::consumer::{CollectError, Collector, Cycle};
 use crate::store::Store;
 use crate::telemetry::Reporter;
 
+/// Whatever the other side asks for: its rate limit is reset every hour.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(1);
+
 /// See the module.
 pub(super) struct Collecting {
     pub store: Store,
@@ -88,7 +91,7 @@ impl Collecting {
     /// Logs a failure; gives how long to wait before the next try.
     fn failed(&self, error: &CollectError, backoff: &mut Backoff) -> Duration {
         let asked = if let CollectError::Api(error) = error { error.retry_after() } else { None };
-        let wait = backoff.next_wait().max(asked.unwrap_or_default());
+        let wait = backoff.next_wait().max(asked.unwrap_or_default().min(LONGEST_RETRY_AFTER));
         self.reporter.tell(Some(error.to_string()), self.clock.now());
         let reason = match error {
             CollectError::Api(_) | CollectError::Stopped => "api",

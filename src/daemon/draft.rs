@@ -49,7 +49,12 @@ impl Drafting {
                 continue;
             }
             let watch = Stopwatch::start();
-            let drafted = self.draft(&rates).await;
+            // Given up half-way, nothing of it is written.
+            let drafted = tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return,
+                drafted = self.draft(&rates) => drafted,
+            };
             self.metrics.job("draft", watch.elapsed(), drafted.is_ok().then(|| self.clock.now()));
             if let Err(error) = drafted {
                 tracing::error!(job = "draft", "{error}");

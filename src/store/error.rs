@@ -28,7 +28,9 @@ pub enum StoreError {
     Damaged(#[from] Damaged),
     #[error("a sum of usage exceeds 2^63 - 1\nhint: ask for a shorter span")]
     Overflow,
-    #[error("the database refused: {0}")]
+    #[error(
+        "the database refused: {0}\nhint: nothing was changed; if it stays so, check the file, its disk and its permissions"
+    )]
     Database(#[source] sqlx::Error),
     #[error(
         "the database is full or its disk is: {0}\nhint: make room; nothing was changed, and the same command goes on where it stopped"

@@ -12,8 +12,8 @@ pub use error::StoreError;
 pub use invoices::{Finalized, InvoiceFilter, Series, StoredCard, StoredInvoice};
 pub use sqlite::CollectorLock;
 pub use types::{
-    Found, FoundationHead, GroupKey, Keyed, LoadedResource, NameOf, Names, Onboarding, OnboardingStage, OpenTotal, Origin,
-    StreamHead, TakenSnapshot, UsageQuery, UsageRow, WriteSet,
+    Found, FoundationHead, GroupKey, Keyed, LoadedResource, NameOf, Names, Onboarding, OnboardingStage, OpenTotal,
+    Origin, StreamHead, TakenSnapshot, UsageQuery, UsageRow, WriteSet,
 };
 
 use std::collections::HashMap;

@@ -19,6 +19,8 @@ pub struct FoundationHead {
     pub last_entry: u64,
     /// Open intervals count up to here; `None` before anything was read.
     pub known_until: Option<Timestamp>,
+    /// Processes saved before this were looked at.
+    pub observed_until: Option<Timestamp>,
     /// Tailed from Cloud Controller, as opposed to imported only.
     pub collected: bool,
     /// Every settings input so far, with its sequence number.
@@ -129,6 +131,7 @@ pub struct WriteSet {
     /// Number of the last entry, also if none was made.
     pub last_entry: u64,
     pub known_until: Option<Timestamp>,
+    pub observed_until: Option<Timestamp>,
 }
 
 impl WriteSet {
@@ -150,6 +153,7 @@ impl WriteSet {
             service: head.service.clone(),
             last_entry: head.last_entry,
             known_until: head.known_until,
+            observed_until: head.observed_until,
         }
     }
 
@@ -160,6 +164,7 @@ impl WriteSet {
         next.last_sequence += self.inputs.len() as u64;
         next.last_entry = self.last_entry;
         next.known_until = self.known_until;
+        next.observed_until = self.observed_until;
         next.collected |= self.origin == Origin::Collector;
         next.settings.extend(self.settings.iter().cloned());
         next.app.clone_from(&self.app);

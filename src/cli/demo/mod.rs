@@ -49,6 +49,8 @@ pub struct Demo {
     processes: u32,
 }
 
+/// Seconds between two computations of the drafts that the page shows.
+const DRAFT_EVERY: u32 = 5;
 /// Lines of an invoice that are shown.
 const LINES: usize = 15;
 const MONTH: &str = "2026-10";
@@ -153,7 +155,14 @@ impl Demo {
         if !self.once {
             output::print(&last_line.text)?;
             note("Going on, a minute every second. Ctrl-C ends it.");
-            play.follow().await;
+            while play.follow(DRAFT_EVERY).await {
+                let card = Card::read(
+                    &configuration.billing.rates.clone().unwrap_or_default(),
+                    configuration.billing.time_zone,
+                )?;
+                let now = Month::of(clock.now(), configuration.billing.time_zone);
+                BillingRun::new(configuration, store, clock, &card).draft(now, None).await?;
+            }
         }
         Ok(Some(last_line))
     }

@@ -31,13 +31,15 @@ impl Play {
         Self { foundation, driver, stop, random: ChaCha8Rng::seed_from_u64(seed), bars }
     }
 
-    /// Lets time pass, and nobody do anything, until the daemon has its baseline; false if told to stop.
+    /// Lets time pass, and nobody do anything, until the daemon has its baseline; false if told to stop, or if a day
+    /// wasn't enough.
     pub async fn onboard(&mut self) -> bool {
+        let last = self.foundation.lock().now().plus(86_400);
         while !self.foundation.lock().world.truth.has_begun() {
             if !self.caught_up().await {
                 return false;
             }
-            let Some(next) = self.driver.next() else { return false };
+            let Some(next) = self.driver.next().filter(|next| *next <= last) else { return false };
             self.advance(next, 0);
         }
         true
@@ -65,20 +67,21 @@ impl Play {
         }
     }
 
-    /// Goes on until told to stop.
-    pub async fn follow(&mut self) {
-        loop {
+    /// Goes on for some real seconds; false if told to stop.
+    pub async fn follow(&mut self, seconds: u32) -> bool {
+        for _ in 0..seconds {
             tokio::select! {
-                () = self.stop.cancelled() => return,
+                () = self.stop.cancelled() => return false,
                 () = Clock::System.sleep(Duration::from_secs(1)) => {}
             }
             if !self.caught_up().await {
-                return;
+                return false;
             }
             let to = self.foundation.lock().now().plus(FOLLOW_SECONDS);
             let actions = u32::from(self.random.random_range(0..20) == 0);
             self.advance(to, actions);
         }
+        true
     }
 
     /// Waits until the daemon has nothing left to do at this time; false if told to stop.

@@ -185,7 +185,7 @@ async fn read_foundations(
     name: Option<&str>,
 ) -> Result<Vec<FoundationHead>, StoreError> {
     const FOUNDATIONS: &str = "
-        SELECT id, name, lease_epoch, last_sequence, last_entry, known_until, collected
+        SELECT id, name, lease_epoch, last_sequence, last_entry, known_until, collected, observed_until
         FROM foundation
         WHERE ?1 IS NULL OR name = ?1
         ORDER BY name";
@@ -207,6 +207,7 @@ async fn read_foundations(
             last_entry: row.try_get::<i64, _>(4)?.cast_unsigned(),
             known_until: row.try_get::<Option<i64>, _>(5)?.map(Timestamp::from_unix),
             collected: row.try_get(6)?,
+            observed_until: row.try_get::<Option<i64>, _>(7)?.map(Timestamp::from_unix),
             settings: Vec::new(),
             app: StreamHead::default(),
             service: StreamHead::default(),
@@ -243,11 +244,9 @@ fn newest_schema() -> i64 {
 
 async fn migrate(writer: &SqlitePool, path: &str) -> Result<(), StoreError> {
     MIGRATIONS.run(writer).await.map_err(|error| match error {
-        sqlx::migrate::MigrateError::VersionMissing(found) => StoreError::NewerSchema {
-            path: path.to_owned(),
-            found,
-            known: newest_schema(),
-        },
+        sqlx::migrate::MigrateError::VersionMissing(found) => {
+            StoreError::NewerSchema { path: path.to_owned(), found, known: newest_schema() }
+        }
         sqlx::migrate::MigrateError::Execute(error) => StoreError::Database(error),
         other => StoreError::Database(sqlx::Error::Migrate(Box::new(other))),
     })
