@@ -19,6 +19,7 @@ mod collector;
 mod daemon;
 mod dataset;
 mod fold;
+mod front;
 mod invoices;
 mod kill;
 mod rates;

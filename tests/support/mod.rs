@@ -1,5 +1,6 @@
 //! What several subjects need: the shipped binary, fresh folders, scripts of events.
 
+pub mod background;
 pub mod book;
 pub mod collected;
 pub mod month;

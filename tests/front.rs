@@ -1,0 +1,252 @@
+//! What people and Prometheus see of the daemon: metrics, health, page, `check`, `snapshots`.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::support::background::{Background, configure, eventually, get, run, simulate, text};
+use crate::support::program::{Program, path};
+
+/// Runs a tool with `input`; gives whether it succeeded and what it said.
+fn tool(name: &str, arguments: &[&str], input: &str) -> (bool, String) {
+    let mut child = Command::new(name)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{name}: {error}; tests/run installs it"));
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    (output.status.success(), format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)))
+}
+
+/// Names of all series in an exposition.
+fn families(metrics: &str) -> Vec<String> {
+    let types = metrics.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    types.map(|line| line.split(' ').next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn metrics_are_good_complete_and_zero_from_the_start() {
+    let program = Program::new();
+    // Nobody answers there: everything is told all the same.
+    configure(&program, "http://127.0.0.1:9", "[billing]\nrates = \"rates.toml\"\ndraft_interval = \"1s\"");
+    std::fs::copy("rates/standard.toml", program.folder.path().join("rates.toml")).unwrap();
+    let (daemon, url) = run(&program);
+    daemon.says("can't connect");
+    let metrics = text(&format!("{url}/metrics"));
+    for line in [
+        "cf_billing_leader 1",
+        "cf_billing_task_up{foundation=\"sim\"} 1",
+        "cf_billing_known_until_timestamp_seconds{foundation=\"sim\"} 0",
+        "cf_billing_events_archived_total{foundation=\"sim\",stream=\"service\"} 0",
+        "cf_billing_events_folded_total{foundation=\"sim\",state=\"STAGING_STOPPED\"} 0",
+        "cf_billing_metered_memory_mib_seconds_total{foundation=\"sim\",kind=\"staging\"} 0",
+        "cf_billing_anomalies_total{foundation=\"sim\",reason=\"run_voided\"} 0",
+        "cf_billing_checkpoint_lost_total{foundation=\"sim\",stream=\"app\"} 0",
+        "cf_billing_unpriced_lines{kind=\"service\"} 0",
+        "cf_billing_collect_failures_total{foundation=\"sim\",reason=\"store\"} 0",
+    ] {
+        assert!(metrics.lines().any(|found| found == line), "{line} is missing in\n{metrics}");
+    }
+    let failed = "cf_billing_collect_failures_total{foundation=\"sim\",reason=\"api\"} ";
+    assert!(metrics.lines().any(|line| line.starts_with(failed) && !line.ends_with(" 0")), "{metrics}");
+    let (good, said) = tool("promtool", &["check", "metrics"], &metrics);
+    assert!(good && said.trim().is_empty(), "{said}");
+    // Labels are words of ours, guids and texts never.
+    assert!(!metrics.contains("-4") || !metrics.lines().any(|line| line.contains("guid=")), "{metrics}");
+    assert!(families(&metrics).iter().all(|name| name.starts_with("cf_billing_") || name.starts_with("process_")));
+}
+
+#[test]
+fn health_readiness_and_pages_answer() {
+    let program = Program::new();
+    let (_simulated, api) = simulate(&program, &[]);
+    configure(&program, &api, "[billing]\nrates = \"rates.toml\"\ndraft_interval = \"1s\"");
+    std::fs::copy("rates/standard.toml", program.folder.path().join("rates.toml")).unwrap();
+    let (daemon, url) = run(&program);
+    daemon.says("onboarding is complete");
+    assert_eq!(text(&format!("{url}/healthz")), "alive\n");
+    let ready = get(&format!("{url}/readyz"));
+    assert_eq!(ready.status(), 200);
+    let ready: Value = serde_json::from_slice(ready.body()).unwrap();
+    assert_eq!((&ready["ready"], &ready["foundations"]["sim"]["alive"]), (&true.into(), &true.into()));
+    let live = || text(&format!("{url}/metrics")).contains("cf_billing_onboarding_state{foundation=\"sim\",state=\"live\"} 1");
+    eventually(|| daemon.log(), || live().then_some(()));
+    let drafted = || text(&format!("{url}/metrics")).lines().any(|line| line.starts_with("cf_billing_invoices{status=\"draft\"} ") && !line.ends_with(" 0"));
+    eventually(|| daemon.log(), || drafted().then_some(()));
+    assert_eq!(get(&format!("{url}/nowhere")).status(), 404);
+    let metrics = text(&format!("{url}/metrics"));
+    assert!(metrics.contains("cf_billing_http_requests_total{code=\"404\",method=\"GET\",route=\"other\"} 1"), "{metrics}");
+    let (good, said) = tool("promtool", &["check", "metrics"], &metrics);
+    assert!(good && said.trim().is_empty(), "{said}");
+
+    // As a browser shows it.
+    let profile = format!("--user-data-dir={}", path(&program.folder.path().join("chromium")));
+    let arguments = ["--headless", "--no-sandbox", "--disable-gpu", &profile, "--dump-dom", &format!("{url}/")];
+    let (good, page) = tool("chromium", &arguments, "");
+    assert!(good, "{page}");
+    for wanted in ["<td>sim</td>", ">live<", "org-0", "EUR", "draft 1", "href=\"/metrics\""] {
+        assert!(page.contains(wanted), "{wanted} is not in\n{page}");
+    }
+}
+
+#[test]
+fn a_waiting_foundation_is_ready_and_says_what_it_waits_for() {
+    let program = Program::new();
+    let (_simulated, api) = simulate(&program, &[]);
+    configure(&program, &api, "");
+    let file = program.folder.path().join("cf-billing.toml");
+    let text_of = std::fs::read_to_string(&file).unwrap().replace("\"billing\"", "\"billing-read-only\"");
+    std::fs::write(&file, text_of).unwrap();
+    let (daemon, url) = run(&program);
+    daemon.says("may not request app snapshots");
+    let ready = get(&format!("{url}/readyz"));
+    assert_eq!(ready.status(), 200);
+    let ready: Value = serde_json::from_slice(ready.body()).unwrap();
+    let detail = ready["foundations"]["sim"]["detail"].as_str().unwrap();
+    assert!(detail.contains("there is no completed one"), "{detail}");
+    assert_eq!(ready["foundations"]["sim"]["state"], "snapshots");
+    assert!(text(&format!("{url}/")).contains("there is no completed one"));
+}
+
+#[test]
+fn a_port_in_use_ends_the_daemon_with_a_hint() {
+    let program = Program::new();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    configure(&program, "http://127.0.0.1:9", "");
+    let listen = taken.local_addr().unwrap().to_string();
+    let output = program
+        .command(&["run", "--config", "cf-billing.toml"])
+        .env("CF_BILLING__HTTP__LISTEN", &listen)
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains(&format!("error: can't serve on {listen}: ")) && said.contains("\nhint: "), "{said}");
+}
+
+fn verdicts(lines: &Value) -> Vec<String> {
+    let text = |line: &Value, key: &str| line[key].as_str().unwrap_or("-").to_owned();
+    let lines = lines.as_array().unwrap().iter();
+    lines.map(|line| format!("{} {} {}", text(line, "verdict"), text(line, "of"), text(line, "what"))).collect()
+}
+
+#[test]
+fn check_tries_everything_and_changes_nothing() {
+    let program = Program::new();
+    let (_simulated, api) = simulate(&program, &[]);
+    configure(&program, &api, "[billing]\nrates = \"rates.toml\"");
+    std::fs::copy("rates/standard.toml", program.folder.path().join("rates.toml")).unwrap();
+    let lines = program.json(&["check", "--config", "cf-billing.toml"]);
+    assert_eq!(
+        verdicts(&lines),
+        [
+            "ok - configuration",
+            "ok - database",
+            "ok - rate card",
+            "ok - listen",
+            "ok sim address",
+            "ok sim token",
+            "ok sim scope",
+            "ok sim app events",
+            "ok sim service events",
+            "ok sim clock",
+            "ok sim onboarding",
+            "ok sim snapshots"
+        ]
+    );
+    assert!(!program.folder.path().join("book.db").exists(), "nothing was made");
+    let list = program.json(&["snapshots", "list", "--config", "cf-billing.toml"]);
+    assert_eq!(list.as_array().unwrap().len(), 0, "nothing was requested");
+
+    // Somebody without the authority to request needs a snapshot of each stream.
+    let file = program.folder.path().join("cf-billing.toml");
+    let admin = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, admin.replace("\"billing\"", "\"billing-read-only\"")).unwrap();
+    let lines = program.json(&["check", "--config", "cf-billing.toml"]);
+    assert_eq!(verdicts(&lines).last().unwrap(), "warn sim snapshots");
+    let refused = program.run(&["snapshots", "request", "--config", "cf-billing.toml"]);
+    assert_eq!(refused.code, Some(1));
+    assert!(refused.stderr.contains("may not request app snapshots\nhint: "), "{}", refused.stderr);
+
+    std::fs::write(&file, &admin).unwrap();
+    let requested = program.json(&["snapshots", "request", "--config", "cf-billing.toml"]);
+    assert_eq!(requested.as_array().unwrap().len(), 2);
+    let guid = requested[0]["guid"].as_str().unwrap();
+    let shown = program.json(&["snapshots", "show", guid, "--config", "cf-billing.toml", "--foundation", "sim"]);
+    assert_eq!((shown[0]["guid"].as_str(), shown[0]["stream"].as_str()), (Some(guid), Some("app")));
+    assert!(shown[0]["completed_at"].is_string(), "it was asked for twice: {shown}");
+    let missing = program.run(&["snapshots", "show", "nothing", "--config", "cf-billing.toml"]);
+    assert_eq!(missing.code, Some(1));
+    assert!(missing.stderr.contains("there is no usage snapshot nothing\nhint: "), "{}", missing.stderr);
+    let other = program.run(&["snapshots", "list", "--config", "cf-billing.toml", "--foundation", "eu1"]);
+    assert_eq!(other.code, Some(2));
+    assert!(other.stderr.contains("hint: foundations are: sim"), "{}", other.stderr);
+}
+
+#[test]
+fn check_fails_where_something_is_wrong() {
+    let program = Program::new();
+    let (_simulated, api) = simulate(&program, &[]);
+    for (from, to, wanted) in [
+        ("simulated-secret", "another", "fail sim token"),
+        ("\"billing\"", "\"nobody\"", "fail sim scope"),
+        (api.as_str(), "http://127.0.0.1:9", "fail sim address"),
+        ("rates.toml", "missing.toml", "fail - rate card"),
+    ] {
+        configure(&program, &api, "[billing]\nrates = \"rates.toml\"");
+        std::fs::copy("rates/standard.toml", program.folder.path().join("rates.toml")).unwrap();
+        let file = program.folder.path().join("cf-billing.toml");
+        let changed = std::fs::read_to_string(&file).unwrap().replace(from, to);
+        std::fs::write(&file, changed).unwrap();
+        let run = program.run(&["check", "--config", "cf-billing.toml", "--format", "json"]);
+        assert_eq!(run.code, Some(1), "{wanted}: {}{}", run.stdout, run.stderr);
+        let lines: Value = serde_json::from_str(&run.stdout).unwrap();
+        assert!(verdicts(&lines).contains(&wanted.to_owned()), "{wanted}: {lines:#}");
+        let failed = lines.as_array().unwrap().iter().filter(|line| line["verdict"] == "fail");
+        for line in failed {
+            assert!(line["hint"].is_string(), "{line}");
+        }
+    }
+}
+
+/// The daemon as a real Prometheus scrapes it, with the rules we ship.
+#[test]
+fn a_real_prometheus_scrapes_it_and_evaluates_the_rules() {
+    let program = Program::new();
+    let (_simulated, api) = simulate(&program, &[]);
+    configure(&program, &api, "");
+    let (daemon, url) = run(&program);
+    daemon.says("onboarding is complete");
+    let folder = program.folder.path();
+    let shipped = std::fs::read_to_string("deploy/prometheus/prometheus.yml").unwrap();
+    let rules = std::fs::canonicalize("deploy/prometheus/cf-billing.rules.yml").unwrap();
+    let target = url.trim_start_matches("http://");
+    let configuration = shipped.replace("cf-billing:9495", target).replace("cf-billing.rules.yml", path(&rules));
+    assert!(configuration.contains(target), "{shipped}");
+    let configuration = configuration.replace("scrape_interval: 15s", "scrape_interval: 1s").replace("evaluation_interval: 15s", "evaluation_interval: 1s");
+    std::fs::write(folder.join("prometheus.yml"), configuration).unwrap();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut command = Command::new("prometheus");
+    command
+        .arg(format!("--config.file={}", path(&folder.join("prometheus.yml"))))
+        .arg(format!("--storage.tsdb.path={}", path(&folder.join("tsdb"))))
+        .arg(format!("--web.listen-address=127.0.0.1:{port}"));
+    let prometheus = Background::spawn(&program, "prometheus.log", &mut command);
+    prometheus.says("Server is ready");
+    let query = |query: &str| -> Option<f64> {
+        let answer = text(&format!("http://127.0.0.1:{port}/api/v1/query?query={query}"));
+        let answer: Value = serde_json::from_str(&answer).ok()?;
+        answer["data"]["result"][0]["value"][1].as_str()?.parse().ok()
+    };
+    eventually(|| prometheus.log(), || query("up").filter(|up| *up > 0.5));
+    let lag = eventually(|| prometheus.log(), || query("foundation:cf_billing_lag_seconds:max"));
+    assert!((-5.0..60.0).contains(&lag), "{lag}");
+    let rules: Value = serde_json::from_str(&text(&format!("http://127.0.0.1:{port}/api/v1/rules"))).unwrap();
+    for rule in rules["data"]["groups"].as_array().unwrap().iter().flat_map(|group| group["rules"].as_array().unwrap()) {
+        assert_ne!(rule["health"], "err", "{rule:#}");
+    }
+}
