@@ -18,6 +18,7 @@ mod client;
 mod collector;
 mod daemon;
 mod dataset;
+mod deploy;
 mod fold;
 mod front;
 mod invoices;
