@@ -683,7 +683,8 @@ fn changes_found_by_a_look_are_found_again_if_they_were_not_committed() {
     let mut collected = collected(85);
     let process = {
         let foundation = collected.foundation();
-        let mut started = foundation.world.processes.values().filter(|process| process.started && process.instances > 0);
+        let mut started =
+            foundation.world.processes.values().filter(|process| process.started && process.instances > 0);
         started.next().unwrap().guid.clone()
     };
     {

@@ -64,7 +64,8 @@ fn rules_and_dashboard_name_series_that_exist() {
 /// Each query as Prometheus' own parser reads it, with what Grafana puts in.
 #[test]
 fn the_dashboards_queries_parse() {
-    let dashboard: Value = serde_json::from_str(&std::fs::read_to_string("deploy/grafana/cf-billing.json").unwrap()).unwrap();
+    let dashboard: Value =
+        serde_json::from_str(&std::fs::read_to_string("deploy/grafana/cf-billing.json").unwrap()).unwrap();
     let panels = dashboard["panels"].as_array().unwrap();
     let rules: Vec<String> = (panels.iter().filter_map(|panel| panel["targets"].as_array()).flatten().enumerate())
         .map(|(number, target)| {

@@ -19,7 +19,10 @@ fn tool(name: &str, arguments: &[&str], input: &str) -> (bool, String) {
         .unwrap_or_else(|error| panic!("{name}: {error}; tests/run installs it"));
     child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
-    (output.status.success(), format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)))
+    (
+        output.status.success(),
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)),
+    )
 }
 
 /// Names of all series in an exposition.
@@ -73,13 +76,21 @@ fn health_readiness_and_pages_answer() {
     assert_eq!(ready.status(), 200);
     let ready: Value = serde_json::from_slice(ready.body()).unwrap();
     assert_eq!((&ready["ready"], &ready["foundations"]["sim"]["alive"]), (&true.into(), &true.into()));
-    let live = || text(&format!("{url}/metrics")).contains("cf_billing_onboarding_state{foundation=\"sim\",state=\"live\"} 1");
+    let live =
+        || text(&format!("{url}/metrics")).contains("cf_billing_onboarding_state{foundation=\"sim\",state=\"live\"} 1");
     eventually(|| daemon.log(), || live().then_some(()));
-    let drafted = || text(&format!("{url}/metrics")).lines().any(|line| line.starts_with("cf_billing_invoices{status=\"draft\"} ") && !line.ends_with(" 0"));
+    let drafted = || {
+        text(&format!("{url}/metrics"))
+            .lines()
+            .any(|line| line.starts_with("cf_billing_invoices{status=\"draft\"} ") && !line.ends_with(" 0"))
+    };
     eventually(|| daemon.log(), || drafted().then_some(()));
     assert_eq!(get(&format!("{url}/nowhere")).status(), 404);
     let metrics = text(&format!("{url}/metrics"));
-    assert!(metrics.contains("cf_billing_http_requests_total{code=\"404\",method=\"GET\",route=\"other\"} 1"), "{metrics}");
+    assert!(
+        metrics.contains("cf_billing_http_requests_total{code=\"404\",method=\"GET\",route=\"other\"} 1"),
+        "{metrics}"
+    );
     let (good, said) = tool("promtool", &["check", "metrics"], &metrics);
     assert!(good && said.trim().is_empty(), "{said}");
 
@@ -227,7 +238,9 @@ fn a_real_prometheus_scrapes_it_and_evaluates_the_rules() {
     let target = url.trim_start_matches("http://");
     let configuration = shipped.replace("cf-billing:9495", target).replace("cf-billing.rules.yml", path(&rules));
     assert!(configuration.contains(target), "{shipped}");
-    let configuration = configuration.replace("scrape_interval: 15s", "scrape_interval: 1s").replace("evaluation_interval: 15s", "evaluation_interval: 1s");
+    let configuration = configuration
+        .replace("scrape_interval: 15s", "scrape_interval: 1s")
+        .replace("evaluation_interval: 15s", "evaluation_interval: 1s");
     std::fs::write(folder.join("prometheus.yml"), configuration).unwrap();
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let mut command = Command::new("prometheus");
@@ -246,7 +259,8 @@ fn a_real_prometheus_scrapes_it_and_evaluates_the_rules() {
     let lag = eventually(|| prometheus.log(), || query("foundation:cf_billing_lag_seconds:max"));
     assert!((-5.0..60.0).contains(&lag), "{lag}");
     let rules: Value = serde_json::from_str(&text(&format!("http://127.0.0.1:{port}/api/v1/rules"))).unwrap();
-    for rule in rules["data"]["groups"].as_array().unwrap().iter().flat_map(|group| group["rules"].as_array().unwrap()) {
+    for rule in rules["data"]["groups"].as_array().unwrap().iter().flat_map(|group| group["rules"].as_array().unwrap())
+    {
         assert_ne!(rule["health"], "err", "{rule:#}");
     }
 }

@@ -79,12 +79,15 @@ memory_gib_hour = "1"
     card.toml:7:19: `memory_gib_hour` is the number 0.0125, not a quoted decimal
     hint: quote it, so that it stays exact: memory_gib_hour = "0.0125"
     card.toml:8:17: `disk_gib_hour`: `0,01` is not a decimal number such as 0.0125
+    hint: digits and a point, no sign, no comma, no exponent
     card.toml:9:1: unknown key `memory_gb_hour` in `process`
     hint: did you mean `memory_gib_hour`?
     card.toml:10:8: `from`: `October` is no instant
     hint: write a date (from = 2026-10-01, midnight in UTC) or a time with its offset (from = 2026-10-15T13:37:00+02:00)
     card.toml:14:6: the rate ends at 2026-01-01T00:00:00Z, not after it begins at 2026-02-01T00:00:00Z
+    hint: `to` is the first instant at which it no longer applies
     card.toml:15:19: `memory_gib_hour`: `-1` is negative
+    hint: digits and a point, no sign, no comma, no exponent
     card.toml:17:1: a second rate for `process, from 2026-02-01T00:00:00Z`; the first is on line 12
     hint: give one of them another `from`, or remove it
     card.toml:19:17: `instance_hour` is the number 5, not a quoted decimal
@@ -96,6 +99,7 @@ memory_gib_hour = "1"
     card.toml:25:1: the `service` rate names its plan twice
     hint: name the plan with plan_guid, or with offering and plan
     card.toml:29:17: `instance_hour`: `1.0000000000001` has more than 12 decimals
+    hint: digits and a point, no sign, no comma, no exponent
     card.toml:31:1: the `service` rate has no price
     hint: give instance_hour, or free = true
     card.toml:32:1: unknown key `memory_gib_hour` in `service`
@@ -107,7 +111,10 @@ memory_gib_hour = "1"
 
 #[test]
 fn half_a_file_is_a_syntax_error_and_nothing_else() {
-    insta::assert_snapshot!(problems("name = \"test\"\ncurrency = \"EUR\"\n[[process]\nmemory_gib_hour = "), @"card.toml:3:11: unclosed array table, expected `]`");
+    insta::assert_snapshot!(problems("name = \"test\"\ncurrency = \"EUR\"\n[[process]\nmemory_gib_hour = "), @r#"
+    card.toml:3:11: unclosed array table, expected `]`
+    hint: TOML: [[process]] and so on, then key = "value", a line each
+    "#);
 }
 
 #[test]
@@ -122,6 +129,7 @@ fn what_is_missing_is_named() {
     "#);
     insta::assert_snapshot!(problems("name = \"\"\ncurrency = 3"), @r#"
     card.toml:1:8: `name` is empty
+    hint: give it a text, or leave the key out
     card.toml:2:12: `currency` is not text
     hint: write currency = "…"
     "#);

@@ -21,8 +21,8 @@ pub struct Card {
 /// Why a card can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum CardError {
-    #[error("can't read the rate card `{file}`: {reason}\nhint: set [billing] rates, or give the file")]
-    Read { file: String, reason: String },
+    #[error("can't read the rate card `{file}`: {reason}\nhint: {hint}")]
+    Read { file: String, reason: String, hint: &'static str },
     /// Everything that is wrong with it.
     #[error("the rate card has {} problem(s)", .0.len())]
     Wrong(Vec<Problem>),
@@ -35,9 +35,11 @@ impl Card {
     /// [`CardError`].
     pub fn read(file: &Path, zone: Tz) -> Result<Self, CardError> {
         let name = file.display().to_string();
-        let failed = |reason: String| CardError::Read { file: name.clone(), reason };
-        let bytes = std::fs::read(file).map_err(|error| failed(error.to_string()))?;
-        let text = String::from_utf8(bytes).map_err(|_| failed("it is not UTF-8 text".to_owned()))?;
+        let failed = |reason: String, hint| CardError::Read { file: name.clone(), reason, hint };
+        let bytes = std::fs::read(file)
+            .map_err(|error| failed(error.to_string(), "set [billing] rates to a TOML file, or give the file"))?;
+        let text = String::from_utf8(bytes)
+            .map_err(|_| failed("it is not UTF-8 text".to_owned(), "save the file as UTF-8"))?;
         Self::parse(&name, text, zone).map_err(CardError::Wrong)
     }
 

@@ -165,9 +165,13 @@ impl Import {
         let reader = tokio::task::spawn_blocking(move || read_pages(&file, &counted, stream, page_size, &sender));
         let mut events = importer.events(stream);
         let mut read = 0;
-        while !stop.is_cancelled()
-            && let Some(page) = pages.recv().await
-        {
+        loop {
+            let page = tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                page = pages.recv() => page,
+            };
+            let Some(page) = page else { break };
             read += page.len() as u64;
             events.page(page).await?;
             bar.set_position(position.load(Ordering::Relaxed));
@@ -175,8 +179,11 @@ impl Import {
         }
         events.finish().await?;
         bar.finish_and_clear();
-        // A reader that waits for its next page to be taken gives up.
+        // A reader that waits for its next page to be taken gives up; one that waits for input ends with the process.
         drop(pages);
+        if stop.is_cancelled() {
+            return Ok(());
+        }
         match reader.await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(Failure::failed(error)),

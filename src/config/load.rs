@@ -54,12 +54,13 @@ pub fn load(
     let mut loader =
         Loader { file: file.map(|file| file.display().to_string()).unwrap_or_default(), ..Loader::default() };
     let text = loader.read(file);
+    let unread = !loader.problems.is_empty();
     let foundations = loader.read_table(&text);
-    let merged = loader.merge(&text, environment, &foundations);
-    if !loader.problems.is_empty() {
-        // What follows would only repeat what is known to be wrong.
+    if unread || loader.unreadable {
+        // What follows would only repeat that.
         return Err(loader.problems);
     }
+    let merged = loader.merge(&text, environment, &foundations);
     let loaded = loader.configuration(&merged, foundations.len());
     if loader.problems.is_empty() { loaded.ok_or_else(Vec::new) } else { Err(loader.problems) }
 }
@@ -78,6 +79,8 @@ pub fn parse_time(text: &str, time_zone: Tz) -> Result<Timestamp, String> {
 #[derive(Default)]
 struct Loader {
     file: String,
+    /// It isn't TOML.
+    unreadable: bool,
     problems: Vec<Problem>,
     /// Line of each key in the file, by its path in the merged configuration.
     lines: BTreeMap<String, usize>,
@@ -133,9 +136,15 @@ impl Loader {
         let (table, errors) = DeTable::parse_recoverable(text);
         for error in errors {
             let line = error.span().map_or(1, |span| line_of(text, span.start));
-            self.problem(self.at_line(line), error.message().to_owned(), None);
+            let hint = "TOML: a [section], then key = \"value\", a line each".to_owned();
+            self.problem(self.at_line(line), error.message().to_owned(), Some(hint));
         }
         let mut foundations = Vec::new();
+        if !self.problems.is_empty() {
+            // What remains of a table that can't be read tells nothing.
+            self.unreadable = true;
+            return foundations;
+        }
         for (section, value) in table.get_ref() {
             let line = line_of(text, section.span().start);
             let name = section.get_ref().as_ref();
@@ -368,7 +377,8 @@ impl Loader {
     fn missing(&mut self, path: &str, name: &str) {
         let place = self.place(path);
         let section = path.split('[').next().unwrap_or(path);
-        self.problem(place, format!("`{name}` is missing in `{section}`"), None);
+        let hint = find(section, name).map(|key| format!("{name}: {}", key.doc));
+        self.problem(place, format!("`{name}` is missing in `{section}`"), hint);
     }
 
     fn parse<T>(&mut self, path: &str, text: &str, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
@@ -376,7 +386,9 @@ impl Loader {
             Ok(value) => Some(value),
             Err(message) => {
                 let (place, name) = (self.place(path), path.rsplit('.').next().unwrap_or(path));
-                self.problem(place, format!("`{name}`: {message}"), None);
+                let section = path.split(['[', '.']).next().unwrap_or(path);
+                let hint = find(section, name).map(|key| format!("{name}: {}", key.doc));
+                self.problem(place, format!("`{name}`: {message}"), hint);
                 None
             }
         }

@@ -104,7 +104,7 @@ impl<'a> Parser<'a> {
         let (table, errors) = DeTable::parse_recoverable(self.text);
         for error in errors {
             let span = error.span().unwrap_or(0..0);
-            self.error(&span, error.message(), None);
+            self.error(&span, error.message(), Some("TOML: [[process]] and so on, then key = \"value\", a line each"));
         }
         if !self.problems.is_empty() {
             // What follows would be guessed from half a file.
@@ -170,7 +170,7 @@ impl<'a> Parser<'a> {
         match value.get_ref() {
             DeValue::String(text) if !text.trim().is_empty() => Some(text.to_string()),
             DeValue::String(_) => {
-                self.error(&value.span(), format!("`{key}` is empty"), None);
+                self.error(&value.span(), format!("`{key}` is empty"), Some("give it a text, or leave the key out"));
                 None
             }
             _ => {
@@ -219,7 +219,11 @@ impl<'a> Parser<'a> {
             && to <= from
         {
             let span = table.get("to").map_or(item.span(), Spanned::span);
-            self.error(&span, format!("the rate ends at {to}, not after it begins at {from}"), None);
+            self.error(
+                &span,
+                format!("the rate ends at {to}, not after it begins at {from}"),
+                Some("`to` is the first instant at which it no longer applies"),
+            );
         }
         Some(Rate {
             kind,
@@ -272,7 +276,11 @@ impl<'a> Parser<'a> {
             DeValue::String(text) => match text.parse() {
                 Ok(price) => Some(price),
                 Err(error) => {
-                    self.error(&value.span(), format!("`{key}`: {error}"), None);
+                    self.error(
+                        &value.span(),
+                        format!("`{key}`: {error}"),
+                        Some("digits and a point, no sign, no comma, no exponent"),
+                    );
                     None
                 }
             },

@@ -33,7 +33,7 @@ pub enum StoreError {
     )]
     Database(#[source] sqlx::Error),
     #[error(
-        "the database is full or its disk is: {0}\nhint: make room; nothing was changed, and the same command goes on where it stopped"
+        "the database can't be written, because its disk is full or failing: {0}\nhint: make room; nothing was changed, and the same command goes on where it stopped"
     )]
     Full(#[source] sqlx::Error),
     #[error(
@@ -42,13 +42,13 @@ pub enum StoreError {
     Unexpected { place: &'static str, value: String },
 }
 
-/// `SQLITE_FULL`.
-const FULL: &str = "13";
+/// `SQLITE_FULL`; and writing, syncing, growing a file or its shared memory that failed.
+const FULL: [&str; 5] = ["13", "778", "1034", "1546", "4874"];
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         if let sqlx::Error::Database(database) = &error {
-            if database.code().is_some_and(|code| code == FULL) {
+            if database.code().is_some_and(|code| FULL.contains(&&*code)) {
                 return Self::Full(error);
             }
             if database.message().contains("integer overflow") {

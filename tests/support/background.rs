@@ -71,7 +71,10 @@ impl Background {
                 // A line that isn't whole yet may end within the port.
                 log.contains(&format!("{line}\n")).then_some(())?;
                 let url = &line[line.find("http://127.0.0.1:")?..];
-                let end = url.char_indices().skip("http://".len()).find(|(_, letter)| !letter.is_ascii_digit() && !".:".contains(*letter));
+                let end = url
+                    .char_indices()
+                    .skip("http://".len())
+                    .find(|(_, letter)| !letter.is_ascii_digit() && !".:".contains(*letter));
                 Some(url[..end.map_or(url.len(), |(at, _)| at)].to_owned())
             },
         )
