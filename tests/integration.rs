@@ -31,3 +31,4 @@ mod story;
 mod support;
 mod transport;
 mod tree;
+mod what_is_billed;
