@@ -94,7 +94,8 @@ fn source() -> PathBuf {
 
 /// Writes `wanted` events: the file's, over and over, each time with other guids and later times.
 fn generate(from: &Path, to: &Path, wanted: usize) -> usize {
-    let lines: Vec<String> = BufReader::new(GzDecoder::new(File::open(from).unwrap())).lines().map(Result::unwrap).collect();
+    let lines: Vec<String> =
+        BufReader::new(GzDecoder::new(File::open(from).unwrap())).lines().map(Result::unwrap).collect();
     let time = |line: &str| {
         let value: Value = serde_json::from_str(line).unwrap();
         DateTime::parse_from_rfc3339(value["created_at"].as_str().unwrap()).unwrap()
@@ -168,7 +169,10 @@ fn database_size(file: &Path) -> u64 {
 
 fn program(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cf-billing"));
-    command.env_clear().env("HOME", folder).env("CF_BILLING__DATABASE__URL", format!("sqlite://{}", folder.join("book.db").display()));
+    command
+        .env_clear()
+        .env("HOME", folder)
+        .env("CF_BILLING__DATABASE__URL", format!("sqlite://{}", folder.join("book.db").display()));
     command
 }
 
@@ -185,7 +189,8 @@ fn import(folder: &Path, app: &Path, service: &Path) -> Measured {
     let mut peak = 0;
     while child.try_wait().unwrap().is_none() {
         let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
-        let kib = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.split_whitespace().next()?.parse::<u64>().ok());
+        let kib =
+            status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.split_whitespace().next()?.parse::<u64>().ok());
         peak = peak.max(kib.unwrap_or(0) * 1024);
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -261,7 +266,9 @@ fn insert(rows: &[Value]) -> QueryBuilder<Sqlite> {
         ] {
             columns.push_bind(row.pointer(pointer).and_then(Value::as_str).map(str::to_owned));
         }
-        for pointer in ["/memory_in_mb_per_instance/current", "/memory_in_mb_per_instance/previous", "/instance_count/current"] {
+        for pointer in
+            ["/memory_in_mb_per_instance/current", "/memory_in_mb_per_instance/previous", "/instance_count/current"]
+        {
             columns.push_bind(row.pointer(pointer).and_then(Value::as_i64));
         }
     });

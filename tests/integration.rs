@@ -25,6 +25,7 @@ mod front;
 mod invoices;
 mod kill;
 mod rates;
+mod readme;
 mod shared;
 mod simulator;
 mod story;

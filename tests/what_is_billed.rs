@@ -179,9 +179,8 @@ fn ledger_table(day: &[Billed]) -> String {
 }
 
 fn total_table(day: &[Billed]) -> String {
-    let mut text = String::from(
-        "| kind | instance-hours | memory GiB-hours | disk GiB-hours |\n| --- | ---: | ---: | ---: |\n",
-    );
+    let mut text =
+        String::from("| kind | instance-hours | memory GiB-hours | disk GiB-hours |\n| --- | ---: | ---: | ---: |\n");
     for kind in [Kind::Process, Kind::Staging, Kind::Task, Kind::Service] {
         let of = || day.iter().filter(|one| one.kind == kind);
         let seconds = |one: &Billed| one.to.seconds_since(one.from) * i64::from(one.instances);
@@ -214,11 +213,16 @@ fn picture(day: &[Billed]) -> String {
         (Kind::Task, "task", 240, "#6a51a3"),
         (Kind::Service, "service", 280, "#2a7f62"),
     ] {
-        let _ = writeln!(text, "<text x=\"10\" y=\"{base}\" fill=\"#222\">{name}</text><line x1=\"120\" y1=\"{base}\" x2=\"680\" y2=\"{base}\" stroke=\"#888\"/>");
+        let _ = writeln!(
+            text,
+            "<text x=\"10\" y=\"{base}\" fill=\"#222\">{name}</text><line x1=\"120\" y1=\"{base}\" x2=\"680\" y2=\"{base}\" stroke=\"#888\"/>"
+        );
         for one in day.iter().filter(|one| one.kind == kind) {
             let height = if kind == Kind::Service { 12 } else { (one.instances * one.memory_mib * 30 / 1024).max(6) };
             // Two processes of one rolling push stand on each other's shoulders.
-            let beside = day.iter().filter(|other| other.kind == kind && other.what != one.what && other.from < one.from && one.from < other.to);
+            let beside = day.iter().filter(|other| {
+                other.kind == kind && other.what != one.what && other.from < one.from && one.from < other.to
+            });
             let lift: u32 = beside.map(|other| other.instances * other.memory_mib * 30 / 1024).sum();
             let (from, width) = (x(one.from), (x(one.to) - x(one.from)).max(2));
             let _ = writeln!(
@@ -233,7 +237,9 @@ fn picture(day: &[Billed]) -> String {
             );
         }
     }
-    text.push_str("<text x=\"120\" y=\"324\" fill=\"#555\">Height: memory held, all instances together.</text>\n</svg>\n");
+    text.push_str(
+        "<text x=\"120\" y=\"324\" fill=\"#555\">Height: memory held, all instances together.</text>\n</svg>\n",
+    );
     text
 }
 

@@ -1,0 +1,127 @@
+//! README.md against the code: the configuration reference, the commands.
+//!
+//! `CF_BILLING_WRITE_DOCS=1 cargo test readme` writes the reference anew.
+
+use std::fmt::Write;
+
+use cf_billing::config::{KEYS, Kind, SECTIONS, load};
+
+use crate::support::program::Program;
+
+const README: &str = "README.md";
+
+fn value(kind: Kind) -> String {
+    let span = |seconds: i64| match seconds {
+        0 => "0 s".to_owned(),
+        seconds if seconds % 86_400 == 0 => format!("{} d", seconds / 86_400),
+        seconds if seconds % 3600 == 0 => format!("{} h", seconds / 3600),
+        seconds if seconds % 60 == 0 => format!("{} min", seconds / 60),
+        seconds => format!("{seconds} s"),
+    };
+    match kind {
+        Kind::Text => "text".to_owned(),
+        Kind::Secret => "secret, or `_file`".to_owned(),
+        Kind::Path => "path".to_owned(),
+        Kind::Duration { min, max } => format!("duration in whole seconds, {} to {}", span(min), span(max)),
+        Kind::Interval { min_ms, max_ms } => {
+            let seconds = |ms: u64| {
+                if ms.is_multiple_of(1000) { span(i64::try_from(ms / 1000).unwrap()) } else { format!("{ms} ms") }
+            };
+            format!("duration, {} to {}", seconds(min_ms), seconds(max_ms))
+        }
+        Kind::Count { min, max } => format!("whole number, {min} to {max}"),
+        Kind::Choice(choices) => choices.iter().map(|choice| format!("`{choice}`")).collect::<Vec<_>>().join(" or "),
+        Kind::TimeZone => "IANA time zone".to_owned(),
+        Kind::Time => "RFC 3339 time, or date".to_owned(),
+        Kind::Url => "URL".to_owned(),
+        Kind::Listen => "address and port".to_owned(),
+        Kind::LogFilter => "log filter".to_owned(),
+    }
+}
+
+fn reference() -> String {
+    let mut text = String::new();
+    for section in SECTIONS {
+        let name =
+            if section.name == "foundation" { "[[foundation]]".to_owned() } else { format!("[{}]", section.name) };
+        let _ =
+            writeln!(text, "### `{name}`\n\n{}\n\n| key | value | default | |\n| --- | --- | --- | --- |", section.doc);
+        for key in KEYS.iter().filter(|key| key.section == section.name) {
+            let default = match (key.default, key.required) {
+                (Some(default), _) => format!("`{default}`"),
+                (None, true) => "required".to_owned(),
+                (None, false) => String::new(),
+            };
+            let _ = writeln!(text, "| `{}` | {} | {default} | {} |", key.name, value(key.kind), key.doc);
+        }
+        text.push('\n');
+    }
+    text
+}
+
+#[test]
+fn the_configuration_reference_is_complete() {
+    let readme = std::fs::read_to_string(README).unwrap();
+    let (begin, end) = ("<!-- reference -->\n", "<!-- end of reference -->\n");
+    let start = readme.find(begin).unwrap() + begin.len();
+    let stop = readme.find(end).unwrap();
+    let wanted = format!("{}{}{}", &readme[..start], reference(), &readme[stop..]);
+    if std::env::var_os("CF_BILLING_WRITE_DOCS").is_some() {
+        std::fs::write(README, &wanted).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(README).unwrap(), wanted);
+}
+
+/// The example loads as it stands in the page.
+#[test]
+fn the_minimal_configuration_is_good() {
+    let readme = std::fs::read_to_string(README).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let secret = folder.path().join("eu1.secret");
+    std::fs::write(&secret, "s\n").unwrap();
+    let example = readme.split("`cf-billing.toml`:\n\n").nth(1).unwrap();
+    let example: Vec<&str> =
+        example.lines().take_while(|line| line.is_empty() || line.starts_with("    ")).map(str::trim).collect();
+    let text = example.join("\n").replace("/etc/cf-billing/eu1.secret", secret.to_str().unwrap());
+    let file = folder.path().join("cf-billing.toml");
+    std::fs::write(&file, text).unwrap();
+    let configuration = load(Some(&file), []).unwrap();
+    assert_eq!(configuration.foundations[0].name, "eu1");
+    assert_eq!(configuration.foundations[0].client_secret.expose(), "s");
+    assert!(configuration.billing.rates.unwrap().is_file());
+}
+
+#[test]
+fn every_command_is_told_and_has_an_example() {
+    let program = Program::new();
+    let readme = std::fs::read_to_string(README).unwrap();
+    let commands = |arguments: &[&str]| -> Vec<String> {
+        let help = program.succeed(&[arguments, &["--help"]].concat()).stdout;
+        let listed = help.split("Commands:\n").nth(1).unwrap_or_default();
+        let lines = listed.lines().take_while(|line| line.starts_with("  "));
+        lines
+            .filter_map(|line| line.split_whitespace().next())
+            .filter(|name| *name != "help")
+            .map(str::to_owned)
+            .collect()
+    };
+    let top = commands(&[]);
+    assert!(top.len() >= 9, "{top:?}");
+    for command in &top {
+        let row = readme.lines().find(|line| line.starts_with(&format!("| `{command}")));
+        let row = row.unwrap_or_else(|| panic!("{command} is not in the table of commands"));
+        let below = commands(&[command]);
+        for sub in &below {
+            assert!(row.contains(&format!(" {sub}`")) || row.contains(&format!("`{sub}`")), "{command} {sub}: {row}");
+        }
+        let leaves: Vec<Vec<&str>> = if below.is_empty() {
+            vec![vec![command]]
+        } else {
+            below.iter().map(|sub| vec![command.as_str(), sub.as_str()]).collect()
+        };
+        for leaf in leaves {
+            let help = program.succeed(&[&leaf[..], &["--help"]].concat()).stdout;
+            assert!(help.contains("Example:\n  cf-billing "), "{leaf:?} has no example\n{help}");
+        }
+    }
+}
