@@ -100,6 +100,7 @@ fn durations_just_inside_and_just_outside() {
     for (section, key, inside, outside) in [
         ("collection", "poll_interval", ["10ms", "1h"], ["9ms", "3600001ms"]),
         ("collection", "sweep_window", ["60s", "7d"], ["59s", "604801s"]),
+        ("collection", "sweep_interval", ["1s", "1d"], ["0s", "86401s"]),
         ("collection", "observe_interval", ["1s", "1d"], ["0s", "86401s"]),
         ("collection", "snapshot_patience", ["0s", "30d"], ["500ms", "2592001s"]),
         ("billing", "draft_interval", ["1s", "1d"], ["999ms", "86401s"]),

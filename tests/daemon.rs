@@ -227,6 +227,7 @@ fn a_task_that_panics_is_started_again_and_disturbs_no_other() {
                 settings: Settings::default(),
                 billing_from: None,
                 sweep_window_seconds: 3600,
+                sweep_interval_seconds: 600,
                 snapshot_patience_seconds: 600,
                 observe_interval_seconds: 300,
             };

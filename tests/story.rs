@@ -126,6 +126,7 @@ fn the_story_ends_with_exactly_what_ran() {
                 settings: Settings::default(),
                 billing_from: None,
                 sweep_window_seconds: 3600,
+                sweep_interval_seconds: 600,
                 snapshot_patience_seconds: 600,
                 observe_interval_seconds: 300,
             };

@@ -10,6 +10,7 @@ CREATE TABLE foundation (
     last_sequence  INTEGER NOT NULL DEFAULT 0,  -- of the inputs archived
     last_entry     INTEGER NOT NULL DEFAULT 0,  -- of the ledger entries made
     known_until    INTEGER,                     -- open intervals count up to here
+    swept_until    INTEGER,                     -- the last time both streams were read again for late events
     observed_until INTEGER,                     -- processes saved before this were looked at
     collected      INTEGER NOT NULL DEFAULT 0 CHECK (collected IN (0, 1))  -- 1: tailed; 0: imported only
 ) STRICT;

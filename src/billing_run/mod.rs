@@ -133,7 +133,7 @@ impl<'a> BillingRun<'a> {
     /// Usage of the foundation is complete up to here.
     fn rated_through(&self, heads: &[FoundationHead], foundation: &str) -> Option<Timestamp> {
         let head = heads.iter().find(|head| head.name == foundation)?;
-        head.known_until.map(|known| known.plus(-self.sweep_window_seconds))
+        head.rated_through(self.sweep_window_seconds)
     }
 
     /// Computes a month's invoices and keeps them as drafts. Those that are final stay, and are left out.

@@ -113,6 +113,7 @@ pub(super) fn plan(configuration: &Configuration, foundation: &Foundation) -> Pl
         settings: configuration.fold_settings(None),
         billing_from: foundation.billing_from,
         sweep_window_seconds: collection.sweep_window_seconds,
+        sweep_interval_seconds: collection.sweep_interval_seconds,
         snapshot_patience_seconds: collection.snapshot_patience_seconds,
         observe_interval_seconds: collection.observe_interval_seconds,
     }

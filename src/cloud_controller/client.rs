@@ -61,6 +61,8 @@ struct Inner {
     page_size: [AtomicU32; 2],
     /// Of every list but the streams.
     list_size: AtomicU32,
+    /// No larger page is ever asked for: less than Cloud Controller's own limit once it refused a size.
+    largest_page: AtomicU32,
     /// `Date` of the last answer, in Unix seconds; 0 before any.
     last_date: AtomicI64,
     metrics: OnceLock<FoundationMetrics>,
@@ -148,6 +150,7 @@ impl Client {
                 token: Mutex::new(None),
                 page_size: [AtomicU32::new(LARGEST_PAGE), AtomicU32::new(LARGEST_PAGE)],
                 list_size: AtomicU32::new(LARGEST_PAGE),
+                largest_page: AtomicU32::new(LARGEST_PAGE),
                 last_date: AtomicI64::new(0),
                 metrics: OnceLock::new(),
             }),
@@ -262,12 +265,12 @@ impl Client {
         };
         let failed = |error: &ApiError| {
             if error.wants_smaller_pages() {
-                size.store((asked.load(Ordering::Relaxed) / 2).max(SMALLEST_PAGE), Ordering::Relaxed);
+                size.store(self.halved(asked.load(Ordering::Relaxed), error), Ordering::Relaxed);
             }
         };
         let answer = self.get_with(target, failed).await?;
         let asked = asked.into_inner();
-        size.store((asked * 2).min(LARGEST_PAGE), Ordering::Relaxed);
+        size.store(self.doubled(asked), Ordering::Relaxed);
         let page: RawPage = parse(&answer.value.0, &answer.value.1)?;
         let full = page.resources.len() >= asked as usize || page.pagination.next.is_some();
         let events = (page.resources.into_iter())
@@ -278,6 +281,20 @@ impl Client {
             })
             .collect();
         Ok(Dated { value: EventPage { events, full }, date: answer.date })
+    }
+
+    /// The page size after a failure; if the size itself was refused, no larger one is asked for again.
+    fn halved(&self, size: u32, error: &ApiError) -> u32 {
+        let half = (size / 2).max(SMALLEST_PAGE);
+        if error.kind == ErrorKind::Refused {
+            self.inner.largest_page.fetch_min(half, Ordering::Relaxed);
+        }
+        half
+    }
+
+    /// The page size after a success.
+    fn doubled(&self, size: u32) -> u32 {
+        (size * 2).min(self.inner.largest_page.load(Ordering::Relaxed))
     }
 
     /// One usage event; `None` if it is gone.
@@ -434,7 +451,7 @@ impl Client {
                 query.iter().copied().chain([("per_page", per_page.as_str()), ("page", number.as_str())]).collect();
             let answer = self.get(path, &query).await.inspect_err(|error| {
                 if error.wants_smaller_pages() {
-                    self.inner.list_size.store((size / 2).max(SMALLEST_PAGE), Ordering::Relaxed);
+                    self.inner.list_size.store(self.halved(size, error), Ordering::Relaxed);
                 }
             })?;
             let page: Page<T> = parse(&answer.value.0, &answer.value.1)?;
@@ -446,7 +463,7 @@ impl Client {
                 break;
             }
         }
-        self.inner.list_size.store((size * 2).min(LARGEST_PAGE), Ordering::Relaxed);
+        self.inner.list_size.store(self.doubled(size), Ordering::Relaxed);
         Ok(Dated { value: listed, date: date.unwrap_or_else(|| self.inner.clock.now()) })
     }
 

@@ -154,6 +154,13 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "collection",
+        "sweep_interval",
+        Kind::Duration { min: 1, max: 86_400 },
+        Some("10m"),
+        "How often the events of the sweep window are read again, for those that appeared late",
+    ),
+    key(
+        "collection",
         "observe_interval",
         Kind::Duration { min: 1, max: 86_400 },
         Some("5m"),

@@ -279,6 +279,7 @@ impl Loader {
         let collection = Collection {
             poll_interval: self.interval(merged, "collection", "poll_interval"),
             sweep_window_seconds: self.duration(merged, "collection", "sweep_window"),
+            sweep_interval_seconds: self.duration(merged, "collection", "sweep_interval"),
             observe_interval_seconds: self.duration(merged, "collection", "observe_interval"),
             snapshot_patience_seconds: self.duration(merged, "collection", "snapshot_patience"),
         };

@@ -75,6 +75,8 @@ pub struct Collection {
     pub poll_interval: Duration,
     /// How far behind the checkpoint events may still appear.
     pub sweep_window_seconds: i64,
+    /// Between two sweeps.
+    pub sweep_interval_seconds: i64,
     /// Between two looks at which processes were changed.
     pub observe_interval_seconds: i64,
     /// An unfinished snapshot is given up after this.

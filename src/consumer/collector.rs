@@ -23,6 +23,8 @@ pub struct Plan {
     pub billing_from: Option<Timestamp>,
     /// How long after its time an event may still appear, in seconds.
     pub sweep_window_seconds: i64,
+    /// Seconds between two sweeps.
+    pub sweep_interval_seconds: i64,
     /// After this many seconds a snapshot that isn't complete is given up for an older one that is.
     pub snapshot_patience_seconds: i64,
     /// Seconds between two looks at which processes were changed.
@@ -91,6 +93,8 @@ pub struct Collector {
     pub(super) gone_organizations: HashSet<Guid>,
     pub(super) caught: Caught,
     pub(super) reporter: Reporter,
+    /// When a sweep went back a day; or the first sweep.
+    pub(super) swept_long_at: Option<Timestamp>,
     /// What is open was counted since the start.
     counted: bool,
 }
@@ -119,6 +123,7 @@ impl Collector {
             gone_organizations: HashSet::new(),
             caught: Caught::default(),
             reporter,
+            swept_long_at: None,
             counted: false,
         })
     }
@@ -149,6 +154,7 @@ impl Collector {
         let service = self.read(Stream::Service, &onboarding).await;
         let (app, service) = (app?, service?);
         self.observe(changed, app, app.min(service)).await?;
+        self.sweep(&onboarding).await?;
         if onboarding.stage == OnboardingStage::Replay {
             onboarding.stage = OnboardingStage::Complete;
             onboarding.completed_at = Some(self.clock.now());
@@ -166,8 +172,8 @@ impl Collector {
         self.reporter.progress(Progress {
             epoch: self.head.current_settings().billing_epoch,
             known_until: self.head.known_until,
+            rated_through: self.head.rated_through(self.plan.sweep_window_seconds),
             checkpoints: Stream::ALL.map(checkpoint),
-            sweep_window_seconds: self.plan.sweep_window_seconds,
         });
     }
 

@@ -9,6 +9,7 @@ mod onboard;
 mod page;
 mod placement;
 mod reading;
+mod sweep;
 mod tail;
 
 pub use collector::{Caught, CollectError, Collector, Cycle, Plan};

@@ -57,6 +57,7 @@ pub struct Page {
     pub service: StreamHead,
     pub known_until: Option<Timestamp>,
     pub observed_until: Option<Timestamp>,
+    pub swept_until: Option<Timestamp>,
 }
 
 impl Page {
@@ -73,6 +74,7 @@ impl Page {
             service: head.service.clone(),
             known_until: head.known_until,
             observed_until: head.observed_until,
+            swept_until: head.swept_until,
         }
     }
 }
@@ -99,6 +101,7 @@ pub async fn commit(store: &Store, head: &FoundationHead, page: Page) -> Result<
     let mut write = WriteSet::new(page.origin, head);
     write.known_until = page.known_until;
     write.observed_until = page.observed_until;
+    write.swept_until = page.swept_until;
     write.app = page.app;
     write.service = page.service;
     write.names = page.names;

@@ -12,8 +12,18 @@ use crate::store::{InputKind, Onboarding};
 impl Collector {
     /// Reads what is new in `stream`, to its end; gives the time of the answer that held the end.
     pub(super) async fn read(&mut self, stream: Stream, onboarding: &Onboarding) -> Result<Timestamp, CollectError> {
-        let (mut reading, mut page) = self.begin_reading(stream, onboarding).await?;
+        let (reading, page) = self.begin_reading(stream, onboarding).await?;
         self.reporter.metrics.checkpoint_lost(stream, false);
+        self.read_on(reading, page).await
+    }
+
+    /// Takes a page and all that follow, to the stream's end.
+    pub(super) async fn read_on(
+        &mut self,
+        mut reading: Reading,
+        mut page: Dated<EventPage>,
+    ) -> Result<Timestamp, CollectError> {
+        let stream = reading.stream();
         loop {
             let read = page.value.events.len();
             let next = page.value.last_guid().filter(|_| page.value.full).map(After::Event);
@@ -90,11 +100,17 @@ impl Collector {
         {
             return Err(CollectError::CheckpointLost { stream, checkpoint: checkpoint.clone() });
         }
-        let after = checkpoint.as_ref().map_or(After::Nothing, |checkpoint| {
-            After::Time(checkpoint.created_at.plus(-self.plan.sweep_window_seconds))
-        });
+        let after = self.first_read(stream, onboarding);
         let page = self.ask(self.client.events(stream, &after)).await?;
         Ok((Reading::from_start(&self.head, stream), page))
+    }
+
+    /// What the first read of a stream asks for.
+    pub(super) fn first_read(&self, stream: Stream, onboarding: &Onboarding) -> After {
+        let checkpoint = onboarding.snapshot(stream).and_then(|snapshot| snapshot.checkpoint.as_ref());
+        checkpoint.map_or(After::Nothing, |checkpoint| {
+            After::Time(checkpoint.created_at.plus(-self.plan.sweep_window_seconds))
+        })
     }
 
     async fn reading_after(&self, stream: Stream, event: &EventId) -> Result<Reading, CollectError> {

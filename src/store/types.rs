@@ -19,6 +19,8 @@ pub struct FoundationHead {
     pub last_entry: u64,
     /// Open intervals count up to here; `None` before anything was read.
     pub known_until: Option<Timestamp>,
+    /// The last time both streams were read again for events that came late; `None` for imports.
+    pub swept_until: Option<Timestamp>,
     /// Processes saved before this were looked at.
     pub observed_until: Option<Timestamp>,
     /// Tailed from Cloud Controller, as opposed to imported only.
@@ -45,6 +47,13 @@ impl FoundationHead {
             Stream::App => &mut self.app,
             Stream::Service => &mut self.service,
         }
+    }
+
+    /// Usage is complete up to here: what was created earlier has had the window's time to appear, and was looked for.
+    #[must_use]
+    pub fn rated_through(&self, sweep_window_seconds: i64) -> Option<Timestamp> {
+        let swept = if self.collected { self.swept_until.min(self.known_until) } else { self.known_until };
+        swept.map(|swept| swept.plus(-sweep_window_seconds))
     }
 
     /// The settings in force; the defaults before any were archived.
@@ -131,6 +140,7 @@ pub struct WriteSet {
     /// Number of the last entry, also if none was made.
     pub last_entry: u64,
     pub known_until: Option<Timestamp>,
+    pub swept_until: Option<Timestamp>,
     pub observed_until: Option<Timestamp>,
 }
 
@@ -153,6 +163,7 @@ impl WriteSet {
             service: head.service.clone(),
             last_entry: head.last_entry,
             known_until: head.known_until,
+            swept_until: head.swept_until,
             observed_until: head.observed_until,
         }
     }
@@ -164,6 +175,7 @@ impl WriteSet {
         next.last_sequence += self.inputs.len() as u64;
         next.last_entry = self.last_entry;
         next.known_until = self.known_until;
+        next.swept_until = self.swept_until;
         next.observed_until = self.observed_until;
         next.collected |= self.origin == Origin::Collector;
         next.settings.extend(self.settings.iter().cloned());

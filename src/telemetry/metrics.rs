@@ -69,6 +69,7 @@ pub struct Metrics {
     events_duplicate: IntCounterVec,
     events_late: IntCounterVec,
     events_folded: IntCounterVec,
+    sweeps: IntCounterVec,
     observations: IntCounterVec,
     anomalies: IntCounterVec,
     ledger_entries: IntCounterVec,
@@ -152,7 +153,7 @@ impl Metrics {
             ),
             rated_through: new.gauges(
                 "rated_through_timestamp_seconds",
-                "Usage is complete up to here: known until, less the sweep window. Unix time; 0 before there is any.",
+                "Usage is complete up to here: the last sweep, less its window. Unix time; 0 before there was one.",
                 &["foundation"],
             ),
             checkpoint_created: new.gauges(
@@ -194,6 +195,11 @@ impl Metrics {
                 "events_folded_total",
                 "Usage events folded into the ledger, by state.",
                 &["foundation", "state"],
+            ),
+            sweeps: new.counters(
+                "sweeps_total",
+                "Times the events behind both checkpoints were read again.",
+                &["foundation"],
             ),
             observations: new.counters(
                 "observations_total",
@@ -323,7 +329,7 @@ impl Metrics {
         ] {
             gauges.with_label_values(&[name]);
         }
-        for counters in [&self.observations, &self.task_restarts] {
+        for counters in [&self.sweeps, &self.observations, &self.task_restarts] {
             counters.with_label_values(&[name]);
         }
         for stream in Stream::ALL.map(Stream::name) {
@@ -470,13 +476,13 @@ impl FoundationMetrics {
     }
 
     /// How far it is collected.
-    pub fn progress(&self, epoch: Option<Timestamp>, known_until: Option<Timestamp>, sweep_window_seconds: i64) {
+    pub fn progress(&self, epoch: Option<Timestamp>, known_until: Option<Timestamp>, rated_through: Option<Timestamp>) {
         let set = |gauges: &IntGaugeVec, at: Option<Timestamp>| {
             gauges.with_label_values(&[&*self.name]).set(at.map_or(0, Timestamp::unix));
         };
         set(&self.metrics.baseline, epoch);
         set(&self.metrics.known_until, known_until);
-        set(&self.metrics.rated_through, known_until.map(|known| known.plus(-sweep_window_seconds)));
+        set(&self.metrics.rated_through, rated_through);
     }
 
     /// A stream's checkpoint, and until when the stream is read.
@@ -533,6 +539,11 @@ impl FoundationMetrics {
                 counters.with_label_values(&labels).inc_by(u64::try_from(*sum).unwrap_or_default());
             }
         }
+    }
+
+    /// A sweep of both streams has come to its end.
+    pub fn swept(&self) {
+        self.metrics.sweeps.with_label_values(&[&self.name]).inc();
     }
 
     pub fn observations(&self, count: usize) {

@@ -18,7 +18,7 @@ pub struct Progress {
     pub known_until: Option<Timestamp>,
     /// `created_at` of the checkpoints of the app and the service stream.
     pub checkpoints: [Option<Timestamp>; 2],
-    pub sweep_window_seconds: i64,
+    pub rated_through: Option<Timestamp>,
 }
 
 impl Reporter {
@@ -42,8 +42,8 @@ impl Reporter {
 
     /// How far it is collected now.
     pub fn progress(&self, progress: Progress) {
-        let Progress { epoch, known_until, checkpoints, sweep_window_seconds } = progress;
-        self.metrics.progress(epoch, known_until, sweep_window_seconds);
+        let Progress { epoch, known_until, checkpoints, rated_through } = progress;
+        self.metrics.progress(epoch, known_until, rated_through);
         for (stream, checkpoint) in Stream::ALL.into_iter().zip(checkpoints) {
             self.metrics.stream(stream, checkpoint, known_until);
         }

@@ -84,6 +84,7 @@ impl Collected {
             settings: Settings::default(),
             billing_from: None,
             sweep_window_seconds: 3600,
+            sweep_interval_seconds: 600,
             snapshot_patience_seconds: 600,
             observe_interval_seconds: 300,
         };

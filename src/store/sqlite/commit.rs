@@ -54,7 +54,7 @@ async fn advance(
     const FOUNDATION: &str = "
         UPDATE foundation
         SET last_sequence = ?4, last_entry = ?5, known_until = ?6, collected = max(collected, ?7),
-            observed_until = ?8
+            observed_until = ?8, swept_until = ?9
         WHERE id = ?1 AND last_sequence = ?2 AND lease_epoch = ?3";
     const STREAM: &str = "
         UPDATE stream
@@ -71,6 +71,7 @@ async fn advance(
         .bind(write.known_until.map(Timestamp::unix))
         .bind(write.origin == Origin::Collector)
         .bind(write.observed_until.map(Timestamp::unix))
+        .bind(write.swept_until.map(Timestamp::unix))
         .execute(&mut *connection)
         .await?;
     if moved.rows_affected() != 1 {

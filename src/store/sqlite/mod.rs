@@ -185,7 +185,8 @@ async fn read_foundations(
     name: Option<&str>,
 ) -> Result<Vec<FoundationHead>, StoreError> {
     const FOUNDATIONS: &str = "
-        SELECT id, name, lease_epoch, last_sequence, last_entry, known_until, collected, observed_until
+        SELECT id, name, lease_epoch, last_sequence, last_entry, known_until, collected, observed_until,
+               swept_until
         FROM foundation
         WHERE ?1 IS NULL OR name = ?1
         ORDER BY name";
@@ -208,6 +209,7 @@ async fn read_foundations(
             known_until: row.try_get::<Option<i64>, _>(5)?.map(Timestamp::from_unix),
             collected: row.try_get(6)?,
             observed_until: row.try_get::<Option<i64>, _>(7)?.map(Timestamp::from_unix),
+            swept_until: row.try_get::<Option<i64>, _>(8)?.map(Timestamp::from_unix),
             settings: Vec::new(),
             app: StreamHead::default(),
             service: StreamHead::default(),

@@ -1,0 +1,87 @@
+//! The events behind the checkpoint, read again: a transaction that was long under way may show its event late, with
+//! a lower id than those that were read. Owns how far back is read; what is found goes to its place in the stream.
+
+use super::collector::{CollectError, Collector};
+use super::reading::Reading;
+use crate::cloud_controller::{After, ErrorKind, decode};
+use crate::domain::{EventId, Place, Stream, Timestamp};
+use crate::store::{InputKind, Onboarding};
+
+/// Archived inputs looked at in one go, on the way back to where a sweep begins.
+const STEP: u64 = 512;
+/// Once a day a sweep goes back this far, in seconds.
+const LONG_WINDOW_SECONDS: i64 = 86_400;
+
+impl Collector {
+    /// Reads what is behind both checkpoints again, if it is time to: since the last sweep, and a window more.
+    pub(super) async fn sweep(&mut self, onboarding: &Onboarding) -> Result<(), CollectError> {
+        let now = self.clock.now();
+        let last = self.head.swept_until;
+        if last.is_some_and(|last| now.seconds_since(last) < self.plan.sweep_interval_seconds) {
+            return Ok(());
+        }
+        let known = self.head.known_until.unwrap_or(now);
+        let mut from = last.unwrap_or(known).min(known).plus(-self.plan.sweep_window_seconds);
+        let long = self.swept_long_at.is_none_or(|at| now.seconds_since(at) >= LONG_WINDOW_SECONDS);
+        if long && self.swept_long_at.is_some() {
+            from = from.min(now.plus(-LONG_WINDOW_SECONDS));
+        }
+        let mut until = now;
+        for stream in Stream::ALL {
+            until = until.min(self.sweep_stream(stream, from, onboarding).await?);
+        }
+        if long {
+            self.swept_long_at = Some(now);
+        }
+        let mut page = self.page();
+        page.swept_until = page.swept_until.max(Some(until));
+        self.commit(None, page).await?;
+        self.reporter.metrics.swept();
+        Ok(())
+    }
+
+    async fn sweep_stream(
+        &mut self,
+        stream: Stream,
+        from: Timestamp,
+        onboarding: &Onboarding,
+    ) -> Result<Timestamp, CollectError> {
+        let (reading, after) = match self.last_before(stream, from).await? {
+            Some((event, place)) => (Reading::after(&self.head, stream, place), After::Event(event.guid)),
+            // Everything that is archived is younger: as onboarding began.
+            None => (Reading::from_start(&self.head, stream), self.first_read(stream, onboarding)),
+        };
+        match self.ask(self.client.events(stream, &after)).await {
+            Ok(page) => self.read_on(reading, page).await,
+            Err(CollectError::Api(error)) if error.kind == ErrorKind::AfterGuidUnknown => {
+                // Pruned, and what came after it perhaps too: whether the checkpoint is lost is for the poll to find.
+                tracing::warn!(foundation = %self.head.name, %stream, "a sweep can't go as far back as it should");
+                Ok(self.clock.now())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The last archived event of a stream created before `at` that stands in its order; `None` if there is none.
+    async fn last_before(&self, stream: Stream, at: Timestamp) -> Result<Option<(EventId, Place)>, CollectError> {
+        let mut end = self.head.last_sequence + 1;
+        while end > 1 {
+            let first = end.saturating_sub(STEP).max(1);
+            let length = usize::try_from(end - first).unwrap_or(usize::MAX);
+            let inputs = self.store.archived(&self.head, first, length).await?;
+            let found = inputs.into_iter().rev().find_map(|input| {
+                let stands = input.kind == InputKind::Event(stream) && input.place.fraction().is_empty();
+                if !stands || input.created_at >= at {
+                    return None;
+                }
+                let decoded = decode(stream, &input.body);
+                decoded.has_guid().then(|| (decoded.event.id(), input.place))
+            });
+            if found.is_some() {
+                return Ok(found);
+            }
+            end = first;
+        }
+        Ok(None)
+    }
+}
