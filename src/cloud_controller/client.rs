@@ -17,7 +17,7 @@ use url::Url;
 use super::error::{ApiError, ErrorKind, classify};
 use super::token::{Refusal, Token};
 use super::transport::Transport;
-use super::wire::lists::{App, Job, Organization, Page, Process, RawPage, Root, Space, Task};
+use super::wire::lists::{App, Build, Job, Organization, Page, Process, RawPage, Root, Space, Task};
 use super::wire::snapshot::{Chunk, Snapshot};
 use super::wire::usage_event::{Decoded, decode};
 use crate::clock::{Clock, Stopwatch};
@@ -389,6 +389,17 @@ impl Client {
     /// [`ApiError`].
     pub async fn tasks(&self, guids: &[Guid]) -> Result<Dated<Vec<Task>>, ApiError> {
         self.by_guid("/v3/tasks", guids).await
+    }
+
+    /// Builds of apps, at most [`GUIDS_PER_REQUEST`], created at or after an instant. An app that is gone took its builds
+    /// with it.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn builds(&self, apps: &[Guid], since: Timestamp) -> Result<Dated<Vec<Build>>, ApiError> {
+        let (apps, since) = (comma_list(apps), since.to_string());
+        let listed = self.list_dated("/v3/builds", &[("app_guids", &apps), ("created_ats[gte]", &since)]).await?;
+        Ok(Dated { value: listed.value.rows, date: listed.date })
     }
 
     /// Tasks that use resources now.

@@ -1,12 +1,14 @@
-//! What no event tells: disk of processes and tasks, names of organizations.
+//! What no event tells: disk of processes and tasks, sizes of builds, names of organizations.
 //! Asks in batches, after what is new is committed; a failure here holds nothing up.
 
 use std::collections::HashMap;
 
 use super::collector::{CollectError, Collector};
 use super::page::{Body, NewInput};
-use crate::cloud_controller::{Dated, GUIDS_PER_REQUEST, Process, Task};
-use crate::domain::{DiskObservation, DiskSource, Guid, Kind, Place, ResourceKey, Timestamp};
+use crate::cloud_controller::{Build, Dated, GUIDS_PER_REQUEST, Process, Task};
+use crate::domain::{
+    BuildObservation, DiskObservation, DiskSource, Guid, Kind, MemorySource, Place, ResourceKey, Timestamp,
+};
 use crate::fold::{Depth, Resource, SAME_SAVE_SECONDS};
 use crate::store::{NameOf, Names};
 
@@ -19,11 +21,19 @@ const BATCH: usize = 1000;
 #[derive(Default)]
 struct Observed {
     disks: Vec<DiskObservation>,
-    /// Processes and tasks that are gone.
+    builds: Vec<BuildObservation>,
+    /// Processes, tasks and stagings of which nothing more can be read.
     gone: Vec<ResourceKey>,
     names: Names,
     known_until: Option<Timestamp>,
     observed_until: Option<Timestamp>,
+}
+
+impl Observed {
+    /// How many observations it has.
+    const fn size(&self) -> usize {
+        self.disks.len() + self.builds.len()
+    }
 }
 
 impl Collector {
@@ -73,15 +83,17 @@ impl Collector {
         page.known_until = page.known_until.max(observed.known_until);
         page.observed_until = page.observed_until.max(observed.observed_until);
         let moved = page.known_until != self.head.known_until || page.observed_until != self.head.observed_until;
-        if !moved && observed.names.names.is_empty() && observed.disks.is_empty() && observed.gone.is_empty() {
+        if !moved && observed.names.names.is_empty() && observed.size() == 0 && observed.gone.is_empty() {
             return Ok(());
         }
-        self.caught.observations += observed.disks.len();
-        self.reporter.metrics.observations(observed.disks.len());
+        self.caught.observations += observed.size();
+        self.reporter.metrics.observations(observed.size());
         // It tells of everything that is read.
         let place = Place::at(self.head.app.last_ordinal);
         let input = |observation| NewInput { place: place.clone(), body: Body::Disk(observation) };
         page.inputs = observed.disks.into_iter().map(input).collect();
+        let input = |observation| NewInput { place: place.clone(), body: Body::Build(observation) };
+        page.inputs.extend(observed.builds.into_iter().map(input));
         page.unobservable = observed.gone;
         page.names = observed.names;
         self.commit(None, page).await?;
@@ -125,8 +137,49 @@ impl Collector {
                 observed.gone.extend(missing.map(|guid| ResourceKey { kind, guid: guid.clone() }));
             }
         }
-        let nothing = observed.disks.is_empty() && observed.gone.is_empty();
+        let apps: Vec<Guid> =
+            flagged.iter().filter(|key| key.kind == Kind::Staging).map(|key| key.guid.clone()).collect();
+        for apps in apps.chunks(GUIDS_PER_REQUEST) {
+            if !self.builds(apps, &mut observed).await? {
+                return Ok(None);
+            }
+        }
+        let nothing = observed.size() == 0 && observed.gone.is_empty();
         Ok((!nothing).then_some(observed))
+    }
+
+    /// Adds the builds of those stagings of `apps` that have not been observed; false if they can't be read now.
+    async fn builds(&self, apps: &[Guid], observed: &mut Observed) -> Result<bool, CollectError> {
+        let wanted = apps.iter().map(|app| (staging(app), Depth::Entries)).collect();
+        let mut begun: HashMap<Guid, Vec<Timestamp>> = HashMap::new();
+        for loaded in self.store.load(&self.head, &wanted).await? {
+            let ended = loaded.entries.iter().map(|entry| (&entry.interval.footprint, entry.interval.started_at));
+            let open = loaded.resource.run.iter().map(|run| (&run.piece.footprint, run.piece.started_at));
+            let unread = ended.chain(open).filter(|(footprint, _)| footprint.memory_source == MemorySource::Event);
+            let starts = unread.map(|(_, started_at)| started_at).collect();
+            begun.insert(loaded.resource.key.guid.clone(), starts);
+        }
+        let Some(first) = begun.values().flatten().min() else {
+            observed.gone.extend(apps.iter().map(staging));
+            return Ok(true);
+        };
+        let since = first.plus(-SAME_SAVE_SECONDS);
+        let rows = self.tolerate("builds", self.ask(self.client.builds(apps, since)).await)?;
+        let Some(rows) = rows else { return Ok(false) };
+        for app in apps {
+            let starts = begun.get(app).map(Vec::as_slice).unwrap_or_default();
+            let of_app = rows.value.iter().filter(|build| build.relationships.guid() == Some(app));
+            let meant = of_app.filter(|build| {
+                let near = |at: &Timestamp| at.seconds_since(build.created_at).abs() <= SAME_SAVE_SECONDS;
+                starts.iter().any(near)
+            });
+            let before = observed.builds.len();
+            observed.builds.extend(meant.filter_map(|build| of_build(build, app, rows.date)));
+            if observed.builds.len() == before {
+                observed.gone.push(staging(app));
+            }
+        }
+        Ok(true)
     }
 
     /// The disk of those of `guids` that are there; `None` if it can't be read now.
@@ -184,6 +237,21 @@ impl Collector {
 
 fn process(guid: &Guid) -> ResourceKey {
     ResourceKey { kind: Kind::Process, guid: guid.clone() }
+}
+
+fn staging(app: &Guid) -> ResourceKey {
+    ResourceKey { kind: Kind::Staging, guid: app.clone() }
+}
+
+fn of_build(build: &Build, app: &Guid, observed_at: Timestamp) -> Option<BuildObservation> {
+    Some(BuildObservation {
+        build: build.guid.clone(),
+        app: app.clone(),
+        memory_mib: build.staging_memory_in_mb?,
+        disk_mib: build.staging_disk_in_mb?,
+        created_at: build.created_at,
+        observed_at,
+    })
 }
 
 fn of_process(row: &Process, observed_at: Timestamp) -> DiskObservation {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use crate::cloud_controller::{Decoded, decode};
 use crate::domain::quantity::{instance_seconds, mib_seconds};
 use crate::domain::{
-    BaselineItem, DiskObservation, DiskSource, EntryType, Fact, Interval, Kind, LedgerEntry, Place, ResourceKey,
+    BaselineItem, BuildObservation, DiskObservation, DiskSource, EntryType, Fact, Footprint, Interval, Kind, LedgerEntry, MemorySource, Place, ResourceKey,
     Settings, Stream, Timestamp,
 };
 use crate::fold::{Depth, Fold, Input, Known, Numbered, Resource};
@@ -40,6 +40,7 @@ pub enum Body {
         item: BaselineItem,
     },
     Disk(DiskObservation),
+    Build(BuildObservation),
 }
 
 /// What one transaction is to hold.
@@ -124,7 +125,7 @@ pub async fn commit(store: &Store, head: &FoundationHead, page: Page) -> Result<
     write.last_entry = fold.last_entry();
     write.entries = outputs.entries;
     write.anomalies = outputs.anomalies;
-    write.to_observe = to_observe(page.origin, &fold, &numbered);
+    write.to_observe = to_observe(page.origin, &fold, &numbered, &write.entries);
     write.resources = fold.into_resources();
     // Written in an order of their own, so that the same page always gives the same file.
     write.resources.sort_by(|one, two| one.key.cmp(&two.key));
@@ -228,6 +229,7 @@ pub fn recall(archived: ArchivedInput) -> Result<Numbered, StoreError> {
         InputKind::Settings => Input::Settings(serde_json::from_str(&archived.body).map_err(unexpected)?),
         InputKind::Baseline(_) => Input::Baseline(serde_json::from_str(&archived.body).map_err(unexpected)?),
         InputKind::DiskObservation => Input::Disk(serde_json::from_str(&archived.body).map_err(unexpected)?),
+        InputKind::BuildObservation => Input::Build(serde_json::from_str(&archived.body).map_err(unexpected)?),
     };
     Ok(Numbered { sequence: archived.sequence, received_at: archived.received_at, place: archived.place, input })
 }
@@ -261,6 +263,11 @@ fn number(sequence: u64, received_at: Timestamp, new: NewInput, write: &mut Writ
             let text = json(serde_json::to_string(&observation));
             let guid = observation.resource.guid.to_string();
             (InputKind::DiskObservation, observation.observed_at, guid, text, Input::Disk(observation))
+        }
+        Body::Build(observation) => {
+            let text = json(serde_json::to_string(&observation));
+            let guid = observation.build.to_string();
+            (InputKind::BuildObservation, observation.created_at, guid, text, Input::Build(observation))
         }
     };
     write.inputs.push(ArchivedInput {
@@ -313,19 +320,30 @@ fn note_names(names: &mut Names, fact: &Fact, carried: crate::cloud_controller::
     names.names.extend(named.into_iter().filter_map(|(of, name)| of.zip(name)));
 }
 
-/// Processes and tasks that the page began or changed and whose disk nothing vouches for: no event tells it.
-fn to_observe(origin: Origin, fold: &Fold, numbered: &[Numbered]) -> HashSet<ResourceKey> {
+/// Processes and tasks that the page began or changed and whose disk nothing vouches for, and stagings whose build wasn't
+/// read: no event tells their sizes.
+fn to_observe(
+    origin: Origin,
+    fold: &Fold,
+    numbered: &[Numbered],
+    entries: &[LedgerEntry],
+) -> HashSet<ResourceKey> {
     if origin == Origin::Import {
         return HashSet::new();
     }
-    let touched = numbered.iter().filter(|input| !matches!(input.input, Input::Disk(_)));
-    let observable = |key: &ResourceKey| match fold.resource(key) {
-        Some(Resource { run: Some(run), .. }) => run.piece.footprint.disk_source != DiskSource::Observed,
-        Some(resource) => resource.ended && resource.disk_mib.is_none(),
-        None => false,
+    let unread = |footprint: &Footprint| footprint.memory_source == MemorySource::Event;
+    let staged = |key: &ResourceKey| {
+        let open = fold.resource(key).and_then(|resource| resource.run.as_ref()).filter(|run| run.billed);
+        let ended = entries.iter().filter(|entry| entry.interval.resource == *key);
+        open.is_some_and(|run| unread(&run.piece.footprint))
+            || ended.into_iter().any(|entry| unread(&entry.interval.footprint))
     };
-    (touched.filter_map(|input| input.input.resource()))
-        .filter(|key| matches!(key.kind, Kind::Process | Kind::Task))
-        .filter(observable)
-        .collect()
+    let observable = |key: &ResourceKey| match (key.kind, fold.resource(key)) {
+        (Kind::Service, _) | (_, None) => false,
+        (Kind::Staging, _) => staged(key),
+        (_, Some(Resource { run: Some(run), .. })) => run.piece.footprint.disk_source != DiskSource::Observed,
+        (_, Some(resource)) => resource.ended && resource.disk_mib.is_none(),
+    };
+    let touched = numbered.iter().filter(|input| !matches!(input.input, Input::Disk(_) | Input::Build(_)));
+    touched.filter_map(|input| input.input.resource()).filter(observable).collect()
 }

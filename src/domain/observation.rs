@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ResourceKey, Timestamp};
+use super::{Guid, ResourceKey, Timestamp};
 
 /// The disk of one process or task, read from `GET /v3/processes` or `GET /v3/tasks`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,4 +14,20 @@ pub struct DiskObservation {
     pub observed_at: Timestamp,
     /// The last save of the row: no change of disk is later, so the value held since then.
     pub updated_at: Timestamp,
+}
+
+/// The size of one build, read from `GET /v3/builds`: its staging events always say 1024 MiB of memory and nothing of disk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BuildObservation {
+    pub build: Guid,
+    /// Names the staging, together with the time.
+    pub app: Guid,
+    /// MiB.
+    pub memory_mib: u32,
+    /// MiB.
+    pub disk_mib: u32,
+    /// That of its `STAGING_STARTED`, give or take two seconds.
+    pub created_at: Timestamp,
+    /// When the answer was made.
+    pub observed_at: Timestamp,
 }

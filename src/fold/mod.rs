@@ -11,7 +11,7 @@ mod task;
 use std::collections::HashMap;
 
 use crate::domain::{
-    Anomaly, AnomalyKind, Baseline, BaselineItem, DiskObservation, Fact, Kind, LedgerEntry, Place, ResourceKey,
+    Anomaly, AnomalyKind, Baseline, BaselineItem, BuildObservation, DiskObservation, Fact, Kind, LedgerEntry, Place, ResourceKey,
     Settings, Timestamp, UsageEvent,
 };
 
@@ -36,6 +36,7 @@ pub enum Input {
     Event(UsageEvent),
     Baseline(BaselineItem),
     Disk(DiskObservation),
+    Build(BuildObservation),
 }
 
 impl Input {
@@ -54,6 +55,7 @@ impl Input {
                 Some(ResourceKey { kind, guid: guid.clone() })
             }
             Self::Disk(observation) => Some(observation.resource.clone()),
+            Self::Build(observation) => Some(ResourceKey { kind: Kind::Staging, guid: observation.app.clone() }),
         }
     }
 }
@@ -220,6 +222,7 @@ impl Step<'_> {
             },
             Input::Baseline(item) => self.baseline(resource, item),
             Input::Disk(observation) => self.disk(resource, observation),
+            Input::Build(observation) => self.build(resource, observation),
             Input::Settings(_) => {}
         }
     }

@@ -1,8 +1,10 @@
 //! Stagings: builds of one app, one after another. Only the app's next staging event decides one.
 
-use super::{Opening, Resource, Step};
+use super::{Opening, Resource, SAME_SAVE_SECONDS, Step};
 use crate::domain::usage_event::{StagingChange, StagingFact};
-use crate::domain::{AnomalyKind, DiskSource, Footprint, MemorySource, Timestamp};
+use crate::domain::{
+    AnomalyKind, BuildObservation, Cause, DiskSource, Footprint, Interval, MemorySource, Timestamp,
+};
 
 /// What Cloud Controller says of every staging, whatever it really got.
 const EVENT_MEMORY_MIB: u32 = 1024;
@@ -58,6 +60,33 @@ impl Step<'_> {
         }
         let at = self.effective_before_epoch_too(resource, created_at);
         self.close(resource, at, false);
+    }
+
+    /// The size of the build whose staging began when it did: the open one, or one that ended, by correction.
+    pub(super) fn build(&mut self, resource: &mut Resource, observation: &BuildObservation) {
+        let apart = |started_at: Timestamp| started_at.seconds_since(observation.created_at).abs();
+        let observed = |footprint: &Footprint| Footprint {
+            memory_mib: observation.memory_mib,
+            memory_source: MemorySource::Build,
+            disk_mib: observation.disk_mib,
+            disk_source: DiskSource::Observed,
+            ..footprint.clone()
+        };
+        let is_unknown = |footprint: &Footprint| footprint.memory_source == MemorySource::Event;
+        // Two builds of an app may begin within two seconds: the nearest is meant.
+        let ended = resource.known.entries().iter().map(|entry| &entry.interval);
+        let ended = ended.filter(|interval| is_unknown(&interval.footprint)).map(|interval| apart(interval.started_at));
+        let open = resource.run.as_ref().filter(|run| is_unknown(&run.piece.footprint));
+        let open = open.map(|run| apart(run.piece.started_at));
+        let Some(nearest) = ended.chain(open).min().filter(|apart| *apart <= SAME_SAVE_SECONDS) else { return };
+        if let Some(run) = resource.run.as_mut().filter(|_| open == Some(nearest)) {
+            run.piece.footprint = observed(&run.piece.footprint);
+            return;
+        }
+        self.correct(resource, Cause::Observation, |interval| {
+            let meant = is_unknown(&interval.footprint) && apart(interval.started_at) == nearest;
+            meant.then(|| Some(Interval { footprint: observed(&interval.footprint), ..interval.clone() }))
+        });
     }
 
     /// Ends the open staging without a usable ending: at its cap, or at `next` if that is sooner.

@@ -124,6 +124,14 @@ impl Known {
         }
     }
 
+    /// The entries that are loaded.
+    pub(super) const fn entries(&self) -> &[LedgerEntry] {
+        match self {
+            Self::State => &[],
+            Self::Run(entries) | Self::Entries(entries) | Self::History(entries, _) => entries.as_slice(),
+        }
+    }
+
     const fn entries_mut(&mut self) -> Option<&mut Vec<LedgerEntry>> {
         match self {
             Self::State => None,
@@ -169,6 +177,7 @@ impl Resource {
                 _ => Depth::State,
             },
             Input::Disk(_) if self.disk_mib.is_none() => Depth::Entries,
+            Input::Build(_) => Depth::Entries,
             Input::Disk(_) | Input::Baseline(_) | Input::Settings(_) => Depth::State,
         }
     }

@@ -19,16 +19,18 @@ pub enum InputKind {
     /// Taken with the snapshot or the lists of that stream's resources.
     Baseline(Stream),
     DiskObservation,
+    BuildObservation,
 }
 
 impl InputKind {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Event(Stream::App),
         Self::Event(Stream::Service),
         Self::Settings,
         Self::Baseline(Stream::App),
         Self::Baseline(Stream::Service),
         Self::DiskObservation,
+        Self::BuildObservation,
     ];
 }
 
@@ -274,6 +276,7 @@ mod tests {
             ),
             input(12, InputKind::Baseline(Stream::Service), 1, Place::at(5), 0, "{}"),
             input(13, InputKind::DiskObservation, -1, Place::at(5), 12, "{}"),
+            input(14, InputKind::BuildObservation, 1_700_000_003, Place::at(5), 13, "{}"),
         ];
         let packed = pack(&inputs);
         assert_eq!(unpack(7, inputs.len(), &packed).unwrap(), inputs);

@@ -30,7 +30,7 @@ pub const OUTCOMES: [&str; 11] = [
 ];
 
 /// What is asked for, as in the path of the request.
-pub const ENDPOINTS: [&str; 12] = [
+pub const ENDPOINTS: [&str; 13] = [
     "root",
     "token",
     "app_usage_events",
@@ -41,6 +41,7 @@ pub const ENDPOINTS: [&str; 12] = [
     "processes",
     "tasks",
     "apps",
+    "builds",
     "organizations",
     "spaces",
 ];
@@ -203,7 +204,7 @@ impl Metrics {
             ),
             observations: new.counters(
                 "observations_total",
-                "Disk sizes read beside the streams.",
+                "Sizes read beside the streams: disk of processes and tasks, memory and disk of builds.",
                 &["foundation"],
             ),
             anomalies: new.counters(

@@ -75,6 +75,16 @@ pub struct Task {
     pub relationships: OfApp,
 }
 
+/// `GET /v3/builds`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Build {
+    pub guid: Guid,
+    pub created_at: Timestamp,
+    pub staging_memory_in_mb: Option<u32>,
+    pub staging_disk_in_mb: Option<u32>,
+    pub relationships: OfApp,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct OfApp {
     pub app: Related,

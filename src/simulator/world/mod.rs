@@ -24,9 +24,9 @@ use rows::AppEvent;
 pub use staging::{Outcome, Staging, Then};
 use truth::{Truth, Use};
 
-/// What a build gets, and what its events say of memory whatever it gets.
+/// What a build's events say of memory, whatever it gets; and what it gets without a web process.
 pub const STAGING_MEMORY_MIB: i64 = 1024;
-/// What a build gets.
+/// What a build gets without a web process.
 pub const STAGING_DISK_MIB: i64 = 6144;
 
 #[derive(Clone, Debug)]
@@ -95,6 +95,8 @@ pub struct Task {
 #[derive(Clone, Debug)]
 pub struct Build {
     pub guid: String,
+    pub memory_mib: i64,
+    pub disk_mib: i64,
 }
 
 #[derive(Clone, Debug)]

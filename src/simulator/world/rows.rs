@@ -102,7 +102,7 @@ pub fn build(build: &Build, app: &App, created_at: Timestamp) -> Value {
     let data = if app.docker { json!({}) } else { json!({"buildpacks": app.requested, "stack": "cflinuxfs4"}) };
     json!({
         "guid": build.guid, "created_at": created_at, "updated_at": created_at, "state": "STAGING",
-        "staging_memory_in_mb": super::STAGING_MEMORY_MIB, "staging_disk_in_mb": super::STAGING_DISK_MIB,
+        "staging_memory_in_mb": build.memory_mib, "staging_disk_in_mb": build.disk_mib,
         "staging_log_rate_limit_bytes_per_second": 1_048_576, "error": null,
         "lifecycle": {"type": if app.docker { "docker" } else { "buildpack" }, "data": data},
         "package": {"guid": format!("package-{}", app.guid)}, "droplet": null,

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::rows::{self, AppEvent};
-use super::{Build, Receipt, Step, World};
+use super::{Build, Receipt, STAGING_DISK_MIB, STAGING_MEMORY_MIB, Step, World};
 use crate::domain::{Kind, Stream};
 use crate::simulator::tables::{List, Tables};
 use crate::simulator::world::truth::Use;
@@ -44,9 +44,16 @@ pub struct Staging {
 }
 
 impl World {
+    /// A build that names no size gets that of the app's web process at that moment.
+    fn build(&mut self, app: &str) -> Build {
+        let web = self.processes.values().find(|process| process.app == app && process.kind == "web");
+        let (memory_mib, disk_mib) = web.map_or((STAGING_MEMORY_MIB, STAGING_DISK_MIB), |web| (web.memory_mib, web.disk_mib));
+        Build { guid: self.guid(), memory_mib, disk_mib }
+    }
+
     /// Begins a build that ends after so long in that way.
     pub fn stage(&mut self, tables: &mut Tables, app: &str, seconds: i64, outcome: Outcome, then: Then) {
-        let build = Build { guid: self.guid() };
+        let build = self.build(app);
         let now = self.now;
         let Some(found) = self.apps.get_mut(app) else { return };
         found.touched = now;
@@ -59,8 +66,8 @@ impl World {
         let using = Use {
             key: self.truth_key(&found, Kind::Staging, requested.clone()),
             instances: 1,
-            memory_mib: super::STAGING_MEMORY_MIB,
-            disk_mib: super::STAGING_DISK_MIB,
+            memory_mib: build.memory_mib,
+            disk_mib: build.disk_mib,
         };
         self.truth.runs(&account, now, using, true);
         self.emit_staging(tables, app, ("STAGING", "STAGING_STARTED"), &Receipt { guid: None, name: requested });
@@ -142,7 +149,7 @@ impl World {
             process: None,
             task: None,
             buildpack: (buildpack.guid.as_deref(), buildpack.name.as_deref()),
-            memory: (super::STAGING_MEMORY_MIB, super::STAGING_MEMORY_MIB),
+            memory: (STAGING_MEMORY_MIB, STAGING_MEMORY_MIB),
             instances: (1, 1),
         };
         tables.events_mut(Stream::App).push(event.json(app, &self.spaces[&app.space], self.now));

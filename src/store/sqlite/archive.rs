@@ -19,6 +19,7 @@ const fn kind_number(kind: InputKind) -> u8 {
         InputKind::Baseline(Stream::App) => 3,
         InputKind::Baseline(Stream::Service) => 4,
         InputKind::DiskObservation => 5,
+        InputKind::BuildObservation => 6,
     }
 }
 
@@ -215,8 +216,10 @@ pub async fn append(
     for chunk in std::iter::once(&last_chunk[..]).chain(rest.chunks(CHUNK_INPUTS)) {
         let packed = pack(chunk);
         let searched = || {
-            let searched =
-                chunk.iter().filter(|input| !matches!(input.kind, InputKind::Settings | InputKind::DiskObservation));
+            let is_searched = |input: &&ArchivedInput| {
+                matches!(input.kind, InputKind::Event(_) | InputKind::Baseline(_))
+            };
+            let searched = chunk.iter().filter(is_searched);
             searched.map(|input| input.created_at.unix())
         };
         sqlx::query(ADD)
