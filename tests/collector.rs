@@ -6,7 +6,7 @@ use cf_billing::cloud_controller::transport::TransportError;
 use cf_billing::consumer::{CollectError, Cycle};
 use cf_billing::domain::{Stream, Timestamp};
 use cf_billing::simulator::tables::{List, events_path, snapshots_path};
-use cf_billing::simulator::world::Size;
+use cf_billing::simulator::world::{Outcome, Size, Then};
 use cf_billing::simulator::{ADMIN, Foundation, api};
 use cf_billing::store::OnboardingStage;
 use serde_json::{Value, json};
@@ -824,4 +824,37 @@ fn a_young_foundation_is_swept_from_where_onboarding_began() {
     }
     assert_eq!(late, 1);
     assert_eq!(caught_up(collected.cycle()).events, 0);
+}
+
+#[test]
+fn stagings_are_billed_at_the_size_of_their_builds_in_batches() {
+    let mut collected = Collected::settled(95, 12);
+    collected.onboard();
+    let (app, size) = {
+        let mut foundation = collected.foundation();
+        let foundation = &mut *foundation;
+        let apps: Vec<String> =
+            foundation.world.apps.values().filter(|app| app.started).map(|app| app.guid.clone()).collect();
+        for app in &apps {
+            let receipt = foundation.world.receipt("go_buildpack");
+            foundation.world.stage(&mut foundation.tables, app, 90, Outcome::Staged(receipt), Then::Restart);
+        }
+        let app = apps[0].clone();
+        let web =
+            foundation.world.processes.values().find(|process| process.app == app && process.kind == "web").unwrap();
+        (app, (web.memory_mib, web.disk_mib))
+    };
+    assert_ne!(size, (1024, 6144), "what is assumed without a build");
+    collected.requests();
+    collected.pass(3600);
+    caught_up(collected.cycle());
+    let asked = collected.requests().iter().filter(|request| request.contains("/v3/builds?")).count();
+    assert_eq!(asked, 1, "for all of them");
+    let usage = collected.usage(Timestamp::MIN, Timestamp::MAX);
+    let of_app = usage.iter().find(|(key, _)| key.2 == cf_billing::domain::Kind::Staging && key.3 == app).unwrap().1;
+    assert_eq!(*of_app, [90, 90 * size.0, 90 * size.1]);
+    collected.check_truth();
+    collected.pass(60);
+    caught_up(collected.cycle());
+    assert!(!collected.requests().iter().any(|request| request.contains("/v3/builds?")), "once");
 }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashSet};
 use crate::cloud_controller::{Decoded, decode};
 use crate::domain::quantity::{instance_seconds, mib_seconds};
 use crate::domain::{
-    BaselineItem, BuildObservation, DiskObservation, DiskSource, EntryType, Fact, Footprint, Interval, Kind, LedgerEntry, MemorySource, Place, ResourceKey,
-    Settings, Stream, Timestamp,
+    BaselineItem, BuildObservation, DiskObservation, DiskSource, EntryType, Fact, Footprint, Interval, Kind,
+    LedgerEntry, MemorySource, Place, ResourceKey, Settings, Stream, Timestamp,
 };
 use crate::fold::{Depth, Fold, Input, Known, Numbered, Resource};
 use crate::store::{
@@ -322,12 +322,7 @@ fn note_names(names: &mut Names, fact: &Fact, carried: crate::cloud_controller::
 
 /// Processes and tasks that the page began or changed and whose disk nothing vouches for, and stagings whose build wasn't
 /// read: no event tells their sizes.
-fn to_observe(
-    origin: Origin,
-    fold: &Fold,
-    numbered: &[Numbered],
-    entries: &[LedgerEntry],
-) -> HashSet<ResourceKey> {
+fn to_observe(origin: Origin, fold: &Fold, numbered: &[Numbered], entries: &[LedgerEntry]) -> HashSet<ResourceKey> {
     if origin == Origin::Import {
         return HashSet::new();
     }

@@ -11,8 +11,8 @@ mod task;
 use std::collections::HashMap;
 
 use crate::domain::{
-    Anomaly, AnomalyKind, Baseline, BaselineItem, BuildObservation, DiskObservation, Fact, Kind, LedgerEntry, Place, ResourceKey,
-    Settings, Timestamp, UsageEvent,
+    Anomaly, AnomalyKind, Baseline, BaselineItem, BuildObservation, DiskObservation, Fact, Kind, LedgerEntry, Place,
+    ResourceKey, Settings, Timestamp, UsageEvent,
 };
 
 pub use state::{Known, Opening, Piece, Resource, Run, SAME_SAVE_SECONDS};

@@ -2,9 +2,7 @@
 
 use super::{Opening, Resource, SAME_SAVE_SECONDS, Step};
 use crate::domain::usage_event::{StagingChange, StagingFact};
-use crate::domain::{
-    AnomalyKind, BuildObservation, Cause, DiskSource, Footprint, Interval, MemorySource, Timestamp,
-};
+use crate::domain::{AnomalyKind, BuildObservation, Cause, DiskSource, Footprint, Interval, MemorySource, Timestamp};
 
 /// What Cloud Controller says of every staging, whatever it really got.
 const EVENT_MEMORY_MIB: u32 = 1024;

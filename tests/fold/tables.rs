@@ -386,3 +386,53 @@ fn late_events_of_every_kind_end_where_they_would_have_in_time() {
         }
     }
 }
+
+#[test]
+fn a_staging_has_the_size_of_its_build() {
+    let sizes = |script: &str| {
+        let book = Book::fold(&parse(script), 1);
+        assert_eq!(book.intervals(), Book::fold(&parse(script), 100).intervals(), "in one page");
+        book.intervals()
+            .into_iter()
+            .zip(book.disks())
+            .map(|(one, other)| format!("{one} | {other}"))
+            .collect::<Vec<_>>()
+    };
+    // While it runs, and after it ended, by correction.
+    assert_eq!(
+        sizes("00:00 a STAGING_STARTED\n 00:01 build a 2048 4096 created=00:00\n 00:02 a STAGING_STOPPED"),
+        ["a 00:00-00:02 2048x1 | a 00:00-00:02 4096 observed"]
+    );
+    assert_eq!(
+        sizes("00:00 a STAGING_STARTED\n 00:02 a STAGING_STOPPED\n 00:03 build a 2048 4096 created=00:00"),
+        ["a 00:00-00:02 2048x1 | a 00:00-00:02 4096 observed"]
+    );
+    // Its row and its event may be two seconds apart, not three.
+    for (created, wanted) in [
+        ("00:00:57", "a 00:01-00:03 1024x1 | a 00:01-00:03 6144 default"),
+        ("00:00:58", "a 00:01-00:03 2048x1 | a 00:01-00:03 4096 observed"),
+        ("00:01:02", "a 00:01-00:03 2048x1 | a 00:01-00:03 4096 observed"),
+        ("00:01:03", "a 00:01-00:03 1024x1 | a 00:01-00:03 6144 default"),
+    ] {
+        let script =
+            format!("00:01 a STAGING_STARTED\n 00:03 a STAGING_STOPPED\n 00:04 build a 2048 4096 created={created}");
+        assert_eq!(sizes(&script), [wanted], "created at {created}");
+    }
+    // Of two that began almost at once, each has its own.
+    assert_eq!(
+        sizes(
+            "00:00 a STAGING_STARTED\n 00:00:02 a STAGING_STARTED\n 00:02 a STAGING_STOPPED\n 00:03 build a 512 700 created=00:00\n 00:04 build a 2048 4096 created=00:00:02"
+        ),
+        [
+            "a 00:00-00:00:02 512x1 estimated | a 00:00-00:00:02 700 observed",
+            "a 00:00:02-00:02 2048x1 | a 00:00:02-00:02 4096 observed"
+        ]
+    );
+    // A second reading, and a build of another time, change nothing.
+    assert_eq!(
+        sizes(
+            "00:00 a STAGING_STARTED\n 00:02 a STAGING_STOPPED\n 00:03 build a 2048 4096 created=00:00\n 00:04 build a 1 1 created=00:00\n 00:05 build a 1 1 created=00:30"
+        ),
+        ["a 00:00-00:02 2048x1 | a 00:00-00:02 4096 observed"]
+    );
+}

@@ -15,8 +15,8 @@ use std::collections::HashMap;
 use cf_billing::cloud_controller::decode;
 use cf_billing::domain::ledger_entry::net;
 use cf_billing::domain::{
-    Anomaly, Baseline, BaselineItem, DiskObservation, Guid, Interval, Kind, LedgerEntry, Location, Place, ResourceKey,
-    Settings, Stream, Timestamp,
+    Anomaly, Baseline, BaselineItem, BuildObservation, DiskObservation, Guid, Interval, Kind, LedgerEntry, Location,
+    Place, ResourceKey, Settings, Stream, Timestamp,
 };
 use cf_billing::fold::{Depth, Fold, Input, Known, Numbered, Resource};
 use serde_json::{Value, json};
@@ -77,6 +77,17 @@ pub fn parse(script: &str) -> Vec<Line> {
                     disk_mib: disk.parse().unwrap(),
                     observed_at: time(at),
                     updated_at: time(value(&words, "updated").unwrap_or(at)),
+                })));
+                continue;
+            }
+            [at, "build", app, memory, disk, ..] => {
+                lines.push(Line::Other(Input::Build(BuildObservation {
+                    build: Guid::new(&format!("build-{at}")),
+                    app: Guid::new(app),
+                    memory_mib: memory.parse().unwrap(),
+                    disk_mib: disk.parse().unwrap(),
+                    created_at: time(value(&words, "created").unwrap_or(at)),
+                    observed_at: time(at),
                 })));
                 continue;
             }

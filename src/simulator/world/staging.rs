@@ -47,7 +47,8 @@ impl World {
     /// A build that names no size gets that of the app's web process at that moment.
     fn build(&mut self, app: &str) -> Build {
         let web = self.processes.values().find(|process| process.app == app && process.kind == "web");
-        let (memory_mib, disk_mib) = web.map_or((STAGING_MEMORY_MIB, STAGING_DISK_MIB), |web| (web.memory_mib, web.disk_mib));
+        let (memory_mib, disk_mib) =
+            web.map_or((STAGING_MEMORY_MIB, STAGING_DISK_MIB), |web| (web.memory_mib, web.disk_mib));
         Build { guid: self.guid(), memory_mib, disk_mib }
     }
 

@@ -216,9 +216,8 @@ pub async fn append(
     for chunk in std::iter::once(&last_chunk[..]).chain(rest.chunks(CHUNK_INPUTS)) {
         let packed = pack(chunk);
         let searched = || {
-            let is_searched = |input: &&ArchivedInput| {
-                matches!(input.kind, InputKind::Event(_) | InputKind::Baseline(_))
-            };
+            let is_searched =
+                |input: &&ArchivedInput| matches!(input.kind, InputKind::Event(_) | InputKind::Baseline(_));
             let searched = chunk.iter().filter(is_searched);
             searched.map(|input| input.created_at.unix())
         };
