@@ -178,7 +178,7 @@ fn a_restart_at_any_request_of_onboarding_changes_nothing() {
     let (requests, _, undisturbed) = life(None);
     // A failure to read what no event tells is for the next cycle.
     let beside = |at: usize| {
-        ["/v3/processes?", "/v3/tasks?guids", "/v3/organizations?"].iter().any(|path| requests[at - 1].contains(path))
+        ["/v3/processes?", "/v3/tasks?guids", "/v3/organizations?", "/v3/service_instances?"].iter().any(|path| requests[at - 1].contains(path))
     };
     assert!(requests.len() > 15 && (1..=requests.len()).any(beside), "{requests:#?}");
     for stops_at in 1..=requests.len() {
@@ -857,4 +857,58 @@ fn stagings_are_billed_at_the_size_of_their_builds_in_batches() {
     collected.pass(60);
     caught_up(collected.cycle());
     assert!(!collected.requests().iter().any(|request| request.contains("/v3/builds?")), "once");
+}
+
+/// What Cloud Controller says of the creation of a service instance.
+fn creation(collected: &Collected, guid: &str, state: &str) {
+    let operation = json!({"type": "create", "state": state, "description": "", "updated_at": "2026-03-02T00:00:00Z", "created_at": "2026-03-02T00:00:00Z"});
+    collected.foundation().tables.change(List::ServiceInstances, guid, &[("/last_operation", operation)]);
+}
+
+#[test]
+fn a_service_instance_whose_creation_failed_is_not_billed() {
+    let mut collected = Collected::settled(96, 4);
+    let create = |collected: &Collected, name: &str| {
+        let mut foundation = collected.foundation();
+        let foundation = &mut *foundation;
+        let space = foundation.world.spaces.keys().next().unwrap().clone();
+        let plan = foundation.world.plans().next().unwrap().0.to_owned();
+        foundation.world.create_service(&mut foundation.tables, &space, name, Some(&plan))
+    };
+    // One in the snapshot, one in the stream that takes its time, and one that works.
+    let of_baseline = create(&collected, "before");
+    creation(&collected, &of_baseline, "failed");
+    collected.onboard();
+    let (slow, good) = (create(&collected, "slow"), create(&collected, "good"));
+    creation(&collected, &slow, "in progress");
+    creation(&collected, &good, "succeeded");
+    for _ in 0..3 {
+        collected.pass(3600);
+        caught_up(collected.cycle());
+    }
+    let seconds = |collected: &Collected, guid: &str| -> i64 {
+        let usage = collected.usage(Timestamp::MIN, Timestamp::MAX);
+        usage.iter().filter(|(key, _)| key.3 == guid).map(|(_, sums)| sums[0]).sum()
+    };
+    assert_eq!(seconds(&collected, &of_baseline), 0);
+    assert_eq!(seconds(&collected, &slow), 3 * 3600, "not known yet");
+    creation(&collected, &slow, "failed");
+    collected.requests();
+    collected.pass(3600);
+    caught_up(collected.cycle());
+    assert_eq!(seconds(&collected, &slow), 0);
+    assert_eq!(seconds(&collected, &good), 4 * 3600);
+    collected.requests();
+    collected.pass(60);
+    caught_up(collected.cycle());
+    assert!(!collected.requests().iter().any(|request| request.contains("/v3/service_instances")), "all is known");
+    // Deleting what was never made adds nothing.
+    {
+        let mut foundation = collected.foundation();
+        let foundation = &mut *foundation;
+        foundation.world.delete_service(&mut foundation.tables, &slow);
+    }
+    collected.pass(60);
+    caught_up(collected.cycle());
+    assert_eq!(seconds(&collected, &slow), 0);
 }

@@ -17,7 +17,7 @@ use url::Url;
 use super::error::{ApiError, ErrorKind, classify};
 use super::token::{Refusal, Token};
 use super::transport::Transport;
-use super::wire::lists::{App, Build, Job, Organization, Page, Process, RawPage, Root, Space, Task};
+use super::wire::lists::{App, Build, Job, Organization, Page, Process, RawPage, Root, ServiceInstance, Space, Task};
 use super::wire::snapshot::{Chunk, Snapshot};
 use super::wire::usage_event::{Decoded, decode};
 use crate::clock::{Clock, Stopwatch};
@@ -389,6 +389,14 @@ impl Client {
     /// [`ApiError`].
     pub async fn tasks(&self, guids: &[Guid]) -> Result<Dated<Vec<Task>>, ApiError> {
         self.by_guid("/v3/tasks", guids).await
+    }
+
+    /// Service instances by guid, at most [`GUIDS_PER_REQUEST`]; those that are gone are missing.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn service_instances(&self, guids: &[Guid]) -> Result<Dated<Vec<ServiceInstance>>, ApiError> {
+        self.by_guid("/v3/service_instances", guids).await
     }
 
     /// Builds of apps, at most [`GUIDS_PER_REQUEST`], created at or after an instant. An app that is gone took its builds

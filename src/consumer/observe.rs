@@ -1,4 +1,5 @@
-//! What no event tells: disk of processes and tasks, sizes of builds, names of organizations.
+//! What no event tells: disk of processes and tasks, sizes of builds, failed creations, names of
+//! organizations.
 //! Asks in batches, after what is new is committed; a failure here holds nothing up.
 
 use std::collections::HashMap;
@@ -7,7 +8,8 @@ use super::collector::{CollectError, Collector};
 use super::page::{Body, NewInput};
 use crate::cloud_controller::{Build, Dated, GUIDS_PER_REQUEST, Process, Task};
 use crate::domain::{
-    BuildObservation, DiskObservation, DiskSource, Guid, Kind, MemorySource, Place, ResourceKey, Timestamp,
+    BuildObservation, DiskObservation, DiskSource, FailedCreate, Guid, Kind, MemorySource, Place, ResourceKey,
+    Timestamp,
 };
 use crate::fold::{Depth, Resource, SAME_SAVE_SECONDS};
 use crate::store::{NameOf, Names};
@@ -22,6 +24,7 @@ const BATCH: usize = 1000;
 struct Observed {
     disks: Vec<DiskObservation>,
     builds: Vec<BuildObservation>,
+    failed: Vec<FailedCreate>,
     /// Processes, tasks and stagings of which nothing more can be read.
     gone: Vec<ResourceKey>,
     names: Names,
@@ -32,7 +35,7 @@ struct Observed {
 impl Observed {
     /// How many observations it has.
     const fn size(&self) -> usize {
-        self.disks.len() + self.builds.len()
+        self.disks.len() + self.builds.len() + self.failed.len()
     }
 }
 
@@ -94,6 +97,9 @@ impl Collector {
         page.inputs = observed.disks.into_iter().map(input).collect();
         let input = |observation| NewInput { place: place.clone(), body: Body::Build(observation) };
         page.inputs.extend(observed.builds.into_iter().map(input));
+        let place = Place::at(self.head.service.last_ordinal);
+        let input = |failed| NewInput { place: place.clone(), body: Body::CreateFailed(failed) };
+        page.inputs.extend(observed.failed.into_iter().map(input));
         page.unobservable = observed.gone;
         page.names = observed.names;
         self.commit(None, page).await?;
@@ -144,8 +150,32 @@ impl Collector {
                 return Ok(None);
             }
         }
+        let created: Vec<Guid> =
+            flagged.iter().filter(|key| key.kind == Kind::Service).map(|key| key.guid.clone()).collect();
+        for guids in created.chunks(GUIDS_PER_REQUEST) {
+            if !self.creations(guids, &mut observed).await? {
+                return Ok(None);
+            }
+        }
         let nothing = observed.size() == 0 && observed.gone.is_empty();
         Ok((!nothing).then_some(observed))
+    }
+
+    /// Adds those service instances whose creation failed; what is still being made is asked for again. False if they
+    /// can't be read now.
+    async fn creations(&self, guids: &[Guid], observed: &mut Observed) -> Result<bool, CollectError> {
+        let rows = self.tolerate("service instances", self.ask(self.client.service_instances(guids)).await)?;
+        let Some(rows) = rows else { return Ok(false) };
+        for guid in guids {
+            match rows.value.iter().find(|row| row.guid == *guid) {
+                Some(row) if row.is_being_made() => {}
+                Some(row) if row.was_never_made() => {
+                    observed.failed.push(FailedCreate { service_instance: guid.clone(), observed_at: rows.date });
+                }
+                _ => observed.gone.push(ResourceKey { kind: Kind::Service, guid: guid.clone() }),
+            }
+        }
+        Ok(true)
     }
 
     /// Adds the builds of those stagings of `apps` that have not been observed; false if they can't be read now.

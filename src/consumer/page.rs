@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, HashSet};
 
 use crate::cloud_controller::{Decoded, decode};
 use crate::domain::quantity::{instance_seconds, mib_seconds};
+use crate::domain::usage_event::ServiceChange;
 use crate::domain::{
-    BaselineItem, BuildObservation, DiskObservation, DiskSource, EntryType, Fact, Footprint, Interval, Kind,
-    LedgerEntry, MemorySource, Place, ResourceKey, Settings, Stream, Timestamp,
+    BaselineItem, BuildObservation, DiskObservation, DiskSource, EntryType, Fact, FailedCreate, Footprint, Interval,
+    Kind, LedgerEntry, MemorySource, Place, ResourceKey, Settings, Stream, Timestamp,
 };
 use crate::fold::{Depth, Fold, Input, Known, Numbered, Resource};
 use crate::store::{
@@ -41,6 +42,7 @@ pub enum Body {
     },
     Disk(DiskObservation),
     Build(BuildObservation),
+    CreateFailed(FailedCreate),
 }
 
 /// What one transaction is to hold.
@@ -229,6 +231,7 @@ pub fn recall(archived: ArchivedInput) -> Result<Numbered, StoreError> {
         InputKind::Settings => Input::Settings(serde_json::from_str(&archived.body).map_err(unexpected)?),
         InputKind::Baseline(_) => Input::Baseline(serde_json::from_str(&archived.body).map_err(unexpected)?),
         InputKind::DiskObservation => Input::Disk(serde_json::from_str(&archived.body).map_err(unexpected)?),
+        InputKind::FailedCreate => Input::CreateFailed(serde_json::from_str(&archived.body).map_err(unexpected)?),
         InputKind::BuildObservation => Input::Build(serde_json::from_str(&archived.body).map_err(unexpected)?),
     };
     Ok(Numbered { sequence: archived.sequence, received_at: archived.received_at, place: archived.place, input })
@@ -263,6 +266,11 @@ fn number(sequence: u64, received_at: Timestamp, new: NewInput, write: &mut Writ
             let text = json(serde_json::to_string(&observation));
             let guid = observation.resource.guid.to_string();
             (InputKind::DiskObservation, observation.observed_at, guid, text, Input::Disk(observation))
+        }
+        Body::CreateFailed(failed) => {
+            let text = json(serde_json::to_string(&failed));
+            let guid = failed.service_instance.to_string();
+            (InputKind::FailedCreate, failed.observed_at, guid, text, Input::CreateFailed(failed))
         }
         Body::Build(observation) => {
             let text = json(serde_json::to_string(&observation));
@@ -321,11 +329,18 @@ fn note_names(names: &mut Names, fact: &Fact, carried: crate::cloud_controller::
 }
 
 /// Processes and tasks that the page began or changed and whose disk nothing vouches for, and stagings whose build wasn't
-/// read: no event tells their sizes.
+/// read: no event tells their sizes. And service instances that were created: no event tells whether that failed.
 fn to_observe(origin: Origin, fold: &Fold, numbered: &[Numbered], entries: &[LedgerEntry]) -> HashSet<ResourceKey> {
     if origin == Origin::Import {
         return HashSet::new();
     }
+    let begins = |input: &&Numbered| match &input.input {
+        Input::Baseline(_) => true,
+        Input::Event(event) => matches!(&event.fact, Fact::Service(fact) if fact.change == ServiceChange::Created),
+        _ => false,
+    };
+    let begun: HashSet<ResourceKey> =
+        numbered.iter().filter(begins).filter_map(|input| input.input.resource()).collect();
     let unread = |footprint: &Footprint| footprint.memory_source == MemorySource::Event;
     let staged = |key: &ResourceKey| {
         let open = fold.resource(key).and_then(|resource| resource.run.as_ref()).filter(|run| run.billed);
@@ -333,12 +348,17 @@ fn to_observe(origin: Origin, fold: &Fold, numbered: &[Numbered], entries: &[Led
         open.is_some_and(|run| unread(&run.piece.footprint))
             || ended.into_iter().any(|entry| unread(&entry.interval.footprint))
     };
+    let made = |resource: &Resource| resource.run.is_some() && !resource.user_provided;
     let observable = |key: &ResourceKey| match (key.kind, fold.resource(key)) {
-        (Kind::Service, _) | (_, None) => false,
+        (_, None) => false,
+        // Only what has just begun may not have come about.
+        (Kind::Service, Some(resource)) => begun.contains(key) && made(resource),
         (Kind::Staging, _) => staged(key),
         (_, Some(Resource { run: Some(run), .. })) => run.piece.footprint.disk_source != DiskSource::Observed,
         (_, Some(resource)) => resource.ended && resource.disk_mib.is_none(),
     };
-    let touched = numbered.iter().filter(|input| !matches!(input.input, Input::Disk(_) | Input::Build(_)));
+    let read_beside =
+        |input: &&Numbered| matches!(input.input, Input::Disk(_) | Input::Build(_) | Input::CreateFailed(_));
+    let touched = numbered.iter().filter(|input| !read_beside(input));
     touched.filter_map(|input| input.input.resource()).filter(observable).collect()
 }

@@ -19,7 +19,7 @@ pub enum AnomalyKind {
     IgnoredBeginning,
     /// The first sight of a resource says that it existed before; it counts from that event.
     StartUnknown,
-    /// A repaired ending: the true end is unknown, the run isn't billed.
+    /// A repaired ending, whose true end is unknown, or a creation that failed: the run isn't billed.
     RunVoided,
     /// A staging without a usable ending; it counts to the cap or the app's next staging.
     StagingEndLost,

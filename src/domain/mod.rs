@@ -25,7 +25,7 @@ pub use guid::Guid;
 pub use interval::Interval;
 pub use ledger_entry::{Cause, EntryType, LedgerEntry};
 pub use money::{Amount, AmountOverflow, Currency, Price};
-pub use observation::{BuildObservation, DiskObservation};
+pub use observation::{BuildObservation, DiskObservation, FailedCreate};
 pub use period::{Month, Span};
 pub use quantity::{InstanceSeconds, MibSeconds, Overflow};
 pub use resource::{Kind, ResourceKey};

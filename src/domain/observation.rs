@@ -31,3 +31,12 @@ pub struct BuildObservation {
     /// When the answer was made.
     pub observed_at: Timestamp,
 }
+
+/// A service instance whose creation failed, read from its `last_operation`: `CREATED` is sent before the broker has
+/// made anything, and nothing follows if it can't.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedCreate {
+    pub service_instance: Guid,
+    /// When the answer was made.
+    pub observed_at: Timestamp,
+}

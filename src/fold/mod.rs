@@ -11,8 +11,8 @@ mod task;
 use std::collections::HashMap;
 
 use crate::domain::{
-    Anomaly, AnomalyKind, Baseline, BaselineItem, BuildObservation, DiskObservation, Fact, Kind, LedgerEntry, Place,
-    ResourceKey, Settings, Timestamp, UsageEvent,
+    Anomaly, AnomalyKind, Baseline, BaselineItem, BuildObservation, DiskObservation, Fact, FailedCreate, Kind,
+    LedgerEntry, Place, ResourceKey, Settings, Timestamp, UsageEvent,
 };
 
 pub use state::{Known, Opening, Piece, Resource, Run, SAME_SAVE_SECONDS};
@@ -37,6 +37,7 @@ pub enum Input {
     Baseline(BaselineItem),
     Disk(DiskObservation),
     Build(BuildObservation),
+    CreateFailed(FailedCreate),
 }
 
 impl Input {
@@ -55,6 +56,9 @@ impl Input {
                 Some(ResourceKey { kind, guid: guid.clone() })
             }
             Self::Disk(observation) => Some(observation.resource.clone()),
+            Self::CreateFailed(failed) => {
+                Some(ResourceKey { kind: Kind::Service, guid: failed.service_instance.clone() })
+            }
             Self::Build(observation) => Some(ResourceKey { kind: Kind::Staging, guid: observation.app.clone() }),
         }
     }
@@ -223,6 +227,7 @@ impl Step<'_> {
             Input::Baseline(item) => self.baseline(resource, item),
             Input::Disk(observation) => self.disk(resource, observation),
             Input::Build(observation) => self.build(resource, observation),
+            Input::CreateFailed(failed) => self.create_failed(resource, failed),
             Input::Settings(_) => {}
         }
     }

@@ -2,7 +2,7 @@
 
 use super::{Opening, Resource, Step};
 use crate::domain::usage_event::{ServiceChange, ServiceFact};
-use crate::domain::{AnomalyKind, DiskSource, Footprint, MemorySource, Timestamp};
+use crate::domain::{AnomalyKind, Cause, DiskSource, FailedCreate, Footprint, MemorySource, Timestamp};
 
 impl Step<'_> {
     pub(super) fn service(&mut self, resource: &mut Resource, created_at: Timestamp, fact: &ServiceFact) {
@@ -27,6 +27,15 @@ impl Step<'_> {
                 ServiceChange::WasRunning | ServiceChange::Deleted => {}
             }
         }
+    }
+
+    /// What was never made isn't billed, by correction of entries already made; and it can't be updated or deleted later.
+    pub(super) fn create_failed(&mut self, resource: &mut Resource, failed: &FailedCreate) {
+        let Some(run) = resource.run.take() else { return };
+        resource.ended = true;
+        self.correct(resource, Cause::Observation, |interval| (interval.run == run.id).then_some(None));
+        let detail = format!("held since {}, its creation had failed", run.piece.started_at);
+        self.anomaly(resource, AnomalyKind::RunVoided, failed.observed_at, detail);
     }
 
     fn open_service(&mut self, resource: &mut Resource, created_at: Timestamp, fact: &ServiceFact) {

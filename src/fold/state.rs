@@ -178,7 +178,8 @@ impl Resource {
             },
             Input::Disk(_) if self.disk_mib.is_none() => Depth::Entries,
             Input::Build(_) => Depth::Entries,
-            Input::Disk(_) | Input::Baseline(_) | Input::Settings(_) => Depth::State,
+            Input::CreateFailed(_) if self.run.is_some() => Depth::Run,
+            Input::Disk(_) | Input::CreateFailed(_) | Input::Baseline(_) | Input::Settings(_) => Depth::State,
         }
     }
 }

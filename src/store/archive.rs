@@ -20,10 +20,11 @@ pub enum InputKind {
     Baseline(Stream),
     DiskObservation,
     BuildObservation,
+    FailedCreate,
 }
 
 impl InputKind {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Event(Stream::App),
         Self::Event(Stream::Service),
         Self::Settings,
@@ -31,6 +32,7 @@ impl InputKind {
         Self::Baseline(Stream::Service),
         Self::DiskObservation,
         Self::BuildObservation,
+        Self::FailedCreate,
     ];
 }
 
@@ -277,6 +279,7 @@ mod tests {
             input(12, InputKind::Baseline(Stream::Service), 1, Place::at(5), 0, "{}"),
             input(13, InputKind::DiskObservation, -1, Place::at(5), 12, "{}"),
             input(14, InputKind::BuildObservation, 1_700_000_003, Place::at(5), 13, "{}"),
+            input(15, InputKind::FailedCreate, 1_700_000_004, Place::at(5), 14, "{}"),
         ];
         let packed = pack(&inputs);
         assert_eq!(unpack(7, inputs.len(), &packed).unwrap(), inputs);

@@ -30,7 +30,7 @@ pub const OUTCOMES: [&str; 11] = [
 ];
 
 /// What is asked for, as in the path of the request.
-pub const ENDPOINTS: [&str; 13] = [
+pub const ENDPOINTS: [&str; 14] = [
     "root",
     "token",
     "app_usage_events",
@@ -42,6 +42,7 @@ pub const ENDPOINTS: [&str; 13] = [
     "tasks",
     "apps",
     "builds",
+    "service_instances",
     "organizations",
     "spaces",
 ];

@@ -436,3 +436,16 @@ fn a_staging_has_the_size_of_its_build() {
         ["a 00:00-00:02 2048x1 | a 00:00-00:02 4096 observed"]
     );
 }
+
+#[test]
+fn a_service_instance_that_was_never_made_is_not_billed() {
+    check_with("00:00 s CREATED plan=A\n 00:05 create-failed s", &[], &["run_voided"]);
+    check_with(
+        "00:00 s CREATED plan=A\n 00:01 s UPDATED plan=B\n 00:05 create-failed s\n 00:06 create-failed s\n 01:00 s DELETED",
+        &[],
+        &["run_voided", "duplicate_ending"],
+    );
+    check_with("epoch 12:00\n baseline-service s plan=A\n 12:05 create-failed s", &[], &["run_voided"]);
+    // What is gone by then was deleted, and counted until then.
+    check("00:00 s CREATED plan=A\n 00:01 s DELETED\n 00:05 create-failed s", &["s 00:00-00:01 plan=A"]);
+}

@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use cf_billing::cloud_controller::decode;
 use cf_billing::domain::ledger_entry::net;
 use cf_billing::domain::{
-    Anomaly, Baseline, BaselineItem, BuildObservation, DiskObservation, Guid, Interval, Kind, LedgerEntry, Location,
+    Anomaly, Baseline, BaselineItem, BuildObservation, DiskObservation, FailedCreate, Guid, Interval, Kind, LedgerEntry, Location,
     Place, ResourceKey, Settings, Stream, Timestamp,
 };
 use cf_billing::fold::{Depth, Fold, Input, Known, Numbered, Resource};
@@ -77,6 +77,13 @@ pub fn parse(script: &str) -> Vec<Line> {
                     disk_mib: disk.parse().unwrap(),
                     observed_at: time(at),
                     updated_at: time(value(&words, "updated").unwrap_or(at)),
+                })));
+                continue;
+            }
+            [at, "create-failed", instance] => {
+                lines.push(Line::Other(Input::CreateFailed(FailedCreate {
+                    service_instance: Guid::new(instance),
+                    observed_at: time(at),
                 })));
                 continue;
             }

@@ -75,6 +75,43 @@ pub struct Task {
     pub relationships: OfApp,
 }
 
+/// `GET /v3/service_instances`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct ServiceInstance {
+    pub guid: Guid,
+    /// Empty before the first operation, and for user-provided ones.
+    #[serde(default)]
+    pub last_operation: LastOperation,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct LastOperation {
+    /// `create`, `update` or `delete`
+    pub r#type: Option<String>,
+    /// `initial`, `in progress`, `succeeded` or `failed`
+    pub state: Option<String>,
+}
+
+impl ServiceInstance {
+    /// Its creation failed: there is nothing behind it.
+    #[must_use]
+    pub fn was_never_made(&self) -> bool {
+        self.is_creating_in(&["failed"])
+    }
+
+    /// It is being made: whether that succeeds isn't known yet.
+    #[must_use]
+    pub fn is_being_made(&self) -> bool {
+        self.is_creating_in(&["initial", "in progress"])
+    }
+
+    fn is_creating_in(&self, states: &[&str]) -> bool {
+        let LastOperation { r#type, state } = &self.last_operation;
+        r#type.as_deref() == Some("create") && state.as_deref().is_some_and(|state| states.contains(&state))
+    }
+}
+
 /// `GET /v3/builds`
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Build {

@@ -20,6 +20,7 @@ const fn kind_number(kind: InputKind) -> u8 {
         InputKind::Baseline(Stream::Service) => 4,
         InputKind::DiskObservation => 5,
         InputKind::BuildObservation => 6,
+        InputKind::FailedCreate => 7,
     }
 }
 
