@@ -152,6 +152,13 @@ fn usage(program: &Program, database: &str) -> Run {
     program.run(&["usage", "--from", "2026-01-01", "--to", "2026-02-01", "--database", &url])
 }
 
+/// Makes a database.
+fn make(program: &Program, database: &str) {
+    let url = format!("sqlite://{}", program.folder.path().join(database).display());
+    write(program, "none.json", "[]");
+    program.succeed(&["import", "--foundation", "f", "--app-events", "none.json", "--database", &url]);
+}
+
 #[test]
 fn databases() {
     let program = Program::new();
@@ -163,7 +170,7 @@ fn databases() {
     ");
     insta::assert_snapshot!(said(&program, &usage(&program, "no/such/folder.db")), @"
     exit 1
-    error: can't open the database `<folder>/no/such/folder.db`: unable to open database file
+    error: can't open the database `<folder>/no/such/folder.db`: the folder doesn't exist
     hint: the folder must exist and be writable
     ");
     insta::assert_snapshot!(said(&program, &program.run(&["usage", "--from", "2026-01-01", "--to", "2026-02-01", "--database", "mysql://root:hunter2@db/x"])), @"
@@ -172,7 +179,13 @@ fn databases() {
     hint: use sqlite:///path/to/file.db
     ");
 
-    assert_eq!(usage(&program, "newer.db").code, Some(0));
+    insta::assert_snapshot!(said(&program, &usage(&program, "none.db")), @"
+    exit 1
+    error: there is no database at <folder>/none.db
+    hint: set [database] url to the daemon's, or give --database; `run` and `import` make one
+    ");
+    assert!(!program.folder.path().join("none.db").exists());
+    make(&program, "newer.db");
     let runtime = Runtime::new().unwrap();
     runtime.block_on(async {
         use sqlx::{Connection, SqliteConnection};
@@ -193,7 +206,7 @@ fn databases() {
     assert!(check.code == Some(1) && check.stdout.contains("fail,,database,"), "{}", check.stdout);
 
     // Bytes in the middle that aren't what was written.
-    assert_eq!(usage(&program, "damaged.db").code, Some(0));
+    make(&program, "damaged.db");
     let file = program.folder.path().join("damaged.db");
     let mut bytes = std::fs::read(&file).unwrap();
     bytes[..100].fill(0xff);

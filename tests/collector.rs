@@ -178,7 +178,9 @@ fn a_restart_at_any_request_of_onboarding_changes_nothing() {
     let (requests, _, undisturbed) = life(None);
     // A failure to read what no event tells is for the next cycle.
     let beside = |at: usize| {
-        ["/v3/processes?", "/v3/tasks?guids", "/v3/organizations?", "/v3/service_instances?"].iter().any(|path| requests[at - 1].contains(path))
+        ["/v3/processes?", "/v3/tasks?guids", "/v3/organizations?", "/v3/service_instances?"]
+            .iter()
+            .any(|path| requests[at - 1].contains(path))
     };
     assert!(requests.len() > 15 && (1..=requests.len()).any(beside), "{requests:#?}");
     for stops_at in 1..=requests.len() {

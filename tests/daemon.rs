@@ -266,15 +266,26 @@ fn a_task_that_panics_is_started_again_and_disturbs_no_other() {
     });
 }
 
+/// An import that has yet to make the database.
+fn import(program: &Program, number: usize) -> Child {
+    let name = format!("events-{number}.json");
+    std::fs::write(program.folder.path().join(&name), "[]").unwrap();
+    let foundation = format!("f{number}");
+    program.spawn(&["import", "--foundation", &foundation, "--app-events", &name])
+}
+
 #[test]
 fn several_processes_may_make_the_same_database_at_once() {
     for _ in 0..5 {
         let program = Program::new();
-        let children: Vec<Child> =
-            (0..6).map(|_| program.spawn(&["usage", "--from", "2026-01-01", "--to", "2026-02-01"])).collect();
+        let children: Vec<Child> = (0..6).map(|number| import(&program, number)).collect();
+        let mut succeeded = 0;
         for child in children {
             let output = child.wait_with_output().unwrap();
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success() || said.contains("another cf-billing collects into"), "{said}");
+            succeeded += usize::from(output.status.success());
         }
+        assert!(succeeded > 0);
     }
 }

@@ -154,9 +154,15 @@ fn clock(at: Timestamp) -> String {
     at.to_string()[11..19].to_owned()
 }
 
-/// Hours, with all the seconds: thousandths.
+/// Hours in thousandths, rounded.
 fn hours(seconds: i64) -> String {
-    format!("{}.{:03}", seconds / 3600, seconds % 3600 * 1000 / 3600)
+    let thousandths = (seconds * 1000 + 1800) / 3600;
+    format!("{}.{:03}", thousandths / 1000, thousandths % 1000)
+}
+
+fn gib_hours(mib_seconds: i64) -> String {
+    let thousandths = (mib_seconds * 1000 + 1800 * 1024) / (3600 * 1024);
+    format!("{}.{:03}", thousandths / 1000, thousandths % 1000)
 }
 
 fn ledger_table(day: &[Billed]) -> String {
@@ -187,7 +193,7 @@ fn total_table(day: &[Billed]) -> String {
         let instances: i64 = of().map(seconds).sum();
         let memory: i64 = of().map(|one| seconds(one) * i64::from(one.memory_mib)).sum();
         let disk: i64 = of().map(|one| seconds(one) * i64::from(one.disk_mib)).sum();
-        let _ = writeln!(text, "| {kind} | {} | {} | {} |", hours(instances), hours(memory / 1024), hours(disk / 1024));
+        let _ = writeln!(text, "| {kind} | {} | {} | {} |", hours(instances), gib_hours(memory), gib_hours(disk));
     }
     text
 }
@@ -221,7 +227,10 @@ fn picture(day: &[Billed]) -> String {
             let height = if kind == Kind::Service { 12 } else { (one.instances * one.memory_mib * 30 / 1024).max(6) };
             // Two processes of one rolling push stand on each other's shoulders.
             let beside = day.iter().filter(|other| {
-                other.kind == kind && other.what != one.what && other.from < one.from && one.from < other.to
+                other.kind == kind
+                    && other.what != one.what
+                    && (other.from, &other.what) < (one.from, &one.what)
+                    && one.from < other.to
             });
             let lift: u32 = beside.map(|other| other.instances * other.memory_mib * 30 / 1024).sum();
             let (from, width) = (x(one.from), (x(one.to) - x(one.from)).max(2));

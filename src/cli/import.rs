@@ -43,6 +43,10 @@ pub struct Import {
     /// Bill from this instant on; earlier events only tell what runs
     #[arg(long, value_name = "TIME")]
     billing_from: Option<String>,
+    /// When the files were fetched: everything up to then is in them. Left out, usage counts as complete as far as both
+    /// streams have events
+    #[arg(long, value_name = "TIME")]
+    complete_until: Option<String>,
     /// Events per transaction
     #[arg(long, value_name = "N", default_value_t = 5000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     page_size: u32,
@@ -75,6 +79,13 @@ impl Import {
                     .map_err(|error| Failure::usage(format!("--billing-from: {error}")))?,
             ),
         };
+        let complete_until = match &self.complete_until {
+            None => None,
+            Some(text) => Some(
+                parse_time(text, configuration.billing.time_zone)
+                    .map_err(|error| Failure::usage(format!("--complete-until: {error}")))?,
+            ),
+        };
         let (snapshots, chunks) = self.read_snapshots()?;
         let epoch = Importer::epoch(&snapshots)?.max(billing_from);
         let settings = configuration.fold_settings(epoch);
@@ -99,6 +110,9 @@ impl Import {
             return Err(Failure::interrupted(format!(
                 "interrupted after {archived} new records, which are kept\nhint: run the same command again; it goes on from there"
             )));
+        }
+        if let Some(until) = complete_until {
+            importer.complete(until).await?;
         }
         note(&format!(
             "{}: {} read, {} archived, {} known already, {} late; {} ledger entries, {} anomalies",

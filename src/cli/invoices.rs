@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use rust_decimal::Decimal;
+use rust_decimal::{Decimal, RoundingStrategy};
 use serde_json::{Value, json};
 
 use super::output::{self, Column, Format, note, numbers, words};
@@ -13,7 +13,7 @@ use crate::billing_run::{BillingError, BillingRun, Card, FinalizeResult};
 use crate::clock::Clock;
 use crate::config::Configuration;
 use crate::domain::{Amount, Currency, Month};
-use crate::invoicing::{Invoice, InvoiceLine, Status};
+use crate::invoicing::{Blocker, Invoice, InvoiceLine, Status};
 use crate::rating::Named;
 use crate::store::{InvoiceFilter, Store, StoredInvoice};
 
@@ -109,7 +109,7 @@ impl From<BillingError> for Failure {
 impl Invoices {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
         let configuration = global.configuration()?;
-        let store = Global::open(&configuration).await?;
+        let store = Global::open_existing(&configuration).await?;
         let result = match self.command {
             Command::Draft(draft) => draft.run(&configuration, &store).await,
             Command::List(list) => list.run(&store).await,
@@ -122,6 +122,28 @@ impl Invoices {
 }
 
 impl RunOptions {
+    /// Why there is nothing to invoice.
+    fn nothing_used(&self) -> Failure {
+        let by = self.account.as_ref().map_or_else(String::new, |account| format!(" by `{account}`"));
+        Failure::failed(format!(
+            "nothing was used in {}{by}\nhint: `cf-billing usage` shows what was used when; accounts are `foundation/organization-guid` or the organization's name",
+            self.period
+        ))
+    }
+
+    /// Says that all is final already, or that nothing was used.
+    async fn nothing_to_draft(&self, store: &Store) -> Result<(), Failure> {
+        let filter =
+            InvoiceFilter { month: Some(self.period), status: Some(Status::Final), account: self.account.clone() };
+        match store.invoices(&filter).await?.len() {
+            0 => Err(self.nothing_used()),
+            count => {
+                note(&format!("{count} invoice(s) of {} are final already, and stay", self.period));
+                Ok(())
+            }
+        }
+    }
+
     fn card(&self, configuration: &Configuration) -> Result<Card, Failure> {
         let card = Card::read(&rates_file(self.rates.clone(), configuration)?, configuration.billing.time_zone)?;
         for warning in &card.warnings {
@@ -136,6 +158,9 @@ impl Draft {
         let card = self.run.card(configuration)?;
         let run = BillingRun::new(configuration, store, &Clock::System, &card);
         let drafts = run.draft(self.run.period, self.run.account.as_deref()).await?;
+        if drafts.is_empty() {
+            self.run.nothing_to_draft(store).await?;
+        }
         list(&drafts, self.format)
     }
 }
@@ -152,7 +177,11 @@ impl Finalize {
         let card = self.run.card(configuration)?;
         let run = BillingRun::new(configuration, store, &Clock::System, &card);
         let outcomes = run.finalize(self.run.period, self.run.account.as_deref()).await?;
+        if outcomes.is_empty() {
+            return Err(self.run.nothing_used());
+        }
         let mut problems = Vec::new();
+        let mut unpriced = false;
         let mut numbered = Vec::new();
         for outcome in &outcomes {
             let account = outcome.invoice.account_name.as_deref().unwrap_or(&outcome.invoice.account);
@@ -162,6 +191,7 @@ impl Finalize {
                 }
                 FinalizeResult::Before => note(&format!("{account}: final already")),
                 FinalizeResult::Blocked(blockers) => {
+                    unpriced |= blockers.iter().any(|blocker| matches!(blocker, Blocker::Unpriced { .. }));
                     problems.extend(blockers.iter().map(|blocker| format!("{account}: {blocker}")));
                 }
             }
@@ -170,7 +200,13 @@ impl Finalize {
         match problems.last_mut() {
             None => Ok(()),
             Some(last) => {
-                last.push_str("\nhint: `invoices draft` and `invoices show` tell more; add rates (or free = true) for what has no price");
+                let hint = if unpriced {
+                    "add rates (or free = true) for what has no price; `invoices draft`, then `invoices show` tell more"
+                } else {
+                    "once the month is over, usage must be collected through its end and a sweep window more; drafts are there until then"
+                };
+                last.push_str("\nhint: ");
+                last.push_str(hint);
                 Err(Failure { code: 1, problems })
             }
         }
@@ -403,7 +439,7 @@ pub(super) fn show_table(stored: &StoredInvoice, most: usize) -> Result<(), Fail
             name_of(Some(&line.key.space)),
             format!("{}{estimated}", line.what()),
             from,
-            format!("{:.3}", units(line)),
+            format!("{:.3}", units(line).round_dp_with_strategy(3, RoundingStrategy::MidpointAwayFromZero)),
             line.meter.unit().to_owned(),
             line.charge.as_ref().map_or_else(|| "no price".to_owned(), |charge| charge.price.to_string()),
             line.charge.as_ref().map(|charge| money(charge.amount, invoice.currency)).unwrap_or_default(),

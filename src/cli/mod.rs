@@ -20,7 +20,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 
 use crate::config::{self, Configuration, Problem};
-use crate::store::{Store, StoreError};
+use crate::store::{Found, Store, StoreError};
 
 /// What went wrong, for people, and the exit code.
 #[derive(Debug)]
@@ -152,6 +152,16 @@ impl Global {
             configuration.database_url = config::Secret::new(url.clone());
         }
         Ok(configuration)
+    }
+
+    /// Opens a database that must be there.
+    async fn open_existing(configuration: &Configuration) -> Result<Store, Failure> {
+        if let Found::Nothing { location } = Store::inspect(configuration.database_url.expose()).await? {
+            return Err(Failure::failed(format!(
+                "there is no database at {location}\nhint: set [database] url to the daemon's, or give --database; `run` and `import` make one"
+            )));
+        }
+        Self::open(configuration).await
     }
 
     async fn open(configuration: &Configuration) -> Result<Store, Failure> {

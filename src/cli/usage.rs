@@ -102,7 +102,7 @@ impl Usage {
         if span.to < span.from {
             return Err(Failure::usage(format!("--to {} is before --from {}", self.to, self.from)));
         }
-        let store = Global::open(&configuration).await?;
+        let store = Global::open_existing(&configuration).await?;
         if let Some(name) = &self.foundation
             && !store.foundations().await?.iter().any(|foundation| foundation.name == *name)
         {

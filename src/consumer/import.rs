@@ -154,6 +154,17 @@ impl<'a> Importer<'a> {
         Ok(())
     }
 
+    /// Notes that everything up to `until` is in what was imported.
+    ///
+    /// # Errors
+    /// [`ImportError::Store`].
+    pub async fn complete(&mut self, until: Timestamp) -> Result<(), ImportError> {
+        let mut page = Page::new(Origin::Import, self.clock.now(), &self.head);
+        page.known_until = page.known_until.max(Some(until));
+        self.head = commit(self.store, &self.head, page).await?.head;
+        Ok(())
+    }
+
     /// Begins reading a stream's events; see [`EventImport`].
     #[must_use]
     pub fn events(&mut self, stream: Stream) -> EventImport<'_, 'a> {

@@ -108,7 +108,7 @@ impl Collecting {
         };
         self.reporter.metrics.failed(reason);
         tracing::error!(
-            foundation = %self.member.plan.foundation, retry_in_seconds = wait.as_secs_f32(), "{error}"
+            foundation = %self.member.plan.foundation, retry_in_seconds = wait.as_secs(), "{error}"
         );
         wait
     }

@@ -16,6 +16,8 @@ use crate::telemetry::Metrics;
 
 /// How often it is looked whether anything was collected yet.
 const FIRST_WAIT: Duration = Duration::from_secs(2);
+/// Until the next try where there was nothing to draft, or it failed.
+const AFTER_NOTHING: Duration = Duration::from_mins(1);
 
 /// See the module.
 pub(super) struct Drafting {
@@ -56,10 +58,14 @@ impl Drafting {
                 drafted = self.draft(&rates) => drafted,
             };
             self.metrics.job("draft", watch.elapsed(), drafted.is_ok().then(|| self.clock.now()));
-            if let Err(error) = drafted {
-                tracing::error!(job = "draft", "{error}");
+            // What has just begun to be collected is drafted soon again.
+            let soon = !matches!(drafted, Ok(count) if count > 0);
+            match drafted {
+                Ok(count) => tracing::info!(task = "draft", drafts = count, "drafts computed"),
+                Err(error) => tracing::error!(task = "draft", "{error}"),
             }
-            self.wait(self.configuration.billing.draft_interval).await;
+            let interval = self.configuration.billing.draft_interval;
+            self.wait(if soon { interval.min(AFTER_NOTHING) } else { interval }).await;
         }
     }
 
@@ -76,7 +82,8 @@ impl Drafting {
         foundations.is_ok_and(|foundations| foundations.iter().any(|head| head.known_until.is_some()))
     }
 
-    async fn draft(&self, rates: &Path) -> Result<(), DraftError> {
+    /// Computes the drafts; gives how many there are.
+    async fn draft(&self, rates: &Path) -> Result<usize, DraftError> {
         let card = Card::read(rates, self.configuration.billing.time_zone);
         self.metrics.rate_card_is_good(card.is_ok());
         let card = card?;
@@ -90,7 +97,7 @@ impl Drafting {
             let filter = InvoiceFilter { status: Some(status), ..InvoiceFilter::default() };
             self.metrics.invoices(status.name(), self.store.invoices(&filter).await?.len());
         }
-        Ok(())
+        Ok(drafts.len())
     }
 
     fn tell(&self, drafts: &[StoredInvoice]) {

@@ -40,7 +40,7 @@ pub(super) async fn overview(State(served): State<Arc<Served>>) -> Response {
         @match invoices {
             Ok((drafts, finals)) => {
                 h2 { "Open drafts" }
-                (invoice_table(&drafts, "There are no drafts. With a rate card configured, this month's appear within the hour."))
+                (invoice_table(&drafts, "There are no drafts. With a rate card configured, they appear soon after the first usage."))
                 h2 { "Final invoices" }
                 (invoice_table(&finals, "No invoice is final yet: cf-billing invoices finalize --period YYYY-MM"))
             }

@@ -15,6 +15,11 @@ pub enum StoreError {
     )]
     NewerSchema { path: String, found: i64, known: i64 },
     #[error(
+        "the database `{path}` was made by an unreleased cf-billing whose schema {found} was another\n\
+         hint: no data of unreleased versions is taken over; give another path"
+    )]
+    OtherSchema { path: String, found: i64 },
+    #[error(
         "foundation `{0}` was written by another process meanwhile; nothing was changed\n\
          hint: let only one collector run on a database at a time"
     )]

@@ -52,8 +52,15 @@ impl FoundationHead {
     /// Usage is complete up to here: what was created earlier has had the window's time to appear, and was looked for.
     #[must_use]
     pub fn rated_through(&self, sweep_window_seconds: i64) -> Option<Timestamp> {
-        let swept = if self.collected { self.swept_until.min(self.known_until) } else { self.known_until };
-        swept.map(|swept| swept.plus(-sweep_window_seconds))
+        let complete = if self.collected { self.swept_until.min(self.known_until) } else { self.imported_until() };
+        complete.map(|complete| complete.plus(-sweep_window_seconds))
+    }
+
+    /// Imported usage is complete as far as both streams go, unless it was said to be complete to a later time.
+    fn imported_until(&self) -> Option<Timestamp> {
+        let newest = [self.app.newest_created_at, self.service.newest_created_at];
+        let last = newest.into_iter().flatten().max();
+        if self.known_until > last { self.known_until } else { newest.into_iter().flatten().min() }
     }
 
     /// The settings in force; the defaults before any were archived.

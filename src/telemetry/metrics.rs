@@ -263,10 +263,10 @@ impl Metrics {
             job_last_success: new.gauges(
                 "last_success_timestamp_seconds",
                 "When a job last succeeded, Unix time; 0 before it did.",
-                &["job"],
+                &["task"],
             ),
-            job_failures: new.counters("job_failures_total", "Times a job failed.", &["job"]),
-            job_duration: new.histograms("job_duration_seconds", "How long a job took.", &["job"]),
+            job_failures: new.counters("job_failures_total", "Times a job failed.", &["task"]),
+            job_duration: new.histograms("job_duration_seconds", "How long a job took.", &["task"]),
             rate_card_ok: new.gauge(
                 "rate_card_last_reload_successful",
                 "1 if the configured rate card can be used, 0 if it can't.",

@@ -8,7 +8,7 @@ use super::script::{Line, parse};
 /// Writes a script's events as two files and imports them into foundation `f`; `through` is the time until
 /// which events are known (a last event of no consequence).
 pub fn import(program: &Program, script: &str, through: &str) {
-    let script = format!("{script}\n{through} marker STOPPED");
+    let script = format!("{script}\n{through} marker STOPPED\n{through} marker-service DELETED");
     let (mut app, mut service) = (String::new(), String::new());
     for line in parse(&script) {
         if let Line::Event { stream, raw, .. } = line {

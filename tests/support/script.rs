@@ -15,8 +15,8 @@ use std::collections::HashMap;
 use cf_billing::cloud_controller::decode;
 use cf_billing::domain::ledger_entry::net;
 use cf_billing::domain::{
-    Anomaly, Baseline, BaselineItem, BuildObservation, DiskObservation, FailedCreate, Guid, Interval, Kind, LedgerEntry, Location,
-    Place, ResourceKey, Settings, Stream, Timestamp,
+    Anomaly, Baseline, BaselineItem, BuildObservation, DiskObservation, FailedCreate, Guid, Interval, Kind,
+    LedgerEntry, Location, Place, ResourceKey, Settings, Stream, Timestamp,
 };
 use cf_billing::fold::{Depth, Fold, Input, Known, Numbered, Resource};
 use serde_json::{Value, json};

@@ -98,6 +98,11 @@ impl Demo {
             drafts: None,
             stop: stop.clone(),
         };
+        let program = std::env::args().next().unwrap_or_else(|| "cf-billing".to_owned());
+        note(&format!(
+            "Explore it: {program} invoices list --config {0}\n            {program} usage --from 2026-10-01 --to 2026-11-01 --by org,kind --config {0}",
+            folder.join(CONFIGURATION).display()
+        ));
         let showing = async {
             let mut play = Play::new(foundation.clone(), driver, stop.clone(), self.seed, bars);
             let shown = self.show(&mut play, &configuration, &prices, &store, &clock, month).await;
@@ -107,11 +112,6 @@ impl Demo {
         let (ended, shown) = tokio::join!(daemon.run(), showing);
         store.close().await;
         ended.map_err(Failure::failed)?;
-        let program = std::env::args().next().unwrap_or_else(|| "cf-billing".to_owned());
-        note(&format!(
-            "Explore it: {program} invoices list --config {0}\n            {program} usage --from 2026-10-01 --to 2026-11-01 --by org,kind --config {0}",
-            folder.join(CONFIGURATION).display()
-        ));
         match shown? {
             None => Ok(()),
             Some(last_line) => output::print(&last_line.text).and_then(|()| last_line.verdict()),

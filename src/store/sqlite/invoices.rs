@@ -146,13 +146,19 @@ async fn put_card(connection: &mut SqliteConnection, card: &StoredCard, at: Time
     Ok(())
 }
 
+/// Two time zones begin a month at most this far apart.
+const DAYS_APART_SECONDS: i64 = 2 * 86_400;
+
 /// Writes a draft in the place of the one that was there. `None`: the account's invoice is final.
 async fn put_draft(
     connection: &mut SqliteConnection,
     invoice: &Invoice,
     at: Timestamp,
 ) -> Result<Option<i64>, StoreError> {
-    const STATUS: &str = "SELECT id, status FROM invoice WHERE account = ?1 AND period_start = ?2";
+    // Under another time zone the same month begins and ends at other instants.
+    const OVERLAPPING: &str = "
+        SELECT id, status, period_start FROM invoice
+        WHERE account = ?1 AND period_start < ?3 AND period_end > ?2";
     const REMOVE_LINES: &str = "DELETE FROM invoice_line WHERE invoice_id = ?1";
     const REMOVE: &str = "DELETE FROM invoice WHERE id = ?1";
     const ADD: &str = "
@@ -161,18 +167,35 @@ async fn put_draft(
              estimated, rate_card_hash, rated_through, drafted_at)
         VALUES (?1, 'draft', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
         RETURNING id";
-    let before = sqlx::query(STATUS).bind(&invoice.account).bind(invoice.period.from.unix());
-    let mut id = None;
-    if let Some(row) = before.fetch_optional(&mut *connection).await? {
+    let before = sqlx::query(OVERLAPPING)
+        .bind(&invoice.account)
+        .bind(invoice.period.from.unix())
+        .bind(invoice.period.to.unix())
+        .fetch_all(&mut *connection)
+        .await?;
+    let mut same = None;
+    let mut drafts = Vec::new();
+    for row in before {
+        // What neighbours share at their edge under another time zone is a day at most: not the same month.
+        let start: i64 = row.try_get(2)?;
+        if (start - invoice.period.from.unix()).abs() > DAYS_APART_SECONDS {
+            continue;
+        }
         if row.try_get::<String, _>(1)? == Status::Final.name() {
             return Ok(None);
         }
-        id = Some(row.try_get::<i64, _>(0)?);
+        let id: i64 = row.try_get(0)?;
+        if start == invoice.period.from.unix() {
+            same = Some(id);
+        }
+        drafts.push(id);
+    }
+    for id in drafts {
         sqlx::query(REMOVE_LINES).bind(id).execute(&mut *connection).await?;
         sqlx::query(REMOVE).bind(id).execute(&mut *connection).await?;
     }
     let id: i64 = sqlx::query_scalar(ADD)
-        .bind(id)
+        .bind(same)
         .bind(&invoice.account)
         .bind(&invoice.account_name)
         .bind(&invoice.seller)

@@ -249,6 +249,7 @@ async fn migrate(writer: &SqlitePool, path: &str) -> Result<(), StoreError> {
         sqlx::migrate::MigrateError::VersionMissing(found) => {
             StoreError::NewerSchema { path: path.to_owned(), found, known: newest_schema() }
         }
+        sqlx::migrate::MigrateError::VersionMismatch(found) => StoreError::OtherSchema { path: path.to_owned(), found },
         sqlx::migrate::MigrateError::Execute(error) => StoreError::Database(error),
         other => StoreError::Database(sqlx::Error::Migrate(Box::new(other))),
     })
