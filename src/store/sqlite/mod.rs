@@ -59,16 +59,18 @@ impl SqliteStore {
         let options = SqliteConnectOptions::from_str(url)
             .map_err(|error| open_error(&error))?
             .create_if_missing(true)
+            .foreign_keys(true)
+            .busy_timeout(BUSY_TIMEOUT);
+        // Readers leave the journal as the writer has it: asking for a mode takes locks that reading doesn't.
+        let writing = (options.clone())
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(BUSY_TIMEOUT)
             // Keeps the log small after a burst, so that it doesn't count as the database's size.
             .pragma("journal_size_limit", "16777216");
         let file = options.get_filename().to_owned();
         let opening = lock::opening(&file).await;
         let pool = |connections| SqlitePoolOptions::new().max_connections(connections).idle_timeout(None);
-        let writer = pool(1).connect_with(options.clone()).await.map_err(|error| open_error(&error))?;
+        let writer = pool(1).connect_with(writing).await.map_err(|error| open_error(&error))?;
         migrate(&writer, &path).await.map_err(|error| match error {
             StoreError::Database(error) => open_error(&error),
             other => other,
