@@ -320,3 +320,72 @@ fn drafts_follow_the_book_and_go_when_there_is_nothing_left() {
     assert_eq!(program.json(&draft).as_array().unwrap().len(), 1);
     assert_eq!(program.json(&["invoices", "list"]).as_array().unwrap().len(), 1);
 }
+
+#[test]
+fn a_month_is_invoiced_once_whatever_the_time_zone() {
+    let program = Program::new();
+    month::card(&program, "name = \"t\"\ncurrency = \"EUR\"\n[[process]]\ninstance_hour = \"1\"\n");
+    month::import(&program, "00:00 p STARTED 512x1 app=a", "40d00:00");
+    let finalize = ["invoices", "finalize", "--period", "2026-10", "--rates", "card.toml"];
+    program.succeed(&finalize);
+    let list = || program.json(&["invoices", "list"]);
+    let before = list();
+    for zone in ["America/New_York", "Pacific/Kiritimati", "Pacific/Pago_Pago"] {
+        let mut command = program.command(&finalize);
+        let output = command.env("CF_BILLING__BILLING__TIME_ZONE", zone).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success() && said.contains("final already"), "{zone}: {said}");
+        assert_eq!(list(), before, "{zone}");
+    }
+    // The next month is another one.
+    let mut command = program.command(&["invoices", "draft", "--period", "2026-11", "--rates", "card.toml"]);
+    assert!(command.env("CF_BILLING__BILLING__TIME_ZONE", "America/New_York").status().unwrap().success());
+    assert_eq!(list().as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn imports_are_complete_as_far_as_both_streams_go_or_as_is_said() {
+    let program = Program::new();
+    month::card(
+        &program,
+        "name = \"t\"\ncurrency = \"EUR\"\n[[process]]\ninstance_hour = \"1\"\n[[service]]\ninstance_hour = \"1\"\n",
+    );
+    month::import(&program, "00:00 p STARTED 512x1 app=a\n00:00 s CREATED plan=A", "5d00:00");
+    // One stream goes on, the other was cut.
+    let later = r#"{"guid": "later", "created_at": "2026-12-01T00:00:00Z", "state": {"current": "DELETED"}, "service_instance": {"guid": "other", "name": "x", "type": "managed_service_instance"}}"#;
+    std::fs::write(program.folder.path().join("later.json"), later).unwrap();
+    program.succeed(&["import", "--foundation", "f", "--service-events", "later.json"]);
+    let finalize = ["invoices", "finalize", "--period", "2026-10", "--rates", "card.toml"];
+    let run = program.run(&finalize);
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert!(run.stderr.contains("usage is complete only up to 2026-10-14T23:00:00Z"), "{}", run.stderr);
+    assert!(!run.stderr.contains("add rates"), "{}", run.stderr);
+    program.succeed(&[
+        "import",
+        "--foundation",
+        "f",
+        "--service-events",
+        "later.json",
+        "--complete-until",
+        "2026-12-02",
+    ]);
+    program.succeed(&finalize);
+}
+
+#[test]
+fn invoicing_what_nobody_used_is_an_error() {
+    let program = Program::new();
+    month::card(&program, "name = \"t\"\ncurrency = \"EUR\"\n[[process]]\ninstance_hour = \"1\"\n");
+    month::import(&program, "00:00 p STARTED 512x1 app=a", "40d00:00");
+    for (command, more) in
+        [("draft", ["--period", "2025-01"].as_slice()), ("finalize", &["--period", "2026-10", "--account", "nobody"])]
+    {
+        let run = program.run(&[&["invoices", command, "--rates", "card.toml"], more].concat());
+        assert_eq!(run.code, Some(1), "{}", run.stderr);
+        assert!(
+            run.stderr.contains("error: nothing was used in ") && run.stderr.contains("\nhint: "),
+            "{}",
+            run.stderr
+        );
+    }
+}
