@@ -229,12 +229,17 @@ fn check_fails_where_something_is_wrong() {
 fn a_real_prometheus_scrapes_it_and_evaluates_the_rules() {
     let program = Program::new();
     let (_simulated, api) = simulate(&program, &[]);
-    configure(&program, &api, "");
+    configure(&program, &api, "[billing]\nrates = \"rates.toml\"\ndraft_interval = \"1s\"");
+    std::fs::copy("rates/standard.toml", program.folder.path().join("rates.toml")).unwrap();
     let (daemon, url) = run(&program);
     daemon.says("onboarding is complete");
     let folder = program.folder.path();
     let shipped = std::fs::read_to_string("deploy/prometheus/prometheus.yml").unwrap();
-    let rules = std::fs::canonicalize("deploy/prometheus/cf-billing.rules.yml").unwrap();
+    // As shipped, but evaluated every second.
+    let rules = folder.join("cf-billing.rules.yml");
+    let shipped_rules = std::fs::read_to_string("deploy/prometheus/cf-billing.rules.yml").unwrap();
+    assert!(shipped_rules.contains("interval: 30s"));
+    std::fs::write(&rules, shipped_rules.replace("interval: 30s", "interval: 1s")).unwrap();
     let target = url.trim_start_matches("http://");
     let configuration = shipped.replace("cf-billing:9495", target).replace("cf-billing.rules.yml", path(&rules));
     assert!(configuration.contains(target), "{shipped}");
@@ -258,6 +263,11 @@ fn a_real_prometheus_scrapes_it_and_evaluates_the_rules() {
     eventually(|| prometheus.log(), || query("up").filter(|up| *up > 0.5));
     let lag = eventually(|| prometheus.log(), || query("foundation:cf_billing_lag_seconds:max"));
     assert!((-5.0..60.0).contains(&lag), "{lag}");
+    // As stored: no label of ours is renamed because it collides with one of the scrape's.
+    let stalled = "time()-(cf_billing_last_success_timestamp_seconds%7Btask=%22draft%22%7D%3E0)";
+    let since = eventually(|| prometheus.log(), || query(stalled));
+    assert!((-5.0..60.0).contains(&since), "{since}");
+    assert_eq!(query("count(%7B__name__=~%22cf_billing_.*%22,exported_job!=%22%22%7D)"), None);
     let rules: Value = serde_json::from_str(&text(&format!("http://127.0.0.1:{port}/api/v1/rules"))).unwrap();
     for rule in rules["data"]["groups"].as_array().unwrap().iter().flat_map(|group| group["rules"].as_array().unwrap())
     {
