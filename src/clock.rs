@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use crate::domain::Timestamp;
 
@@ -62,6 +63,15 @@ impl Clock {
             Self::System => tokio::time::sleep(duration).await,
             Self::Manual(_) => tokio::task::yield_now().await,
             Self::Simulated(simulated) => simulated.sleep(duration).await,
+        }
+    }
+
+    /// Waits as [`Clock::sleep`] does; false if told to stop before.
+    pub async fn sleep_unless_stopped(&self, duration: Duration, stop: &CancellationToken) -> bool {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => false,
+            () = self.sleep(duration) => true,
         }
     }
 }
@@ -179,6 +189,8 @@ impl Driver {
 mod tests {
     use std::time::Duration;
 
+    use tokio_util::sync::CancellationToken;
+
     use super::Clock;
     use crate::domain::Timestamp;
 
@@ -226,6 +238,24 @@ mod tests {
             }
             drop(sleep);
             assert_eq!(driver.next(), None);
+        });
+    }
+
+    #[test]
+    fn who_is_told_to_stop_waits_no_longer() {
+        let (clock, driver) = Clock::simulated(Timestamp::from_unix(0));
+        let stop = CancellationToken::new();
+        run(async {
+            let stopping = async {
+                driver.settled(1).await;
+                stop.cancel();
+            };
+            let (slept, ()) = tokio::join!(clock.sleep_unless_stopped(Duration::from_secs(5), &stop), stopping);
+            assert!(!slept);
+            assert_eq!(driver.next(), None);
+            let manual = Clock::manual(Timestamp::from_unix(0));
+            assert!(!manual.sleep_unless_stopped(Duration::ZERO, &stop).await, "stopping comes first");
+            assert!(manual.sleep_unless_stopped(Duration::ZERO, &CancellationToken::new()).await);
         });
     }
 }

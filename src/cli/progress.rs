@@ -33,11 +33,7 @@ impl Bars {
     /// Shows how foundations catch up, until `stop`.
     pub async fn follow(&self, board: &Board, clock: &Clock, stop: &CancellationToken) {
         let mut bars: BTreeMap<String, (ProgressBar, Timestamp)> = BTreeMap::new();
-        loop {
-            tokio::select! {
-                () = stop.cancelled() => break,
-                () = Clock::System.sleep(REDRAW) => {}
-            }
+        while Clock::System.sleep_unless_stopped(REDRAW, stop).await {
             for (name, status) in board.foundations() {
                 self.show(&mut bars, name, &status, clock.now());
             }

@@ -104,9 +104,8 @@ impl Simulate {
     async fn live(&self, foundation: &Mutex<Foundation>, stop: &CancellationToken) -> Result<(), Failure> {
         let mut random = ChaCha8Rng::seed_from_u64(self.seed);
         for second in 1_u64.. {
-            tokio::select! {
-                () = stop.cancelled() => break,
-                () = Clock::System.sleep(Duration::from_secs(1)) => {}
+            if !Clock::System.sleep_unless_stopped(Duration::from_secs(1), stop).await {
+                break;
             }
             let acts = random.random_range(0..ACT_EVERY) == 0;
             let truth = {

@@ -30,7 +30,7 @@ impl Collecting {
     pub async fn run(self) {
         let mut backoff = Backoff::default();
         if let Some(wait) = self.first_wait {
-            self.wait(wait).await;
+            self.clock.sleep_unless_stopped(wait, &self.stop).await;
         }
         self.reporter.alive(true);
         let mut collector = None;
@@ -52,7 +52,7 @@ impl Collecting {
                 Err(CollectError::Stopped) => return,
                 Err(error) => self.failed(&error, &mut backoff),
             };
-            self.wait(wait).await;
+            self.clock.sleep_unless_stopped(wait, &self.stop).await;
         }
     }
 
@@ -111,13 +111,5 @@ impl Collecting {
             foundation = %self.member.plan.foundation, retry_in_seconds = wait.as_secs(), "{error}"
         );
         wait
-    }
-
-    async fn wait(&self, duration: Duration) {
-        tokio::select! {
-            biased;
-            () = self.stop.cancelled() => {}
-            () = self.clock.sleep(duration) => {}
-        }
     }
 }

@@ -47,7 +47,7 @@ impl Drafting {
         };
         while !self.stop.is_cancelled() {
             if !self.anything_collected().await {
-                self.wait(FIRST_WAIT).await;
+                self.clock.sleep_unless_stopped(FIRST_WAIT, &self.stop).await;
                 continue;
             }
             let watch = Stopwatch::start();
@@ -65,15 +65,8 @@ impl Drafting {
                 Err(error) => tracing::error!(task = "draft", "{error}"),
             }
             let interval = self.configuration.billing.draft_interval;
-            self.wait(if soon { interval.min(AFTER_NOTHING) } else { interval }).await;
-        }
-    }
-
-    async fn wait(&self, duration: Duration) {
-        tokio::select! {
-            biased;
-            () = self.stop.cancelled() => {}
-            () = self.clock.sleep(duration) => {}
+            let wait = if soon { interval.min(AFTER_NOTHING) } else { interval };
+            self.clock.sleep_unless_stopped(wait, &self.stop).await;
         }
     }
 

@@ -70,11 +70,8 @@ impl Play {
     /// Goes on for some real seconds; false if told to stop.
     pub async fn follow(&mut self, seconds: u32) -> bool {
         for _ in 0..seconds {
-            tokio::select! {
-                () = self.stop.cancelled() => return false,
-                () = Clock::System.sleep(Duration::from_secs(1)) => {}
-            }
-            if !self.caught_up().await {
+            let slept = Clock::System.sleep_unless_stopped(Duration::from_secs(1), &self.stop).await;
+            if !slept || !self.caught_up().await {
                 return false;
             }
             let to = self.foundation.lock().now().plus(FOLLOW_SECONDS);
