@@ -12,7 +12,7 @@ use super::progress::Bars;
 use super::{Failure, Global};
 use crate::billing_run::Card;
 use crate::clock::Clock;
-use crate::cloud_controller::transport::Http;
+use crate::cloud_controller::transport::{Http, Transport};
 use crate::cloud_controller::{Client, Credentials};
 use crate::config::{Configuration, Foundation};
 use crate::consumer::Plan;
@@ -92,21 +92,31 @@ pub(super) async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> 
     })
 }
 
-/// A configured foundation with its client; nothing is sent yet.
+/// A configured foundation with its client over HTTP; nothing is sent yet.
 pub(super) fn member(configuration: &Configuration, foundation: &Foundation, clock: &Clock) -> Result<Member, Failure> {
     let http = Http::new(foundation.ca_file.as_deref())
         .map_err(|error| Failure::usage(format!("foundation `{}`: {error}", foundation.name)))?;
+    Ok(member_over(Arc::new(http), configuration, foundation, clock))
+}
+
+/// A configured foundation with its client over `transport`.
+pub(super) fn member_over(
+    transport: Transport,
+    configuration: &Configuration,
+    foundation: &Foundation,
+    clock: &Clock,
+) -> Member {
     let credentials = Credentials {
         api: foundation.api.clone(),
         client_id: foundation.client_id.clone(),
         client_secret: foundation.client_secret.clone(),
     };
-    let client = Client::new(Arc::new(http), clock.clone(), credentials);
-    Ok(Member { plan: plan(configuration, foundation), client })
+    let client = Client::new(transport, clock.clone(), credentials);
+    Member { plan: plan(configuration, foundation), client }
 }
 
 /// How a configured foundation is to be collected.
-pub(super) fn plan(configuration: &Configuration, foundation: &Foundation) -> Plan {
+fn plan(configuration: &Configuration, foundation: &Foundation) -> Plan {
     let collection = &configuration.collection;
     Plan {
         foundation: foundation.name.clone(),

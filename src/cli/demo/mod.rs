@@ -11,11 +11,10 @@ use std::sync::Arc;
 use super::invoices::{list, show_table};
 use super::output::{self, Format, note};
 use super::progress::Bars;
-use super::run::{listen, plan, stop_on_signal};
+use super::run::{listen, member_over, stop_on_signal};
 use super::{Failure, Global};
 use crate::billing_run::{BillingRun, Card, FinalizeResult};
 use crate::clock::Clock;
-use crate::cloud_controller::{Client, Credentials};
 use crate::config::{self, Configuration};
 use crate::daemon::{Daemon, Member};
 use crate::domain::{Month, Timestamp};
@@ -264,13 +263,7 @@ fn configure(folder: &Path, prices: &Prices) -> Result<Configuration, Failure> {
 fn member(configuration: &Configuration, foundation: &InMemory, clock: &Clock) -> Result<Member, Failure> {
     let configured = configuration.foundations.first();
     let configured = configured.ok_or_else(|| Failure::failed("the demo's configuration has no foundation"))?;
-    let credentials = Credentials {
-        api: configured.api.clone(),
-        client_id: configured.client_id.clone(),
-        client_secret: configured.client_secret.clone(),
-    };
-    let client = Client::new(Arc::new(foundation.clone()), clock.clone(), credentials);
-    Ok(Member { plan: plan(configuration, configured), client })
+    Ok(member_over(Arc::new(foundation.clone()), configuration, configured, clock))
 }
 
 /// A folder of the demo's own: nothing that is there is touched.
