@@ -250,11 +250,19 @@ impl Collector {
         &self,
         answer: impl Future<Output = Result<T, ApiError>> + Send,
     ) -> Result<T, CollectError> {
-        tokio::select! {
-            biased;
-            () = self.stop.cancelled() => Err(CollectError::Stopped),
-            answer = answer => Ok(answer?),
-        }
+        unless_stopped(&self.stop, answer).await
+    }
+}
+
+/// As [`Collector::ask`], while the collector is busy with something else.
+pub(super) async fn unless_stopped<T>(
+    stop: &CancellationToken,
+    answer: impl Future<Output = Result<T, ApiError>> + Send,
+) -> Result<T, CollectError> {
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => Err(CollectError::Stopped),
+        answer = answer => Ok(answer?),
     }
 }
 

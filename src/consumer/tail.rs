@@ -1,7 +1,7 @@
 //! A stream read from its checkpoint to its end: one page, one transaction, the next page fetched meanwhile.
 //! Owns the rule that a healthy answer holds the checkpoint.
 
-use super::collector::{CollectError, Collector};
+use super::collector::{CollectError, Collector, unless_stopped};
 use super::page::PageReport;
 use super::reading::{RawEvent, Reading};
 use crate::clock::Stopwatch;
@@ -27,7 +27,6 @@ impl Collector {
         loop {
             let read = page.value.events.len();
             let next = page.value.last_guid().filter(|_| page.value.full).map(After::Event);
-            let client = self.client.clone();
             let placed = reading.place(&self.store, &self.head, page.value.events).await?;
             let Some(next) = next else {
                 let mut placed = placed;
@@ -37,17 +36,9 @@ impl Collector {
                 return Ok(page.date.min(self.clock.now()));
             };
             // The page is committed whatever becomes of the next one.
-            let (fetched, appended) = {
-                let stop = self.stopping();
-                let fetch = async {
-                    tokio::select! {
-                        biased;
-                        () = stop.cancelled() => Err(CollectError::Stopped),
-                        answer = client.events(stream, &next) => Ok(answer?),
-                    }
-                };
-                tokio::join!(fetch, self.append(&reading, read, placed))
-            };
+            let (client, stop) = (self.client.clone(), self.stopping());
+            let fetch = unless_stopped(&stop, client.events(stream, &next));
+            let (fetched, appended) = tokio::join!(fetch, self.append(&reading, read, placed));
             appended?;
             page = fetched?;
         }
