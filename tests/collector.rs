@@ -84,6 +84,11 @@ fn requested(collected: &Collected) -> usize {
     collected.requests().iter().filter(|request| request.starts_with("POST") && request.contains("snapshots")).count()
 }
 
+/// How often a single app event was asked for since the requests were last looked at.
+fn checkpoints_asked_for(collected: &Collected) -> usize {
+    collected.requests().iter().filter(|request| request.contains("/v3/app_usage_events/")).count()
+}
+
 #[test]
 fn weeks_of_what_people_do_are_collected_to_the_second() {
     for seed in [11, 12, 13] {
@@ -246,7 +251,9 @@ fn a_client_that_may_not_request_waits_for_somebody_elses_snapshot() {
     request_snapshots(&mut collected.foundation());
     waiting(collected.cycle());
     complete_snapshots(&mut collected.foundation());
+    collected.requests();
     caught_up(collected.cycle());
+    assert_eq!(checkpoints_asked_for(&collected), 2, "as the snapshot is taken, and before the stream is read");
     collected.act(7200, 3);
     caught_up(collected.cycle());
     collected.check_truth();
@@ -386,6 +393,20 @@ fn a_pruned_predecessor_is_no_loss_and_a_pruned_checkpoint_is() {
     collected.foundation().tables.events_mut(Stream::App).clear();
     lost(collected.cycle(), Stream::App);
     assert_eq!(collected.head().known_until, known_until, "nothing is known past what was read");
+}
+
+#[test]
+fn a_checkpoint_that_is_not_behind_its_predecessor_is_asked_for_once() {
+    let mut collected = collected(97);
+    let events = collected.foundation().tables.events(Stream::App).len();
+    collected.foundation().tables.events_mut(Stream::App).swap(events - 2, events - 1);
+    collected.requests();
+    assert_eq!(caught_up(collected.cycle()).events, 0);
+    assert_eq!(checkpoints_asked_for(&collected), 1);
+    collected.foundation().tables.events_mut(Stream::App).swap(events - 2, events - 1);
+    collected.act(3600, 4);
+    caught_up(collected.cycle());
+    collected.check_truth();
 }
 
 #[test]

@@ -110,7 +110,8 @@ impl Collector {
                     foundation = %self.head.name, %stream, snapshot = %snapshot.guid,
                     "taking an earlier snapshot: {why}"
                 );
-                return self.accept(onboarding, stream, &snapshot).await;
+                self.take(onboarding, stream, &snapshot).await?;
+                return Ok(None);
             }
         }
         Ok(Some(format!("{why}, and there is no completed one whose checkpoint can still be read")))
@@ -123,14 +124,22 @@ impl Collector {
         stream: Stream,
         snapshot: &Snapshot,
     ) -> Result<Option<String>, CollectError> {
-        let checkpoint = snapshot.checkpoint();
-        if !self.is_readable(stream, checkpoint.as_ref()).await? {
+        if !self.is_readable(stream, snapshot.checkpoint().as_ref()).await? {
             self.keep(onboarding, stream, None).await?;
             return Ok(Some(checkpoint_gone(stream, &snapshot.guid)));
         }
-        let taken = TakenSnapshot { guid: snapshot.guid.clone(), completed_at: snapshot.completed_at, checkpoint };
-        self.keep(onboarding, stream, Some(taken)).await?;
+        self.take(onboarding, stream, snapshot).await?;
         Ok(None)
+    }
+
+    /// Takes a completed snapshot whose checkpoint was found to be there.
+    async fn take(&self, onboarding: &mut Onboarding, stream: Stream, snapshot: &Snapshot) -> Result<(), CollectError> {
+        let taken = TakenSnapshot {
+            guid: snapshot.guid.clone(),
+            completed_at: snapshot.completed_at,
+            checkpoint: snapshot.checkpoint(),
+        };
+        self.keep(onboarding, stream, Some(taken)).await
     }
 
     /// Whether that event is still the one it was. Before the first event there is nothing to be read.

@@ -54,26 +54,26 @@ impl Collector {
         let Some(checkpoint) = head.checkpoint.clone() else {
             return self.begin_at_snapshot(stream, onboarding).await;
         };
+        let mut elsewhere = false;
         if let Some(predecessor) = &head.predecessor {
             match self.ask(self.client.events(stream, &After::Event(predecessor.guid.clone()))).await {
                 Ok(page) => {
-                    let held = page.value.events.iter().any(|(_, decoded)| decoded.event.id() == checkpoint);
-                    if !held && !self.is_readable(stream, Some(&checkpoint)).await? {
-                        return Err(CollectError::CheckpointLost { stream, checkpoint });
-                    }
-                    if held {
+                    if page.value.events.iter().any(|(_, decoded)| decoded.event.id() == checkpoint) {
                         return Ok((self.reading_after(stream, predecessor).await?, page));
                     }
-                    // The predecessor's guid is another event's now, or very many came late between the two.
-                    tracing::warn!(foundation = %self.head.name, %stream, "the predecessor isn't before the checkpoint");
+                    elsewhere = true;
                 }
                 Err(CollectError::Api(error)) if error.kind == ErrorKind::AfterGuidUnknown => {}
                 Err(error) => return Err(error),
             }
         }
-        // Without a predecessor: the checkpoint is asked for by itself, and read on from.
+        // Without a predecessor before it: the checkpoint is asked for by itself, and read on from.
         if !self.is_readable(stream, Some(&checkpoint)).await? {
             return Err(CollectError::CheckpointLost { stream, checkpoint });
+        }
+        if elsewhere {
+            // The predecessor's guid is another event's now, or very many came late between the two.
+            tracing::warn!(foundation = %self.head.name, %stream, "the predecessor isn't before the checkpoint");
         }
         let page = self.ask(self.client.events(stream, &After::Event(checkpoint.guid.clone()))).await?;
         Ok((self.reading_after(stream, &checkpoint).await?, page))
