@@ -128,12 +128,6 @@ impl Collector {
         })
     }
 
-    /// The foundation as this collector left it.
-    #[must_use]
-    pub const fn head(&self) -> &FoundationHead {
-        &self.head
-    }
-
     /// Goes as far as it can without waiting: onboards, reads both streams to their end, observes what no event tells.
     ///
     /// # Errors

@@ -41,7 +41,6 @@ enum DraftError {
 impl Drafting {
     pub async fn run(self) {
         let Some(rates) = self.configuration.billing.rates.clone() else {
-            self.metrics.rate_card_is_good(true);
             self.stop.cancelled().await;
             return;
         };

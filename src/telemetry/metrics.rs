@@ -14,21 +14,6 @@ pub const RETENTION_SECONDS: i64 = 31 * 86_400;
 /// What a foundation's collection is doing.
 pub const STATES: [&str; 6] = ["starting", "snapshots", "baseline", "replay", "live", "failed"];
 
-/// What a request to Cloud Controller or UAA came to.
-pub const OUTCOMES: [&str; 11] = [
-    "success",
-    "timeout",
-    "unreachable",
-    "invalid_body",
-    "unauthorized",
-    "not_found",
-    "conflict",
-    "unprocessable",
-    "rate_limited",
-    "server_error",
-    "stopped",
-];
-
 /// What is asked for, as in the path of the request.
 pub const ENDPOINTS: [&str; 14] = [
     "root",
