@@ -12,10 +12,10 @@ use super::output::{grouped, note};
 use super::progress::Bars;
 use super::records::{self, RecordsError};
 use super::run::stop_on_signal;
+use super::usage::time;
 use super::{Failure, Global};
 use crate::clock::Clock;
 use crate::cloud_controller::{Chunk, Decoded, Snapshot, decode};
-use crate::config::parse_time;
 use crate::consumer::{ImportError, Importer};
 use crate::domain::Stream;
 
@@ -72,20 +72,11 @@ impl Import {
             ));
         }
         let configuration = global.configuration()?;
-        let billing_from = match &self.billing_from {
-            None => None,
-            Some(text) => Some(
-                parse_time(text, configuration.billing.time_zone)
-                    .map_err(|error| Failure::usage(format!("--billing-from: {error}")))?,
-            ),
+        let given = |option: &str, text: &Option<String>| {
+            text.as_ref().map(|text| time(option, text, configuration.billing.time_zone)).transpose()
         };
-        let complete_until = match &self.complete_until {
-            None => None,
-            Some(text) => Some(
-                parse_time(text, configuration.billing.time_zone)
-                    .map_err(|error| Failure::usage(format!("--complete-until: {error}")))?,
-            ),
-        };
+        let billing_from = given("--billing-from", &self.billing_from)?;
+        let complete_until = given("--complete-until", &self.complete_until)?;
         let (snapshots, chunks) = self.read_snapshots()?;
         let epoch = Importer::epoch(&snapshots)?.max(billing_from);
         let settings = configuration.fold_settings(epoch);

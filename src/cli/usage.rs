@@ -165,6 +165,7 @@ const fn quantities(row: &UsageRow) -> [i64; 4] {
     [row.instance_seconds, row.memory_mib_seconds, row.disk_mib_seconds, row.estimated_instance_seconds]
 }
 
-fn time(option: &str, text: &str, zone: Tz) -> Result<Timestamp, Failure> {
+/// The time that an option gives; a date is midnight in `zone`.
+pub(super) fn time(option: &str, text: &str, zone: Tz) -> Result<Timestamp, Failure> {
     parse_time(text, zone).map_err(|error| Failure::usage(format!("{option}: {error}")))
 }
