@@ -11,6 +11,7 @@ use std::sync::Arc;
 use super::invoices::{list, show_table};
 use super::output::{self, Format, note};
 use super::progress::Bars;
+use super::rates::rates_file;
 use super::run::{listen, member_over, stop_on_signal};
 use super::{Failure, Global};
 use crate::billing_run::{BillingRun, Card, FinalizeResult};
@@ -155,16 +156,18 @@ impl Demo {
             output::print(&last_line.text)?;
             note("Going on, a minute every second. Ctrl-C ends it.");
             while play.follow(DRAFT_EVERY).await {
-                let card = Card::read(
-                    &configuration.billing.rates.clone().unwrap_or_default(),
-                    configuration.billing.time_zone,
-                )?;
+                // Read each time, as the daemon does: who edits the card sees what becomes of it.
+                let card = card(configuration)?;
                 let now = Month::of(clock.now(), configuration.billing.time_zone);
                 BillingRun::new(configuration, store, clock, &card).draft(now, None).await?;
             }
         }
         Ok(Some(last_line))
     }
+}
+
+fn card(configuration: &Configuration) -> Result<Card, Failure> {
+    Ok(Card::read(&rates_file(None, configuration)?, configuration.billing.time_zone)?)
 }
 
 /// Drafts the month's invoices, makes them final, and reads them back from the book.
@@ -174,8 +177,7 @@ async fn bill(
     clock: &Clock,
     month: Month,
 ) -> Result<Vec<StoredInvoice>, Failure> {
-    let rates = configuration.billing.rates.clone().unwrap_or_default();
-    let card = Card::read(&rates, configuration.billing.time_zone)?;
+    let card = card(configuration)?;
     let run = BillingRun::new(configuration, store, clock, &card);
     run.draft(month, None).await?;
     for outcome in run.finalize(month, None).await? {
