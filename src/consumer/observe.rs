@@ -132,10 +132,12 @@ impl Collector {
     /// the events that are read waits for the events of that save.
     async fn flagged(&self, read_until: Timestamp) -> Result<Option<Observed>, CollectError> {
         let flagged = self.store.to_observe(&self.head, BATCH).await?;
+        let of = |kind: Kind| -> Vec<Guid> {
+            flagged.iter().filter(|key| key.kind == kind).map(|key| key.guid.clone()).collect()
+        };
         let mut observed = Observed::default();
         for kind in [Kind::Process, Kind::Task] {
-            let guids: Vec<Guid> = flagged.iter().filter(|key| key.kind == kind).map(|key| key.guid.clone()).collect();
-            for guids in guids.chunks(GUIDS_PER_REQUEST) {
+            for guids in of(kind).chunks(GUIDS_PER_REQUEST) {
                 let Some((date, found)) = self.rows(kind, guids).await? else { return Ok(None) };
                 let ready = found.iter().filter(|row| row.updated_at <= read_until);
                 observed.disks.extend(ready.map(|row| DiskObservation { observed_at: date, ..row.clone() }));
@@ -143,16 +145,12 @@ impl Collector {
                 observed.gone.extend(missing.map(|guid| ResourceKey { kind, guid: guid.clone() }));
             }
         }
-        let apps: Vec<Guid> =
-            flagged.iter().filter(|key| key.kind == Kind::Staging).map(|key| key.guid.clone()).collect();
-        for apps in apps.chunks(GUIDS_PER_REQUEST) {
+        for apps in of(Kind::Staging).chunks(GUIDS_PER_REQUEST) {
             if !self.builds(apps, &mut observed).await? {
                 return Ok(None);
             }
         }
-        let created: Vec<Guid> =
-            flagged.iter().filter(|key| key.kind == Kind::Service).map(|key| key.guid.clone()).collect();
-        for guids in created.chunks(GUIDS_PER_REQUEST) {
+        for guids in of(Kind::Service).chunks(GUIDS_PER_REQUEST) {
             if !self.creations(guids, &mut observed).await? {
                 return Ok(None);
             }
