@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use cf_billing::domain::{EntryType, Interval, Timestamp};
+use cf_billing::domain::ledger_entry::net;
+use cf_billing::domain::{Interval, Timestamp};
 use cf_billing::simulator::http::serve;
 use cf_billing::simulator::{ADMIN, Foundation};
 use cf_billing::store::{OnboardingStage, Store};
@@ -95,13 +96,7 @@ impl Book {
     async fn read(store: &Store) -> Self {
         let head = store.foundation(NAME).await.unwrap();
         let onboarding = store.onboarding(&head).await.unwrap();
-        let mut net: Vec<(u64, String)> = Vec::new();
-        for entry in store.ledger_entries(&head, 0, usize::MAX).await.unwrap() {
-            match entry.entry_type {
-                EntryType::Reversal => net.retain(|(number, _)| Some(*number) != entry.corrects),
-                _ => net.push((entry.number, Net(&entry.interval).to_string())),
-            }
-        }
+        let billed = net(store.ledger_entries(&head, 0, usize::MAX).await.unwrap());
         let open = store.open_resources(&head).await.unwrap();
         let open = open.iter().filter_map(|loaded| {
             let resource = &loaded.resource;
@@ -112,7 +107,7 @@ impl Book {
         Self {
             onboarded: onboarding.is_some_and(|onboarding| onboarding.stage == OnboardingStage::Complete),
             complete_until: complete_until(store).await,
-            net: net.into_iter().map(|(_, line)| line).chain(open).collect(),
+            net: billed.iter().map(|entry| Net(&entry.interval).to_string()).chain(open).collect(),
         }
     }
 }
