@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use cf_billing::cloud_controller::transport::TransportError;
-use cf_billing::consumer::{CollectError, Cycle};
-use cf_billing::domain::{Stream, Timestamp};
+use cf_billing::consumer::{CollectError, Cycle, Importer};
+use cf_billing::domain::{Settings, Stream, Timestamp};
 use cf_billing::simulator::tables::{List, events_path, snapshots_path};
 use cf_billing::simulator::world::{Outcome, Size, Then};
 use cf_billing::simulator::{ADMIN, Foundation, api};
@@ -609,13 +609,16 @@ fn an_idle_cycle_asks_little_and_writes_once() {
     assert_eq!(after.known_until, Some(collected.now()));
 }
 
+/// Begins to import into the foundation that is collected.
+fn begin_import(collected: &Collected) {
+    let importing = Importer::begin(&collected.store, &collected.clock, NAME, Settings::default());
+    collected.runtime.block_on(importing).unwrap();
+}
+
 #[test]
 fn an_imported_foundation_is_not_collected_into() {
     let mut collected = Collected::settled(73, 2);
-    collected.runtime.block_on(async {
-        let settings = cf_billing::domain::Settings::default();
-        cf_billing::consumer::Importer::begin(&collected.store, &collected.clock, NAME, settings).await.unwrap();
-    });
+    begin_import(&collected);
     let error = collected.cycle().unwrap_err();
     assert!(matches!(error, CollectError::Imported(_)), "{error}");
 }
@@ -649,10 +652,7 @@ fn running_tasks_belong_to_the_baseline() {
 fn an_import_while_onboarding_waits_is_refused_or_not_collected_upon() {
     let mut collected = Collected::settled(81, 2);
     waiting(collected.cycle());
-    collected.runtime.block_on(async {
-        let settings = cf_billing::domain::Settings::default();
-        cf_billing::consumer::Importer::begin(&collected.store, &collected.clock, NAME, settings).await.unwrap();
-    });
+    begin_import(&collected);
     let error = collected.cycle().unwrap_err();
     assert!(matches!(error, CollectError::Imported(_)), "{error}");
 }
