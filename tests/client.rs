@@ -7,12 +7,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use cf_billing::clock::Clock;
 use cf_billing::cloud_controller::transport::{Exchange, Exchanging, TransportError};
-use cf_billing::cloud_controller::{After, ApiError, Client, Credentials, ErrorKind, Requested};
-use cf_billing::config::Secret;
+use cf_billing::cloud_controller::{After, ApiError, Client, ErrorKind, Requested};
 use cf_billing::domain::{Fact, Guid, Stream, Timestamp};
 use http::{Method, Request, Response};
 use serde_json::{Value, json};
 
+use crate::support::member::credentials;
 use crate::support::recorded::{FILES, Recorded, exchange, exchanges, manifest};
 
 /// Answers every request with what a function gives, and keeps what was asked.
@@ -60,6 +60,10 @@ fn token(expires_in: i64, scope: &str) -> Answer {
     ok(&json!({"access_token": "t0ken", "token_type": "bearer", "expires_in": expires_in, "scope": scope, "jti": "1"}))
 }
 
+fn client_over(transport: Arc<Answering>, clock: Clock) -> Client {
+    Client::new(transport, clock, credentials("http://127.0.0.1:18181", ("billing", "s3cret")))
+}
+
 /// A client whose root and token requests are answered well, and any other by `others`.
 fn client<F>(others: F) -> (Client, Arc<Answering>)
 where
@@ -81,12 +85,7 @@ where
         asked: Mutex::new(Vec::new()),
     };
     let transport = Arc::new(answering);
-    let credentials = Credentials {
-        api: "http://127.0.0.1:18181".parse().unwrap(),
-        client_id: "billing".to_owned(),
-        client_secret: Secret::new("s3cret".to_owned()),
-    };
-    (Client::new(transport.clone(), clock, credentials), transport)
+    (client_over(transport.clone(), clock), transport)
 }
 
 fn run<T>(future: impl Future<Output = T>) -> T {
@@ -307,12 +306,7 @@ fn a_token_without_global_read_is_refused_before_anything_is_read() {
         }),
         asked: Mutex::new(Vec::new()),
     };
-    let credentials = Credentials {
-        api: "http://127.0.0.1:18181".parse().unwrap(),
-        client_id: "billing".to_owned(),
-        client_secret: Secret::new("s3cret".to_owned()),
-    };
-    let client = Client::new(Arc::new(answering), Clock::manual(Timestamp::from_unix(0)), credentials);
+    let client = client_over(Arc::new(answering), Clock::manual(Timestamp::from_unix(0)));
     let error = run(client.events(Stream::App, &After::Nothing)).unwrap_err();
     assert_eq!(error.kind, ErrorKind::MissingScope);
     insta::assert_snapshot!(error, @"
@@ -339,12 +333,7 @@ fn scopes_that_read_everything_are_these_three() {
             }),
             asked: Mutex::new(Vec::new()),
         };
-        let credentials = Credentials {
-            api: "http://127.0.0.1:18181".parse().unwrap(),
-            client_id: "billing".to_owned(),
-            client_secret: Secret::new("s3cret".to_owned()),
-        };
-        let client = Client::new(Arc::new(answering), Clock::manual(Timestamp::from_unix(0)), credentials);
+        let client = client_over(Arc::new(answering), Clock::manual(Timestamp::from_unix(0)));
         let token = run(client.token());
         assert_eq!(token.is_ok(), reads, "{scope}");
         assert_eq!(token.is_ok_and(|token| token.is_admin()), admin, "{scope}");
@@ -436,12 +425,7 @@ fn wrong_client_credentials_say_so() {
         }),
         asked: Mutex::new(Vec::new()),
     };
-    let credentials = Credentials {
-        api: "http://127.0.0.1:18181".parse().unwrap(),
-        client_id: "billing".to_owned(),
-        client_secret: Secret::new("s3cret".to_owned()),
-    };
-    let client = Client::new(Arc::new(answering), Clock::manual(Timestamp::from_unix(0)), credentials);
+    let client = client_over(Arc::new(answering), Clock::manual(Timestamp::from_unix(0)));
     let error = run(client.token()).unwrap_err();
     assert_eq!(error.kind, ErrorKind::BadClient);
     insta::assert_snapshot!(error, @"

@@ -9,12 +9,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use cf_billing::clock::Clock;
+use cf_billing::cloud_controller::Client;
 use cf_billing::cloud_controller::transport::{Exchange, Exchanging};
-use cf_billing::cloud_controller::{Client, Credentials};
-use cf_billing::config::Secret;
-use cf_billing::consumer::Plan;
 use cf_billing::daemon::{Daemon, Member};
-use cf_billing::domain::{Settings, Timestamp};
+use cf_billing::domain::Timestamp;
 use cf_billing::simulator::{ADMIN, Foundation};
 use cf_billing::store::Store;
 use cf_billing::telemetry::{Board, Metrics};
@@ -23,6 +21,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::support::background::{Background, DEADLINE, configure, eventually, signal, simulate};
+use crate::support::member::{credentials, plan};
 use crate::support::program::{Program, Run};
 
 /// 12 s: the truth is written every ten seconds.
@@ -217,21 +216,8 @@ fn a_task_that_panics_is_started_again_and_disturbs_no_other() {
             foundation.world.settle(&mut foundation.tables, 3);
             let exchange =
                 Panicking { foundation: Arc::new(Mutex::new(foundation)), left: Arc::new(AtomicUsize::new(panics)) };
-            let credentials = Credentials {
-                api: "http://127.0.0.1".parse().unwrap(),
-                client_id: ADMIN.0.to_owned(),
-                client_secret: Secret::new(ADMIN.1.to_owned()),
-            };
-            let plan = Plan {
-                foundation: name.to_owned(),
-                settings: Settings::default(),
-                billing_from: None,
-                sweep_window_seconds: 3600,
-                sweep_interval_seconds: 600,
-                snapshot_patience_seconds: 600,
-                observe_interval_seconds: 300,
-            };
-            Member { plan, client: Client::new(Arc::new(exchange), clock.clone(), credentials) }
+            let client = Client::new(Arc::new(exchange), clock.clone(), credentials("http://127.0.0.1", ADMIN));
+            Member { plan: plan(name), client }
         };
         let stop = CancellationToken::new();
         let members = vec![member("panics", 2), member("sound", 0)];

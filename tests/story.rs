@@ -5,11 +5,10 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use cf_billing::clock::Clock;
+use cf_billing::cloud_controller::Client;
 use cf_billing::cloud_controller::transport::Http;
-use cf_billing::cloud_controller::{Client, Credentials};
-use cf_billing::config::Secret;
-use cf_billing::consumer::{Collector, Cycle, Plan};
-use cf_billing::domain::{Kind, Settings, Span, Stream, Timestamp};
+use cf_billing::consumer::{Collector, Cycle};
+use cf_billing::domain::{Kind, Span, Stream, Timestamp};
 use cf_billing::simulator::http::serve;
 use cf_billing::simulator::tables::List;
 use cf_billing::simulator::{ADMIN, Foundation};
@@ -21,6 +20,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::support::member::{credentials, plan};
 use crate::support::program::Program;
 use crate::support::recorded::{FILES, HOST, exchange, put_snapshot, rows};
 
@@ -115,23 +115,10 @@ fn the_story_ends_with_exactly_what_ran() {
         let collecting = async {
             let store = Store::open(&program.database()).await.unwrap();
             let clock = Clock::manual(now);
-            let credentials = Credentials {
-                api: api.parse().unwrap(),
-                client_id: ADMIN.0.to_owned(),
-                client_secret: Secret::new(ADMIN.1.to_owned()),
-            };
-            let client = Client::new(Arc::new(Http::new(None).unwrap()), clock.clone(), credentials);
-            let plan = Plan {
-                foundation: "story".to_owned(),
-                settings: Settings::default(),
-                billing_from: None,
-                sweep_window_seconds: 3600,
-                sweep_interval_seconds: 600,
-                snapshot_patience_seconds: 600,
-                observe_interval_seconds: 300,
-            };
+            let http = Arc::new(Http::new(None).unwrap());
+            let client = Client::new(http, clock.clone(), credentials(&api, ADMIN));
             let mut collector =
-                Collector::new(store.clone(), client, clock, plan, stop.clone(), Reporter::unseen("story"))
+                Collector::new(store.clone(), client, clock, plan("story"), stop.clone(), Reporter::unseen("story"))
                     .await
                     .unwrap();
             for _ in 0..3 {

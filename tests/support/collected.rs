@@ -6,11 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
 use cf_billing::clock::Clock;
+use cf_billing::cloud_controller::Client;
 use cf_billing::cloud_controller::transport::{Exchange, Exchanging, TransportError};
-use cf_billing::cloud_controller::{Client, Credentials};
-use cf_billing::config::Secret;
 use cf_billing::consumer::{CollectError, Collector, Cycle, Plan};
-use cf_billing::domain::{Kind, Settings, Span, Stream, Timestamp};
+use cf_billing::domain::{Kind, Span, Stream, Timestamp};
 use cf_billing::simulator::{ADMIN, Foundation};
 use cf_billing::store::{GroupKey, Onboarding, Store, UsageQuery};
 use cf_billing::telemetry::Reporter;
@@ -18,6 +17,7 @@ use http::{Request, Response};
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
+use super::member::{credentials, plan};
 use super::program::Program;
 use super::script::open_line;
 
@@ -79,16 +79,7 @@ impl Collected {
             fault: Arc::new(Mutex::new(None)),
             log: Arc::new(Mutex::new(Vec::new())),
         };
-        let plan = Plan {
-            foundation: NAME.to_owned(),
-            settings: Settings::default(),
-            billing_from: None,
-            sweep_window_seconds: 3600,
-            sweep_interval_seconds: 600,
-            snapshot_patience_seconds: 600,
-            observe_interval_seconds: 300,
-        };
-        Self { runtime, store, exchange, clock, plan, client: ADMIN, collector: None, _program: program }
+        Self { runtime, store, exchange, clock, plan: plan(NAME), client: ADMIN, collector: None, _program: program }
     }
 
     /// A foundation with some apps and services at rest.
@@ -128,11 +119,7 @@ impl Collected {
         let Self { runtime, store, exchange, clock, plan, client, collector, .. } = self;
         runtime.block_on(async {
             if collector.is_none() {
-                let credentials = Credentials {
-                    api: "http://127.0.0.1".parse().unwrap(),
-                    client_id: client.0.to_owned(),
-                    client_secret: Secret::new(client.1.to_owned()),
-                };
+                let credentials = credentials("http://127.0.0.1", *client);
                 let client = Client::new(Arc::new(exchange.clone()), clock.clone(), credentials);
                 let stop = CancellationToken::new();
                 let reporter = Reporter::unseen(NAME);
