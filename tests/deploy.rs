@@ -1,17 +1,11 @@
 //! The files in deploy/, by the tools that will read them.
 
 use std::collections::BTreeSet;
-use std::process::Command;
 
 use cf_billing::telemetry::Metrics;
 use serde_json::Value;
 
-/// Runs a tool; gives whether it succeeded and what it said.
-fn tool(name: &str, arguments: &[&str]) -> (bool, String) {
-    let output = Command::new(name).args(arguments).output();
-    let output = output.unwrap_or_else(|error| panic!("{name}: {error}; tests/run installs it"));
-    (output.status.success(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
-}
+use crate::support::tool::tool;
 
 /// Names of all series of a registry with one foundation, as queries may name them.
 fn series() -> BTreeSet<String> {
@@ -33,12 +27,12 @@ fn named(expression: &str) -> BTreeSet<String> {
 
 #[test]
 fn rules_are_good_and_their_tests_pass() {
-    let (good, said) = tool("promtool", &["check", "rules", "deploy/prometheus/cf-billing.rules.yml"]);
+    let (good, said) = tool("promtool", &["check", "rules", "deploy/prometheus/cf-billing.rules.yml"], "");
     assert!(good, "{said}");
     let tests = ["deploy/prometheus/cf-billing.test.yml", "deploy/prometheus/cf-billing.days.test.yml"];
-    let (good, said) = tool("promtool", &[&["test", "rules"], &tests[..]].concat());
+    let (good, said) = tool("promtool", &[&["test", "rules"], &tests[..]].concat(), "");
     assert!(good, "{said}");
-    let (good, said) = tool("promtool", &["check", "config", "deploy/prometheus/prometheus.yml"]);
+    let (good, said) = tool("promtool", &["check", "config", "deploy/prometheus/prometheus.yml"], "");
     assert!(good, "{said}");
 }
 
@@ -76,7 +70,7 @@ fn the_dashboards_queries_parse() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("queries.yml");
     std::fs::write(&file, format!("groups:\n- name: dashboard\n  rules:\n{}", rules.concat())).unwrap();
-    let (good, said) = tool("promtool", &["check", "rules", file.to_str().unwrap()]);
+    let (good, said) = tool("promtool", &["check", "rules", file.to_str().unwrap()], "");
     assert!(good, "{said}");
 }
 
@@ -88,7 +82,7 @@ fn the_systemd_unit_is_good() {
     let unit = unit.replace("/usr/local/bin/cf-billing", env!("CARGO_BIN_EXE_cf-billing"));
     let file = folder.path().join("cf-billing.service");
     std::fs::write(&file, unit).unwrap();
-    let (good, said) = tool("systemd-analyze", &["verify", "--man=no", file.to_str().unwrap()]);
+    let (good, said) = tool("systemd-analyze", &["verify", "--man=no", file.to_str().unwrap()], "");
     assert!(good, "{said}");
     assert!(!said.contains("cf-billing.service:"), "{said}");
 }

@@ -1,28 +1,17 @@
 //! What people and Prometheus see of the daemon: metrics, health, page, `check`, `snapshots`.
 
-use std::io::Write;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use serde_json::Value;
 
 use crate::support::background::{Background, configure, eventually, get, run, simulate, text};
 use crate::support::program::{Program, path};
+use crate::support::tool::tool;
 
-/// Runs a tool with `input`; gives whether it succeeded and what it said.
-fn tool(name: &str, arguments: &[&str], input: &str) -> (bool, String) {
-    let mut child = Command::new(name)
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap_or_else(|error| panic!("{name}: {error}; tests/run installs it"));
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    (
-        output.status.success(),
-        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)),
-    )
+/// A configuration with the standard rate card, and `more` of billing.
+fn configure_with_card(program: &Program, api: &str, more: &str) {
+    configure(program, api, &format!("[billing]\nrates = \"rates.toml\"\n{more}"));
+    std::fs::copy("rates/standard.toml", program.folder.path().join("rates.toml")).unwrap();
 }
 
 /// Names of all series in an exposition.
@@ -35,8 +24,7 @@ fn families(metrics: &str) -> Vec<String> {
 fn metrics_are_good_complete_and_zero_from_the_start() {
     let program = Program::new();
     // Nobody answers there: everything is told all the same.
-    configure(&program, "http://127.0.0.1:9", "[billing]\nrates = \"rates.toml\"\ndraft_interval = \"1s\"");
-    std::fs::copy("rates/standard.toml", program.folder.path().join("rates.toml")).unwrap();
+    configure_with_card(&program, "http://127.0.0.1:9", "draft_interval = \"1s\"");
     let (daemon, url) = run(&program);
     daemon.says("can't connect");
     let metrics = text(&format!("{url}/metrics"));
@@ -67,8 +55,7 @@ fn metrics_are_good_complete_and_zero_from_the_start() {
 fn health_readiness_and_pages_answer() {
     let program = Program::new();
     let (_simulated, api) = simulate(&program, &[]);
-    configure(&program, &api, "[billing]\nrates = \"rates.toml\"\ndraft_interval = \"1s\"");
-    std::fs::copy("rates/standard.toml", program.folder.path().join("rates.toml")).unwrap();
+    configure_with_card(&program, &api, "draft_interval = \"1s\"");
     let (daemon, url) = run(&program);
     daemon.says("onboarding is complete");
     assert_eq!(text(&format!("{url}/healthz")), "alive\n");
@@ -149,8 +136,7 @@ fn verdicts(lines: &Value) -> Vec<String> {
 fn check_tries_everything_and_changes_nothing() {
     let program = Program::new();
     let (_simulated, api) = simulate(&program, &[]);
-    configure(&program, &api, "[billing]\nrates = \"rates.toml\"");
-    std::fs::copy("rates/standard.toml", program.folder.path().join("rates.toml")).unwrap();
+    configure_with_card(&program, &api, "");
     let lines = program.json(&["check", "--config", "cf-billing.toml"]);
     assert_eq!(
         verdicts(&lines),
@@ -208,8 +194,7 @@ fn check_fails_where_something_is_wrong() {
         (api.as_str(), "http://127.0.0.1:9", "fail sim address"),
         ("rates.toml", "missing.toml", "fail - rate card"),
     ] {
-        configure(&program, &api, "[billing]\nrates = \"rates.toml\"");
-        std::fs::copy("rates/standard.toml", program.folder.path().join("rates.toml")).unwrap();
+        configure_with_card(&program, &api, "");
         let file = program.folder.path().join("cf-billing.toml");
         let changed = std::fs::read_to_string(&file).unwrap().replace(from, to);
         std::fs::write(&file, changed).unwrap();
@@ -229,8 +214,7 @@ fn check_fails_where_something_is_wrong() {
 fn a_real_prometheus_scrapes_it_and_evaluates_the_rules() {
     let program = Program::new();
     let (_simulated, api) = simulate(&program, &[]);
-    configure(&program, &api, "[billing]\nrates = \"rates.toml\"\ndraft_interval = \"1s\"");
-    std::fs::copy("rates/standard.toml", program.folder.path().join("rates.toml")).unwrap();
+    configure_with_card(&program, &api, "draft_interval = \"1s\"");
     let (daemon, url) = run(&program);
     daemon.says("onboarding is complete");
     let folder = program.folder.path();

@@ -8,3 +8,4 @@ pub mod month;
 pub mod program;
 pub mod recorded;
 pub mod script;
+pub mod tool;
