@@ -176,7 +176,7 @@ fn databases() {
     insta::assert_snapshot!(said(&program, &program.run(&["usage", "--from", "2026-01-01", "--to", "2026-02-01", "--database", "mysql://root:hunter2@db/x"])), @"
     exit 2
     error: `mysql://***@db/x` is not a database this program knows
-    hint: use sqlite:///path/to/file.db
+    hint: use sqlite:///path/to/file.db or postgres://user@host/database
     ");
 
     insta::assert_snapshot!(said(&program, &usage(&program, "none.db")), @"
@@ -197,7 +197,7 @@ fn databases() {
     });
     insta::assert_snapshot!(said(&program, &usage(&program, "newer.db")), @"
     exit 1
-    error: the database `<folder>/newer.db` has schema version 9999, this program knows up to 2
+    error: the database `<folder>/newer.db` has schema version 9999, this program knows up to 3
     hint: it was written by a newer cf-billing; install that version or a later one
     ");
     write(&program, "cf-billing.toml", "");

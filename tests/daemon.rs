@@ -275,3 +275,10 @@ fn several_processes_may_make_the_same_database_at_once() {
         assert!(succeeded > 0);
     }
 }
+
+crate::on_postgres! {
+    run_collects_what_simulate_says_was_used,
+    a_foundation_that_is_away_is_waited_for,
+    a_task_that_panics_is_started_again_and_disturbs_no_other,
+    several_processes_may_make_the_same_database_at_once,
+}

@@ -206,3 +206,13 @@ fn events_left_out_and_imported_later_give_the_same_usage() {
     program.succeed(&["import", "--foundation", "dataset", "--service-events", path(&service)]);
     assert_truth(&program, &folder);
 }
+
+crate::on_postgres! {
+    small_is_the_truth_in_pages_of_any_size,
+    odd_is_the_truth_in_pages_of_any_size,
+    importing_again_changes_nothing,
+    an_import_killed_half_way_goes_on_where_it_stopped,
+    two_halves_with_a_kill_between_are_the_whole,
+    halves_cut_at_a_redelivery_are_the_whole,
+    events_left_out_and_imported_later_give_the_same_usage,
+}

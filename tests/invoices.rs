@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use sqlx::Connection;
 
 use crate::dataset::{import, kept};
+use crate::support::database;
 use crate::support::month;
 use crate::support::program::{Program, path};
 
@@ -280,10 +280,7 @@ fn a_final_invoice_never_changes() {
     assert_eq!(drafts, Value::Array(Vec::new()));
     assert_eq!(program.json(&["invoices", "show", "CF-000001"]), before);
     // Nor does the database let anybody change it.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let mut connection = sqlx::SqliteConnection::connect(&program.database()).await.unwrap();
-        for statement in [
+    for statement in [
             "UPDATE invoice SET net = 0",
             "UPDATE invoice SET status = 'draft'",
             "DELETE FROM invoice",
@@ -294,10 +291,9 @@ fn a_final_invoice_never_changes() {
                 service_plan_guid, service_plan_name, buildpack, estimated, started_at, ended_at, meter, quantity, unit_size,
                 price, amount, rate FROM invoice_line LIMIT 1",
         ] {
-            let error = sqlx::query(statement).execute(&mut connection).await.unwrap_err().to_string();
-            assert!(error.contains("a final invoice"), "{statement}: {error}");
-        }
-    });
+        let error = database::execute(&program.database(), statement).unwrap_err().to_string();
+        assert!(error.contains("a final invoice"), "{statement}: {error}");
+    }
 }
 
 #[test]
@@ -388,4 +384,18 @@ fn invoicing_what_nobody_used_is_an_error() {
             run.stderr
         );
     }
+}
+
+crate::on_postgres! {
+    a_small_month_is_right_to_the_cent,
+    the_month_is_that_of_the_billing_time_zone,
+    every_account_of_a_real_month_adds_up,
+    unpriced_usage_is_shown_and_keeps_an_invoice_from_being_final,
+    a_period_is_final_only_when_usage_is_complete_through_its_end,
+    numbers_have_no_gaps_whoever_asks_and_whatever_dies,
+    a_final_invoice_never_changes,
+    drafts_follow_the_book_and_go_when_there_is_nothing_left,
+    a_month_is_invoiced_once_whatever_the_time_zone,
+    imports_are_complete_as_far_as_both_streams_go_or_as_is_said,
+    invoicing_what_nobody_used_is_an_error,
 }

@@ -223,7 +223,7 @@ fn killed_fifty_times_it_collects_the_same() {
     child.kill().unwrap();
     child.wait().unwrap();
     let ours = runtime.block_on(Book::read(&store));
-    let undisturbed = runtime.block_on(Book::read(&twin.store));
+    let undisturbed = twin.runtime.block_on(Book::read(&twin.store));
     assert_eq!(ours.net.difference(&undisturbed.net).collect::<Vec<_>>(), Vec::<&String>::new(), "only when killed");
     assert_eq!(undisturbed.net.difference(&ours.net).collect::<Vec<_>>(), Vec::<&String>::new(), "only undisturbed");
     assert!(ours.net.len() > 200, "{}", ours.net.len());
@@ -233,4 +233,8 @@ fn killed_fifty_times_it_collects_the_same() {
     let took = began.elapsed();
     println!("took {took:?}");
     assert!(took < Duration::from_mins(1), "{took:?}");
+}
+
+crate::on_postgres! {
+    killed_fifty_times_it_collects_the_same,
 }

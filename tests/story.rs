@@ -199,3 +199,7 @@ async fn check(store: &Store) {
         assert!(resource.run.as_ref().unwrap().piece.started_at >= epoch, "{resource:?}");
     }
 }
+
+crate::on_postgres! {
+    the_story_ends_with_exactly_what_ran,
+}

@@ -120,8 +120,7 @@ impl Check {
 
 /// The database, opened if it is there; it isn't made, nor brought up to date.
 async fn database(checked: &mut Checked, configuration: &Configuration) -> Option<Store> {
-    let url = configuration.database_url.expose();
-    match Store::inspect(url).await {
+    match Global::inspect(configuration).await {
         Ok(Found::Nothing { location }) => {
             checked.say(Verdict::Ok, None, "database", format!("{location}: will be made"));
             None
@@ -131,13 +130,13 @@ async fn database(checked: &mut Checked, configuration: &Configuration) -> Optio
             checked.say(Verdict::Warn, None, "database", told);
             None
         }
-        Ok(Found::Schema { location, found, .. }) => match Store::open(url).await {
+        Ok(Found::Schema { location, found, .. }) => match Global::open(configuration).await {
             Ok(store) => {
                 checked.say(Verdict::Ok, None, "database", format!("{location}: schema {found}"));
                 Some(store)
             }
             Err(error) => {
-                checked.say(Verdict::Fail, None, "database", error);
+                checked.say(Verdict::Fail, None, "database", error.problems.join("\n"));
                 None
             }
         },

@@ -20,7 +20,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 
 use crate::config::{self, Configuration, Problem};
-use crate::store::{Found, Store, StoreError};
+use crate::store::{Found, PostgresOptions, Store, StoreError};
 
 /// What went wrong, for people, and the exit code.
 #[derive(Debug)]
@@ -149,14 +149,14 @@ impl Global {
     fn configuration(&self) -> Result<Configuration, Failure> {
         let mut configuration = config::load(self.config.as_deref(), std::env::vars())?;
         if let Some(url) = &self.database {
-            configuration.database_url = config::Secret::new(url.clone());
+            configuration.database.url = config::Secret::new(url.clone());
         }
         Ok(configuration)
     }
 
     /// Opens a database that must be there.
     async fn open_existing(configuration: &Configuration) -> Result<Store, Failure> {
-        if let Found::Nothing { location } = Store::inspect(configuration.database_url.expose()).await? {
+        if let Found::Nothing { location } = Self::inspect(configuration).await? {
             return Err(Failure::failed(format!(
                 "there is no database at {location}\nhint: set [database] url to the daemon's, or give --database; `run` and `import` make one"
             )));
@@ -164,7 +164,20 @@ impl Global {
         Self::open(configuration).await
     }
 
+    async fn inspect(configuration: &Configuration) -> Result<Found, StoreError> {
+        Store::inspect(configuration.database.url.expose(), &postgres_options(configuration)).await
+    }
+
     async fn open(configuration: &Configuration) -> Result<Store, Failure> {
-        Ok(Store::open(configuration.database_url.expose()).await?)
+        Ok(Store::open_with(configuration.database.url.expose(), &postgres_options(configuration)).await?)
+    }
+}
+
+const fn postgres_options(configuration: &Configuration) -> PostgresOptions {
+    let database = &configuration.database;
+    PostgresOptions {
+        connections: database.connections,
+        acquire_timeout: database.acquire_timeout,
+        statement_timeout: database.statement_timeout,
     }
 }

@@ -13,7 +13,7 @@ use toml::de::{DeTable, DeValue};
 use url::Url;
 
 use super::keys::{KEYS, Key, Kind, SECTIONS};
-use super::{Billing, Collection, Configuration, Foundation, Log, LogFormat, Onboarding, Secret, Staging};
+use super::{Billing, Collection, Configuration, Database, Foundation, Log, LogFormat, Onboarding, Secret, Staging};
 use crate::domain::Timestamp;
 use crate::domain::period::start_of_day;
 use crate::domain::text::{did_you_mean, position};
@@ -265,6 +265,10 @@ impl Loader {
         }
         self.check_names(&all);
         let database_url = self.secret(merged, "database", "database", "url").or_else(|| self.default_database());
+        let connections = self.count(merged, "database", "connections");
+        let acquire_timeout = self.interval(merged, "database", "acquire_timeout");
+        let statement_timeout = self.interval(merged, "database", "statement_timeout");
+        let lease = self.interval(merged, "database", "lease");
         let http_listen = self.listen(merged);
         let rates = self.text(merged, "billing", "billing", "rates").map(PathBuf::from);
         let seller = self.text(merged, "billing", "billing", "seller");
@@ -294,7 +298,7 @@ impl Loader {
                 .map_err(|error| format!("`{level}` is no log filter: {error}"))
         });
         Some(Configuration {
-            database_url: database_url?,
+            database: Database { url: database_url?, connections, acquire_timeout, statement_timeout, lease },
             http_listen: http_listen?,
             billing: Billing {
                 time_zone: zone,

@@ -21,8 +21,7 @@ pub use secret::Secret;
 /// Everything that can be configured.
 #[derive(Clone, Debug)]
 pub struct Configuration {
-    /// `sqlite://…`
-    pub database_url: Secret,
+    pub database: Database,
     pub http_listen: SocketAddr,
     pub billing: Billing,
     pub staging: Staging,
@@ -43,6 +42,21 @@ impl Configuration {
             default_disk_mib: self.billing.default_disk_mib,
         }
     }
+}
+
+/// `[database]`
+#[derive(Clone, Debug)]
+pub struct Database {
+    /// `sqlite://…` or `postgres://…`
+    pub url: Secret,
+    /// PostgreSQL: connections at most.
+    pub connections: u32,
+    /// PostgreSQL: to get a connection.
+    pub acquire_timeout: Duration,
+    /// PostgreSQL: for one statement.
+    pub statement_timeout: Duration,
+    /// A replica that wasn't heard of for this long loses its duties.
+    pub lease: Duration,
 }
 
 /// `[billing]`

@@ -67,6 +67,12 @@ impl Price {
         self.0.mantissa()
     }
 
+    /// As a decimal number.
+    #[must_use]
+    pub const fn decimal(self) -> Decimal {
+        self.0
+    }
+
     /// How many decimals [`Price::mantissa`] counts in.
     #[must_use]
     pub const fn scale(self) -> u32 {

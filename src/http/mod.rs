@@ -65,7 +65,7 @@ async fn counted(State(served): State<Arc<Served>>, request: Request, next: Next
 
 /// From what is in memory: answers also when the database or Cloud Controller is away.
 async fn metrics(State(served): State<Arc<Served>>) -> Response {
-    served.metrics.database_size(served.store.size_bytes());
+    served.metrics.database_size(served.store.size_bytes().await);
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], served.metrics.render()).into_response()
 }
 

@@ -5,10 +5,18 @@ use super::archive::Damaged;
 /// A failure of the store. Nothing of the attempted write remains.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    #[error("`{0}` is not a database this program knows\nhint: use sqlite:///path/to/file.db")]
+    #[error(
+        "`{0}` is not a database this program knows\nhint: use sqlite:///path/to/file.db or postgres://user@host/database"
+    )]
     UnknownUrl(String),
     #[error("can't open the database `{path}`: {reason}\nhint: {hint}")]
     Open { path: String, reason: String, hint: &'static str },
+    #[error("can't reach the database `{path}`: {reason}\nhint: {hint}")]
+    Away { path: String, reason: String, hint: &'static str },
+    #[error(
+        "the database `{location}` has not answered for {seconds} s\nhint: nothing was changed, unless the answer to a commit was lost; what was written is looked up before anything is written again"
+    )]
+    Silent { location: String, seconds: u64 },
     #[error(
         "the database `{path}` has schema version {found}, this program knows up to {known}\n\
          hint: it was written by a newer cf-billing; install that version or a later one"
@@ -34,7 +42,7 @@ pub enum StoreError {
     #[error("a sum of usage exceeds 2^63 - 1\nhint: ask for a shorter span")]
     Overflow,
     #[error(
-        "the database refused: {0}\nhint: nothing was changed; if it stays so, check the file, its disk and its permissions"
+        "the database refused: {0}\nhint: nothing was changed; if it stays so, check the database, its disk and its permissions"
     )]
     Database(#[source] sqlx::Error),
     #[error(
@@ -47,8 +55,16 @@ pub enum StoreError {
     Unexpected { place: &'static str, value: String },
 }
 
-/// `SQLITE_FULL`; and writing, syncing, growing a file or its shared memory that failed.
-const FULL: [&str; 5] = ["13", "778", "1034", "1546", "4874"];
+impl StoreError {
+    /// Another write got in the way, and the same attempt may succeed now: serialisation failure, deadlock.
+    pub(super) fn is_conflict(&self) -> bool {
+        matches!(self, Self::Database(sqlx::Error::Database(error))
+            if matches!(error.code().as_deref(), Some("40001" | "40P01")))
+    }
+}
+
+/// PostgreSQL: disk full. `SQLITE_FULL`; and writing, syncing, growing a file or its shared memory that failed.
+const FULL: [&str; 6] = ["53100", "13", "778", "1034", "1546", "4874"];
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
@@ -56,7 +72,8 @@ impl From<sqlx::Error> for StoreError {
             if database.code().is_some_and(|code| FULL.contains(&&*code)) {
                 return Self::Full(error);
             }
-            if database.message().contains("integer overflow") {
+            // PostgreSQL: numeric value out of range.
+            if database.message().contains("integer overflow") || database.code().as_deref() == Some("22003") {
                 return Self::Overflow;
             }
         }

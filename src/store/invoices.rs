@@ -1,61 +1,401 @@
-//! Invoices as they are kept.
+//! Invoices: drafts replaced as often as wanted, finals numbered and written once.
 
-use crate::domain::{Month, Timestamp};
-use crate::invoicing::{Invoice, Status};
+use super::database::{Columns, Dialect, Row, RowWriter, Session, Sql, Type, Value, values};
+use super::{Finalized, InvoiceFilter, Series, Store, StoreError, StoredCard, StoredInvoice};
+use crate::domain::{Amount, Currency, Guid, Kind, Month, Span, Timestamp};
+use crate::invoicing::{Charge, Invoice, InvoiceLine, Status};
+use crate::rate_card::Meter;
+use crate::rating::{LineKey, Named};
 
-/// An invoice with what the book adds to it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredInvoice {
-    pub id: i64,
-    pub status: Status,
-    /// Final ones only.
-    pub number: Option<String>,
-    pub drafted_at: Timestamp,
-    pub finalized_at: Option<Timestamp>,
-    /// Lines without a price.
-    pub unpriced_lines: usize,
-    /// Without lines where only a list was asked for.
-    pub invoice: Invoice,
+/// The columns of an invoice, under the conditions given.
+macro_rules! select_invoice {
+    ($where:literal) => {
+        Sql::new(concat!(
+            "SELECT id, status, number, account, account_name, seller, month, period_start, period_end, time_zone,
+                    currency, net, estimated, rate_card_hash, rated_through, drafted_at, finalized_at,
+                    (SELECT count(*) FROM invoice_line WHERE invoice_id = invoice.id AND price IS NULL)
+                        AS unpriced_lines
+             FROM invoice
+             ",
+            $where
+        ))
+    };
 }
 
-/// Which invoices to list.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct InvoiceFilter {
-    pub month: Option<Month>,
-    pub status: Option<Status>,
-    /// Account, or its name.
-    pub account: Option<String>,
-}
+impl Store {
+    /// Writes drafts in the place of those that were there; gives those written. An account whose invoice for the
+    /// period is final keeps it. If they are all there are of a month, its other drafts go.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn put_drafts(
+        &self,
+        card: &StoredCard,
+        invoices: &[Invoice],
+        all_of: Option<Month>,
+        drafted_at: Timestamp,
+    ) -> Result<Vec<StoredInvoice>, StoreError> {
+        again!(self.try_put_drafts(card, invoices, all_of, drafted_at))
+    }
 
-/// A rate card's text, kept for good once an invoice was made with it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredCard {
-    /// SHA-256 of the text, hexadecimal.
-    pub hash: String,
-    pub name: String,
-    pub currency: String,
-    pub text: String,
-}
+    async fn try_put_drafts(
+        &self,
+        card: &StoredCard,
+        invoices: &[Invoice],
+        all_of: Option<Month>,
+        drafted_at: Timestamp,
+    ) -> Result<Vec<StoredInvoice>, StoreError> {
+        let mut session = self.invoicing().await?;
+        if let Some(month) = all_of {
+            remove_drafts(&mut session, month, invoices).await?;
+        }
+        put_card(&mut session, card, drafted_at).await?;
+        let mut stored = Vec::with_capacity(invoices.len());
+        for invoice in invoices {
+            if let Some(id) = put_draft(&mut session, invoice, drafted_at).await? {
+                stored.push(StoredInvoice {
+                    id,
+                    status: Status::Draft,
+                    number: None,
+                    drafted_at,
+                    finalized_at: None,
+                    unpriced_lines: invoice.lines.iter().filter(|line| line.charge.is_none()).count(),
+                    invoice: invoice.clone(),
+                });
+            }
+        }
+        session.commit().await?;
+        Ok(stored)
+    }
 
-/// Where the numbers of final invoices come from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Series {
-    pub name: String,
-}
+    /// Makes an invoice final under the next number of its series, in one transaction: no gap and no repeat,
+    /// wherever the process dies.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn finalize(
+        &self,
+        card: &StoredCard,
+        invoice: &Invoice,
+        series: &Series,
+        at: Timestamp,
+    ) -> Result<Finalized, StoreError> {
+        again!(self.try_finalize(card, invoice, series, at))
+    }
 
-impl Series {
-    /// The number as printed: `CF-000001`.
-    #[must_use]
-    pub fn number(&self, number: i64) -> String {
-        format!("{}-{number:06}", self.name)
+    async fn try_finalize(
+        &self,
+        card: &StoredCard,
+        invoice: &Invoice,
+        series: &Series,
+        at: Timestamp,
+    ) -> Result<Finalized, StoreError> {
+        const NEXT: Sql = Sql::new(
+            "INSERT INTO invoice_series (name, last_number) VALUES ($1, 1)
+             ON CONFLICT (name) DO UPDATE SET last_number = invoice_series.last_number + 1
+             RETURNING last_number",
+        );
+        const FINAL: Sql = Sql::new(
+            "UPDATE invoice SET status = 'final', series = $2, series_number = $3, number = $4, finalized_at = $5
+             WHERE id = $1",
+        );
+        let mut session = self.invoicing().await?;
+        put_card(&mut session, card, at).await?;
+        let Some(id) = put_draft(&mut session, invoice, at).await? else { return Ok(Finalized::Before) };
+        let series_number = session.one(NEXT, values![&series.name]).await?.integer(0)?;
+        let number = series.number(series_number);
+        session.run(FINAL, values![id, &series.name, series_number, &number, at]).await?;
+        session.commit().await?;
+        Ok(Finalized::Now(number))
+    }
+
+    /// A session in which no other process writes invoices: what it finds stays so until it commits.
+    async fn invoicing(&self) -> Result<Session, StoreError> {
+        const ALONE: Sql = Sql::new("LOCK TABLE invoice IN SHARE ROW EXCLUSIVE MODE");
+        let mut session = self.database.write().await?;
+        if session.dialect() == Dialect::Postgres {
+            session.run(ALONE, Vec::new()).await?;
+        }
+        Ok(session)
+    }
+
+    /// Invoices without their lines.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn invoices(&self, filter: &InvoiceFilter) -> Result<Vec<StoredInvoice>, StoreError> {
+        const LIST: Sql = select_invoice!(
+            "WHERE ($1 IS NULL OR month = $1) AND ($2 IS NULL OR status = $2)
+                 AND ($3 IS NULL OR account = $3 OR account_name = $3)
+             ORDER BY period_start, account_name NULLS FIRST, account"
+        );
+        let values = values![
+            filter.month.map(|month| month.to_string()),
+            filter.status.map(Status::name),
+            filter.account.as_deref()
+        ];
+        self.database.read().await?.all(LIST, values).await?.iter().map(read_invoice).collect()
+    }
+
+    /// The invoice of that number or id, with its lines.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn invoice(&self, reference: &str) -> Result<Option<StoredInvoice>, StoreError> {
+        const ONE: Sql = select_invoice!(
+            "WHERE number = $1 OR CAST(id AS text) = $1
+             ORDER BY coalesce(number = $1, false) DESC
+             LIMIT 1"
+        );
+        const LINES: Sql = Sql::new(
+            "SELECT foundation, organization_guid, organization_name, space_guid, space_name, kind, app_guid, app_name,
+                    service_instance_guid, service_instance_name, service_offering_guid, service_offering_name,
+                    service_plan_guid, service_plan_name, buildpack, estimated, started_at, ended_at, meter, quantity,
+                    unit_size, price, amount, rate
+             FROM invoice_line
+             WHERE invoice_id = $1
+             ORDER BY position",
+        );
+        let mut session = self.database.read().await?;
+        let Some(row) = session.maybe(ONE, values![reference]).await? else { return Ok(None) };
+        let mut stored = read_invoice(&row)?;
+        for row in session.all(LINES, values![stored.id]).await? {
+            stored.invoice.lines.push(read_line(&row, stored.invoice.currency)?);
+        }
+        Ok(Some(stored))
     }
 }
 
-/// What came of making an invoice final.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Finalized {
-    /// Its number.
-    Now(String),
-    /// The account's invoice for the period was final before.
-    Before,
+/// Removes a month's drafts of accounts that now have no usage.
+async fn remove_drafts(session: &mut Session, month: Month, kept: &[Invoice]) -> Result<(), StoreError> {
+    const LINES: Sql = Sql::new(
+        "DELETE FROM invoice_line WHERE invoice_id IN (
+             SELECT id FROM invoice WHERE status = 'draft' AND month = $1
+                 AND account NOT IN (SELECT account FROM {rows} AS kept))",
+    );
+    const DRAFTS: Sql = Sql::new(
+        "DELETE FROM invoice WHERE status = 'draft' AND month = $1
+             AND account NOT IN (SELECT account FROM {rows} AS kept)",
+    );
+    for statement in [LINES, DRAFTS] {
+        let mut payload = session.payload(&[("account", Type::Text)]);
+        for invoice in kept {
+            payload.row().text(Some(&invoice.account));
+        }
+        session.run_of_all(statement, values![month.to_string()], payload).await?;
+    }
+    Ok(())
+}
+
+async fn put_card(session: &mut Session, card: &StoredCard, at: Timestamp) -> Result<(), StoreError> {
+    const PUT: Sql = Sql::new(
+        "INSERT INTO rate_card (hash, name, currency, body, first_used) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT DO NOTHING",
+    );
+    session.run(PUT, values![&card.hash, &card.name, &card.currency, &card.text, at]).await?;
+    Ok(())
+}
+
+/// Two time zones begin a month at most this far apart.
+const DAYS_APART_SECONDS: i64 = 2 * 86_400;
+
+/// Writes a draft in the place of the one that was there. `None`: the account's invoice is final.
+async fn put_draft(session: &mut Session, invoice: &Invoice, at: Timestamp) -> Result<Option<i64>, StoreError> {
+    // Under another time zone the same month begins and ends at other instants.
+    const OVERLAPPING: Sql = Sql::new(
+        "SELECT id, status, period_start FROM invoice
+         WHERE account = $1 AND period_start < $3 AND period_end > $2",
+    );
+    const REMOVE_LINES: Sql = Sql::new("DELETE FROM invoice_line WHERE invoice_id = $1");
+    const REMOVE: Sql = Sql::new("DELETE FROM invoice WHERE id = $1");
+    const ADD: Sql = Sql::new(
+        "INSERT INTO invoice
+             (status, account, account_name, seller, month, period_start, period_end, time_zone, currency, net,
+              estimated, rate_card_hash, rated_through, drafted_at)
+         VALUES ('draft', $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+         RETURNING id",
+    );
+    const CHANGE: Sql = Sql::new(
+        "UPDATE invoice SET
+             account = $1, account_name = $2, seller = $3, month = $4, period_start = $5, period_end = $6,
+             time_zone = $7, currency = $8, net = $9, estimated = $10, rate_card_hash = $11, rated_through = $12,
+             drafted_at = $13
+         WHERE id = $14
+         RETURNING id",
+    );
+    let mut same = None;
+    for row in session.all(OVERLAPPING, values![&invoice.account, invoice.period.from, invoice.period.to]).await? {
+        // What neighbours share at their edge under another time zone is a day at most: not the same month.
+        let start = row.time(2)?;
+        if start.seconds_since(invoice.period.from).abs() > DAYS_APART_SECONDS {
+            continue;
+        }
+        if row.text(1)? == Status::Final.name() {
+            return Ok(None);
+        }
+        let id = row.integer(0)?;
+        session.run(REMOVE_LINES, values![id]).await?;
+        if start == invoice.period.from {
+            same = Some(id);
+        } else {
+            session.run(REMOVE, values![id]).await?;
+        }
+    }
+    let mut values = values![
+        &invoice.account,
+        &invoice.account_name,
+        &invoice.seller,
+        invoice.month.to_string(),
+        invoice.period.from,
+        invoice.period.to,
+        &invoice.time_zone,
+        invoice.currency.code(),
+        (invoice.net, invoice.currency),
+        (invoice.estimated, invoice.currency),
+        &invoice.rate_card,
+        invoice.rated_through,
+        at,
+    ];
+    values.extend(same.map(Value::from));
+    let id = session.one(if same.is_some() { CHANGE } else { ADD }, values).await?.integer(0)?;
+    put_lines(session, id, invoice).await?;
+    Ok(Some(id))
+}
+
+async fn put_lines(session: &mut Session, id: i64, invoice: &Invoice) -> Result<(), StoreError> {
+    const PUT: Sql = Sql::new(
+        "INSERT INTO invoice_line
+             (invoice_id, position, foundation, organization_guid, organization_name, space_guid, space_name, kind,
+              app_guid, app_name, service_instance_guid, service_instance_name, service_offering_guid,
+              service_offering_name, service_plan_guid, service_plan_name, buildpack, estimated, started_at, ended_at,
+              meter, quantity, unit_size, price, amount, rate)
+         SELECT $1, position, foundation, organization_guid, organization_name, space_guid, space_name, kind,
+                app_guid, app_name, service_instance_guid, service_instance_name, service_offering_guid,
+                service_offering_name, service_plan_guid, service_plan_name, buildpack, estimated, started_at, ended_at,
+                meter, quantity, unit_size, price, amount, rate
+         FROM {rows} AS new",
+    );
+    const COLUMNS: Columns = &[
+        ("position", Type::Integer),
+        ("foundation", Type::Text),
+        ("organization_guid", Type::Text),
+        ("organization_name", Type::Text),
+        ("space_guid", Type::Text),
+        ("space_name", Type::Text),
+        ("kind", Type::Text),
+        ("app_guid", Type::Text),
+        ("app_name", Type::Text),
+        ("service_instance_guid", Type::Text),
+        ("service_instance_name", Type::Text),
+        ("service_offering_guid", Type::Text),
+        ("service_offering_name", Type::Text),
+        ("service_plan_guid", Type::Text),
+        ("service_plan_name", Type::Text),
+        ("buildpack", Type::Text),
+        ("estimated", Type::Flag),
+        ("started_at", Type::Time),
+        ("ended_at", Type::Time),
+        ("meter", Type::Text),
+        ("quantity", Type::Integer),
+        ("unit_size", Type::Integer),
+        ("price", Type::Price),
+        ("amount", Type::Amount),
+        ("rate", Type::Text),
+    ];
+    let mut payload = session.payload(COLUMNS);
+    for (position, line) in (1..).zip(&invoice.lines) {
+        let key = &line.key;
+        let mut row = payload.row().integer(position).text(Some(&key.foundation));
+        let (app, instance) = (key.app.as_ref(), key.service_instance.as_ref());
+        let (offering, plan) = (key.service_offering.as_ref(), key.service_plan.as_ref());
+        for named in [Some(&key.organization), Some(&key.space)] {
+            row = put_named(row, named);
+        }
+        row = row.text(Some(key.kind.name()));
+        for named in [app, instance, offering, plan] {
+            row = put_named(row, named);
+        }
+        row.text(key.buildpack.as_deref())
+            .flag(key.estimated)
+            .time(line.span.from)
+            .time(line.span.to)
+            .text(Some(line.meter.name()))
+            .integer(line.quantity)
+            .integer(line.unit_size)
+            .price(line.charge.as_ref().map(|charge| charge.price))
+            .amount(line.charge.as_ref().map(|charge| charge.amount), invoice.currency)
+            .text(line.charge.as_ref().map(|charge| charge.rate.as_str()));
+    }
+    session.run_of(PUT, values![id], payload).await?;
+    Ok(())
+}
+
+fn put_named<'row>(row: RowWriter<'row>, named: Option<&Named>) -> RowWriter<'row> {
+    row.text(named.map(|named| named.guid.to_string()).as_deref()).text(named.and_then(|named| named.name.as_deref()))
+}
+
+fn unexpected(place: &'static str, value: &str) -> StoreError {
+    StoreError::Unexpected { place, value: value.to_owned() }
+}
+
+fn read_invoice(row: &Row) -> Result<StoredInvoice, StoreError> {
+    let (status, month, currency) = (row.text("status")?, row.text("month")?, row.text("currency")?);
+    let currency = Currency::from_code(currency).ok_or_else(|| unexpected("invoice.currency", currency))?;
+    let amount = |column: &'static str| -> Result<Amount, StoreError> {
+        row.amount(column, currency)?.ok_or_else(|| unexpected("invoice", "null"))
+    };
+    Ok(StoredInvoice {
+        id: row.integer("id")?,
+        status: Status::from_name(status).ok_or_else(|| unexpected("invoice.status", status))?,
+        number: row.owned("number")?,
+        drafted_at: row.time("drafted_at")?,
+        finalized_at: row.maybe_time("finalized_at")?,
+        unpriced_lines: usize::try_from(row.integer("unpriced_lines")?).unwrap_or_default(),
+        invoice: Invoice {
+            account: row.text("account")?.to_owned(),
+            account_name: row.owned("account_name")?,
+            seller: row.owned("seller")?,
+            month: month.parse::<Month>().map_err(|_| unexpected("invoice.month", month))?,
+            period: Span { from: row.time("period_start")?, to: row.time("period_end")? },
+            time_zone: row.text("time_zone")?.to_owned(),
+            currency,
+            lines: Vec::new(),
+            net: amount("net")?,
+            estimated: amount("estimated")?,
+            rate_card: row.text("rate_card_hash")?.to_owned(),
+            rated_through: row.maybe_time("rated_through")?,
+        },
+    })
+}
+
+fn read_line(row: &Row, currency: Currency) -> Result<InvoiceLine, StoreError> {
+    let named = |guid: &'static str, name: &'static str| -> Result<Option<Named>, StoreError> {
+        let name = row.owned(name)?;
+        Ok(row.maybe_text(guid)?.map(|guid| Named { name, guid: Guid::new(guid) }))
+    };
+    let (kind, meter) = (row.text("kind")?, row.text("meter")?);
+    let charge = match (row.price("price")?, row.amount("amount", currency)?) {
+        (Some(price), Some(amount)) => Some(Charge { price, amount, rate: row.owned("rate")?.unwrap_or_default() }),
+        _ => None,
+    };
+    let missing = || unexpected("invoice_line", "null");
+    Ok(InvoiceLine {
+        key: LineKey {
+            foundation: row.text("foundation")?.to_owned(),
+            organization: named("organization_guid", "organization_name")?.ok_or_else(missing)?,
+            space: named("space_guid", "space_name")?.ok_or_else(missing)?,
+            kind: Kind::from_name(kind).ok_or_else(|| unexpected("invoice_line.kind", kind))?,
+            app: named("app_guid", "app_name")?,
+            service_instance: named("service_instance_guid", "service_instance_name")?,
+            service_offering: named("service_offering_guid", "service_offering_name")?,
+            service_plan: named("service_plan_guid", "service_plan_name")?,
+            buildpack: row.owned("buildpack")?,
+            estimated: row.flag("estimated")?,
+        },
+        meter: Meter::from_name(meter).ok_or_else(|| unexpected("invoice_line.meter", meter))?,
+        quantity: row.integer("quantity")?,
+        unit_size: row.integer("unit_size")?,
+        charge,
+        span: Span { from: row.time("started_at")?, to: row.time("ended_at")? },
+    })
 }

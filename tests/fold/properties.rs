@@ -167,3 +167,9 @@ proptest! {
         prop_assert_eq!(StoredBook::sum(&pieces), stored.usage(from, to), "cut at {:?}", edges);
     }
 }
+
+crate::on_postgres! {
+    the_store_keeps_what_the_fold_gave,
+    replaying_a_page_changes_nothing,
+    any_cut_of_time_adds_up_to_the_whole,
+}

@@ -3,6 +3,7 @@
 pub mod background;
 pub mod book;
 pub mod collected;
+pub mod database;
 pub mod member;
 pub mod month;
 pub mod program;

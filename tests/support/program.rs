@@ -6,9 +6,13 @@ use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
 
+use super::database::{Kind, OwnDatabase, kind};
+
 /// A fresh folder with a database in it, and the binary that works on it.
 pub struct Program {
     pub folder: tempfile::TempDir,
+    /// `None`: a file in the folder.
+    server: Option<OwnDatabase>,
 }
 
 impl Program {
@@ -16,11 +20,14 @@ impl Program {
         // Memory where there is some: commits are synced, and a test's database needn't survive a crash of the machine.
         let memory = Path::new("/dev/shm");
         let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
-        Self { folder: folder.unwrap() }
+        Self { folder: folder.unwrap(), server: (kind() == Kind::Postgres).then(OwnDatabase::new) }
     }
 
     pub fn database(&self) -> String {
-        format!("sqlite://{}", self.folder.path().join("book.db").display())
+        match &self.server {
+            Some(server) => server.url(),
+            None => format!("sqlite://{}", self.folder.path().join("book.db").display()),
+        }
     }
 
     /// The binary with `arguments`, in its folder, with nothing else from the environment.

@@ -3,11 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use sqlx::{Row, SqliteConnection};
-
-use super::payload::Payload;
+use super::database::{Columns, Payload, Session, Sql, Type, values};
+use super::{FoundationHead, StoreError};
 use crate::domain::Guid;
-use crate::store::StoreError;
 
 /// A table of guids and names. Each takes rows of (guid, name) and gives (guid, id).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -22,36 +20,36 @@ pub enum Table {
 
 macro_rules! upsert {
     ($table:literal) => {
-        concat!(
+        Sql::new(concat!(
             "INSERT INTO ",
             $table,
-            " (foundation_id, guid, name) ",
-            "SELECT ?1, value ->> 0, value ->> 1 FROM json_each(?2) WHERE true ",
-            "ON CONFLICT (foundation_id, guid) DO UPDATE SET name = coalesce(excluded.name, name) ",
-            "RETURNING guid, id"
-        )
+            " (foundation_id, guid, name) SELECT $1, guid, name FROM {rows} AS named WHERE true ",
+            "ON CONFLICT (foundation_id, guid) DO UPDATE SET name = coalesce(excluded.name, ",
+            $table,
+            ".name) RETURNING guid, id"
+        ))
     };
 }
 
 impl Table {
-    const fn upsert(self) -> &'static str {
+    const fn upsert(self) -> Sql {
         match self {
             Self::Organization => upsert!("organization"),
             Self::Space => upsert!("space"),
             Self::App => upsert!("app"),
             Self::ServiceOffering => upsert!("service_offering"),
             Self::ServicePlan => upsert!("service_plan"),
-            Self::Buildpack => {
+            Self::Buildpack => Sql::new(
                 "INSERT INTO buildpack (foundation_id, name)
-                 SELECT ?1, value ->> 0 FROM json_each(?2) WHERE true
+                 SELECT $1, guid FROM {rows} AS named WHERE true
                  ON CONFLICT (foundation_id, name) DO UPDATE SET name = excluded.name
-                 RETURNING name, id"
-            }
+                 RETURNING name, id",
+            ),
         }
     }
 }
 
-/// Names known to be stored; forgotten when there are too many, and when a write fails.
+/// Names of a foundation known to be stored; forgotten when there are too many, and when a write fails.
 const CACHED: usize = 200_000;
 
 #[derive(Clone, Debug)]
@@ -63,10 +61,12 @@ struct Stored {
 /// Ids and names by guid, as stored.
 #[derive(Debug, Default)]
 pub struct Dimensions {
-    stored: HashMap<(i64, Table, Guid), Stored>,
-    /// (foundation, plan) to offering.
-    offerings: HashMap<(i64, Guid), Guid>,
+    stored: HashMap<(Table, Guid), Stored>,
+    /// Offering by plan.
+    offerings: HashMap<Guid, Guid>,
 }
+
+const NAMED: Columns = &[("guid", Type::Text), ("name", Type::Text)];
 
 /// What a page names: guid to newest name.
 pub type Wanted<'a> = HashMap<(Table, Guid), Option<&'a str>>;
@@ -75,7 +75,7 @@ impl Dimensions {
     /// The ids of all `wanted`; guids never seen are added, names that changed are stored.
     pub async fn ids(
         &mut self,
-        connection: &mut SqliteConnection,
+        session: &mut Session,
         foundation_id: i64,
         wanted: &Wanted<'_>,
     ) -> Result<HashMap<(Table, Guid), i64>, StoreError> {
@@ -85,24 +85,22 @@ impl Dimensions {
         let mut ids = HashMap::with_capacity(wanted.len());
         let mut missing: HashMap<Table, Payload> = HashMap::new();
         for ((table, guid), name) in wanted {
-            match self.stored.get(&(foundation_id, *table, guid.clone())) {
+            match self.stored.get(&(*table, guid.clone())) {
                 Some(stored) if name.is_none() || stored.name.as_deref() == *name => {
                     ids.insert((*table, guid.clone()), stored.id);
                 }
                 _ => {
-                    let row = missing.entry(*table).or_default().row();
+                    let row = missing.entry(*table).or_insert_with(|| session.payload(NAMED)).row();
                     row.text(Some(&guid.to_string())).text(*name);
                 }
             }
         }
         for (table, payload) in missing {
-            let rows = sqlx::query(table.upsert()).bind(foundation_id).bind(payload.finish());
-            for row in rows.fetch_all(&mut *connection).await? {
-                let guid = Guid::new(&row.try_get::<String, _>(0)?);
-                let id = row.try_get(1)?;
+            for row in session.all_of(table.upsert(), values![foundation_id], payload).await? {
+                let (guid, id) = (Guid::new(row.text(0)?), row.integer(1)?);
                 let name = wanted.get(&(table, guid.clone())).copied().flatten().map(Arc::from);
                 ids.insert((table, guid.clone()), id);
-                self.stored.insert((foundation_id, table, guid), Stored { id, name });
+                self.stored.insert((table, guid), Stored { id, name });
             }
         }
         Ok(ids)
@@ -111,29 +109,40 @@ impl Dimensions {
     /// Notes which offering each plan is of, where that isn't stored yet.
     pub async fn link_plans(
         &mut self,
-        connection: &mut SqliteConnection,
-        foundation_id: i64,
+        session: &mut Session,
         offerings: &HashMap<Guid, Guid>,
         ids: &HashMap<(Table, Guid), i64>,
     ) -> Result<(), StoreError> {
-        const LINK: &str = "UPDATE service_plan SET service_offering_id = ?2 WHERE id = ?1";
+        const LINK: Sql = Sql::new("UPDATE service_plan SET service_offering_id = $2 WHERE id = $1");
         for (plan, offering) in offerings {
-            let key = (foundation_id, plan.clone());
-            if self.offerings.get(&key) == Some(offering) {
+            if self.offerings.get(plan) == Some(offering) {
                 continue;
             }
             let plan_id = ids.get(&(Table::ServicePlan, plan.clone()));
             let offering_id = ids.get(&(Table::ServiceOffering, offering.clone()));
             if let (Some(plan_id), Some(offering_id)) = (plan_id, offering_id) {
-                sqlx::query(LINK).bind(plan_id).bind(offering_id).execute(&mut *connection).await?;
-                self.offerings.insert(key, offering.clone());
+                session.run(LINK, values![*plan_id, *offering_id]).await?;
+                self.offerings.insert(plan.clone(), offering.clone());
             }
         }
         Ok(())
     }
+}
 
-    /// Forgets everything: what was added last may not have been committed.
-    pub fn forget(&mut self) {
-        *self = Self::default();
+/// What is known to be stored, by foundation and the lease's epoch: under another epoch others may have written.
+#[derive(Debug, Default)]
+pub(super) struct Cache(HashMap<i64, (u64, Dimensions)>);
+
+impl Cache {
+    /// Takes what is known of a foundation. What isn't put back after a commit is forgotten.
+    pub fn take(&mut self, foundation: &FoundationHead) -> Dimensions {
+        match self.0.remove(&foundation.id) {
+            Some((epoch, dimensions)) if epoch == foundation.lease_epoch => dimensions,
+            _ => Dimensions::default(),
+        }
+    }
+
+    pub fn put(&mut self, foundation: &FoundationHead, dimensions: Dimensions) {
+        self.0.insert(foundation.id, (foundation.lease_epoch, dimensions));
     }
 }

@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
-use crate::store::StoreError;
+use super::StoreError;
 
 /// Held while a database is made or brought up to date: two processes that do both at once disturb each other.
 /// `None` where no file can be made beside the database; opening then says why.

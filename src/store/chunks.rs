@@ -1,0 +1,264 @@
+//! Archive chunks in their table: appended to, searched by identity, read back.
+
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex};
+
+use lru::LruCache;
+
+use super::archive::{CHUNK_INPUTS, Packed, directory, pack, unpack};
+use super::database::{Session, Sql, values};
+use super::{ArchivedInput, FoundationHead, InputKind, Store, StoreError, identity};
+use crate::domain::{EventId, Place, Stream};
+
+/// Chunks whose identities stay in memory: some 128,000 inputs, 4 MB.
+const CACHED_CHUNKS: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
+
+type Identities = HashMap<(u8, i64, u64), Place>;
+
+/// Identities of archived inputs, by foundation, first and last sequence number of their chunk.
+#[derive(Debug)]
+pub(super) struct IdentityCache(Mutex<LruCache<(i64, u64, u64), Arc<Identities>>>);
+
+impl Default for IdentityCache {
+    fn default() -> Self {
+        Self(Mutex::new(LruCache::new(CACHED_CHUNKS)))
+    }
+}
+
+impl IdentityCache {
+    fn get(&self, key: &(i64, u64, u64)) -> Option<Arc<Identities>> {
+        self.0.lock().expect("never poisoned").get(key).cloned()
+    }
+
+    fn put(&self, key: (i64, u64, u64), identities: Arc<Identities>) {
+        self.0.lock().expect("never poisoned").put(key, identities);
+    }
+}
+
+/// A number for each kind, to search by.
+const fn kind_number(kind: InputKind) -> u8 {
+    match kind {
+        InputKind::Event(Stream::App) => 0,
+        InputKind::Event(Stream::Service) => 1,
+        InputKind::Settings => 2,
+        InputKind::Baseline(Stream::App) => 3,
+        InputKind::Baseline(Stream::Service) => 4,
+        InputKind::DiskObservation => 5,
+        InputKind::BuildObservation => 6,
+        InputKind::FailedCreate => 7,
+    }
+}
+
+impl Store {
+    /// For each event, its place if it is archived already.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn find_archived(
+        &self,
+        foundation: &FoundationHead,
+        kind: InputKind,
+        events: &[EventId],
+    ) -> Result<Vec<Option<Place>>, StoreError> {
+        const CHUNKS: Sql = Sql::new(
+            "SELECT first_sequence, last_sequence
+             FROM archive_chunk
+             WHERE foundation_id = $1 AND max_created_at >= $2 AND min_created_at <= $3
+             ORDER BY first_sequence",
+        );
+        let earliest = events.iter().map(|event| event.created_at).min();
+        let latest = events.iter().map(|event| event.created_at).max();
+        let mut found = vec![None; events.len()];
+        let (Some(earliest), Some(latest)) = (earliest, latest) else { return Ok(found) };
+        let wanted: Vec<(u8, i64, u64)> = (events.iter())
+            .map(|event| (kind_number(kind), event.created_at.unix(), identity(&event.guid.to_string())))
+            .collect();
+        let mut session = self.database.read().await?;
+        for row in session.all(CHUNKS, values![foundation.id, earliest, latest]).await? {
+            let identities = self.identities_of(&mut session, (foundation.id, row.number(0)?, row.number(1)?)).await?;
+            for (wanted, found) in wanted.iter().zip(&mut found) {
+                if found.is_none() {
+                    *found = identities.get(wanted).cloned();
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    async fn identities_of(&self, session: &mut Session, key: (i64, u64, u64)) -> Result<Arc<Identities>, StoreError> {
+        const DIRECTORY: Sql = Sql::new(
+            "SELECT directory FROM archive_chunk
+             WHERE foundation_id = $1 AND first_sequence = $2 AND last_sequence = $3",
+        );
+        if let Some(identities) = self.identities.get(&key) {
+            return Ok(identities);
+        }
+        let (foundation_id, first, last) = key;
+        let row = session.one(DIRECTORY, values![foundation_id, first, last]).await?;
+        let entries = directory(first, count(first, last), &row.bytes(0)?.unwrap_or_default())?;
+        let identities: Identities = (entries.into_iter())
+            .map(|entry| ((kind_number(entry.kind), entry.created_at.unix(), entry.identity), entry.place))
+            .collect();
+        let identities = Arc::new(identities);
+        self.identities.put(key, identities.clone());
+        Ok(identities)
+    }
+
+    /// The place of the archived event that follows `place` in its stream.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn next_place(
+        &self,
+        foundation: &FoundationHead,
+        stream: Stream,
+        place: &Place,
+    ) -> Result<Option<Place>, StoreError> {
+        const LATE: Sql = Sql::new(
+            "SELECT fraction FROM late_place
+             WHERE foundation_id = $1 AND stream = $2 AND ordinal = $3 AND fraction > $4
+             ORDER BY fraction
+             LIMIT 1",
+        );
+        let values = values![foundation.id, stream.name(), place.ordinal, place.fraction()];
+        if let Some(row) = self.database.read().await?.maybe(LATE, values).await? {
+            return Ok(Some(Place::from_parts(place.ordinal, row.bytes(0)?.unwrap_or_default())));
+        }
+        let next = place.ordinal + 1;
+        Ok((next <= foundation.stream(stream).last_ordinal).then(|| Place::at(next)))
+    }
+
+    /// Archived inputs from `first` on, at most `limit`, in sequence.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn archived(
+        &self,
+        foundation: &FoundationHead,
+        first: u64,
+        limit: usize,
+    ) -> Result<Vec<ArchivedInput>, StoreError> {
+        let mut session = self.database.read().await?;
+        let mut inputs = Vec::new();
+        let mut next = first.max(1);
+        while inputs.len() < limit {
+            let Some(chunk) = read_chunk(&mut session, foundation.id, next).await? else { break };
+            inputs.extend(chunk.into_iter().filter(|input| input.sequence >= next));
+            next = inputs.last().map_or(next, |input| input.sequence) + 1;
+        }
+        inputs.truncate(limit);
+        Ok(inputs)
+    }
+}
+
+fn count(first: u64, last: u64) -> usize {
+    usize::try_from(last - first + 1).unwrap_or_default()
+}
+
+/// The chunk that holds the input numbered `sequence`.
+async fn read_chunk(
+    session: &mut Session,
+    foundation_id: i64,
+    sequence: u64,
+) -> Result<Option<Vec<ArchivedInput>>, StoreError> {
+    const CHUNK: Sql = Sql::new(
+        "SELECT first_sequence, last_sequence, directory, bodies
+         FROM archive_chunk
+         WHERE foundation_id = $1 AND first_sequence <= $2
+         ORDER BY first_sequence DESC
+         LIMIT 1",
+    );
+    let Some(row) = session.maybe(CHUNK, values![foundation_id, sequence]).await? else { return Ok(None) };
+    let (first, last) = (row.number(0)?, row.number(1)?);
+    if last < sequence {
+        return Ok(None);
+    }
+    let packed = Packed { directory: row.bytes(2)?.unwrap_or_default(), bodies: row.bytes(3)?.unwrap_or_default() };
+    Ok(Some(unpack(first, count(first, last), &packed)?))
+}
+
+/// All inputs of one resource, in sequence, found by the chain that ends at `last`.
+pub(super) async fn history(
+    session: &mut Session,
+    foundation_id: i64,
+    last: u64,
+    chunks: &mut HashMap<u64, Arc<Vec<ArchivedInput>>>,
+) -> Result<Vec<ArchivedInput>, StoreError> {
+    let mut inputs = Vec::new();
+    let mut next = last;
+    while next != 0 {
+        let held = chunks.values().find(|chunk| {
+            chunk.first().is_some_and(|input| input.sequence <= next)
+                && chunk.last().is_some_and(|input| input.sequence >= next)
+        });
+        let chunk = if let Some(chunk) = held {
+            chunk.clone()
+        } else {
+            let chunk = read_chunk(session, foundation_id, next).await?;
+            let chunk = Arc::new(chunk.ok_or_else(|| missing(next))?);
+            chunks.insert(chunk.first().map_or(next, |input| input.sequence), chunk.clone());
+            chunk
+        };
+        let first = chunk.first().map_or(next, |input| input.sequence);
+        let at = usize::try_from(next - first).unwrap_or_default();
+        let input = chunk.get(at).ok_or_else(|| missing(next))?;
+        inputs.push(input.clone());
+        next = input.previous;
+    }
+    inputs.reverse();
+    Ok(inputs)
+}
+
+fn missing(sequence: u64) -> StoreError {
+    StoreError::Unexpected { place: "archive_chunk", value: format!("no input {sequence}") }
+}
+
+/// Adds inputs at the end of the archive: the last chunk is filled up first, so that many
+/// small pages don't make many small chunks.
+pub(super) async fn append(
+    session: &mut Session,
+    foundation: &FoundationHead,
+    inputs: &[ArchivedInput],
+) -> Result<(), StoreError> {
+    const REMOVE: Sql = Sql::new("DELETE FROM archive_chunk WHERE foundation_id = $1 AND first_sequence = $2");
+    if inputs.is_empty() {
+        return Ok(());
+    }
+    let mut last_chunk = Vec::new();
+    if !foundation.last_sequence.is_multiple_of(CHUNK_INPUTS as u64) {
+        let chunk = read_chunk(session, foundation.id, foundation.last_sequence).await?;
+        last_chunk = chunk.ok_or_else(|| missing(foundation.last_sequence))?;
+        let first = last_chunk.first().map_or(0, |input| input.sequence);
+        session.run(REMOVE, values![foundation.id, first]).await?;
+    }
+    let room = CHUNK_INPUTS - last_chunk.len();
+    let (filling, rest) = inputs.split_at(room.min(inputs.len()));
+    last_chunk.extend_from_slice(filling);
+    for chunk in std::iter::once(&last_chunk[..]).chain(rest.chunks(CHUNK_INPUTS)) {
+        add(session, foundation.id, chunk).await?;
+    }
+    Ok(())
+}
+
+async fn add(session: &mut Session, foundation_id: i64, chunk: &[ArchivedInput]) -> Result<(), StoreError> {
+    const ADD: Sql = Sql::new(
+        "INSERT INTO archive_chunk
+             (foundation_id, first_sequence, last_sequence, min_created_at, max_created_at, directory, bodies)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    );
+    let packed = pack(chunk);
+    let is_searched = |input: &&ArchivedInput| matches!(input.kind, InputKind::Event(_) | InputKind::Baseline(_));
+    let searched = || chunk.iter().filter(is_searched).map(|input| input.created_at);
+    let values = values![
+        foundation_id,
+        chunk.first().map_or(0, |input| input.sequence),
+        chunk.last().map_or(0, |input| input.sequence),
+        searched().min(),
+        searched().max(),
+        packed.directory,
+        packed.bodies,
+    ];
+    session.run(ADD, values).await?;
+    Ok(())
+}

@@ -1,0 +1,374 @@
+//! The two databases behind one face: sessions that run statements and give rows.
+//! Owns connections, transactions, how values are bound and read; knows no table.
+
+mod payload;
+mod postgres;
+mod sql;
+mod sqlite;
+
+pub use payload::{Columns, Payload, RowWriter, Type};
+pub use postgres::PostgresOptions;
+pub(super) use sql::values;
+pub use sql::{Sql, Value};
+
+use std::path::Path;
+
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::Query;
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
+use sqlx::{AssertSqlSafe, ColumnIndex, Postgres, Row as _, SqlSafeStr, SqlStr, Sqlite, TypeInfo, ValueRef};
+
+use super::{Found, StoreError};
+use crate::domain::{Amount, Currency, Price, Timestamp};
+use payload::{Array, Bound};
+
+/// Which database speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    Sqlite,
+    Postgres,
+}
+
+/// An open database.
+#[derive(Clone, Debug)]
+pub enum Database {
+    Sqlite(sqlite::SqliteDatabase),
+    Postgres(postgres::PostgresDatabase),
+}
+
+impl Database {
+    pub async fn open(url: &str, options: &PostgresOptions) -> Result<Self, StoreError> {
+        match dialect(url)? {
+            Dialect::Sqlite => sqlite::SqliteDatabase::open(url).await.map(Self::Sqlite),
+            Dialect::Postgres => postgres::PostgresDatabase::open(url, options).await.map(Self::Postgres),
+        }
+    }
+
+    pub async fn inspect(url: &str, options: &PostgresOptions) -> Result<Found, StoreError> {
+        match dialect(url)? {
+            Dialect::Sqlite => sqlite::inspect(url).await,
+            Dialect::Postgres => postgres::inspect(url, options).await,
+        }
+    }
+
+    /// A session that only reads: everything in it sees the book as it was at its first statement.
+    pub async fn read(&self) -> Result<Session, StoreError> {
+        match self {
+            Self::Sqlite(database) => Ok(Session::Sqlite(database.read().await?)),
+            Self::Postgres(database) => database.read().await.map(Session::Postgres),
+        }
+    }
+
+    /// A session whose writes all happen with [`Session::commit`], or not at all.
+    pub async fn write(&self) -> Result<Session, StoreError> {
+        match self {
+            Self::Sqlite(database) => Ok(Session::Sqlite(database.write().await?)),
+            Self::Postgres(database) => database.write().await.map(Session::Postgres),
+        }
+    }
+
+    pub fn location(&self) -> String {
+        match self {
+            Self::Sqlite(database) => database.path().display().to_string(),
+            Self::Postgres(database) => database.location().to_owned(),
+        }
+    }
+
+    /// The file, where it is one.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Sqlite(database) => Some(database.path()),
+            Self::Postgres(_) => None,
+        }
+    }
+
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite(database) => database.close().await,
+            Self::Postgres(database) => database.close().await,
+        }
+    }
+}
+
+fn dialect(url: &str) -> Result<Dialect, StoreError> {
+    if url.starts_with("sqlite:") {
+        Ok(Dialect::Sqlite)
+    } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+        Ok(Dialect::Postgres)
+    } else {
+        Err(StoreError::UnknownUrl(super::types::without_secret(url)))
+    }
+}
+
+/// A transaction of either database. Dropped without commit, it is undone.
+#[derive(Debug)]
+pub enum Session {
+    Sqlite(sqlx::Transaction<'static, Sqlite>),
+    Postgres(postgres::PostgresSession),
+}
+
+impl Session {
+    pub const fn dialect(&self) -> Dialect {
+        match self {
+            Self::Sqlite(_) => Dialect::Sqlite,
+            Self::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    /// An empty payload for this database.
+    pub fn payload(&self, columns: Columns) -> Payload {
+        Payload::new(self.dialect(), columns)
+    }
+
+    /// All rows.
+    pub async fn all(&mut self, sql: Sql, values: Vec<Value>) -> Result<Vec<Row>, StoreError> {
+        self.fetch(SqlStr::from_static(sql.text(self.dialect())), values, None).await
+    }
+
+    /// The first row, if there is one.
+    pub async fn maybe(&mut self, sql: Sql, values: Vec<Value>) -> Result<Option<Row>, StoreError> {
+        Ok(self.all(sql, values).await?.into_iter().next())
+    }
+
+    /// The first row.
+    pub async fn one(&mut self, sql: Sql, values: Vec<Value>) -> Result<Row, StoreError> {
+        let row = self.maybe(sql, values).await?;
+        row.ok_or_else(|| StoreError::Database(sqlx::Error::RowNotFound))
+    }
+
+    /// All rows of a statement over a payload.
+    pub async fn all_of(&mut self, sql: Sql, values: Vec<Value>, rows: Payload) -> Result<Vec<Row>, StoreError> {
+        let text = with_rows(sql.text(self.dialect()), &rows, values.len());
+        self.fetch(text, values, Some(rows)).await
+    }
+
+    /// Runs a statement; gives how many rows it changed.
+    pub async fn run(&mut self, sql: Sql, values: Vec<Value>) -> Result<u64, StoreError> {
+        self.execute(SqlStr::from_static(sql.text(self.dialect())), values, None).await
+    }
+
+    /// Runs a statement over a payload; without rows there is nothing to run.
+    pub async fn run_of(&mut self, sql: Sql, values: Vec<Value>, rows: Payload) -> Result<u64, StoreError> {
+        if rows.is_empty() { Ok(0) } else { self.run_of_all(sql, values, rows).await }
+    }
+
+    /// Runs a statement over a payload, also over an empty one.
+    pub async fn run_of_all(&mut self, sql: Sql, values: Vec<Value>, rows: Payload) -> Result<u64, StoreError> {
+        let text = with_rows(sql.text(self.dialect()), &rows, values.len());
+        self.execute(text, values, Some(rows)).await
+    }
+
+    pub async fn commit(self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(transaction) => Ok(transaction.commit().await?),
+            Self::Postgres(session) => session.commit().await,
+        }
+    }
+
+    async fn fetch(&mut self, text: SqlStr, values: Vec<Value>, rows: Option<Payload>) -> Result<Vec<Row>, StoreError> {
+        match self {
+            Self::Sqlite(transaction) => {
+                let query = sqlite_query(text, values, rows);
+                let rows = query.fetch_all(&mut **transaction).await?;
+                Ok(rows.into_iter().map(Row::Sqlite).collect())
+            }
+            Self::Postgres(session) => {
+                let query = postgres_query(text, values, rows);
+                let rows = session.fetch_all(query).await?;
+                Ok(rows.into_iter().map(Row::Postgres).collect())
+            }
+        }
+    }
+
+    async fn execute(&mut self, text: SqlStr, values: Vec<Value>, rows: Option<Payload>) -> Result<u64, StoreError> {
+        match self {
+            Self::Sqlite(transaction) => {
+                Ok(sqlite_query(text, values, rows).execute(&mut **transaction).await?.rows_affected())
+            }
+            Self::Postgres(session) => session.execute(postgres_query(text, values, rows)).await,
+        }
+    }
+}
+
+fn with_rows(text: &'static str, rows: &Payload, values: usize) -> SqlStr {
+    // Put together from constants: names of columns and numbers.
+    AssertSqlSafe(text.replace("{rows}", &rows.subquery(values + 1))).into_sql_str()
+}
+
+fn sqlite_query(text: SqlStr, values: Vec<Value>, rows: Option<Payload>) -> Query<'static, Sqlite, SqliteArguments> {
+    let mut query = sqlx::query(text);
+    for value in values {
+        query = match value {
+            Value::Integer(value) => query.bind(value),
+            Value::Flag(value) => query.bind(value),
+            Value::Text(value) => query.bind(value),
+            Value::Bytes(value) => query.bind(value),
+            Value::Time(value) => query.bind(value.map(Timestamp::unix)),
+            Value::Price(value) => query.bind(value.map(|price| price.to_string())),
+            Value::Amount(value, _) => query.bind(value.map(|amount| amount.0)),
+        };
+    }
+    match rows.map(Payload::bound) {
+        Some(Bound::Json(text)) => query.bind(text),
+        _ => query,
+    }
+}
+
+fn postgres_query(text: SqlStr, values: Vec<Value>, rows: Option<Payload>) -> Query<'static, Postgres, PgArguments> {
+    let mut query = sqlx::query(text);
+    for value in values {
+        query = match value {
+            Value::Integer(value) => query.bind(value),
+            Value::Flag(value) => query.bind(value),
+            Value::Text(value) => query.bind(value),
+            Value::Bytes(value) => query.bind(value),
+            Value::Time(value) => query.bind(value.map(to_chrono)),
+            Value::Price(value) => query.bind(value.map(Price::decimal)),
+            Value::Amount(value, currency) => query.bind(value.map(|amount| amount.in_major_units(currency))),
+        };
+    }
+    if let Some(Bound::Arrays(arrays)) = rows.map(Payload::bound) {
+        for array in arrays {
+            query = match array {
+                Array::Integers(array) => query.bind(array),
+                Array::Flags(array) => query.bind(array),
+                Array::Texts(array) => query.bind(array),
+                Array::Bytes(array) => query.bind(array),
+                Array::Times(array) => query.bind(array),
+                Array::Decimals(array) => query.bind(array),
+            };
+        }
+    }
+    query
+}
+
+fn to_chrono(time: Timestamp) -> DateTime<Utc> {
+    DateTime::from_timestamp(time.unix(), 0).unwrap_or_default()
+}
+
+/// A row of either database.
+#[derive(Debug)]
+pub enum Row {
+    Sqlite(SqliteRow),
+    Postgres(PgRow),
+}
+
+/// A column by its position or its name.
+pub trait Column: ColumnIndex<SqliteRow> + ColumnIndex<PgRow> + Copy {}
+impl<T: ColumnIndex<SqliteRow> + ColumnIndex<PgRow> + Copy> Column for T {}
+
+macro_rules! get {
+    ($row:expr, $column:expr) => {
+        match $row {
+            Row::Sqlite(row) => row.try_get($column)?,
+            Row::Postgres(row) => row.try_get($column)?,
+        }
+    };
+}
+
+impl Row {
+    pub fn integer(&self, column: impl Column) -> Result<i64, StoreError> {
+        self.maybe_integer(column)?.ok_or_else(missing)
+    }
+
+    pub fn maybe_integer(&self, column: impl Column) -> Result<Option<i64>, StoreError> {
+        match self {
+            Self::Sqlite(row) => Ok(row.try_get(column)?),
+            Self::Postgres(row) => {
+                let raw = row.try_get_raw(column)?;
+                if raw.is_null() {
+                    return Ok(None);
+                }
+                Ok(Some(match raw.type_info().name() {
+                    "INT2" => i64::from(row.try_get::<i16, _>(column)?),
+                    "INT4" => i64::from(row.try_get::<i32, _>(column)?),
+                    // A sum of integers.
+                    "NUMERIC" => row.try_get::<Decimal, _>(column)?.to_i64().ok_or(StoreError::Overflow)?,
+                    _ => row.try_get(column)?,
+                }))
+            }
+        }
+    }
+
+    /// A number that is never negative.
+    pub fn number(&self, column: impl Column) -> Result<u64, StoreError> {
+        Ok(self.integer(column)?.cast_unsigned())
+    }
+
+    pub fn small(&self, column: impl Column) -> Result<u32, StoreError> {
+        let value = self.integer(column)?;
+        u32::try_from(value).map_err(|_| StoreError::Unexpected { place: "an integer", value: value.to_string() })
+    }
+
+    pub fn flag(&self, column: impl Column) -> Result<bool, StoreError> {
+        Ok(get!(self, column))
+    }
+
+    pub fn maybe_flag(&self, column: impl Column) -> Result<Option<bool>, StoreError> {
+        Ok(get!(self, column))
+    }
+
+    pub fn text(&self, column: impl Column) -> Result<&str, StoreError> {
+        Ok(get!(self, column))
+    }
+
+    pub fn maybe_text(&self, column: impl Column) -> Result<Option<&str>, StoreError> {
+        Ok(get!(self, column))
+    }
+
+    pub fn owned(&self, column: impl Column) -> Result<Option<String>, StoreError> {
+        Ok(get!(self, column))
+    }
+
+    pub fn bytes(&self, column: impl Column) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(get!(self, column))
+    }
+
+    pub fn time(&self, column: impl Column) -> Result<Timestamp, StoreError> {
+        self.maybe_time(column)?.ok_or_else(missing)
+    }
+
+    pub fn maybe_time(&self, column: impl Column) -> Result<Option<Timestamp>, StoreError> {
+        Ok(match self {
+            Self::Sqlite(row) => row.try_get::<Option<i64>, _>(column)?.map(Timestamp::from_unix),
+            Self::Postgres(row) => {
+                let time: Option<DateTime<Utc>> = row.try_get(column)?;
+                time.map(|time| Timestamp::from_unix(time.timestamp()))
+            }
+        })
+    }
+
+    pub fn price(&self, column: impl Column) -> Result<Option<Price>, StoreError> {
+        let text = match self {
+            Self::Sqlite(row) => row.try_get::<Option<String>, _>(column)?,
+            Self::Postgres(row) => row.try_get::<Option<Decimal>, _>(column)?.map(|price| price.to_string()),
+        };
+        let price = text.map(|text| (text.parse(), text));
+        match price {
+            None => Ok(None),
+            Some((Ok(price), _)) => Ok(Some(price)),
+            Some((Err(_), value)) => Err(StoreError::Unexpected { place: "a price", value }),
+        }
+    }
+
+    pub fn amount(&self, column: impl Column, currency: Currency) -> Result<Option<Amount>, StoreError> {
+        match self {
+            Self::Sqlite(row) => Ok(row.try_get::<Option<i64>, _>(column)?.map(Amount)),
+            Self::Postgres(row) => {
+                let Some(amount) = row.try_get::<Option<Decimal>, _>(column)? else { return Ok(None) };
+                let unexpected = || StoreError::Unexpected { place: "an amount", value: amount.to_string() };
+                let minor =
+                    (amount.checked_mul(Decimal::from(10_i64.pow(currency.digits())))).ok_or_else(unexpected)?;
+                let minor = if minor.is_integer() { minor.to_i64() } else { None };
+                minor.map(|minor| Some(Amount(minor))).ok_or_else(unexpected)
+            }
+        }
+    }
+}
+
+fn missing() -> StoreError {
+    StoreError::Unexpected { place: "a column that is never null", value: "null".to_owned() }
+}

@@ -1,0 +1,231 @@
+//! PostgreSQL: a pool of connections, each bounded in how long it waits for anything.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions, PgRow};
+use sqlx::query::Query;
+use sqlx::{ConnectOptions, Connection, PgConnection, Postgres, Transaction};
+
+use crate::store::{Found, StoreError};
+
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// The oldest major version whose features are used and that tests run on.
+const OLDEST_MAJOR: u32 = 15;
+/// What the network may add to a statement's own limit.
+const NETWORK: Duration = Duration::from_secs(5);
+/// How long a connection may take to say that it still is good.
+const PING: Duration = Duration::from_secs(2);
+
+/// How many connections, and how long each thing may take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PostgresOptions {
+    /// Connections at most.
+    pub connections: u32,
+    /// To get a connection, a new one if need be.
+    pub acquire_timeout: Duration,
+    /// For one statement; also for waiting for a lock, and between two statements of a transaction.
+    pub statement_timeout: Duration,
+}
+
+impl Default for PostgresOptions {
+    fn default() -> Self {
+        Self { connections: 10, acquire_timeout: Duration::from_secs(10), statement_timeout: Duration::from_secs(30) }
+    }
+}
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub struct PostgresDatabase {
+    location: String,
+    pool: PgPool,
+    /// After this time without an answer a connection counts as lost.
+    patience: Duration,
+}
+
+impl PostgresDatabase {
+    pub async fn open(url: &str, options: &PostgresOptions) -> Result<Self, StoreError> {
+        let (connect, location) = connect_options(url)?;
+        prepare(&connect, &location, options).await?;
+        let milliseconds = options.statement_timeout.as_millis().to_string();
+        let connect = connect.options([
+            ("statement_timeout", milliseconds.as_str()),
+            ("lock_timeout", milliseconds.as_str()),
+            ("idle_in_transaction_session_timeout", milliseconds.as_str()),
+        ]);
+        let pool = PgPoolOptions::new()
+            .max_connections(options.connections)
+            .acquire_timeout(options.acquire_timeout)
+            .max_lifetime(Duration::from_mins(30))
+            .idle_timeout(Duration::from_mins(5))
+            // Both pings are bounded: a connection that was cut without a word would never answer.
+            .test_before_acquire(false)
+            .before_acquire(|connection, _| Box::pin(async { Ok(is_good(connection).await) }))
+            .after_release(|connection, _| {
+                Box::pin(async { if is_good(connection).await { Ok(true) } else { Err(sqlx::Error::PoolTimedOut) } })
+            })
+            .connect_lazy_with(connect);
+        Ok(Self { location, pool, patience: options.statement_timeout + NETWORK })
+    }
+
+    pub fn location(&self) -> &str {
+        &self.location
+    }
+
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    pub async fn read(&self) -> Result<PostgresSession, StoreError> {
+        self.begin("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await
+    }
+
+    pub async fn write(&self) -> Result<PostgresSession, StoreError> {
+        self.begin("BEGIN ISOLATION LEVEL READ COMMITTED").await
+    }
+
+    async fn begin(&self, statement: &'static str) -> Result<PostgresSession, StoreError> {
+        let begun = tokio::time::timeout(self.patience, self.pool.begin_with(statement)).await;
+        let transaction = begun.map_err(|_| self.silent())??;
+        Ok(PostgresSession { transaction, patience: self.patience, location: self.location.clone() })
+    }
+
+    fn silent(&self) -> StoreError {
+        StoreError::Silent { location: self.location.clone(), seconds: self.patience.as_secs() }
+    }
+}
+
+async fn is_good(connection: &mut PgConnection) -> bool {
+    matches!(tokio::time::timeout(PING, connection.ping()).await, Ok(Ok(())))
+}
+
+/// A transaction whose statements end in time, whatever becomes of the network.
+#[derive(Debug)]
+pub struct PostgresSession {
+    transaction: Transaction<'static, Postgres>,
+    patience: Duration,
+    location: String,
+}
+
+impl PostgresSession {
+    pub(super) async fn fetch_all(
+        &mut self,
+        query: Query<'static, Postgres, PgArguments>,
+    ) -> Result<Vec<PgRow>, StoreError> {
+        let fetched = tokio::time::timeout(self.patience, query.fetch_all(&mut *self.transaction)).await;
+        Ok(fetched.map_err(|_| silent(&self.location, self.patience))??)
+    }
+
+    pub(super) async fn execute(&mut self, query: Query<'static, Postgres, PgArguments>) -> Result<u64, StoreError> {
+        let executed = tokio::time::timeout(self.patience, query.execute(&mut *self.transaction)).await;
+        Ok(executed.map_err(|_| silent(&self.location, self.patience))??.rows_affected())
+    }
+
+    pub(super) async fn commit(self) -> Result<(), StoreError> {
+        let Self { transaction, patience, location } = self;
+        let committed = tokio::time::timeout(patience, transaction.commit()).await;
+        Ok(committed.map_err(|_| silent(&location, patience))??)
+    }
+}
+
+fn silent(location: &str, patience: Duration) -> StoreError {
+    StoreError::Silent { location: location.to_owned(), seconds: patience.as_secs() }
+}
+
+fn connect_options(url: &str) -> Result<(PgConnectOptions, String), StoreError> {
+    let shown = crate::store::types::without_secret(url);
+    let options = PgConnectOptions::from_str(url).map_err(|error| StoreError::Open {
+        path: shown.clone(),
+        reason: error.to_string(),
+        hint: "give postgres://user:password@host:5432/database",
+    })?;
+    Ok((options.application_name("cf-billing").disable_statement_logging(), shown))
+}
+
+/// Brings the schema up to date; one process at a time does, whoever else starts.
+async fn prepare(connect: &PgConnectOptions, location: &str, options: &PostgresOptions) -> Result<(), StoreError> {
+    let mut connection = connected(connect, location, options).await?;
+    check_server(&mut connection, location).await?;
+    // An older schema is left as it is until it is this process's turn; migrating may take long.
+    let migrated = MIGRATIONS.run(&mut connection).await;
+    let _ = connection.close().await;
+    migrated.map_err(|error| match error {
+        MigrateError::VersionMissing(found) => {
+            StoreError::NewerSchema { path: location.to_owned(), found, known: newest_schema() }
+        }
+        MigrateError::VersionMismatch(found) => StoreError::OtherSchema { path: location.to_owned(), found },
+        MigrateError::Execute(error) => open_error(location, &error),
+        other => StoreError::Database(sqlx::Error::Migrate(Box::new(other))),
+    })
+}
+
+async fn connected(
+    connect: &PgConnectOptions,
+    location: &str,
+    options: &PostgresOptions,
+) -> Result<PgConnection, StoreError> {
+    match tokio::time::timeout(options.acquire_timeout, connect.connect()).await {
+        Ok(Ok(connection)) => Ok(connection),
+        Ok(Err(error)) => Err(open_error(location, &error)),
+        Err(_) => Err(StoreError::Away {
+            path: location.to_owned(),
+            reason: format!("no answer within {} s", options.acquire_timeout.as_secs()),
+            hint: "is it running, and reachable from here?",
+        }),
+    }
+}
+
+async fn check_server(connection: &mut PgConnection, location: &str) -> Result<(), StoreError> {
+    let major = connection.server_version_num().unwrap_or_default() / 10_000;
+    if major < OLDEST_MAJOR {
+        return Err(StoreError::Open {
+            path: location.to_owned(),
+            reason: format!("it is PostgreSQL {major}"),
+            hint: "PostgreSQL 15 or later is needed",
+        });
+    }
+    Ok(())
+}
+
+pub async fn inspect(url: &str, options: &PostgresOptions) -> Result<Found, StoreError> {
+    const TABLE: &str = "SELECT to_regclass('_sqlx_migrations') IS NOT NULL";
+    const VERSION: &str = "SELECT coalesce(max(version), 0) FROM _sqlx_migrations";
+    let (connect, location) = connect_options(url)?;
+    let mut connection = connected(&connect, &location, options).await?;
+    check_server(&mut connection, &location).await?;
+    let has_schema: bool = sqlx::query_scalar(TABLE).fetch_one(&mut connection).await?;
+    let found: i64 = if has_schema { sqlx::query_scalar(VERSION).fetch_one(&mut connection).await? } else { 0 };
+    let _ = connection.close().await;
+    let known = newest_schema();
+    if found > known {
+        return Err(StoreError::NewerSchema { path: location, found, known });
+    }
+    Ok(Found::Schema { location, found, known })
+}
+
+/// The schema version this program brings a database to.
+fn newest_schema() -> i64 {
+    MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default()
+}
+
+/// Why no connection could be made. Away: it may come back; anything else is for people to mend.
+fn open_error(location: &str, error: &sqlx::Error) -> StoreError {
+    let path = location.to_owned();
+    let sqlx::Error::Database(database) = error else {
+        let hint = match error {
+            sqlx::Error::Tls(_) => "the server's certificate must be known here; or set sslmode in the URL",
+            _ => "is it running, and reachable from here?",
+        };
+        return StoreError::Away { path, reason: error.to_string(), hint };
+    };
+    let hint = match database.code().as_deref() {
+        Some("28P01" | "28000") => "user or password are wrong, or pg_hba.conf doesn't let this host in",
+        Some("3D000") => "make it first: CREATE DATABASE …",
+        Some("42501") => "the user must own the database, or be allowed to make tables in its schema",
+        Some(code) if code.starts_with("57P") || code.starts_with("53") => "it is starting, stopping or full",
+        _ => "the server's log may say more",
+    };
+    StoreError::Away { path, reason: database.message().to_owned(), hint }
+}

@@ -1,0 +1,120 @@
+//! Foundations as they stand: their streams, and the settings of their fold.
+
+use super::database::{Row, Session, Sql, values};
+use super::{FoundationHead, Store, StoreError, StreamHead};
+use crate::domain::{EventId, Guid, Settings, Stream};
+
+impl Store {
+    /// The foundation of that name, made if it isn't there.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn foundation(&self, name: &str) -> Result<FoundationHead, StoreError> {
+        const ADD: Sql = Sql::new("INSERT INTO foundation (name) VALUES ($1) ON CONFLICT DO NOTHING");
+        const ADD_STREAMS: Sql = Sql::new(
+            "INSERT INTO stream (foundation_id, name)
+             SELECT foundation.id, word.name
+             FROM foundation CROSS JOIN (SELECT 'app' AS name UNION ALL SELECT 'service') AS word
+             WHERE foundation.name = $1
+             ON CONFLICT DO NOTHING",
+        );
+        if let Some(head) = self.read_heads(Some(name)).await?.pop() {
+            return Ok(head);
+        }
+        let mut session = self.database.write().await?;
+        session.run(ADD, values![name]).await?;
+        session.run(ADD_STREAMS, values![name]).await?;
+        session.commit().await?;
+        let added = self.read_heads(Some(name)).await?.pop();
+        added.ok_or_else(|| StoreError::Unexpected { place: "foundation", value: name.to_owned() })
+    }
+
+    /// All foundations, by name.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn foundations(&self) -> Result<Vec<FoundationHead>, StoreError> {
+        self.read_heads(None).await
+    }
+
+    async fn read_heads(&self, name: Option<&str>) -> Result<Vec<FoundationHead>, StoreError> {
+        read_foundations(&mut self.database.read().await?, name).await
+    }
+
+    /// How many anomalies of each kind are stored.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn anomaly_counts(&self, foundation: &FoundationHead) -> Result<Vec<(String, u64)>, StoreError> {
+        const COUNT: Sql =
+            Sql::new("SELECT kind, count(*) FROM anomaly WHERE foundation_id = $1 GROUP BY kind ORDER BY kind");
+        let rows = self.database.read().await?.all(COUNT, values![foundation.id]).await?;
+        rows.iter().map(|row| Ok((row.text(0)?.to_owned(), row.number(1)?))).collect()
+    }
+}
+
+/// Foundations as they stand in one view of the database: one by name, or all.
+pub(super) async fn read_foundations(
+    session: &mut Session,
+    name: Option<&str>,
+) -> Result<Vec<FoundationHead>, StoreError> {
+    const FOUNDATIONS: Sql = Sql::new(
+        "SELECT id, name, lease_epoch, last_sequence, last_entry, known_until, collected, observed_until, swept_until
+         FROM foundation
+         WHERE $1 IS NULL OR name = $1
+         ORDER BY name",
+    );
+    const STREAMS: Sql = Sql::new(
+        "SELECT name, last_ordinal, oldest_created_at, newest_created_at, checkpoint_guid, checkpoint_created_at,
+                predecessor_guid, predecessor_created_at, foundation_id
+         FROM stream",
+    );
+    const SETTINGS: Sql = Sql::new("SELECT sequence, settings, foundation_id FROM fold_settings ORDER BY sequence");
+    let streams = session.all(STREAMS, Vec::new()).await?;
+    let settings = session.all(SETTINGS, Vec::new()).await?;
+    let mut heads = Vec::new();
+    for row in session.all(FOUNDATIONS, values![name]).await? {
+        let mut head = FoundationHead {
+            id: row.integer(0)?,
+            name: row.text(1)?.to_owned(),
+            lease_epoch: row.number(2)?,
+            last_sequence: row.number(3)?,
+            last_entry: row.number(4)?,
+            known_until: row.maybe_time(5)?,
+            collected: row.flag(6)?,
+            observed_until: row.maybe_time(7)?,
+            swept_until: row.maybe_time(8)?,
+            settings: Vec::new(),
+            app: StreamHead::default(),
+            service: StreamHead::default(),
+        };
+        for row in &streams {
+            if row.integer(8)? == head.id {
+                let stream = if row.text(0)? == "app" { Stream::App } else { Stream::Service };
+                *head.stream_mut(stream) = StreamHead {
+                    last_ordinal: row.number(1)?,
+                    oldest_created_at: row.maybe_time(2)?,
+                    newest_created_at: row.maybe_time(3)?,
+                    checkpoint: event_id(row, 4)?,
+                    predecessor: event_id(row, 6)?,
+                };
+            }
+        }
+        for row in &settings {
+            if row.integer(2)? == head.id {
+                let text = row.text(1)?;
+                let read: Settings = serde_json::from_str(text)
+                    .map_err(|_| StoreError::Unexpected { place: "fold_settings.settings", value: text.to_owned() })?;
+                head.settings.push((row.number(0)?, read));
+            }
+        }
+        heads.push(head);
+    }
+    Ok(heads)
+}
+
+/// An event named by two columns: its guid and when it was created.
+pub(super) fn event_id(row: &Row, first: usize) -> Result<Option<EventId>, StoreError> {
+    let (guid, created_at) = (row.maybe_text(first)?, row.maybe_time(first + 1)?);
+    Ok(guid.zip(created_at).map(|(guid, created_at)| EventId { guid: Guid::new(guid), created_at }))
+}

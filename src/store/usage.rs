@@ -1,0 +1,191 @@
+//! Usage in a span: ledger entries and open intervals, cut at its edges, summed in integers.
+
+use super::codes::Code;
+use super::database::{Row, Sql, values};
+use super::foundations::read_foundations;
+use super::{FoundationHead, GroupKey, Keyed, Store, StoreError, UsageQuery, UsageRow};
+use crate::domain::{Kind, Span};
+
+/// Grouped by flags, so that it stays one statement: what isn't asked for is null in every row.
+/// The pieces differ in how times are compared and subtracted.
+macro_rules! usage {
+    ($pieces:literal) => {
+        concat!(
+            "
+    WITH piece AS (
+",
+            $pieces,
+            "
+    ),
+    grouped AS (
+        SELECT CASE WHEN $5 THEN piece.foundation_id END AS foundation_id,
+               CASE WHEN $6 THEN piece.kind END AS kind,
+               CASE WHEN $7 THEN piece.organization_id END AS organization_id,
+               CASE WHEN $8 THEN piece.space_id END AS space_id,
+               CASE WHEN $9 THEN piece.app_id END AS app_id,
+               CASE WHEN $10 AND piece.kind = 1 OR $11 AND piece.kind = 2 THEN piece.resource_id END AS resource_id,
+               CASE WHEN $12 THEN resource.process_type END AS process_type,
+               CASE WHEN $13 THEN piece.buildpack_id END AS buildpack_id,
+               CASE WHEN $14 THEN piece.service_plan_id END AS service_plan_id,
+               CASE WHEN $15 THEN resource.user_provided END AS user_provided,
+               CASE WHEN $16 THEN piece.estimated END AS estimated,
+               sum(piece.seconds * piece.instances) AS instance_seconds,
+               sum(piece.seconds * piece.instances * piece.memory_mib) AS memory_mib_seconds,
+               sum(piece.seconds * piece.instances * piece.disk_mib) AS disk_mib_seconds,
+               sum(CASE WHEN piece.estimated THEN piece.seconds * piece.instances ELSE 0 END)
+                   AS estimated_instance_seconds
+        FROM piece
+        JOIN foundation ON foundation.id = piece.foundation_id
+        JOIN resource ON resource.id = piece.resource_id
+        WHERE ($3 IS NULL OR foundation.name = $3) AND ($4 OR NOT resource.user_provided)
+        GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+    )
+    SELECT foundation.name AS foundation, grouped.kind,
+           organization.guid AS organization_guid, organization.name AS organization,
+           space.guid AS space_guid, space.name AS space,
+           app.guid AS app_guid, app.name AS app,
+           resource.guid AS resource_guid, resource.name AS resource,
+           grouped.process_type, buildpack.name AS buildpack,
+           service_plan.guid AS service_plan_guid, service_plan.name AS service_plan,
+           service_offering.guid AS service_offering_guid, service_offering.name AS service_offering,
+           grouped.user_provided, grouped.estimated,
+           instance_seconds, memory_mib_seconds, disk_mib_seconds, estimated_instance_seconds
+    FROM grouped
+    LEFT JOIN foundation ON foundation.id = grouped.foundation_id
+    LEFT JOIN organization ON organization.id = grouped.organization_id
+    LEFT JOIN space ON space.id = grouped.space_id
+    LEFT JOIN app ON app.id = grouped.app_id
+    LEFT JOIN resource ON resource.id = grouped.resource_id
+    LEFT JOIN buildpack ON buildpack.id = grouped.buildpack_id
+    LEFT JOIN service_plan ON service_plan.id = grouped.service_plan_id
+    LEFT JOIN service_offering ON service_offering.id = service_plan.service_offering_id
+    WHERE instance_seconds <> 0 OR memory_mib_seconds <> 0 OR disk_mib_seconds <> 0
+        OR estimated_instance_seconds <> 0"
+        )
+    };
+}
+
+const USAGE: Sql = Sql::each(
+    usage!(
+        "
+        SELECT entry.foundation_id, entry.resource_id, entry.kind, entry.organization_id, entry.space_id,
+               entry.app_id, entry.buildpack_id, entry.service_plan_id, entry.instances, entry.memory_mib,
+               entry.disk_mib, entry.estimated,
+               (CASE entry.entry_type WHEN 2 THEN -1 ELSE 1 END)
+                   * (min(entry.ended_at, $2) - max(entry.started_at, $1)) AS seconds
+        FROM ledger_entry AS entry
+        WHERE entry.ended_at > $1 AND entry.started_at < $2
+        UNION ALL
+        SELECT run.foundation_id, run.resource_id, run.kind, run.organization_id, run.space_id,
+               run.app_id, run.buildpack_id, run.service_plan_id, run.instances, run.memory_mib,
+               run.disk_mib, run.counts_until IS NOT NULL,
+               min($2, foundation.known_until, coalesce(run.counts_until, $2)) - max(run.started_at, $1)
+        FROM open_interval AS run
+        JOIN foundation ON foundation.id = run.foundation_id
+        WHERE run.billed AND min($2, foundation.known_until, coalesce(run.counts_until, $2)) > max(run.started_at, $1)"
+    ),
+    usage!(
+        "
+        SELECT entry.foundation_id, entry.resource_id, entry.kind, entry.organization_id, entry.space_id,
+               entry.app_id, entry.buildpack_id, entry.service_plan_id, entry.instances, entry.memory_mib,
+               entry.disk_mib, entry.estimated,
+               (CASE entry.entry_type WHEN 2 THEN -1 ELSE 1 END)
+                   * extract(epoch FROM least(entry.ended_at, $2) - greatest(entry.started_at, $1))::bigint AS seconds
+        FROM ledger_entry AS entry
+        WHERE entry.ended_at > $1 AND entry.started_at < $2
+        UNION ALL
+        SELECT run.foundation_id, run.resource_id, run.kind, run.organization_id, run.space_id,
+               run.app_id, run.buildpack_id, run.service_plan_id, run.instances, run.memory_mib,
+               run.disk_mib, run.counts_until IS NOT NULL,
+               extract(epoch FROM least($2, foundation.known_until, run.counts_until)
+                   - greatest(run.started_at, $1))::bigint
+        FROM open_interval AS run
+        JOIN foundation ON foundation.id = run.foundation_id AND foundation.known_until IS NOT NULL
+        WHERE run.billed AND least($2, foundation.known_until, run.counts_until) > greatest(run.started_at, $1)"
+    ),
+);
+
+impl Store {
+    /// Usage in each of several spans of time, grouped, in integers, and the foundations as they stood: all in
+    /// one view of the book.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn usage(
+        &self,
+        query: &UsageQuery,
+        spans: &[Span],
+    ) -> Result<(Vec<Vec<UsageRow>>, Vec<FoundationHead>), StoreError> {
+        let by = |key| query.by.contains(&key);
+        let mut session = self.database.read().await?;
+        let mut of_spans = Vec::with_capacity(spans.len());
+        for span in spans {
+            let values = values![
+                span.from,
+                span.to,
+                query.foundation.as_deref(),
+                query.user_provided,
+                by(GroupKey::Foundation),
+                by(GroupKey::Kind),
+                by(GroupKey::Organization),
+                by(GroupKey::Space),
+                by(GroupKey::App),
+                by(GroupKey::Process),
+                by(GroupKey::ServiceInstance),
+                by(GroupKey::ProcessType),
+                by(GroupKey::Buildpack),
+                by(GroupKey::ServicePlan),
+                by(GroupKey::UserProvided),
+                by(GroupKey::Estimated),
+            ];
+            let rows = session.all(USAGE, values).await?;
+            let read: Result<Vec<_>, _> = rows.iter().map(|row| read_usage(row, &query.by)).collect();
+            let mut read = read?;
+            read.sort_by(|one, two| one.keys.cmp(&two.keys));
+            of_spans.push(read);
+        }
+        let heads = read_foundations(&mut session, query.foundation.as_deref()).await?;
+        Ok((of_spans, heads))
+    }
+}
+
+fn read_usage(row: &Row, by: &[GroupKey]) -> Result<UsageRow, StoreError> {
+    // On SQLite a sum that is too large comes as a real number.
+    let quantity = |column: &'static str| row.integer(column).map_err(|_| StoreError::Overflow);
+    let mut keys = Vec::with_capacity(by.len());
+    for key in by {
+        keys.push(read_key(row, *key)?);
+    }
+    Ok(UsageRow {
+        keys,
+        instance_seconds: quantity("instance_seconds")?,
+        memory_mib_seconds: quantity("memory_mib_seconds")?,
+        disk_mib_seconds: quantity("disk_mib_seconds")?,
+        estimated_instance_seconds: quantity("estimated_instance_seconds")?,
+    })
+}
+
+fn read_key(row: &Row, key: GroupKey) -> Result<Option<Keyed>, StoreError> {
+    let (value, name) = match key {
+        GroupKey::Foundation => ("foundation", None),
+        GroupKey::Organization => ("organization_guid", Some("organization")),
+        GroupKey::Space => ("space_guid", Some("space")),
+        GroupKey::App => ("app_guid", Some("app")),
+        GroupKey::Process | GroupKey::ServiceInstance => ("resource_guid", Some("resource")),
+        GroupKey::ProcessType => ("process_type", None),
+        GroupKey::Buildpack => ("buildpack", None),
+        GroupKey::ServicePlan => ("service_plan_guid", Some("service_plan")),
+        GroupKey::ServiceOffering => ("service_offering_guid", Some("service_offering")),
+        GroupKey::Kind => {
+            let kind = row.maybe_integer("kind")?.map(Kind::of).transpose()?;
+            return Ok(kind.map(|kind| Keyed { value: kind.name().to_owned(), name: None }));
+        }
+        GroupKey::UserProvided | GroupKey::Estimated => {
+            let column = if key == GroupKey::Estimated { "estimated" } else { "user_provided" };
+            return Ok(row.maybe_flag(column)?.map(|flag| Keyed { value: flag.to_string(), name: None }));
+        }
+    };
+    let value = row.owned(value)?;
+    let name = name.map(|name| row.owned(name)).transpose()?.flatten();
+    Ok(value.map(|value| Keyed { value, name }))
+}
