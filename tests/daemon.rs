@@ -228,6 +228,7 @@ fn a_task_that_panics_is_started_again_and_disturbs_no_other() {
             clock: clock.clone(),
             members,
             poll_interval,
+            lease: Duration::from_secs(5),
             metrics: metrics.clone(),
             board: Board::default(),
             listener: None,

@@ -11,6 +11,7 @@ use crate::support::tool::tool;
 fn series() -> BTreeSet<String> {
     let metrics = Metrics::new();
     let _foundation = metrics.foundation("eu1");
+    metrics.duty("drafts");
     metrics.rate_card("card", "version");
     metrics.drafts(|_| 0, [("EUR", 0.0)]);
     metrics.http("/", "GET", 200, std::time::Duration::ZERO);

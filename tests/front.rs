@@ -29,7 +29,8 @@ fn metrics_are_good_complete_and_zero_from_the_start() {
     daemon.says("can't connect");
     let metrics = text(&format!("{url}/metrics"));
     for line in [
-        "cf_billing_leader 1",
+        "cf_billing_leader{duty=\"foundation/sim\"} 1",
+        "cf_billing_leader{duty=\"drafts\"} 1",
         "cf_billing_task_up{foundation=\"sim\"} 1",
         "cf_billing_known_until_timestamp_seconds{foundation=\"sim\"} 0",
         "cf_billing_events_archived_total{foundation=\"sim\",stream=\"service\"} 0",

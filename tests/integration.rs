@@ -26,6 +26,7 @@ mod invoices;
 mod kill;
 mod rates;
 mod readme;
+mod replicas;
 mod shared;
 mod simulator;
 mod story;

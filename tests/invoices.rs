@@ -185,12 +185,14 @@ fn unpriced_usage_is_shown_and_keeps_an_invoice_from_being_final() {
     let finalize = ["invoices", "finalize", "--period", "2026-10", "--rates", "card.toml"];
     let run = program.run(&finalize);
     assert_eq!(run.code, Some(1), "{}", run.stderr);
+    insta::allow_duplicates! {
     insta::assert_snapshot!(run.stderr, @"
     warning: card.toml:3:1: every `process` rate is for a buildpack; docker apps and the like have none
     hint: add a [[process]] without buildpack, or that usage is unpriced
     error: f/o1: 1 line(s) of usage have no price, such as process b
     hint: add rates (or free = true) for what has no price; `invoices draft`, then `invoices show` tell more
     ");
+    }
     let drafts = program.json(&["invoices", "draft", "--period", "2026-10", "--rates", "card.toml"]);
     assert_eq!(drafts[0]["unpriced_lines"], 1);
     let shown = program.succeed(&["invoices", "show", "1"]).stdout;

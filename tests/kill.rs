@@ -1,27 +1,18 @@
 //! The shipped binary, killed again and again: what it collected is what an undisturbed run collects.
 
-use std::collections::BTreeSet;
-use std::fmt;
 use std::process::{Child, Stdio};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use cf_billing::domain::ledger_entry::net;
-use cf_billing::domain::{Interval, Timestamp};
-use cf_billing::simulator::http::serve;
+use cf_billing::domain::Timestamp;
 use cf_billing::simulator::{ADMIN, Foundation};
-use cf_billing::store::{OnboardingStage, Store};
-use http::{Request, Response};
+use cf_billing::store::Store;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use serde_json::Value;
-use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
-use tokio::sync::watch;
 
 use crate::support::collected::{Collected, NAME};
 use crate::support::program::Program;
+use crate::support::served::{Book, Served, complete_until};
 
 const KILLS: usize = 50;
 /// Where a kill falls depends on the machine: it goes on a while if too few fell where they should.
@@ -29,48 +20,9 @@ const MOST_KILLS: usize = 80;
 const SEED: u64 = 2026;
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// What the simulated foundation saw.
-#[derive(Clone, Copy, Debug, Default)]
-struct Seen {
-    requests: usize,
-    /// The last answer was a page with new events.
-    page: bool,
-}
-
-/// A foundation served over HTTP, in which time stands still unless a test moves it.
-struct Served {
-    foundation: Arc<Mutex<Foundation>>,
-    seen: watch::Receiver<Seen>,
-    api: String,
-}
-
-impl Served {
-    async fn new(mut foundation: Foundation) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let api = format!("http://{}", listener.local_addr().unwrap());
-        foundation.base.clone_from(&api);
-        let foundation = Arc::new(Mutex::new(foundation));
-        let (sender, seen) = watch::channel(Seen::default());
-        let answering = foundation.clone();
-        let answer = move |request: &Request<Bytes>| -> Response<Bytes> {
-            // Counted as it arrives; what was answered, once it is.
-            sender.send_modify(|seen| *seen = Seen { requests: seen.requests + 1, page: false });
-            let answer = answering.lock().unwrap().exchange(request);
-            if request.uri().path().ends_with("_usage_events") {
-                let body: Value = serde_json::from_slice(answer.body()).unwrap();
-                let rows = body["resources"].as_array().map_or(0, Vec::len);
-                sender.send_modify(|seen| seen.page = rows > 1);
-            }
-            answer
-        };
-        tokio::spawn(serve(listener, answer, std::future::pending()));
-        Self { foundation, seen, api }
-    }
-}
-
 fn start(program: &Program, api: &str) -> Child {
     let configuration = format!(
-        "[http]\nlisten = \"127.0.0.1:0\"\n[collection]\npoll_interval = \"10ms\"\n\
+        "[database]\nlease = \"500ms\"\n[http]\nlisten = \"127.0.0.1:0\"\n[collection]\npoll_interval = \"10ms\"\n\
          [[foundation]]\nname = \"{NAME}\"\napi = \"{api}\"\nclient_id = \"{}\"\nclient_secret = \"{}\"\n",
         ADMIN.0, ADMIN.1
     );
@@ -82,50 +34,6 @@ fn start(program: &Program, api: &str) -> Child {
 
 fn log(program: &Program) -> String {
     std::fs::read_to_string(program.folder.path().join("log")).unwrap_or_default()
-}
-
-/// What is in the book, read while nobody writes.
-struct Book {
-    onboarded: bool,
-    /// Everything up to here is collected, and observed.
-    complete_until: Option<Timestamp>,
-    net: BTreeSet<String>,
-}
-
-impl Book {
-    async fn read(store: &Store) -> Self {
-        let head = store.foundation(NAME).await.unwrap();
-        let onboarding = store.onboarding(&head).await.unwrap();
-        let billed = net(store.ledger_entries(&head, 0, usize::MAX).await.unwrap());
-        let open = store.open_resources(&head).await.unwrap();
-        let open = open.iter().filter_map(|loaded| {
-            let resource = &loaded.resource;
-            let piece = &resource.run.as_ref()?.piece;
-            let (app, kind) = (&resource.app, &resource.process_type);
-            Some(format!("{:?} of {app:?} {kind:?} {} open {:?}", resource.key, piece.started_at, piece.footprint))
-        });
-        Self {
-            onboarded: onboarding.is_some_and(|onboarding| onboarding.stage == OnboardingStage::Complete),
-            complete_until: complete_until(store).await,
-            net: billed.iter().map(|entry| Net(&entry.interval).to_string()).chain(open).collect(),
-        }
-    }
-}
-
-async fn complete_until(store: &Store) -> Option<Timestamp> {
-    let head = store.foundation(NAME).await.unwrap();
-    let observed = store.to_observe(&head, 1).await.unwrap().is_empty();
-    head.known_until.filter(|_| observed)
-}
-
-/// An interval without the numbers of the inputs that made it.
-struct Net<'a>(&'a Interval);
-
-impl fmt::Display for Net<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Interval { resource, started_at, ended_at, footprint, estimated, .. } = self.0;
-        write!(formatter, "{resource:?} {started_at} {ended_at} {footprint:?} {estimated}")
-    }
 }
 
 /// How often it was killed, and when.
@@ -192,7 +100,7 @@ fn killed_fifty_times_it_collects_the_same() {
         assert!(reached, "life {life} sent no {wanted} requests\n{}", log(&program));
 
         let store = runtime.block_on(Store::open(&program.database())).unwrap();
-        let found = runtime.block_on(Book::read(&store));
+        let found = runtime.block_on(Book::read(&store, NAME));
         runtime.block_on(store.close());
         onboarded = found.onboarded;
         match (onboarded, at_kill.page) {
@@ -216,14 +124,14 @@ fn killed_fifty_times_it_collects_the_same() {
     let mut child = start(&program, &served.api);
     let store = runtime.block_on(Store::open(&program.database())).unwrap();
     let deadline = Instant::now() + DEADLINE;
-    while runtime.block_on(complete_until(&store)) != Some(twin.now()) {
+    while runtime.block_on(complete_until(&store, NAME)) != Some(twin.now()) {
         assert!(Instant::now() < deadline, "it never caught up\n{}", log(&program));
         std::thread::sleep(Duration::from_millis(10));
     }
     child.kill().unwrap();
     child.wait().unwrap();
-    let ours = runtime.block_on(Book::read(&store));
-    let undisturbed = twin.runtime.block_on(Book::read(&twin.store));
+    let ours = runtime.block_on(Book::read(&store, NAME));
+    let undisturbed = twin.runtime.block_on(Book::read(&twin.store, NAME));
     assert_eq!(ours.net.difference(&undisturbed.net).collect::<Vec<_>>(), Vec::<&String>::new(), "only when killed");
     assert_eq!(undisturbed.net.difference(&ours.net).collect::<Vec<_>>(), Vec::<&String>::new(), "only undisturbed");
     assert!(ours.net.len() > 200, "{}", ours.net.len());

@@ -14,6 +14,8 @@ CREATE TABLE replica (
     expires_at timestamptz NOT NULL
 );
 
+ALTER TABLE space ADD COLUMN named_at timestamptz;
+
 CREATE TRIGGER ledger_entry_stays BEFORE UPDATE OR DELETE ON ledger_entry
     FOR EACH ROW EXECUTE FUNCTION refuse_change('a ledger entry never changes');
 CREATE TRIGGER ledger_is_not_truncated BEFORE TRUNCATE ON ledger_entry
@@ -132,6 +134,7 @@ COMMENT ON COLUMN space.id IS 'Stands for it in other tables.';
 COMMENT ON COLUMN space.foundation_id IS 'Foundation it is of.';
 COMMENT ON COLUMN space.guid IS 'In Cloud Controller.';
 COMMENT ON COLUMN space.name IS 'Newest seen.';
+COMMENT ON COLUMN space.named_at IS 'When it was the name: events of both streams name spaces.';
 COMMENT ON TABLE app IS 'Apps, with the newest name seen.';
 COMMENT ON COLUMN app.id IS 'Stands for it in other tables.';
 COMMENT ON COLUMN app.foundation_id IS 'Foundation it is of.';

@@ -17,6 +17,9 @@ CREATE TABLE replica (
     expires_at INTEGER NOT NULL              -- counts as gone from then on
 ) STRICT;
 
+-- When the name was the name: events of both streams name spaces.
+ALTER TABLE space ADD COLUMN named_at INTEGER;
+
 CREATE TRIGGER ledger_entry_stays BEFORE UPDATE ON ledger_entry
 BEGIN SELECT raise(ABORT, 'a ledger entry never changes'); END;
 CREATE TRIGGER ledger_entry_remains BEFORE DELETE ON ledger_entry

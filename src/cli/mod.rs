@@ -169,7 +169,11 @@ impl Global {
     }
 
     async fn open(configuration: &Configuration) -> Result<Store, Failure> {
-        Ok(Store::open_with(configuration.database.url.expose(), &postgres_options(configuration)).await?)
+        Ok(Self::try_open(configuration).await?)
+    }
+
+    async fn try_open(configuration: &Configuration) -> Result<Store, StoreError> {
+        Store::open_with(configuration.database.url.expose(), &postgres_options(configuration)).await
     }
 }
 

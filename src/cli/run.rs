@@ -1,6 +1,7 @@
 //! `cf-billing run`: the daemon.
 
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,9 @@ use crate::cloud_controller::transport::{Http, Transport};
 use crate::cloud_controller::{Client, Credentials};
 use crate::config::{Configuration, Foundation};
 use crate::consumer::Plan;
-use crate::daemon::{Daemon, Member};
+use crate::daemon::{Backoff, Daemon, Member};
+use crate::http;
+use crate::store::{Store, StoreError};
 use crate::telemetry::{self, Board, Metrics};
 
 /// Collect usage of the configured foundations, until told to stop
@@ -49,10 +52,11 @@ impl Run {
         if let Some(rates) = &configuration.billing.rates {
             Card::read(rates, configuration.billing.time_zone)?;
         }
-        let store = Global::open(&configuration).await?;
-        let _alone = store.collector_lock()?;
         let listener = listen(configuration.http_listen).await?;
         let stop = stop_on_signal()?;
+        let metrics = Metrics::new();
+        let Some(store) = opened(&configuration, &listener, &metrics, &stop).await? else { return Ok(()) };
+        let _alone = store.collector_lock()?;
         tracing::info!("collecting {} into {}", names.join(", "), store.location());
         if let Ok(address) = listener.local_addr() {
             tracing::info!("overview at http://{address}/, metrics at http://{address}/metrics");
@@ -63,7 +67,8 @@ impl Run {
             clock: clock.clone(),
             members,
             poll_interval: configuration.collection.poll_interval,
-            metrics: Metrics::new(),
+            lease: configuration.database.lease,
+            metrics,
             board: board.clone(),
             listener: Some(listener),
             drafts: Some(configuration.clone()),
@@ -80,6 +85,40 @@ impl Run {
         ended.map_err(Failure::failed)?;
         tracing::info!("stopped");
         Ok(())
+    }
+}
+
+/// Opens the database, and waits for it if it is away; `None` once told to stop. Health and metrics are served meanwhile.
+async fn opened(
+    configuration: &Configuration,
+    listener: &TcpListener,
+    metrics: &Metrics,
+    stop: &CancellationToken,
+) -> Result<Option<Store>, Failure> {
+    let away = match Global::try_open(configuration).await {
+        Err(error @ (StoreError::Away { .. } | StoreError::Silent { .. })) => error,
+        opened => return Ok(Some(opened?)),
+    };
+    tracing::error!("{away}");
+    let failed = |error: std::io::Error| Failure::failed(format!("can't serve: {error}"));
+    let duplicate = listener.as_fd().try_clone_to_owned().map_err(failed)?;
+    let duplicate = TcpListener::from_std(duplicate.into()).map_err(failed)?;
+    let served = http::serve_without_database(duplicate, away.to_string(), metrics.clone(), stop.clone());
+    let opening = async {
+        let mut backoff = Backoff::default();
+        loop {
+            if !Clock::System.sleep_unless_stopped(backoff.next_wait(), stop).await {
+                return Ok(None);
+            }
+            match Global::try_open(configuration).await {
+                Err(StoreError::Away { .. } | StoreError::Silent { .. }) => {}
+                opened => return Ok(Some(opened?)),
+            }
+        }
+    };
+    tokio::select! {
+        opened = opening => opened,
+        served = served => served.map_err(failed).map(|()| None),
     }
 }
 

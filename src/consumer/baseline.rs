@@ -23,7 +23,7 @@ pub(super) async fn baseline_inputs(
     let mut inputs = Vec::new();
     for (named, archived) in items.into_iter().zip(archived) {
         if archived.is_none() {
-            note_names(&mut names, &named);
+            note_names(&mut names, &named, epoch);
             let body = Body::Baseline { stream, epoch, item: named.item };
             inputs.push(NewInput { place: Place::default(), body });
         }
@@ -40,11 +40,11 @@ pub(super) const fn stream_of(named: &NamedItem) -> Stream {
 }
 
 /// The names a baseline row carries.
-fn note_names(names: &mut Names, named: &NamedItem) {
+fn note_names(names: &mut Names, named: &NamedItem, epoch: Timestamp) {
     let location = &named.item.location;
     let mut note = |of: NameOf, name: &Option<String>| {
         if let Some(name) = name {
-            names.names.insert(of, name.clone());
+            names.note(of, name.clone(), epoch);
         }
     };
     note(NameOf::Organization(location.organization.clone()), &named.organization);

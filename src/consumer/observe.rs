@@ -244,7 +244,7 @@ impl Collector {
             self.gone_organizations.extend(guids.iter().cloned());
             for organization in found {
                 self.gone_organizations.remove(&organization.guid);
-                names.names.insert(NameOf::Organization(organization.guid), organization.name);
+                names.note(NameOf::Organization(organization.guid), organization.name, self.clock.now());
             }
         }
         Ok(names)

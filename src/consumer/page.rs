@@ -247,7 +247,7 @@ fn number(sequence: u64, received_at: Timestamp, new: NewInput, write: &mut Writ
             let late = !place.fraction().is_empty();
             let Decoded { event, names } = *decoded;
             if !late {
-                note_names(&mut write.names, &event.fact, names);
+                note_names(&mut write.names, &event.fact, names, event.created_at);
             }
             (InputKind::Event(stream), event.created_at, event.guid.to_string(), raw, Input::Event(event))
         }
@@ -304,8 +304,8 @@ fn note_place(write: &mut WriteSet, stream: Stream, place: &Place, created_at: T
     }
 }
 
-/// The names an event carries are the newest known: events are met in stream order.
-fn note_names(names: &mut Names, fact: &Fact, carried: crate::cloud_controller::Names) {
+/// The names an event carries are the newest known of its stream: its events are met in order.
+fn note_names(names: &mut Names, fact: &Fact, carried: crate::cloud_controller::Names, at: Timestamp) {
     let resource = fact.resource();
     let (location, app, plan) = match fact {
         Fact::Process(fact) => (fact.location.as_ref(), fact.app.as_ref(), None),
@@ -325,7 +325,9 @@ fn note_names(names: &mut Names, fact: &Fact, carried: crate::cloud_controller::
         (resource.map(NameOf::Resource), carried.task.or(carried.service_instance)),
         (offering.map(NameOf::ServiceOffering), offering_name.flatten()),
     ];
-    names.names.extend(named.into_iter().filter_map(|(of, name)| of.zip(name)));
+    for (of, name) in named.into_iter().filter_map(|(of, name)| of.zip(name)) {
+        names.note(of, name, at);
+    }
 }
 
 /// Processes and tasks that the page began or changed and whose disk nothing vouches for, and stagings whose build wasn't

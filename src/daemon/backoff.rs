@@ -9,13 +9,14 @@ const LONGEST: Duration = Duration::from_mins(1);
 
 /// Waits that double from one failure to the next, with jitter, so that many don't return at once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Backoff {
+pub struct Backoff {
     failures: u32,
     last: Option<Duration>,
 }
 
 impl Backoff {
     /// Another failure: how long to wait now.
+    #[must_use = "wait that long"]
     pub fn next_wait(&mut self) -> Duration {
         let full = FIRST.saturating_mul(1 << self.failures.min(6)).min(LONGEST);
         self.failures += 1;
@@ -25,10 +26,13 @@ impl Backoff {
     }
 
     /// What [`Backoff::next_wait`] gave last.
+    #[must_use]
     pub const fn last_wait(&self) -> Option<Duration> {
         self.last
     }
 
+    /// How often it failed since it last went well.
+    #[must_use]
     pub const fn failures(&self) -> u32 {
         self.failures
     }

@@ -6,9 +6,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::Member;
 use super::backoff::Backoff;
+use super::duties::{Duties, Held};
 use crate::clock::Clock;
 use crate::consumer::{CollectError, Collector, Cycle};
-use crate::store::Store;
+use crate::store::{Lease, Store, StoreError};
 use crate::telemetry::Reporter;
 
 /// Whatever the other side asks for: its rate limit is reset every hour.
@@ -21,6 +22,7 @@ pub(super) struct Collecting {
     pub member: Member,
     pub poll_interval: Duration,
     pub stop: CancellationToken,
+    pub duties: Duties,
     /// Before the first cycle.
     pub first_wait: Option<Duration>,
     pub reporter: Reporter,
@@ -33,12 +35,27 @@ impl Collecting {
             self.clock.sleep_unless_stopped(wait, &self.stop).await;
         }
         self.reporter.alive(true);
+        if self.store.is_shared() {
+            self.reporter.stands_by();
+        }
+        let duty = Lease::duty_of(&self.member.plan.foundation);
+        while let Some(held) = self.duties.wait_for(&duty).await {
+            self.reporter.state("starting");
+            self.collect(&held, &mut backoff).await;
+            if !self.stop.is_cancelled() {
+                self.reporter.stands_by();
+            }
+        }
+    }
+
+    /// Cycle after cycle, as long as it is this process's duty.
+    async fn collect(&self, held: &Held, backoff: &mut Backoff) {
         let mut collector = None;
         let mut waiting_for = None;
-        while !self.stop.is_cancelled() {
+        while !held.over.is_cancelled() {
             let cycle = match &mut collector {
                 Some(collector) => Collector::cycle(collector).await,
-                None => match self.collector().await {
+                None => match self.collector(held).await {
                     Ok(new) => collector.insert(new).cycle().await,
                     Err(error) => Err(error),
                 },
@@ -50,15 +67,22 @@ impl Collecting {
                     self.poll_interval
                 }
                 Err(CollectError::Stopped) => return,
-                Err(error) => self.failed(&error, &mut backoff),
+                Err(CollectError::Store(error @ StoreError::Superseded(_))) if self.store.is_shared() => {
+                    let foundation = &self.member.plan.foundation;
+                    tracing::warn!(%foundation, epoch = held.lease.epoch, "a write was refused: {error}");
+                    self.reporter.metrics.failed("superseded");
+                    held.doubt();
+                    return;
+                }
+                Err(error) => self.failed(&error, backoff),
             };
-            self.clock.sleep_unless_stopped(wait, &self.stop).await;
+            self.clock.sleep_unless_stopped(wait, &held.over).await;
         }
     }
 
-    async fn collector(&self) -> Result<Collector, CollectError> {
+    async fn collector(&self, held: &Held) -> Result<Collector, CollectError> {
         let Member { plan, client } = self.member.clone();
-        let (store, clock, stop) = (self.store.clone(), self.clock.clone(), self.stop.clone());
+        let (store, clock, stop) = (self.store.under(held.lease.clone()), self.clock.clone(), held.over.clone());
         Ok(Collector::new(store, client, clock, plan, stop, self.reporter.clone()).await?)
     }
 

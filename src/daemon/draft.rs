@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::duties::{DRAFTS, Duties, Held};
 use crate::billing_run::{BillingError, BillingRun, Card, CardError};
 use crate::clock::{Clock, Stopwatch};
 use crate::config::Configuration;
@@ -26,6 +27,7 @@ pub(super) struct Drafting {
     pub metrics: Metrics,
     pub configuration: Arc<Configuration>,
     pub stop: CancellationToken,
+    pub duties: Duties,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -44,28 +46,41 @@ impl Drafting {
             self.stop.cancelled().await;
             return;
         };
-        while !self.stop.is_cancelled() {
+        while let Some(held) = self.duties.wait_for(DRAFTS).await {
+            self.draft_while(&held, &rates).await;
+        }
+    }
+
+    /// As long as it is this process's duty.
+    async fn draft_while(&self, held: &Held, rates: &Path) {
+        let store = self.store.under(held.lease.clone());
+        while !held.over.is_cancelled() {
             if !self.anything_collected().await {
-                self.clock.sleep_unless_stopped(FIRST_WAIT, &self.stop).await;
+                self.clock.sleep_unless_stopped(FIRST_WAIT, &held.over).await;
                 continue;
             }
             let watch = Stopwatch::start();
             // Given up half-way, nothing of it is written.
             let drafted = tokio::select! {
                 biased;
-                () = self.stop.cancelled() => return,
-                drafted = self.draft(&rates) => drafted,
+                () = held.over.cancelled() => return,
+                drafted = self.draft(&store, rates) => drafted,
             };
             self.metrics.job("draft", watch.elapsed(), drafted.is_ok().then(|| self.clock.now()));
             // What has just begun to be collected is drafted soon again.
             let soon = !matches!(drafted, Ok(count) if count > 0);
             match drafted {
                 Ok(count) => tracing::info!(task = "draft", drafts = count, "drafts computed"),
-                Err(error) => tracing::error!(task = "draft", "{error}"),
+                Err(error) => {
+                    tracing::error!(task = "draft", "{error}");
+                    if self.store.is_shared() && matches!(error, DraftError::Store(StoreError::Superseded(_))) {
+                        held.doubt();
+                    }
+                }
             }
             let interval = self.configuration.billing.draft_interval;
             let wait = if soon { interval.min(AFTER_NOTHING) } else { interval };
-            self.clock.sleep_unless_stopped(wait, &self.stop).await;
+            self.clock.sleep_unless_stopped(wait, &held.over).await;
         }
     }
 
@@ -75,12 +90,12 @@ impl Drafting {
     }
 
     /// Computes the drafts; gives how many there are.
-    async fn draft(&self, rates: &Path) -> Result<usize, DraftError> {
+    async fn draft(&self, store: &Store, rates: &Path) -> Result<usize, DraftError> {
         let card = Card::read(rates, self.configuration.billing.time_zone);
         self.metrics.rate_card_is_good(card.is_ok());
         let card = card?;
         self.metrics.rate_card(&card.stored.name, card.stored.hash.get(..12).unwrap_or_default());
-        let run = BillingRun::new(&self.configuration, &self.store, &self.clock, &card);
+        let run = BillingRun::new(&self.configuration, store, &self.clock, &card);
         let this = Month::of(self.clock.now(), self.configuration.billing.time_zone);
         let mut drafts = run.draft(this.previous(), None).await?;
         drafts.extend(run.draft(this, None).await?);

@@ -4,6 +4,7 @@
 mod backoff;
 mod collect;
 mod draft;
+mod duties;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,9 +19,10 @@ use crate::cloud_controller::Client;
 use crate::config::Configuration;
 use crate::consumer::Plan;
 use crate::http::{self, Served};
-use crate::store::Store;
+use crate::store::{Lease, Store};
 use crate::telemetry::{Board, Metrics, Reporter};
-use backoff::Backoff;
+pub use backoff::Backoff;
+use duties::Duties;
 
 /// A foundation to collect, and how to reach it.
 #[derive(Clone, Debug)]
@@ -37,6 +39,8 @@ pub struct Daemon {
     pub members: Vec<Member>,
     /// Between the end of one cycle and the next.
     pub poll_interval: Duration,
+    /// On a shared store: a replica that wasn't heard of for this long loses its duties.
+    pub lease: Duration,
     pub metrics: Metrics,
     pub board: Board,
     /// Where to serve, if anywhere.
@@ -58,6 +62,9 @@ pub struct Ended {
 /// How long tasks may take to end once they are told to: a commit, no more.
 const GRACE: Duration = Duration::from_secs(8);
 
+/// How long giving the leases up may take.
+const GIVING_UP: Duration = Duration::from_secs(1);
+
 /// What a task does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Task {
@@ -65,6 +72,8 @@ enum Task {
     Collect(usize, Backoff),
     Serve,
     Draft,
+    /// Shares duties with other replicas, or waits for the only process's.
+    Share,
 }
 
 impl Daemon {
@@ -73,15 +82,28 @@ impl Daemon {
     /// # Errors
     /// [`Ended`] if the HTTP server or the drafts' task ends by itself; everything else is ended then, too.
     pub async fn run(mut self) -> Result<(), Ended> {
-        self.metrics.leads(true);
         let listener = self.listener.take();
-        let mut supervisor =
-            Supervisor { tasks: JoinSet::new(), running: HashMap::new(), reporters: Vec::new(), daemon: self };
+        let names = self.members.iter().map(|member| Lease::duty_of(&member.plan.foundation));
+        let names = names.chain(self.drafts.as_ref().map(|_| duties::DRAFTS.to_owned()));
+        let duties = Duties::new(self.store.clone(), self.metrics.clone(), self.stop.clone(), self.lease, names);
+        if !self.store.is_shared() {
+            let taken = duties.take_all().await;
+            taken.map_err(|error| Ended { task: "taking the lease", reason: format!("failed: {error}") })?;
+        }
+        let mut supervisor = Supervisor {
+            tasks: JoinSet::new(),
+            running: HashMap::new(),
+            reporters: Vec::new(),
+            duties: duties.clone(),
+            daemon: self,
+        };
         supervisor.start_all(listener);
         let ended = supervisor.watch().await;
         supervisor.daemon.stop.cancel();
         supervisor.wind_up().await;
-        supervisor.daemon.metrics.leads(false);
+        if tokio::time::timeout(GIVING_UP, duties.give_up()).await.is_err() {
+            tracing::warn!("the leases could not be given up and will run out");
+        }
         ended
     }
 }
@@ -92,6 +114,7 @@ struct Supervisor {
     running: HashMap<Id, Task>,
     /// Of each member.
     reporters: Vec<Reporter>,
+    duties: Duties,
 }
 
 impl Supervisor {
@@ -114,6 +137,7 @@ impl Supervisor {
                 metrics: metrics.clone(),
                 configuration: configuration.clone(),
                 stop: stop.clone(),
+                duties: self.duties.clone(),
             };
             let handle = self.tasks.spawn(async move {
                 drafting.run().await;
@@ -121,6 +145,16 @@ impl Supervisor {
             });
             self.running.insert(handle.id(), Task::Draft);
         }
+        let (duties, is_shared) = (self.duties.clone(), store.is_shared());
+        let handle = self.tasks.spawn(async move {
+            if is_shared {
+                tokio::join!(duties.share(), duties.measure());
+            } else {
+                duties.measure().await;
+            }
+            Ok(())
+        });
+        self.running.insert(handle.id(), Task::Share);
         for index in 0..self.daemon.members.len() {
             self.collect(index, Backoff::default());
         }
@@ -137,11 +171,12 @@ impl Supervisor {
             member: Member { client, plan: member.plan.clone() },
             poll_interval: daemon.poll_interval,
             stop: daemon.stop.clone(),
+            duties: self.duties.clone(),
             first_wait: backoff.last_wait(),
             reporter: reporter.clone(),
         };
         let handle = self.tasks.spawn(async move {
-            collecting.run().await;
+            Box::pin(collecting.run()).await;
             Ok(())
         });
         self.running.insert(handle.id(), Task::Collect(index, backoff));
@@ -168,6 +203,7 @@ impl Supervisor {
                 Some(_) if stop.is_cancelled() => return Ok(()),
                 Some(Task::Serve) => return Err(Ended { task: "the HTTP server", reason }),
                 Some(Task::Draft) => return Err(Ended { task: "the task that drafts invoices", reason }),
+                Some(Task::Share) => return Err(Ended { task: "the task that holds the leases", reason }),
                 Some(Task::Collect(index, mut backoff)) => {
                     let wait = backoff.next_wait();
                     let name = self.daemon.members.get(index).map_or("", |member| member.plan.foundation.as_str());

@@ -14,6 +14,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, Stopwatch};
 use crate::store::Store;
@@ -49,6 +50,27 @@ pub async fn serve(
     axum::serve(listener, router).with_graceful_shutdown(stop).await
 }
 
+/// Serves metrics and health until `stop` while the database can't be reached, for that reason.
+///
+/// # Errors
+/// If the listener fails.
+pub async fn serve_without_database(
+    listener: TcpListener,
+    reason: String,
+    metrics: Metrics,
+    stop: CancellationToken,
+) -> io::Result<()> {
+    let body = json!({ "ready": false, "database": reason, "foundations": {} });
+    let ready = move || std::future::ready((StatusCode::SERVICE_UNAVAILABLE, Json(body.clone())));
+    let render = move || std::future::ready(exposition(&metrics));
+    let router = Router::new()
+        .route("/metrics", get(render))
+        .route("/healthz", get(alive))
+        .route("/readyz", get(ready))
+        .fallback(async || (StatusCode::SERVICE_UNAVAILABLE, "The database can't be reached. See /readyz\n"));
+    axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
+}
+
 /// Counts a request by the template of its route.
 async fn counted(State(served): State<Arc<Served>>, request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map_or("other", MatchedPath::as_str).to_owned();
@@ -65,8 +87,11 @@ async fn counted(State(served): State<Arc<Served>>, request: Request, next: Next
 
 /// From what is in memory: answers also when the database or Cloud Controller is away.
 async fn metrics(State(served): State<Arc<Served>>) -> Response {
-    served.metrics.database_size(served.store.size_bytes().await);
-    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], served.metrics.render()).into_response()
+    exposition(&served.metrics)
+}
+
+fn exposition(metrics: &Metrics) -> Response {
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics.render()).into_response()
 }
 
 async fn alive() -> &'static str {

@@ -21,7 +21,7 @@ impl Store {
 
     async fn try_commit(&self, foundation: &FoundationHead, write: &WriteSet) -> Result<(), StoreError> {
         let mut session = self.database.write().await?;
-        advance(&mut session, foundation, write).await?;
+        advance(&mut session, foundation, self.epoch(foundation.lease_epoch), write).await?;
         chunks::append(&mut session, foundation, &write.inputs).await?;
 
         let mut dimensions = self.dimensions.lock().expect("never poisoned").take(foundation);
@@ -41,7 +41,12 @@ impl Store {
 }
 
 /// Moves the foundation and its streams on, if they still are where the writer believes.
-async fn advance(session: &mut Session, foundation: &FoundationHead, write: &WriteSet) -> Result<(), StoreError> {
+async fn advance(
+    session: &mut Session,
+    foundation: &FoundationHead,
+    epoch: u64,
+    write: &WriteSet,
+) -> Result<(), StoreError> {
     const FOUNDATION: Sql = Sql::new(
         "UPDATE foundation
          SET last_sequence = $4, last_entry = $5, known_until = $6, collected = (collected OR $7),
@@ -57,7 +62,7 @@ async fn advance(session: &mut Session, foundation: &FoundationHead, write: &Wri
     let values = values![
         foundation.id,
         foundation.last_sequence,
-        foundation.lease_epoch,
+        epoch,
         foundation.last_sequence + write.inputs.len() as u64,
         write.last_entry,
         write.known_until,
@@ -117,7 +122,7 @@ fn named(write: &WriteSet) -> Wanted<'_> {
             NameOf::ServiceOffering(guid) => (Table::ServiceOffering, guid.clone()),
             NameOf::Resource(_) => continue,
         };
-        wanted.insert(key, Some(name.as_str()));
+        wanted.insert(key, Some(name));
     }
     wanted
 }
@@ -169,7 +174,7 @@ async fn put_resources(
         (payload.row())
             .integer(resource.key.kind.code())
             .text(Some(&resource.key.guid.to_string()))
-            .text(name.map(String::as_str))
+            .text(name.map(|named| named.name.as_str()))
             .integer(id_of(ids, Table::App, resource.app.as_ref()))
             .text(resource.process_type.as_deref())
             .flag(resource.user_provided)

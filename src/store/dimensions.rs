@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::database::{Columns, Payload, Session, Sql, Type, values};
-use super::{FoundationHead, StoreError};
+use super::{FoundationHead, NamedAt, StoreError};
 use crate::domain::Guid;
 
 /// A table of guids and names. Each takes rows of (guid, name) and gives (guid, id).
@@ -35,7 +35,17 @@ impl Table {
     const fn upsert(self) -> Sql {
         match self {
             Self::Organization => upsert!("organization"),
-            Self::Space => upsert!("space"),
+            // Events of both streams name it, and which is read first says nothing of which is newer.
+            Self::Space => Sql::new(
+                "INSERT INTO space (foundation_id, guid, name, named_at)
+                 SELECT $1, guid, name, named_at FROM {rows} AS named WHERE true
+                 ON CONFLICT (foundation_id, guid) DO UPDATE SET
+                     name = CASE WHEN space.named_at > excluded.named_at OR excluded.name IS NULL
+                         THEN space.name ELSE excluded.name END,
+                     named_at = CASE WHEN space.named_at > excluded.named_at OR excluded.name IS NULL
+                         THEN space.named_at ELSE excluded.named_at END
+                 RETURNING guid, id",
+            ),
             Self::App => upsert!("app"),
             Self::ServiceOffering => upsert!("service_offering"),
             Self::ServicePlan => upsert!("service_plan"),
@@ -58,6 +68,14 @@ struct Stored {
     name: Option<Arc<str>>,
 }
 
+impl Stored {
+    /// Nothing is to be written.
+    fn is_known(&self, table: Table, named: Option<&NamedAt>) -> bool {
+        // A space's is, for the time alone.
+        named.is_none_or(|named| table != Table::Space && self.name.as_deref() == Some(named.name.as_str()))
+    }
+}
+
 /// Ids and names by guid, as stored.
 #[derive(Debug, Default)]
 pub struct Dimensions {
@@ -66,10 +84,10 @@ pub struct Dimensions {
     offerings: HashMap<Guid, Guid>,
 }
 
-const NAMED: Columns = &[("guid", Type::Text), ("name", Type::Text)];
+const NAMED: Columns = &[("guid", Type::Text), ("name", Type::Text), ("named_at", Type::Time)];
 
 /// What a page names: guid to newest name.
-pub type Wanted<'a> = HashMap<(Table, Guid), Option<&'a str>>;
+pub type Wanted<'a> = HashMap<(Table, Guid), Option<&'a NamedAt>>;
 
 impl Dimensions {
     /// The ids of all `wanted`; guids never seen are added, names that changed are stored.
@@ -86,19 +104,22 @@ impl Dimensions {
         let mut missing: HashMap<Table, Payload> = HashMap::new();
         for ((table, guid), name) in wanted {
             match self.stored.get(&(*table, guid.clone())) {
-                Some(stored) if name.is_none() || stored.name.as_deref() == *name => {
+                Some(stored) if stored.is_known(*table, *name) => {
                     ids.insert((*table, guid.clone()), stored.id);
                 }
                 _ => {
                     let row = missing.entry(*table).or_insert_with(|| session.payload(NAMED)).row();
-                    row.text(Some(&guid.to_string())).text(*name);
+                    row.text(Some(&guid.to_string()))
+                        .text(name.map(|named| named.name.as_str()))
+                        .time(name.map(|named| named.at));
                 }
             }
         }
         for (table, payload) in missing {
             for row in session.all_of(table.upsert(), values![foundation_id], payload).await? {
                 let (guid, id) = (Guid::new(row.text(0)?), row.integer(1)?);
-                let name = wanted.get(&(table, guid.clone())).copied().flatten().map(Arc::from);
+                let name =
+                    wanted.get(&(table, guid.clone())).copied().flatten().map(|named| named.name.as_str().into());
                 ids.insert((table, guid.clone()), id);
                 self.stored.insert((table, guid), Stored { id, name });
             }

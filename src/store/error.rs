@@ -28,8 +28,8 @@ pub enum StoreError {
     )]
     OtherSchema { path: String, found: i64 },
     #[error(
-        "foundation `{0}` was written by another process meanwhile; nothing was changed\n\
-         hint: let only one collector run on a database at a time"
+        "`{0}` was taken over or written by another process meanwhile; nothing was changed\n\
+         hint: the process that has it goes on; an import is to be run while no other process writes"
     )]
     Superseded(String),
     #[error(

@@ -1,7 +1,7 @@
 //! Foundations as they stand: their streams, and the settings of their fold.
 
 use super::database::{Row, Session, Sql, values};
-use super::{FoundationHead, Store, StoreError, StreamHead};
+use super::{FoundationHead, Lease, Store, StoreError, StreamHead};
 use crate::domain::{EventId, Guid, Settings, Stream};
 
 impl Store {
@@ -11,6 +11,10 @@ impl Store {
     /// [`StoreError`].
     pub async fn foundation(&self, name: &str) -> Result<FoundationHead, StoreError> {
         const ADD: Sql = Sql::new("INSERT INTO foundation (name) VALUES ($1) ON CONFLICT DO NOTHING");
+        // Its duty may have been taken before it was there.
+        const FENCE: Sql = Sql::new(
+            "UPDATE foundation SET lease_epoch = coalesce((SELECT epoch FROM lease WHERE duty = $2), 0) WHERE name = $1",
+        );
         const ADD_STREAMS: Sql = Sql::new(
             "INSERT INTO stream (foundation_id, name)
              SELECT foundation.id, word.name
@@ -24,6 +28,7 @@ impl Store {
         let mut session = self.database.write().await?;
         session.run(ADD, values![name]).await?;
         session.run(ADD_STREAMS, values![name]).await?;
+        session.run(FENCE, values![name, Lease::duty_of(name)]).await?;
         session.commit().await?;
         let added = self.read_heads(Some(name)).await?.pop();
         added.ok_or_else(|| StoreError::Unexpected { place: "foundation", value: name.to_owned() })

@@ -116,6 +116,7 @@ impl Store {
         if session.dialect() == Dialect::Postgres {
             session.run(ALONE, Vec::new()).await?;
         }
+        self.check_lease(&mut session).await?;
         Ok(session)
     }
 

@@ -24,6 +24,7 @@ mod error;
 mod foundations;
 mod invoice_types;
 mod invoices;
+mod lease;
 mod load;
 mod lock;
 mod onboarding;
@@ -34,10 +35,11 @@ pub use archive::{ArchivedInput, InputKind, identity};
 pub use database::PostgresOptions;
 pub use error::StoreError;
 pub use invoice_types::{Finalized, InvoiceFilter, Series, StoredCard, StoredInvoice};
+pub use lease::{DutyState, Lease};
 pub use lock::CollectorLock;
 pub use types::{
-    Found, FoundationHead, GroupKey, Keyed, LoadedResource, NameOf, Names, Onboarding, OnboardingStage, OpenTotal,
-    Origin, StreamHead, TakenSnapshot, UsageQuery, UsageRow, WriteSet,
+    Found, FoundationHead, GroupKey, Keyed, LoadedResource, NameOf, NamedAt, Names, Onboarding, OnboardingStage,
+    OpenTotal, Origin, StreamHead, TakenSnapshot, UsageQuery, UsageRow, WriteSet,
 };
 
 use std::sync::{Arc, Mutex};
@@ -53,6 +55,8 @@ pub struct Store {
     database: Database,
     dimensions: Arc<Mutex<dimensions::Cache>>,
     identities: Arc<chunks::IdentityCache>,
+    /// What it writes under, if that is limited.
+    lease: Option<Arc<Lease>>,
 }
 
 impl Store {
@@ -72,7 +76,7 @@ impl Store {
     /// a server that is away.
     pub async fn open_with(url: &str, options: &PostgresOptions) -> Result<Self, StoreError> {
         let database = Database::open(url, options).await?;
-        Ok(Self { database, dimensions: Arc::default(), identities: Arc::default() })
+        Ok(Self { database, dimensions: Arc::default(), identities: Arc::default(), lease: None })
     }
 
     /// What is at `url`. Nothing is made or changed.

@@ -59,7 +59,7 @@ impl Store {
              VALUES ($1, $2, $3, $4, $5, $6)",
         );
         let mut session = self.database.write().await?;
-        if session.run(FENCE, values![foundation.id, foundation.lease_epoch]).await? != 1 {
+        if session.run(FENCE, values![foundation.id, self.epoch(foundation.lease_epoch)]).await? != 1 {
             return Err(StoreError::Superseded(foundation.name.clone()));
         }
         let stage = onboarding.stage.name();

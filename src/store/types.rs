@@ -109,9 +109,31 @@ pub enum NameOf {
 /// The newest names seen, and which offering a plan is of.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names {
-    pub names: HashMap<NameOf, String>,
+    pub names: HashMap<NameOf, NamedAt>,
     /// Offering by plan.
     pub offerings: HashMap<Guid, Guid>,
+}
+
+/// A name, and when it was the name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedAt {
+    pub name: String,
+    pub at: Timestamp,
+}
+
+impl Names {
+    /// Notes a name, unless a newer one is noted.
+    pub fn note(&mut self, of: NameOf, name: String, at: Timestamp) {
+        let noted = NamedAt { name, at };
+        self.names
+            .entry(of)
+            .and_modify(|newest| {
+                if at >= newest.at {
+                    *newest = noted.clone();
+                }
+            })
+            .or_insert(noted);
+    }
 }
 
 /// Whether a write comes from a collector or an import.

@@ -12,7 +12,7 @@ use crate::domain::{AnomalyKind, EntryType, Fact, Kind, Stream, Timestamp};
 pub const RETENTION_SECONDS: i64 = 31 * 86_400;
 
 /// What a foundation's collection is doing.
-pub const STATES: [&str; 6] = ["starting", "snapshots", "baseline", "replay", "live", "failed"];
+pub const STATES: [&str; 7] = ["standby", "starting", "snapshots", "baseline", "replay", "live", "failed"];
 
 /// What is asked for, as in the path of the request.
 pub const ENDPOINTS: [&str; 14] = [
@@ -39,7 +39,9 @@ pub const JOBS: [&str; 1] = ["draft"];
 #[derive(Clone, Debug)]
 pub struct Metrics {
     registry: Registry,
-    leader: IntGauge,
+    leader: IntGaugeVec,
+    leader_epoch: IntGaugeVec,
+    leader_transitions: IntCounterVec,
     scope_ok: IntGaugeVec,
     token_expiry: IntGaugeVec,
     requests: IntCounterVec,
@@ -102,7 +104,17 @@ impl Metrics {
         let registry = Registry::new();
         let new = Families { registry: &registry };
         let metrics = Self {
-            leader: new.gauge("leader", "1 while this process holds the collection, else 0."),
+            leader: new.gauges("leader", "1 while this process has the duty, else 0.", &["duty"]),
+            leader_epoch: new.gauges(
+                "leader_epoch",
+                "Epoch of the duty's lease when this process last took it; writes under an older one are refused.",
+                &["duty"],
+            ),
+            leader_transitions: new.counters(
+                "leader_transitions_total",
+                "Times this process took the duty or lost it.",
+                &["duty"],
+            ),
             scope_ok: new.gauges(
                 "cc_scope_ok",
                 "1 if the token reads everything; without, Cloud Controller answers with empty lists.",
@@ -366,9 +378,20 @@ impl Metrics {
         String::from_utf8(text).unwrap_or_default()
     }
 
-    /// Whether this process collects.
-    pub fn leads(&self, leads: bool) {
-        self.leader.set(i64::from(leads));
+    /// A duty that this process doesn't have yet.
+    pub fn duty(&self, duty: &str) {
+        self.leader.with_label_values(&[duty]);
+        self.leader_epoch.with_label_values(&[duty]);
+        self.leader_transitions.with_label_values(&[duty]);
+    }
+
+    /// This process took a duty under that epoch; or lost it.
+    pub fn leads(&self, duty: &str, epoch: Option<u64>) {
+        self.leader.with_label_values(&[duty]).set(i64::from(epoch.is_some()));
+        if let Some(epoch) = epoch {
+            self.leader_epoch.with_label_values(&[duty]).set(epoch.cast_signed());
+        }
+        self.leader_transitions.with_label_values(&[duty]).inc();
     }
 
     /// A job ended.
@@ -419,7 +442,7 @@ impl Metrics {
 }
 
 /// Why a cycle failed.
-pub const FAILURES: [&str; 4] = ["api", "store", "checkpoint_lost", "refused"];
+pub const FAILURES: [&str; 5] = ["api", "store", "superseded", "checkpoint_lost", "refused"];
 
 /// The metrics of one foundation.
 #[derive(Clone, Debug)]

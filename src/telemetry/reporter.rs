@@ -40,6 +40,17 @@ impl Reporter {
         self.update(|status| status.state = state);
     }
 
+    /// Another process collects it: what this one knew of it is old.
+    pub fn stands_by(&self) {
+        self.state("standby");
+        self.progress(Progress::default());
+        self.metrics.open(|_| 0, 0, 0);
+        for stream in Stream::ALL {
+            self.metrics.checkpoint_lost(stream, false);
+        }
+        self.update(|status| status.tell(None, Timestamp::MIN));
+    }
+
     /// How far it is collected now.
     pub fn progress(&self, progress: Progress) {
         let Progress { epoch, known_until, checkpoints, rated_through } = progress;

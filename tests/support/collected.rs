@@ -60,7 +60,7 @@ pub struct Collected {
     /// Who the client says it is.
     pub client: (&'static str, &'static str),
     collector: Option<Collector>,
-    _program: Program,
+    program: Program,
 }
 
 /// Usage by organization, space, kind, owner, plan and buildpack: instance·s, MiB·s of memory and of disk.
@@ -79,7 +79,7 @@ impl Collected {
             fault: Arc::new(Mutex::new(None)),
             log: Arc::new(Mutex::new(Vec::new())),
         };
-        Self { runtime, store, exchange, clock, plan: plan(NAME), client: ADMIN, collector: None, _program: program }
+        Self { runtime, store, exchange, clock, plan: plan(NAME), client: ADMIN, collector: None, program }
     }
 
     /// A foundation with some apps and services at rest.
@@ -87,6 +87,11 @@ impl Collected {
         let mut foundation = Foundation::new(seed, Timestamp::parse("2026-03-01T08:00:00Z").unwrap());
         foundation.world.settle(&mut foundation.tables, processes);
         Self::new(foundation)
+    }
+
+    /// Of its database.
+    pub fn url(&self) -> String {
+        self.program.database()
     }
 
     pub fn foundation(&self) -> MutexGuard<'_, Foundation> {

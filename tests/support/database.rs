@@ -28,6 +28,14 @@ pub fn on_postgres(test: fn()) {
     test();
 }
 
+/// What is made by `make`, on that kind of database.
+pub fn with<T>(kind: Kind, make: impl FnOnce() -> T) -> T {
+    let before = KIND.replace(kind);
+    let made = make();
+    KIND.set(before);
+    made
+}
+
 /// The given tests of this module, once more on PostgreSQL.
 #[macro_export]
 macro_rules! on_postgres {

@@ -7,6 +7,8 @@ pub mod database;
 pub mod member;
 pub mod month;
 pub mod program;
+pub mod proxy;
 pub mod recorded;
 pub mod script;
+pub mod served;
 pub mod tool;

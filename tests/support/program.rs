@@ -23,6 +23,11 @@ impl Program {
         Self { folder: folder.unwrap(), server: (kind() == Kind::Postgres).then(OwnDatabase::new) }
     }
 
+    /// A folder alone, for programs on the database of another.
+    pub fn without_database() -> Self {
+        super::database::with(Kind::Sqlite, Self::new)
+    }
+
     pub fn database(&self) -> String {
         match &self.server {
             Some(server) => server.url(),

@@ -92,6 +92,7 @@ impl Demo {
             clock: clock.clone(),
             members,
             poll_interval: configuration.collection.poll_interval,
+            lease: configuration.database.lease,
             metrics: Metrics::new(),
             board: Board::default(),
             listener,

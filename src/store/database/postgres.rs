@@ -12,6 +12,10 @@ use crate::store::{Found, StoreError};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
+/// A transaction of a process that was paused, or cut off, ends on the server after this long: nothing of it is
+/// written, and its locks are free.
+const IDLE_MILLISECONDS: &str = "5000";
+
 /// The oldest major version whose features are used and that tests run on.
 const OLDEST_MAJOR: u32 = 15;
 /// What the network may add to a statement's own limit.
@@ -26,7 +30,7 @@ pub struct PostgresOptions {
     pub connections: u32,
     /// To get a connection, a new one if need be.
     pub acquire_timeout: Duration,
-    /// For one statement; also for waiting for a lock, and between two statements of a transaction.
+    /// For one statement, and for waiting for a lock in it.
     pub statement_timeout: Duration,
 }
 
@@ -53,7 +57,7 @@ impl PostgresDatabase {
         let connect = connect.options([
             ("statement_timeout", milliseconds.as_str()),
             ("lock_timeout", milliseconds.as_str()),
-            ("idle_in_transaction_session_timeout", milliseconds.as_str()),
+            ("idle_in_transaction_session_timeout", IDLE_MILLISECONDS),
         ]);
         let pool = PgPoolOptions::new()
             .max_connections(options.connections)
@@ -147,7 +151,7 @@ fn connect_options(url: &str) -> Result<(PgConnectOptions, String), StoreError> 
 /// Brings the schema up to date; one process at a time does, whoever else starts.
 async fn prepare(connect: &PgConnectOptions, location: &str, options: &PostgresOptions) -> Result<(), StoreError> {
     let mut connection = connected(connect, location, options).await?;
-    check_server(&mut connection, location).await?;
+    check_server(&mut connection, location)?;
     // An older schema is left as it is until it is this process's turn; migrating may take long.
     let migrated = MIGRATIONS.run(&mut connection).await;
     let _ = connection.close().await;
@@ -177,7 +181,7 @@ async fn connected(
     }
 }
 
-async fn check_server(connection: &mut PgConnection, location: &str) -> Result<(), StoreError> {
+fn check_server(connection: &mut PgConnection, location: &str) -> Result<(), StoreError> {
     let major = connection.server_version_num().unwrap_or_default() / 10_000;
     if major < OLDEST_MAJOR {
         return Err(StoreError::Open {
@@ -194,7 +198,7 @@ pub async fn inspect(url: &str, options: &PostgresOptions) -> Result<Found, Stor
     const VERSION: &str = "SELECT coalesce(max(version), 0) FROM _sqlx_migrations";
     let (connect, location) = connect_options(url)?;
     let mut connection = connected(&connect, &location, options).await?;
-    check_server(&mut connection, &location).await?;
+    check_server(&mut connection, &location)?;
     let has_schema: bool = sqlx::query_scalar(TABLE).fetch_one(&mut connection).await?;
     let found: i64 = if has_schema { sqlx::query_scalar(VERSION).fetch_one(&mut connection).await? } else { 0 };
     let _ = connection.close().await;

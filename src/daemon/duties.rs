@@ -1,0 +1,254 @@
+//! Which duties this process has: takes what is free, keeps what it has, shares with the other replicas.
+//! Owns when a lease is taken, renewed and given up; fencing itself is the store's.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::{Clock, Stopwatch};
+use crate::store::{Lease, Store, StoreError};
+use crate::telemetry::Metrics;
+
+/// Drafting invoices; collecting a foundation is [`Lease::duty_of`] it.
+pub(super) const DRAFTS: &str = "drafts";
+
+/// A duty this process has.
+#[derive(Clone, Debug)]
+pub(super) struct Held {
+    pub lease: Lease,
+    /// Cancelled when it is lost, given up, or the process is to end.
+    pub over: CancellationToken,
+    /// Whether it is lost for certain is to be found out: a write under it was refused.
+    doubted: Arc<Mutex<bool>>,
+}
+
+impl Held {
+    /// A write under it was refused: it is given up, and taken anew if nobody else has it.
+    pub fn doubt(&self) {
+        *self.doubted.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.over.cancel();
+    }
+
+    fn is_doubted(&self) -> bool {
+        *self.doubted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub(super) struct Duties {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    store: Store,
+    metrics: Metrics,
+    stop: CancellationToken,
+    /// This replica.
+    name: String,
+    /// How long others wait for a sign of life.
+    length: Duration,
+    duties: BTreeMap<String, watch::Sender<Option<Held>>>,
+    /// Since the last renewal that the database confirmed was sent.
+    confirmed: Mutex<Stopwatch>,
+}
+
+impl Duties {
+    pub fn new(
+        store: Store,
+        metrics: Metrics,
+        stop: CancellationToken,
+        length: Duration,
+        names: impl IntoIterator<Item = String>,
+    ) -> Self {
+        let duties: BTreeMap<_, _> = names.into_iter().map(|name| (name, watch::Sender::new(None))).collect();
+        for duty in duties.keys() {
+            metrics.duty(duty);
+        }
+        let confirmed = Mutex::new(Stopwatch::start());
+        let inner = Inner { store, metrics, stop, name: replica_name(), length, duties, confirmed };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Waits until this process has the duty; `None` once it is to stop.
+    pub async fn wait_for(&self, duty: &str) -> Option<Held> {
+        let mut held = self.inner.duties.get(duty)?.subscribe();
+        tokio::select! {
+            biased;
+            () = self.inner.stop.cancelled() => None,
+            held = held.wait_for(|held| held.as_ref().is_some_and(|held| !held.over.is_cancelled())) => {
+                held.ok().and_then(|held| held.clone())
+            }
+        }
+    }
+
+    /// Takes every duty at once, where no other process can have any.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn take_all(&self) -> Result<(), StoreError> {
+        for duty in self.inner.duties.keys() {
+            self.take(duty).await?;
+        }
+        Ok(())
+    }
+
+    /// Shares duties with the other replicas until told to stop.
+    pub async fn share(&self) {
+        let Inner { stop, name, length, .. } = &*self.inner;
+        tracing::info!(replica = %name, "sharing the work with other replicas");
+        let mut failing = false;
+        while !stop.is_cancelled() {
+            let turn = Stopwatch::start();
+            match tokio::time::timeout(*length / 2, self.turn()).await {
+                Ok(Ok(())) => failing = false,
+                Ok(Err(error)) => self.tell(&mut failing, &error.to_string()),
+                Err(_) => self.tell(&mut failing, "the database doesn't answer"),
+            }
+            self.drop_what_ran_out();
+            let wait = (*length / TURNS).saturating_sub(turn.elapsed());
+            if !Clock::System.sleep_unless_stopped(wait.max(SHORTEST_WAIT), stop).await {
+                return;
+            }
+        }
+    }
+
+    fn tell(&self, failing: &mut bool, error: &str) {
+        if !*failing {
+            tracing::warn!(replica = %self.inner.name, "can't renew the leases: {error}");
+        }
+        *failing = true;
+    }
+
+    /// Once every fifth of a lease: says that it lives, renews, gives up what is too much, takes what is free.
+    async fn turn(&self) -> Result<(), StoreError> {
+        let Inner { store, name, length, duties, .. } = &*self.inner;
+        let replicas = store.report_replica(name, *length).await?;
+        let sent = Stopwatch::start();
+        let renewed: HashSet<Lease> = store.renew_leases(name, *length).await?.into_iter().collect();
+        *self.confirmed() = sent;
+        for lease in &renewed {
+            let is_known = duties
+                .get(&lease.duty)
+                .is_some_and(|sender| sender.borrow().as_ref().is_some_and(|held| held.lease == *lease));
+            if !is_known {
+                // Taken in a turn that was given up before it heard of it.
+                store.give_up_lease(lease, name).await?;
+            }
+        }
+        for (duty, sender) in duties {
+            let held = sender.borrow().clone();
+            let Some(held) = held else { continue };
+            if !renewed.contains(&held.lease) {
+                self.lose(duty, "another replica has taken it over");
+            } else if held.is_doubted() {
+                store.give_up_lease(&held.lease, name).await?;
+                self.lose(duty, "a write under it was refused");
+            }
+        }
+        let states = store.duties().await?;
+        let known: HashSet<&str> = states.iter().map(|state| state.lease.duty.as_str()).collect();
+        let share = duties.len().div_ceil(replicas.len().max(1));
+        let mine: Vec<&String> =
+            duties.iter().filter(|(_, sender)| sender.borrow().is_some()).map(|(duty, _)| duty).collect();
+        if mine.len() > share
+            && let Some(duty) = mine.last()
+        {
+            // What it is doing ends before its next write; whoever takes it over goes on there.
+            let held = duties.get(*duty).and_then(|sender| sender.borrow().clone());
+            if let Some(held) = held {
+                self.lose(duty, "another replica has less to do");
+                store.give_up_lease(&held.lease, name).await?;
+            }
+            return Ok(());
+        }
+        let mut count = mine.len();
+        for duty in duties.keys() {
+            let state = states.iter().find(|state| state.lease.duty == *duty);
+            let is_free = !known.contains(duty.as_str()) || state.is_some_and(|state| state.holder.is_none());
+            // A replica that lives may not be configured for it: then it stays free longer than its turn.
+            let patience = i64::try_from(length.as_secs()).unwrap_or(i64::MAX);
+            let forsaken = state.and_then(|state| state.free_for_seconds).is_some_and(|seconds| seconds > patience);
+            if is_free && (count < share || forsaken) && self.take(duty).await? {
+                count += 1;
+            }
+        }
+        Ok(())
+    }
+
+    async fn take(&self, duty: &str) -> Result<bool, StoreError> {
+        let Inner { store, name, length, metrics, stop, .. } = &*self.inner;
+        let Some(lease) = store.take_lease(duty, name, *length).await? else { return Ok(false) };
+        tracing::info!(duty, epoch = lease.epoch, replica = %name, "taken over");
+        metrics.leads(duty, Some(lease.epoch));
+        let held = Held { lease, over: stop.child_token(), doubted: Arc::default() };
+        if let Some(sender) = self.inner.duties.get(duty) {
+            sender.send_replace(Some(held));
+        }
+        Ok(true)
+    }
+
+    fn lose(&self, duty: &str, why: &str) {
+        let Some(sender) = self.inner.duties.get(duty) else { return };
+        if let Some(held) = sender.send_replace(None) {
+            held.over.cancel();
+            self.inner.metrics.leads(duty, None);
+            tracing::warn!(duty, epoch = held.lease.epoch, replica = %self.inner.name, "given up: {why}");
+        }
+    }
+
+    /// Stops what others may have taken over by now, when the database couldn't be asked.
+    fn drop_what_ran_out(&self) {
+        if self.confirmed().elapsed() >= self.inner.length {
+            for duty in self.inner.duties.keys() {
+                self.lose(duty, "its lease ran out");
+            }
+        }
+    }
+
+    fn confirmed(&self) -> MutexGuard<'_, Stopwatch> {
+        self.inner.confirmed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Measures the database now and then, until told to stop.
+    pub async fn measure(&self) {
+        let Inner { store, metrics, stop, .. } = &*self.inner;
+        loop {
+            metrics.database_size(store.size_bytes().await);
+            if !Clock::System.sleep_unless_stopped(MEASURED_EVERY, stop).await {
+                return;
+            }
+        }
+    }
+
+    /// Gives everything up, once nothing is done any more: others needn't wait for the leases to run out.
+    pub async fn give_up(&self) {
+        let Inner { store, name, duties, metrics, .. } = &*self.inner;
+        for (duty, sender) in duties {
+            if let Some(held) = sender.send_replace(None) {
+                metrics.leads(duty, None);
+                if let Err(error) = store.give_up_lease(&held.lease, name).await {
+                    tracing::warn!(duty, "the lease could not be given up and will run out: {error}");
+                    return;
+                }
+            }
+        }
+        let _ = store.forget_replica(name).await;
+    }
+}
+
+/// Turns a lease lasts, so that some may fail.
+const TURNS: u32 = 5;
+const MEASURED_EVERY: Duration = Duration::from_secs(15);
+const SHORTEST_WAIT: Duration = Duration::from_millis(50);
+
+/// Host, process and a random part: no two are the same, whatever restarts.
+fn replica_name() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host = if host.trim().is_empty() { "replica" } else { host.trim() };
+    format!("{host}-{}-{:08x}", std::process::id(), rand::random::<u32>())
+}

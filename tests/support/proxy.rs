@@ -1,0 +1,103 @@
+//! A network between a program and PostgreSQL that can be cut, or swallow everything without a word.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+
+use super::database::server;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Network {
+    Whole,
+    /// Connections are reset, new ones too.
+    Cut,
+    /// Connections stay, nothing passes.
+    Silent,
+}
+
+pub struct Proxy {
+    network: watch::Sender<Network>,
+    port: u16,
+}
+
+impl Proxy {
+    pub fn new(runtime: &Runtime) -> Self {
+        let (network, watching) = watch::channel(Network::Whole);
+        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        runtime.spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                tokio::spawn(pass(stream, watching.clone()));
+            }
+        });
+        Self { network, port }
+    }
+
+    pub fn set(&self, network: Network) {
+        self.network.send_replace(network);
+    }
+
+    /// The URL of a database as seen through it.
+    pub fn through(&self, url: &str) -> String {
+        let (base, _) = url.split_once('?').unwrap_or((url, ""));
+        let (user, rest) = base.strip_prefix("postgres://").unwrap().split_once('@').unwrap();
+        let database = rest.split_once('/').unwrap().1;
+        format!("postgres://{user}@127.0.0.1:{}/{database}?sslmode=disable", self.port)
+    }
+}
+
+async fn pass(mut client: TcpStream, mut network: watch::Receiver<Network>) {
+    if *network.borrow() == Network::Cut {
+        return;
+    }
+    if *network.borrow() == Network::Silent {
+        // Accepted by the system, heard by nobody.
+        let _ = network.wait_for(|network| *network != Network::Silent).await;
+        return;
+    }
+    let server = server();
+    let host = server.split_once("host=").map(|(_, rest)| rest.split('&').next().unwrap().to_owned());
+    match host.filter(|host| host.starts_with('/')) {
+        Some(folder) => {
+            let socket = PathBuf::from(folder).join(".s.PGSQL.5432");
+            let Ok(mut upstream) = UnixStream::connect(socket).await else { return };
+            between(&mut client, &mut upstream, &mut network).await;
+        }
+        None => {
+            let url: url::Url = server.parse().unwrap();
+            let address = (url.host_str().unwrap().to_owned(), url.port().unwrap_or(5432));
+            let Ok(mut upstream) = TcpStream::connect(address).await else { return };
+            between(&mut client, &mut upstream, &mut network).await;
+        }
+    }
+}
+
+async fn between<T: AsyncReadExt + AsyncWriteExt + Unpin>(
+    client: &mut TcpStream,
+    upstream: &mut T,
+    network: &mut watch::Receiver<Network>,
+) {
+    loop {
+        tokio::select! {
+            _ = copy_bidirectional(client, upstream) => return,
+            _ = network.wait_for(|network| *network != Network::Whole) => {}
+        }
+        let now = *network.borrow();
+        match now {
+            Network::Cut => return,
+            Network::Silent => {
+                // What stands in buffers is late, not lost, if the network comes back in time.
+                let back = network.wait_for(|network| *network != Network::Silent);
+                if tokio::time::timeout(Duration::from_mins(1), back).await.is_err() {
+                    return;
+                }
+            }
+            Network::Whole => {}
+        }
+    }
+}
