@@ -12,6 +12,7 @@ use cf_billing::store::OnboardingStage;
 use serde_json::{Value, json};
 
 use crate::support::collected::{Collected, NAME};
+use crate::support::database::{Kind as Database, kind};
 
 fn time(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()
@@ -91,9 +92,11 @@ fn checkpoints_asked_for(collected: &Collected) -> usize {
 
 #[test]
 fn weeks_of_what_people_do_are_collected_to_the_second() {
-    for seed in [11, 12, 13] {
+    // Twice the work for the machine on a server: one seed less tells as much there.
+    let seeds: &[u64] = if kind() == Database::Postgres { &[11] } else { &[11, 12, 13] };
+    for seed in seeds {
         println!("seed {seed}");
-        let mut collected = Collected::settled(seed, 15);
+        let mut collected = Collected::settled(*seed, 15);
         collected.onboard();
         for hour in 0..24 * 10 {
             collected.act(3600, if hour % 3 == 0 { 2 } else { 0 });

@@ -27,6 +27,8 @@ mod kill;
 mod rates;
 mod readme;
 mod replicas;
+mod retention;
+mod schema;
 mod shared;
 mod simulator;
 mod story;

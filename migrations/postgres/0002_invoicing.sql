@@ -10,7 +10,7 @@ CREATE TABLE rate_card (
 );
 
 CREATE TABLE invoice_series (
-    name text PRIMARY KEY,
+    name text COLLATE "C" PRIMARY KEY,
     last_number bigint NOT NULL
 );
 

@@ -1,7 +1,7 @@
 -- Who collects what, for how long; usage by day; a ledger that can only grow; and what everything means.
 
 CREATE TABLE lease (
-    duty text PRIMARY KEY,
+    duty text COLLATE "C" PRIMARY KEY,
     epoch bigint NOT NULL DEFAULT 0,
     holder text,
     taken_at timestamptz,

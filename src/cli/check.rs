@@ -125,8 +125,8 @@ async fn database(checked: &mut Checked, configuration: &Configuration) -> Optio
             checked.say(Verdict::Ok, None, "database", format!("{location}: will be made"));
             None
         }
-        Ok(Found::Schema { location, found, known }) if found < known => {
-            let told = format!("{location}: schema {found}; `run` will bring it to {known}");
+        Ok(Found::Schema { location, found, known, lacks }) if found < known => {
+            let told = format!("{location}: schema {found}; `run` will bring it to {known}: {}", lacks.join(", "));
             checked.say(Verdict::Warn, None, "database", told);
             None
         }

@@ -4,6 +4,7 @@ mod check;
 mod demo;
 mod import;
 mod invoices;
+mod ledger;
 mod output;
 mod progress;
 mod rates;
@@ -77,7 +78,7 @@ struct Global {
     /// The configuration file
     #[arg(long, global = true, value_name = "FILE", env = "CF_BILLING_CONFIG")]
     config: Option<PathBuf>,
-    /// The database, instead of the configured one: `sqlite:///path/to/file.db`
+    /// The database, instead of the configured one: `sqlite:///path/to/file.db` or `postgres://user@host/database`
     #[arg(long, global = true, value_name = "URL")]
     database: Option<String>,
 }
@@ -88,6 +89,7 @@ enum Command {
     Demo(demo::Demo),
     Import(import::Import),
     Invoices(invoices::Invoices),
+    Ledger(ledger::Ledger),
     Rates(rates::Rates),
     Run(run::Run),
     Simulate(simulate::Simulate),
@@ -137,6 +139,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Demo(demo) => demo.run(&global).await,
         Command::Import(import) => import.run(&global).await,
         Command::Invoices(invoices) => invoices.run(&global).await,
+        Command::Ledger(ledger) => ledger.run(&global).await,
         Command::Rates(rates) => rates.run(&global),
         Command::Run(run) => run.run(&global).await,
         Command::Simulate(simulate) => simulate.run().await,

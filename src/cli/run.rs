@@ -165,6 +165,7 @@ fn plan(configuration: &Configuration, foundation: &Foundation) -> Plan {
         sweep_interval_seconds: collection.sweep_interval_seconds,
         snapshot_patience_seconds: collection.snapshot_patience_seconds,
         observe_interval_seconds: collection.observe_interval_seconds,
+        keep_events_seconds: collection.keep_events_seconds,
     }
 }
 

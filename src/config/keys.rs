@@ -201,6 +201,13 @@ pub const KEYS: &[Key] = &[
         Some("10m"),
         "A usage snapshot that isn't complete after this long is given up for the newest one that is",
     ),
+    key(
+        "collection",
+        "keep_events",
+        Kind::Duration { min: 62 * 86_400, max: TEN_YEARS },
+        None,
+        "Older usage events are pruned to their guids, except what a draft's period needs; left out: they are kept for ever",
+    ),
     required(
         "foundation",
         "name",

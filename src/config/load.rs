@@ -286,6 +286,7 @@ impl Loader {
             sweep_interval_seconds: self.duration(merged, "collection", "sweep_interval"),
             observe_interval_seconds: self.duration(merged, "collection", "observe_interval"),
             snapshot_patience_seconds: self.duration(merged, "collection", "snapshot_patience"),
+            keep_events_seconds: Some(self.duration(merged, "collection", "keep_events")).filter(|keep| *keep > 0),
         };
         let format = match self.text(merged, "log", "log", "format").as_deref() {
             Some("json") => LogFormat::Json,

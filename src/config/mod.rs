@@ -95,6 +95,8 @@ pub struct Collection {
     pub observe_interval_seconds: i64,
     /// An unfinished snapshot is given up after this.
     pub snapshot_patience_seconds: i64,
+    /// Raw events are pruned after this; `None`: never.
+    pub keep_events_seconds: Option<i64>,
 }
 
 /// `[[foundation]]`

@@ -12,6 +12,11 @@ use crate::domain::{EventId, Guid, Kind, Place, Settings, Stream, Timestamp};
 use crate::store::{FoundationHead, Onboarding, OnboardingStage, Origin, Store, StoreError};
 use crate::telemetry::{Progress, Reporter};
 
+/// How often it is looked whether there is something to seal or prune, in seconds.
+const RETAIN_INTERVAL_SECONDS: i64 = 86_400;
+/// A seal is followed by the next after this long, in seconds.
+const SEAL_INTERVAL_SECONDS: i64 = 14 * 86_400;
+
 /// What is to be collected, and how.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -29,6 +34,8 @@ pub struct Plan {
     pub snapshot_patience_seconds: i64,
     /// Seconds between two looks at which processes were changed.
     pub observe_interval_seconds: i64,
+    /// After so many seconds raw events are pruned; `None`: they stay.
+    pub keep_events_seconds: Option<i64>,
 }
 
 /// What one cycle came to.
@@ -95,6 +102,8 @@ pub struct Collector {
     pub(super) reporter: Reporter,
     /// When a sweep went back a day; or the first sweep.
     pub(super) swept_long_at: Option<Timestamp>,
+    /// When it was last looked whether there is something to prune.
+    retained_at: Option<Timestamp>,
     /// What is open was counted since the start.
     counted: bool,
 }
@@ -124,6 +133,7 @@ impl Collector {
             caught: Caught::default(),
             reporter,
             swept_long_at: None,
+            retained_at: None,
             counted: false,
         })
     }
@@ -149,6 +159,7 @@ impl Collector {
         let (app, service) = (app?, service?);
         self.observe(changed, app, app.min(service)).await?;
         self.sweep(&onboarding).await?;
+        self.retain().await?;
         if onboarding.stage == OnboardingStage::Replay {
             onboarding.stage = OnboardingStage::Complete;
             onboarding.completed_at = Some(self.clock.now());
@@ -158,6 +169,26 @@ impl Collector {
         self.reporter.state(state(onboarding.stage));
         self.count_open().await?;
         Ok(Cycle::CaughtUp(self.caught))
+    }
+
+    /// Once a day: seals the ledger if the last seal is old, and prunes what is older than it is to be kept.
+    async fn retain(&mut self) -> Result<(), CollectError> {
+        let Some(keep) = self.plan.keep_events_seconds else { return Ok(()) };
+        let now = self.clock.now();
+        if self.retained_at.is_some_and(|at| now.seconds_since(at) < RETAIN_INTERVAL_SECONDS) {
+            return Ok(());
+        }
+        self.retained_at = Some(now);
+        let seals = self.store.seals(&self.head).await?;
+        if seals.last().is_none_or(|seal| now.seconds_since(seal.sealed_at) >= SEAL_INTERVAL_SECONDS) {
+            self.store.seal(&self.head, now).await?;
+            tracing::info!(foundation = %self.head.name, sequence = self.head.last_sequence, "the ledger is sealed");
+        }
+        let pruned = self.store.prune(&self.head, now.plus(-keep)).await?;
+        if pruned > 0 {
+            tracing::info!(foundation = %self.head.name, inputs = pruned, "old events are pruned to their guids");
+        }
+        Ok(())
     }
 
     /// Tells how far it is.

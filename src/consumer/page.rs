@@ -213,7 +213,12 @@ fn known(loaded: LoadedResource, depth: Depth) -> Result<Resource, StoreError> {
         Depth::Run => Known::Run(entries),
         Depth::Entries => Known::Entries(entries),
         Depth::History => {
-            let inputs: Result<Vec<_>, _> = loaded.history.into_iter().map(recall).collect();
+            // What a seal holds stands for the inputs before it.
+            let sealed = loaded.sealed.map(|(sequence, sealed)| {
+                let (received_at, place) = (Timestamp::MIN, sealed.resource.last_place.clone());
+                Ok(Numbered { sequence, received_at, place, input: Input::Sealed(Box::new(sealed)) })
+            });
+            let inputs: Result<Vec<_>, _> = sealed.into_iter().chain(loaded.history.into_iter().map(recall)).collect();
             Known::History(entries, inputs?)
         }
     };

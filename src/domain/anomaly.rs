@@ -27,10 +27,12 @@ pub enum AnomalyKind {
     MissedEnding,
     /// An event found behind others of its stream; its resource was refolded.
     LateEvent,
+    /// An event found behind what was sealed before pruning; no interval changed.
+    BeforeSeal,
 }
 
 impl AnomalyKind {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::UnknownState,
         Self::Undecodable,
         Self::TimeRanBackwards,
@@ -42,6 +44,7 @@ impl AnomalyKind {
         Self::StagingEndLost,
         Self::MissedEnding,
         Self::LateEvent,
+        Self::BeforeSeal,
     ];
 
     /// The word used in tables and metrics.
@@ -59,6 +62,7 @@ impl AnomalyKind {
             Self::StagingEndLost => "staging_end_lost",
             Self::MissedEnding => "missed_ending",
             Self::LateEvent => "late_event",
+            Self::BeforeSeal => "before_seal",
         }
     }
 }

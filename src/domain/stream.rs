@@ -37,7 +37,7 @@ impl fmt::Display for Stream {
 /// they arrive (1, 2, 3 …). An event found late, between two that are numbered already, gets the
 /// earlier one's ordinal and a fraction: bytes that compare as digits after a point. There is
 /// always room for one more between any two places.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Place {
     pub ordinal: u64,
     fraction: Vec<u8>,

@@ -15,7 +15,7 @@ use crate::domain::{
     LedgerEntry, Place, ResourceKey, Settings, Timestamp, UsageEvent,
 };
 
-pub use state::{Known, Opening, Piece, Resource, Run, SAME_SAVE_SECONDS};
+pub use state::{Known, Opening, Piece, Resource, Run, SAME_SAVE_SECONDS, Sealed};
 
 /// One input of the fold, as archived.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +38,8 @@ pub enum Input {
     Disk(DiskObservation),
     Build(BuildObservation),
     CreateFailed(FailedCreate),
+    /// Stands for the inputs before it when a resource is folded again; never archived.
+    Sealed(Box<Sealed>),
 }
 
 impl Input {
@@ -60,6 +62,7 @@ impl Input {
                 Some(ResourceKey { kind: Kind::Service, guid: failed.service_instance.clone() })
             }
             Self::Build(observation) => Some(ResourceKey { kind: Kind::Staging, guid: observation.app.clone() }),
+            Self::Sealed(sealed) => Some(sealed.resource.key.clone()),
         }
     }
 }
@@ -228,7 +231,7 @@ impl Step<'_> {
             Input::Disk(observation) => self.disk(resource, observation),
             Input::Build(observation) => self.build(resource, observation),
             Input::CreateFailed(failed) => self.create_failed(resource, failed),
-            Input::Settings(_) => {}
+            Input::Settings(_) | Input::Sealed(_) => {}
         }
     }
 

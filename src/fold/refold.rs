@@ -1,6 +1,6 @@
 //! An event found late: its resource is folded again in stream order, and the difference appended.
 
-use super::{Fold, Known, Numbered, Resource, Step};
+use super::{Fold, Input, Known, Numbered, Resource, Step};
 use crate::domain::ledger_entry::net;
 use crate::domain::{Anomaly, AnomalyKind, Cause, EntryType, Interval, LedgerEntry};
 
@@ -14,6 +14,9 @@ impl Fold {
         let mut in_stream_order = inputs.clone();
         in_stream_order.push(late.clone());
         in_stream_order.sort_by(|one, two| (&one.place, one.sequence).cmp(&(&two.place, two.sequence)));
+        if in_stream_order.iter().skip(1).any(|input| matches!(input.input, Input::Sealed(_))) {
+            return self.too_late(Resource { known: Known::History(held, inputs), ..resource }, late);
+        }
 
         let (mut again, entries, anomalies) = self.fold_again(&resource.key, &in_stream_order);
         self.outputs.anomalies.extend(anomalies.into_iter().filter(|anomaly| anomaly.sequence == late.sequence));
@@ -43,6 +46,20 @@ impl Fold {
         again
     }
 
+    /// What its place lies before was sealed: it changes nothing.
+    fn too_late(&mut self, mut resource: Resource, late: &Numbered) -> Resource {
+        self.outputs.anomalies.push(Anomaly {
+            kind: AnomalyKind::BeforeSeal,
+            sequence: late.sequence,
+            resource: Some(resource.key.clone()),
+            at: late.received_at,
+            detail: "found behind what was sealed before pruning; no interval changed".to_owned(),
+        });
+        resource.last_sequence = late.sequence;
+        resource.known.remember(late);
+        resource
+    }
+
     /// Folds `inputs`, in the order given, into a resource that nothing is known of.
     fn fold_again(
         &self,
@@ -52,6 +69,13 @@ impl Fold {
         let mut scratch = Self::new(Vec::new(), 0);
         let mut again = Resource::new(key.clone());
         for numbered in inputs {
+            if let Input::Sealed(sealed) = &numbered.input {
+                again =
+                    Resource { known: Known::History(sealed.entries.clone(), Vec::new()), ..sealed.resource.clone() };
+                scratch.last_entry = sealed.entries.iter().map(|entry| entry.number).max().unwrap_or_default();
+                scratch.outputs.entries.clone_from(&sealed.entries);
+                continue;
+            }
             // Each input is folded under the settings of its own time.
             let settings = (self.settings.iter().rev())
                 .find(|(since, _)| *since < numbered.sequence)

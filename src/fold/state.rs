@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Depth, Input, Numbered, Step};
 use crate::domain::usage_event::{ProcessChange, TaskChange};
 use crate::domain::{
@@ -13,7 +15,7 @@ use crate::domain::{
 pub const SAME_SAVE_SECONDS: i64 = 2;
 
 /// One resource, tracked for ever: what ended must stay ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resource {
     pub key: ResourceKey,
     /// The app of a process, task or staging.
@@ -35,11 +37,12 @@ pub struct Resource {
     /// Sequence number of the input last folded; 0 before any. The archive chains a resource's inputs by it.
     pub last_sequence: u64,
     /// What else is loaded; never stored.
+    #[serde(skip)]
     pub known: Known,
 }
 
 /// One resource from its opening to its ending.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
     /// Sequence number of the input that opened it.
     pub id: u64,
@@ -53,7 +56,8 @@ pub struct Run {
 }
 
 /// How a run came to be open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Opening {
     /// Its own beginning was seen.
     Beginning,
@@ -87,7 +91,7 @@ impl Opening {
 }
 
 /// An interval that hasn't closed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Piece {
     pub started_at: Timestamp,
     /// Sequence number of the input that began it.
@@ -96,9 +100,10 @@ pub struct Piece {
 }
 
 /// How much of a resource's past is loaded.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Known {
     /// Its state only.
+    #[default]
     State,
     /// The net entries of its open run.
     Run(Vec<LedgerEntry>),
@@ -140,6 +145,14 @@ impl Known {
     }
 }
 
+/// A resource as it was when its foundation's ledger was sealed: it stands for the inputs before it, which may be pruned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sealed {
+    pub resource: Resource,
+    /// Its net ledger entries at that time.
+    pub entries: Vec<LedgerEntry>,
+}
+
 impl Resource {
     /// A resource no input has touched.
     #[must_use]
@@ -179,7 +192,9 @@ impl Resource {
             Input::Disk(_) if self.disk_mib.is_none() => Depth::Entries,
             Input::Build(_) => Depth::Entries,
             Input::CreateFailed(_) if self.run.is_some() => Depth::Run,
-            Input::Disk(_) | Input::CreateFailed(_) | Input::Baseline(_) | Input::Settings(_) => Depth::State,
+            Input::Disk(_) | Input::CreateFailed(_) | Input::Baseline(_) | Input::Settings(_) | Input::Sealed(_) => {
+                Depth::State
+            }
         }
     }
 }

@@ -152,7 +152,7 @@ impl Store {
     }
 }
 
-fn count(first: u64, last: u64) -> usize {
+pub(super) fn count(first: u64, last: u64) -> usize {
     usize::try_from(last - first + 1).unwrap_or_default()
 }
 
@@ -178,16 +178,18 @@ async fn read_chunk(
     Ok(Some(unpack(first, count(first, last), &packed)?))
 }
 
-/// All inputs of one resource, in sequence, found by the chain that ends at `last`.
+/// All inputs of one resource after `sealed`, in sequence, found by the chain that ends at `last`; and whether there
+/// are any before.
 pub(super) async fn history(
     session: &mut Session,
     foundation_id: i64,
     last: u64,
+    sealed: u64,
     chunks: &mut HashMap<u64, Arc<Vec<ArchivedInput>>>,
-) -> Result<Vec<ArchivedInput>, StoreError> {
+) -> Result<(Vec<ArchivedInput>, bool), StoreError> {
     let mut inputs = Vec::new();
     let mut next = last;
-    while next != 0 {
+    while next > sealed {
         let held = chunks.values().find(|chunk| {
             chunk.first().is_some_and(|input| input.sequence <= next)
                 && chunk.last().is_some_and(|input| input.sequence >= next)
@@ -207,10 +209,10 @@ pub(super) async fn history(
         next = input.previous;
     }
     inputs.reverse();
-    Ok(inputs)
+    Ok((inputs, next != 0))
 }
 
-fn missing(sequence: u64) -> StoreError {
+pub(super) fn missing(sequence: u64) -> StoreError {
     StoreError::Unexpected { place: "archive_chunk", value: format!("no input {sequence}") }
 }
 

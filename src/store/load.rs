@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::chunks::history;
 use super::codes::Code;
 use super::database::{Columns, Row, Session, Sql, Type, values};
+use super::retention::{pruned_until, sealed_state};
 use super::{FoundationHead, LoadedResource, OpenTotal, Store, StoreError};
 use crate::domain::ledger_entry::net;
 use crate::domain::{
@@ -37,6 +38,8 @@ macro_rules! select_resource {
         ))
     };
 }
+
+pub(super) use select_resource;
 
 /// Columns of a ledger entry, from the tables and under the conditions given.
 macro_rules! select_entry {
@@ -85,19 +88,27 @@ impl Store {
         }
         let mut loaded = Vec::with_capacity(wanted.len());
         let mut chunks = HashMap::new();
+        let is_deep = wanted.values().any(|depth| *depth == Depth::History);
+        let sealed = if is_deep { pruned_until(&mut session, foundation).await? } else { 0 };
         for row in session.all_of(RESOURCES, values![foundation.id], payload).await? {
             let resource = read_resource(&row)?;
             let depth = wanted.get(&resource.key).copied().unwrap_or(Depth::State);
             let mut entries = Vec::new();
             let mut inputs = Vec::new();
+            let mut state = None;
             if depth >= Depth::Run {
                 let run = if depth == Depth::Run { resource.run.as_ref().map(|run| run.id) } else { None };
-                entries = entries_of(&mut session, row.integer(0)?, run).await?;
+                entries = entries_of(&mut session, row.integer(0)?, run, None).await?;
             }
             if depth == Depth::History {
-                inputs = history(&mut session, foundation.id, resource.last_sequence, &mut chunks).await?;
+                let (after, more) =
+                    history(&mut session, foundation.id, resource.last_sequence, sealed, &mut chunks).await?;
+                if more {
+                    state = Some((sealed, sealed_state(&mut session, foundation, row.integer(0)?, sealed).await?));
+                }
+                inputs = after;
             }
-            loaded.push(LoadedResource { resource, entries, history: inputs });
+            loaded.push(LoadedResource { resource, sealed: state, entries, history: inputs });
         }
         Ok(loaded)
     }
@@ -115,7 +126,8 @@ impl Store {
         let rows = self.database.read().await?.all(OPEN, values![foundation.id]).await?;
         let mut loaded = Vec::with_capacity(rows.len());
         for row in &rows {
-            loaded.push(LoadedResource { resource: read_resource(row)?, entries: Vec::new(), history: Vec::new() });
+            let resource = read_resource(row)?;
+            loaded.push(LoadedResource { resource, sealed: None, entries: Vec::new(), history: Vec::new() });
         }
         loaded.sort_by(|one, two| one.resource.key.cmp(&two.resource.key));
         Ok(loaded)
@@ -164,13 +176,20 @@ impl Store {
     }
 }
 
-/// The net entries of a resource: all, or those of one run.
-async fn entries_of(session: &mut Session, resource_id: i64, run: Option<u64>) -> Result<Vec<LedgerEntry>, StoreError> {
+/// The net entries of a resource: all, or those of one run; as of now, or after an input.
+pub(super) async fn entries_of(
+    session: &mut Session,
+    resource_id: i64,
+    run: Option<u64>,
+    until: Option<u64>,
+) -> Result<Vec<LedgerEntry>, StoreError> {
     const ENTRIES: Sql = select_entry!(
         "FROM ledger_entry AS entry JOIN resource ON resource.id = entry.resource_id",
-        "WHERE entry.resource_id = $1 AND ($2 IS NULL OR entry.run = $2) ORDER BY entry.number"
+        "WHERE entry.resource_id = $1 AND ($2 IS NULL OR entry.run = $2) AND ($3 IS NULL OR entry.sequence <= $3)
+         ORDER BY entry.number"
     );
-    let rows = session.all(ENTRIES, values![resource_id, run.map(u64::cast_signed)]).await?;
+    let rows =
+        session.all(ENTRIES, values![resource_id, run.map(u64::cast_signed), until.map(u64::cast_signed)]).await?;
     let entries: Result<Vec<_>, _> = rows.iter().map(read_entry).collect();
     Ok(net(entries?))
 }
@@ -210,7 +229,7 @@ fn read_footprint(row: &Row, first: usize) -> Result<Footprint, StoreError> {
     })
 }
 
-fn read_resource(row: &Row) -> Result<Resource, StoreError> {
+pub(super) fn read_resource(row: &Row) -> Result<Resource, StoreError> {
     let run = match row.maybe_integer(12)? {
         None => None,
         Some(id) => Some(Run {

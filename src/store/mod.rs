@@ -28,6 +28,8 @@ mod lease;
 mod load;
 mod lock;
 mod onboarding;
+mod retention;
+mod transfer;
 mod types;
 mod usage;
 
@@ -37,6 +39,8 @@ pub use error::StoreError;
 pub use invoice_types::{Finalized, InvoiceFilter, Series, StoredCard, StoredInvoice};
 pub use lease::{DutyState, Lease};
 pub use lock::CollectorLock;
+pub use retention::Seal;
+pub use transfer::{TransferError, Transferred};
 pub use types::{
     Found, FoundationHead, GroupKey, Keyed, LoadedResource, NameOf, NamedAt, Names, Onboarding, OnboardingStage,
     OpenTotal, Origin, StreamHead, TakenSnapshot, UsageQuery, UsageRow, WriteSet,

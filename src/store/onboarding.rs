@@ -43,9 +43,6 @@ impl Store {
     /// # Errors
     /// [`StoreError::Superseded`] if another collector has taken over.
     pub async fn put_onboarding(&self, foundation: &FoundationHead, onboarding: &Onboarding) -> Result<(), StoreError> {
-        // Touching the row holds it: who takes the foundation over waits until this is done.
-        const FENCE: Sql =
-            Sql::new("UPDATE foundation SET lease_epoch = lease_epoch WHERE id = $1 AND lease_epoch = $2");
         const PUT: Sql = Sql::new(
             "INSERT INTO onboarding (foundation_id, strategy, stage, begun_at, completed_at)
              VALUES ($1, 'snapshot', $2, $3, $4)
@@ -59,9 +56,7 @@ impl Store {
              VALUES ($1, $2, $3, $4, $5, $6)",
         );
         let mut session = self.database.write().await?;
-        if session.run(FENCE, values![foundation.id, self.epoch(foundation.lease_epoch)]).await? != 1 {
-            return Err(StoreError::Superseded(foundation.name.clone()));
-        }
+        self.fence(&mut session, foundation).await?;
         let stage = onboarding.stage.name();
         session.run(PUT, values![foundation.id, stage, onboarding.begun_at, onboarding.completed_at]).await?;
         for stream in Stream::ALL {

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::ArchivedInput;
 use crate::domain::{Anomaly, EventId, Guid, Kind, LedgerEntry, Place, ResourceKey, Settings, Stream, Timestamp};
-use crate::fold::Resource;
+use crate::fold::{Resource, Sealed};
 
 /// A foundation as it stands; every write names the one it builds on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,6 +90,8 @@ pub struct LoadedResource {
     pub resource: Resource,
     /// Its net ledger entries, as deep as was asked for.
     pub entries: Vec<LedgerEntry>,
+    /// Its state in the seal that its history begins with, if what was before is pruned; and the seal's sequence number.
+    pub sealed: Option<(u64, Sealed)>,
     /// Its archived inputs in sequence, where its history was asked for.
     pub history: Vec<ArchivedInput>,
 }
@@ -219,8 +221,8 @@ impl WriteSet {
 pub enum Found {
     /// Nothing yet; it can be made.
     Nothing { location: String },
-    /// A database with a schema; 0 if it has none yet.
-    Schema { location: String, found: i64, known: i64 },
+    /// A database with a schema; 0 if it has none yet. And what the migrations that it lacks are about.
+    Schema { location: String, found: i64, known: i64, lacks: Vec<String> },
 }
 
 /// How far a foundation's onboarding has got; kept from its first request on.

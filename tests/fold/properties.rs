@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
 
 use crate::support::book::StoredBook;
+use crate::support::database::{Kind as Database, kind};
 use crate::support::script::{Book, Line, clock, parse, time};
 
 /// Seeds are fixed, so that a run can be repeated; failures are kept beside the tests.
@@ -134,7 +135,8 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(config(48))]
+    // Each case has a database of its own.
+    #![proptest_config(config(if kind() == Database::Postgres { 12 } else { 48 }))]
 
     #[test]
     fn the_store_keeps_what_the_fold_gave(script in script(), page_size in 1..9_usize) {
@@ -157,6 +159,25 @@ proptest! {
     }
 
     #[test]
+    fn what_is_sealed_and_pruned_is_missed_by_nothing_that_comes_later(
+        script in script(), sealed in 1..20_usize, left_out in 1..6_usize, page_size in 1..9_usize,
+    ) {
+        let lines = parse(&script);
+        let stored = |prune: bool| {
+            let stored = StoredBook::new();
+            stored.import_events(&lines, 0..sealed, page_size);
+            if prune {
+                stored.seal_and_prune();
+            }
+            stored.import_events(&lines, sealed + left_out..100, page_size);
+            // Those left out come late, behind others.
+            stored.import_events(&lines, 0..100, page_size);
+            (stored.entries(), stored.open())
+        };
+        prop_assert_eq!(stored(true), stored(false));
+    }
+
+    #[test]
     fn any_cut_of_time_adds_up_to_the_whole(script in script(), cuts in prop::collection::vec(0..40_000_i64, 1..4)) {
         let stored = StoredBook::new();
         stored.import(&parse(&script), 100);
@@ -172,4 +193,5 @@ crate::on_postgres! {
     the_store_keeps_what_the_fold_gave,
     replaying_a_page_changes_nothing,
     any_cut_of_time_adds_up_to_the_whole,
+    what_is_sealed_and_pruned_is_missed_by_nothing_that_comes_later,
 }

@@ -61,6 +61,24 @@ impl StoredBook {
         });
     }
 
+    /// Seals the ledger as it is and prunes everything before.
+    pub fn seal_and_prune(&self) {
+        self.runtime.block_on(async {
+            let head = self.store.foundation("f").await.unwrap();
+            self.store.seal(&head, Timestamp::from_unix(1)).await.unwrap();
+            self.store.prune(&head, Timestamp::from_unix(1)).await.unwrap();
+        });
+    }
+
+    /// How many anomalies of a kind there are.
+    pub fn anomalies(&self, kind: &str) -> u64 {
+        self.runtime.block_on(async {
+            let head = self.store.foundation("f").await.unwrap();
+            let counts = self.store.anomaly_counts(&head).await.unwrap();
+            counts.into_iter().find(|(of, _)| of == kind).map_or(0, |(_, count)| count)
+        })
+    }
+
     /// All ledger entries, without the time they became known at.
     pub fn entries(&self) -> Vec<LedgerEntry> {
         self.runtime.block_on(async {

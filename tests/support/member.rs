@@ -15,6 +15,7 @@ pub fn plan(foundation: &str) -> Plan {
         sweep_interval_seconds: 600,
         snapshot_patience_seconds: 600,
         observe_interval_seconds: 300,
+        keep_events_seconds: None,
     }
 }
 

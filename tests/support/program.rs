@@ -23,6 +23,13 @@ impl Program {
         Self { folder: folder.unwrap(), server: (kind() == Kind::Postgres).then(OwnDatabase::new) }
     }
 
+    /// With a database that has no schema yet.
+    pub fn unprepared() -> Self {
+        let mut program = Self::without_database();
+        program.server = (kind() == Kind::Postgres).then(OwnDatabase::empty);
+        program
+    }
+
     /// A folder alone, for programs on the database of another.
     pub fn without_database() -> Self {
         super::database::with(Kind::Sqlite, Self::new)

@@ -6,7 +6,7 @@ mod postgres;
 mod sql;
 mod sqlite;
 
-pub use payload::{Columns, Payload, RowWriter, Type};
+pub use payload::{Columns, Payload, RowWriter, Type, json as column_json};
 pub use postgres::PostgresOptions;
 pub(super) use sql::values;
 pub use sql::{Sql, Value};
@@ -16,6 +16,7 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
+use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
@@ -51,6 +52,14 @@ impl Database {
         match dialect(url)? {
             Dialect::Sqlite => sqlite::inspect(url).await,
             Dialect::Postgres => postgres::inspect(url, options).await,
+        }
+    }
+
+    /// The schema version this program brings a database to.
+    pub fn newest_schema(&self) -> i64 {
+        match self {
+            Self::Sqlite(_) => sqlite::newest_schema(),
+            Self::Postgres(_) => postgres::newest_schema(),
         }
     }
 
@@ -91,6 +100,12 @@ impl Database {
             Self::Postgres(database) => database.close().await,
         }
     }
+}
+
+/// What the migrations after a schema version are about.
+fn lacking(migrations: &Migrator, found: i64) -> Vec<String> {
+    let later = migrations.iter().filter(|migration| migration.version > found);
+    later.map(|migration| migration.description.to_string()).collect()
 }
 
 fn dialect(url: &str) -> Result<Dialect, StoreError> {
@@ -168,6 +183,27 @@ impl Session {
         }
     }
 
+    /// As [`Session::all`], with a text made of constants.
+    pub async fn all_text(&mut self, text: String, values: Vec<Value>) -> Result<Vec<Row>, StoreError> {
+        self.fetch(AssertSqlSafe(text).into_sql_str(), values, None).await
+    }
+
+    /// As [`Session::run_of`] without values, with a text made of constants.
+    pub async fn run_text_of(&mut self, text: &str, rows: Payload) -> Result<u64, StoreError> {
+        if rows.is_empty() { Ok(0) } else { self.execute(with_rows(text, &rows, 0), Vec::new(), Some(rows)).await }
+    }
+
+    /// After rows came with their ids: new ids go on from there. SQLite does so by itself.
+    pub async fn number_on(&mut self, table: &str) -> Result<(), StoreError> {
+        if self.dialect() == Dialect::Postgres {
+            let text = format!(
+                "SELECT setval(pg_get_serial_sequence('{table}', 'id'), coalesce(max(id), 1), max(id) IS NOT NULL) FROM {table}"
+            );
+            self.all_text(text, Vec::new()).await?;
+        }
+        Ok(())
+    }
+
     async fn fetch(&mut self, text: SqlStr, values: Vec<Value>, rows: Option<Payload>) -> Result<Vec<Row>, StoreError> {
         match self {
             Self::Sqlite(transaction) => {
@@ -193,7 +229,7 @@ impl Session {
     }
 }
 
-fn with_rows(text: &'static str, rows: &Payload, values: usize) -> SqlStr {
+fn with_rows(text: &str, rows: &Payload, values: usize) -> SqlStr {
     // Put together from constants: names of columns and numbers.
     AssertSqlSafe(text.replace("{rows}", &rows.subquery(values + 1))).into_sql_str()
 }

@@ -253,7 +253,8 @@ impl Array {
     }
 }
 
-fn json(text: &mut String, value: &Value) {
+/// Appends a value as it stands in a row's JSON.
+pub fn json(text: &mut String, value: &Value) {
     match value {
         Value::Integer(Some(value)) => push(text, format_args!("{value}")),
         Value::Flag(value) => text.push(if *value { '1' } else { '0' }),

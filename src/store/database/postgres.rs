@@ -18,6 +18,8 @@ const IDLE_MILLISECONDS: &str = "5000";
 
 /// The oldest major version whose features are used and that tests run on.
 const OLDEST_MAJOR: u32 = 15;
+/// A connection that rested so long is asked whether it still is good before it is used.
+const RESTED: Duration = Duration::from_secs(1);
 /// What the network may add to a statement's own limit.
 const NETWORK: Duration = Duration::from_secs(5);
 /// How long a connection may take to say that it still is good.
@@ -58,6 +60,8 @@ impl PostgresDatabase {
             ("statement_timeout", milliseconds.as_str()),
             ("lock_timeout", milliseconds.as_str()),
             ("idle_in_transaction_session_timeout", IDLE_MILLISECONDS),
+            // Compiling a page's statements takes longer than running them.
+            ("jit", "off"),
         ]);
         let pool = PgPoolOptions::new()
             .max_connections(options.connections)
@@ -66,7 +70,9 @@ impl PostgresDatabase {
             .idle_timeout(Duration::from_mins(5))
             // Both pings are bounded: a connection that was cut without a word would never answer.
             .test_before_acquire(false)
-            .before_acquire(|connection, _| Box::pin(async { Ok(is_good(connection).await) }))
+            .before_acquire(|connection, meta| {
+                Box::pin(async move { Ok(meta.idle_for < RESTED || is_good(connection).await) })
+            })
             .after_release(|connection, _| {
                 Box::pin(async { if is_good(connection).await { Ok(true) } else { Err(sqlx::Error::PoolTimedOut) } })
             })
@@ -206,11 +212,11 @@ pub async fn inspect(url: &str, options: &PostgresOptions) -> Result<Found, Stor
     if found > known {
         return Err(StoreError::NewerSchema { path: location, found, known });
     }
-    Ok(Found::Schema { location, found, known })
+    Ok(Found::Schema { location, found, known, lacks: super::lacking(&MIGRATIONS, found) })
 }
 
 /// The schema version this program brings a database to.
-fn newest_schema() -> i64 {
+pub fn newest_schema() -> i64 {
     MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default()
 }
 

@@ -103,11 +103,11 @@ pub async fn inspect(url: &str) -> Result<Found, StoreError> {
     if found > known {
         return Err(StoreError::NewerSchema { path: location, found, known });
     }
-    Ok(Found::Schema { location, found, known })
+    Ok(Found::Schema { location, found, known, lacks: super::lacking(&MIGRATIONS, found) })
 }
 
 /// The schema version this program brings a database to.
-fn newest_schema() -> i64 {
+pub fn newest_schema() -> i64 {
     MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default()
 }
 

@@ -1,0 +1,36 @@
+-- Seals: a foundation's ledger as it was after an input. What entered the fold before one that is old enough is pruned
+-- to guids; a resource is then folded again from its state in the seal.
+
+CREATE TABLE seal (
+    foundation_id bigint NOT NULL REFERENCES foundation (id),
+    sequence bigint NOT NULL,
+    sealed_at timestamptz NOT NULL,
+    resources bigint NOT NULL,
+    digest text NOT NULL,
+    pruned boolean NOT NULL,
+    PRIMARY KEY (foundation_id, sequence)
+);
+
+CREATE TABLE seal_chunk (
+    foundation_id bigint NOT NULL REFERENCES foundation (id),
+    sequence bigint NOT NULL,
+    first_id bigint NOT NULL,
+    states bytea NOT NULL,
+    PRIMARY KEY (foundation_id, sequence, first_id)
+);
+
+ALTER TABLE archive_chunk ADD COLUMN pruned boolean NOT NULL DEFAULT false;
+
+COMMENT ON TABLE seal IS 'A foundation''s ledger as it was after an input, with a hash: what entered the fold before may be pruned.';
+COMMENT ON COLUMN seal.foundation_id IS 'Foundation it is of.';
+COMMENT ON COLUMN seal.sequence IS 'Number of the last input before it.';
+COMMENT ON COLUMN seal.sealed_at IS 'When it was made.';
+COMMENT ON COLUMN seal.resources IS 'How many resources it holds.';
+COMMENT ON COLUMN seal.digest IS 'SHA-256 of their states, hexadecimal.';
+COMMENT ON COLUMN seal.pruned IS 'What entered the fold before it is pruned, or being pruned.';
+COMMENT ON TABLE seal_chunk IS 'States of resources in a seal.';
+COMMENT ON COLUMN seal_chunk.foundation_id IS 'Foundation it is of.';
+COMMENT ON COLUMN seal_chunk.sequence IS 'Of the seal.';
+COMMENT ON COLUMN seal_chunk.first_id IS 'Of the first resource in it.';
+COMMENT ON COLUMN seal_chunk.states IS 'States of resources, JSON, one a line, by id (zstd).';
+COMMENT ON COLUMN archive_chunk.pruned IS 'Its bodies hold guids only.';

@@ -1,0 +1,333 @@
+//! The schema: explained to DBAs, brought up to date from every earlier one with its data, and moved between databases.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use cf_billing::store::{Found, PostgresOptions, Store, StoreError};
+use serde_json::Value;
+use sqlx::migrate::Migrator;
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row, SqliteConnection};
+
+use crate::dataset::{OCTOBER, import, kept};
+use crate::support::database::{self, Kind, OwnDatabase, kind};
+use crate::support::month;
+use crate::support::program::{Program, path};
+
+const CARD: &str = "name = \"test\"\ncurrency = \"EUR\"\n[[process]]\nmemory_gib_hour = \"0.0123456789\"\n\
+    [[staging]]\nmemory_gib_hour = \"0.5\"\n[[task]]\nmemory_gib_hour = \"1\"\n[[service]]\ninstance_hour = \"0.05\"\n";
+
+/// The schema this program knows.
+const NEWEST: i64 = 4;
+
+fn migrations() -> PathBuf {
+    let folder = if kind() == Kind::Sqlite { "sqlite" } else { "postgres" };
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(folder)
+}
+
+/// A DBA who asks for `\d+` reads what everything means.
+#[test]
+fn every_table_column_and_view_of_postgresql_is_explained() {
+    let own = OwnDatabase::new();
+    let (missing, tables) = database::run(|| async {
+        let mut connection = PgConnection::connect(&own.url()).await.unwrap();
+        let rows = connection
+            .fetch_all(
+                "SELECT class.relname, NULL, obj_description(class.oid) FROM pg_class AS class
+                 WHERE class.relnamespace = 'public'::regnamespace AND class.relkind IN ('r', 'v')
+                 UNION ALL
+                 SELECT class.relname, attribute.attname, col_description(class.oid, attribute.attnum)
+                 FROM pg_class AS class JOIN pg_attribute AS attribute ON attribute.attrelid = class.oid
+                 WHERE class.relnamespace = 'public'::regnamespace AND class.relkind = 'r' AND attribute.attnum > 0",
+            )
+            .await
+            .unwrap();
+        let mut missing = Vec::new();
+        let mut tables = 0;
+        for row in rows {
+            let (table, column): (String, Option<String>) = (row.get(0), row.get(1));
+            if table == "_sqlx_migrations" {
+                continue;
+            }
+            tables += usize::from(column.is_none());
+            if row.get::<Option<String>, _>(2).is_none_or(|text| text.len() < 5) {
+                missing.push(format!("{table}.{}", column.unwrap_or_default()));
+            }
+        }
+        (missing, tables)
+    });
+    assert_eq!(missing, Vec::<String>::new());
+    assert!(tables > 25, "{tables}");
+}
+
+/// The same tables and columns on both.
+#[test]
+fn both_databases_have_the_same_tables_and_columns() {
+    let columns = |sqlite: bool| {
+        let program = database::with(if sqlite { Kind::Sqlite } else { Kind::Postgres }, Program::new);
+        let url = program.database();
+        database::run(|| async {
+            Store::open(&url).await.unwrap().close().await;
+            let mut found = BTreeMap::<String, Vec<String>>::new();
+            let mut add = |table: String, column: String| found.entry(table).or_default().push(column);
+            if sqlite {
+                let mut connection = SqliteConnection::connect(&url).await.unwrap();
+                let text = "SELECT t.name, c.name FROM sqlite_schema AS t, pragma_table_info(t.name) AS c
+                            WHERE t.type = 'table' AND t.name NOT LIKE '%sqlx%' AND t.name NOT LIKE 'sqlite%'";
+                for row in connection.fetch_all(text).await.unwrap() {
+                    add(row.get(0), row.get(1));
+                }
+            } else {
+                let mut connection = PgConnection::connect(&url).await.unwrap();
+                let text = "SELECT c.table_name::text, c.column_name::text FROM information_schema.columns AS c
+                            JOIN information_schema.tables AS t USING (table_schema, table_name)
+                            WHERE table_schema = 'public' AND table_type = 'BASE TABLE' AND table_name NOT LIKE '%sqlx%'
+                            ORDER BY ordinal_position";
+                for row in connection.fetch_all(text).await.unwrap() {
+                    add(row.get(0), row.get(1));
+                }
+            }
+            found
+        })
+    };
+    let (sqlite, postgres) = (columns(true), columns(false));
+    assert_eq!(sqlite.keys().collect::<Vec<_>>(), postgres.keys().collect::<Vec<_>>());
+    for (table, columns) in &sqlite {
+        assert_eq!(columns, &postgres[table], "{table}");
+    }
+}
+
+/// Brings an empty database to an earlier schema.
+fn at_schema(url: &str, version: i64) {
+    let folder = migrations();
+    database::run(|| async move {
+        let mut all = Migrator::new(folder).await.unwrap();
+        all.migrations.to_mut().retain(|migration| migration.version <= version);
+        if url.starts_with("sqlite:") {
+            let options = format!("{url}?mode=rwc");
+            all.run(&mut SqliteConnection::connect(&options).await.unwrap()).await.unwrap();
+        } else {
+            all.run(&mut PgConnection::connect(url).await.unwrap()).await.unwrap();
+        }
+    });
+}
+
+/// Fills it with rows as they were then: a line a table, `{"table", "columns", "rows"}`; bytes are `{"hex": …}`.
+fn fill(url: &str, version: i64) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/schema/{version}.jsonl"));
+    for line in std::fs::read_to_string(file).unwrap().lines() {
+        let table: Value = serde_json::from_str(line).unwrap();
+        // Final invoices became so once their lines were there.
+        for of in table["final"].as_array().into_iter().flatten() {
+            let at = literal((kind() == Kind::Postgres).then_some("timestamp with time zone"), &of[4]);
+            let [id, series, series_number, number] = [0, 1, 2, 3].map(|column| literal(Some("text"), &of[column]));
+            let text = format!(
+                "UPDATE invoice SET status = 'final', series = {series}, series_number = {series_number},
+                     number = {number}, finalized_at = {at} WHERE id = {id}"
+            );
+            database::execute(url, &text).unwrap();
+        }
+        if table["final"].is_array() {
+            continue;
+        }
+        let name = table["table"].as_str().unwrap();
+        let columns: Vec<&str> =
+            table["columns"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+        let types = types_of(url, name);
+        let rows: Vec<String> = (table["rows"].as_array().unwrap().iter())
+            .map(|row| {
+                let literals = columns.iter().zip(row.as_array().unwrap());
+                let literals: Vec<String> =
+                    literals.map(|(column, value)| literal(types.get(*column).map(String::as_str), value)).collect();
+                format!("({})", literals.join(", "))
+            })
+            .collect();
+        for rows in rows.chunks(200) {
+            let text = format!("INSERT INTO {name} ({}) VALUES {}", columns.join(", "), rows.join(", "));
+            database::execute(url, &text).unwrap_or_else(|error| panic!("{error}\n{}", &text[..300.min(text.len())]));
+        }
+        if kind() == Kind::Postgres && columns[0] == "id" {
+            let text = format!("SELECT setval(pg_get_serial_sequence('{name}', 'id'), max(id)) FROM {name}");
+            database::execute(url, &text).unwrap();
+        }
+    }
+}
+
+/// PostgreSQL's types of a table's columns; none of SQLite, whose values are as they stand in the file.
+fn types_of(url: &str, table: &str) -> BTreeMap<String, String> {
+    if kind() == Kind::Sqlite {
+        return BTreeMap::new();
+    }
+    database::run(|| async {
+        let mut connection = PgConnection::connect(url).await.unwrap();
+        let text = format!(
+            "SELECT column_name::text, data_type::text FROM information_schema.columns WHERE table_name = '{table}'"
+        );
+        let rows = connection.fetch_all(AssertSqlSafe(text)).await.unwrap();
+        rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+    })
+}
+
+fn literal(of: Option<&str>, value: &Value) -> String {
+    match (of, value) {
+        (_, Value::Null) => "NULL".to_owned(),
+        (Some("boolean"), value) => (value == 1).to_string(),
+        (Some("timestamp with time zone"), value) => format!("to_timestamp({value})"),
+        // Amounts in cents.
+        (Some("numeric"), Value::Number(cents)) => format!("{cents} / 100.0"),
+        (Some("bytea"), value) => format!("'\\x{}'", value["hex"].as_str().unwrap()),
+        (None, Value::Object(bytes)) => format!("x'{}'", bytes["hex"].as_str().unwrap()),
+        (_, Value::String(text)) => format!("'{}'", text.replace('\'', "''")),
+        (_, value) => value.to_string(),
+    }
+}
+
+/// What people see of a book.
+fn seen(program: &Program) -> Vec<Value> {
+    let usage = ["usage", "--by", "kind,org,space,app,buildpack,plan", "--from", "2026-09-01", "--to", "2026-12-01"];
+    let invoices = program.json(&["invoices", "list"]);
+    let mut seen = vec![program.json(&usage)];
+    for invoice in invoices.as_array().unwrap() {
+        let reference = invoice["number"].as_str().map_or_else(|| invoice["id"].to_string(), str::to_owned);
+        seen.push(program.json(&["invoices", "show", &reference]));
+    }
+    seen.push(invoices);
+    seen
+}
+
+#[test]
+fn every_earlier_schema_is_brought_up_to_date_with_its_data() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/schema");
+    // What each had was written down when it was the newest; schema 1 had no invoices, and what it had is in schema 2's.
+    let expected: Vec<Value> =
+        serde_json::from_str(&std::fs::read_to_string(folder.join("seen.json")).unwrap()).unwrap();
+    for version in 2..NEWEST {
+        if !folder.join(format!("{version}.jsonl")).exists() {
+            // Made in the same release as the next.
+            continue;
+        }
+        let program = Program::unprepared();
+        at_schema(&program.database(), version);
+        fill(&program.database(), version);
+        let checked = program.run(&["check"]);
+        let told = format!("schema {version}; `run` will bring it to {NEWEST}");
+        assert!(checked.stdout.contains(&told), "{}", checked.stdout);
+        assert!(checked.stdout.contains("retention"), "{}", checked.stdout);
+        assert_eq!(seen(&program), expected, "from schema {version}");
+        // And it goes on.
+        program.succeed(&["invoices", "draft", "--period", "2026-11", "--rates", &card(&program)]);
+        let url = program.database();
+        database::run(|| async {
+            let found = Store::inspect(&url, &PostgresOptions::default()).await.unwrap();
+            assert!(matches!(found, Found::Schema { found: NEWEST, known: NEWEST, .. }), "{found:?}");
+        });
+    }
+}
+
+fn card(program: &Program) -> String {
+    month::card(program, CARD);
+    path(&program.folder.path().join("card.toml")).to_owned()
+}
+
+#[test]
+fn a_newer_schema_is_refused() {
+    let program = Program::new();
+    let url = program.database();
+    database::run(|| async { Store::open(&url).await.unwrap().close().await });
+    let values = if kind() == Kind::Sqlite { "1, x'00'" } else { "true, '\\x00'" };
+    let text = format!(
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (99, 'future', {values}, 0)"
+    );
+    database::execute(&url, &text).unwrap();
+    database::run(|| async {
+        let error = Store::open(&url).await.unwrap_err();
+        assert!(matches!(error, StoreError::NewerSchema { found: 99, known: NEWEST, .. }), "{error}");
+        let error = Store::inspect(&url, &PostgresOptions::default()).await.unwrap_err();
+        assert!(matches!(error, StoreError::NewerSchema { found: 99, known: NEWEST, .. }), "{error}");
+    });
+}
+
+/// A pilot grows up: from a file to a server, and back.
+#[test]
+fn a_book_moves_between_databases_and_goes_on_there() {
+    let pilot = Program::new();
+    import(&pilot, &kept("small"), "5000");
+    let card = card(&pilot);
+    pilot.succeed(&["invoices", "finalize", "--period", "2026-10", "--rates", &card]);
+    let export = |program: &Program, name: &str| {
+        let file = program.folder.path().join(name);
+        let told = program.succeed(&["ledger", "export", "--out", path(&file)]).stderr;
+        (file, told[told.find("exported:").unwrap()..].trim().replace("exported:", ""))
+    };
+    let (file, told) = export(&pilot, "book.jsonl.zst");
+    let server = database::with(Kind::Postgres, Program::new);
+    let imported = server.succeed(&["ledger", "import", path(&file)]).stderr;
+    assert!(imported.contains(&told), "{imported}\n{told}");
+    let usage = |program: &Program| {
+        let by = ["usage", "--by", "kind,org,space,app,process,buildpack,plan"];
+        program.json(&[&by[..], &OCTOBER[..]].concat())
+    };
+    assert_eq!(usage(&server), usage(&pilot));
+    let invoices = |program: &Program| program.json(&["invoices", "list"]);
+    assert_eq!(invoices(&server), invoices(&pilot));
+    let number = invoices(&pilot)[0]["number"].as_str().unwrap().to_owned();
+    let shown = |program: &Program| program.json(&["invoices", "show", &number]);
+    assert_eq!(shown(&server), shown(&pilot));
+    // It is whole: importing the events again finds nothing new, and November is drafted.
+    import(&server, &kept("small"), "777");
+    assert_eq!(usage(&server), usage(&pilot));
+    for program in [&pilot, &server] {
+        program.succeed(&["invoices", "draft", "--period", "2026-09", "--rates", &card]);
+    }
+    let nets = |program: &Program| {
+        let list = invoices(program);
+        list.as_array()
+            .unwrap()
+            .iter()
+            .map(|invoice| (invoice["account"].clone(), invoice["net"].clone()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(nets(&server), nets(&pilot));
+    // And back: the file is the same but for when drafts were made.
+    let (file, _) = export(&server, "back.jsonl.zst");
+    let back = Program::new();
+    back.succeed(&["ledger", "import", path(&file)]);
+    assert_eq!(usage(&back), usage(&pilot));
+    assert_eq!(shown(&back), shown(&pilot));
+
+    // What can't be good is refused, and leaves nothing.
+    let refused = server.run(&["ledger", "import", path(&file)]);
+    assert_eq!(refused.code, Some(1));
+    assert!(refused.stderr.contains("is not empty"), "{}", refused.stderr);
+    let refused = server.run(&["ledger", "export", "--out", path(&file)]);
+    assert!(refused.code == Some(1) && refused.stderr.contains("exists"), "{}", refused.stderr);
+    let text = String::from_utf8(zstd::decode_all(&std::fs::read(&file).unwrap()[..]).unwrap()).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let missing = [&lines[..lines.len() / 2], &lines[lines.len() / 2 + 1..]].concat();
+    let net = lines.iter().position(|line| line.contains("CF-000001")).unwrap();
+    let mut changed: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
+    changed[net] = changed[net].replace("CF-000001", "CF-000009");
+    let mut other = changed.clone();
+    other[0] = other[0].replace(&format!("\"schema\":{NEWEST}"), "\"schema\":3");
+    let wrong = [
+        (missing.join("\n"), "rows are missing or were changed"),
+        (changed.join("\n"), "rows are missing or were changed"),
+        (other.join("\n"), "the book has schema 3"),
+        (lines[..lines.len() - 1].join("\n"), "the file ends too early"),
+        ("{}".to_owned(), "isn't an exported book"),
+    ];
+    for (text, reason) in wrong {
+        let bad = back.folder.path().join("bad.zst");
+        std::fs::write(&bad, zstd::encode_all(text.as_bytes(), 1).unwrap()).unwrap();
+        let fresh = Program::new();
+        let refused = fresh.run(&["ledger", "import", path(&bad)]);
+        assert_eq!(refused.code, Some(1), "{reason}");
+        assert!(refused.stderr.contains(reason) && refused.stderr.contains("hint: "), "{}", refused.stderr);
+        assert_eq!(invoices(&fresh), Value::Array(Vec::new()));
+    }
+}
+
+crate::on_postgres! {
+    every_earlier_schema_is_brought_up_to_date_with_its_data,
+    a_newer_schema_is_refused,
+    a_book_moves_between_databases_and_goes_on_there,
+}
