@@ -1,7 +1,8 @@
 //! `cargo bench`: a million usage events from files into the book, by the shipped program; and, for comparison, the same
 //! events as plain rows of 16 columns. Prints a table and, on the last line, JSON. Takes some minutes.
 //!
-//! `CF_BILLING_BENCH_EVENTS` sets another number of events.
+//! `CF_BILLING_BENCH_EVENTS` sets another number of events, `CF_BILLING_BENCH_DATABASE` an empty PostgreSQL database to
+//! import into, instead of an SQLite file.
 
 #![allow(
     clippy::unwrap_used,
@@ -21,7 +22,7 @@ use chrono::{DateTime, SecondsFormat, TimeDelta};
 use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, QueryBuilder, Sqlite};
+use sqlx::{ConnectOptions, Connection, PgConnection, QueryBuilder, Sqlite};
 
 fn main() {
     let wanted: usize =
@@ -167,12 +168,27 @@ fn database_size(file: &Path) -> u64 {
     size(file) + size(Path::new(&log))
 }
 
+fn database(folder: &Path) -> String {
+    let given = std::env::var("CF_BILLING_BENCH_DATABASE");
+    given.unwrap_or_else(|_| format!("sqlite://{}", folder.join("book.db").display()))
+}
+
+/// Bytes of the book on disk.
+fn book_size(folder: &Path) -> u64 {
+    if database(folder).starts_with("sqlite:") {
+        return database_size(&folder.join("book.db"));
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut connection = PgConnection::connect(&database(folder)).await.unwrap();
+        let size = sqlx::query_scalar::<_, i64>("SELECT pg_database_size(current_database())");
+        size.fetch_one(&mut connection).await.unwrap().cast_unsigned()
+    })
+}
+
 fn program(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cf-billing"));
-    command
-        .env_clear()
-        .env("HOME", folder)
-        .env("CF_BILLING__DATABASE__URL", format!("sqlite://{}", folder.join("book.db").display()));
+    command.env_clear().env("HOME", folder).env("CF_BILLING__DATABASE__URL", database(folder));
     command
 }
 
@@ -196,7 +212,7 @@ fn import(folder: &Path, app: &Path, service: &Path) -> Measured {
     }
     let took = began.elapsed();
     assert!(child.wait().unwrap().success());
-    Measured { took, bytes: database_size(&folder.join("book.db")), peak }
+    Measured { took, bytes: book_size(folder), peak }
 }
 
 fn usage(folder: &Path) -> Duration {

@@ -5,6 +5,8 @@
 
 // Pure.
 #[deny(clippy::float_arithmetic)]
+pub mod accounts;
+#[deny(clippy::float_arithmetic)]
 pub mod domain;
 #[deny(clippy::float_arithmetic)]
 pub mod fold;

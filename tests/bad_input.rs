@@ -197,7 +197,7 @@ fn databases() {
     });
     insta::assert_snapshot!(said(&program, &usage(&program, "newer.db")), @"
     exit 1
-    error: the database `<folder>/newer.db` has schema version 9999, this program knows up to 3
+    error: the database `<folder>/newer.db` has schema version 9999, this program knows up to 4
     hint: it was written by a newer cf-billing; install that version or a later one
     ");
     write(&program, "cf-billing.toml", "");

@@ -939,7 +939,25 @@ fn a_service_instance_whose_creation_failed_is_not_billed() {
     assert_eq!(seconds(&collected, &slow), 0);
 }
 
+/// Cloud Controller on MySQL stores a NUL in a name; PostgreSQL can't.
+#[test]
+fn a_nul_in_a_name_holds_nothing_up() {
+    let mut collected = collected(97);
+    collected.act(3600, 3);
+    {
+        let mut foundation = collected.foundation();
+        let event = foundation.tables.events_mut(Stream::App).last_mut().unwrap();
+        event["app"]["name"] = json!("odd\u{0}name");
+        event["space"]["name"] = json!("\u{0}");
+    }
+    let caught = caught_up(collected.cycle());
+    assert!(caught.events > 0);
+    assert!(collected.archived().iter().any(|input| input.contains("odd\\u0000name")), "as received");
+    collected.check_truth();
+}
+
 crate::on_postgres! {
+    a_nul_in_a_name_holds_nothing_up,
     weeks_of_what_people_do_are_collected_to_the_second,
     page_size_and_pace_of_polls_change_nothing,
     a_restart_at_any_request_of_onboarding_changes_nothing,

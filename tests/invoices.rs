@@ -388,7 +388,62 @@ fn invoicing_what_nobody_used_is_an_error() {
     }
 }
 
+/// One customer in two foundations, whose organizations have the same names and guids there.
+#[test]
+fn an_account_of_several_foundations_gets_one_invoice() {
+    let program = Program::new();
+    month::card(&program, CARD);
+    let script = "01:00 p STARTED 1024x1 bp=ruby\n11:00 p STOPPED 1024x1\n\
+                  02:00 q STARTED 1024x2 bp=ruby space=s2 org=o2\n03:00 q STOPPED 1024x2 space=s2 org=o2";
+    let other = "01:00 p STARTED 2048x1 bp=ruby\n11:00 p STOPPED 2048x1";
+    month::import_into(&program, "eu1", script, "25d00:00");
+    month::import_into(&program, "us1", other, "25d00:00");
+    let base = ["--period", "2026-10", "--rates", "card.toml"];
+    let draft = || program.json(&[&["invoices", "draft"][..], &base].concat());
+    let nets = |drafts: &Value| -> std::collections::BTreeMap<String, i64> {
+        let list = drafts.as_array().unwrap().iter();
+        list.map(|draft| (draft["account"].as_str().unwrap().to_owned(), cents(&draft["net"]))).collect()
+    };
+    let apart = nets(&draft());
+    assert_eq!(apart.keys().collect::<Vec<_>>(), ["eu1/o1", "eu1/o2", "us1/o1"]);
+    assert_ne!(apart["eu1/o1"], apart["us1/o1"], "the same guid in another foundation is another organization");
+
+    std::fs::write(
+        program.folder.path().join("accounts.toml"),
+        "[[account]]\nid = \"acme\"\nname = \"ACME\"\norganizations = [\"eu1/o1\", \"us1/o1\"]\n",
+    )
+    .unwrap();
+    std::fs::write(program.folder.path().join("cf-billing.toml"), "[billing]\naccounts = \"accounts.toml\"\n").unwrap();
+    let with = [&base[..], &["--config", "cf-billing.toml"]].concat();
+    let drafts = program.json(&[&["invoices", "draft"][..], &with].concat());
+    let together = nets(&drafts);
+    assert_eq!(together.keys().collect::<Vec<_>>(), ["acme", "eu1/o2"]);
+    assert_eq!(together["acme"], apart["eu1/o1"] + apart["us1/o1"]);
+    let shown = show(&program, drafts.as_array().unwrap().iter().find(|draft| draft["account"] == "acme").unwrap());
+    assert_eq!(shown["account_name"], "ACME");
+    let foundations: BTreeSet<&str> =
+        shown["lines"].as_array().unwrap().iter().map(|line| line["foundation"].as_str().unwrap()).collect();
+    assert_eq!(foundations, BTreeSet::from(["eu1", "us1"]));
+
+    // It is complete when usage is in both.
+    program.succeed(&[&["invoices", "finalize", "--account", "acme"][..], &with].concat());
+    // Whose usage is on a final invoice isn't charged for again when the accounts change.
+    let refused = program.run(&[&["invoices", "draft"][..], &base].concat());
+    assert_eq!(refused.code, Some(1), "{}", refused.stdout);
+    assert!(refused.stderr.contains("is on invoice CF-000001 of account `acme` already"), "{}", refused.stderr);
+    let november = ["--period", "2026-11", "--rates", "card.toml", "--config", "cf-billing.toml"];
+    month::import_into(&program, "eu1", "31d01:00 r STARTED 512x1\n31d02:00 r STOPPED 512x1", "60d00:00");
+    let behind = program.run(&[&["invoices", "finalize", "--account", "acme"][..], &november].concat());
+    assert_eq!(behind.code, Some(1), "{}", behind.stdout);
+    assert!(behind.stderr.contains("usage is complete only up to 2026-11-03"), "us1 is behind: {}", behind.stderr);
+
+    std::fs::write(program.folder.path().join("accounts.toml"), "[[account]]\nid = \"a\"\n").unwrap();
+    let wrong = program.run(&[&["invoices", "draft"][..], &with].concat());
+    assert!(wrong.code == Some(1) && wrong.stderr.contains("accounts.toml:1: missing field"), "{}", wrong.stderr);
+}
+
 crate::on_postgres! {
+    an_account_of_several_foundations_gets_one_invoice,
     a_small_month_is_right_to_the_cent,
     the_month_is_that_of_the_billing_time_zone,
     every_account_of_a_real_month_adds_up,

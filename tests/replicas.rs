@@ -31,7 +31,7 @@ fn a_duty_is_one_replicas_at_a_time() {
         let store = Store::open(&program.database()).await.unwrap();
         let first = store.take_lease("drafts", "a", LONG).await.unwrap().unwrap();
         assert_eq!(first, Lease { duty: "drafts".to_owned(), epoch: 1 });
-        assert_eq!(store.renew_leases("a", LONG).await.unwrap(), [first.clone()]);
+        assert_eq!(store.renew_leases("a", LONG).await.unwrap(), std::slice::from_ref(&first));
         assert_eq!(store.renew_leases("b", LONG).await.unwrap(), []);
         if store.is_shared() {
             assert_eq!(store.take_lease("drafts", "b", LONG).await.unwrap(), None);
@@ -193,6 +193,14 @@ impl Replica {
         if let Some(child) = &self.child {
             signal(child, name);
         }
+    }
+
+    /// Where it serves, once it says so.
+    fn address(&self) -> Option<String> {
+        let log = self.log();
+        let at = log.find("http://127.0.0.1:")?;
+        let end = log[at..].find(|letter: char| letter.is_whitespace())?;
+        Some(log[at..at + end].split('/').take(3).collect::<Vec<_>>().join("/"))
     }
 
     fn log(&self) -> String {
@@ -376,6 +384,36 @@ fn whatever_dies_sleeps_or_is_cut_off_the_book_comes_out_the_same() {
     }
 }
 
+#[test]
+fn a_database_that_is_away_at_the_start_is_waited_for() {
+    let runtime = Runtime::new().unwrap();
+    let served = foundations(&runtime);
+    let book = database::with(Kind::Postgres, Program::new);
+    let mut replica = Replica::new(&runtime, &book.database(), &served);
+    replica.proxy.set(Network::Cut);
+    // Other commands end with the reason.
+    let mut check = replica.program.command(&["check", "--config", "cf-billing.toml"]);
+    let checked = check.env("CF_BILLING__DATABASE__URL", &replica.url).output().unwrap();
+    let told = String::from_utf8_lossy(&checked.stdout);
+    assert_eq!(checked.status.code(), Some(1), "{told}");
+    assert!(
+        told.contains("can't reach the database") && told.contains("is it running, and reachable from here?"),
+        "{told}"
+    );
+    replica.start();
+    let url = eventually(|| replica.log(), || replica.address());
+    let body = text(&format!("{url}/readyz"));
+    assert!(body.contains("\"ready\":false") && body.contains("can't reach the database"), "{body}");
+    assert_eq!(text(&format!("{url}/healthz")), "alive\n");
+    assert!(text(&format!("{url}/metrics")).contains("cf_billing_build_info"));
+    replica.proxy.set(Network::Whole);
+    eventually(|| replica.log(), || text(&format!("{url}/readyz")).contains("\"ready\":true").then_some(()));
+    let store = runtime.block_on(Store::open(&book.database())).unwrap();
+    for name in FOUNDATIONS {
+        eventually(|| replica.log(), || runtime.block_on(complete_until(&store, name)));
+    }
+}
+
 /// Foundations are shared out; a replica that ends well is followed at once.
 #[test]
 fn replicas_share_the_foundations_and_follow_each_other() {
@@ -401,11 +439,7 @@ fn replicas_share_the_foundations_and_follow_each_other() {
         }
         (counts.len() == 2 && counts.values().sum::<usize>() == 3).then_some(())
     });
-    let url = |replica: &Replica| {
-        let log = replica.log();
-        let at = log.find("http://127.0.0.1:").unwrap();
-        log[at..].split('/').take(3).collect::<Vec<_>>().join("/")
-    };
+    let url = |replica: &Replica| replica.address().unwrap();
     // Both are ready, and say of what they have.
     for replica in &replicas {
         eventually(

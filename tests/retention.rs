@@ -51,9 +51,9 @@ fn months_old_events_are_pruned_to_guids_and_everything_still_adds_up() {
                 collected.foundation().tables.events_mut(stream).iter().any(|event| body["guid"] == event["guid"]);
             assert!(found, "{body}");
             if body.get("state").is_none() {
-                guids_only += 1
+                guids_only += 1;
             } else {
-                whole += 1
+                whole += 1;
             }
             assert!(body.get("state").is_some() || input.sequence <= pruned[0].sequence);
         }
@@ -111,11 +111,10 @@ fn nothing_is_pruned_before_its_time_nor_while_a_draft_needs_it() {
     let draft = |period_end: i64| {
         let statements = [
             "INSERT INTO rate_card (hash, name, currency, body, first_used) VALUES ('h', 'n', 'EUR', '', {now})".to_owned(),
-            format!(
-                "INSERT INTO invoice (status, account, month, period_start, period_end, time_zone, currency, net, estimated,
-                     rate_card_hash, drafted_at)
-                 VALUES ('draft', 'a', '2026-03', {{start}}, {{end}}, 'UTC', 'EUR', 0, 0, 'h', {{now}})"
-            ),
+            "INSERT INTO invoice (status, account, month, period_start, period_end, time_zone, currency, net, estimated,
+                 rate_card_hash, drafted_at)
+             VALUES ('draft', 'a', '2026-03', {start}, {end}, 'UTC', 'EUR', 0, 0, 'h', {now})"
+                .to_owned(),
         ];
         for statement in statements {
             let time = |unix: i64| match database::kind() {

@@ -34,3 +34,6 @@ COMMENT ON COLUMN seal_chunk.sequence IS 'Of the seal.';
 COMMENT ON COLUMN seal_chunk.first_id IS 'Of the first resource in it.';
 COMMENT ON COLUMN seal_chunk.states IS 'States of resources, JSON, one a line, by id (zstd).';
 COMMENT ON COLUMN archive_chunk.pruned IS 'Its bodies hold guids only.';
+
+-- Which invoices charge for an organization.
+CREATE INDEX invoice_line_organization ON invoice_line (foundation, organization_guid);

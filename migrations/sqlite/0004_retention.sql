@@ -20,3 +20,6 @@ CREATE TABLE seal_chunk (
 ) STRICT;
 
 ALTER TABLE archive_chunk ADD COLUMN pruned INTEGER NOT NULL DEFAULT 0 CHECK (pruned IN (0, 1));  -- 1: bodies hold guids only
+
+-- Which invoices charge for an organization.
+CREATE INDEX invoice_line_organization ON invoice_line (foundation, organization_guid);

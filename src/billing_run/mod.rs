@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use chrono_tz::Tz;
 
+use crate::accounts::{Accounts, AccountsProblem};
 use crate::clock::Clock;
 use crate::config::Configuration;
 use crate::domain::{AmountOverflow, Guid, Kind, Month, Overflow, Span, Timestamp};
@@ -26,6 +27,10 @@ pub enum BillingError {
     Quantity(#[from] Overflow),
     #[error(transparent)]
     Amount(#[from] AmountOverflow),
+    #[error("can't read the accounts `{file}`: {reason}\nhint: set [billing] accounts to a TOML file")]
+    AccountsUnread { file: String, reason: String },
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Accounts(Vec<AccountsProblem>),
 }
 
 /// Makes the invoices of months.
@@ -36,6 +41,7 @@ pub struct BillingRun<'a> {
     pub card: &'a Card,
     pub zone: Tz,
     pub seller: Option<String>,
+    pub accounts: Accounts,
     pub series: Series,
     /// How long after its time usage may still come, in seconds.
     pub sweep_window_seconds: i64,
@@ -57,6 +63,15 @@ pub enum FinalizeResult {
     Blocked(Vec<Blocker>),
 }
 
+/// Who gets an invoice.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Payer {
+    /// An account's id, or `foundation/organization-guid`.
+    account: String,
+    name: Option<String>,
+    foundations: Vec<String>,
+}
+
 /// What one account used, in each of a period's spans.
 type Usage = Vec<(Span, Vec<UsageItem>)>;
 
@@ -76,17 +91,25 @@ const BY: [GroupKey; 10] = [
 
 impl<'a> BillingRun<'a> {
     /// As configured.
-    #[must_use]
-    pub fn new(configuration: &Configuration, store: &'a Store, clock: &'a Clock, card: &'a Card) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// [`BillingError`] if the accounts can't be used.
+    pub fn new(
+        configuration: &Configuration,
+        store: &'a Store,
+        clock: &'a Clock,
+        card: &'a Card,
+    ) -> Result<Self, BillingError> {
+        Ok(Self {
             store,
             clock,
             card,
             zone: configuration.billing.time_zone,
             seller: configuration.billing.seller.clone(),
+            accounts: accounts(configuration)?,
             series: Series { name: configuration.billing.invoice_series.clone() },
             sweep_window_seconds: configuration.collection.sweep_window_seconds,
-        }
+        })
     }
 
     /// The invoices of a month as they now are; of one account (or its name), or of all with any usage.
@@ -98,11 +121,11 @@ impl<'a> BillingRun<'a> {
         let spans = cuts(period, &self.card.rates.edges());
         let query = UsageQuery { by: BY.to_vec(), foundation: None, user_provided: false };
         let (of_spans, heads) = self.store.usage(&query, &spans).await?;
-        let mut accounts: BTreeMap<(String, Named), Usage> = BTreeMap::new();
+        let mut accounts: BTreeMap<Payer, Usage> = BTreeMap::new();
         for (span, rows) in spans.into_iter().zip(of_spans) {
             for row in rows {
                 let item = item(row)?;
-                let spans = accounts.entry((item.key.foundation.clone(), item.key.organization.clone())).or_default();
+                let spans = accounts.entry(self.payer(&item.key)).or_default();
                 match spans.last_mut() {
                     Some((last, items)) if *last == span => items.push(item),
                     _ => spans.push((span, vec![item])),
@@ -110,30 +133,49 @@ impl<'a> BillingRun<'a> {
             }
         }
         let mut invoices = Vec::new();
-        for ((foundation, organization), usage) in accounts {
-            let name = format!("{foundation}/{}", organization.guid);
-            if account.is_some_and(|account| account != name && Some(account) != organization.name.as_deref()) {
+        for (payer, usage) in accounts {
+            if account.is_some_and(|account| account != payer.account && Some(account) != payer.name.as_deref()) {
                 continue;
             }
             let header = Header {
-                account: name,
-                account_name: organization.name.clone(),
+                rated_through: self.rated_through(&heads, &payer),
+                account: payer.account,
+                account_name: payer.name,
                 seller: self.seller.clone(),
                 month,
                 period,
                 time_zone: self.zone.name().to_owned(),
                 rate_card: self.card.stored.hash.clone(),
-                rated_through: self.rated_through(&heads, &foundation),
             };
             invoices.push(invoice(header, &self.card.rates, &rate(&self.card.rates, period, &usage)?)?);
         }
         Ok(invoices)
     }
 
-    /// Usage of the foundation is complete up to here.
-    fn rated_through(&self, heads: &[FoundationHead], foundation: &str) -> Option<Timestamp> {
-        let head = heads.iter().find(|head| head.name == foundation)?;
-        head.rated_through(self.sweep_window_seconds)
+    /// Who pays for a line's usage: an account, or the organization itself.
+    fn payer(&self, key: &LineKey) -> Payer {
+        let organization = &key.organization;
+        match self.accounts.of(&key.foundation, &organization.guid, organization.name.as_deref()) {
+            Some(account) => Payer {
+                account: account.id.clone(),
+                name: Some(account.name.clone()),
+                foundations: account.foundations.clone(),
+            },
+            None => Payer {
+                account: format!("{}/{}", key.foundation, organization.guid),
+                name: organization.name.clone(),
+                foundations: vec![key.foundation.clone()],
+            },
+        }
+    }
+
+    /// Usage in all foundations of the payer is complete up to here.
+    fn rated_through(&self, heads: &[FoundationHead], payer: &Payer) -> Option<Timestamp> {
+        let through = |foundation: &String| {
+            let head = heads.iter().find(|head| head.name == *foundation)?;
+            head.rated_through(self.sweep_window_seconds)
+        };
+        payer.foundations.iter().map(through).min().flatten()
     }
 
     /// Computes a month's invoices and keeps them as drafts. Those that are final stay, and are left out.
@@ -167,6 +209,18 @@ impl<'a> BillingRun<'a> {
         }
         Ok(outcomes)
     }
+}
+
+/// The configured accounts; none if no file is configured.
+///
+/// # Errors
+/// [`BillingError`] if it can't be read, or is wrong.
+pub fn accounts(configuration: &Configuration) -> Result<Accounts, BillingError> {
+    let Some(file) = &configuration.billing.accounts else { return Ok(Accounts::default()) };
+    let name = file.display().to_string();
+    let unread = |error: std::io::Error| BillingError::AccountsUnread { file: name.clone(), reason: error.to_string() };
+    let text = std::fs::read_to_string(file).map_err(unread)?;
+    Accounts::parse(&name, &text).map_err(BillingError::Accounts)
 }
 
 /// A row of usage, as rating takes it.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::output::{self, Format, words};
 use super::run::member;
 use super::{Failure, Global};
-use crate::billing_run::{Card, CardError};
+use crate::billing_run::{self, Card, CardError};
 use crate::clock::Clock;
 use crate::cloud_controller::{After, ApiError, Client, ErrorKind};
 use crate::config::{Configuration, Foundation};
@@ -72,6 +72,14 @@ impl Check {
         checked.say(verdict, None, "configuration", format!("{file}: {count} foundation(s)"));
         let store = database(&mut checked, &configuration).await;
         rate_card(&mut checked, configuration.billing.rates.as_deref(), &configuration);
+        if let Some(file) = &configuration.billing.accounts {
+            match billing_run::accounts(&configuration) {
+                Ok(accounts) => {
+                    checked.say(Verdict::Ok, None, "accounts", format!("{}: {}", file.display(), accounts.len()));
+                }
+                Err(error) => checked.say(Verdict::Fail, None, "accounts", error),
+            }
+        }
         listen(&mut checked, &configuration);
         for foundation in &configuration.foundations {
             check_foundation(&mut checked, &configuration, foundation, store.as_ref()).await;

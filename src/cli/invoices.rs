@@ -156,7 +156,7 @@ impl RunOptions {
 impl Draft {
     async fn run(self, configuration: &Configuration, store: &Store) -> Result<(), Failure> {
         let card = self.run.card(configuration)?;
-        let run = BillingRun::new(configuration, store, &Clock::System, &card);
+        let run = BillingRun::new(configuration, store, &Clock::System, &card)?;
         let drafts = run.draft(self.run.period, self.run.account.as_deref()).await?;
         if drafts.is_empty() {
             self.run.nothing_to_draft(store).await?;
@@ -175,7 +175,7 @@ impl List {
 impl Finalize {
     async fn run(self, configuration: &Configuration, store: &Store) -> Result<(), Failure> {
         let card = self.run.card(configuration)?;
-        let run = BillingRun::new(configuration, store, &Clock::System, &card);
+        let run = BillingRun::new(configuration, store, &Clock::System, &card)?;
         let outcomes = run.finalize(self.run.period, self.run.account.as_deref()).await?;
         if outcomes.is_empty() {
             return Err(self.run.nothing_used());

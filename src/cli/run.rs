@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::progress::Bars;
 use super::{Failure, Global};
-use crate::billing_run::Card;
+use crate::billing_run::{self, Card};
 use crate::clock::Clock;
 use crate::cloud_controller::transport::{Http, Transport};
 use crate::cloud_controller::{Client, Credentials};
@@ -52,15 +52,26 @@ impl Run {
         if let Some(rates) = &configuration.billing.rates {
             Card::read(rates, configuration.billing.time_zone)?;
         }
+        billing_run::accounts(&configuration).map_err(Failure::usage)?;
+        let early = match Global::try_open(&configuration).await {
+            Err(away @ (StoreError::Away { .. } | StoreError::Silent { .. })) => Err(away),
+            opened => Ok(opened?),
+        };
+        let _alone = early.as_ref().ok().map(Store::collector_lock).transpose()?;
         let listener = listen(configuration.http_listen).await?;
         let stop = stop_on_signal()?;
         let metrics = Metrics::new();
-        let Some(store) = opened(&configuration, &listener, &metrics, &stop).await? else { return Ok(()) };
-        let _alone = store.collector_lock()?;
-        tracing::info!("collecting {} into {}", names.join(", "), store.location());
         if let Ok(address) = listener.local_addr() {
             tracing::info!("overview at http://{address}/, metrics at http://{address}/metrics");
         }
+        let store = match early {
+            Ok(store) => store,
+            Err(away) => match opened(&configuration, away, &listener, &metrics, &stop).await? {
+                Some(store) => store,
+                None => return Ok(()),
+            },
+        };
+        tracing::info!("collecting {} into {}", names.join(", "), store.location());
         let board = Board::default();
         let daemon = Daemon {
             store: store.clone(),
@@ -88,17 +99,14 @@ impl Run {
     }
 }
 
-/// Opens the database, and waits for it if it is away; `None` once told to stop. Health and metrics are served meanwhile.
+/// Waits for a database that is away; `None` once told to stop. Health and metrics are served meanwhile.
 async fn opened(
     configuration: &Configuration,
+    away: StoreError,
     listener: &TcpListener,
     metrics: &Metrics,
     stop: &CancellationToken,
 ) -> Result<Option<Store>, Failure> {
-    let away = match Global::try_open(configuration).await {
-        Err(error @ (StoreError::Away { .. } | StoreError::Silent { .. })) => error,
-        opened => return Ok(Some(opened?)),
-    };
     tracing::error!("{away}");
     let failed = |error: std::io::Error| Failure::failed(format!("can't serve: {error}"));
     let duplicate = listener.as_fd().try_clone_to_owned().map_err(failed)?;

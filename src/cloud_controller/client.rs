@@ -20,6 +20,7 @@ use super::transport::Transport;
 use super::wire::lists::{App, Build, Job, Organization, Page, Process, RawPage, Root, ServiceInstance, Space, Task};
 use super::wire::snapshot::{Chunk, Snapshot};
 use super::wire::usage_event::{Decoded, decode};
+use super::wire::without_nul;
 use crate::clock::{Clock, Stopwatch};
 use crate::config::Secret;
 use crate::domain::{Guid, Stream, Timestamp};
@@ -271,7 +272,7 @@ impl Client {
         let answer = self.get_with(target, failed).await?;
         let asked = asked.into_inner();
         size.store(self.doubled(asked), Ordering::Relaxed);
-        let page: RawPage = parse(&answer.value.0, &answer.value.1)?;
+        let page: RawPage = parse_as_received(&answer.value.0, &answer.value.1)?;
         let full = page.resources.len() >= asked as usize || page.pagination.next.is_some();
         let events = (page.resources.into_iter())
             .map(|raw| {
@@ -656,6 +657,12 @@ fn found<T>(answer: Result<T, ApiError>) -> Result<Option<T>, ApiError> {
 }
 
 fn parse<T: DeserializeOwned>(answer: &Response<Bytes>, request: &str) -> Result<T, ApiError> {
+    let text = std::str::from_utf8(answer.body()).map_err(|error| invalid(answer, request, &error.to_string()))?;
+    serde_json::from_str(&without_nul(text)).map_err(|error| invalid(answer, request, &error.to_string()))
+}
+
+/// As it came: what is in it is archived before it is read.
+fn parse_as_received<T: DeserializeOwned>(answer: &Response<Bytes>, request: &str) -> Result<T, ApiError> {
     serde_json::from_slice(answer.body()).map_err(|error| invalid(answer, request, &error.to_string()))
 }
 

@@ -129,6 +129,13 @@ pub const KEYS: &[Key] = &[
         "Where billing periods begin and end, such as `Europe/Berlin`",
     ),
     key("billing", "rates", Kind::Path, None, "The rate card, a TOML file"),
+    key(
+        "billing",
+        "accounts",
+        Kind::Path,
+        None,
+        "Which organizations share an invoice, a TOML file: `[[account]]` with `id`, `name` and `organizations = [\"FOUNDATION/NAME-OR-GUID\"]`, also of several foundations. Without, each organization has its own",
+    ),
     key("billing", "seller", Kind::Text, None, "Who issues the invoices"),
     key("billing", "invoice_series", Kind::Text, Some("CF"), "Begins every invoice number: `CF-000001`"),
     key(

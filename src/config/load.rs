@@ -271,6 +271,7 @@ impl Loader {
         let lease = self.interval(merged, "database", "lease");
         let http_listen = self.listen(merged);
         let rates = self.text(merged, "billing", "billing", "rates").map(PathBuf::from);
+        let accounts = self.text(merged, "billing", "billing", "accounts").map(PathBuf::from);
         let seller = self.text(merged, "billing", "billing", "seller");
         let invoice_series = self.series(merged);
         let default_disk_mib = self.count(merged, "billing", "default_disk_mib");
@@ -304,6 +305,7 @@ impl Loader {
             billing: Billing {
                 time_zone: zone,
                 rates,
+                accounts,
                 seller,
                 invoice_series: invoice_series?,
                 default_disk_mib,

@@ -66,6 +66,8 @@ pub struct Billing {
     pub time_zone: Tz,
     /// A rate card, or a folder of them.
     pub rates: Option<PathBuf>,
+    /// Which organizations are whose.
+    pub accounts: Option<PathBuf>,
     /// Who issues the invoices.
     pub seller: Option<String>,
     /// Begins every invoice number.

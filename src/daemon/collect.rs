@@ -41,7 +41,7 @@ impl Collecting {
         let duty = Lease::duty_of(&self.member.plan.foundation);
         while let Some(held) = self.duties.wait_for(&duty).await {
             self.reporter.state("starting");
-            self.collect(&held, &mut backoff).await;
+            Box::pin(self.collect(&held, &mut backoff)).await;
             if !self.stop.is_cancelled() {
                 self.reporter.stands_by();
             }

@@ -48,6 +48,11 @@ impl Drafting {
         };
         while let Some(held) = self.duties.wait_for(DRAFTS).await {
             self.draft_while(&held, &rates).await;
+            // Another process tells of them now.
+            self.metrics.drafts(|_| 0, []);
+            for status in Status::ALL {
+                self.metrics.invoices(status.name(), 0);
+            }
         }
     }
 
@@ -95,7 +100,7 @@ impl Drafting {
         self.metrics.rate_card_is_good(card.is_ok());
         let card = card?;
         self.metrics.rate_card(&card.stored.name, card.stored.hash.get(..12).unwrap_or_default());
-        let run = BillingRun::new(&self.configuration, store, &self.clock, &card);
+        let run = BillingRun::new(&self.configuration, store, &self.clock, &card)?;
         let this = Month::of(self.clock.now(), self.configuration.billing.time_zone);
         let mut drafts = run.draft(this.previous(), None).await?;
         drafts.extend(run.draft(this, None).await?);

@@ -37,6 +37,11 @@ pub enum StoreError {
          hint: stop it first; commands such as `usage` and `invoices` may run beside it"
     )]
     Collected(String),
+    #[error(
+        "usage of organization {organization} in {month} is on invoice {number} of account `{account}` already, which is final\n\
+         hint: an organization that changes accounts does so from a month on that isn't invoiced yet"
+    )]
+    InvoicedElsewhere { organization: String, month: String, number: String, account: String },
     #[error(transparent)]
     Damaged(#[from] Damaged),
     #[error("a sum of usage exceeds 2^63 - 1\nhint: ask for a shorter span")]

@@ -1,5 +1,7 @@
 //! Invoices: drafts replaced as often as wanted, finals numbered and written once.
 
+use std::collections::BTreeSet;
+
 use super::database::{Columns, Dialect, Row, RowWriter, Session, Sql, Type, Value, values};
 use super::{Finalized, InvoiceFilter, Series, Store, StoreError, StoredCard, StoredInvoice};
 use crate::domain::{Amount, Currency, Guid, Kind, Month, Span, Timestamp};
@@ -242,6 +244,7 @@ async fn put_draft(session: &mut Session, invoice: &Invoice, at: Timestamp) -> R
             session.run(REMOVE, values![id]).await?;
         }
     }
+    refuse_twice(session, invoice).await?;
     let mut values = values![
         &invoice.account,
         &invoice.account_name,
@@ -261,6 +264,35 @@ async fn put_draft(session: &mut Session, invoice: &Invoice, at: Timestamp) -> R
     let id = session.one(if same.is_some() { CHANGE } else { ADD }, values).await?.integer(0)?;
     put_lines(session, id, invoice).await?;
     Ok(Some(id))
+}
+
+/// Refuses usage that a final invoice of another account charged for: its organization changed accounts.
+async fn refuse_twice(session: &mut Session, invoice: &Invoice) -> Result<(), StoreError> {
+    const ELSEWHERE: Sql = Sql::new(
+        "SELECT invoice.number, invoice.account, line.organization_guid
+         FROM {rows} AS ours
+         JOIN invoice_line AS line
+             ON line.foundation = ours.foundation AND line.organization_guid = ours.organization_guid
+         JOIN invoice ON invoice.id = line.invoice_id
+         WHERE invoice.status = 'final' AND invoice.month = $1 AND invoice.account <> $2
+         LIMIT 1",
+    );
+    let mut payload = session.payload(&[("foundation", Type::Text), ("organization_guid", Type::Text)]);
+    let organizations: BTreeSet<(&str, String)> =
+        invoice.lines.iter().map(|line| (&*line.key.foundation, line.key.organization.guid.to_string())).collect();
+    for (foundation, organization) in organizations {
+        payload.row().text(Some(foundation)).text(Some(&organization));
+    }
+    let month = invoice.month.to_string();
+    match session.all_of(ELSEWHERE, values![&month, &invoice.account], payload).await?.first() {
+        None => Ok(()),
+        Some(row) => Err(StoreError::InvoicedElsewhere {
+            organization: row.text(2)?.to_owned(),
+            month,
+            number: row.owned(0)?.unwrap_or_default(),
+            account: row.text(1)?.to_owned(),
+        }),
+    }
 }
 
 async fn put_lines(session: &mut Session, id: i64, invoice: &Invoice) -> Result<(), StoreError> {

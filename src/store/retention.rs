@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::archive::{ArchivedInput, InputKind, Packed, pack, unpack};
 use super::chunks::{count, missing};
-use super::database::{Session, Sql, values};
+use super::database::{Session, Sql, hexadecimal, values};
 use super::load::{entries_of, read_resource, select_resource};
 use super::{FoundationHead, Store, StoreError};
 use crate::domain::Timestamp;
@@ -101,7 +101,7 @@ impl Store {
             let packed = zstd::encode_all(text.as_bytes(), LEVEL).expect("compressing memory to memory never fails");
             session.run(CHUNK, values![foundation.id, foundation.last_sequence, first, packed]).await?;
         }
-        let digest: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = hexadecimal(&digest.finalize());
         session.run(SEAL, values![foundation.id, foundation.last_sequence, at, resources, digest]).await?;
         session.commit().await
     }

@@ -7,7 +7,7 @@ use std::io;
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
-use super::database::{Row, Session, Sql, Type, Value, column_json};
+use super::database::{Row, Session, Sql, Type, Value, column_json, hexadecimal};
 use super::{Store, StoreError};
 use crate::domain::{Amount, Currency, Price, Timestamp};
 
@@ -540,10 +540,6 @@ fn value(of: Type, column: &Json, currency: Option<Currency>) -> Option<Value> {
         }),
         Money => Value::Amount(integer()?.map(Amount), currency?),
     })
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn from_hexadecimal(digits: &str) -> Option<Vec<u8>> {

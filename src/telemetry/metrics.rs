@@ -478,6 +478,13 @@ impl FoundationMetrics {
     }
 
     /// One of [`STATES`].
+    /// There is no token to tell of.
+    pub fn no_token(&self) {
+        for gauges in [&self.metrics.token_expiry, &self.metrics.scope_ok] {
+            gauges.with_label_values(&[&*self.name]).set(0);
+        }
+    }
+
     pub fn state(&self, state: &str) {
         for known in STATES {
             let value = i64::from(known == state);

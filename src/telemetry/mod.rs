@@ -17,7 +17,13 @@ pub use reporter::{Progress, Reporter};
 
 /// Begins logging to `writer`, once per process. A second call changes nothing.
 pub fn init(log: &Log, writer: impl for<'w> MakeWriter<'w> + Send + Sync + 'static) {
-    let filter = EnvFilter::try_new(&log.level).unwrap_or_default();
+    let mut filter = EnvFilter::try_new(&log.level).unwrap_or_default();
+    // What its pool warns of, we say in our own words.
+    if let Ok(quiet) = "sqlx=error".parse()
+        && !log.level.contains("sqlx")
+    {
+        filter = filter.add_directive(quiet);
+    }
     let colours = std::io::stderr().is_terminal();
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(writer);
     // An error means that logging has begun already.

@@ -45,6 +45,7 @@ impl Reporter {
         self.state("standby");
         self.progress(Progress::default());
         self.metrics.open(|_| 0, 0, 0);
+        self.metrics.no_token();
         for stream in Stream::ALL {
             self.metrics.checkpoint_lost(stream, false);
         }

@@ -8,6 +8,11 @@ use super::script::{Line, parse};
 /// Writes a script's events as two files and imports them into foundation `f`; `through` is the time until
 /// which events are known (a last event of no consequence).
 pub fn import(program: &Program, script: &str, through: &str) {
+    import_into(program, "f", script, through);
+}
+
+/// As [`import`], into a foundation of that name.
+pub fn import_into(program: &Program, foundation: &str, script: &str, through: &str) {
     let script = format!("{script}\n{through} marker STOPPED\n{through} marker-service DELETED");
     let (mut app, mut service) = (String::new(), String::new());
     for line in parse(&script) {
@@ -19,7 +24,7 @@ pub fn import(program: &Program, script: &str, through: &str) {
     let files = (program.folder.path().join("app.jsonl"), program.folder.path().join("service.jsonl"));
     std::fs::write(&files.0, &app).unwrap();
     std::fs::write(&files.1, &service).unwrap();
-    let mut arguments = vec!["import", "--foundation", "f", "--app-events", path(&files.0)];
+    let mut arguments = vec!["import", "--foundation", foundation, "--app-events", path(&files.0)];
     if !service.is_empty() {
         arguments.extend(["--service-events", path(&files.1)]);
     }

@@ -62,18 +62,15 @@ async fn pass(mut client: TcpStream, mut network: watch::Receiver<Network>) {
     }
     let server = server();
     let host = server.split_once("host=").map(|(_, rest)| rest.split('&').next().unwrap().to_owned());
-    match host.filter(|host| host.starts_with('/')) {
-        Some(folder) => {
-            let socket = PathBuf::from(folder).join(".s.PGSQL.5432");
-            let Ok(mut upstream) = UnixStream::connect(socket).await else { return };
-            between(&mut client, &mut upstream, &mut network).await;
-        }
-        None => {
-            let url: url::Url = server.parse().unwrap();
-            let address = (url.host_str().unwrap().to_owned(), url.port().unwrap_or(5432));
-            let Ok(mut upstream) = TcpStream::connect(address).await else { return };
-            between(&mut client, &mut upstream, &mut network).await;
-        }
+    if let Some(folder) = host.filter(|host| host.starts_with('/')) {
+        let socket = PathBuf::from(folder).join(".s.PGSQL.5432");
+        let Ok(mut upstream) = UnixStream::connect(socket).await else { return };
+        between(&mut client, &mut upstream, &mut network).await;
+    } else {
+        let url: url::Url = server.parse().unwrap();
+        let address = (url.host_str().unwrap().to_owned(), url.port().unwrap_or(5432));
+        let Ok(mut upstream) = TcpStream::connect(address).await else { return };
+        between(&mut client, &mut upstream, &mut network).await;
     }
 }
 

@@ -160,7 +160,7 @@ impl Demo {
                 // Read each time, as the daemon does: who edits the card sees what becomes of it.
                 let card = card(configuration)?;
                 let now = Month::of(clock.now(), configuration.billing.time_zone);
-                BillingRun::new(configuration, store, clock, &card).draft(now, None).await?;
+                BillingRun::new(configuration, store, clock, &card)?.draft(now, None).await?;
             }
         }
         Ok(Some(last_line))
@@ -179,7 +179,7 @@ async fn bill(
     month: Month,
 ) -> Result<Vec<StoredInvoice>, Failure> {
     let card = card(configuration)?;
-    let run = BillingRun::new(configuration, store, clock, &card);
+    let run = BillingRun::new(configuration, store, clock, &card)?;
     run.draft(month, None).await?;
     for outcome in run.finalize(month, None).await? {
         if let FinalizeResult::Blocked(blockers) = outcome.result {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+use super::without_nul;
 use crate::domain::usage_event::{
     ProcessChange, ProcessFact, ServiceChange, ServiceFact, StagingChange, StagingFact, TaskChange, TaskFact,
 };
@@ -45,6 +46,7 @@ pub struct Names {
 /// [`Fact::Undecodable`]; one without guid is named by the hash of its text.
 #[must_use]
 pub fn decode(stream: Stream, raw: &str) -> Decoded {
+    let raw = &*without_nul(raw);
     let decoded = match stream {
         Stream::App => serde_json::from_str::<AppEvent>(raw).map(AppEvent::decode),
         Stream::Service => serde_json::from_str::<ServiceEvent>(raw).map(ServiceEvent::decode),

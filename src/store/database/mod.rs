@@ -6,7 +6,7 @@ mod postgres;
 mod sql;
 mod sqlite;
 
-pub use payload::{Columns, Payload, RowWriter, Type, json as column_json};
+pub use payload::{Columns, Payload, RowWriter, Type, hexadecimal, json as column_json};
 pub use postgres::PostgresOptions;
 pub(super) use sql::values;
 pub use sql::{Sql, Value};

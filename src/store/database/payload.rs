@@ -253,6 +253,15 @@ impl Array {
     }
 }
 
+/// Bytes as hexadecimal digits.
+pub fn hexadecimal(bytes: &[u8]) -> String {
+    let mut digits = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        push(&mut digits, format_args!("{byte:02x}"));
+    }
+    digits
+}
+
 /// Appends a value as it stands in a row's JSON.
 pub fn json(text: &mut String, value: &Value) {
     match value {
@@ -260,11 +269,7 @@ pub fn json(text: &mut String, value: &Value) {
         Value::Flag(value) => text.push(if *value { '1' } else { '0' }),
         Value::Text(Some(value)) => text.push_str(&serde_json::Value::from(value.as_str()).to_string()),
         Value::Bytes(Some(bytes)) => {
-            text.push('"');
-            for byte in bytes {
-                push(text, format_args!("{byte:02x}"));
-            }
-            text.push('"');
+            push(text, format_args!("\"{}\"", hexadecimal(bytes)));
         }
         Value::Time(Some(value)) => push(text, format_args!("{}", value.unix())),
         Value::Price(Some(value)) => push(text, format_args!("\"{value}\"")),
