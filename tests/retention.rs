@@ -31,9 +31,9 @@ fn months_old_events_are_pruned_to_guids_and_everything_still_adds_up() {
         collected.cycle().unwrap();
     }
     let seals = seals(&collected);
-    let pruned = seals.iter().filter(|seal| seal.pruned).collect::<Vec<_>>();
-    assert_eq!(pruned.len(), 1, "{seals:?}");
-    assert_eq!(seals[0], *pruned[0], "older seals are gone");
+    let pruned = seals.iter().filter(|seal| seal.pruned_at.is_some()).collect::<Vec<_>>();
+    assert!(!pruned.is_empty() && seals.starts_with(&pruned.iter().map(|seal| (*seal).clone()).collect::<Vec<_>>()));
+    let pruned = [*pruned.last().unwrap()];
     let age = |seal: &cf_billing::store::Seal| collected.now().seconds_since(seal.sealed_at);
     assert!(age(pruned[0]) >= KEEP && age(pruned[0]) < KEEP + 15 * DAY, "{}", age(pruned[0]) / DAY);
     assert!(seals.iter().all(|seal| seal.resources > 20 && seal.digest.len() == 64));
@@ -141,6 +141,58 @@ fn nothing_is_pruned_before_its_time_nor_while_a_draft_needs_it() {
     assert!(matches!(refused, StoreError::Superseded(ref name) if name == NAME), "{refused}");
 }
 
+/// Its state in the seal lacks what was found between sealing and pruning: its whole history stays.
+#[test]
+fn what_is_found_behind_a_seal_before_it_is_pruned_stays_in_the_history() {
+    let script = "10:00 p STARTED 512x1 bp=ruby\n10:10 p STARTED 512x2 bp=ruby\n10:20 p STARTED 512x3 bp=ruby\n\
+                  10:25 q STARTED 256x1 bp=go\n10:30 p STARTED 512x4 bp=ruby\n10:40 p STOPPED 512x4\n10:50 q STOPPED 256x1";
+    let lines = parse(script);
+    let live = |prune: bool| {
+        let stored = StoredBook::new();
+        stored.import_events(&lines, 0..1, 10);
+        stored.import_events(&lines, 2..4, 10);
+        stored.seal(1);
+        stored.import_events(&lines, 0..4, 10);
+        if prune {
+            stored.prune(1);
+        }
+        stored.import_events(&lines, 5..7, 10);
+        stored.import_events(&lines, 0..7, 10);
+        assert_eq!((stored.anomalies("late_event"), stored.anomalies("before_seal")), (2, 0));
+        (stored.entries(), stored.open())
+    };
+    assert_eq!(live(true), live(false));
+}
+
+/// What comes too late for a pruned seal changes nothing, and nothing that comes later suffers from it.
+#[test]
+fn what_came_too_late_spoils_nothing_that_comes_later() {
+    let script = "10:00 p STARTED 512x1 bp=ruby\n10:10 p STARTED 512x2 bp=ruby\n10:20 p STARTED 512x3 bp=ruby\n\
+                  10:30 p STARTED 512x4 bp=ruby\n10:40 p STOPPED 512x4";
+    let lines = parse(script);
+    let without: Vec<_> =
+        parse(script).into_iter().enumerate().filter(|(at, _)| *at != 1).map(|(_, line)| line).collect();
+    let stored = StoredBook::new();
+    stored.import_events(&lines, 0..1, 10);
+    stored.import_events(&lines, 2..3, 10);
+    stored.seal_and_prune();
+    stored.import_events(&lines, 0..3, 10);
+    assert_eq!(stored.anomalies("before_seal"), 1);
+    stored.import_events(&lines, 4..5, 10);
+    stored.import_events(&lines, 0..5, 10);
+    assert_eq!((stored.anomalies("late_event"), stored.anomalies("before_seal")), (1, 1));
+    let undisturbed = StoredBook::new();
+    undisturbed.import(&without, 10);
+    let nets = |book: &StoredBook| {
+        let net = cf_billing::domain::ledger_entry::net(book.entries());
+        let interval = |entry: cf_billing::domain::LedgerEntry| {
+            (entry.interval.started_at, entry.interval.ended_at, entry.interval.footprint.instances)
+        };
+        net.into_iter().map(interval).collect::<std::collections::BTreeSet<_>>()
+    };
+    assert_eq!(nets(&stored), nets(&undisturbed));
+}
+
 #[test]
 fn what_is_found_behind_a_seal_changes_nothing_and_is_told() {
     let script = "10:00 p STARTED 512x2 bp=ruby\n10:10 p STARTED 512x3 bp=ruby\n10:20 p STOPPED 512x3\n\
@@ -162,4 +214,6 @@ crate::on_postgres! {
     months_old_events_are_pruned_to_guids_and_everything_still_adds_up,
     nothing_is_pruned_before_its_time_nor_while_a_draft_needs_it,
     what_is_found_behind_a_seal_changes_nothing_and_is_told,
+    what_is_found_behind_a_seal_before_it_is_pruned_stays_in_the_history,
+    what_came_too_late_spoils_nothing_that_comes_later,
 }

@@ -7,7 +7,7 @@ CREATE TABLE seal (
     sealed_at     INTEGER NOT NULL,
     resources     INTEGER NOT NULL,  -- how many it holds
     digest        TEXT    NOT NULL,  -- SHA-256 of their states, hexadecimal
-    pruned        INTEGER NOT NULL CHECK (pruned IN (0, 1)),  -- 1: what entered the fold before it is pruned, or being pruned
+    pruned_at     INTEGER,           -- number of the last input when what entered the fold before it was pruned; null: it isn't
     PRIMARY KEY (foundation_id, sequence)
 ) STRICT, WITHOUT ROWID;
 
@@ -20,6 +20,11 @@ CREATE TABLE seal_chunk (
 ) STRICT;
 
 ALTER TABLE archive_chunk ADD COLUMN pruned INTEGER NOT NULL DEFAULT 0 CHECK (pruned IN (0, 1));  -- 1: bodies hold guids only
+
+-- Final lines stay, whatever the statement.
+CREATE TRIGGER no_line_moves_into_a_final_invoice BEFORE UPDATE OF invoice_id ON invoice_line
+WHEN (SELECT status FROM invoice WHERE id = new.invoice_id) = 'final'
+BEGIN SELECT raise(ABORT, 'a final invoice never changes'); END;
 
 -- Which invoices charge for an organization.
 CREATE INDEX invoice_line_organization ON invoice_line (foundation, organization_guid);

@@ -13,7 +13,8 @@ use crate::domain::{AmountOverflow, Guid, Kind, Month, Overflow, Span, Timestamp
 use crate::invoicing::{Blocker, Header, Invoice, invoice};
 use crate::rating::{LineKey, Named, Quantities, UsageItem, cuts, rate};
 use crate::store::{
-    Finalized, FoundationHead, GroupKey, Keyed, Series, Store, StoreError, StoredInvoice, UsageQuery, UsageRow,
+    Finalized, FoundationHead, GroupKey, Invoiced, Keyed, Series, Store, StoreError, StoredInvoice, UsageQuery,
+    UsageRow,
 };
 
 pub use card::{Card, CardError};
@@ -121,11 +122,12 @@ impl<'a> BillingRun<'a> {
         let spans = cuts(period, &self.card.rates.edges());
         let query = UsageQuery { by: BY.to_vec(), foundation: None, user_provided: false };
         let (of_spans, heads) = self.store.usage(&query, &spans).await?;
+        let invoiced = self.store.invoiced(month).await?;
         let mut accounts: BTreeMap<Payer, Usage> = BTreeMap::new();
         for (span, rows) in spans.into_iter().zip(of_spans) {
             for row in rows {
                 let item = item(row)?;
-                let spans = accounts.entry(self.payer(&item.key)).or_default();
+                let spans = accounts.entry(self.payer(&item.key, &invoiced)).or_default();
                 match spans.last_mut() {
                     Some((last, items)) if *last == span => items.push(item),
                     _ => spans.push((span, vec![item])),
@@ -152,10 +154,20 @@ impl<'a> BillingRun<'a> {
         Ok(invoices)
     }
 
-    /// Who pays for a line's usage: an account, or the organization itself.
-    fn payer(&self, key: &LineKey) -> Payer {
+    /// Who pays for a line's usage: who did, if it is invoiced; else an account that can still be charged, or the
+    /// organization itself. So what the accounts file says later bills nothing twice, and nothing to nobody.
+    fn payer(&self, key: &LineKey, invoiced: &[Invoiced]) -> Payer {
         let organization = &key.organization;
-        match self.accounts.of(&key.foundation, &organization.guid, organization.name.as_deref()) {
+        let is_this = |one: &&Invoiced| one.foundation == key.foundation && one.organization == organization.guid;
+        if let Some(paid) = invoiced.iter().find(is_this) {
+            let of_account = invoiced.iter().filter(|one| one.account == paid.account);
+            let mut foundations: Vec<String> = of_account.map(|one| one.foundation.clone()).collect();
+            foundations.sort();
+            foundations.dedup();
+            return Payer { account: paid.account.clone(), name: paid.account_name.clone(), foundations };
+        }
+        let account = self.accounts.of(&key.foundation, &organization.guid, organization.name.as_deref());
+        match account.filter(|account| !invoiced.iter().any(|one| one.account == account.id)) {
             Some(account) => Payer {
                 account: account.id.clone(),
                 name: Some(account.name.clone()),

@@ -55,6 +55,9 @@ struct Inner {
     duties: BTreeMap<String, watch::Sender<Option<Held>>>,
     /// Since the last renewal that the database confirmed was sent.
     confirmed: Mutex<Stopwatch>,
+    /// Taken although this process has its share: the others don't seem to be configured for them.
+    forsaken: Mutex<HashSet<String>>,
+    begun: Stopwatch,
 }
 
 impl Duties {
@@ -70,7 +73,8 @@ impl Duties {
             metrics.duty(duty);
         }
         let confirmed = Mutex::new(Stopwatch::start());
-        let inner = Inner { store, metrics, stop, name: replica_name(), length, duties, confirmed };
+        let (forsaken, begun) = (Mutex::default(), Stopwatch::start());
+        let inner = Inner { store, metrics, stop, name: replica_name(), length, duties, confirmed, forsaken, begun };
         Self { inner: Arc::new(inner) }
     }
 
@@ -153,8 +157,12 @@ impl Duties {
         let states = store.duties().await?;
         let known: HashSet<&str> = states.iter().map(|state| state.lease.duty.as_str()).collect();
         let share = duties.len().div_ceil(replicas.len().max(1));
-        let mine: Vec<&String> =
-            duties.iter().filter(|(_, sender)| sender.borrow().is_some()).map(|(duty, _)| duty).collect();
+        // What nobody else would take doesn't count: it is nothing that could be given up.
+        let forsaken_ones = self.forsaken().clone();
+        let mine: Vec<&String> = (duties.iter())
+            .filter(|(duty, sender)| sender.borrow().is_some() && !forsaken_ones.contains(*duty))
+            .map(|(duty, _)| duty)
+            .collect();
         if mine.len() > share
             && let Some(duty) = mine.last()
         {
@@ -172,9 +180,15 @@ impl Duties {
             let is_free = !known.contains(duty.as_str()) || state.is_some_and(|state| state.holder.is_none());
             // A replica that lives may not be configured for it: then it stays free longer than its turn.
             let patience = i64::try_from(length.as_secs()).unwrap_or(i64::MAX);
-            let forsaken = state.and_then(|state| state.free_for_seconds).is_some_and(|seconds| seconds > patience);
+            let unknown = state.is_none() && self.inner.begun.elapsed() > *length * 2;
+            let forsaken =
+                unknown || state.and_then(|state| state.free_for_seconds).is_some_and(|seconds| seconds > patience);
             if is_free && (count < share || forsaken) && self.take(duty).await? {
-                count += 1;
+                if count < share {
+                    count += 1;
+                } else {
+                    self.forsaken().insert(duty.clone());
+                }
             }
         }
         Ok(())
@@ -196,6 +210,7 @@ impl Duties {
         let Some(sender) = self.inner.duties.get(duty) else { return };
         if let Some(held) = sender.send_replace(None) {
             held.over.cancel();
+            self.forsaken().remove(duty);
             self.inner.metrics.leads(duty, None);
             tracing::warn!(duty, epoch = held.lease.epoch, replica = %self.inner.name, "given up: {why}");
         }
@@ -208,6 +223,10 @@ impl Duties {
                 self.lose(duty, "its lease ran out");
             }
         }
+    }
+
+    fn forsaken(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.inner.forsaken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn confirmed(&self) -> MutexGuard<'_, Stopwatch> {

@@ -84,7 +84,11 @@ impl Daemon {
     pub async fn run(mut self) -> Result<(), Ended> {
         let listener = self.listener.take();
         let names = self.members.iter().map(|member| Lease::duty_of(&member.plan.foundation));
-        let names = names.chain(self.drafts.as_ref().map(|_| duties::DRAFTS.to_owned()));
+        let names = names.chain(
+            (self.drafts.as_ref())
+                .filter(|configuration| configuration.billing.rates.is_some())
+                .map(|_| duties::DRAFTS.to_owned()),
+        );
         let duties = Duties::new(self.store.clone(), self.metrics.clone(), self.stop.clone(), self.lease, names);
         if !self.store.is_shared() {
             let taken = duties.take_all().await;

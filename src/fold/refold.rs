@@ -11,12 +11,16 @@ impl Fold {
         let Known::History(held, mut inputs) = resource.known else {
             panic!("the history of {:?} is provided before a late input is applied", resource.key)
         };
-        let mut in_stream_order = inputs.clone();
-        in_stream_order.push(late.clone());
-        in_stream_order.sort_by(|one, two| (&one.place, one.sequence).cmp(&(&two.place, two.sequence)));
-        if in_stream_order.iter().skip(1).any(|input| matches!(input.input, Input::Sealed(_))) {
+        let sealed = inputs.iter().find(|input| matches!(input.input, Input::Sealed(_)));
+        let sealed = sealed.map(|input| input.place.clone());
+        if sealed.as_ref().is_some_and(|sealed| late.place < *sealed) {
             return self.too_late(Resource { known: Known::History(held, inputs), ..resource }, late);
         }
+        let mut in_stream_order = inputs.clone();
+        in_stream_order.push(late.clone());
+        // What came too late for the seal changed nothing then, and doesn't now.
+        in_stream_order.retain(|input| sealed.as_ref().is_none_or(|sealed| input.place >= *sealed));
+        in_stream_order.sort_by(|one, two| (&one.place, one.sequence).cmp(&(&two.place, two.sequence)));
 
         let (mut again, entries, anomalies) = self.fold_again(&resource.key, &in_stream_order);
         self.outputs.anomalies.extend(anomalies.into_iter().filter(|anomaly| anomaly.sequence == late.sequence));

@@ -178,15 +178,15 @@ async fn read_chunk(
     Ok(Some(unpack(first, count(first, last), &packed)?))
 }
 
-/// All inputs of one resource after `sealed`, in sequence, found by the chain that ends at `last`; and whether there
-/// are any before.
+/// All inputs of one resource after `sealed`, in sequence, found by the chain that ends at `last`; and the number of the
+/// one before them, 0 for none.
 pub(super) async fn history(
     session: &mut Session,
     foundation_id: i64,
     last: u64,
     sealed: u64,
     chunks: &mut HashMap<u64, Arc<Vec<ArchivedInput>>>,
-) -> Result<(Vec<ArchivedInput>, bool), StoreError> {
+) -> Result<(Vec<ArchivedInput>, u64), StoreError> {
     let mut inputs = Vec::new();
     let mut next = last;
     while next > sealed {
@@ -209,7 +209,7 @@ pub(super) async fn history(
         next = input.previous;
     }
     inputs.reverse();
-    Ok((inputs, next != 0))
+    Ok((inputs, next))
 }
 
 pub(super) fn missing(sequence: u64) -> StoreError {

@@ -39,7 +39,7 @@ pub enum StoreError {
     Collected(String),
     #[error(
         "usage of organization {organization} in {month} is on invoice {number} of account `{account}` already, which is final\n\
-         hint: an organization that changes accounts does so from a month on that isn't invoiced yet"
+         hint: it was made final meanwhile; try again"
     )]
     InvoicedElsewhere { organization: String, month: String, number: String, account: String },
     #[error(transparent)]

@@ -1,6 +1,6 @@
 //! Foundations as they stand: their streams, and the settings of their fold.
 
-use super::database::{Row, Session, Sql, values};
+use super::database::{Dialect, Row, Session, Sql, values};
 use super::{FoundationHead, Lease, Store, StoreError, StreamHead};
 use crate::domain::{EventId, Guid, Settings, Stream};
 
@@ -11,6 +11,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn foundation(&self, name: &str) -> Result<FoundationHead, StoreError> {
         const ADD: Sql = Sql::new("INSERT INTO foundation (name) VALUES ($1) ON CONFLICT DO NOTHING");
+        const HOLD: Sql = Sql::new("SELECT epoch FROM lease WHERE duty = $1 FOR UPDATE");
         // Its duty may have been taken before it was there.
         const FENCE: Sql = Sql::new(
             "UPDATE foundation SET lease_epoch = coalesce((SELECT epoch FROM lease WHERE duty = $2), 0) WHERE name = $1",
@@ -26,6 +27,10 @@ impl Store {
             return Ok(head);
         }
         let mut session = self.database.write().await?;
+        if session.dialect() == Dialect::Postgres {
+            // Nobody takes it meanwhile.
+            session.all(HOLD, values![Lease::duty_of(name)]).await?;
+        }
         session.run(ADD, values![name]).await?;
         session.run(ADD_STREAMS, values![name]).await?;
         session.run(FENCE, values![name, Lease::duty_of(name)]).await?;

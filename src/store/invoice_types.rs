@@ -1,6 +1,6 @@
 //! Invoices as they are kept.
 
-use crate::domain::{Month, Timestamp};
+use crate::domain::{Guid, Month, Timestamp};
 use crate::invoicing::{Invoice, Status};
 
 /// An invoice with what the book adds to it.
@@ -49,6 +49,15 @@ impl Series {
     pub fn number(&self, number: i64) -> String {
         format!("{}-{number:06}", self.name)
     }
+}
+
+/// An organization whose usage of a month is on a final invoice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invoiced {
+    pub foundation: String,
+    pub organization: Guid,
+    pub account: String,
+    pub account_name: Option<String>,
 }
 
 /// What came of making an invoice final.

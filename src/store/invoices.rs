@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::database::{Columns, Dialect, Row, RowWriter, Session, Sql, Type, Value, values};
-use super::{Finalized, InvoiceFilter, Series, Store, StoreError, StoredCard, StoredInvoice};
+use super::{Finalized, InvoiceFilter, Invoiced, Series, Store, StoreError, StoredCard, StoredInvoice};
 use crate::domain::{Amount, Currency, Guid, Kind, Month, Span, Timestamp};
 use crate::invoicing::{Charge, Invoice, InvoiceLine, Status};
 use crate::rate_card::Meter;
@@ -66,6 +66,8 @@ impl Store {
                 });
             }
         }
+        // Last, for a short time: while the lease's row is held it can't be renewed.
+        self.check_lease(&mut session).await?;
         session.commit().await?;
         Ok(stored)
     }
@@ -107,8 +109,31 @@ impl Store {
         let series_number = session.one(NEXT, values![&series.name]).await?.integer(0)?;
         let number = series.number(series_number);
         session.run(FINAL, values![id, &series.name, series_number, &number, at]).await?;
+        self.check_lease(&mut session).await?;
         session.commit().await?;
         Ok(Finalized::Now(number))
+    }
+
+    /// Which organizations' usage of a month is on a final invoice.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn invoiced(&self, month: Month) -> Result<Vec<Invoiced>, StoreError> {
+        const INVOICED: Sql = Sql::new(
+            "SELECT DISTINCT line.foundation, line.organization_guid, invoice.account, invoice.account_name
+             FROM invoice JOIN invoice_line AS line ON line.invoice_id = invoice.id
+             WHERE invoice.status = 'final' AND invoice.month = $1",
+        );
+        let rows = self.database.read().await?.all(INVOICED, values![month.to_string()]).await?;
+        let invoiced = |row: &Row| -> Result<Invoiced, StoreError> {
+            Ok(Invoiced {
+                foundation: row.text(0)?.to_owned(),
+                organization: Guid::new(row.text(1)?),
+                account: row.text(2)?.to_owned(),
+                account_name: row.owned(3)?,
+            })
+        };
+        rows.iter().map(invoiced).collect()
     }
 
     /// A session in which no other process writes invoices: what it finds stays so until it commits.
@@ -118,7 +143,6 @@ impl Store {
         if session.dialect() == Dialect::Postgres {
             session.run(ALONE, Vec::new()).await?;
         }
-        self.check_lease(&mut session).await?;
         Ok(session)
     }
 

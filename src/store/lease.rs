@@ -22,7 +22,7 @@ pub struct DutyState {
     pub lease: Lease,
     /// Who holds it, if the lease hasn't run out.
     pub holder: Option<String>,
-    /// It ran out this many seconds ago; `None` if it hasn't, or was given up.
+    /// It ran out, or was given up, this many seconds ago; `None` if it is held.
     pub free_for_seconds: Option<i64>,
 }
 
@@ -72,10 +72,21 @@ impl Store {
             "DELETE FROM replica WHERE expires_at <= now()",
         );
         const LIVING: Sql = Sql::new("SELECT name FROM replica ORDER BY name");
+        again!(self.try_report(REPORT, GONE, LIVING, name, lives))
+    }
+
+    async fn try_report(
+        &self,
+        report: Sql,
+        gone: Sql,
+        living: Sql,
+        name: &str,
+        lives: Duration,
+    ) -> Result<Vec<String>, StoreError> {
         let mut session = self.database.write().await?;
-        session.run(REPORT, values![name, milliseconds(lives)]).await?;
-        session.run(GONE, Vec::new()).await?;
-        let living = session.all(LIVING, Vec::new()).await?;
+        session.run(report, values![name, milliseconds(lives)]).await?;
+        session.run(gone, Vec::new()).await?;
+        let living = session.all(living, Vec::new()).await?;
         session.commit().await?;
         living.iter().map(|row| Ok(row.text(0)?.to_owned())).collect()
     }
@@ -169,8 +180,9 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn give_up_lease(&self, lease: &Lease, holder: &str) -> Result<(), StoreError> {
-        const GIVE_UP: Sql = Sql::new(
-            "UPDATE lease SET holder = NULL, expires_at = NULL WHERE duty = $1 AND epoch = $2 AND holder = $3",
+        const GIVE_UP: Sql = Sql::each(
+            "UPDATE lease SET holder = NULL, expires_at = unixepoch() WHERE duty = $1 AND epoch = $2 AND holder = $3",
+            "UPDATE lease SET holder = NULL, expires_at = now() WHERE duty = $1 AND epoch = $2 AND holder = $3",
         );
         let mut session = self.database.write().await?;
         session.run(GIVE_UP, values![&lease.duty, lease.epoch, holder]).await?;

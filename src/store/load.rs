@@ -6,14 +6,14 @@ use std::sync::Arc;
 use super::chunks::history;
 use super::codes::Code;
 use super::database::{Columns, Row, Session, Sql, Type, values};
-use super::retention::{pruned_until, sealed_state};
-use super::{FoundationHead, LoadedResource, OpenTotal, Store, StoreError};
+use super::retention::{pruned_seals, sealed_state};
+use super::{ArchivedInput, FoundationHead, LoadedResource, OpenTotal, Store, StoreError};
 use crate::domain::ledger_entry::net;
 use crate::domain::{
     Cause, DiskSource, EntryType, Footprint, Guid, Interval, Kind, LedgerEntry, Location, MemorySource, Place,
     ResourceKey,
 };
-use crate::fold::{Depth, Known, Opening, Piece, Resource, Run};
+use crate::fold::{Depth, Known, Opening, Piece, Resource, Run, Sealed};
 
 /// Columns of a resource and its open interval, from the tables and under the conditions given.
 macro_rules! select_resource {
@@ -89,7 +89,7 @@ impl Store {
         let mut loaded = Vec::with_capacity(wanted.len());
         let mut chunks = HashMap::new();
         let is_deep = wanted.values().any(|depth| *depth == Depth::History);
-        let sealed = if is_deep { pruned_until(&mut session, foundation).await? } else { 0 };
+        let seals = if is_deep { pruned_seals(&mut session, foundation).await? } else { Vec::new() };
         for row in session.all_of(RESOURCES, values![foundation.id], payload).await? {
             let resource = read_resource(&row)?;
             let depth = wanted.get(&resource.key).copied().unwrap_or(Depth::State);
@@ -101,12 +101,7 @@ impl Store {
                 entries = entries_of(&mut session, row.integer(0)?, run, None).await?;
             }
             if depth == Depth::History {
-                let (after, more) =
-                    history(&mut session, foundation.id, resource.last_sequence, sealed, &mut chunks).await?;
-                if more {
-                    state = Some((sealed, sealed_state(&mut session, foundation, row.integer(0)?, sealed).await?));
-                }
-                inputs = after;
+                (state, inputs) = past(&mut session, foundation, &row, &resource, &seals, &mut chunks).await?;
             }
             loaded.push(LoadedResource { resource, sealed: state, entries, history: inputs });
         }
@@ -174,6 +169,38 @@ impl Store {
         let rows = self.database.read().await?.all(ENTRIES, values![foundation.id, first, limit]).await?;
         rows.iter().map(read_entry).collect()
     }
+}
+
+/// What a resource is folded again from: its state in the newest seal that holds all of it, with the inputs after; or all
+/// its inputs.
+async fn past(
+    session: &mut Session,
+    foundation: &FoundationHead,
+    row: &Row,
+    resource: &Resource,
+    seals: &[(u64, u64)],
+    chunks: &mut HashMap<u64, Arc<Vec<ArchivedInput>>>,
+) -> Result<(Option<(u64, Sealed)>, Vec<ArchivedInput>), StoreError> {
+    let mut inputs: Vec<ArchivedInput> = Vec::new();
+    let mut next = resource.last_sequence;
+    for (seal, pruned_at) in seals {
+        let (mut part, before) = history(session, foundation.id, next, *seal, chunks).await?;
+        part.append(&mut inputs);
+        (inputs, next) = (part, before);
+        if next == 0 {
+            return Ok((None, inputs));
+        }
+        let sealed = sealed_state(session, foundation, row.integer(0)?, *seal).await?;
+        // Found behind the seal before it was pruned: the state lacks it, and everything before was kept.
+        let place = &sealed.resource.last_place;
+        let lacks = |input: &ArchivedInput| input.sequence <= *pruned_at && input.place < *place;
+        if !inputs.iter().any(lacks) {
+            return Ok((Some((*seal, sealed)), inputs));
+        }
+    }
+    let (mut part, _) = history(session, foundation.id, next, 0, chunks).await?;
+    part.append(&mut inputs);
+    Ok((None, part))
 }
 
 /// The net entries of a resource: all, or those of one run; as of now, or after an input.

@@ -36,7 +36,7 @@ mod usage;
 pub use archive::{ArchivedInput, InputKind, identity};
 pub use database::PostgresOptions;
 pub use error::StoreError;
-pub use invoice_types::{Finalized, InvoiceFilter, Series, StoredCard, StoredInvoice};
+pub use invoice_types::{Finalized, InvoiceFilter, Invoiced, Series, StoredCard, StoredInvoice};
 pub use lease::{DutyState, Lease};
 pub use lock::CollectorLock;
 pub use retention::Seal;

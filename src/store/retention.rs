@@ -1,10 +1,12 @@
 //! What is kept of the archive: a foundation's ledger is sealed now and then, and what entered the fold before a seal that
 //! is old enough is pruned to guids. The ledger itself, and which events led to what, stay for ever.
 
+use std::collections::{BTreeMap, HashSet};
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::archive::{ArchivedInput, InputKind, Packed, pack, unpack};
+use super::archive::{ArchivedInput, DirectoryEntry, InputKind, Packed, directory, pack, unpack};
 use super::chunks::{count, missing};
 use super::database::{Session, Sql, hexadecimal, values};
 use super::load::{entries_of, read_resource, select_resource};
@@ -21,8 +23,8 @@ pub struct Seal {
     pub resources: u64,
     /// SHA-256 of the states, in the order of their ids, hexadecimal.
     pub digest: String,
-    /// What entered the fold before it was pruned.
-    pub pruned: bool,
+    /// What entered the fold before it was pruned when that was the number of the last input; `None`: it wasn't.
+    pub pruned_at: Option<u64>,
 }
 
 /// A resource's state in a seal.
@@ -43,7 +45,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn seals(&self, foundation: &FoundationHead) -> Result<Vec<Seal>, StoreError> {
         const SEALS: Sql = Sql::new(
-            "SELECT sequence, sealed_at, resources, digest, pruned FROM seal WHERE foundation_id = $1 ORDER BY sequence",
+            "SELECT sequence, sealed_at, resources, digest, pruned_at FROM seal WHERE foundation_id = $1 ORDER BY sequence",
         );
         let rows = self.database.read().await?.all(SEALS, values![foundation.id]).await?;
         let mut seals = Vec::with_capacity(rows.len());
@@ -53,7 +55,7 @@ impl Store {
                 sealed_at: row.time(1)?,
                 resources: row.number(2)?,
                 digest: row.text(3)?.to_owned(),
-                pruned: row.flag(4)?,
+                pruned_at: row.maybe_integer(4)?.map(i64::cast_unsigned),
             });
         }
         Ok(seals)
@@ -69,8 +71,8 @@ impl Store {
 
     async fn try_seal(&self, foundation: &FoundationHead, at: Timestamp) -> Result<(), StoreError> {
         const SEAL: Sql = Sql::new(
-            "INSERT INTO seal (foundation_id, sequence, sealed_at, resources, digest, pruned)
-             VALUES ($1, $2, $3, $4, $5, false)
+            "INSERT INTO seal (foundation_id, sequence, sealed_at, resources, digest)
+             VALUES ($1, $2, $3, $4, $5)
              ON CONFLICT DO NOTHING",
         );
         const PAGE: Sql = select_resource!(
@@ -106,8 +108,9 @@ impl Store {
         session.commit().await
     }
 
-    /// Prunes what entered the fold before the newest seal made by `until` to guids; earlier seals go. Gives how many
-    /// inputs were pruned. What a draft's period needs is kept, however old.
+    /// Prunes what entered the fold before the newest seal made by `until` to guids; earlier seals that nothing rests on
+    /// go. Gives how many inputs were pruned. What a draft's period needs is kept, however old; and so is the history of a
+    /// resource of which something was found behind the seal before it was pruned: its state in the seal lacks that.
     ///
     /// # Errors
     /// [`StoreError::Superseded`] if another writer was there since `foundation` was read.
@@ -125,22 +128,28 @@ impl Store {
             "UPDATE archive_chunk SET directory = $3, bodies = $4, pruned = $5
              WHERE foundation_id = $1 AND first_sequence = $2",
         );
-        const PRUNED: Sql = Sql::new("UPDATE seal SET pruned = true WHERE foundation_id = $1 AND sequence = $2");
-        const CHUNKS: Sql = Sql::new("DELETE FROM seal_chunk WHERE foundation_id = $1 AND sequence < $2");
-        const SEALS: Sql = Sql::new("DELETE FROM seal WHERE foundation_id = $1 AND sequence < $2");
+        const PRUNED: Sql = Sql::new("UPDATE seal SET pruned_at = $3 WHERE foundation_id = $1 AND sequence = $2");
+        const CHUNKS: Sql = Sql::new(
+            "DELETE FROM seal_chunk WHERE foundation_id = $1 AND sequence IN (
+                 SELECT sequence FROM seal WHERE foundation_id = $1 AND sequence < $2 AND pruned_at IS NULL)",
+        );
+        const SEALS: Sql =
+            Sql::new("DELETE FROM seal WHERE foundation_id = $1 AND sequence < $2 AND pruned_at IS NULL");
         let open = self.database.read().await?.one(OPEN, Vec::new()).await?.maybe_time(0)?;
         let until = open.map_or(until, |open| open.min(until));
         let seal = self.seals(foundation).await?.into_iter().rfind(|seal| seal.sealed_at <= until);
         let Some(seal) = seal else { return Ok(0) };
-        if !seal.pruned {
+        let pruned_at = seal.pruned_at.unwrap_or(foundation.last_sequence);
+        if seal.pruned_at.is_none() {
             // From now on histories begin there: the rest can be done bit by bit, and be interrupted.
             let mut session = self.database.write().await?;
             self.fence(&mut session, foundation).await?;
-            session.run(PRUNED, values![foundation.id, seal.sequence]).await?;
+            session.run(PRUNED, values![foundation.id, seal.sequence, pruned_at]).await?;
             session.run(CHUNKS, values![foundation.id, seal.sequence]).await?;
             session.run(SEALS, values![foundation.id, seal.sequence]).await?;
             session.commit().await?;
         }
+        let kept = self.kept(foundation, seal.sequence, pruned_at).await?;
         let (mut pruned, mut from) = (0, 0_u64);
         loop {
             let mut session = self.database.write().await?;
@@ -150,7 +159,9 @@ impl Store {
             let packed =
                 Packed { directory: row.bytes(2)?.unwrap_or_default(), bodies: row.bytes(3)?.unwrap_or_default() };
             let mut inputs = unpack(first, count(first, last), &packed)?;
-            for input in inputs.iter_mut().filter(|input| input.sequence <= seal.sequence) {
+            let is_old =
+                |input: &&mut ArchivedInput| input.sequence <= seal.sequence && !kept.contains(&input.sequence);
+            for input in inputs.iter_mut().filter(is_old) {
                 let reduced = reduced(input);
                 pruned += u64::from(reduced != input.body);
                 input.body = reduced;
@@ -162,6 +173,24 @@ impl Store {
             from = last + 1;
         }
         Ok(pruned)
+    }
+
+    /// What entered the fold up to a seal of resources of which something was found late between the seal and its pruning.
+    async fn kept(&self, foundation: &FoundationHead, seal: u64, until: u64) -> Result<HashSet<u64>, StoreError> {
+        let mut session = self.database.read().await?;
+        let mut directories = Directories { foundation_id: foundation.id, chunks: BTreeMap::new() };
+        let mut kept = HashSet::new();
+        for sequence in seal + 1..=until {
+            let entry = directories.entry(&mut session, sequence).await?;
+            if entry.place.fraction().is_empty() {
+                continue;
+            }
+            let mut next = entry.previous;
+            while next != 0 && (next > seal || kept.insert(next)) {
+                next = directories.entry(&mut session, next).await?.previous;
+            }
+        }
+        Ok(kept)
     }
 
     /// Refuses if another has taken the foundation over; holds its row until the session ends.
@@ -193,13 +222,53 @@ fn reduced(input: &ArchivedInput) -> String {
     }
 }
 
-/// Number of the last input that is pruned, or may be; 0 if none is.
-pub(super) async fn pruned_until(session: &mut Session, foundation: &FoundationHead) -> Result<u64, StoreError> {
-    const NEWEST: Sql = Sql::each(
-        "SELECT coalesce(max(sequence), 0) FROM seal WHERE foundation_id = $1 AND pruned = 1",
-        "SELECT coalesce(max(sequence), 0) FROM seal WHERE foundation_id = $1 AND pruned",
+/// Directories of chunks, the last few read.
+struct Directories {
+    foundation_id: i64,
+    /// By the number of their last input, with that of their first.
+    chunks: BTreeMap<u64, (u64, Vec<DirectoryEntry>)>,
+}
+
+/// Directories held at a time.
+const DIRECTORIES: usize = 512;
+
+impl Directories {
+    async fn entry(&mut self, session: &mut Session, sequence: u64) -> Result<DirectoryEntry, StoreError> {
+        const DIRECTORY: Sql = Sql::new(
+            "SELECT first_sequence, last_sequence, directory FROM archive_chunk
+             WHERE foundation_id = $1 AND first_sequence <= $2
+             ORDER BY first_sequence DESC
+             LIMIT 1",
+        );
+        let is_held = self.chunks.range(sequence..).next().is_some_and(|(_, (first, _))| *first <= sequence);
+        if !is_held {
+            let row = session.maybe(DIRECTORY, values![self.foundation_id, sequence]).await?;
+            let row = row.ok_or_else(|| missing(sequence))?;
+            let (first, last) = (row.number(0)?, row.number(1)?);
+            if self.chunks.len() >= DIRECTORIES {
+                self.chunks.clear();
+            }
+            let entries = directory(first, count(first, last), &row.bytes(2)?.unwrap_or_default())?;
+            self.chunks.insert(last, (first, entries));
+        }
+        let held = self.chunks.range(sequence..).next();
+        let entry = held.and_then(|(_, (first, entries))| entries.get(usize::try_from(sequence - first).ok()?));
+        entry.cloned().ok_or_else(|| missing(sequence))
+    }
+}
+
+/// The pruned seals, newest first: number of the last input before each, and of the last input when it was pruned.
+pub(super) async fn pruned_seals(
+    session: &mut Session,
+    foundation: &FoundationHead,
+) -> Result<Vec<(u64, u64)>, StoreError> {
+    const PRUNED: Sql = Sql::new(
+        "SELECT sequence, pruned_at FROM seal
+         WHERE foundation_id = $1 AND pruned_at IS NOT NULL
+         ORDER BY sequence DESC",
     );
-    session.one(NEWEST, values![foundation.id]).await?.number(0)
+    let rows = session.all(PRUNED, values![foundation.id]).await?;
+    rows.iter().map(|row| Ok((row.number(0)?, row.number(1)?))).collect()
 }
 
 /// The state of a resource in a seal.

@@ -130,7 +130,8 @@ const TABLES: &[Table] = &[
         "seal",
         2,
         columns![
-            foundation_id: Integer, sequence: Integer, sealed_at: Time, resources: Integer, digest: Text, pruned: Flag,
+            foundation_id: Integer, sequence: Integer, sealed_at: Time, resources: Integer, digest: Text,
+            pruned_at: Integer,
         ],
     ),
     table("seal_chunk", 3, columns![foundation_id: Integer, sequence: Integer, first_id: Integer, states: Bytes]),
@@ -214,6 +215,7 @@ impl Store {
         mut progress: impl FnMut(u64),
     ) -> Result<Transferred, TransferError> {
         let mut session = self.database.read().await?;
+        session.may_rest().await?;
         let schema = self.database.newest_schema();
         line(&json!({ "format": FORMAT, "schema": schema }).to_string())?;
         let mut transferred = Transferred::default();
@@ -249,6 +251,7 @@ impl Store {
         const INVOICES: Sql = Sql::new("SELECT count(*) FROM invoice");
         const LEASES: Sql = Sql::new("SELECT count(*) FROM lease");
         let mut session = self.database.write().await?;
+        session.may_rest().await?;
         for counted in [FOUNDATIONS, INVOICES, LEASES] {
             if session.one(counted, Vec::new()).await?.integer(0)? > 0 {
                 return Err(TransferError::NotEmpty(self.location()));

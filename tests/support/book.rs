@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use cf_billing::clock::Clock;
 use cf_billing::cloud_controller::decode;
-use cf_billing::consumer::Importer;
+use cf_billing::consumer::{ImportError, Importer};
 use cf_billing::domain::{LedgerEntry, Settings, Span, Stream, Timestamp};
 use cf_billing::store::{GroupKey, Store, UsageQuery};
 use tokio::runtime::Runtime;
@@ -37,6 +37,11 @@ impl StoredBook {
 
     /// Imports only those of each stream's events.
     pub fn import_events(&self, script: &[Line], range: Range<usize>, page_size: usize) {
+        self.try_import_events(script, range, page_size).unwrap();
+    }
+
+    /// As [`StoredBook::import_events`]; a file that begins before what is archived is refused.
+    pub fn try_import_events(&self, script: &[Line], range: Range<usize>, page_size: usize) -> Result<(), ImportError> {
         let settings = script.iter().rev().find_map(|line| match line {
             Line::Settings(settings) => Some(settings.clone()),
             _ => None,
@@ -54,19 +59,33 @@ impl StoredBook {
                 let mut events = importer.events(stream);
                 for page in chosen.chunks(page_size) {
                     let page = page.iter().map(|raw| (raw.clone(), decode(stream, raw))).collect();
-                    events.page(page).await.unwrap();
+                    events.page(page).await?;
                 }
-                events.finish().await.unwrap();
+                events.finish().await?;
             }
-        });
+            Ok(())
+        })
     }
 
     /// Seals the ledger as it is and prunes everything before.
     pub fn seal_and_prune(&self) {
+        self.seal(1);
+        self.prune(1);
+    }
+
+    /// Seals the ledger as it is, at a time.
+    pub fn seal(&self, at: i64) {
         self.runtime.block_on(async {
             let head = self.store.foundation("f").await.unwrap();
-            self.store.seal(&head, Timestamp::from_unix(1)).await.unwrap();
-            self.store.prune(&head, Timestamp::from_unix(1)).await.unwrap();
+            self.store.seal(&head, Timestamp::from_unix(at)).await.unwrap();
+        });
+    }
+
+    /// Prunes everything before the newest seal of that time or earlier.
+    pub fn prune(&self, until: i64) {
+        self.runtime.block_on(async {
+            let head = self.store.foundation("f").await.unwrap();
+            self.store.prune(&head, Timestamp::from_unix(until)).await.unwrap();
         });
     }
 

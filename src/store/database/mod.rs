@@ -193,6 +193,14 @@ impl Session {
         if rows.is_empty() { Ok(0) } else { self.execute(with_rows(text, &rows, 0), Vec::new(), Some(rows)).await }
     }
 
+    /// It may take its time between two statements, and for each.
+    pub async fn may_rest(&mut self) -> Result<(), StoreError> {
+        if self.dialect() == Dialect::Postgres {
+            self.all_text("SET LOCAL idle_in_transaction_session_timeout = 0".to_owned(), Vec::new()).await?;
+        }
+        Ok(())
+    }
+
     /// After rows came with their ids: new ids go on from there. SQLite does so by itself.
     pub async fn number_on(&mut self, table: &str) -> Result<(), StoreError> {
         if self.dialect() == Dialect::Postgres {

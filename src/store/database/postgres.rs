@@ -16,6 +16,9 @@ static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 /// written, and its locks are free.
 const IDLE_MILLISECONDS: &str = "5000";
 
+/// How long a process waits for another one's migration.
+const MIGRATING_MILLISECONDS: u64 = 60_000;
+
 /// The oldest major version whose features are used and that tests run on.
 const OLDEST_MAJOR: u32 = 15;
 /// A connection that rested so long is asked whether it still is good before it is used.
@@ -156,7 +159,10 @@ fn connect_options(url: &str) -> Result<(PgConnectOptions, String), StoreError> 
 
 /// Brings the schema up to date; one process at a time does, whoever else starts.
 async fn prepare(connect: &PgConnectOptions, location: &str, options: &PostgresOptions) -> Result<(), StoreError> {
-    let mut connection = connected(connect, location, options).await?;
+    // A process that was paused while it migrates must not hang every other for ever.
+    let waiting = MIGRATING_MILLISECONDS.to_string();
+    let connect = connect.clone().options([("lock_timeout", waiting.as_str())]);
+    let mut connection = connected(&connect, location, options).await?;
     check_server(&mut connection, location)?;
     // An older schema is left as it is until it is this process's turn; migrating may take long.
     let migrated = MIGRATIONS.run(&mut connection).await;
@@ -233,6 +239,7 @@ fn open_error(location: &str, error: &sqlx::Error) -> StoreError {
     let hint = match database.code().as_deref() {
         Some("28P01" | "28000") => "user or password are wrong, or pg_hba.conf doesn't let this host in",
         Some("3D000") => "make it first: CREATE DATABASE …",
+        Some("55P03") => "another process brings its schema up to date, or was paused while it did",
         Some("42501") => "the user must own the database, or be allowed to make tables in its schema",
         Some(code) if code.starts_with("57P") || code.starts_with("53") => "it is starting, stopping or full",
         _ => "the server's log may say more",
