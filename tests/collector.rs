@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use cf_billing::cloud_controller::transport::TransportError;
 use cf_billing::consumer::{CollectError, Cycle, Importer};
-use cf_billing::domain::{Settings, Stream, Timestamp};
+use cf_billing::domain::{Settings, Span, Stream, Timestamp};
 use cf_billing::simulator::tables::{List, events_path, snapshots_path};
 use cf_billing::simulator::world::{Outcome, Size, Then};
 use cf_billing::simulator::{ADMIN, Foundation, api};
-use cf_billing::store::OnboardingStage;
+use cf_billing::store::{GroupKey, OnboardingStage, UsageQuery};
 use serde_json::{Value, json};
 
 use crate::support::collected::{Collected, NAME};
@@ -595,6 +595,35 @@ fn organizations_made_later_are_named_once() {
     }
     let asked = collected.requests();
     assert_eq!(asked.iter().filter(|request| request.contains("/v3/organizations?guids=")).count(), 1, "{asked:#?}");
+}
+
+/// An accounts file may name it: it must not be called by its old name for ever.
+#[test]
+fn a_renamed_organization_is_called_by_its_new_name_within_a_day() {
+    let mut collected = collected(98);
+    collected.act(3600, 3);
+    caught_up(collected.cycle());
+    let names = |collected: &Collected| {
+        let query = UsageQuery { by: vec![GroupKey::Organization], foundation: None, user_provided: true };
+        let span = Span { from: collected.epoch(), to: collected.now() };
+        let (spans, _) = collected.runtime.block_on(collected.store.usage(&query, &[span])).unwrap();
+        let keyed = spans[0].iter().map(|row| row.keys[0].clone().unwrap());
+        keyed.map(|keyed| (keyed.value, keyed.name.unwrap())).collect::<std::collections::BTreeMap<_, _>>()
+    };
+    let before = names(&collected);
+    let renamed = before.keys().next().unwrap().clone();
+    {
+        let mut foundation = collected.foundation();
+        let foundation = &mut *foundation;
+        foundation.world.rename_org(&mut foundation.tables, &renamed, "renamed");
+    }
+    for _ in 0..25 {
+        collected.pass(3600);
+        caught_up(collected.cycle());
+    }
+    let after = names(&collected);
+    assert_eq!(after[&renamed], "renamed");
+    assert_eq!(after.len(), before.len());
 }
 
 #[test]

@@ -113,9 +113,14 @@ fn at_schema(url: &str, version: i64) {
 
 /// Fills it with rows as they were then: a line a table, `{"table", "columns", "rows"}`; bytes are `{"hex": …}`.
 fn fill(url: &str, version: i64) {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/schema/{version}.jsonl"));
+    // What schema 1 had is as it was in schema 2.
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/schema/{}.jsonl", version.max(2)));
     for line in std::fs::read_to_string(file).unwrap().lines() {
         let table: Value = serde_json::from_str(line).unwrap();
+        let of_invoicing = ["rate_card", "invoice_series", "invoice", "invoice_line"];
+        if version == 1 && (table["final"].is_array() || of_invoicing.iter().any(|name| table["table"] == *name)) {
+            continue;
+        }
         // Final invoices became so once their lines were there.
         for of in table["final"].as_array().into_iter().flatten() {
             let at = literal((kind() == Kind::Postgres).then_some("timestamp with time zone"), &of[4]);
@@ -197,14 +202,10 @@ fn seen(program: &Program) -> Vec<Value> {
 #[test]
 fn every_earlier_schema_is_brought_up_to_date_with_its_data() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/schema");
-    // What each had was written down when it was the newest; schema 1 had no invoices, and what it had is in schema 2's.
+    // What people saw of it was written down when it was the newest.
     let expected: Vec<Value> =
         serde_json::from_str(&std::fs::read_to_string(folder.join("seen.json")).unwrap()).unwrap();
-    for version in 2..NEWEST {
-        if !folder.join(format!("{version}.jsonl")).exists() {
-            // Made in the same release as the next.
-            continue;
-        }
+    for version in 1..NEWEST {
         let program = Program::unprepared();
         at_schema(&program.database(), version);
         fill(&program.database(), version);
@@ -212,7 +213,12 @@ fn every_earlier_schema_is_brought_up_to_date_with_its_data() {
         let told = format!("schema {version}; `run` will bring it to {NEWEST}");
         assert!(checked.stdout.contains(&told), "{}", checked.stdout);
         assert!(checked.stdout.contains("retention"), "{}", checked.stdout);
-        assert_eq!(seen(&program), expected, "from schema {version}");
+        let seen = seen(&program);
+        if version == 1 {
+            assert_eq!(seen, [expected[0].clone(), Value::Array(Vec::new())], "schema 1 had no invoices");
+        } else {
+            assert_eq!(seen, expected, "from schema {version}");
+        }
         // And it goes on.
         program.succeed(&["invoices", "draft", "--period", "2026-11", "--rates", &card(&program)]);
         let url = program.database();

@@ -98,6 +98,8 @@ pub struct Collector {
     pub(super) head: FoundationHead,
     /// Organizations that have no name to be read.
     pub(super) gone_organizations: HashSet<Guid>,
+    /// When all organizations' names were last read.
+    pub(super) named_at: Option<Timestamp>,
     pub(super) caught: Caught,
     pub(super) reporter: Reporter,
     /// When a sweep went back a day; or the first sweep.
@@ -130,6 +132,7 @@ impl Collector {
             stop,
             head,
             gone_organizations: HashSet::new(),
+            named_at: None,
             caught: Caught::default(),
             reporter,
             swept_long_at: None,

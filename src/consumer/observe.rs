@@ -39,6 +39,9 @@ impl Observed {
     }
 }
 
+/// Organizations' names are read anew after this long.
+const NAMED_EVERY_SECONDS: i64 = 86_400;
+
 impl Collector {
     /// Processes changed since the last look, when one is due. Asked before the streams are read, so that what is
     /// read then tells of everything the rows have seen.
@@ -233,9 +236,18 @@ impl Collector {
         Ok(processes.map(|rows| (rows.date, rows.value.iter().map(|row| of_process(row, rows.date)).collect())))
     }
 
-    /// Names of organizations that have none yet: no event tells them.
+    /// Names of organizations that have none yet, and once a day of all, for they may be renamed: no event tells them.
     async fn organization_names(&mut self) -> Result<Names, CollectError> {
-        let mut unnamed = self.store.unnamed_organizations(&self.head).await?;
+        let now = self.clock.now();
+        // The baseline has just named them.
+        let named_at = *self.named_at.get_or_insert(now);
+        let all = now.seconds_since(named_at) >= NAMED_EVERY_SECONDS;
+        let mut unnamed = if all {
+            self.named_at = Some(now);
+            self.store.organizations(&self.head).await?
+        } else {
+            self.store.unnamed_organizations(&self.head).await?
+        };
         unnamed.retain(|guid| !self.gone_organizations.contains(guid));
         let mut names = Names::default();
         for guids in unnamed.chunks(GUIDS_PER_REQUEST) {

@@ -31,21 +31,39 @@ macro_rules! upsert {
     };
 }
 
+/// A name that was the name later wins; of one second, the greater, compared as bytes.
+macro_rules! upsert_space {
+    (newer $collation:literal) => {
+        concat!(
+            "excluded.name IS NOT NULL AND (space.name IS NULL OR space.named_at IS NULL
+                 OR excluded.named_at > space.named_at
+                 OR excluded.named_at = space.named_at AND excluded.name",
+            $collation,
+            " > space.name)"
+        )
+    };
+    ($collation:literal) => {
+        concat!(
+            "INSERT INTO space (foundation_id, guid, name, named_at)
+             SELECT $1, guid, name, named_at FROM {rows} AS named WHERE true
+             ON CONFLICT (foundation_id, guid) DO UPDATE SET
+                 name = CASE WHEN ",
+            upsert_space!(newer $collation),
+            " THEN excluded.name ELSE space.name END,
+                 named_at = CASE WHEN ",
+            upsert_space!(newer $collation),
+            " THEN excluded.named_at ELSE space.named_at END
+             RETURNING guid, id"
+        )
+    };
+}
+
 impl Table {
     const fn upsert(self) -> Sql {
         match self {
             Self::Organization => upsert!("organization"),
             // Events of both streams name it, and which is read first says nothing of which is newer.
-            Self::Space => Sql::new(
-                "INSERT INTO space (foundation_id, guid, name, named_at)
-                 SELECT $1, guid, name, named_at FROM {rows} AS named WHERE true
-                 ON CONFLICT (foundation_id, guid) DO UPDATE SET
-                     name = CASE WHEN space.named_at > excluded.named_at OR excluded.name IS NULL
-                         THEN space.name ELSE excluded.name END,
-                     named_at = CASE WHEN space.named_at > excluded.named_at OR excluded.name IS NULL
-                         THEN space.named_at ELSE excluded.named_at END
-                 RETURNING guid, id",
-            ),
+            Self::Space => Sql::each(upsert_space!(""), upsert_space!(" COLLATE \"C\"")),
             Self::App => upsert!("app"),
             Self::ServiceOffering => upsert!("service_offering"),
             Self::ServicePlan => upsert!("service_plan"),

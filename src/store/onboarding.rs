@@ -103,4 +103,14 @@ impl Store {
         let rows = self.database.read().await?.all(UNNAMED, values![foundation.id]).await?;
         rows.iter().map(|row| Ok(Guid::new(row.text(0)?))).collect()
     }
+
+    /// All organizations.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn organizations(&self, foundation: &FoundationHead) -> Result<Vec<Guid>, StoreError> {
+        const ALL: Sql = Sql::new("SELECT guid FROM organization WHERE foundation_id = $1 ORDER BY id");
+        let rows = self.database.read().await?.all(ALL, values![foundation.id]).await?;
+        rows.iter().map(|row| Ok(Guid::new(row.text(0)?))).collect()
+    }
 }

@@ -1,5 +1,6 @@
 //! What goes into the store and comes out of it.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use super::ArchivedInput;
@@ -124,17 +125,23 @@ pub struct NamedAt {
 }
 
 impl Names {
-    /// Notes a name, unless a newer one is noted.
+    /// Notes a name, unless a newer one is noted. Events of both streams name spaces: of one second, which was read
+    /// first says nothing, and the greater name is taken, so that all runs agree.
     pub fn note(&mut self, of: NameOf, name: String, at: Timestamp) {
+        let of_both_streams = matches!(of, NameOf::Space(_));
         let noted = NamedAt { name, at };
-        self.names
-            .entry(of)
-            .and_modify(|newest| {
-                if at >= newest.at {
-                    *newest = noted.clone();
+        match self.names.entry(of) {
+            Entry::Vacant(entry) => {
+                entry.insert(noted);
+            }
+            Entry::Occupied(mut entry) => {
+                let newest = entry.get();
+                let is_greater = !of_both_streams || noted.name > newest.name;
+                if at > newest.at || at == newest.at && is_greater {
+                    entry.insert(noted);
                 }
-            })
-            .or_insert(noted);
+            }
+        }
     }
 }
 
