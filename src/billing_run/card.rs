@@ -1,11 +1,11 @@
 //! Rate cards from disk, with the hash that invoices name them by.
 
-use std::fmt::Write;
 use std::path::Path;
 
 use chrono_tz::Tz;
 use sha2::{Digest, Sha256};
 
+use crate::domain::text::hexadecimal;
 use crate::rate_card::{Problem, RateCard, Severity, parse};
 use crate::store::StoredCard;
 
@@ -50,10 +50,7 @@ impl Card {
     pub fn parse(name: &str, text: String, zone: Tz) -> Result<Self, Vec<Problem>> {
         let (rates, problems) = parse(name, &text, zone);
         let Some(rates) = rates else { return Err(problems) };
-        let hash = Sha256::digest(text.as_bytes()).iter().fold(String::new(), |mut hash, byte| {
-            let _ = write!(hash, "{byte:02x}");
-            hash
-        });
+        let hash = hexadecimal(&Sha256::digest(text.as_bytes()));
         let stored = StoredCard { hash, name: rates.name.clone(), currency: rates.currency.code().to_owned(), text };
         let warnings = problems.into_iter().filter(|problem| problem.severity == Severity::Warning).collect();
         Ok(Self { rates, stored, warnings })

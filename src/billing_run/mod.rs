@@ -2,7 +2,7 @@
 
 mod card;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono_tz::Tz;
 
@@ -73,6 +73,36 @@ struct Payer {
     foundations: Vec<String>,
 }
 
+/// Who is charged for a month already, by final invoices.
+#[derive(Debug, Default)]
+struct Paid {
+    /// By account.
+    payers: HashMap<String, Payer>,
+    /// Account by foundation and organization.
+    accounts: HashMap<(String, Guid), String>,
+}
+
+impl Paid {
+    fn new(invoiced: Vec<Invoiced>) -> Self {
+        let mut paid = Self::default();
+        for Invoiced { foundation, organization, account, account_name } in invoiced {
+            let payer = paid.payers.entry(account.clone());
+            let new = || Payer { account: account.clone(), name: account_name, foundations: Vec::new() };
+            let foundations = &mut payer.or_insert_with(new).foundations;
+            if !foundations.contains(&foundation) {
+                foundations.push(foundation.clone());
+            }
+            paid.accounts.insert((foundation, organization), account);
+        }
+        paid
+    }
+
+    fn of(&self, key: &LineKey) -> Option<&Payer> {
+        let account = self.accounts.get(&(key.foundation.clone(), key.organization.guid.clone()))?;
+        self.payers.get(account)
+    }
+}
+
 /// What one account used, in each of a period's spans.
 type Usage = Vec<(Span, Vec<UsageItem>)>;
 
@@ -122,12 +152,12 @@ impl<'a> BillingRun<'a> {
         let spans = cuts(period, &self.card.rates.edges());
         let query = UsageQuery { by: BY.to_vec(), foundation: None, user_provided: false };
         let (of_spans, heads) = self.store.usage(&query, &spans).await?;
-        let invoiced = self.store.invoiced(month).await?;
+        let paid = Paid::new(self.store.invoiced(month).await?);
         let mut accounts: BTreeMap<Payer, Usage> = BTreeMap::new();
         for (span, rows) in spans.into_iter().zip(of_spans) {
             for row in rows {
                 let item = item(row)?;
-                let spans = accounts.entry(self.payer(&item.key, &invoiced)).or_default();
+                let spans = accounts.entry(self.payer(&item.key, &paid)).or_default();
                 match spans.last_mut() {
                     Some((last, items)) if *last == span => items.push(item),
                     _ => spans.push((span, vec![item])),
@@ -156,18 +186,13 @@ impl<'a> BillingRun<'a> {
 
     /// Who pays for a line's usage: who did, if it is invoiced; else an account that can still be charged, or the
     /// organization itself. So what the accounts file says later bills nothing twice, and nothing to nobody.
-    fn payer(&self, key: &LineKey, invoiced: &[Invoiced]) -> Payer {
+    fn payer(&self, key: &LineKey, paid: &Paid) -> Payer {
         let organization = &key.organization;
-        let is_this = |one: &&Invoiced| one.foundation == key.foundation && one.organization == organization.guid;
-        if let Some(paid) = invoiced.iter().find(is_this) {
-            let of_account = invoiced.iter().filter(|one| one.account == paid.account);
-            let mut foundations: Vec<String> = of_account.map(|one| one.foundation.clone()).collect();
-            foundations.sort();
-            foundations.dedup();
-            return Payer { account: paid.account.clone(), name: paid.account_name.clone(), foundations };
+        if let Some(payer) = paid.of(key) {
+            return payer.clone();
         }
         let account = self.accounts.of(&key.foundation, &organization.guid, organization.name.as_deref());
-        match account.filter(|account| !invoiced.iter().any(|one| one.account == account.id)) {
+        match account.filter(|account| !paid.payers.contains_key(&account.id)) {
             Some(account) => Payer {
                 account: account.id.clone(),
                 name: Some(account.name.clone()),

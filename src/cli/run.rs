@@ -54,7 +54,7 @@ impl Run {
         }
         billing_run::accounts(&configuration).map_err(Failure::usage)?;
         let early = match Global::try_open(&configuration).await {
-            Err(away @ (StoreError::Away { .. } | StoreError::Silent { .. })) => Err(away),
+            Err(error) if error.is_away() => Err(error),
             opened => Ok(opened?),
         };
         let _alone = early.as_ref().ok().map(Store::collector_lock).transpose()?;
@@ -119,7 +119,7 @@ async fn opened(
                 return Ok(None);
             }
             match Global::try_open(configuration).await {
-                Err(StoreError::Away { .. } | StoreError::Silent { .. }) => {}
+                Err(error) if error.is_away() => {}
                 opened => return Ok(Some(opened?)),
             }
         }

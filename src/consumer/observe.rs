@@ -242,12 +242,10 @@ impl Collector {
         // The baseline has just named them.
         let named_at = *self.named_at.get_or_insert(now);
         let all = now.seconds_since(named_at) >= NAMED_EVERY_SECONDS;
-        let mut unnamed = if all {
+        if all {
             self.named_at = Some(now);
-            self.store.organizations(&self.head).await?
-        } else {
-            self.store.unnamed_organizations(&self.head).await?
-        };
+        }
+        let mut unnamed = self.store.organizations(&self.head, all).await?;
         unnamed.retain(|guid| !self.gone_organizations.contains(guid));
         let mut names = Names::default();
         for guids in unnamed.chunks(GUIDS_PER_REQUEST) {

@@ -2,6 +2,7 @@
 //! Owns when a lease is taken, renewed and given up; fencing itself is the store's.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -22,18 +23,14 @@ pub(super) struct Held {
     /// Cancelled when it is lost, given up, or the process is to end.
     pub over: CancellationToken,
     /// Whether it is lost for certain is to be found out: a write under it was refused.
-    doubted: Arc<Mutex<bool>>,
+    doubted: Arc<AtomicBool>,
 }
 
 impl Held {
     /// A write under it was refused: it is given up, and taken anew if nobody else has it.
     pub fn doubt(&self) {
-        *self.doubted.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.doubted.store(true, Ordering::SeqCst);
         self.over.cancel();
-    }
-
-    fn is_doubted(&self) -> bool {
-        *self.doubted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -132,57 +129,56 @@ impl Duties {
     async fn turn(&self) -> Result<(), StoreError> {
         let Inner { store, name, length, duties, .. } = &*self.inner;
         let replicas = store.report_replica(name, *length).await?;
+        self.renew().await?;
+        let share = duties.len().div_ceil(replicas.len().max(1));
+        // What nobody else would take doesn't count: it is nothing that could be given up.
+        let forsaken = self.forsaken().clone();
+        let mine = || duties.keys().filter(|duty| !forsaken.contains(*duty)).filter_map(|duty| self.held(duty));
+        let count = mine().count();
+        if let Some(held) = mine().next_back().filter(|_| count > share) {
+            // What it is doing ends before its next write; whoever takes it over goes on there.
+            self.lose(&held.lease.duty, "another replica has less to do");
+            return store.give_up_lease(&held.lease, name).await;
+        }
+        self.take_free(share, count).await
+    }
+
+    /// Renews what it has; stops what it has no more.
+    async fn renew(&self) -> Result<(), StoreError> {
+        let Inner { store, name, length, duties, .. } = &*self.inner;
         let sent = Stopwatch::start();
-        let renewed: HashSet<Lease> = store.renew_leases(name, *length).await?.into_iter().collect();
+        let renewed = store.renew_leases(name, *length).await?;
         *self.confirmed() = sent;
         for lease in &renewed {
-            let is_known = duties
-                .get(&lease.duty)
-                .is_some_and(|sender| sender.borrow().as_ref().is_some_and(|held| held.lease == *lease));
-            if !is_known {
+            if self.held(&lease.duty).is_none_or(|held| held.lease != *lease) {
                 // Taken in a turn that was given up before it heard of it.
                 store.give_up_lease(lease, name).await?;
             }
         }
-        for (duty, sender) in duties {
-            let held = sender.borrow().clone();
-            let Some(held) = held else { continue };
+        for held in duties.keys().filter_map(|duty| self.held(duty)) {
             if !renewed.contains(&held.lease) {
-                self.lose(duty, "another replica has taken it over");
-            } else if held.is_doubted() {
+                self.lose(&held.lease.duty, "another replica has taken it over");
+            } else if held.doubted.load(Ordering::SeqCst) {
                 store.give_up_lease(&held.lease, name).await?;
-                self.lose(duty, "a write under it was refused");
+                self.lose(&held.lease.duty, "a write under it was refused");
             }
         }
+        Ok(())
+    }
+
+    /// Takes what is free, up to its share; and what nobody else takes.
+    async fn take_free(&self, share: usize, mut count: usize) -> Result<(), StoreError> {
+        let Inner { store, length, duties, begun, .. } = &*self.inner;
         let states = store.duties().await?;
-        let known: HashSet<&str> = states.iter().map(|state| state.lease.duty.as_str()).collect();
-        let share = duties.len().div_ceil(replicas.len().max(1));
-        // What nobody else would take doesn't count: it is nothing that could be given up.
-        let forsaken_ones = self.forsaken().clone();
-        let mine: Vec<&String> = (duties.iter())
-            .filter(|(duty, sender)| sender.borrow().is_some() && !forsaken_ones.contains(*duty))
-            .map(|(duty, _)| duty)
-            .collect();
-        if mine.len() > share
-            && let Some(duty) = mine.last()
-        {
-            // What it is doing ends before its next write; whoever takes it over goes on there.
-            let held = duties.get(*duty).and_then(|sender| sender.borrow().clone());
-            if let Some(held) = held {
-                self.lose(duty, "another replica has less to do");
-                store.give_up_lease(&held.lease, name).await?;
-            }
-            return Ok(());
-        }
-        let mut count = mine.len();
+        // A replica that lives may not be configured for it: then it stays free longer than its turn.
+        let patience = i64::try_from(length.as_secs()).unwrap_or(i64::MAX);
         for duty in duties.keys() {
             let state = states.iter().find(|state| state.lease.duty == *duty);
-            let is_free = !known.contains(duty.as_str()) || state.is_some_and(|state| state.holder.is_none());
-            // A replica that lives may not be configured for it: then it stays free longer than its turn.
-            let patience = i64::try_from(length.as_secs()).unwrap_or(i64::MAX);
-            let unknown = state.is_none() && self.inner.begun.elapsed() > *length * 2;
-            let forsaken =
-                unknown || state.and_then(|state| state.free_for_seconds).is_some_and(|seconds| seconds > patience);
+            let is_free = state.is_none_or(|state| state.holder.is_none());
+            let forsaken = match state {
+                None => begun.elapsed() > *length * 2,
+                Some(state) => state.free_for_seconds.is_some_and(|seconds| seconds > patience),
+            };
             if is_free && (count < share || forsaken) && self.take(duty).await? {
                 if count < share {
                     count += 1;
@@ -192,6 +188,10 @@ impl Duties {
             }
         }
         Ok(())
+    }
+
+    fn held(&self, duty: &str) -> Option<Held> {
+        self.inner.duties.get(duty)?.borrow().clone()
     }
 
     async fn take(&self, duty: &str) -> Result<bool, StoreError> {
@@ -233,17 +233,6 @@ impl Duties {
         self.inner.confirmed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Measures the database now and then, until told to stop.
-    pub async fn measure(&self) {
-        let Inner { store, metrics, stop, .. } = &*self.inner;
-        loop {
-            metrics.database_size(store.size_bytes().await);
-            if !Clock::System.sleep_unless_stopped(MEASURED_EVERY, stop).await {
-                return;
-            }
-        }
-    }
-
     /// Gives everything up, once nothing is done any more: others needn't wait for the leases to run out.
     pub async fn give_up(&self) {
         let Inner { store, name, duties, metrics, .. } = &*self.inner;
@@ -262,7 +251,6 @@ impl Duties {
 
 /// Turns a lease lasts, so that some may fail.
 const TURNS: u32 = 5;
-const MEASURED_EVERY: Duration = Duration::from_secs(15);
 const SHORTEST_WAIT: Duration = Duration::from_millis(50);
 
 /// Host, process and a random part: no two are the same, whatever restarts.

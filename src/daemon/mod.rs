@@ -65,6 +65,9 @@ const GRACE: Duration = Duration::from_secs(8);
 /// How long giving the leases up may take.
 const GIVING_UP: Duration = Duration::from_secs(1);
 
+/// Between two measurements of the database's size.
+const MEASURED_EVERY: Duration = Duration::from_secs(15);
+
 /// What a task does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Task {
@@ -72,7 +75,7 @@ enum Task {
     Collect(usize, Backoff),
     Serve,
     Draft,
-    /// Shares duties with other replicas, or waits for the only process's.
+    /// Shares duties with other replicas, where there can be any; measures the database.
     Share,
 }
 
@@ -149,13 +152,15 @@ impl Supervisor {
             });
             self.running.insert(handle.id(), Task::Draft);
         }
-        let (duties, is_shared) = (self.duties.clone(), store.is_shared());
+        let duties = self.duties.clone();
+        let (store, metrics, stop) = (store.clone(), metrics.clone(), stop.clone());
         let handle = self.tasks.spawn(async move {
-            if is_shared {
-                tokio::join!(duties.share(), duties.measure());
-            } else {
-                duties.measure().await;
-            }
+            let sharing = async {
+                if store.is_shared() {
+                    duties.share().await;
+                }
+            };
+            tokio::join!(sharing, measure(&store, &metrics, &stop));
             Ok(())
         });
         self.running.insert(handle.id(), Task::Share);
@@ -230,6 +235,16 @@ impl Supervisor {
         if tokio::time::timeout(GRACE, all).await.is_err() {
             tracing::error!("{} tasks did not end in time", self.tasks.len());
             self.tasks.abort_all();
+        }
+    }
+}
+
+/// Measures the database now and then, until told to stop: a scrape must not wait for it.
+async fn measure(store: &Store, metrics: &Metrics, stop: &CancellationToken) {
+    loop {
+        metrics.database_size(store.size_bytes().await);
+        if !Clock::System.sleep_unless_stopped(MEASURED_EVERY, stop).await {
+            return;
         }
     }
 }

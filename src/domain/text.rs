@@ -1,5 +1,7 @@
 //! Help for people who made a mistake in a text: where it is, and what they may have meant.
 
+use std::fmt::Write;
+
 /// A place in a text, both from 1; columns count characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
@@ -21,6 +23,15 @@ pub fn position(text: &str, offset: usize) -> Position {
 pub fn did_you_mean<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
     let (distance, nearest) = known.map(|known| (strsim::damerau_levenshtein(name, known), known)).min()?;
     (distance <= name.len().max(3) / 3).then(|| format!("did you mean `{nearest}`?"))
+}
+
+/// Bytes as hexadecimal digits, two each, small letters.
+#[must_use]
+pub fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut digits, byte| {
+        write!(digits, "{byte:02x}").expect("writing to a String never fails");
+        digits
+    })
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use lru::LruCache;
 
 use super::archive::{CHUNK_INPUTS, Packed, directory, pack, unpack};
-use super::database::{Session, Sql, values};
+use super::database::{Row, Session, Sql, values};
 use super::{ArchivedInput, FoundationHead, InputKind, Store, StoreError, identity};
 use crate::domain::{EventId, Place, Stream};
 
@@ -170,12 +170,17 @@ async fn read_chunk(
          LIMIT 1",
     );
     let Some(row) = session.maybe(CHUNK, values![foundation_id, sequence]).await? else { return Ok(None) };
-    let (first, last) = (row.number(0)?, row.number(1)?);
-    if last < sequence {
+    if row.number(1)? < sequence {
         return Ok(None);
     }
+    Ok(Some(unpack_row(&row)?))
+}
+
+/// The inputs of a chunk from its row: first and last sequence number, directory, bodies.
+pub(super) fn unpack_row(row: &Row) -> Result<Vec<ArchivedInput>, StoreError> {
+    let (first, last) = (row.number(0)?, row.number(1)?);
     let packed = Packed { directory: row.bytes(2)?.unwrap_or_default(), bodies: row.bytes(3)?.unwrap_or_default() };
-    Ok(Some(unpack(first, count(first, last), &packed)?))
+    Ok(unpack(first, count(first, last), &packed)?)
 }
 
 /// All inputs of one resource after `sealed`, in sequence, found by the chain that ends at `last`; and the number of the

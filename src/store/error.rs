@@ -61,6 +61,12 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// The database doesn't answer now, and may do so later.
+    #[must_use]
+    pub const fn is_away(&self) -> bool {
+        matches!(self, Self::Away { .. } | Self::Silent { .. })
+    }
+
     /// Another write got in the way, and the same attempt may succeed now: serialisation failure, deadlock.
     pub(super) fn is_conflict(&self) -> bool {
         matches!(self, Self::Database(sqlx::Error::Database(error))

@@ -77,11 +77,17 @@ pub(super) async fn read_foundations(
     const STREAMS: Sql = Sql::new(
         "SELECT name, last_ordinal, oldest_created_at, newest_created_at, checkpoint_guid, checkpoint_created_at,
                 predecessor_guid, predecessor_created_at, foundation_id
-         FROM stream",
+         FROM stream
+         WHERE foundation_id IN (SELECT id FROM foundation WHERE $1 IS NULL OR name = $1)",
     );
-    const SETTINGS: Sql = Sql::new("SELECT sequence, settings, foundation_id FROM fold_settings ORDER BY sequence");
-    let streams = session.all(STREAMS, Vec::new()).await?;
-    let settings = session.all(SETTINGS, Vec::new()).await?;
+    const SETTINGS: Sql = Sql::new(
+        "SELECT sequence, settings, foundation_id
+         FROM fold_settings
+         WHERE foundation_id IN (SELECT id FROM foundation WHERE $1 IS NULL OR name = $1)
+         ORDER BY sequence",
+    );
+    let streams = session.all(STREAMS, values![name]).await?;
+    let settings = session.all(SETTINGS, values![name]).await?;
     let mut heads = Vec::new();
     for row in session.all(FOUNDATIONS, values![name]).await? {
         let mut head = FoundationHead {

@@ -60,6 +60,10 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn report_replica(&self, name: &str, lives: Duration) -> Result<Vec<String>, StoreError> {
+        again!(self.try_report(name, lives))
+    }
+
+    async fn try_report(&self, name: &str, lives: Duration) -> Result<Vec<String>, StoreError> {
         const REPORT: Sql = Sql::each(
             "INSERT INTO replica (name, started_at, expires_at) VALUES ($1, unixepoch(), unixepoch() + $2 / 1000)
              ON CONFLICT (name) DO UPDATE SET expires_at = excluded.expires_at",
@@ -72,21 +76,10 @@ impl Store {
             "DELETE FROM replica WHERE expires_at <= now()",
         );
         const LIVING: Sql = Sql::new("SELECT name FROM replica ORDER BY name");
-        again!(self.try_report(REPORT, GONE, LIVING, name, lives))
-    }
-
-    async fn try_report(
-        &self,
-        report: Sql,
-        gone: Sql,
-        living: Sql,
-        name: &str,
-        lives: Duration,
-    ) -> Result<Vec<String>, StoreError> {
         let mut session = self.database.write().await?;
-        session.run(report, values![name, milliseconds(lives)]).await?;
-        session.run(gone, Vec::new()).await?;
-        let living = session.all(living, Vec::new()).await?;
+        session.run(REPORT, values![name, milliseconds(lives)]).await?;
+        session.run(GONE, Vec::new()).await?;
+        let living = session.all(LIVING, Vec::new()).await?;
         session.commit().await?;
         living.iter().map(|row| Ok(row.text(0)?.to_owned())).collect()
     }

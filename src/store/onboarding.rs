@@ -93,24 +93,14 @@ impl Store {
         rows.iter().map(key).collect()
     }
 
-    /// Organizations whose name isn't known: no event tells it.
+    /// Organizations: all, or those whose name isn't known, because no event tells it.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn unnamed_organizations(&self, foundation: &FoundationHead) -> Result<Vec<Guid>, StoreError> {
-        const UNNAMED: Sql =
-            Sql::new("SELECT guid FROM organization WHERE foundation_id = $1 AND name IS NULL ORDER BY id");
-        let rows = self.database.read().await?.all(UNNAMED, values![foundation.id]).await?;
-        rows.iter().map(|row| Ok(Guid::new(row.text(0)?))).collect()
-    }
-
-    /// All organizations.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn organizations(&self, foundation: &FoundationHead) -> Result<Vec<Guid>, StoreError> {
-        const ALL: Sql = Sql::new("SELECT guid FROM organization WHERE foundation_id = $1 ORDER BY id");
-        let rows = self.database.read().await?.all(ALL, values![foundation.id]).await?;
+    pub async fn organizations(&self, foundation: &FoundationHead, all: bool) -> Result<Vec<Guid>, StoreError> {
+        const ORGANIZATIONS: Sql =
+            Sql::new("SELECT guid FROM organization WHERE foundation_id = $1 AND ($2 OR name IS NULL) ORDER BY id");
+        let rows = self.database.read().await?.all(ORGANIZATIONS, values![foundation.id, all]).await?;
         rows.iter().map(|row| Ok(Guid::new(row.text(0)?))).collect()
     }
 }

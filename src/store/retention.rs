@@ -6,12 +6,13 @@ use std::collections::{BTreeMap, HashSet};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::archive::{ArchivedInput, DirectoryEntry, InputKind, Packed, directory, pack, unpack};
-use super::chunks::{count, missing};
-use super::database::{Session, Sql, hexadecimal, values};
+use super::archive::{ArchivedInput, DirectoryEntry, InputKind, directory, pack};
+use super::chunks::{count, missing, unpack_row};
+use super::database::{Session, Sql, values};
 use super::load::{entries_of, read_resource, select_resource};
 use super::{FoundationHead, Store, StoreError};
 use crate::domain::Timestamp;
+use crate::domain::text::hexadecimal;
 use crate::fold::{Resource, Sealed};
 
 /// A foundation's ledger as it was after an input: all its resources.
@@ -156,9 +157,7 @@ impl Store {
             self.fence(&mut session, foundation).await?;
             let Some(row) = session.maybe(WHOLE, values![foundation.id, from, seal.sequence]).await? else { break };
             let (first, last) = (row.number(0)?, row.number(1)?);
-            let packed =
-                Packed { directory: row.bytes(2)?.unwrap_or_default(), bodies: row.bytes(3)?.unwrap_or_default() };
-            let mut inputs = unpack(first, count(first, last), &packed)?;
+            let mut inputs = unpack_row(&row)?;
             let is_old =
                 |input: &&mut ArchivedInput| input.sequence <= seal.sequence && !kept.contains(&input.sequence);
             for input in inputs.iter_mut().filter(is_old) {

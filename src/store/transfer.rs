@@ -7,8 +7,9 @@ use std::io;
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
-use super::database::{Row, Session, Sql, Type, Value, column_json, hexadecimal};
+use super::database::{Row, Session, Sql, Type, Value, column_json};
 use super::{Store, StoreError};
+use crate::domain::text::hexadecimal;
 use crate::domain::{Amount, Currency, Price, Timestamp};
 
 /// A table: its columns, the first of which are its key.
@@ -199,9 +200,9 @@ pub enum TransferError {
     )]
     NotEmpty(String),
     #[error(
-        "what was written doesn't read back the same in `{0}`\nhint: nothing was kept; this is an error of cf-billing or of the database"
+        "what was written doesn't read back the same\nhint: nothing was kept; this is an error of cf-billing or of the database"
     )]
-    Different(&'static str),
+    Different,
 }
 
 impl Store {
@@ -306,25 +307,28 @@ impl Store {
         for (table, count) in TABLES.iter().zip(counts) {
             transferred.count(table, count);
         }
-        self.read_back(&mut session, &transferred).await?;
+        if digest_of(&mut session).await? != transferred.digest {
+            return Err(TransferError::Different);
+        }
         for table in TABLES.iter().filter(|table| table.columns[0].0 == "id") {
             session.number_on(table.name).await?;
         }
         session.commit().await?;
         Ok(transferred)
     }
+}
 
-    async fn read_back(&self, session: &mut Session, wanted: &Transferred) -> Result<(), TransferError> {
-        let mut all = Sha256::new();
-        for table in TABLES {
-            read_table(session, table, |row| {
-                all.update(row);
-                Ok(())
-            })
-            .await?;
-        }
-        if hexadecimal(&all.finalize()) == wanted.digest { Ok(()) } else { Err(TransferError::Different("the book")) }
+/// SHA-256 of all rows as they are.
+async fn digest_of(session: &mut Session) -> Result<String, TransferError> {
+    let mut all = Sha256::new();
+    for table in TABLES {
+        let update = |row: &str| {
+            all.update(row);
+            Ok(())
+        };
+        read_table(session, table, update).await?;
     }
+    Ok(hexadecimal(&all.finalize()))
 }
 
 impl Transferred {

@@ -1,13 +1,13 @@
 //! Usage events of both streams, from V3 JSON to facts. Never fails: what can't be understood says so.
 
 use std::borrow::Cow;
-use std::fmt::Write;
 use std::sync::Arc;
 
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::without_nul;
+use crate::domain::text::hexadecimal;
 use crate::domain::usage_event::{
     ProcessChange, ProcessFact, ServiceChange, ServiceFact, StagingChange, StagingFact, TaskChange, TaskFact,
 };
@@ -69,17 +69,10 @@ fn identity(raw: &str) -> UsageEvent {
     let (guid, created_at) = identity.map_or((None, None), |identity| (text(identity.guid), text(identity.created_at)));
     let guid = guid.filter(|guid| !guid.is_empty()).unwrap_or_else(|| {
         let hash = Sha256::digest(raw.as_bytes());
-        format!("{HASH}{}", hex(&hash))
+        format!("{HASH}{}", hexadecimal(&hash))
     });
     let created_at = created_at.and_then(|text| Timestamp::parse(&text).ok()).unwrap_or(Timestamp::MIN);
     UsageEvent { guid: Guid::new(&guid), created_at, fact: Fact::Undecodable(String::new()) }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 type Text<'a> = Option<Cow<'a, str>>;

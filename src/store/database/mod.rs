@@ -6,7 +6,7 @@ mod postgres;
 mod sql;
 mod sqlite;
 
-pub use payload::{Columns, Payload, RowWriter, Type, hexadecimal, json as column_json};
+pub use payload::{Columns, Payload, RowWriter, Type, json as column_json};
 pub use postgres::PostgresOptions;
 pub(super) use sql::values;
 pub use sql::{Sql, Value};
@@ -16,7 +16,7 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
-use sqlx::migrate::Migrator;
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
@@ -58,8 +58,8 @@ impl Database {
     /// The schema version this program brings a database to.
     pub fn newest_schema(&self) -> i64 {
         match self {
-            Self::Sqlite(_) => sqlite::newest_schema(),
-            Self::Postgres(_) => postgres::newest_schema(),
+            Self::Sqlite(_) => newest(&sqlite::MIGRATIONS),
+            Self::Postgres(_) => newest(&postgres::MIGRATIONS),
         }
     }
 
@@ -102,10 +102,36 @@ impl Database {
     }
 }
 
-/// What the migrations after a schema version are about.
-fn lacking(migrations: &Migrator, found: i64) -> Vec<String> {
+/// The schema version that migrations bring a database to.
+fn newest(migrations: &Migrator) -> i64 {
+    migrations.iter().map(|migration| migration.version).max().unwrap_or_default()
+}
+
+/// What a database of schema version `found` is to a program with these migrations.
+fn found(migrations: &Migrator, location: String, found: i64) -> Result<Found, StoreError> {
+    let known = newest(migrations);
+    if found > known {
+        return Err(StoreError::NewerSchema { path: location, found, known });
+    }
     let later = migrations.iter().filter(|migration| migration.version > found);
-    later.map(|migration| migration.description.to_string()).collect()
+    let lacks = later.map(|migration| migration.description.to_string()).collect();
+    Ok(Found::Schema { location, found, known, lacks })
+}
+
+/// Why migrating failed; what the database itself refused is told by `refused`.
+fn not_migrated(
+    error: MigrateError,
+    migrations: &Migrator,
+    location: &str,
+    refused: impl FnOnce(sqlx::Error) -> StoreError,
+) -> StoreError {
+    let path = location.to_owned();
+    match error {
+        MigrateError::VersionMissing(found) => StoreError::NewerSchema { path, found, known: newest(migrations) },
+        MigrateError::VersionMismatch(found) => StoreError::OtherSchema { path, found },
+        MigrateError::Execute(error) => refused(error),
+        other => refused(sqlx::Error::Migrate(Box::new(other))),
+    }
 }
 
 fn dialect(url: &str) -> Result<Dialect, StoreError> {

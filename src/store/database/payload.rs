@@ -4,6 +4,7 @@
 use std::fmt::Write;
 
 use super::{Dialect, Value};
+use crate::domain::text::hexadecimal;
 use crate::domain::{Amount, Currency, Price, Timestamp};
 
 /// What a column of rows holds.
@@ -251,15 +252,6 @@ impl Array {
             (array, value) => unreachable!("{value:?} pushed to {array:?}"),
         }
     }
-}
-
-/// Bytes as hexadecimal digits.
-pub fn hexadecimal(bytes: &[u8]) -> String {
-    let mut digits = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        push(&mut digits, format_args!("{byte:02x}"));
-    }
-    digits
 }
 
 /// Appends a value as it stands in a row's JSON.

@@ -3,14 +3,14 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions, PgRow};
 use sqlx::query::Query;
 use sqlx::{ConnectOptions, Connection, PgConnection, Postgres, Transaction};
 
 use crate::store::{Found, StoreError};
 
-static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// A transaction of a process that was paused, or cut off, ends on the server after this long: nothing of it is
 /// written, and its locks are free.
@@ -48,10 +48,32 @@ impl Default for PostgresOptions {
 /// See the module.
 #[derive(Clone, Debug)]
 pub struct PostgresDatabase {
-    location: String,
     pool: PgPool,
+    patience: Patience,
+}
+
+/// How long an answer is waited for, and of whom.
+#[derive(Clone, Debug)]
+struct Patience {
+    location: String,
     /// After this time without an answer a connection counts as lost.
-    patience: Duration,
+    limit: Duration,
+}
+
+impl Patience {
+    fn wait<'a, T>(
+        &'a self,
+        answer: impl Future<Output = Result<T, sqlx::Error>> + Send + 'a,
+    ) -> impl Future<Output = Result<T, StoreError>> + Send + 'a {
+        // Held by pointer: it is large, and so would be whoever waits.
+        let answer = tokio::time::timeout(self.limit, Box::pin(answer));
+        async move {
+            match answer.await {
+                Ok(answer) => Ok(answer?),
+                Err(_) => Err(StoreError::Silent { location: self.location.clone(), seconds: self.limit.as_secs() }),
+            }
+        }
+    }
 }
 
 impl PostgresDatabase {
@@ -80,11 +102,11 @@ impl PostgresDatabase {
                 Box::pin(async { if is_good(connection).await { Ok(true) } else { Err(sqlx::Error::PoolTimedOut) } })
             })
             .connect_lazy_with(connect);
-        Ok(Self { location, pool, patience: options.statement_timeout + NETWORK })
+        Ok(Self { pool, patience: Patience { location, limit: options.statement_timeout + NETWORK } })
     }
 
     pub fn location(&self) -> &str {
-        &self.location
+        &self.patience.location
     }
 
     pub async fn close(&self) {
@@ -100,13 +122,8 @@ impl PostgresDatabase {
     }
 
     async fn begin(&self, statement: &'static str) -> Result<PostgresSession, StoreError> {
-        let begun = tokio::time::timeout(self.patience, self.pool.begin_with(statement)).await;
-        let transaction = begun.map_err(|_| self.silent())??;
-        Ok(PostgresSession { transaction, patience: self.patience, location: self.location.clone() })
-    }
-
-    fn silent(&self) -> StoreError {
-        StoreError::Silent { location: self.location.clone(), seconds: self.patience.as_secs() }
+        let transaction = self.patience.wait(self.pool.begin_with(statement)).await?;
+        Ok(PostgresSession { transaction, patience: self.patience.clone() })
     }
 }
 
@@ -118,8 +135,7 @@ async fn is_good(connection: &mut PgConnection) -> bool {
 #[derive(Debug)]
 pub struct PostgresSession {
     transaction: Transaction<'static, Postgres>,
-    patience: Duration,
-    location: String,
+    patience: Patience,
 }
 
 impl PostgresSession {
@@ -127,24 +143,16 @@ impl PostgresSession {
         &mut self,
         query: Query<'static, Postgres, PgArguments>,
     ) -> Result<Vec<PgRow>, StoreError> {
-        let fetched = tokio::time::timeout(self.patience, query.fetch_all(&mut *self.transaction)).await;
-        Ok(fetched.map_err(|_| silent(&self.location, self.patience))??)
+        self.patience.wait(query.fetch_all(&mut *self.transaction)).await
     }
 
     pub(super) async fn execute(&mut self, query: Query<'static, Postgres, PgArguments>) -> Result<u64, StoreError> {
-        let executed = tokio::time::timeout(self.patience, query.execute(&mut *self.transaction)).await;
-        Ok(executed.map_err(|_| silent(&self.location, self.patience))??.rows_affected())
+        Ok(self.patience.wait(query.execute(&mut *self.transaction)).await?.rows_affected())
     }
 
     pub(super) async fn commit(self) -> Result<(), StoreError> {
-        let Self { transaction, patience, location } = self;
-        let committed = tokio::time::timeout(patience, transaction.commit()).await;
-        Ok(committed.map_err(|_| silent(&location, patience))??)
+        self.patience.wait(self.transaction.commit()).await
     }
-}
-
-fn silent(location: &str, patience: Duration) -> StoreError {
-    StoreError::Silent { location: location.to_owned(), seconds: patience.as_secs() }
 }
 
 fn connect_options(url: &str) -> Result<(PgConnectOptions, String), StoreError> {
@@ -167,13 +175,11 @@ async fn prepare(connect: &PgConnectOptions, location: &str, options: &PostgresO
     // An older schema is left as it is until it is this process's turn; migrating may take long.
     let migrated = MIGRATIONS.run(&mut connection).await;
     let _ = connection.close().await;
-    migrated.map_err(|error| match error {
-        MigrateError::VersionMissing(found) => {
-            StoreError::NewerSchema { path: location.to_owned(), found, known: newest_schema() }
-        }
-        MigrateError::VersionMismatch(found) => StoreError::OtherSchema { path: location.to_owned(), found },
-        MigrateError::Execute(error) => open_error(location, &error),
-        other => StoreError::Database(sqlx::Error::Migrate(Box::new(other))),
+    migrated.map_err(|error| {
+        super::not_migrated(error, &MIGRATIONS, location, |error| match error {
+            sqlx::Error::Migrate(_) => StoreError::Database(error),
+            error => open_error(location, &error),
+        })
     })
 }
 
@@ -214,16 +220,7 @@ pub async fn inspect(url: &str, options: &PostgresOptions) -> Result<Found, Stor
     let has_schema: bool = sqlx::query_scalar(TABLE).fetch_one(&mut connection).await?;
     let found: i64 = if has_schema { sqlx::query_scalar(VERSION).fetch_one(&mut connection).await? } else { 0 };
     let _ = connection.close().await;
-    let known = newest_schema();
-    if found > known {
-        return Err(StoreError::NewerSchema { path: location, found, known });
-    }
-    Ok(Found::Schema { location, found, known, lacks: super::lacking(&MIGRATIONS, found) })
-}
-
-/// The schema version this program brings a database to.
-pub fn newest_schema() -> i64 {
-    MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default()
+    super::found(&MIGRATIONS, location, found)
 }
 
 /// Why no connection could be made. Away: it may come back; anything else is for people to mend.

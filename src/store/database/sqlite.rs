@@ -10,7 +10,7 @@ use sqlx::{ConnectOptions, Connection, Sqlite, Transaction};
 
 use crate::store::{Found, StoreError, lock};
 
-static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
 /// How long a writer waits for another process's transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -46,10 +46,8 @@ impl SqliteDatabase {
         let opening = lock::opening(&file).await;
         let pool = |connections| SqlitePoolOptions::new().max_connections(connections).idle_timeout(None);
         let writer = pool(1).connect_with(writing).await.map_err(|error| open_error(&error))?;
-        migrate(&writer, &path).await.map_err(|error| match error {
-            StoreError::Database(error) => open_error(&error),
-            other => other,
-        })?;
+        let migrated = MIGRATIONS.run(&writer).await;
+        migrated.map_err(|error| super::not_migrated(error, &MIGRATIONS, &path, |error| open_error(&error)))?;
         drop(opening);
         let readers = pool(READERS).connect_lazy_with(options);
         Ok(Self { path: file, writer, readers })
@@ -99,27 +97,7 @@ pub async fn inspect(url: &str) -> Result<Found, StoreError> {
         _ => sqlx::query_scalar(VERSION).fetch_one(&mut connection).await.map_err(open_error)?,
     };
     connection.close().await?;
-    let known = newest_schema();
-    if found > known {
-        return Err(StoreError::NewerSchema { path: location, found, known });
-    }
-    Ok(Found::Schema { location, found, known, lacks: super::lacking(&MIGRATIONS, found) })
-}
-
-/// The schema version this program brings a database to.
-pub fn newest_schema() -> i64 {
-    MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default()
-}
-
-async fn migrate(writer: &SqlitePool, path: &str) -> Result<(), StoreError> {
-    MIGRATIONS.run(writer).await.map_err(|error| match error {
-        sqlx::migrate::MigrateError::VersionMissing(found) => {
-            StoreError::NewerSchema { path: path.to_owned(), found, known: newest_schema() }
-        }
-        sqlx::migrate::MigrateError::VersionMismatch(found) => StoreError::OtherSchema { path: path.to_owned(), found },
-        sqlx::migrate::MigrateError::Execute(error) => StoreError::Database(error),
-        other => StoreError::Database(sqlx::Error::Migrate(Box::new(other))),
-    })
+    super::found(&MIGRATIONS, location, found)
 }
 
 fn why_not_open(error: &sqlx::Error) -> (String, &'static str) {
