@@ -102,6 +102,7 @@ fn durations_just_inside_and_just_outside() {
         ("collection", "sweep_window", ["60s", "7d"], ["59s", "604801s"]),
         ("collection", "sweep_interval", ["1s", "1d"], ["0s", "86401s"]),
         ("collection", "observe_interval", ["1s", "1d"], ["0s", "86401s"]),
+        ("collection", "reconcile_interval", ["1m", "30d"], ["59s", "2592001s"]),
         ("collection", "snapshot_patience", ["0s", "30d"], ["500ms", "2592001s"]),
         ("billing", "draft_interval", ["1s", "1d"], ["999ms", "86401s"]),
     ] {
@@ -197,7 +198,7 @@ fn databases() {
     });
     insta::assert_snapshot!(said(&program, &usage(&program, "newer.db")), @"
     exit 1
-    error: the database `<folder>/newer.db` has schema version 9999, this program knows up to 4
+    error: the database `<folder>/newer.db` has schema version 9999, this program knows up to 5
     hint: it was written by a newer cf-billing; install that version or a later one
     ");
     write(&program, "cf-billing.toml", "");

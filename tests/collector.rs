@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use cf_billing::cloud_controller::transport::TransportError;
 use cf_billing::consumer::{CollectError, Cycle, Importer};
 use cf_billing::domain::{Settings, Span, Stream, Timestamp};
-use cf_billing::simulator::tables::{List, events_path, snapshots_path};
+use cf_billing::simulator::tables::{List, snapshots_path};
 use cf_billing::simulator::world::{Outcome, Size, Then};
 use cf_billing::simulator::{ADMIN, Foundation, api};
 use cf_billing::store::{GroupKey, OnboardingStage, UsageQuery};
@@ -311,14 +311,6 @@ fn a_foundation_without_any_event_is_onboarded() {
 }
 
 #[test]
-fn a_cloud_controller_without_snapshots_is_told_apart() {
-    let mut collected = Collected::settled(48, 2);
-    collected.foundation().options.snapshots = false;
-    let error = collected.cycle().unwrap_err().to_string();
-    assert!(error.contains("/v3/app_usage/snapshots") && error.contains("doesn't have that endpoint"), "{error}");
-}
-
-#[test]
 fn billing_begins_at_a_later_configured_instant() {
     let mut collected = Collected::settled(49, 5);
     let from = collected.now().plus(86_400);
@@ -359,14 +351,6 @@ fn collected(seed: u64) -> Collected {
     collected
 }
 
-#[track_caller]
-fn lost(cycle: Result<Cycle, CollectError>, wanted: Stream) {
-    match cycle {
-        Err(CollectError::CheckpointLost { stream, .. }) => assert_eq!(stream, wanted),
-        other => panic!("the checkpoint isn't lost: {other:?}"),
-    }
-}
-
 #[test]
 fn a_poll_asks_after_the_predecessor_and_finds_the_checkpoint() {
     let mut collected = collected(61);
@@ -394,7 +378,13 @@ fn a_pruned_predecessor_is_no_loss_and_a_pruned_checkpoint_is() {
     let known_until = collected.head().known_until;
     collected.act(3600, 4);
     collected.foundation().tables.events_mut(Stream::App).clear();
-    lost(collected.cycle(), Stream::App);
+    // Neither can the stream be read from its first row now.
+    collected.fail(|request| {
+        let query = request.uri().query().unwrap_or_default();
+        let first = request.uri().path().ends_with("app_usage_events") && !query.contains("after_guid");
+        first.then_some(Err(TransportError::Connect("down".to_owned())))
+    });
+    collected.cycle().unwrap_err();
     assert_eq!(collected.head().known_until, known_until, "nothing is known past what was read");
 }
 
@@ -408,50 +398,6 @@ fn a_checkpoint_that_is_not_behind_its_predecessor_is_asked_for_once() {
     assert_eq!(checkpoints_asked_for(&collected), 1);
     collected.foundation().tables.events_mut(Stream::App).swap(events - 2, events - 1);
     collected.act(3600, 4);
-    caught_up(collected.cycle());
-    collected.check_truth();
-}
-
-#[test]
-fn a_reseed_loses_the_checkpoint_once_and_again() {
-    let mut collected = collected(63);
-    let reseed = |collected: &Collected| {
-        let path = format!("/v3/{}/actions/destructively_purge_all_and_reseed", events_path(Stream::App));
-        assert_eq!(admin(&mut collected.foundation(), "POST", &path).status, 200);
-    };
-    let before = collected.archived();
-    reseed(&collected);
-    lost(collected.cycle(), Stream::App);
-    // A second one repeats the guids of the first, with other times: nothing is refused.
-    let mut second = Collected::settled(63, 8);
-    reseed(&second);
-    second.onboard();
-    second.pass(3600);
-    reseed(&second);
-    lost(second.cycle(), Stream::App);
-    assert_eq!(collected.archived(), before);
-}
-
-#[test]
-fn a_token_that_lost_its_scope_loses_the_checkpoint_until_it_is_back() {
-    let mut collected = collected(64);
-    collected.act(3600, 3);
-    // Cloud Controller answers with empty lists.
-    collected.fail(|request| {
-        let path = request.uri().path();
-        let body = if path.ends_with("_usage_events") {
-            json!({"pagination": {"total_results": 0, "next": null}, "resources": []})
-        } else if path.contains("_usage_events/") {
-            json!({"errors": [{"code": 10010, "title": "CF-ResourceNotFound", "detail": "not found"}]})
-        } else {
-            return None;
-        };
-        let status = if body["errors"].is_null() { 200 } else { 404 };
-        let response = http::Response::builder().status(status).body(body.to_string().into()).unwrap();
-        Some(Ok(response))
-    });
-    lost(collected.cycle(), Stream::App);
-    collected.heal();
     caught_up(collected.cycle());
     collected.check_truth();
 }
@@ -700,7 +646,13 @@ fn a_lost_stream_does_not_keep_the_other_from_being_read() {
         foundation.world.create_service(&mut foundation.tables, &space, "db", None);
     }
     let before = collected.checkpoint(Stream::Service);
-    lost(collected.cycle(), Stream::App);
+    // Nor can it be read from its first row.
+    collected.fail(|request| {
+        let query = request.uri().query().unwrap_or_default();
+        let first = request.uri().path().ends_with("app_usage_events") && !query.contains("after_guid");
+        first.then_some(Err(TransportError::Connect("down".to_owned())))
+    });
+    collected.cycle().unwrap_err();
     assert_ne!(collected.checkpoint(Stream::Service), before);
 }
 
@@ -714,25 +666,6 @@ fn a_clock_of_theirs_that_is_ahead_makes_nobody_know_the_future() {
     collected.foundation().advance(to);
     caught_up(collected.cycle());
     assert_eq!(collected.head().known_until, Some(ours));
-}
-
-#[test]
-fn a_checkpoint_gone_before_the_replay_is_lost() {
-    let mut collected = Collected::settled(84, 4);
-    // The streams can't be read until somebody has purged them.
-    collected.fail(|request| {
-        let lists = request.uri().path().ends_with("app_usage_events");
-        lists.then_some(Err(TransportError::Connect("down".to_owned())))
-    });
-    for _ in 0..5 {
-        let _ = collected.cycle();
-        collected.pass(15);
-    }
-    assert_eq!(collected.onboarding().unwrap().stage, OnboardingStage::Replay);
-    let path = format!("/v3/{}/actions/destructively_purge_all_and_reseed", events_path(Stream::App));
-    assert_eq!(admin(&mut collected.foundation(), "POST", &path).status, 200);
-    collected.heal();
-    lost(collected.cycle(), Stream::App);
 }
 
 #[test]
@@ -997,14 +930,11 @@ crate::on_postgres! {
     a_snapshot_whose_checkpoint_is_gone_is_not_taken,
     a_snapshot_that_vanishes_is_requested_again,
     a_foundation_without_any_event_is_onboarded,
-    a_cloud_controller_without_snapshots_is_told_apart,
     billing_begins_at_a_later_configured_instant,
     changed_settings_are_archived_and_keep_the_epoch,
     a_poll_asks_after_the_predecessor_and_finds_the_checkpoint,
     a_pruned_predecessor_is_no_loss_and_a_pruned_checkpoint_is,
     a_checkpoint_that_is_not_behind_its_predecessor_is_asked_for_once,
-    a_reseed_loses_the_checkpoint_once_and_again,
-    a_token_that_lost_its_scope_loses_the_checkpoint_until_it_is_back,
     an_event_that_comes_late_before_the_checkpoint_is_placed_there,
     records_nobody_understands_stop_nothing,
     known_until_moves_only_when_both_streams_are_read,
@@ -1018,7 +948,6 @@ crate::on_postgres! {
     an_import_while_onboarding_waits_is_refused_or_not_collected_upon,
     a_lost_stream_does_not_keep_the_other_from_being_read,
     a_clock_of_theirs_that_is_ahead_makes_nobody_know_the_future,
-    a_checkpoint_gone_before_the_replay_is_lost,
     changes_found_by_a_look_are_found_again_if_they_were_not_committed,
     a_page_size_that_is_refused_is_halved,
     a_sweep_finds_what_was_committed_late,

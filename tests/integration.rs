@@ -26,6 +26,7 @@ mod invoices;
 mod kill;
 mod rates;
 mod readme;
+mod recovery;
 mod replicas;
 mod retention;
 mod schema;

@@ -5,7 +5,7 @@ use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use cf_billing::domain::Timestamp;
+use cf_billing::domain::{Strategy, Timestamp};
 use cf_billing::simulator::{ADMIN, Foundation};
 use cf_billing::store::{DutyState, Lease, Origin, Store, StoreError, WriteSet};
 use rand::seq::IndexedRandom;
@@ -66,7 +66,7 @@ fn an_older_epoch_writes_nothing() {
         let paused = store.under(old.clone());
         let head = paused.foundation("f").await.unwrap();
         assert_eq!(head.lease_epoch, 1);
-        let mut write = WriteSet::new(Origin::Collector, &head);
+        let mut write = WriteSet::new(Origin::Collector, &head, Timestamp::from_unix(0));
         write.known_until = Some(Timestamp::from_unix(1_790_000_000));
         paused.commit(&head, &write).await.unwrap();
 
@@ -79,7 +79,7 @@ fn an_older_epoch_writes_nothing() {
         let head = paused.foundation("f").await.unwrap();
         assert_eq!(head.lease_epoch, 2);
         superseded(paused.commit(&head, &write).await.unwrap_err());
-        let onboarding = cf_billing::store::Onboarding::new(Timestamp::from_unix(0));
+        let onboarding = cf_billing::store::Onboarding::new(Strategy::Snapshot, "", Timestamp::from_unix(0));
         superseded(paused.put_onboarding(&head, &onboarding).await.unwrap_err());
         let unchanged = store.foundation("f").await.unwrap();
         assert_eq!(unchanged.known_until, Some(Timestamp::from_unix(1_790_000_000)));

@@ -17,7 +17,7 @@ const CARD: &str = "name = \"test\"\ncurrency = \"EUR\"\n[[process]]\nmemory_gib
     [[staging]]\nmemory_gib_hour = \"0.5\"\n[[task]]\nmemory_gib_hour = \"1\"\n[[service]]\ninstance_hour = \"0.05\"\n";
 
 /// The schema this program knows.
-const NEWEST: i64 = 4;
+const NEWEST: i64 = 5;
 
 fn migrations() -> PathBuf {
     let folder = if kind() == Kind::Sqlite { "sqlite" } else { "postgres" };

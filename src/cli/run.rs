@@ -168,11 +168,13 @@ fn plan(configuration: &Configuration, foundation: &Foundation) -> Plan {
     Plan {
         foundation: foundation.name.clone(),
         settings: configuration.fold_settings(None),
+        onboarding: foundation.onboarding,
         billing_from: foundation.billing_from,
         sweep_window_seconds: collection.sweep_window_seconds,
         sweep_interval_seconds: collection.sweep_interval_seconds,
         snapshot_patience_seconds: collection.snapshot_patience_seconds,
         observe_interval_seconds: collection.observe_interval_seconds,
+        reconcile_interval_seconds: collection.reconcile_interval_seconds,
         keep_events_seconds: collection.keep_events_seconds,
     }
 }

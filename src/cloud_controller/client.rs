@@ -17,7 +17,10 @@ use url::Url;
 use super::error::{ApiError, ErrorKind, classify};
 use super::token::{Refusal, Token};
 use super::transport::Transport;
-use super::wire::lists::{App, Build, Job, Organization, Page, Process, RawPage, Root, ServiceInstance, Space, Task};
+use super::wire::lists::{
+    App, Build, Droplet, Job, Organization, Page, Process, RawPage, Root, ServiceInstance, ServiceOffering, ServicePlan,
+    Space, Task,
+};
 use super::wire::snapshot::{Chunk, Snapshot};
 use super::wire::usage_event::{Decoded, decode};
 use super::wire::without_nul;
@@ -122,6 +125,7 @@ pub struct Listed<T> {
     pub rows: Vec<T>,
     pub spaces: Vec<Space>,
     pub organizations: Vec<Organization>,
+    pub service_offerings: Vec<ServiceOffering>,
 }
 
 const fn events_path(stream: Stream) -> &'static str {
@@ -428,6 +432,59 @@ impl Client {
         self.list("/v3/apps", &[("guids", &guids), ("include", "space.organization")]).await
     }
 
+    /// All processes, running or not.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn all_processes(&self) -> Result<Vec<Process>, ApiError> {
+        Ok(self.list("/v3/processes", &[]).await?.rows)
+    }
+
+    /// All apps with their spaces and organizations, and when the list was begun.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn all_apps(&self) -> Result<Dated<Listed<App>>, ApiError> {
+        self.list_dated("/v3/apps", &[("include", "space.organization")]).await
+    }
+
+    /// All service instances.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn all_service_instances(&self) -> Result<Vec<ServiceInstance>, ApiError> {
+        Ok(self.list("/v3/service_instances", &[]).await?.rows)
+    }
+
+    /// All service plans with their offerings.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn all_service_plans(&self) -> Result<Listed<ServicePlan>, ApiError> {
+        self.list("/v3/service_plans", &[("include", "service_offering")]).await
+    }
+
+    /// All spaces with their organizations.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn all_spaces(&self) -> Result<Listed<Space>, ApiError> {
+        self.list("/v3/spaces", &[("include", "organization")]).await
+    }
+
+    /// Droplets by guid, at most [`GUIDS_PER_REQUEST`]; those that are gone are missing.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn droplets(&self, guids: &[Guid]) -> Result<Vec<Droplet>, ApiError> {
+        Ok(self.by_guid("/v3/droplets", guids).await?.value)
+    }
+
+    /// Forgets the token, so that the next request asks for a new one, whose scope is checked.
+    pub async fn forget_token(&self) {
+        *self.inner.token.lock().await = None;
+    }
+
     /// Organizations by guid, at most [`GUIDS_PER_REQUEST`]; deleted ones are missing.
     ///
     /// # Errors
@@ -460,7 +517,12 @@ impl Client {
         path: &str,
         query: &[(&str, &str)],
     ) -> Result<Dated<Listed<T>>, ApiError> {
-        let mut listed = Listed { rows: Vec::new(), spaces: Vec::new(), organizations: Vec::new() };
+        let mut listed = Listed {
+            rows: Vec::new(),
+            spaces: Vec::new(),
+            organizations: Vec::new(),
+            service_offerings: Vec::new(),
+        };
         let mut date = None;
         // The same for all pages of one list; smaller for the next list after a failure.
         let size = self.inner.list_size.load(Ordering::Relaxed);
@@ -479,6 +541,7 @@ impl Client {
             listed.rows.extend(page.resources);
             listed.spaces.extend(page.included.spaces);
             listed.organizations.extend(page.included.organizations);
+            listed.service_offerings.extend(page.included.service_offerings);
             if page.pagination.next.is_none() {
                 break;
             }

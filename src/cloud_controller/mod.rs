@@ -9,6 +9,6 @@ mod wire;
 pub use client::{After, Client, Credentials, Dated, Endpoints, EventPage, GUIDS_PER_REQUEST, Listed, Requested};
 pub use error::{ApiError, ErrorKind};
 pub use token::Token;
-pub use wire::lists::{App, Build, Job, Organization, Process, ServiceInstance, Space, Task};
+pub use wire::lists::{App, Build, Droplet, Job, Organization, Process, ServiceInstance, ServicePlan, Space, Task};
 pub use wire::snapshot::{Chunk, NamedItem, Snapshot};
 pub use wire::usage_event::{Decoded, Names, decode};

@@ -203,6 +203,13 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "collection",
+        "reconcile_interval",
+        Kind::Duration { min: 60, max: 30 * 86_400 },
+        Some("6h"),
+        "How often the ledger is compared with everything that runs; what two looks found alike is settled",
+    ),
+    key(
+        "collection",
         "snapshot_patience",
         Kind::Duration { min: 0, max: 30 * 86_400 },
         Some("10m"),
@@ -231,8 +238,20 @@ pub const KEYS: &[Key] = &[
         None,
         "PEM file of the certificate authority to trust instead of the system's",
     ),
-    key("foundation", "billing_from", Kind::Time, None, "Bill from this instant on, if it is later than the baseline"),
-    key("foundation", "onboarding", Kind::Choice(&["auto", "snapshot"]), Some("auto"), "How the baseline is taken"),
+    key(
+        "foundation",
+        "billing_from",
+        Kind::Time,
+        None,
+        "Bill from this instant on, if it is later than the baseline; from kept records: from this instant on",
+    ),
+    key(
+        "foundation",
+        "onboarding",
+        Kind::Choice(&["auto", "snapshot", "kept_records", "live_lists"]),
+        Some("auto"),
+        "Where the baseline comes from: usage snapshots, the events that Cloud Controller keeps of what runs, or the lists of what there is; `auto` takes the first of them that there is",
+    ),
     key("log", "format", Kind::Choice(&["text", "json"]), Some("text"), "How log lines look"),
     key(
         "log",

@@ -13,8 +13,8 @@ use toml::de::{DeTable, DeValue};
 use url::Url;
 
 use super::keys::{KEYS, Key, Kind, SECTIONS};
-use super::{Billing, Collection, Configuration, Database, Foundation, Log, LogFormat, Onboarding, Secret, Staging};
-use crate::domain::Timestamp;
+use super::{Billing, Collection, Configuration, Database, Foundation, Log, LogFormat, Secret, Staging};
+use crate::domain::{Strategy, Timestamp};
 use crate::domain::period::start_of_day;
 use crate::domain::text::{did_you_mean, position};
 
@@ -285,6 +285,7 @@ impl Loader {
             poll_interval: self.interval(merged, "collection", "poll_interval"),
             sweep_window_seconds: self.duration(merged, "collection", "sweep_window"),
             sweep_interval_seconds: self.duration(merged, "collection", "sweep_interval"),
+            reconcile_interval_seconds: self.duration(merged, "collection", "reconcile_interval"),
             observe_interval_seconds: self.duration(merged, "collection", "observe_interval"),
             snapshot_patience_seconds: self.duration(merged, "collection", "snapshot_patience"),
             keep_events_seconds: Some(self.duration(merged, "collection", "keep_events")).filter(|keep| *keep > 0),
@@ -340,10 +341,8 @@ impl Loader {
         let billing_from = self.text(merged, "foundation", &path, "billing_from");
         let billing_from = billing_from
             .and_then(|text| self.parse(&format!("{path}.billing_from"), &text, |text| parse_time(text, time_zone)));
-        let onboarding = match self.text(merged, "foundation", &path, "onboarding").as_deref() {
-            Some("snapshot") => Onboarding::Snapshot,
-            _ => Onboarding::Auto,
-        };
+        let onboarding = self.text(merged, "foundation", &path, "onboarding");
+        let onboarding = onboarding.and_then(|name| Strategy::from_name(&name));
         Some(Foundation {
             name: name?,
             api: api?,

@@ -12,7 +12,7 @@ use std::time::Duration;
 use chrono_tz::Tz;
 use url::Url;
 
-use crate::domain::{Settings, Timestamp};
+use crate::domain::{Settings, Strategy, Timestamp};
 
 pub use keys::{KEYS, Key, Kind, SECTIONS};
 pub use load::{Problem, load, parse_time};
@@ -95,6 +95,8 @@ pub struct Collection {
     pub sweep_interval_seconds: i64,
     /// Between two looks at which processes were changed.
     pub observe_interval_seconds: i64,
+    /// Between two comparisons of the ledger with what runs.
+    pub reconcile_interval_seconds: i64,
     /// An unfinished snapshot is given up after this.
     pub snapshot_patience_seconds: i64,
     /// Raw events are pruned after this; `None`: never.
@@ -110,15 +112,8 @@ pub struct Foundation {
     pub client_secret: Secret,
     pub ca_file: Option<PathBuf>,
     pub billing_from: Option<Timestamp>,
-    pub onboarding: Onboarding,
-}
-
-/// How a foundation's baseline is taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Onboarding {
-    /// By snapshot, the only way there is so far.
-    Auto,
-    Snapshot,
+    /// `None`: from the best there is.
+    pub onboarding: Option<Strategy>,
 }
 
 /// `[log]`

@@ -6,10 +6,12 @@ use std::collections::HashSet;
 use tokio_util::sync::CancellationToken;
 
 use super::page::{Body, NewInput, Page, PageReport, commit};
+use super::reconcile::{Look, Repair};
+use super::strategy::choose_strategy;
 use crate::clock::Clock;
 use crate::cloud_controller::{ApiError, Client};
-use crate::domain::{EventId, Guid, Kind, Place, Settings, Stream, Timestamp};
-use crate::store::{FoundationHead, Onboarding, OnboardingStage, Origin, Store, StoreError};
+use crate::domain::{EventId, GapReason, Guid, Kind, Place, Settings, Strategy, Stream, Timestamp};
+use crate::store::{FoundationHead, Onboarding, OnboardingStage, Origin, Store, StoreError, StoredGap};
 use crate::telemetry::{Progress, Reporter};
 
 /// How often it is looked whether there is something to seal or prune, in seconds.
@@ -24,7 +26,9 @@ pub struct Plan {
     pub foundation: String,
     /// Of the fold; the epoch is found at onboarding.
     pub settings: Settings,
-    /// Bill from this instant, if it is later than the baseline.
+    /// Where its baseline comes from; `None`: from the best there is.
+    pub onboarding: Option<Strategy>,
+    /// Bill from this instant, if it is later than the baseline; kept records: from this instant.
     pub billing_from: Option<Timestamp>,
     /// How long after its time an event may still appear, in seconds.
     pub sweep_window_seconds: i64,
@@ -34,6 +38,8 @@ pub struct Plan {
     pub snapshot_patience_seconds: i64,
     /// Seconds between two looks at which processes were changed.
     pub observe_interval_seconds: i64,
+    /// Seconds between two comparisons of the ledger with everything that runs.
+    pub reconcile_interval_seconds: i64,
     /// After so many seconds raw events are pruned; `None`: they stay.
     pub keep_events_seconds: Option<i64>,
 }
@@ -58,6 +64,8 @@ pub struct Caught {
     pub anomalies: usize,
     /// Disk observations archived.
     pub observations: usize,
+    /// Resources settled by what was found running.
+    pub settled: usize,
 }
 
 /// Why a cycle ended before its end. What it committed stays; the next goes on from there.
@@ -69,10 +77,16 @@ pub enum CollectError {
     Store(#[from] StoreError),
     #[error(
         "the checkpoint of the {stream} events, {guid} of {created_at}, can't be read any more\n\
-         hint: the token lost its scope, or the events were purged or pruned; nothing more of this stream is read until the checkpoint is back, or the foundation is onboarded anew",
+         hint: the events were purged or pruned; what can still be read is read from its first row",
         guid = .checkpoint.guid, created_at = .checkpoint.created_at
     )]
-    CheckpointLost { stream: Stream, checkpoint: EventId },
+    CheckpointLost { stream: Stream, checkpoint: EventId, reason: GapReason },
+    #[error(
+        "no {stream} events are shown any more, not even the checkpoint, {guid} of {created_at}\n\
+         hint: give the client cloud_controller.admin_read_only or cloud_controller.global_auditor again; nothing was changed, and reading goes on from the checkpoint",
+        guid = .checkpoint.guid, created_at = .checkpoint.created_at
+    )]
+    ScopeLost { stream: Stream, checkpoint: EventId },
     #[error(
         "foundation `{0}` was imported, not collected: what ran before its first event isn't known\n\
          hint: collect it under another name, or into another database"
@@ -108,6 +122,8 @@ pub struct Collector {
     retained_at: Option<Timestamp>,
     /// What is open was counted since the start.
     counted: bool,
+    /// The foundation's gaps.
+    pub(super) gaps: Vec<StoredGap>,
 }
 
 impl Collector {
@@ -138,6 +154,7 @@ impl Collector {
             swept_long_at: None,
             retained_at: None,
             counted: false,
+            gaps: Vec::new(),
         })
     }
 
@@ -155,15 +172,24 @@ impl Collector {
             return Ok(Cycle::Waiting(waiting));
         }
         self.keep_settings().await?;
+        self.load_gaps().await?;
         let changed = self.look().await?;
         // One stream that can't be read doesn't keep the other from being read.
-        let app = self.read(Stream::App, &onboarding).await;
-        let service = self.read(Stream::Service, &onboarding).await;
+        let app = self.read_over_gaps(Stream::App, &onboarding).await;
+        let service = self.read_over_gaps(Stream::Service, &onboarding).await;
         let (app, service) = (app?, service?);
         self.observe(changed, app, app.min(service)).await?;
         self.sweep(&onboarding).await?;
+        if onboarding.stage == OnboardingStage::Replay && onboarding.strategy == Strategy::KeptRecords {
+            self.enter(&mut onboarding, OnboardingStage::Complement).await?;
+        }
+        if onboarding.stage == OnboardingStage::Complement {
+            self.take_complement().await?;
+        }
+        self.settle_gaps(&onboarding).await?;
+        self.reconcile_if_due(&onboarding).await?;
         self.retain().await?;
-        if onboarding.stage == OnboardingStage::Replay {
+        if onboarding.stage != OnboardingStage::Complete {
             onboarding.stage = OnboardingStage::Complete;
             onboarding.completed_at = Some(self.clock.now());
             self.store.put_onboarding(&self.head, &onboarding).await?;
@@ -172,6 +198,19 @@ impl Collector {
         self.reporter.state(state(onboarding.stage));
         self.count_open().await?;
         Ok(Cycle::CaughtUp(self.caught))
+    }
+
+    /// Reads both streams to their end, then compares the ledger with everything that runs, and settles what `repair` says.
+    /// `None` while the foundation isn't onboarded.
+    ///
+    /// # Errors
+    /// [`CollectError`].
+    pub async fn look_now(&mut self, repair: Repair) -> Result<Option<Look>, CollectError> {
+        if let Cycle::Waiting(_) = self.cycle().await? {
+            return Ok(None);
+        }
+        let onboarding = self.onboarding().await?;
+        self.reconcile(&onboarding, repair).await.map(Some)
     }
 
     /// Once a day: seals the ledger if the last seal is old, and prunes what is older than it is to be kept.
@@ -229,7 +268,9 @@ impl Collector {
         if let Some(onboarding) = self.store.onboarding(&self.head).await? {
             return Ok(onboarding);
         }
-        let onboarding = Onboarding::new(self.clock.now());
+        let (strategy, reason) = self.ask(choose_strategy(&self.client, self.plan.onboarding)).await?;
+        tracing::info!(foundation = %self.head.name, strategy = strategy.name(), "onboarding: {reason}");
+        let onboarding = Onboarding::new(strategy, &reason, self.client.last_date().min(self.clock.now()));
         self.store.put_onboarding(&self.head, &onboarding).await?;
         Ok(onboarding)
     }

@@ -4,11 +4,15 @@
 mod baseline;
 mod collector;
 mod import;
+mod inventory;
 mod observe;
 mod onboard;
 mod page;
 mod placement;
 mod reading;
+mod reconcile;
+mod recover;
+mod strategy;
 mod sweep;
 mod tail;
 
@@ -16,3 +20,5 @@ pub use collector::{Caught, CollectError, Collector, Cycle, Plan};
 pub use import::{ImportError, ImportReport, Importer};
 pub use page::{Body, NewInput, Page, PageReport, commit, recall};
 pub use reading::RawEvent;
+pub use reconcile::{Class, Difference, Look, Repair};
+pub use strategy::choose_strategy;

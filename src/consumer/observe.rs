@@ -261,7 +261,7 @@ impl Collector {
     }
 
     /// A refused or failed question about something beside the stream is asked again in the next cycle.
-    fn tolerate<T>(&self, of: &str, answer: Result<T, CollectError>) -> Result<Option<T>, CollectError> {
+    pub(super) fn tolerate<T>(&self, of: &str, answer: Result<T, CollectError>) -> Result<Option<T>, CollectError> {
         match answer {
             Ok(answer) => Ok(Some(answer)),
             Err(CollectError::Api(error)) => {

@@ -6,13 +6,13 @@ use crate::cloud_controller::{Decoded, decode};
 use crate::domain::quantity::{instance_seconds, mib_seconds};
 use crate::domain::usage_event::ServiceChange;
 use crate::domain::{
-    BaselineItem, BuildObservation, DiskObservation, DiskSource, EntryType, Fact, FailedCreate, Footprint, Interval,
-    Kind, LedgerEntry, MemorySource, Place, ResourceKey, Settings, Stream, Timestamp,
+    BaselineItem, BuildObservation, DiskObservation, DiskSource, EntryType, Fact, FailedCreate, Footprint, Gap, Interval,
+    Kind, LedgerEntry, MemorySource, Place, ResourceKey, Settings, Settlement, Stream, Timestamp,
 };
 use crate::fold::{Depth, Fold, Input, Known, Numbered, Resource};
 use crate::store::{
-    ArchivedInput, FoundationHead, InputKind, LoadedResource, NameOf, Names, Origin, Store, StoreError, StreamHead,
-    WriteSet, identity,
+    ArchivedInput, FoundationHead, GapProgress, InputKind, LoadedResource, NameOf, Names, Origin, Store, StoreError,
+    StreamHead, WriteSet, identity,
 };
 use crate::telemetry::PageCounts;
 
@@ -43,6 +43,8 @@ pub enum Body {
     Disk(DiskObservation),
     Build(BuildObservation),
     CreateFailed(FailedCreate),
+    Gap(Gap),
+    Settlement(Settlement),
 }
 
 /// What one transaction is to hold.
@@ -61,6 +63,9 @@ pub struct Page {
     pub known_until: Option<Timestamp>,
     pub observed_until: Option<Timestamp>,
     pub swept_until: Option<Timestamp>,
+    pub reconciled_at: Option<Timestamp>,
+    /// How it moves a gap on.
+    pub gap_progress: Option<GapProgress>,
 }
 
 impl Page {
@@ -78,6 +83,16 @@ impl Page {
             known_until: head.known_until,
             observed_until: head.observed_until,
             swept_until: head.swept_until,
+            reconciled_at: head.reconciled_at,
+            gap_progress: None,
+        }
+    }
+
+    /// The head of one stream.
+    pub const fn stream_mut(&mut self, stream: Stream) -> &mut StreamHead {
+        match stream {
+            Stream::App => &mut self.app,
+            Stream::Service => &mut self.service,
         }
     }
 }
@@ -101,7 +116,9 @@ pub struct PageReport {
 /// # Errors
 /// [`StoreError`]; then nothing of the page is stored.
 pub async fn commit(store: &Store, head: &FoundationHead, page: Page) -> Result<PageReport, StoreError> {
-    let mut write = WriteSet::new(page.origin, head);
+    let mut write = WriteSet::new(page.origin, head, page.received_at);
+    write.gap_progress = page.gap_progress;
+    write.reconciled_at = page.reconciled_at;
     write.known_until = page.known_until;
     write.observed_until = page.observed_until;
     write.swept_until = page.swept_until;
@@ -238,6 +255,8 @@ pub fn recall(archived: ArchivedInput) -> Result<Numbered, StoreError> {
         InputKind::DiskObservation => Input::Disk(serde_json::from_str(&archived.body).map_err(unexpected)?),
         InputKind::FailedCreate => Input::CreateFailed(serde_json::from_str(&archived.body).map_err(unexpected)?),
         InputKind::BuildObservation => Input::Build(serde_json::from_str(&archived.body).map_err(unexpected)?),
+        InputKind::Gap => Input::Gap(serde_json::from_str(&archived.body).map_err(unexpected)?),
+        InputKind::Settlement => Input::Settlement(serde_json::from_str(&archived.body).map_err(unexpected)?),
     };
     Ok(Numbered { sequence: archived.sequence, received_at: archived.received_at, place: archived.place, input })
 }
@@ -276,6 +295,16 @@ fn number(sequence: u64, received_at: Timestamp, new: NewInput, write: &mut Writ
             let text = json(serde_json::to_string(&failed));
             let guid = failed.service_instance.to_string();
             (InputKind::FailedCreate, failed.observed_at, guid, text, Input::CreateFailed(failed))
+        }
+        Body::Gap(gap) => {
+            let text = json(serde_json::to_string(&gap));
+            write.gaps.push((sequence, gap.clone()));
+            (InputKind::Gap, gap.from, gap.stream.name().to_owned(), text, Input::Gap(gap))
+        }
+        Body::Settlement(settlement) => {
+            let text = json(serde_json::to_string(&settlement));
+            let guid = settlement.resource.guid.to_string();
+            (InputKind::Settlement, settlement.observed_at, guid, text, Input::Settlement(settlement))
         }
         Body::Build(observation) => {
             let text = json(serde_json::to_string(&observation));
@@ -342,7 +371,7 @@ fn to_observe(origin: Origin, fold: &Fold, numbered: &[Numbered], entries: &[Led
         return HashSet::new();
     }
     let begins = |input: &&Numbered| match &input.input {
-        Input::Baseline(_) => true,
+        Input::Baseline(_) | Input::Settlement(_) => true,
         Input::Event(event) => matches!(&event.fact, Fact::Service(fact) if fact.change == ServiceChange::Created),
         _ => false,
     };

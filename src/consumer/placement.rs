@@ -87,6 +87,21 @@ impl<T> Placement<T> {
         Met::Undecided
     }
 
+    /// Places the events held back directly before the archived event at `place`, which
+    /// [`Placement::archived_event`] left undecided; `previous` is the archive's place before that. For a read that is
+    /// known to be in the stream's order, whatever is missing between.
+    pub fn put_before(&mut self, place: Place, previous: Place) -> Vec<(Place, T)> {
+        self.cursor = previous.max(std::mem::take(&mut self.cursor));
+        let mut placed = Vec::with_capacity(self.held.len());
+        for event in self.held.drain(..) {
+            self.cursor = self.cursor.before(&place);
+            placed.push((self.cursor.clone(), event));
+        }
+        self.seen.clear();
+        self.cursor = place;
+        placed
+    }
+
     /// Decides on the events held back before the archived event at `place`, which
     /// [`Placement::archived_event`] left undecided; `next` is the place that follows the cursor.
     pub fn resolve(&mut self, place: Place, next: Option<&Place>) -> Vec<(Place, T)> {

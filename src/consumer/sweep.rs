@@ -49,14 +49,15 @@ impl Collector {
         let (reading, after) = match self.last_before(stream, from).await? {
             Some((event, place)) => (Reading::after(&self.head, stream, place), After::Event(event.guid)),
             // Everything that is archived is younger: as onboarding began.
-            None => (Reading::from_start(&self.head, stream), self.first_read(stream, onboarding)),
+            None if self.has_gap(stream) => (Reading::again(&self.head, stream), After::Nothing),
+            None => (Reading::in_order(&self.head, stream), self.first_read(stream, onboarding)),
         };
         match self.ask(self.client.events(stream, &after)).await {
             Ok(page) => self.read_on(reading, page).await,
             Err(CollectError::Api(error)) if error.kind == ErrorKind::AfterGuidUnknown => {
-                // Pruned, and what came after it perhaps too: whether the checkpoint is lost is for the poll to find.
-                tracing::warn!(foundation = %self.head.name, %stream, "a sweep can't go as far back as it should");
-                Ok(self.clock.now())
+                // Pruned, or on the other side of a gap; whether the checkpoint is lost is for the poll to find.
+                let page = self.ask(self.client.events(stream, &After::Time(from))).await?;
+                self.read_on(Reading::in_order(&self.head, stream), page).await
             }
             Err(error) => Err(error),
         }

@@ -4,9 +4,10 @@
 use super::collector::{CollectError, Collector, unless_stopped};
 use super::page::PageReport;
 use super::reading::{RawEvent, Reading};
+use super::recover::Found;
 use crate::clock::Stopwatch;
 use crate::cloud_controller::{After, Dated, ErrorKind, EventPage};
-use crate::domain::{EventId, Guid, Place, Stream, Timestamp};
+use crate::domain::{EventId, GapReason, Guid, Place, Strategy, Stream, Timestamp};
 use crate::store::{InputKind, Onboarding};
 
 impl Collector {
@@ -20,12 +21,23 @@ impl Collector {
     /// Takes a page and all that follow, to the stream's end.
     pub(super) async fn read_on(
         &mut self,
+        reading: Reading,
+        page: Dated<EventPage>,
+    ) -> Result<Timestamp, CollectError> {
+        self.read_on_noting(reading, page, &mut None).await
+    }
+
+    /// As [`Collector::read_on`]; notes the last event there was.
+    pub(super) async fn read_on_noting(
+        &mut self,
         mut reading: Reading,
         mut page: Dated<EventPage>,
+        last: &mut Option<EventId>,
     ) -> Result<Timestamp, CollectError> {
         let stream = reading.stream();
         loop {
             let read = page.value.events.len();
+            *last = page.value.last_id().or(last.take());
             let next = page.value.last_guid().filter(|_| page.value.full).map(After::Event);
             let placed = reading.place(&self.store, &self.head, page.value.events).await?;
             let Some(next) = next else {
@@ -52,7 +64,7 @@ impl Collector {
     ) -> Result<(Reading, Dated<EventPage>), CollectError> {
         let head = self.head.stream(stream);
         let Some(checkpoint) = head.checkpoint.clone() else {
-            return self.begin_at_snapshot(stream, onboarding).await;
+            return self.begin_without_checkpoint(stream, onboarding).await;
         };
         let mut elsewhere = false;
         if let Some(predecessor) = &head.predecessor {
@@ -68,9 +80,7 @@ impl Collector {
             }
         }
         // Without a predecessor before it: the checkpoint is asked for by itself, and read on from.
-        if !self.is_readable(stream, Some(&checkpoint)).await? {
-            return Err(CollectError::CheckpointLost { stream, checkpoint });
-        }
+        self.refuse_lost(stream, &checkpoint).await?;
         if elsewhere {
             // The predecessor's guid is another event's now, or very many came late between the two.
             tracing::warn!(foundation = %self.head.name, %stream, "the predecessor isn't before the checkpoint");
@@ -79,29 +89,49 @@ impl Collector {
         Ok((self.reading_after(stream, &checkpoint).await?, page))
     }
 
-    /// Onboarding reads from the sweep window before the snapshot's checkpoint on.
-    async fn begin_at_snapshot(
+    /// Says how a checkpoint is lost, if it is.
+    async fn refuse_lost(&self, stream: Stream, checkpoint: &EventId) -> Result<(), CollectError> {
+        let lost = |reason| CollectError::CheckpointLost { stream, checkpoint: checkpoint.clone(), reason };
+        match self.look_for(stream, checkpoint).await? {
+            Found::There => Ok(()),
+            Found::Gone => Err(lost(GapReason::CheckpointGone)),
+            Found::Another => Err(lost(GapReason::Reseeded)),
+            Found::Nothing => {
+                // Perhaps a new one has it again; if not, that says so.
+                self.client.forget_token().await;
+                Err(CollectError::ScopeLost { stream, checkpoint: checkpoint.clone() })
+            }
+        }
+    }
+
+    /// Onboarding reads from the sweep window before the baseline on; after a gap there is nothing but what there is.
+    async fn begin_without_checkpoint(
         &self,
         stream: Stream,
         onboarding: &Onboarding,
     ) -> Result<(Reading, Dated<EventPage>), CollectError> {
-        let checkpoint = onboarding.snapshot(stream).and_then(|snapshot| snapshot.checkpoint.clone());
-        if let Some(checkpoint) = &checkpoint
-            && !self.is_readable(stream, Some(checkpoint)).await?
-        {
-            return Err(CollectError::CheckpointLost { stream, checkpoint: checkpoint.clone() });
+        if self.has_gap(stream) {
+            return self.begin_again(stream).await;
+        }
+        if let Some(checkpoint) = onboarding.snapshot(stream).and_then(|snapshot| snapshot.checkpoint.as_ref()) {
+            self.refuse_lost(stream, checkpoint).await?;
         }
         let after = self.first_read(stream, onboarding);
         let page = self.ask(self.client.events(stream, &after)).await?;
-        Ok((Reading::from_start(&self.head, stream), page))
+        Ok((Reading::in_order(&self.head, stream), page))
     }
 
     /// What the first read of a stream asks for.
     pub(super) fn first_read(&self, stream: Stream, onboarding: &Onboarding) -> After {
-        let checkpoint = onboarding.snapshot(stream).and_then(|snapshot| snapshot.checkpoint.as_ref());
-        checkpoint.map_or(After::Nothing, |checkpoint| {
-            After::Time(checkpoint.created_at.plus(-self.plan.sweep_window_seconds))
-        })
+        let since = match onboarding.strategy {
+            Strategy::Snapshot => {
+                let checkpoint = onboarding.snapshot(stream).and_then(|snapshot| snapshot.checkpoint.as_ref());
+                checkpoint.map(|checkpoint| checkpoint.created_at)
+            }
+            Strategy::LiveLists => Some(onboarding.begun_at),
+            Strategy::KeptRecords => None,
+        };
+        since.map_or(After::Nothing, |since| After::Time(since.plus(-self.plan.sweep_window_seconds)))
     }
 
     async fn reading_after(&self, stream: Stream, event: &EventId) -> Result<Reading, CollectError> {
@@ -109,7 +139,7 @@ impl Collector {
         let places = self.store.find_archived(&self.head, kind, std::slice::from_ref(event)).await?;
         Ok(match places.into_iter().next().flatten() {
             Some(place) => Reading::after(&self.head, stream, place),
-            None => Reading::from_start(&self.head, stream),
+            None => Reading::in_order(&self.head, stream),
         })
     }
 
@@ -127,10 +157,7 @@ impl Collector {
         }
         let watch = Stopwatch::start();
         let mut page = self.page();
-        let head = match stream {
-            Stream::App => &mut page.app,
-            Stream::Service => &mut page.service,
-        };
+        let head = page.stream_mut(stream);
         // What was found late stands before the checkpoint; a record without a guid can't be asked after.
         let appended = placed.iter().filter(|(place, (_, decoded))| place.fraction().is_empty() && decoded.has_guid());
         for (_, (_, decoded)) in appended {
@@ -154,7 +181,7 @@ impl Collector {
 
 impl EventPage {
     /// The event after which to read on.
-    fn last_guid(&self) -> Option<Guid> {
+    pub(super) fn last_guid(&self) -> Option<Guid> {
         let named = self.events.iter().rev().find(|(_, decoded)| decoded.has_guid());
         named.map(|(_, decoded)| decoded.event.guid.clone())
     }

@@ -125,6 +125,10 @@ impl Collecting {
                 self.reporter.state("failed");
                 "checkpoint_lost"
             }
+            CollectError::ScopeLost { .. } => {
+                self.reporter.state("failed");
+                "scope_lost"
+            }
             CollectError::Imported(_) | CollectError::SnapshotUnusable { .. } => {
                 self.reporter.state("failed");
                 "refused"

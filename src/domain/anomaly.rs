@@ -29,10 +29,12 @@ pub enum AnomalyKind {
     LateEvent,
     /// An event found behind what was sealed before pruning; no interval changed.
     BeforeSeal,
+    /// What runs was looked at and differed from the ledger, which was settled accordingly.
+    Settled,
 }
 
 impl AnomalyKind {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::UnknownState,
         Self::Undecodable,
         Self::TimeRanBackwards,
@@ -45,6 +47,7 @@ impl AnomalyKind {
         Self::MissedEnding,
         Self::LateEvent,
         Self::BeforeSeal,
+        Self::Settled,
     ];
 
     /// The word used in tables and metrics.
@@ -63,6 +66,7 @@ impl AnomalyKind {
             Self::MissedEnding => "missed_ending",
             Self::LateEvent => "late_event",
             Self::BeforeSeal => "before_seal",
+            Self::Settled => "settled",
         }
     }
 }

@@ -33,3 +33,34 @@ pub enum Baseline {
     /// Source: a chunk of a service usage snapshot.
     Service { service_instance: Guid, user_provided: bool, plan: Option<Guid> },
 }
+
+/// Where a foundation's baseline comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Strategy {
+    /// A usage snapshot of each kind.
+    Snapshot,
+    /// The stream itself, which keeps the beginnings of what still runs.
+    KeptRecords,
+    /// The lists of what there is now.
+    LiveLists,
+}
+
+impl Strategy {
+    pub const ALL: [Self; 3] = [Self::Snapshot, Self::KeptRecords, Self::LiveLists];
+
+    /// The word used in tables, the configuration and output.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Snapshot => "snapshot",
+            Self::KeptRecords => "kept_records",
+            Self::LiveLists => "live_lists",
+        }
+    }
+
+    /// The strategy of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|strategy| strategy.name() == name)
+    }
+}

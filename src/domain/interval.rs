@@ -1,9 +1,11 @@
 //! One run of a resource at one footprint.
 
+use serde::Serialize;
+
 use super::{Footprint, ResourceKey, Timestamp};
 
 /// One run at one footprint over `[started_at, ended_at)`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Interval {
     pub resource: ResourceKey,
     /// Sequence number of the input that opened the run: names the run within its foundation.

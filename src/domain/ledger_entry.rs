@@ -1,9 +1,12 @@
 //! The ledger: append-only, in the order the fold gave it.
 
+use serde::Serialize;
+
 use super::{Interval, Timestamp};
 
 /// What an entry adds to the ledger.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum EntryType {
     /// An interval that closed.
     Usage,
@@ -34,13 +37,15 @@ impl EntryType {
 }
 
 /// Why an entry was made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Cause {
     /// The interval closed.
     Closed,
     /// `BUILDPACK_SET` named the buildpack of a run that began without one (V2 push).
     BuildpackSet,
-    /// A repaired ending: the run's true end is unknown, so nothing of it is billed.
+    /// A repaired ending, whose true time is unknown; or a start that shows that what the baseline held didn't run:
+    /// nothing of the run is billed.
     RepairedEnding,
     /// An observation of disk reached back.
     Observation,
@@ -72,7 +77,7 @@ impl Cause {
 }
 
 /// An interval made permanent, or the correction of one. Never changed, never removed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LedgerEntry {
     /// 1, 2, 3 … within the foundation, in the order of the fold's output.
     pub number: u64,
@@ -85,6 +90,14 @@ pub struct LedgerEntry {
     /// When that input reached us.
     pub known_at: Timestamp,
     pub interval: Interval,
+}
+
+impl LedgerEntry {
+    /// Its canonical form: one line of JSON, members in a fixed order. Hash chains and rebuilt ledgers compare it.
+    #[must_use]
+    pub fn canonical(&self) -> String {
+        serde_json::to_string(self).expect("entries are plain values")
+    }
 }
 
 /// What remains of `entries` (in their order) once reversals have taken back what they name.

@@ -4,6 +4,7 @@
 pub mod anomaly;
 pub mod baseline;
 pub mod footprint;
+pub mod gap;
 pub mod guid;
 pub mod interval;
 pub mod ledger_entry;
@@ -19,13 +20,14 @@ pub mod time;
 pub mod usage_event;
 
 pub use anomaly::{Anomaly, AnomalyKind};
-pub use baseline::{Baseline, BaselineItem};
+pub use baseline::{Baseline, BaselineItem, Strategy};
 pub use footprint::{DiskSource, Footprint, Location, MemorySource};
+pub use gap::{Gap, GapReason};
 pub use guid::Guid;
 pub use interval::Interval;
 pub use ledger_entry::{Cause, EntryType, LedgerEntry};
 pub use money::{Amount, AmountOverflow, Currency, Price};
-pub use observation::{BuildObservation, DiskObservation, FailedCreate};
+pub use observation::{BuildObservation, DiskObservation, FailedCreate, Finding, Settlement};
 pub use period::{Month, Span};
 pub use quantity::{InstanceSeconds, MibSeconds, Overflow};
 pub use resource::{Kind, ResourceKey};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Guid, ResourceKey, Timestamp};
+use super::{BaselineItem, Guid, ResourceKey, Timestamp};
 
 /// The disk of one process or task, read from `GET /v3/processes` or `GET /v3/tasks`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,4 +39,32 @@ pub struct FailedCreate {
     pub service_instance: Guid,
     /// When the answer was made.
     pub observed_at: Timestamp,
+}
+
+/// What a look at everything that runs showed of one resource, where the ledger held something else: after a gap, or
+/// at a reconciliation that found the same before.
+///
+/// Source: `GET /v3/processes`, `/v3/apps`, `/v3/tasks`, `/v3/service_instances`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settlement {
+    pub resource: ResourceKey,
+    /// Up to here what the ledger held is certain: the last caught-up poll before a gap, or the last look that agreed.
+    pub certain_until: Timestamp,
+    /// When the look was taken.
+    pub observed_at: Timestamp,
+    pub finding: Finding,
+}
+
+/// What was found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "finding", rename_all = "snake_case")]
+pub enum Finding {
+    /// It doesn't run any more.
+    Ended {
+        at: Timestamp,
+        /// The row itself tells the time; else it is assumed.
+        exact: bool,
+    },
+    /// It runs with this footprint, since this time as far as can be told.
+    Running { item: BaselineItem, since: Timestamp },
 }

@@ -4,6 +4,7 @@
 mod process;
 mod refold;
 mod service;
+mod settle;
 mod staging;
 mod state;
 mod task;
@@ -11,8 +12,8 @@ mod task;
 use std::collections::HashMap;
 
 use crate::domain::{
-    Anomaly, AnomalyKind, Baseline, BaselineItem, BuildObservation, DiskObservation, Fact, FailedCreate, Kind,
-    LedgerEntry, Place, ResourceKey, Settings, Timestamp, UsageEvent,
+    Anomaly, AnomalyKind, Baseline, BaselineItem, BuildObservation, DiskObservation, Fact, FailedCreate, Gap, Kind,
+    LedgerEntry, Place, ResourceKey, Settings, Settlement, Timestamp, UsageEvent,
 };
 
 pub use state::{Known, Opening, Piece, Resource, Run, SAME_SAVE_SECONDS, Sealed};
@@ -38,6 +39,9 @@ pub enum Input {
     Disk(DiskObservation),
     Build(BuildObservation),
     CreateFailed(FailedCreate),
+    /// Changes no interval by itself: what is assumed for it are the settlements that follow.
+    Gap(Gap),
+    Settlement(Settlement),
     /// Stands for the inputs before it when a resource is folded again; never archived.
     Sealed(Box<Sealed>),
 }
@@ -47,7 +51,7 @@ impl Input {
     #[must_use]
     pub fn resource(&self) -> Option<ResourceKey> {
         match self {
-            Self::Settings(_) => None,
+            Self::Settings(_) | Self::Gap(_) => None,
             Self::Event(event) => event.fact.resource(),
             Self::Baseline(item) => {
                 let (kind, guid) = match &item.item {
@@ -62,6 +66,7 @@ impl Input {
                 Some(ResourceKey { kind: Kind::Service, guid: failed.service_instance.clone() })
             }
             Self::Build(observation) => Some(ResourceKey { kind: Kind::Staging, guid: observation.app.clone() }),
+            Self::Settlement(settlement) => Some(settlement.resource.clone()),
             Self::Sealed(sealed) => Some(sealed.resource.key.clone()),
         }
     }
@@ -231,7 +236,8 @@ impl Step<'_> {
             Input::Disk(observation) => self.disk(resource, observation),
             Input::Build(observation) => self.build(resource, observation),
             Input::CreateFailed(failed) => self.create_failed(resource, failed),
-            Input::Settings(_) | Input::Sealed(_) => {}
+            Input::Settlement(settlement) => self.settle(resource, settlement),
+            Input::Settings(_) | Input::Gap(_) | Input::Sealed(_) => {}
         }
     }
 

@@ -1,6 +1,6 @@
 //! Processes: opened, scaled, moved and stopped, by process guid.
 
-use super::{Opening, Resource, Step};
+use super::{Opening, Piece, Resource, Step};
 use crate::domain::usage_event::{ProcessChange, ProcessFact};
 use crate::domain::{
     AnomalyKind, Baseline, BaselineItem, Cause, DiskSource, Footprint, Interval, MemorySource, Timestamp,
@@ -45,20 +45,19 @@ impl Step<'_> {
         if now.buildpack.is_none() && !fact.reseeded {
             next.buildpack.clone_from(&fact.buildpack);
         }
-        let started_at = run.piece.started_at;
+        let (id, started_at) = (run.id, run.piece.started_at);
+        if unconfirmed && !fact.reseeded && created_at > started_at && next == *now {
+            // It ran when the baseline was taken, or so a list made believe, and starts again: it stopped in between,
+            // unseen, or never ran. A sweep that finds the stop gives back the time before it.
+            run.piece =
+                Piece { started_at: created_at, opened_by: self.sequence, footprint: next, estimated: false };
+            resource.latest = Some(created_at);
+            self.correct(resource, Cause::RepairedEnding, |interval| (interval.run == id).then_some(None));
+            let detail = format!("held as running since {started_at}, started again at {created_at}");
+            self.anomaly(resource, AnomalyKind::MissedEnding, created_at, detail);
+            return;
+        }
         if next == *now {
-            if unconfirmed && !fact.reseeded && created_at > started_at {
-                // It ran when the baseline was taken and starts again unchanged: it stopped in between, unseen.
-                // A sweep that finds the stop gives back the time before it.
-                run.piece.started_at = created_at;
-                resource.latest = Some(created_at);
-                self.anomaly(
-                    resource,
-                    AnomalyKind::MissedEnding,
-                    created_at,
-                    format!("held as running since {started_at}, started again at {created_at}"),
-                );
-            }
             return;
         }
         if next.disk_source == DiskSource::Observed {
@@ -165,44 +164,13 @@ impl Step<'_> {
             return;
         }
         let mut at = self.epoch().max(resource.latest.unwrap_or(Timestamp::MIN));
-        let (default_disk, default_source) = self.disk_at_opening(resource);
-        let mut footprint = Footprint {
-            instances: 1,
-            memory_mib: 0,
-            memory_source: MemorySource::None,
-            disk_mib: 0,
-            disk_source: DiskSource::None,
-            buildpack: None,
-            service_plan: None,
-            location: item.location.clone(),
-        };
         match &item.item {
-            Baseline::Process { process_type, app, instances, memory_mib, buildpack, .. } => {
-                resource.app = Some(app.clone());
-                if resource.process_type.is_none() {
-                    resource.process_type.clone_from(process_type);
-                }
-                (footprint.instances, footprint.memory_mib) = (*instances, *memory_mib);
-                footprint.memory_source = MemorySource::Event;
-                (footprint.disk_mib, footprint.disk_source) = (default_disk, default_source);
-                footprint.buildpack.clone_from(buildpack);
-            }
             // Nothing that ended reopens.
             Baseline::Task { .. } | Baseline::Service { .. } if resource.ended => return,
-            Baseline::Task { app, memory_mib, disk_mib, created_at, .. } => {
-                at = at.max(*created_at);
-                resource.app = Some(app.clone());
-                footprint.memory_mib = *memory_mib;
-                footprint.memory_source = MemorySource::Event;
-                (footprint.disk_mib, footprint.disk_source) =
-                    disk_mib.map_or((default_disk, default_source), |disk_mib| (disk_mib, DiskSource::Observed));
-                resource.disk_mib = disk_mib.or(resource.disk_mib);
-            }
-            Baseline::Service { user_provided, plan, .. } => {
-                resource.user_provided = *user_provided;
-                footprint.service_plan.clone_from(plan);
-            }
+            Baseline::Task { created_at, .. } => at = at.max(*created_at),
+            Baseline::Process { .. } | Baseline::Service { .. } => {}
         }
+        let footprint = self.footprint_of(resource, item);
         self.open(resource, Opening::Baseline, at, footprint);
     }
 

@@ -97,6 +97,9 @@ pub struct Piece {
     /// Sequence number of the input that began it.
     pub opened_by: u64,
     pub footprint: Footprint,
+    /// When it began, or that it went on, is assumed.
+    #[serde(default)]
+    pub estimated: bool,
 }
 
 /// How much of a resource's past is loaded.
@@ -180,11 +183,13 @@ impl Resource {
         }
         let open_without_buildpack = self.run.as_ref().is_some_and(|run| run.piece.footprint.buildpack.is_none());
         let voidable = self.run.as_ref().is_some_and(|run| run.opening == Opening::WasRunning);
+        let unconfirmed = self.run.as_ref().is_some_and(|run| run.unconfirmed);
         match &numbered.input {
             Input::Event(event) => match &event.fact {
                 Fact::Process(fact) if fact.change == ProcessChange::BuildpackSet && open_without_buildpack => {
                     Depth::Run
                 }
+                Fact::Process(fact) if fact.change == ProcessChange::Started && unconfirmed => Depth::Run,
                 Fact::Process(fact) if fact.change == ProcessChange::Stopped && fact.repaired && voidable => Depth::Run,
                 Fact::Task(fact) if fact.change == TaskChange::Stopped && fact.repaired && voidable => Depth::Run,
                 _ => Depth::State,
@@ -192,9 +197,13 @@ impl Resource {
             Input::Disk(_) if self.disk_mib.is_none() => Depth::Entries,
             Input::Build(_) => Depth::Entries,
             Input::CreateFailed(_) if self.run.is_some() => Depth::Run,
-            Input::Disk(_) | Input::CreateFailed(_) | Input::Baseline(_) | Input::Settings(_) | Input::Sealed(_) => {
-                Depth::State
-            }
+            Input::Disk(_)
+            | Input::CreateFailed(_)
+            | Input::Baseline(_)
+            | Input::Settings(_)
+            | Input::Gap(_)
+            | Input::Settlement(_)
+            | Input::Sealed(_) => Depth::State,
         }
     }
 }
@@ -202,7 +211,7 @@ impl Resource {
 impl Step<'_> {
     /// Opens a run at `at`.
     pub(super) fn open(&mut self, resource: &mut Resource, opening: Opening, at: Timestamp, footprint: Footprint) {
-        let piece = Piece { started_at: at, opened_by: self.sequence, footprint };
+        let piece = Piece { started_at: at, opened_by: self.sequence, footprint, estimated: false };
         let unconfirmed = opening == Opening::Baseline;
         resource.run = Some(Run { id: self.sequence, opening, unconfirmed, billed: true, piece });
         resource.latest = Some(at);
@@ -214,7 +223,7 @@ impl Step<'_> {
     /// Ends the open interval at `at` and begins the next with `footprint`.
     pub(super) fn split(&mut self, resource: &mut Resource, at: Timestamp, footprint: Footprint) {
         let Some(run) = &mut resource.run else { return };
-        let next = Piece { started_at: at, opened_by: self.sequence, footprint };
+        let next = Piece { started_at: at, opened_by: self.sequence, footprint, estimated: false };
         let piece = std::mem::replace(&mut run.piece, next);
         let (id, billed) = (run.id, run.billed);
         resource.latest = Some(at);
@@ -246,7 +255,7 @@ impl Step<'_> {
             started_at: piece.started_at,
             ended_at,
             footprint: piece.footprint,
-            estimated,
+            estimated: estimated || piece.estimated,
             opened_by: piece.opened_by,
             closed_by: self.sequence,
         };

@@ -136,8 +136,22 @@ impl Foundation {
         Completed { at: self.now(), checkpoint, summary, chunks }
     }
 
+    /// What the daily cleanup does: events created before `cutoff` go, but for the newest row.
+    pub fn prune(&mut self, stream: Stream, cutoff: Timestamp) {
+        let events = self.tables.events_mut(stream);
+        let newest = events.len().saturating_sub(1);
+        let is_old = |event: &serde_json::Value| {
+            event["created_at"].as_str().and_then(|text| Timestamp::parse(text).ok()).is_some_and(|at| at < cutoff)
+        };
+        let mut position = 0;
+        events.retain(|event| {
+            position += 1;
+            position > newest || !is_old(event)
+        });
+    }
+
     /// Empties a stream and writes one event for everything that runs, its guid that of the process or instance.
-    fn purge_and_reseed(&mut self, stream: Stream) {
+    pub fn purge_and_reseed(&mut self, stream: Stream) {
         let events = self.world.reseed(stream);
         *self.tables.events_mut(stream) = events;
     }

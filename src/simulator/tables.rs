@@ -13,6 +13,7 @@ pub enum List {
     Apps,
     Buildpacks,
     Builds,
+    Droplets,
     Organizations,
     Processes,
     ServiceBrokers,
@@ -24,10 +25,11 @@ pub enum List {
 }
 
 impl List {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Apps,
         Self::Buildpacks,
         Self::Builds,
+        Self::Droplets,
         Self::Organizations,
         Self::Processes,
         Self::ServiceBrokers,
@@ -45,6 +47,7 @@ impl List {
             Self::Apps => "apps",
             Self::Buildpacks => "buildpacks",
             Self::Builds => "builds",
+            Self::Droplets => "droplets",
             Self::Organizations => "organizations",
             Self::Processes => "processes",
             Self::ServiceBrokers => "service_brokers",
@@ -63,6 +66,7 @@ impl List {
             Self::Apps => "App",
             Self::Buildpacks => "Buildpack",
             Self::Builds => "Build",
+            Self::Droplets => "Droplet",
             Self::Organizations => "Organization",
             Self::Processes => "Process",
             Self::ServiceBrokers => "Service broker",

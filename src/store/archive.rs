@@ -21,10 +21,17 @@ pub enum InputKind {
     DiskObservation,
     BuildObservation,
     FailedCreate,
+    Gap,
+    Settlement,
 }
 
 impl InputKind {
-    const ALL: [Self; 8] = [
+    /// Its number in the archive; never changes.
+    pub(super) fn number(self) -> usize {
+        Self::ALL.iter().position(|kind| *kind == self).unwrap_or_default()
+    }
+
+    const ALL: [Self; 10] = [
         Self::Event(Stream::App),
         Self::Event(Stream::Service),
         Self::Settings,
@@ -33,6 +40,8 @@ impl InputKind {
         Self::DiskObservation,
         Self::BuildObservation,
         Self::FailedCreate,
+        Self::Gap,
+        Self::Settlement,
     ];
 }
 
@@ -99,8 +108,7 @@ pub fn pack(inputs: &[ArchivedInput]) -> Packed {
     let mut bodies = Vec::with_capacity(inputs.iter().map(|input| input.body.len() + 1).sum());
     let mut previous = Deltas::default();
     for input in inputs {
-        let kind = InputKind::ALL.iter().position(|kind| *kind == input.kind).unwrap_or_default();
-        put(&mut directory, kind as u64);
+        put(&mut directory, input.kind.number() as u64);
         put_delta(&mut directory, &mut previous.received_at, input.received_at.unix());
         put_delta(&mut directory, &mut previous.created_at, input.created_at.unix());
         directory.extend_from_slice(&input.identity.to_le_bytes());
@@ -280,6 +288,8 @@ mod tests {
             input(13, InputKind::DiskObservation, -1, Place::at(5), 12, "{}"),
             input(14, InputKind::BuildObservation, 1_700_000_003, Place::at(5), 13, "{}"),
             input(15, InputKind::FailedCreate, 1_700_000_004, Place::at(5), 14, "{}"),
+            input(16, InputKind::Gap, 1_700_000_004, Place::at(5), 0, "{}"),
+            input(17, InputKind::Settlement, 1_700_000_004, Place::at(5), 15, "{}"),
         ];
         let packed = pack(&inputs);
         assert_eq!(unpack(7, inputs.len(), &packed).unwrap(), inputs);

@@ -14,7 +14,8 @@ use crate::domain::{EventId, Place, Stream};
 /// Chunks whose identities stay in memory: some 128,000 inputs, 4 MB.
 const CACHED_CHUNKS: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
 
-type Identities = HashMap<(u8, i64, u64), Place>;
+/// Places by number of their kind, `created_at` and identity.
+type Identities = HashMap<(usize, i64, u64), Place>;
 
 /// Identities of archived inputs, by foundation, first and last sequence number of their chunk.
 #[derive(Debug)]
@@ -33,20 +34,6 @@ impl IdentityCache {
 
     fn put(&self, key: (i64, u64, u64), identities: Arc<Identities>) {
         self.0.lock().expect("never poisoned").put(key, identities);
-    }
-}
-
-/// A number for each kind, to search by.
-const fn kind_number(kind: InputKind) -> u8 {
-    match kind {
-        InputKind::Event(Stream::App) => 0,
-        InputKind::Event(Stream::Service) => 1,
-        InputKind::Settings => 2,
-        InputKind::Baseline(Stream::App) => 3,
-        InputKind::Baseline(Stream::Service) => 4,
-        InputKind::DiskObservation => 5,
-        InputKind::BuildObservation => 6,
-        InputKind::FailedCreate => 7,
     }
 }
 
@@ -71,8 +58,8 @@ impl Store {
         let latest = events.iter().map(|event| event.created_at).max();
         let mut found = vec![None; events.len()];
         let (Some(earliest), Some(latest)) = (earliest, latest) else { return Ok(found) };
-        let wanted: Vec<(u8, i64, u64)> = (events.iter())
-            .map(|event| (kind_number(kind), event.created_at.unix(), identity(&event.guid.to_string())))
+        let wanted: Vec<(usize, i64, u64)> = (events.iter())
+            .map(|event| (kind.number(), event.created_at.unix(), identity(&event.guid.to_string())))
             .collect();
         let mut session = self.database.read().await?;
         for row in session.all(CHUNKS, values![foundation.id, earliest, latest]).await? {
@@ -98,7 +85,7 @@ impl Store {
         let row = session.one(DIRECTORY, values![foundation_id, first, last]).await?;
         let entries = directory(first, count(first, last), &row.bytes(0)?.unwrap_or_default())?;
         let identities: Identities = (entries.into_iter())
-            .map(|entry| ((kind_number(entry.kind), entry.created_at.unix(), entry.identity), entry.place))
+            .map(|entry| ((entry.kind.number(), entry.created_at.unix(), entry.identity), entry.place))
             .collect();
         let identities = Arc::new(identities);
         self.identities.put(key, identities.clone());
@@ -129,6 +116,35 @@ impl Store {
         Ok((next <= foundation.stream(stream).last_ordinal).then(|| Place::at(next)))
     }
 
+    /// The place of the archived event before `place` in its stream; the stream's beginning if there is none.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn previous_place(
+        &self,
+        foundation: &FoundationHead,
+        stream: Stream,
+        place: &Place,
+    ) -> Result<Place, StoreError> {
+        const LATE: Sql = Sql::new(
+            "SELECT fraction FROM late_place
+             WHERE foundation_id = $1 AND stream = $2 AND ordinal = $3 AND ($4 IS NULL OR fraction < $4)
+             ORDER BY fraction DESC
+             LIMIT 1",
+        );
+        // Those of the ordinal itself come after it, those of the one before lie between the two.
+        let (ordinal, below) = match place.fraction() {
+            [] => (place.ordinal.saturating_sub(1), None),
+            fraction => (place.ordinal, Some(fraction.to_vec())),
+        };
+        let values = values![foundation.id, stream.name(), ordinal, below];
+        let late = self.database.read().await?.maybe(LATE, values).await?;
+        Ok(match late {
+            Some(row) => Place::from_parts(ordinal, row.bytes(0)?.unwrap_or_default()),
+            None => Place::at(ordinal),
+        })
+    }
+
     /// Archived inputs from `first` on, at most `limit`, in sequence.
     ///
     /// # Errors
@@ -157,7 +173,7 @@ pub(super) fn count(first: u64, last: u64) -> usize {
 }
 
 /// The chunk that holds the input numbered `sequence`.
-async fn read_chunk(
+pub(super) async fn read_chunk(
     session: &mut Session,
     foundation_id: i64,
     sequence: u64,

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use super::codes::Code;
 use super::database::{Columns, RowWriter, Session, Sql, Type, values};
 use super::dimensions::{Table, Wanted};
-use super::{FoundationHead, NameOf, Origin, Store, StoreError, StreamHead, WriteSet, chunks};
+use super::gaps::{move_gap, put_gaps};
+use super::{FoundationHead, NameOf, Origin, Store, StoreError, StreamHead, WriteSet, chain, chunks};
 use crate::domain::{Footprint, Guid, Kind, ResourceKey, Stream};
 
 type Ids = HashMap<(Table, Guid), i64>;
@@ -34,6 +35,11 @@ impl Store {
         put_anomalies(&mut session, foundation.id, write).await?;
         put_settings_and_places(&mut session, foundation.id, write).await?;
         settle_observations(&mut session, foundation.id, write).await?;
+        put_gaps(&mut session, foundation, &write.gaps).await?;
+        if let Some(progress) = &write.gap_progress {
+            move_gap(&mut session, foundation, progress, write.at).await?;
+        }
+        chain::append(&mut session, foundation, write).await?;
         session.commit().await?;
         self.dimensions.lock().expect("never poisoned").put(foundation, dimensions);
         Ok(())
@@ -50,7 +56,7 @@ async fn advance(
     const FOUNDATION: Sql = Sql::new(
         "UPDATE foundation
          SET last_sequence = $4, last_entry = $5, known_until = $6, collected = (collected OR $7),
-             observed_until = $8, swept_until = $9
+             observed_until = $8, swept_until = $9, reconciled_at = $10
          WHERE id = $1 AND last_sequence = $2 AND lease_epoch = $3",
     );
     const STREAM: Sql = Sql::new(
@@ -69,6 +75,7 @@ async fn advance(
         write.origin == Origin::Collector,
         write.observed_until,
         write.swept_until,
+        write.reconciled_at,
     ];
     if session.run(FOUNDATION, values).await? != 1 {
         return Err(StoreError::Superseded(foundation.name.clone()));
@@ -241,10 +248,10 @@ async fn put_open_intervals(
         "INSERT INTO open_interval
              (foundation_id, resource_id, kind, run, opening, unconfirmed, billed, started_at, counts_until,
               opened_by, app_id, instances, memory_mib, memory_source, disk_mib, disk_source, buildpack_id,
-              service_plan_id, organization_id, space_id)
+              service_plan_id, organization_id, space_id, estimated)
          SELECT $1, resource_id, kind, run, opening, unconfirmed, billed, started_at, counts_until,
                 opened_by, app_id, instances, memory_mib, memory_source, disk_mib, disk_source, buildpack_id,
-                service_plan_id, organization_id, space_id
+                service_plan_id, organization_id, space_id, estimated
          FROM {rows} AS new
          WHERE true
          ON CONFLICT (resource_id) DO UPDATE SET
@@ -254,9 +261,10 @@ async fn put_open_intervals(
              memory_mib = excluded.memory_mib, memory_source = excluded.memory_source, disk_mib = excluded.disk_mib,
              disk_source = excluded.disk_source, buildpack_id = excluded.buildpack_id,
              service_plan_id = excluded.service_plan_id, organization_id = excluded.organization_id,
-             space_id = excluded.space_id",
+             space_id = excluded.space_id, estimated = excluded.estimated",
     );
     const COLUMNS: Columns = with_footprint![
+        ("estimated", Type::Flag),
         ("resource_id", Type::Integer),
         ("kind", Type::Integer),
         ("run", Type::Integer),
@@ -280,6 +288,7 @@ async fn put_open_intervals(
         };
         let capped = resource.key.kind == Kind::Staging;
         let row = (open.row())
+            .flag(run.piece.estimated)
             .integer(id)
             .integer(resource.key.kind.code())
             .number(run.id)

@@ -69,7 +69,8 @@ pub(super) async fn read_foundations(
     name: Option<&str>,
 ) -> Result<Vec<FoundationHead>, StoreError> {
     const FOUNDATIONS: Sql = Sql::new(
-        "SELECT id, name, lease_epoch, last_sequence, last_entry, known_until, collected, observed_until, swept_until
+        "SELECT id, name, lease_epoch, last_sequence, last_entry, known_until, collected, observed_until, swept_until,
+                reconciled_at
          FROM foundation
          WHERE $1 IS NULL OR name = $1
          ORDER BY name",
@@ -100,6 +101,7 @@ pub(super) async fn read_foundations(
             collected: row.flag(6)?,
             observed_until: row.maybe_time(7)?,
             swept_until: row.maybe_time(8)?,
+            reconciled_at: row.maybe_time(9)?,
             settings: Vec::new(),
             app: StreamHead::default(),
             service: StreamHead::default(),

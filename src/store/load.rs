@@ -24,7 +24,7 @@ macro_rules! select_resource {
                     resource.last_ordinal, resource.last_fraction, resource.last_sequence,
                     run.run, run.opening, run.unconfirmed, run.billed, run.started_at, run.opened_by,
                     run.instances, run.memory_mib, run.memory_source, run.disk_mib, run.disk_source,
-                    buildpack.name, service_plan.guid, organization.guid, space.guid
+                    buildpack.name, service_plan.guid, organization.guid, space.guid, run.estimated
              ",
             $from,
             "
@@ -62,6 +62,8 @@ macro_rules! select_entry {
         ))
     };
 }
+
+pub(super) use select_entry;
 
 impl Store {
     /// Resources with what else was asked for; those never seen are left out.
@@ -221,7 +223,7 @@ pub(super) async fn entries_of(
     Ok(net(entries?))
 }
 
-fn read_entry(row: &Row) -> Result<LedgerEntry, StoreError> {
+pub(super) fn read_entry(row: &Row) -> Result<LedgerEntry, StoreError> {
     Ok(LedgerEntry {
         number: row.number(0)?,
         entry_type: EntryType::of(row.integer(1)?)?,
@@ -264,7 +266,12 @@ pub(super) fn read_resource(row: &Row) -> Result<Resource, StoreError> {
             opening: Opening::of(row.integer(13)?)?,
             unconfirmed: row.flag(14)?,
             billed: row.flag(15)?,
-            piece: Piece { started_at: row.time(16)?, opened_by: row.number(17)?, footprint: read_footprint(row, 18)? },
+            piece: Piece {
+                started_at: row.time(16)?,
+                opened_by: row.number(17)?,
+                footprint: read_footprint(row, 18)?,
+                estimated: row.flag(27)?,
+            },
         }),
     };
     let disk_mib = row.maybe_integer(8)?.map(u32::try_from).transpose();

@@ -15,13 +15,16 @@ macro_rules! again {
 }
 
 pub mod archive;
+mod chain;
 mod chunks;
 mod codes;
 mod commit;
 mod database;
+mod differences;
 mod dimensions;
 mod error;
 mod foundations;
+mod gaps;
 mod invoice_types;
 mod invoices;
 mod lease;
@@ -34,8 +37,11 @@ mod types;
 mod usage;
 
 pub use archive::{ArchivedInput, InputKind, identity};
+pub use chain::Verified;
 pub use database::PostgresOptions;
+pub use differences::StoredDifference;
 pub use error::StoreError;
+pub use gaps::{GapProgress, GapStage, Settled, StoredGap};
 pub use invoice_types::{Finalized, InvoiceFilter, Invoiced, Series, StoredCard, StoredInvoice};
 pub use lease::{DutyState, Lease};
 pub use lock::CollectorLock;

@@ -4,7 +4,7 @@ use super::codes::Code;
 use super::database::{Sql, values};
 use super::foundations::event_id;
 use super::{FoundationHead, Onboarding, OnboardingStage, Store, StoreError, TakenSnapshot};
-use crate::domain::{Guid, Kind, ResourceKey, Stream};
+use crate::domain::{Guid, Kind, ResourceKey, Strategy, Stream};
 
 impl Store {
     /// How far the foundation's onboarding has got; `None` if it has not begun.
@@ -13,7 +13,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn onboarding(&self, foundation: &FoundationHead) -> Result<Option<Onboarding>, StoreError> {
         const ONBOARDING: Sql =
-            Sql::new("SELECT stage, begun_at, completed_at FROM onboarding WHERE foundation_id = $1");
+            Sql::new("SELECT stage, begun_at, completed_at, strategy, reason FROM onboarding WHERE foundation_id = $1");
         const SNAPSHOTS: Sql = Sql::new(
             "SELECT stream, guid, completed_at, checkpoint_guid, checkpoint_created_at
              FROM onboarding_snapshot
@@ -24,9 +24,17 @@ impl Store {
         let word = row.text(0)?;
         let stage = OnboardingStage::ALL.into_iter().find(|stage| stage.name() == word);
         let unexpected = || StoreError::Unexpected { place: "onboarding.stage", value: word.to_owned() };
-        let mut onboarding = Onboarding::new(row.time(1)?);
-        onboarding.stage = stage.ok_or_else(unexpected)?;
-        onboarding.completed_at = row.maybe_time(2)?;
+        let strategy = row.text(3)?;
+        let unknown = || StoreError::Unexpected { place: "onboarding.strategy", value: strategy.to_owned() };
+        let mut onboarding = Onboarding {
+            strategy: Strategy::from_name(strategy).ok_or_else(unknown)?,
+            reason: row.owned(4)?,
+            stage: stage.ok_or_else(unexpected)?,
+            app: None,
+            service: None,
+            begun_at: row.time(1)?,
+            completed_at: row.maybe_time(2)?,
+        };
         for row in session.all(SNAPSHOTS, values![foundation.id]).await? {
             let stream = if row.text(0)? == "app" { Stream::App } else { Stream::Service };
             *onboarding.snapshot_mut(stream) = Some(TakenSnapshot {
@@ -44,8 +52,8 @@ impl Store {
     /// [`StoreError::Superseded`] if another collector has taken over.
     pub async fn put_onboarding(&self, foundation: &FoundationHead, onboarding: &Onboarding) -> Result<(), StoreError> {
         const PUT: Sql = Sql::new(
-            "INSERT INTO onboarding (foundation_id, strategy, stage, begun_at, completed_at)
-             VALUES ($1, 'snapshot', $2, $3, $4)
+            "INSERT INTO onboarding (foundation_id, strategy, reason, stage, begun_at, completed_at)
+             VALUES ($1, $5, $6, $2, $3, $4)
              ON CONFLICT (foundation_id) DO UPDATE SET
                  stage = excluded.stage, begun_at = excluded.begun_at, completed_at = excluded.completed_at",
         );
@@ -58,7 +66,9 @@ impl Store {
         let mut session = self.database.write().await?;
         self.fence(&mut session, foundation).await?;
         let stage = onboarding.stage.name();
-        session.run(PUT, values![foundation.id, stage, onboarding.begun_at, onboarding.completed_at]).await?;
+        let Onboarding { begun_at, completed_at, strategy, reason, .. } = onboarding;
+        let values = values![foundation.id, stage, *begun_at, *completed_at, strategy.name(), reason];
+        session.run(PUT, values).await?;
         for stream in Stream::ALL {
             session.run(REMOVE, values![foundation.id, stream.name()]).await?;
             let Some(snapshot) = onboarding.snapshot(stream) else { continue };

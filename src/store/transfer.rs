@@ -41,7 +41,8 @@ const TABLES: &[Table] = &[
         1,
         columns![
             id: Integer, name: Text, lease_epoch: Integer, last_sequence: Integer, last_entry: Integer, known_until: Time,
-            swept_until: Time, observed_until: Time, collected: Flag,
+            swept_until: Time, observed_until: Time, collected: Flag, reconciled_at: Time, chained_from: Integer,
+            chained_entry: Integer,
         ],
     ),
     table(
@@ -56,7 +57,7 @@ const TABLES: &[Table] = &[
         "onboarding",
         1,
         columns![
-            foundation_id: Integer, strategy: Text, stage: Text, begun_at: Time, completed_at: Time,
+            foundation_id: Integer, strategy: Text, stage: Text, begun_at: Time, completed_at: Time, reason: Text,
         ],
     ),
     table(
@@ -105,7 +106,7 @@ const TABLES: &[Table] = &[
             resource_id: Integer, foundation_id: Integer, kind: Integer, run: Integer, opening: Integer,
             unconfirmed: Flag, billed: Flag, started_at: Time, counts_until: Time, opened_by: Integer, instances: Integer,
             memory_mib: Integer, memory_source: Integer, disk_mib: Integer, disk_source: Integer, buildpack_id: Integer,
-            service_plan_id: Integer, organization_id: Integer, space_id: Integer, app_id: Integer,
+            service_plan_id: Integer, organization_id: Integer, space_id: Integer, app_id: Integer, estimated: Flag,
         ],
     ),
     table(
@@ -135,6 +136,31 @@ const TABLES: &[Table] = &[
             pruned_at: Integer,
         ],
     ),
+    table(
+        "gap",
+        2,
+        columns![
+            foundation_id: Integer, number: Integer, stream: Text, reason: Text, began_at: Time, ended_at: Time,
+            checkpoint_guid: Text, checkpoint_created_at: Time, found_at: Time, sequence: Integer, stage: Text,
+            settled_at: Time, ended: Integer, begun: Integer, changed: Integer,
+        ],
+    ),
+    table(
+        "difference",
+        3,
+        columns![
+            foundation_id: Integer, kind: Integer, guid: Text, class: Text, detail: Text,
+            certain_until: Time, found_at: Time, seen_at: Time,
+        ],
+    ),
+    table(
+        "ledger_link",
+        2,
+        columns![
+            foundation_id: Integer, last_sequence: Integer, last_entry: Integer, inputs_digest: Bytes,
+            entries_digest: Bytes, digest: Bytes,
+        ],
+    ),
     table("seal_chunk", 3, columns![foundation_id: Integer, sequence: Integer, first_id: Integer, states: Bytes]),
     table("rate_card", 1, columns![hash: Text, name: Text, currency: Text, body: Text, first_used: Time]),
     table("invoice_series", 1, columns![name: Text, last_number: Integer]),
@@ -147,7 +173,7 @@ const TABLES: &[Table] = &[
                 id: Integer, status: Text, series: Text, series_number: Integer, number: Text, account: Text,
                 account_name: Text, seller: Text, month: Text, period_start: Time, period_end: Time, time_zone: Text,
                 currency: Text, net: Money, estimated: Money, rate_card_hash: Text, rated_through: Time, drafted_at: Time,
-                finalized_at: Time,
+                finalized_at: Time, accepted: Text, digest: Text,
             ],
         )
     },

@@ -3,8 +3,8 @@
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
-use super::ArchivedInput;
-use crate::domain::{Anomaly, EventId, Guid, Kind, LedgerEntry, Place, ResourceKey, Settings, Stream, Timestamp};
+use super::{ArchivedInput, GapProgress};
+use crate::domain::{Anomaly, EventId, Gap, Guid, Kind, LedgerEntry, Place, ResourceKey, Settings, Strategy, Stream, Timestamp};
 use crate::fold::{Resource, Sealed};
 
 /// A foundation as it stands; every write names the one it builds on.
@@ -24,6 +24,8 @@ pub struct FoundationHead {
     pub swept_until: Option<Timestamp>,
     /// Processes saved before this were looked at.
     pub observed_until: Option<Timestamp>,
+    /// When everything that runs was last compared with the ledger.
+    pub reconciled_at: Option<Timestamp>,
     /// Tailed from Cloud Controller, as opposed to imported only.
     pub collected: bool,
     /// Every settings input so far, with its sequence number.
@@ -162,6 +164,12 @@ pub struct WriteSet {
     pub settings: Vec<(u64, Settings)>,
     /// Places among them that are not at the end of their stream.
     pub late_places: Vec<(Stream, Place)>,
+    /// Gaps among them, by sequence number.
+    pub gaps: Vec<(u64, Gap)>,
+    /// How it moves a gap on.
+    pub gap_progress: Option<GapProgress>,
+    /// When it was made.
+    pub at: Timestamp,
     /// Numbered on from the head, in order.
     pub entries: Vec<LedgerEntry>,
     pub anomalies: Vec<Anomaly>,
@@ -180,17 +188,21 @@ pub struct WriteSet {
     pub known_until: Option<Timestamp>,
     pub swept_until: Option<Timestamp>,
     pub observed_until: Option<Timestamp>,
+    pub reconciled_at: Option<Timestamp>,
 }
 
 impl WriteSet {
-    /// Nothing, on top of `head`.
+    /// Nothing, on top of `head`, at that time.
     #[must_use]
-    pub fn new(origin: Origin, head: &FoundationHead) -> Self {
+    pub fn new(origin: Origin, head: &FoundationHead, at: Timestamp) -> Self {
         Self {
             origin,
             inputs: Vec::new(),
             settings: Vec::new(),
             late_places: Vec::new(),
+            gaps: Vec::new(),
+            gap_progress: None,
+            at,
             entries: Vec::new(),
             anomalies: Vec::new(),
             resources: Vec::new(),
@@ -203,6 +215,7 @@ impl WriteSet {
             known_until: head.known_until,
             swept_until: head.swept_until,
             observed_until: head.observed_until,
+            reconciled_at: head.reconciled_at,
         }
     }
 
@@ -215,6 +228,7 @@ impl WriteSet {
         next.known_until = self.known_until;
         next.swept_until = self.swept_until;
         next.observed_until = self.observed_until;
+        next.reconciled_at = self.reconciled_at;
         next.collected |= self.origin == Origin::Collector;
         next.settings.extend(self.settings.iter().cloned());
         next.app.clone_from(&self.app);
@@ -235,6 +249,9 @@ pub enum Found {
 /// How far a foundation's onboarding has got; kept from its first request on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Onboarding {
+    pub strategy: Strategy,
+    /// Why this one, for people.
+    pub reason: Option<String>,
     pub stage: OnboardingStage,
     pub app: Option<TakenSnapshot>,
     pub service: Option<TakenSnapshot>,
@@ -245,8 +262,13 @@ pub struct Onboarding {
 impl Onboarding {
     /// Nothing done yet.
     #[must_use]
-    pub const fn new(begun_at: Timestamp) -> Self {
-        Self { stage: OnboardingStage::Snapshots, app: None, service: None, begun_at, completed_at: None }
+    pub fn new(strategy: Strategy, reason: &str, begun_at: Timestamp) -> Self {
+        let stage = match strategy {
+            Strategy::Snapshot => OnboardingStage::Snapshots,
+            Strategy::LiveLists | Strategy::KeptRecords => OnboardingStage::Baseline,
+        };
+        let reason = Some(reason.to_owned());
+        Self { strategy, reason, stage, app: None, service: None, begun_at, completed_at: None }
     }
 
     /// The snapshot of one stream's resources.
@@ -276,12 +298,14 @@ pub enum OnboardingStage {
     Baseline,
     /// The streams are read from before their checkpoints on.
     Replay,
+    /// What the stream doesn't tell of (its records aren't kept) is taken from the lists of what there is.
+    Complement,
     /// Both streams have been read to their end.
     Complete,
 }
 
 impl OnboardingStage {
-    pub const ALL: [Self; 4] = [Self::Snapshots, Self::Baseline, Self::Replay, Self::Complete];
+    pub const ALL: [Self; 5] = [Self::Snapshots, Self::Baseline, Self::Replay, Self::Complement, Self::Complete];
 
     /// The word used in tables, logs and metrics.
     #[must_use]
@@ -290,6 +314,7 @@ impl OnboardingStage {
             Self::Snapshots => "snapshots",
             Self::Baseline => "baseline",
             Self::Replay => "replay",
+            Self::Complement => "complement",
             Self::Complete => "complete",
         }
     }

@@ -78,7 +78,7 @@ const USAGE: Sql = Sql::each(
         UNION ALL
         SELECT run.foundation_id, run.resource_id, run.kind, run.organization_id, run.space_id,
                run.app_id, run.buildpack_id, run.service_plan_id, run.instances, run.memory_mib,
-               run.disk_mib, run.counts_until IS NOT NULL,
+               run.disk_mib, (run.counts_until IS NOT NULL OR run.estimated),
                min($2, foundation.known_until, coalesce(run.counts_until, $2)) - max(run.started_at, $1)
         FROM open_interval AS run
         JOIN foundation ON foundation.id = run.foundation_id
@@ -96,7 +96,7 @@ const USAGE: Sql = Sql::each(
         UNION ALL
         SELECT run.foundation_id, run.resource_id, run.kind, run.organization_id, run.space_id,
                run.app_id, run.buildpack_id, run.service_plan_id, run.instances, run.memory_mib,
-               run.disk_mib, run.counts_until IS NOT NULL,
+               run.disk_mib, (run.counts_until IS NOT NULL OR run.estimated),
                extract(epoch FROM least($2, foundation.known_until, run.counts_until)
                    - greatest(run.started_at, $1))::bigint
         FROM open_interval AS run

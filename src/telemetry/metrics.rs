@@ -12,10 +12,11 @@ use crate::domain::{AnomalyKind, EntryType, Fact, Kind, Stream, Timestamp};
 pub const RETENTION_SECONDS: i64 = 31 * 86_400;
 
 /// What a foundation's collection is doing.
-pub const STATES: [&str; 7] = ["standby", "starting", "snapshots", "baseline", "replay", "live", "failed"];
+pub const STATES: [&str; 9] =
+    ["standby", "starting", "snapshots", "baseline", "replay", "complement", "live", "gap", "failed"];
 
 /// What is asked for, as in the path of the request.
-pub const ENDPOINTS: [&str; 14] = [
+pub const ENDPOINTS: [&str; 16] = [
     "root",
     "token",
     "app_usage_events",
@@ -27,7 +28,9 @@ pub const ENDPOINTS: [&str; 14] = [
     "tasks",
     "apps",
     "builds",
+    "droplets",
     "service_instances",
+    "service_plans",
     "organizations",
     "spaces",
 ];
@@ -54,6 +57,10 @@ pub struct Metrics {
     checkpoint_expiry: IntGaugeVec,
     checkpoint_lost: IntGaugeVec,
     checkpoint_lost_total: IntCounterVec,
+    gaps: IntGaugeVec,
+    gap_seconds: IntCounterVec,
+    drift: IntGaugeVec,
+    repairs: IntCounterVec,
     events_archived: IntCounterVec,
     events_duplicate: IntCounterVec,
     events_late: IntCounterVec,
@@ -169,6 +176,26 @@ impl Metrics {
                 "checkpoint_lost",
                 "1 while the checkpoint can't be read any more, else 0.",
                 &["foundation", "stream"],
+            ),
+            gaps: new.gauges(
+                "gaps",
+                "Spans of stream history that can't be read any more, by what is done about them: reading, settling, settled.",
+                &["foundation", "stage"],
+            ),
+            gap_seconds: new.counters(
+                "gap_seconds_total",
+                "Seconds of stream history found to be unreadable.",
+                &["foundation", "stream"],
+            ),
+            drift: new.gauges(
+                "reconciliation_drift_resources",
+                "Resources of which the lists said something else than the ledger at the last look, not settled yet.",
+                &["foundation", "kind", "direction"],
+            ),
+            repairs: new.counters(
+                "reconciliation_repairs_total",
+                "Resources settled by what was found running.",
+                &["foundation", "stream", "action"],
             ),
             checkpoint_lost_total: new.counters(
                 "checkpoint_lost_total",
@@ -341,9 +368,16 @@ impl Metrics {
                 counters.with_label_values(&[name, stream]);
             }
             self.page_duration.with_label_values(&[name, stream]);
+            self.gap_seconds.with_label_values(&[name, stream]);
+            for action in REPAIRS {
+                self.repairs.with_label_values(&[name, stream, action]);
+            }
         }
         for kind in Kind::ALL.map(Kind::name) {
             self.open_intervals.with_label_values(&[name, kind]);
+            for direction in DIRECTIONS {
+                self.drift.with_label_values(&[name, kind, direction]);
+            }
             for counters in [&self.metered_instances, &self.metered_memory, &self.metered_disk] {
                 counters.with_label_values(&[name, kind]);
             }
@@ -442,7 +476,13 @@ impl Metrics {
 }
 
 /// Why a cycle failed.
-pub const FAILURES: [&str; 5] = ["api", "store", "superseded", "checkpoint_lost", "refused"];
+pub const FAILURES: [&str; 6] = ["api", "store", "superseded", "checkpoint_lost", "scope_lost", "refused"];
+
+/// How what runs can differ from the ledger.
+pub const DIRECTIONS: [&str; 3] = ["not_in_ledger", "only_in_ledger", "different"];
+
+/// How the ledger can be settled by what runs.
+pub const REPAIRS: [&str; 3] = ["ended", "begun", "changed"];
 
 /// The metrics of one foundation.
 #[derive(Clone, Debug)]
@@ -519,6 +559,27 @@ impl FoundationMetrics {
             self.metrics.checkpoint_lost_total.with_label_values(&labels).inc();
         }
         gauge.set(i64::from(lost));
+    }
+
+    /// A gap was found in a stream.
+    pub fn gap(&self, stream: Stream, seconds: i64) {
+        let counter = self.metrics.gap_seconds.with_label_values(&[&*self.name, stream.name()]);
+        counter.inc_by(u64::try_from(seconds).unwrap_or_default());
+    }
+
+    /// How many gaps there are at a stage.
+    pub fn gaps(&self, stage: &str, count: usize) {
+        self.metrics.gaps.with_label_values(&[&*self.name, stage]).set(to_i64(count));
+    }
+
+    /// So many resources differ from the ledger, one of [`DIRECTIONS`].
+    pub fn drift(&self, kind: Kind, direction: &str, count: usize) {
+        self.metrics.drift.with_label_values(&[&*self.name, kind.name(), direction]).set(to_i64(count));
+    }
+
+    /// So many resources of a stream were settled by what was found running; one of [`REPAIRS`].
+    pub fn repaired(&self, stream: Stream, action: &str, count: u64) {
+        self.metrics.repairs.with_label_values(&[&*self.name, stream.name(), action]).inc_by(count);
     }
 
     /// So many events were read again.

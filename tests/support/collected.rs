@@ -51,6 +51,17 @@ impl Exchange for InMemory {
     }
 }
 
+impl InMemory {
+    /// Lets time pass, and people do something then.
+    pub fn act(&self, seconds: i64, actions: u32, clock: &Clock) {
+        let mut foundation = self.foundation.lock().unwrap();
+        let to = foundation.now().plus(seconds);
+        foundation.advance(to);
+        foundation.act(actions);
+        clock.set(to);
+    }
+}
+
 pub struct Collected {
     pub runtime: Runtime,
     pub store: Store,
@@ -70,6 +81,8 @@ pub const NAME: &str = "sim";
 
 impl Collected {
     pub fn new(foundation: Foundation) -> Self {
+        let mut foundation = foundation;
+        foundation.world.truth.remember();
         let program = Program::new();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let store = runtime.block_on(Store::open(&program.database())).unwrap();
@@ -121,6 +134,11 @@ impl Collected {
     }
 
     pub fn cycle(&mut self) -> Result<Cycle, CollectError> {
+        self.with_collector(async |collector| collector.cycle().await)
+    }
+
+    /// Lets the collector do something; makes one if there is none.
+    pub fn with_collector<T>(&mut self, act: impl AsyncFnOnce(&mut Collector) -> T) -> T {
         let Self { runtime, store, exchange, clock, plan, client, collector, .. } = self;
         runtime.block_on(async {
             if collector.is_none() {
@@ -133,7 +151,7 @@ impl Collected {
                 *collector = Some(new.await.unwrap());
             }
             let Some(collector) = collector else { unreachable!() };
-            collector.cycle().await
+            act(collector).await
         })
     }
 
@@ -167,11 +185,7 @@ impl Collected {
 
     /// Lets time pass, and people do something then.
     pub fn act(&self, seconds: i64, actions: u32) {
-        let mut foundation = self.foundation();
-        let to = foundation.now().plus(seconds);
-        foundation.advance(to);
-        foundation.act(actions);
-        self.clock.set(to);
+        self.exchange.act(seconds, actions, &self.clock);
     }
 
     pub fn now(&self) -> Timestamp {
@@ -237,6 +251,22 @@ impl Collected {
         let foundation = self.foundation();
         let mut sums = Sums::new();
         for ((_, key), used) in foundation.world.truth.sums(from, to, foundation.now()) {
+            let key = (key.organization, key.space, key.kind, key.owner, key.plan, key.buildpack);
+            let total = sums.entry(key).or_default();
+            total[0] += used.instance_seconds;
+            total[1] += used.memory_mib_seconds;
+            total[2] += used.disk_mib_seconds;
+        }
+        sums.retain(|_, sums| *sums != [0; 3]);
+        sums
+    }
+
+    /// As [`Collected::truth`], from an instant that wasn't given before: what is used since then, by what is used now.
+    pub fn truth_since(&self, from: Timestamp) -> Sums {
+        let now = self.now();
+        let all = self.foundation().world.truth.since(from, now);
+        let mut sums = Sums::new();
+        for (key, used) in all {
             let key = (key.organization, key.space, key.kind, key.owner, key.plan, key.buildpack);
             let total = sums.entry(key).or_default();
             total[0] += used.instance_seconds;

@@ -10,11 +10,13 @@ pub fn plan(foundation: &str) -> Plan {
     Plan {
         foundation: foundation.to_owned(),
         settings: Settings::default(),
+        onboarding: None,
         billing_from: None,
         sweep_window_seconds: 3600,
         sweep_interval_seconds: 600,
         snapshot_patience_seconds: 600,
         observe_interval_seconds: 300,
+        reconcile_interval_seconds: 21_600,
         keep_events_seconds: None,
     }
 }

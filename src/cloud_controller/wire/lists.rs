@@ -38,6 +38,7 @@ pub struct Link {
 pub struct Included {
     pub spaces: Vec<Space>,
     pub organizations: Vec<Organization>,
+    pub service_offerings: Vec<ServiceOffering>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -54,6 +55,7 @@ pub struct RelatedGuid {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Process {
     pub guid: Guid,
+    pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub r#type: String,
     pub instances: u32,
@@ -79,6 +81,12 @@ pub struct Task {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct ServiceInstance {
     pub guid: Guid,
+    pub name: String,
+    /// `managed` or `user-provided`.
+    pub r#type: String,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub relationships: OfSpaceAndPlan,
     /// Empty before the first operation, and for user-provided ones.
     #[serde(default)]
     pub last_operation: LastOperation,
@@ -112,6 +120,48 @@ impl ServiceInstance {
     }
 }
 
+/// A user-provided one has no plan.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct OfSpaceAndPlan {
+    pub space: Related,
+    #[serde(default)]
+    pub service_plan: Option<Related>,
+}
+
+/// `GET /v3/service_plans`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct ServicePlan {
+    pub guid: Guid,
+    pub name: String,
+    pub relationships: OfOffering,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct OfOffering {
+    pub service_offering: Related,
+}
+
+/// `GET /v3/service_offerings`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct ServiceOffering {
+    pub guid: Guid,
+    pub name: String,
+}
+
+/// `GET /v3/droplets`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Droplet {
+    pub guid: Guid,
+    /// In the order they ran; null for docker images.
+    #[serde(default)]
+    pub buildpacks: Option<Vec<DropletBuildpack>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct DropletBuildpack {
+    pub name: String,
+}
+
 /// `GET /v3/builds`
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Build {
@@ -142,12 +192,37 @@ pub struct App {
     pub name: String,
     /// `STARTED` or `STOPPED`, as desired.
     pub state: String,
+    pub lifecycle: Lifecycle,
     pub relationships: OfSpace,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Lifecycle {
+    pub data: LifecycleData,
+}
+
+/// Docker apps have none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct LifecycleData {
+    /// Asked for, by name or obfuscated URL; empty: found out when staging.
+    pub buildpacks: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct OfSpace {
     pub space: Related,
+    /// What was staged last, or set; an app without it never ran.
+    #[serde(default)]
+    pub current_droplet: Option<Related>,
+}
+
+impl Related {
+    /// The guid of what it is related to.
+    #[must_use]
+    pub fn guid(&self) -> Option<&Guid> {
+        self.data.as_ref().map(|data| &data.guid)
+    }
 }
 
 /// `GET /v3/spaces`

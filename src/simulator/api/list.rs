@@ -54,6 +54,7 @@ fn filters(list: List) -> &'static [(&'static str, &'static str)] {
             ("lifecycle_type", "/lifecycle/type"),
         ],
         List::Tasks => &[("names", "/name"), ("states", "/state"), ("app_guids", "/relationships/app/data/guid")],
+        List::Droplets => &[("states", "/state"), ("app_guids", "/relationships/app/data/guid")],
         List::Builds => {
             &[("states", "/state"), ("app_guids", "/relationships/app/data/guid"), ("package_guids", "/package/guid")]
         }

@@ -82,6 +82,19 @@ impl World {
         if let Some(app) = self.apps.get_mut(app) {
             app.droplet = Some(droplet);
         }
+        self.save_droplet(tables, app);
+    }
+
+    /// An app's current droplet is another.
+    pub(super) fn save_droplet(&self, tables: &mut Tables, app: &str) {
+        let app = &self.apps[app];
+        let droplet = rows::droplet(app, self.now);
+        tables.change(
+            List::Apps,
+            &app.guid,
+            &[("/relationships/current_droplet/data", json!({"guid": droplet["guid"]}))],
+        );
+        tables.put(List::Droplets, droplet);
     }
 
     pub(super) fn touch(&mut self, app: &str) {
@@ -245,6 +258,7 @@ impl World {
         self.apps.remove(app);
         let of_app = |row: &Value| row.pointer("/relationships/app/data/guid").is_some_and(|guid| guid == app);
         tables.remove(List::Apps, |row| row["guid"] == app);
+        tables.remove(List::Droplets, of_app);
         tables.remove(List::Tasks, of_app);
         tables.remove(List::Builds, of_app);
     }

@@ -34,6 +34,7 @@ impl World {
             app.droplet = Some(droplet);
             app.deployment = Some(Deployment { web: web.clone(), target: old.instances, previous });
         }
+        self.save_droplet(tables, app);
         self.add_process(tables, app, web.clone(), "web", 1);
         if let Some(process) = self.processes.get_mut(&web) {
             (process.memory_mib, process.disk_mib) = (old.memory_mib, old.disk_mib);
@@ -87,6 +88,7 @@ impl World {
         if let Some(app) = self.apps.get_mut(app) {
             app.droplet.clone_from(&deployment.previous);
         }
+        self.save_droplet(tables, app);
         self.delete_process(tables, &deployment.web);
         if let Some(old) = self.web_processes(app).last().cloned() {
             self.resize(tables, &old, Size { instances: Some(deployment.target), ..Size::default() });

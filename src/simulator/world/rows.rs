@@ -49,7 +49,7 @@ pub fn app(app: &App, created_at: Timestamp) -> Value {
         "guid": app.guid, "created_at": created_at, "updated_at": created_at, "name": app.name,
         "state": if app.started { "STARTED" } else { "STOPPED" },
         "lifecycle": {"type": if app.docker { "docker" } else { "buildpack" }, "data": data},
-        "relationships": {"space": related(&app.space), "current_droplet": {"data": app.droplet.as_ref().map(|_| json!({"guid": format!("droplet-{}", app.guid)}))}},
+        "relationships": {"space": related(&app.space), "current_droplet": {"data": null}},
         "metadata": metadata(),
         "links": {
             "self": {"href": own}, "environment_variables": to("environment_variables"), "space": link("spaces", &app.space),
@@ -60,6 +60,23 @@ pub fn app(app: &App, created_at: Timestamp) -> Value {
             "clear_buildpack_cache": {"href": format!("{own}/actions/clear_buildpack_cache"), "method": "POST"},
             "revisions": to("revisions"), "deployed_revisions": to("revisions/deployed"), "features": to("features"),
         },
+    })
+}
+
+/// An app's current droplet, with the buildpack that made it.
+#[must_use]
+pub fn droplet(app: &App, now: Timestamp) -> Value {
+    let guid = format!("droplet-{}", app.guid);
+    let buildpack = app.droplet.as_ref().and_then(|receipt| receipt.name.clone());
+    let buildpacks: Vec<Value> = (buildpack.into_iter())
+        .map(|name| json!({"name": name, "detect_output": null, "buildpack_name": null, "version": null}))
+        .collect();
+    json!({
+        "guid": guid, "created_at": now, "updated_at": now, "state": "STAGED", "error": null,
+        "lifecycle": {"type": if app.docker { "docker" } else { "buildpack" }, "data": {}}, "checksum": null,
+        "buildpacks": if app.docker { Value::Null } else { buildpacks.into() }, "stack": "cflinuxfs4", "image": null,
+        "execution_metadata": "", "process_types": {"web": "run"}, "relationships": {"app": related(&app.guid)},
+        "metadata": metadata(), "links": {"self": link("droplets", &guid), "app": link("apps", &app.guid)},
     })
 }
 

@@ -44,10 +44,23 @@ struct Running {
     unbilled: bool,
 }
 
+/// What one thing used over a span of time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Used {
+    pub id: String,
+    pub from: Timestamp,
+    pub to: Timestamp,
+    pub using: Use,
+    /// Its buildpack isn't known yet.
+    unknown: bool,
+}
+
 /// The account.
 #[derive(Clone, Debug, Default)]
 pub struct Truth {
     epoch: Option<Timestamp>,
+    /// Every span, if that is wanted: instants instead of sums.
+    history: Option<Vec<Used>>,
     /// Prices change at these instants, periods begin and end at them.
     cuts: Vec<Timestamp>,
     running: BTreeMap<String, Running>,
@@ -59,12 +72,55 @@ impl Truth {
     pub fn begin(&mut self, epoch: Timestamp) {
         self.epoch = Some(epoch);
         self.sums.clear();
+        if let Some(history) = &mut self.history {
+            history.clear();
+        }
         for running in self.running.values_mut() {
             running.since = epoch;
             running.unbilled = running.using.key.kind == Kind::Staging;
             if let Some(unknown) = &mut running.unknown {
                 unknown.clear();
             }
+        }
+    }
+
+    /// Keeps every span from now on, not only sums.
+    pub fn remember(&mut self) {
+        self.history.get_or_insert_default();
+    }
+
+    /// Every span used since the epoch, up to `now`; empty unless it was to be remembered.
+    #[must_use]
+    pub fn history(&self, now: Timestamp) -> Vec<Used> {
+        let mut until_now = self.clone();
+        let ids: Vec<String> = until_now.running.keys().cloned().collect();
+        for id in ids {
+            until_now.stops(&id, now);
+        }
+        until_now.history.unwrap_or_default()
+    }
+
+    /// What was used from an instant on, up to `now`, of what is remembered.
+    #[must_use]
+    pub fn since(&self, from: Timestamp, now: Timestamp) -> BTreeMap<Key, Sums> {
+        let mut sums: BTreeMap<Key, Sums> = BTreeMap::new();
+        for used in self.history(now).into_iter().filter(|used| used.to > from) {
+            let seconds = used.to.seconds_since(used.from.max(from));
+            let total = sums.entry(used.using.key).or_default();
+            total.instance_seconds += seconds * used.using.instances;
+            total.memory_mib_seconds += seconds * used.using.instances * used.using.memory_mib;
+            total.disk_mib_seconds += seconds * used.using.instances * used.using.disk_mib;
+        }
+        sums
+    }
+
+    /// The buildpack of what `id` used while it wasn't known.
+    fn resolve(&mut self, id: &str, buildpack: Option<&String>) {
+        for used in self.history.iter_mut().flatten().rev().filter(|used| used.id == id) {
+            if !std::mem::replace(&mut used.unknown, false) {
+                break;
+            }
+            used.using.key.buildpack = buildpack.cloned();
         }
     }
 
@@ -101,6 +157,7 @@ impl Truth {
     /// The buildpack of a running thing is this: from its start if it wasn't known, else from now.
     pub fn has_buildpack(&mut self, id: &str, now: Timestamp, buildpack: Option<String>) {
         self.settle(id, now);
+        self.resolve(id, buildpack.as_ref());
         if let Some(running) = self.running.get_mut(id) {
             running.using.key.buildpack = buildpack;
             let key = running.using.key.clone();
@@ -114,6 +171,7 @@ impl Truth {
     pub fn stops(&mut self, id: &str, now: Timestamp) {
         self.settle(id, now);
         if let Some(running) = self.running.remove(id) {
+            self.resolve(id, running.using.key.buildpack.as_ref());
             for (span, sums) in running.unknown.into_iter().flatten() {
                 add(&mut self.sums, span, &running.using.key, sums);
             }
@@ -148,6 +206,10 @@ impl Truth {
         let since = std::mem::replace(&mut running.since, now);
         if self.epoch.is_none() || running.unbilled {
             return;
+        }
+        if let Some(history) = self.history.as_mut().filter(|_| since < now) {
+            let unknown = running.unknown.is_some();
+            history.push(Used { id: id.to_owned(), from: since, to: now, using: running.using.clone(), unknown });
         }
         let edges: Vec<Timestamp> = self.cuts.iter().copied().filter(|cut| since < *cut && *cut < now).collect();
         let mut from = since;

@@ -1,0 +1,163 @@
+//! A checkpoint that can't be read any more: the gap is recorded, the stream read again from its first row, and the ledger
+//! settled by what runs. Owns what a gap's ends are; what is assumed across it is the fold's business.
+
+use super::collector::{CollectError, Collector};
+use super::page::{Body, NewInput};
+use super::reading::Reading;
+use crate::cloud_controller::{After, Dated, ErrorKind, EventPage};
+use crate::domain::{EventId, Gap, GapReason, Place, Stream, Timestamp};
+use crate::store::{GapProgress, GapStage, Onboarding, Settled, StoredGap};
+
+/// Whether a checkpoint is still where it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    There,
+    /// Its guid is unknown.
+    Gone,
+    /// Its guid is another event's.
+    Another,
+    /// Nothing can be read at all.
+    Nothing,
+}
+
+impl Collector {
+    /// Reads a stream to its end, over a gap where its checkpoint is lost; gives the time of the answer that held the end.
+    pub(super) async fn read_over_gaps(
+        &mut self,
+        stream: Stream,
+        onboarding: &Onboarding,
+    ) -> Result<Timestamp, CollectError> {
+        if !self.is_to_be_read_again(stream) {
+            match self.read(stream, onboarding).await {
+                Err(CollectError::CheckpointLost { stream, checkpoint, reason }) => {
+                    tracing::error!(
+                        foundation = %self.head.name, %stream, checkpoint = %checkpoint.guid, reason = reason.name(),
+                        "the checkpoint is lost: the stream is read again from its first row, then the ledger is settled by what runs"
+                    );
+                    self.reporter.metrics.checkpoint_lost(stream, true);
+                    self.reporter.state("gap");
+                    self.record_gap(stream, &checkpoint, reason).await?;
+                }
+                read => return read,
+            }
+        }
+        self.reporter.state("gap");
+        let until = self.read_again(stream).await?;
+        self.reporter.metrics.checkpoint_lost(stream, false);
+        Ok(until)
+    }
+
+    /// Records the gap before anything behind it is read.
+    async fn record_gap(
+        &mut self,
+        stream: Stream,
+        checkpoint: &EventId,
+        reason: GapReason,
+    ) -> Result<(), CollectError> {
+        let page = self.ask(self.client.events(stream, &After::Nothing)).await?;
+        let epoch = self.head.current_settings().billing_epoch;
+        let from = self.head.known_until.or(epoch).unwrap_or(checkpoint.created_at);
+        let times = page.value.events.iter().map(|(_, decoded)| decoded.event.created_at);
+        let to = times.filter(|created_at| *created_at >= from).min();
+        let gap = Gap {
+            stream,
+            reason,
+            from,
+            // A page that is full of older ones doesn't tell.
+            to: to.or((!page.value.full).then_some(page.date)),
+            checkpoint: Some((checkpoint.guid.clone(), checkpoint.created_at)),
+            found_at: self.clock.now(),
+        };
+        if let Some(to) = gap.to {
+            self.reporter.metrics.gap(stream, to.seconds_since(from));
+        }
+        let mut page = self.page();
+        page.inputs = vec![NewInput { place: self.end_of(stream), body: Body::Gap(gap) }];
+        self.commit(None, page).await?;
+        self.load_gaps().await
+    }
+
+    /// The stream from its first row, folded over what is open; the checkpoint is then its last event.
+    async fn read_again(&mut self, stream: Stream) -> Result<Timestamp, CollectError> {
+        let first = self.ask(self.client.events(stream, &After::Nothing)).await?;
+        let before = self.head.stream(stream).checkpoint.clone();
+        let mut last = first.value.last_id();
+        let reading = Reading::again(&self.head, stream);
+        let until = self.read_on_noting(reading, first, &mut last).await?;
+        let mut page = self.page();
+        let head = page.stream_mut(stream);
+        if head.checkpoint == before {
+            // Nothing was new: it goes on from what is there, if anything is.
+            head.predecessor = None;
+            head.checkpoint = last;
+        }
+        let gap = self.gaps.iter().find(|gap| gap.stream == stream && gap.stage == GapStage::Reading);
+        page.gap_progress = gap.map(|gap| GapProgress {
+            number: gap.number,
+            stage: GapStage::Settling,
+            settled: Settled::default(),
+        });
+        self.commit(None, page).await?;
+        self.load_gaps().await?;
+        Ok(until)
+    }
+
+    pub(super) async fn load_gaps(&mut self) -> Result<(), CollectError> {
+        self.gaps = self.store.gaps(Some(&self.head.name)).await?;
+        for stage in GapStage::ALL {
+            self.reporter.metrics.gaps(stage.name(), self.gaps.iter().filter(|gap| gap.stage == stage).count());
+        }
+        Ok(())
+    }
+
+    /// Gaps that are read over and not settled yet.
+    pub(super) fn unsettled(&self) -> Vec<StoredGap> {
+        self.gaps.iter().filter(|gap| gap.stage == GapStage::Settling).cloned().collect()
+    }
+
+    fn is_to_be_read_again(&self, stream: Stream) -> bool {
+        self.gaps.iter().any(|gap| gap.stream == stream && gap.stage == GapStage::Reading)
+    }
+
+    /// Whether a stream was read again from its first row once: what came before is in no list.
+    pub(super) fn has_gap(&self, stream: Stream) -> bool {
+        self.gaps.iter().any(|gap| gap.stream == stream)
+    }
+
+    /// The end of a stream, where what is read beside it stands.
+    pub(super) const fn end_of(&self, stream: Stream) -> Place {
+        Place::at(self.head.stream(stream).last_ordinal)
+    }
+
+    /// Whether the checkpoint is still the event it was. Only an answer that a token without scope could not get says
+    /// that it is lost: such a token sees empty lists, and no event at all.
+    pub(super) async fn look_for(&self, stream: Stream, checkpoint: &EventId) -> Result<Found, CollectError> {
+        if let Some(event) = self.ask(self.client.event(stream, &checkpoint.guid)).await? {
+            let same = event.event.created_at == checkpoint.created_at;
+            return Ok(if same { Found::There } else { Found::Another });
+        }
+        match self.ask(self.client.events(stream, &After::Event(checkpoint.guid.clone()))).await {
+            Err(CollectError::Api(error)) if error.kind == ErrorKind::AfterGuidUnknown => Ok(Found::Gone),
+            Err(error) => Err(error),
+            // It has come since, or nothing is shown to this client.
+            Ok(page) => Ok(if page.value.events.is_empty() { Found::Nothing } else { Found::There }),
+        }
+    }
+
+    /// The first read of a stream whose events before are lost.
+    pub(super) async fn begin_again(
+        &self,
+        stream: Stream,
+    ) -> Result<(Reading, Dated<EventPage>), CollectError> {
+        let page = self.ask(self.client.events(stream, &After::Nothing)).await?;
+        Ok((Reading::again(&self.head, stream), page))
+    }
+}
+
+impl EventPage {
+    /// What names the last event that can be asked after.
+    pub(super) fn last_id(&self) -> Option<EventId> {
+        let named = self.events.iter().rev().find(|(_, decoded)| decoded.has_guid());
+        named.map(|(_, decoded)| decoded.event.id())
+    }
+}

@@ -1,0 +1,49 @@
+//! Spans of stream history that can't be read any more.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Guid, Stream, Timestamp};
+
+/// A span of one stream's history that was never read and can't be any more: what happened in it is assumed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gap {
+    pub stream: Stream,
+    pub reason: GapReason,
+    /// The last time the stream was read to its end.
+    pub from: Timestamp,
+    /// When the first event was created that could be read again; `None` if that isn't known yet.
+    pub to: Option<Timestamp>,
+    /// The checkpoint that was lost: guid and `created_at`.
+    pub checkpoint: Option<(Guid, Timestamp)>,
+    /// When it was found.
+    pub found_at: Timestamp,
+}
+
+/// How history was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GapReason {
+    /// The checkpoint is unknown to Cloud Controller: pruned after its retention, or purged and reseeded.
+    CheckpointGone,
+    /// Another event has the checkpoint's guid: the stream was reseeded again.
+    Reseeded,
+}
+
+impl GapReason {
+    pub const ALL: [Self; 2] = [Self::CheckpointGone, Self::Reseeded];
+
+    /// The word used in tables and output.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::CheckpointGone => "checkpoint_gone",
+            Self::Reseeded => "reseeded",
+        }
+    }
+
+    /// The reason of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.name() == name)
+    }
+}

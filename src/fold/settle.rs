@@ -1,0 +1,127 @@
+//! What a look at everything that runs showed, where the ledger held something else.
+//! Owns what is assumed for a time that nobody saw; what is assumed is marked as estimated.
+
+use super::{Opening, Resource, Step};
+use crate::domain::{
+    AnomalyKind, Baseline, BaselineItem, DiskSource, Finding, Footprint, Kind, MemorySource, Settlement, Timestamp,
+};
+
+impl Step<'_> {
+    pub(super) fn settle(&mut self, resource: &mut Resource, settlement: &Settlement) {
+        match &settlement.finding {
+            Finding::Ended { at, exact } => self.settle_ended(resource, settlement, *at, *exact),
+            Finding::Running { item, since } => self.settle_running(resource, settlement, item, *since),
+        }
+    }
+
+    fn settle_ended(&mut self, resource: &mut Resource, settlement: &Settlement, at: Timestamp, exact: bool) {
+        let Some(run) = &resource.run else { return };
+        let held = run.piece.started_at;
+        let at = at.max(resource.latest.unwrap_or(Timestamp::MIN)).max(self.epoch());
+        self.close(resource, at, !exact);
+        let assumed = if exact { "" } else { ", as is assumed" };
+        let detail = format!("held as running since {held}, not found running, ended at {at}{assumed}");
+        self.anomaly(resource, AnomalyKind::Settled, settlement.observed_at, detail);
+    }
+
+    fn settle_running(
+        &mut self,
+        resource: &mut Resource,
+        settlement: &Settlement,
+        item: &BaselineItem,
+        since: Timestamp,
+    ) {
+        let floor = resource.latest.unwrap_or(Timestamp::MIN).max(self.epoch());
+        let since = since.max(floor);
+        let Some(run) = &resource.run else {
+            if resource.ended && resource.key.kind != Kind::Process {
+                return; // nothing that ended reopens
+            }
+            let footprint = self.footprint_of(resource, item);
+            self.open(resource, Opening::Baseline, since, footprint);
+            if let Some(run) = &mut resource.run {
+                run.piece.estimated = true;
+            }
+            let detail = format!("found running, counts from {since}, as is assumed");
+            self.anomaly(resource, AnomalyKind::Settled, settlement.observed_at, detail);
+            return;
+        };
+        let now = run.piece.footprint.clone();
+        let next = found_footprint(&now, item);
+        if next == now {
+            return;
+        }
+        // What was held is certain up to there, and assumed from there to the change.
+        let certain_until = settlement.certain_until.max(floor);
+        if certain_until < since {
+            self.split(resource, certain_until, now);
+            if let Some(run) = &mut resource.run {
+                run.piece.estimated = true;
+            }
+        }
+        self.split(resource, since, next);
+        if let Some(run) = &mut resource.run {
+            run.piece.estimated = since < settlement.observed_at;
+        }
+        let detail = format!("found with another footprint, counts from {since}, as is assumed");
+        self.anomaly(resource, AnomalyKind::Settled, settlement.observed_at, detail);
+    }
+
+    /// The footprint of something that isn't tracked; notes what is known of the resource.
+    pub(super) fn footprint_of(&self, resource: &mut Resource, item: &BaselineItem) -> Footprint {
+        let (default_disk, default_source) = self.disk_at_opening(resource);
+        let mut footprint = Footprint {
+            instances: 1,
+            memory_mib: 0,
+            memory_source: MemorySource::None,
+            disk_mib: 0,
+            disk_source: DiskSource::None,
+            buildpack: None,
+            service_plan: None,
+            location: item.location.clone(),
+        };
+        match &item.item {
+            Baseline::Process { process_type, app, instances, memory_mib, buildpack, .. } => {
+                resource.app = Some(app.clone());
+                if resource.process_type.is_none() {
+                    resource.process_type.clone_from(process_type);
+                }
+                (footprint.instances, footprint.memory_mib) = (*instances, *memory_mib);
+                footprint.memory_source = MemorySource::Event;
+                (footprint.disk_mib, footprint.disk_source) = (default_disk, default_source);
+                footprint.buildpack.clone_from(buildpack);
+            }
+            Baseline::Task { app, memory_mib, disk_mib, .. } => {
+                resource.app = Some(app.clone());
+                footprint.memory_mib = *memory_mib;
+                footprint.memory_source = MemorySource::Event;
+                (footprint.disk_mib, footprint.disk_source) =
+                    disk_mib.map_or((default_disk, default_source), |disk_mib| (disk_mib, DiskSource::Observed));
+                resource.disk_mib = disk_mib.or(resource.disk_mib);
+            }
+            Baseline::Service { user_provided, plan, .. } => {
+                resource.user_provided = *user_provided;
+                footprint.service_plan.clone_from(plan);
+            }
+        }
+        footprint
+    }
+}
+
+/// The footprint of something tracked, as found: sizes, plan and place. Never its buildpack: a list tells that of the
+/// current droplet, which may not be the one that runs. Disk is observed by itself.
+fn found_footprint(now: &Footprint, item: &BaselineItem) -> Footprint {
+    let mut next = Footprint { location: item.location.clone(), ..now.clone() };
+    match &item.item {
+        Baseline::Process { instances, memory_mib, buildpack, .. } => {
+            (next.instances, next.memory_mib) = (*instances, *memory_mib);
+            if now.buildpack.is_none() {
+                next.buildpack.clone_from(&now.buildpack.clone().or_else(|| buildpack.clone()));
+            }
+            // A change of disk alone is an observation's business; beside another change its time isn't known.
+        }
+        Baseline::Task { memory_mib, .. } => next.memory_mib = *memory_mib,
+        Baseline::Service { plan, .. } => next.service_plan = plan.clone().or(now.service_plan.clone()),
+    }
+    next
+}

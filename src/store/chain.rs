@@ -1,0 +1,266 @@
+//! The hash chain of a foundation: a link a page, over what entered the fold and what it gave.
+//! Owns what is hashed, in which form; whoever changes a row afterwards breaks the chain there.
+
+use sha2::{Digest, Sha256};
+
+use super::chunks::read_chunk;
+use super::database::{Row, Session, Sql, values};
+use super::load::{read_entry, select_entry};
+use super::{ArchivedInput, FoundationHead, Store, StoreError, WriteSet};
+use crate::domain::LedgerEntry;
+use crate::domain::text::hexadecimal;
+
+/// A link as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Link {
+    last_sequence: u64,
+    last_entry: u64,
+    inputs: Vec<u8>,
+    entries: Vec<u8>,
+    digest: Vec<u8>,
+}
+
+/// What verifying a foundation's chain came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    pub links: u64,
+    pub inputs: u64,
+    pub entries: u64,
+    /// Inputs before the chain begins: they were written by an earlier version.
+    pub before: u64,
+    /// Inputs whose bodies are pruned: their hash is taken as it is kept.
+    pub pruned: u64,
+    /// The last link, hexadecimal.
+    pub digest: String,
+    /// The first place that isn't as it was written.
+    pub broken: Option<String>,
+}
+
+/// Links read at a time.
+const LINKS: i64 = 1_000;
+
+impl Store {
+    /// Computes a foundation's hash chain again from what is kept, and names the first break.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn verify(
+        &self,
+        foundation: &FoundationHead,
+        mut progress: impl FnMut(u64),
+    ) -> Result<Verified, StoreError> {
+        let mut session = self.database.read().await?;
+        let mut verified = Verified {
+            links: 0,
+            inputs: 0,
+            entries: 0,
+            before: 0,
+            pruned: 0,
+            digest: String::new(),
+            broken: None,
+        };
+        let mut before: Option<Link> = None;
+        loop {
+            let after = before.as_ref().map(|link| link.last_sequence.cast_signed());
+            let links = links(&mut session, foundation.id, after).await?;
+            if links.is_empty() {
+                break;
+            }
+            for link in links {
+                let found = check(&mut session, foundation.id, before.as_ref(), &link, &mut verified).await?;
+                if found.is_some() {
+                    verified.broken = found;
+                    return Ok(verified);
+                }
+                verified.links += 1;
+                progress(link.last_sequence);
+                before = Some(link);
+            }
+        }
+        let (sequence, entry) = before.as_ref().map_or((0, 0), |link| (link.last_sequence, link.last_entry));
+        if before.is_none() {
+            verified.before = foundation.last_sequence;
+        } else if (sequence, entry) != (foundation.last_sequence, foundation.last_entry) {
+            verified.broken = Some(format!(
+                "the chain ends at input {sequence} and entry {entry}, the ledger at input {} and entry {}",
+                foundation.last_sequence, foundation.last_entry
+            ));
+        }
+        verified.digest = before.map_or_else(String::new, |link| hexadecimal(&link.digest));
+        Ok(verified)
+    }
+}
+
+/// Compares a link with what it covers.
+async fn check(
+    session: &mut Session,
+    foundation_id: i64,
+    before: Option<&Link>,
+    link: &Link,
+    verified: &mut Verified,
+) -> Result<Option<String>, StoreError> {
+    let (first_input, first_entry) = match before {
+        Some(before) => (before.last_sequence + 1, before.last_entry + 1),
+        None => beginning(session, foundation_id).await?,
+    };
+    if before.is_none() {
+        verified.before = first_input - 1;
+    }
+    let broken = |what: &str| {
+        let span = format!("inputs {first_input} to {}, entries {first_entry} to {}", link.last_sequence, link.last_entry);
+        Ok(Some(format!("{what} ({span})")))
+    };
+    let inputs = inputs_digest(session, foundation_id, first_input, link.last_sequence).await?;
+    match inputs {
+        Inputs::Missing(sequence) => return broken(&format!("input {sequence} is missing")),
+        Inputs::Pruned(count) => verified.pruned += count,
+        Inputs::Whole(digest) if digest != link.inputs => return broken("an archived input was changed"),
+        Inputs::Whole(_) => {}
+    }
+    let entries = entries_digest_of(session, foundation_id, first_entry, link.last_entry).await?;
+    if entries.as_deref() != Some(&link.entries[..]) {
+        return broken("a ledger entry was changed, added or removed");
+    }
+    let digest = link_digest(before.map(|before| &before.digest[..]), &link.inputs, &link.entries);
+    if digest != link.digest {
+        return broken("the link doesn't follow from the one before");
+    }
+    verified.inputs += link.last_sequence + 1 - first_input;
+    verified.entries += link.last_entry + 1 - first_entry;
+    Ok(None)
+}
+
+/// The first input and entry that the chain covers. What an earlier version wrote before has no link.
+async fn beginning(session: &mut Session, foundation_id: i64) -> Result<(u64, u64), StoreError> {
+    const BEGINNING: Sql = Sql::new("SELECT chained_from, chained_entry FROM foundation WHERE id = $1");
+    let row = session.one(BEGINNING, values![foundation_id]).await?;
+    Ok((row.number(0)? + 1, row.number(1)? + 1))
+}
+
+async fn links(session: &mut Session, foundation_id: i64, after: Option<i64>) -> Result<Vec<Link>, StoreError> {
+    const PAGE: Sql = Sql::new(
+        "SELECT last_sequence, last_entry, inputs_digest, entries_digest, digest
+         FROM ledger_link
+         WHERE foundation_id = $1 AND last_sequence > $2
+         ORDER BY last_sequence
+         LIMIT $3",
+    );
+    let rows = session.all(PAGE, values![foundation_id, after.unwrap_or(-1), LINKS]).await?;
+    rows.iter().map(read_link).collect()
+}
+
+fn read_link(row: &Row) -> Result<Link, StoreError> {
+    Ok(Link {
+        last_sequence: row.number(0)?,
+        last_entry: row.number(1)?,
+        inputs: row.bytes(2)?.unwrap_or_default(),
+        entries: row.bytes(3)?.unwrap_or_default(),
+        digest: row.bytes(4)?.unwrap_or_default(),
+    })
+}
+
+/// Adds the link of a page.
+pub(super) async fn append(
+    session: &mut Session,
+    foundation: &FoundationHead,
+    write: &WriteSet,
+) -> Result<(), StoreError> {
+    const LAST: Sql = Sql::new(
+        "SELECT digest FROM ledger_link WHERE foundation_id = $1 ORDER BY last_sequence DESC LIMIT 1",
+    );
+    const BEGIN: Sql = Sql::new("UPDATE foundation SET chained_from = $2, chained_entry = $3 WHERE id = $1");
+    const PUT: Sql = Sql::new(
+        "INSERT INTO ledger_link (foundation_id, last_sequence, last_entry, inputs_digest, entries_digest, digest)
+         VALUES ($1, $2, $3, $4, $5, $6)",
+    );
+    let Some(last) = write.inputs.last() else { return Ok(()) };
+    let before = session.maybe(LAST, values![foundation.id]).await?;
+    let before = before.map(|row| row.bytes(0)).transpose()?.flatten();
+    if before.is_none() && foundation.last_sequence > 0 {
+        session.run(BEGIN, values![foundation.id, foundation.last_sequence, foundation.last_entry]).await?;
+    }
+    let mut inputs = Sha256::new();
+    for input in &write.inputs {
+        hash_input(&mut inputs, input);
+    }
+    let inputs = inputs.finalize().to_vec();
+    let mut entries = Sha256::new();
+    for entry in &write.entries {
+        hash_entry(&mut entries, entry);
+    }
+    let entries = entries.finalize().to_vec();
+    let digest = link_digest(before.as_deref(), &inputs, &entries);
+    session.run(PUT, values![foundation.id, last.sequence, write.last_entry, inputs, entries, digest]).await?;
+    Ok(())
+}
+
+fn link_digest(before: Option<&[u8]>, inputs: &[u8], entries: &[u8]) -> Vec<u8> {
+    Sha256::new().chain_update(before.unwrap_or_default()).chain_update(inputs).chain_update(entries).finalize().to_vec()
+}
+
+fn hash_input(hash: &mut Sha256, input: &ArchivedInput) {
+    let ArchivedInput { sequence, kind, received_at, created_at, identity, place, previous, body } = input;
+    let line = format!(
+        "{sequence} {} {received_at} {created_at} {identity} {} {} {previous} {}\n",
+        kind.number(),
+        place.ordinal,
+        hexadecimal(place.fraction()),
+        body.len()
+    );
+    hash.update(line);
+    hash.update(body);
+    hash.update(b"\n");
+}
+
+fn hash_entry(hash: &mut Sha256, entry: &LedgerEntry) {
+    hash.update(entry.canonical());
+    hash.update(b"\n");
+}
+
+/// What hashing archived inputs again came to.
+enum Inputs {
+    Whole(Vec<u8>),
+    /// So many are pruned, or share a link with such.
+    Pruned(u64),
+    Missing(u64),
+}
+
+async fn inputs_digest(session: &mut Session, foundation_id: i64, first: u64, last: u64) -> Result<Inputs, StoreError> {
+    const SEAL: Sql =
+        Sql::new("SELECT max(sequence) FROM seal WHERE foundation_id = $1 AND pruned_at IS NOT NULL");
+    let pruned = session.one(SEAL, values![foundation_id]).await?.maybe_integer(0)?.unwrap_or(0).cast_unsigned();
+    let mut hash = Sha256::new();
+    let mut next = first;
+    while next <= last {
+        let Some(chunk) = read_chunk(session, foundation_id, next).await? else { return Ok(Inputs::Missing(next)) };
+        for input in chunk.iter().filter(|input| (next..=last).contains(&input.sequence)) {
+            hash_input(&mut hash, input);
+        }
+        next = chunk.last().map_or(next, |input| input.sequence) + 1;
+    }
+    Ok(if first <= pruned { Inputs::Pruned(last + 1 - first) } else { Inputs::Whole(hash.finalize().to_vec()) })
+}
+
+/// `None` if entries are missing or doubled.
+async fn entries_digest_of(
+    session: &mut Session,
+    foundation_id: i64,
+    first: u64,
+    last: u64,
+) -> Result<Option<Vec<u8>>, StoreError> {
+    const ENTRIES: Sql = select_entry!(
+        "FROM ledger_entry AS entry JOIN resource ON resource.id = entry.resource_id",
+        "WHERE entry.foundation_id = $1 AND entry.number BETWEEN $2 AND $3 ORDER BY entry.number"
+    );
+    let rows = session.all(ENTRIES, values![foundation_id, first, last]).await?;
+    let mut hash = Sha256::new();
+    for (number, row) in (first..).zip(&rows) {
+        let entry = read_entry(row)?;
+        if entry.number != number {
+            return Ok(None);
+        }
+        hash_entry(&mut hash, &entry);
+    }
+    let whole = first + rows.len() as u64 == last + 1;
+    Ok(whole.then(|| hash.finalize().to_vec()))
+}

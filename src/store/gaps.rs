@@ -1,0 +1,165 @@
+//! Spans of stream history that can't be read any more: recorded when found, settled once what runs was looked at.
+
+use super::database::{Row, Session, Sql, values};
+use super::foundations::event_id;
+use super::{FoundationHead, Store, StoreError};
+use crate::domain::{EventId, Gap, GapReason, Stream, Timestamp};
+
+/// A recorded gap and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredGap {
+    /// Name of its foundation.
+    pub foundation: String,
+    /// 1, 2, 3 … within the foundation.
+    pub number: u64,
+    pub stream: Stream,
+    pub reason: GapReason,
+    /// The last time the stream was read to its end.
+    pub from: Timestamp,
+    /// When the first event was created that could be read again; `None` if that isn't known yet.
+    pub to: Option<Timestamp>,
+    /// The checkpoint that was lost.
+    pub checkpoint: Option<EventId>,
+    pub found_at: Timestamp,
+    /// Number of the input that records it.
+    pub sequence: u64,
+    pub stage: GapStage,
+    pub settled_at: Option<Timestamp>,
+    /// How many resources were settled so far.
+    pub settled: Settled,
+}
+
+/// How many resources were settled, by what was found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// Vanished unseen.
+    pub ended: u64,
+    /// Appeared unseen.
+    pub begun: u64,
+    /// Found with another footprint.
+    pub changed: u64,
+}
+
+/// What is yet to be done about a gap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum GapStage {
+    /// The stream is read again from its first row.
+    Reading,
+    /// What runs is to be looked at.
+    Settling,
+    Settled,
+}
+
+impl GapStage {
+    pub const ALL: [Self; 3] = [Self::Reading, Self::Settling, Self::Settled];
+
+    /// The word used in tables and output.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Reading => "reading",
+            Self::Settling => "settling",
+            Self::Settled => "settled",
+        }
+    }
+}
+
+/// How one page moves a gap on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GapProgress {
+    pub number: u64,
+    pub stage: GapStage,
+    /// To be added to what was settled before.
+    pub settled: Settled,
+}
+
+impl Store {
+    /// The gaps of one foundation, or of all, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn gaps(&self, foundation: Option<&str>) -> Result<Vec<StoredGap>, StoreError> {
+        read_gaps(&mut self.database.read().await?, foundation).await
+    }
+}
+
+pub(super) async fn read_gaps(session: &mut Session, foundation: Option<&str>) -> Result<Vec<StoredGap>, StoreError> {
+    const GAPS: Sql = Sql::new(
+        "SELECT foundation.name, gap.number, gap.stream, gap.reason, gap.began_at, gap.ended_at, gap.checkpoint_guid,
+                gap.checkpoint_created_at, gap.found_at, gap.sequence, gap.stage, gap.settled_at, gap.ended, gap.begun,
+                gap.changed
+         FROM gap JOIN foundation ON foundation.id = gap.foundation_id
+         WHERE $1 IS NULL OR foundation.name = $1
+         ORDER BY foundation.name, gap.number",
+    );
+    session.all(GAPS, values![foundation]).await?.iter().map(read_gap).collect()
+}
+
+fn read_gap(row: &Row) -> Result<StoredGap, StoreError> {
+    let unexpected = |place, word: &str| StoreError::Unexpected { place, value: word.to_owned() };
+    let (reason, stage) = (row.text(3)?, row.text(10)?);
+    Ok(StoredGap {
+        foundation: row.text(0)?.to_owned(),
+        number: row.number(1)?,
+        stream: if row.text(2)? == "app" { Stream::App } else { Stream::Service },
+        reason: GapReason::from_name(reason).ok_or_else(|| unexpected("gap.reason", reason))?,
+        from: row.time(4)?,
+        to: row.maybe_time(5)?,
+        checkpoint: event_id(row, 6)?,
+        found_at: row.time(8)?,
+        sequence: row.number(9)?,
+        stage: (GapStage::ALL.into_iter().find(|known| known.name() == stage))
+            .ok_or_else(|| unexpected("gap.stage", stage))?,
+        settled_at: row.maybe_time(11)?,
+        settled: Settled { ended: row.number(12)?, begun: row.number(13)?, changed: row.number(14)? },
+    })
+}
+
+/// Records gaps that a page found, by the numbers of their inputs.
+pub(super) async fn put_gaps(
+    session: &mut Session,
+    foundation: &FoundationHead,
+    gaps: &[(u64, Gap)],
+) -> Result<(), StoreError> {
+    const PUT: Sql = Sql::new(
+        "INSERT INTO gap (foundation_id, number, stream, reason, began_at, ended_at, checkpoint_guid,
+                          checkpoint_created_at, found_at, sequence, stage)
+         SELECT $1, (SELECT count(*) FROM gap WHERE foundation_id = $1) + 1, $2, $3, $4, $5, $6, $7, $8, $9, 'reading'",
+    );
+    for (sequence, gap) in gaps {
+        let checkpoint = gap.checkpoint.as_ref();
+        let values = values![
+            foundation.id,
+            gap.stream.name(),
+            gap.reason.name(),
+            gap.from,
+            gap.to,
+            checkpoint.map(|(guid, _)| guid.to_string()),
+            checkpoint.map(|(_, created_at)| *created_at),
+            gap.found_at,
+            *sequence,
+        ];
+        session.run(PUT, values).await?;
+    }
+    Ok(())
+}
+
+/// Moves a gap on. One whose end isn't known yet ends when it is settled.
+pub(super) async fn move_gap(
+    session: &mut Session,
+    foundation: &FoundationHead,
+    progress: &GapProgress,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    const MOVE: Sql = Sql::new(
+        "UPDATE gap SET stage = $3, ended = ended + $4, begun = begun + $5, changed = changed + $6,
+                        settled_at = coalesce(settled_at, $7), ended_at = coalesce(ended_at, $7)
+         WHERE foundation_id = $1 AND number = $2",
+    );
+    let settled_at = (progress.stage == GapStage::Settled).then_some(at);
+    let Settled { ended, begun, changed } = progress.settled;
+    let values =
+        values![foundation.id, progress.number, progress.stage.name(), ended, begun, changed, settled_at];
+    session.run(MOVE, values).await?;
+    Ok(())
+}
