@@ -703,7 +703,139 @@ fn stagings_that_never_ended_are_counted() {
     assert_eq!(collected.look(Repair::Confirmed).overdue_stagings, 1);
 }
 
+// --- what people see of it
+
+const CARD: &str = "name = \"test\"\ncurrency = \"EUR\"\n[[process]]\nmemory_gib_hour = \"0.01\"\n\
+    [[staging]]\nmemory_gib_hour = \"0.5\"\n[[task]]\nmemory_gib_hour = \"1\"\n[[service]]\ninstance_hour = \"0.05\"\n";
+
+/// A lost scope, an outage of 40 days and a reseed in one story: finance sees what is assumed, and why, before
+/// anything is final.
+#[test]
+fn finance_sees_every_gap_and_accepts_it_before_an_invoice_is_final() {
+    let mut foundation = cf_billing::simulator::Foundation::new(350, Timestamp::parse("2026-01-28T08:00:00Z").unwrap());
+    foundation.world.settle(&mut foundation.tables, 24);
+    let mut collected = Collected::new(foundation);
+    collected.plan.reconcile_interval_seconds = 30 * DAY;
+    collected.onboard();
+    let apps = plain_apps(&collected);
+    // The client loses its scope for a day. Nothing is lost, nothing billed as zero.
+    collected.pass(3600);
+    caught_up(collected.cycle());
+    collected.fail(|request| {
+        let path = request.uri().path();
+        let empty = path.ends_with("_usage_events");
+        let body = if empty { json!({"pagination": {"next": null}, "resources": []}) } else { json!({"errors": [{"code": 10010, "title": "CF-ResourceNotFound", "detail": "not found"}]}) };
+        let status = if empty { 200 } else { 404 };
+        let hidden = path.contains("_usage_events");
+        hidden.then(|| Ok(http::Response::builder().status(status).body(body.to_string().into()).unwrap()))
+    });
+    collected.pass(DAY);
+    let error = collected.cycle().unwrap_err();
+    assert!(matches!(error, CollectError::ScopeLost { .. }), "{error}");
+    collected.heal();
+    caught_up(collected.cycle());
+    assert_eq!(collected.gaps(), []);
+    // Everything stands still for forty days, in which things happen that nobody sees.
+    let down = collected.head().known_until.unwrap();
+    collected.pass(3 * DAY);
+    world(&collected, |world, tables| {
+        world.stop_app(tables, &apps[0].0);
+        world.scale(tables, &apps[1].1, Size { instances: Some(9), ..Size::default() });
+    });
+    collected.pass(37 * DAY);
+    world(&collected, |world, tables| world.stop_app(tables, &apps[2].0));
+    let now = collected.now();
+    for stream in Stream::ALL {
+        collected.foundation().prune(stream, now.plus(-31 * DAY));
+    }
+    caught_up(collected.cycle());
+    // Then somebody purges and reseeds.
+    collected.pass(2 * DAY);
+    caught_up(collected.cycle());
+    collected.pass(900);
+    collected.foundation().purge_and_reseed(Stream::App);
+    collected.pass(900);
+    caught_up(collected.cycle());
+    while collected.now() < Timestamp::parse("2026-04-02T00:00:00Z").unwrap() {
+        collected.pass(DAY);
+        caught_up(collected.cycle());
+    }
+
+    let program = collected.program();
+    let card = program.folder.path().join("card.toml");
+    std::fs::write(&card, CARD).unwrap();
+    let card = card.to_str().unwrap();
+    let gaps = program.json(&["gaps"]);
+    let stages: Vec<_> = gaps.as_array().unwrap().iter().map(|gap| (gap["gap"].clone(), gap["reason"].clone(), gap["stage"].clone())).collect();
+    assert_eq!(
+        stages,
+        [(json!("sim/1"), json!("checkpoint_gone"), json!("settled")), (json!("sim/2"), json!("checkpoint_gone"), json!("settled"))],
+        "{gaps:#}"
+    );
+    assert_eq!(gaps[0]["from"], json!(down));
+    assert_eq!((gaps[0]["ended"].clone(), gaps[0]["changed"].clone()), (json!(1), json!(1)));
+
+    // January was over before; March touches both gaps; February the first.
+    let finalize = |more: &[&str]| {
+        program.run(&[&["invoices", "finalize", "--rates", card], more].concat())
+    };
+    let refused = finalize(&["--period", "2026-02"]);
+    assert_eq!(refused.code, Some(1));
+    assert!(refused.stderr.contains("(gap sim/1)"), "{}", refused.stderr);
+    assert!(!refused.stderr.contains("(gap sim/2)"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("say --accept gap:sim/1"), "{}", refused.stderr);
+    assert_eq!(program.json(&["invoices", "list", "--status", "final"]), json!([]));
+    let refused = finalize(&["--period", "2026-02", "--accept", "gap:sim/2"]);
+    assert!(refused.code == Some(1) && refused.stderr.contains("`gap:sim/2` keeps no invoice of 2026-02"), "{}", refused.stderr);
+
+    // The draft shows what is estimated.
+    program.succeed(&["invoices", "draft", "--period", "2026-02", "--rates", card]);
+    let drafts = program.json(&["invoices", "list", "--period", "2026-02"]);
+    let mut estimated = 0;
+    for draft in drafts.as_array().unwrap() {
+        let shown = program.json(&["invoices", "show", &draft["id"].to_string()]);
+        assert!(shown["blockers"][0].as_str().unwrap().contains("gap sim/1"), "{shown:#}");
+        estimated += shown["lines"].as_array().unwrap().iter().filter(|line| line["estimated"] == true).count();
+    }
+    assert!(estimated > 0);
+    let usage = program.json(&["usage", "--from", "2026-02-01", "--to", "2026-03-01", "--by", "process"]);
+    let of = |process: &str| {
+        let row = usage.as_array().unwrap().iter().find(|row| row["process_guid"] == process);
+        row.map(|row| row["estimated_instance_seconds"].as_i64().unwrap())
+    };
+    let february = Timestamp::parse("2026-02-01T00:00:00Z").unwrap();
+    let march = Timestamp::parse("2026-03-01T00:00:00Z").unwrap();
+    assert!(down < february, "the gap is all of February");
+    assert_eq!(of(&apps[0].1), None, "it vanished: it ended when it was last known to run");
+    let held = collected.entries_of(&apps[1].1).last().unwrap().interval.footprint.instances;
+    assert_eq!(of(&apps[1].1), Some(i64::from(held) * march.seconds_since(february)), "it was scaled: assumed as before");
+
+    let done = finalize(&["--period", "2026-02", "--accept", "gap:sim/1"]);
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    let shown = program.json(&["invoices", "show", "CF-000001"]);
+    assert!(shown["accepted"][0].as_str().unwrap().contains("gap sim/1"), "{shown:#}");
+    let refused = finalize(&["--period", "2026-03", "--accept", "gap:sim/1"]);
+    assert!(refused.code == Some(1) && refused.stderr.contains("(gap sim/2)"), "{}", refused.stderr);
+    let done = finalize(&["--period", "2026-03", "--accept", "gap:sim/1", "--accept", "gap:sim/2"]);
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+
+    // The books hold together, and come out again from what was archived.
+    let verified = program.json(&["ledger", "verify"]);
+    assert_eq!(verified[0]["chain"], "foundation/sim");
+    assert_eq!(verified[1]["chain"], "invoices/CF");
+    let rebuilt = program.succeed(&["ledger", "rebuild"]).stderr;
+    assert!(rebuilt.contains("the same"), "{rebuilt}");
+    // What was known before the outage is known still.
+    let seconds = |more: &[&str]| -> Vec<i64> {
+        let usage = program.json(&[&["usage", "--from", "2026-01-01"], more].concat());
+        usage.as_array().unwrap().iter().map(|row| row["instance_seconds"].as_i64().unwrap()).collect()
+    };
+    let down = down.to_string();
+    assert_eq!(seconds(&["--to", "2026-05-01", "--as-of", &down]), seconds(&["--to", &down]));
+}
+
 crate::on_postgres! {
+    finance_sees_every_gap_and_accepts_it_before_an_invoice_is_final,
     without_snapshots_the_lists_are_the_baseline,
     kept_records_are_the_baseline,
     what_kept_records_lack_is_taken_from_the_lists,

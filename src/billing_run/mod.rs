@@ -30,6 +30,10 @@ pub enum BillingError {
     Amount(#[from] AmountOverflow),
     #[error("can't read the accounts `{file}`: {reason}\nhint: set [billing] accounts to a TOML file")]
     AccountsUnread { file: String, reason: String },
+    #[error(
+        "`{what}` keeps no invoice of {month} from being final\nhint: `invoices finalize` without --accept names what does, and what to say"
+    )]
+    NothingToAccept { what: String, month: Month },
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Accounts(Vec<AccountsProblem>),
 }
@@ -152,6 +156,7 @@ impl<'a> BillingRun<'a> {
         let spans = cuts(period, &self.card.rates.edges());
         let query = UsageQuery { by: BY.to_vec(), foundation: None, user_provided: false };
         let (of_spans, heads) = self.store.usage(&query, &spans).await?;
+        let gaps = self.store.gaps(None).await?;
         let paid = Paid::new(self.store.invoiced(month).await?);
         let mut accounts: BTreeMap<Payer, Usage> = BTreeMap::new();
         for (span, rows) in spans.into_iter().zip(of_spans) {
@@ -169,7 +174,9 @@ impl<'a> BillingRun<'a> {
             if account.is_some_and(|account| account != payer.account && Some(account) != payer.name.as_deref()) {
                 continue;
             }
+            let of_payer = gaps.iter().filter(|gap| payer.foundations.contains(&gap.foundation));
             let header = Header {
+                gaps: of_payer.filter_map(|gap| gap.note(period)).collect(),
                 rated_through: self.rated_through(&heads, &payer),
                 account: payer.account,
                 account_name: payer.name,
@@ -225,14 +232,29 @@ impl<'a> BillingRun<'a> {
         Ok(self.store.put_drafts(&self.card.stored, &invoices, all_of, self.clock.now()).await?)
     }
 
-    /// Computes a month's invoices and makes those final that nothing keeps from it, each under the next number.
+    /// Computes a month's invoices and makes those final that nothing keeps from it but what is accepted
+    /// ([`Blocker::acceptance`]), each under the next number.
     ///
     /// # Errors
     /// [`BillingError`]; invoices made final before it stay so, and finalising again goes on.
-    pub async fn finalize(&self, month: Month, account: Option<&str>) -> Result<Vec<Outcome>, BillingError> {
+    /// [`BillingError::NothingToAccept`] before any is, if something accepted keeps no invoice from being final.
+    pub async fn finalize(
+        &self,
+        month: Month,
+        account: Option<&str>,
+        accept: &[String],
+    ) -> Result<Vec<Outcome>, BillingError> {
         let mut outcomes = Vec::new();
-        for invoice in self.compute(month, account).await? {
-            let blockers = invoice.blockers();
+        let invoices = self.compute(month, account).await?;
+        let acceptable: Vec<String> =
+            invoices.iter().flat_map(Invoice::blockers).filter_map(|blocker| blocker.acceptance()).collect();
+        if let Some(what) = accept.iter().find(|what| !acceptable.contains(what)) {
+            return Err(BillingError::NothingToAccept { what: what.clone(), month });
+        }
+        for mut invoice in invoices {
+            let is_accepted = |blocker: &Blocker| blocker.acceptance().is_some_and(|what| accept.contains(&what));
+            let (accepted, blockers): (Vec<Blocker>, Vec<Blocker>) = invoice.blockers().into_iter().partition(is_accepted);
+            invoice.accepted = accepted.iter().map(ToString::to_string).collect();
             let result = if blockers.is_empty() {
                 let at = self.clock.now();
                 match self.store.finalize(&self.card.stored, &invoice, &self.series, at).await? {

@@ -12,7 +12,8 @@ use crate::billing_run::{self, Card, CardError};
 use crate::clock::Clock;
 use crate::cloud_controller::{After, ApiError, Client, ErrorKind};
 use crate::config::{Configuration, Foundation};
-use crate::domain::Stream;
+use crate::consumer::choose_strategy;
+use crate::domain::{Strategy, Stream};
 use crate::store::{Found, OnboardingStage, Store};
 
 /// Try everything that `run` needs: database, rate card, each foundation's address, client, scopes and snapshots
@@ -244,11 +245,26 @@ async fn check_foundation(
         let verdict = if skew.abs() <= CLOCK_SKEW_SECONDS { Verdict::Ok } else { Verdict::Warn };
         checked.say(verdict, name, "clock", format!("ours is {skew} s ahead of Cloud Controller's"));
     }
-    let onboarded = onboarding(checked, foundation, store).await;
-    snapshots(checked, foundation, &client, &scopes, onboarded).await;
+    if onboarding(checked, foundation, store).await {
+        return;
+    }
+    match choose_strategy(&client, foundation.onboarding).await {
+        Err(error) => checked.say(Verdict::Fail, name, "baseline", error),
+        Ok((strategy, reason)) => {
+            let from = match strategy {
+                Strategy::Snapshot => "from usage snapshots",
+                Strategy::KeptRecords => "from the records that the streams keep",
+                Strategy::LiveLists => "from the lists of processes, apps, tasks and service instances",
+            };
+            checked.say(Verdict::Ok, name, "baseline", format!("{from} ({}): {reason}", strategy.name()));
+            if strategy == Strategy::Snapshot {
+                snapshots(checked, foundation, &client, &scopes).await;
+            }
+        }
+    }
 }
 
-/// Whether the baseline has been taken already.
+/// Says how far the onboarding has got; gives whether there is nothing to be said of its baseline any more.
 async fn onboarding(checked: &mut Checked, foundation: &Foundation, store: Option<&Store>) -> bool {
     let name = Some(foundation.name.as_str());
     let heads = match store {
@@ -263,22 +279,24 @@ async fn onboarding(checked: &mut Checked, foundation: &Foundation, store: Optio
         }
     };
     let (Some(store), Some(head)) = (store, head) else {
-        checked.say(Verdict::Ok, name, "onboarding", "not begun; `run` will take a baseline by usage snapshot");
+        checked.say(Verdict::Ok, name, "onboarding", "not begun; `run` will take a baseline");
         return false;
     };
     match store.onboarding(&head).await {
         Ok(Some(onboarding)) => {
             let known = head.known_until.map_or_else(String::new, |known| format!(", known until {known}"));
-            checked.say(Verdict::Ok, name, "onboarding", format!("{}{known}", onboarding.stage.name()));
+            let reason = onboarding.reason.map_or_else(String::new, |reason| format!(": {reason}"));
+            let (stage, strategy) = (onboarding.stage.name(), onboarding.strategy.name());
+            checked.say(Verdict::Ok, name, "onboarding", format!("{stage}{known}; baseline by {strategy}{reason}"));
             onboarding.stage > OnboardingStage::Baseline
         }
         Ok(None) if head.last_sequence > 0 => {
             let told = "it was imported, so `run` will refuse to collect it\nhint: configure it under another name";
             checked.say(Verdict::Fail, name, "onboarding", told);
-            false
+            true
         }
         Ok(None) => {
-            checked.say(Verdict::Ok, name, "onboarding", "not begun; `run` will take a baseline by usage snapshot");
+            checked.say(Verdict::Ok, name, "onboarding", "not begun; `run` will take a baseline");
             false
         }
         Err(error) => {
@@ -293,7 +311,6 @@ async fn snapshots(
     foundation: &Foundation,
     client: &Client,
     scopes: &[String],
-    onboarded: bool,
 ) {
     let name = Some(foundation.name.as_str());
     let may_request = scopes.iter().any(|scope| scope == "cloud_controller.admin");
@@ -301,18 +318,13 @@ async fn snapshots(
         async { Ok(vec![client.snapshots(Stream::App).await?, client.snapshots(Stream::Service).await?]) }.await;
     let lists = match lists {
         Ok(lists) => lists,
-        Err(error) => {
-            // A baseline that has been taken needs no snapshot any more.
-            let verdict = if onboarded { Verdict::Warn } else { Verdict::Fail };
-            return checked.say(verdict, name, "snapshots", error);
-        }
+        Err(error) => return checked.say(Verdict::Fail, name, "snapshots", error),
     };
     let complete = lists.iter().all(|list| list.iter().any(|snapshot| snapshot.completed_at.is_some()));
-    let (verdict, told) = match (onboarded, may_request, complete) {
-        (true, ..) => (Verdict::Ok, "the baseline has been taken"),
-        (_, true, _) => (Verdict::Ok, "can be requested"),
-        (_, false, true) => (Verdict::Ok, "can't be requested; the newest complete ones will be taken"),
-        (_, false, false) => (
+    let (verdict, told) = match (may_request, complete) {
+        (true, _) => (Verdict::Ok, "can be requested"),
+        (false, true) => (Verdict::Ok, "can't be requested; the newest complete ones will be taken"),
+        (false, false) => (
             Verdict::Warn,
             "can't be requested, and there are no complete ones of both streams\n\
              hint: have somebody with cloud_controller.admin run `cf-billing snapshots request`, or give the client that authority",

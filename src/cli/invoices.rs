@@ -45,7 +45,8 @@ struct Draft {
 /// Make a month's invoices final: numbered, and never changed again
 ///
 /// An invoice with usage that has no price, or whose usage may still be incomplete, stays a draft and is
-/// reported; the exit code is 1 then.
+/// reported; the exit code is 1 then. So does one whose period touches a gap in what could be read, until that is
+/// accepted by its name.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  cf-billing invoices finalize --period 2026-10 --account eu1/0b35e9e2-1784-4881-9c4e-0deb1d51458c"
@@ -53,6 +54,9 @@ struct Draft {
 struct Finalize {
     #[command(flatten)]
     run: RunOptions,
+    /// Have it final though this would keep it a draft, such as `gap:eu1/1`; kept with the invoice
+    #[arg(long, value_name = "WHAT")]
+    accept: Vec<String>,
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
 }
@@ -176,12 +180,13 @@ impl Finalize {
     async fn run(self, configuration: &Configuration, store: &Store) -> Result<(), Failure> {
         let card = self.run.card(configuration)?;
         let run = BillingRun::new(configuration, store, &Clock::System, &card)?;
-        let outcomes = run.finalize(self.run.period, self.run.account.as_deref()).await?;
+        let outcomes = run.finalize(self.run.period, self.run.account.as_deref(), &self.accept).await?;
         if outcomes.is_empty() {
             return Err(self.run.nothing_used());
         }
         let mut problems = Vec::new();
         let mut unpriced = false;
+        let mut acceptable: Vec<String> = Vec::new();
         let mut numbered = Vec::new();
         for outcome in &outcomes {
             let account = outcome.invoice.account_name.as_deref().unwrap_or(&outcome.invoice.account);
@@ -192,6 +197,7 @@ impl Finalize {
                 FinalizeResult::Before => note(&format!("{account}: final already")),
                 FinalizeResult::Blocked(blockers) => {
                     unpriced |= blockers.iter().any(|blocker| matches!(blocker, Blocker::Unpriced { .. }));
+                    acceptable.extend(blockers.iter().filter_map(Blocker::acceptance));
                     problems.extend(blockers.iter().map(|blocker| format!("{account}: {blocker}")));
                 }
             }
@@ -200,7 +206,16 @@ impl Finalize {
         match problems.last_mut() {
             None => Ok(()),
             Some(last) => {
-                let hint = if unpriced {
+                acceptable.sort();
+                acceptable.dedup();
+                let accept: Vec<String> = acceptable.iter().map(|what| format!("--accept {what}")).collect();
+                let accept = format!(
+                    "`gaps` and the lines marked as estimated tell what was assumed; if that is to be billed, say {}",
+                    accept.join(" ")
+                );
+                let hint = if !acceptable.is_empty() {
+                    &accept
+                } else if unpriced {
                     "add rates (or free = true) for what has no price; `invoices draft`, then `invoices show` tell more"
                 } else {
                     "once the month is over, usage must be collected through its end and a sweep window more; drafts are there until then"
@@ -312,6 +327,7 @@ fn invoice_json(stored: &StoredInvoice, with_lines: bool) -> Value {
     });
     if with_lines {
         value["blockers"] = blockers(stored).into();
+        value["accepted"] = invoice.accepted.clone().into();
         let lines: Vec<Value> = invoice.lines.iter().map(|line| line_json(invoice, line)).collect();
         value["lines"] = lines.into();
     }
@@ -456,6 +472,9 @@ pub(super) fn show_table(stored: &StoredInvoice, most: usize) -> Result<(), Fail
     }
     for blocker in blockers(stored) {
         output::print(&format!("Not final: {blocker}"))?;
+    }
+    for accepted in &invoice.accepted {
+        output::print(&format!("Accepted: {accepted}"))?;
     }
     Ok(())
 }

@@ -1,17 +1,20 @@
-//! `cf-billing ledger`: the whole book as one file, out of one database and into another.
+//! `cf-billing ledger`: the book verified, rebuilt, and as one file, out of one database and into another.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
+use serde_json::json;
 
-use super::output::{grouped, note};
+use super::output::{self, Format, grouped, note, numbers, words};
 use super::progress::Bars;
+use super::scratch::Scratch;
 use super::{Failure, Global};
-use crate::store::{TransferError, Transferred};
+use crate::consumer::{rebuild, same_ledger};
+use crate::store::{TransferError, Transferred, Verified};
 
-/// Move the book from one database to another
+/// Verify and rebuild the ledger, and move the book from one database to another
 #[derive(Debug, clap::Args)]
 pub struct Ledger {
     #[command(subcommand)]
@@ -20,8 +23,34 @@ pub struct Ledger {
 
 #[derive(Debug, Subcommand)]
 enum LedgerCommand {
+    Verify(Verify),
+    Rebuild(Rebuild),
     Export(Export),
     Import(Import),
+}
+
+/// Check that nothing was changed since it was written
+///
+/// Computes the hash chains again, one of each foundation and one of each invoice series, and names the first break of
+/// each. A chain shows that somebody changed a row; keep its last link elsewhere to show that nobody rewrote all of it.
+/// Ends with 1 if a chain is broken.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  cf-billing ledger verify --format json")]
+struct Verify {
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+}
+
+/// Fold everything archived again, and compare what comes out with the ledger
+///
+/// Into a database of its own, in $TMPDIR, which is removed afterwards. Every ledger entry and every open interval must
+/// be the same. What is pruned is taken as it was sealed. Ends with 1 if something differs.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  cf-billing ledger rebuild --foundation eu1")]
+struct Rebuild {
+    /// Only this foundation
+    #[arg(long, value_name = "NAME")]
+    foundation: Option<String>,
 }
 
 /// Write everything in the database to one file
@@ -58,8 +87,114 @@ const EVERY: u64 = 1000;
 impl Ledger {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
         match self.command {
+            LedgerCommand::Verify(verify) => verify.run(global).await,
+            LedgerCommand::Rebuild(rebuild) => rebuild.run(global).await,
             LedgerCommand::Export(export) => export.run(global).await,
             LedgerCommand::Import(import) => import.run(global).await,
+        }
+    }
+}
+
+impl Verify {
+    async fn run(self, global: &Global) -> Result<(), Failure> {
+        const HEADER: [&str; 7] = ["chain", "links", "inputs", "entries", "pruned", "before", "last"];
+        let configuration = global.configuration()?;
+        let store = Global::open_existing(&configuration).await?;
+        let mut rows = Vec::new();
+        let mut problems = Vec::new();
+        for head in store.foundations().await? {
+            let bar = Bars::default().add(head.last_sequence, "verifying  {human_pos} of {human_len} inputs");
+            let verified = store.verify(&head, |sequence| bar.set_position(sequence)).await;
+            bar.finish_and_clear();
+            let verified = verified?;
+            let chain = format!("foundation/{}", head.name);
+            if let Some(broken) = &verified.broken {
+                problems.push(format!("{chain}: {broken}"));
+            }
+            let Verified { links, inputs, entries, before, pruned, digest, .. } = verified;
+            rows.push((chain, [links, inputs, entries, pruned, before], digest));
+        }
+        for series in store.verify_invoices().await? {
+            let chain = format!("invoices/{}", series.name);
+            if let Some(broken) = &series.broken {
+                problems.push(format!("{chain}: {broken}"));
+            }
+            rows.push((chain, [series.invoices, 0, 0, 0, series.before], series.digest));
+        }
+        store.close().await;
+        let cells = |(chain, numbers, digest): &(String, [u64; 5], String)| {
+            let mut cells = vec![chain.clone()];
+            cells.extend(numbers.iter().map(ToString::to_string));
+            cells.push(digest.clone());
+            cells
+        };
+        match self.format {
+            Format::Json => {
+                let object = |(chain, numbers, digest): &(String, [u64; 5], String)| {
+                    let [links, inputs, entries, pruned, before] = numbers;
+                    json!({"chain": chain, "links": links, "inputs": inputs, "entries": entries, "pruned": pruned, "before": before, "last": digest})
+                };
+                output::json(&rows.iter().map(object).collect::<Vec<_>>())?;
+            }
+            Format::Csv => output::csv(&HEADER, rows.iter().map(cells))?,
+            Format::Table => {
+                let column = |name| if ["chain", "last"].contains(&name) { words(name) } else { numbers(name) };
+                output::table(&HEADER.map(column), rows.iter().map(cells))?;
+            }
+        }
+        match problems.last_mut() {
+            None => Ok(()),
+            Some(last) => {
+                last.push_str("\nhint: restore the database from a backup of before; `ledger rebuild` tells what the archive gives");
+                Err(Failure { code: 1, problems })
+            }
+        }
+    }
+}
+
+impl Rebuild {
+    async fn run(self, global: &Global) -> Result<(), Failure> {
+        let configuration = global.configuration()?;
+        let store = Global::open_existing(&configuration).await?;
+        let scratch = Scratch::new().await?;
+        let mut problems = Vec::new();
+        let mut found = false;
+        for head in store.foundations().await? {
+            if self.foundation.as_ref().is_some_and(|name| *name != head.name) {
+                continue;
+            }
+            found = true;
+            let bar = Bars::default().add(head.last_sequence, "rebuilding  {human_pos} of {human_len} inputs");
+            let rebuilt = rebuild(&store, &head, &scratch.store, None, |sequence| bar.set_position(sequence)).await;
+            bar.finish_and_clear();
+            let rebuilt = rebuilt.map_err(Failure::failed)?;
+            let name = &head.name;
+            match same_ledger(&store, &head, &scratch.store, &rebuilt.head).await? {
+                Some(difference) => problems.push(format!("{name}: {difference}")),
+                None => {
+                    let sealed = match rebuilt.sealed {
+                        0 => String::new(),
+                        sealed => format!(", on top of what is sealed of {} before", grouped(sealed.cast_signed())),
+                    };
+                    note(&format!(
+                        "{name}: {} inputs folded again{sealed}: the same {} ledger entries, the same is open",
+                        grouped(rebuilt.inputs.cast_signed()),
+                        grouped(rebuilt.head.last_entry.cast_signed())
+                    ));
+                }
+            }
+        }
+        scratch.store.close().await;
+        store.close().await;
+        if let Some(name) = self.foundation.filter(|_| !found) {
+            return Err(Failure::failed(format!("there is no foundation `{name}` in the database")));
+        }
+        match problems.last_mut() {
+            None => Ok(()),
+            Some(last) => {
+                last.push_str("\nhint: `ledger verify` tells whether a row was changed; if none was, please report this");
+                Err(Failure { code: 1, problems })
+            }
         }
     }
 }

@@ -2,14 +2,17 @@
 
 mod check;
 mod demo;
+mod gaps;
 mod import;
 mod invoices;
 mod ledger;
 mod output;
 mod progress;
 mod rates;
+mod reconcile;
 mod records;
 mod run;
+mod scratch;
 mod simulate;
 mod snapshots;
 mod usage;
@@ -87,10 +90,12 @@ struct Global {
 enum Command {
     Check(check::Check),
     Demo(demo::Demo),
+    Gaps(gaps::Gaps),
     Import(import::Import),
     Invoices(invoices::Invoices),
     Ledger(ledger::Ledger),
     Rates(rates::Rates),
+    Reconcile(reconcile::Reconcile),
     Run(run::Run),
     Simulate(simulate::Simulate),
     Snapshots(snapshots::Snapshots),
@@ -137,10 +142,12 @@ async fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Check(check) => check.run(&global).await,
         Command::Demo(demo) => demo.run(&global).await,
+        Command::Gaps(gaps) => gaps.run(&global).await,
         Command::Import(import) => import.run(&global).await,
         Command::Invoices(invoices) => invoices.run(&global).await,
         Command::Ledger(ledger) => ledger.run(&global).await,
         Command::Rates(rates) => rates.run(&global),
+        Command::Reconcile(reconcile) => reconcile.run(&global).await,
         Command::Run(run) => run.run(&global).await,
         Command::Simulate(simulate) => simulate.run().await,
         Command::Snapshots(snapshots) => snapshots.run(&global).await,

@@ -4,8 +4,10 @@ use chrono_tz::Tz;
 use serde_json::{Map, Value};
 
 use super::output::{self, Column, Format, grouped, numbers, words};
+use super::scratch::Scratch;
 use super::{Failure, Global};
 use crate::config::parse_time;
+use crate::consumer::rebuild;
 use crate::domain::{Span, Timestamp};
 use crate::store::{GroupKey, UsageQuery, UsageRow};
 
@@ -36,6 +38,9 @@ pub struct Usage {
     /// Only this foundation
     #[arg(long, value_name = "NAME")]
     foundation: Option<String>,
+    /// As it was known at that time: what reached us later is left out. Everything archived until then is folded again
+    #[arg(long, value_name = "TIME")]
+    as_of: Option<String>,
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
 }
@@ -113,7 +118,20 @@ impl Usage {
             foundation: self.foundation.clone(),
             user_provided: self.user_provided,
         };
-        let (mut spans, _) = store.usage(&query, &[span]).await?;
+        let as_of = self.as_of.as_ref().map(|text| time("--as-of", text, zone)).transpose()?;
+        let (mut spans, _) = match as_of {
+            None => store.usage(&query, &[span]).await?,
+            Some(at) => {
+                let scratch = Scratch::new().await?;
+                for head in store.foundations().await? {
+                    let wanted = self.foundation.as_ref().is_none_or(|name| *name == head.name);
+                    if wanted {
+                        rebuild(&store, &head, &scratch.store, Some(at), |_| ()).await.map_err(Failure::failed)?;
+                    }
+                }
+                scratch.store.usage(&query, &[span]).await?
+            }
+        };
         let rows = spans.pop().unwrap_or_default();
         store.close().await;
         match self.format {

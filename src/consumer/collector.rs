@@ -97,6 +97,11 @@ pub enum CollectError {
          hint: collect into a fresh database, so that a new snapshot is requested"
     )]
     SnapshotUnusable { stream: Stream, guid: Guid, what: String },
+    #[error(
+        "what is listed at {listed_at} isn't read yet: events are known until {}",
+        .known_until.map_or_else(|| "no time".to_owned(), |at| at.to_string())
+    )]
+    NotRead { listed_at: Timestamp, known_until: Option<Timestamp> },
     #[error("stopped")]
     Stopped,
 }

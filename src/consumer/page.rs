@@ -131,6 +131,35 @@ pub async fn commit(store: &Store, head: &FoundationHead, page: Page) -> Result<
     for (sequence, input) in (head.last_sequence + 1..).zip(page.inputs) {
         numbered.push(number(sequence, page.received_at, input, &mut write));
     }
+    fold_and_commit(store, head, write, numbered).await
+}
+
+/// Commits archived inputs once more, in another book, as they were archived: the fold is the same whatever the pages.
+///
+/// # Errors
+/// [`StoreError`]; then nothing of them is stored.
+pub(super) async fn commit_again(
+    store: &Store,
+    head: &FoundationHead,
+    archived: Vec<ArchivedInput>,
+) -> Result<PageReport, StoreError> {
+    let at = archived.first().map_or(Timestamp::MIN, |input| input.received_at);
+    let mut write = WriteSet::new(Origin::Import, head, at);
+    let mut numbered = Vec::with_capacity(archived.len());
+    for input in archived {
+        let (sequence, received_at, place) = (input.sequence, input.received_at, input.place.clone());
+        let body = recall_body(input)?;
+        numbered.push(number(sequence, received_at, NewInput { place, body }, &mut write));
+    }
+    fold_and_commit(store, head, write, numbered).await
+}
+
+async fn fold_and_commit(
+    store: &Store,
+    head: &FoundationHead,
+    mut write: WriteSet,
+    numbered: Vec<Numbered>,
+) -> Result<PageReport, StoreError> {
     let mut fold = Fold::new(head.settings.clone(), head.last_entry);
     provide(store, head, &mut fold, &numbered).await?;
 
@@ -144,7 +173,7 @@ pub async fn commit(store: &Store, head: &FoundationHead, page: Page) -> Result<
     write.last_entry = fold.last_entry();
     write.entries = outputs.entries;
     write.anomalies = outputs.anomalies;
-    write.to_observe = to_observe(page.origin, &fold, &numbered, &write.entries);
+    write.to_observe = to_observe(write.origin, &fold, &numbered, &write.entries);
     write.resources = fold.into_resources();
     // Written in an order of their own, so that the same page always gives the same file.
     write.resources.sort_by(|one, two| one.key.cmp(&two.key));
@@ -247,18 +276,39 @@ fn known(loaded: LoadedResource, depth: Depth) -> Result<Resource, StoreError> {
 /// # Errors
 /// [`StoreError::Unexpected`] for a body this program did not write.
 pub fn recall(archived: ArchivedInput) -> Result<Numbered, StoreError> {
-    let unexpected = |_| StoreError::Unexpected { place: "the archive", value: archived.body.clone() };
-    let input = match archived.kind {
-        InputKind::Event(stream) => Input::Event(decode(stream, &archived.body).event),
-        InputKind::Settings => Input::Settings(serde_json::from_str(&archived.body).map_err(unexpected)?),
-        InputKind::Baseline(_) => Input::Baseline(serde_json::from_str(&archived.body).map_err(unexpected)?),
-        InputKind::DiskObservation => Input::Disk(serde_json::from_str(&archived.body).map_err(unexpected)?),
-        InputKind::FailedCreate => Input::CreateFailed(serde_json::from_str(&archived.body).map_err(unexpected)?),
-        InputKind::BuildObservation => Input::Build(serde_json::from_str(&archived.body).map_err(unexpected)?),
-        InputKind::Gap => Input::Gap(serde_json::from_str(&archived.body).map_err(unexpected)?),
-        InputKind::Settlement => Input::Settlement(serde_json::from_str(&archived.body).map_err(unexpected)?),
+    let (sequence, received_at, place) = (archived.sequence, archived.received_at, archived.place.clone());
+    let input = match recall_body(archived)? {
+        Body::Event { decoded, .. } => Input::Event(decoded.event),
+        Body::Settings(settings) => Input::Settings(settings),
+        Body::Baseline { item, .. } => Input::Baseline(item),
+        Body::Disk(observation) => Input::Disk(observation),
+        Body::Build(observation) => Input::Build(observation),
+        Body::CreateFailed(failed) => Input::CreateFailed(failed),
+        Body::Gap(gap) => Input::Gap(gap),
+        Body::Settlement(settlement) => Input::Settlement(settlement),
     };
-    Ok(Numbered { sequence: archived.sequence, received_at: archived.received_at, place: archived.place, input })
+    Ok(Numbered { sequence, received_at, place, input })
+}
+
+fn recall_body(archived: ArchivedInput) -> Result<Body, StoreError> {
+    let ArchivedInput { kind, created_at, body, .. } = archived;
+    let unexpected = |_| StoreError::Unexpected { place: "the archive", value: body.clone() };
+    Ok(match kind {
+        InputKind::Event(stream) => {
+            let decoded = Box::new(decode(stream, &body));
+            Body::Event { stream, raw: body, decoded }
+        }
+        InputKind::Settings => Body::Settings(serde_json::from_str(&body).map_err(unexpected)?),
+        InputKind::Baseline(stream) => {
+            let item = serde_json::from_str(&body).map_err(unexpected)?;
+            Body::Baseline { stream, epoch: created_at, item }
+        }
+        InputKind::DiskObservation => Body::Disk(serde_json::from_str(&body).map_err(unexpected)?),
+        InputKind::FailedCreate => Body::CreateFailed(serde_json::from_str(&body).map_err(unexpected)?),
+        InputKind::BuildObservation => Body::Build(serde_json::from_str(&body).map_err(unexpected)?),
+        InputKind::Gap => Body::Gap(serde_json::from_str(&body).map_err(unexpected)?),
+        InputKind::Settlement => Body::Settlement(serde_json::from_str(&body).map_err(unexpected)?),
+    })
 }
 
 /// Numbers an input, adds it to what is to be archived, and keeps the stream's head and the names up to date.

@@ -2,6 +2,7 @@
 //! Owns what counts as a difference and when it is settled; what a settlement does to an interval is the fold's business.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
 
 use super::collector::{CollectError, Collector};
 use super::inventory::{Inventory, Row};
@@ -251,6 +252,34 @@ impl Collector {
         Ok(look)
     }
 
+    /// Compares beside another process that collects: once that has read as far as the lists tell. Nothing is settled.
+    /// `None` while the foundation isn't onboarded.
+    ///
+    /// # Errors
+    /// [`CollectError::NotRead`] if the other hasn't read that far after so many seconds.
+    pub async fn look_beside(&mut self, patience_seconds: i64) -> Result<Option<Look>, CollectError> {
+        const STEP: Duration = Duration::from_millis(500);
+        self.head = self.store.foundation(&self.plan.foundation).await?;
+        let onboarding = self.store.onboarding(&self.head).await?;
+        if onboarding.is_none_or(|onboarding| onboarding.stage != OnboardingStage::Complete) {
+            return Ok(None);
+        }
+        let sequence = self.head.last_sequence;
+        let inventory = self.inventory().await?;
+        let until = self.clock.now().plus(patience_seconds);
+        loop {
+            self.head = self.store.foundation(&self.plan.foundation).await?;
+            if self.head.known_until >= Some(inventory.ended_at) {
+                break;
+            }
+            if self.clock.now() > until {
+                return Err(CollectError::NotRead { listed_at: inventory.ended_at, known_until: self.head.known_until });
+            }
+            self.clock.sleep(STEP).await;
+        }
+        self.compare(&inventory, sequence, false).await.map(Some)
+    }
+
     fn tell(&self, look: &Look) {
         let left = |class: Class, kind: Kind| {
             let is_left = |difference: &&Difference| {
@@ -292,8 +321,13 @@ impl Collector {
         for stream in Stream::ALL {
             self.read(stream, onboarding).await?;
         }
-        let tracked = self.tracked(&inventory).await?;
-        let mut look = compare(&inventory, &tracked, sequence, after_gap);
+        let look = self.compare(&inventory, sequence, after_gap).await?;
+        Ok((look, inventory.ended_at))
+    }
+
+    async fn compare(&self, inventory: &Inventory, sequence: u64, after_gap: bool) -> Result<Look, CollectError> {
+        let tracked = self.tracked(inventory).await?;
+        let mut look = compare(inventory, &tracked, sequence, after_gap);
         self.look_closer(&mut look, inventory.begun_at).await?;
         let settings = self.head.current_settings();
         let overdue = |resource: &&Resource| {
@@ -304,7 +338,7 @@ impl Collector {
             resource.key.kind == Kind::Staging && started_at.is_some_and(is_old)
         };
         look.overdue_stagings = tracked.values().filter(overdue).count();
-        Ok((look, inventory.ended_at))
+        Ok(look)
     }
 
     /// What the ledger holds open, and what it knows of anything that runs.

@@ -118,7 +118,7 @@ impl Collecting {
         let wait = backoff.next_wait().max(asked.unwrap_or_default().min(LONGEST_RETRY_AFTER));
         self.reporter.tell(Some(error.to_string()), self.clock.now());
         let reason = match error {
-            CollectError::Api(_) | CollectError::Stopped => "api",
+            CollectError::Api(_) | CollectError::NotRead { .. } | CollectError::Stopped => "api",
             CollectError::Store(_) => "store",
             CollectError::CheckpointLost { stream, .. } => {
                 self.reporter.metrics.checkpoint_lost(*stream, true);

@@ -19,6 +19,21 @@ pub struct Gap {
     pub found_at: Timestamp,
 }
 
+/// A gap that touches an invoice's period, as finance sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GapNote {
+    /// Names it: `foundation/number`.
+    pub reference: String,
+    pub stream: Stream,
+    pub reason: GapReason,
+    /// From here to `settled_at` use is assumed.
+    pub from: Timestamp,
+    /// When the ledger was settled by what runs; `None`: it isn't yet.
+    pub settled_at: Option<Timestamp>,
+    /// Resources of which something was assumed.
+    pub assumed: u64,
+}
+
 /// How history was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

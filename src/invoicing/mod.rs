@@ -1,7 +1,9 @@
 //! Rated lines → an invoice: one rounding a line, a sum, and what keeps it from being final.
 
+use serde_json::json;
+
 use crate::domain::money::amount;
-use crate::domain::{Amount, AmountOverflow, Currency, Month, Price, Span, Timestamp};
+use crate::domain::{Amount, AmountOverflow, Currency, GapNote, Month, Price, Span, Timestamp};
 use crate::rate_card::{Meter, RateCard};
 use crate::rating::{LineKey, Rated};
 
@@ -77,6 +79,10 @@ pub struct Invoice {
     pub rate_card: String,
     /// Usage is complete up to here; `None` if nothing was ever read.
     pub rated_through: Option<Timestamp>,
+    /// Spans of history that can't be read any more and touch the period.
+    pub gaps: Vec<GapNote>,
+    /// What was accepted when it became final though it would have kept it a draft, in words.
+    pub accepted: Vec<String>,
 }
 
 /// What keeps an invoice from being final.
@@ -86,6 +92,19 @@ pub enum Blocker {
     NotRatedThrough { end: Timestamp, rated_through: Option<Timestamp> },
     /// So many lines have no price; one of them.
     Unpriced { lines: usize, example: String },
+    /// What happened for a while can't be known, and was assumed.
+    Gap(GapNote),
+}
+
+impl Blocker {
+    /// What to say to have the invoice final all the same; `None` if nothing helps but to mend it.
+    #[must_use]
+    pub fn acceptance(&self) -> Option<String> {
+        match self {
+            Self::Gap(gap) if gap.settled_at.is_some() => Some(format!("gap:{}", gap.reference)),
+            Self::NotRatedThrough { .. } | Self::Unpriced { .. } | Self::Gap(_) => None,
+        }
+    }
 }
 
 impl std::fmt::Display for Blocker {
@@ -99,6 +118,13 @@ impl std::fmt::Display for Blocker {
             }
             Self::Unpriced { lines, example } => {
                 write!(formatter, "{lines} line(s) of usage have no price, such as {example}")
+            }
+            Self::Gap(GapNote { reference, stream, from, settled_at: Some(at), assumed, .. }) => write!(
+                formatter,
+                "{stream} events after {from} can't be read any more (gap {reference}): until {at} use is assumed where they would tell, {assumed} resource(s) were settled by what then ran"
+            ),
+            Self::Gap(GapNote { reference, stream, from, settled_at: None, .. }) => {
+                write!(formatter, "{stream} events after {from} can't be read any more (gap {reference}), and the ledger isn't settled yet")
             }
         }
     }
@@ -116,7 +142,60 @@ impl Invoice {
         if let Some(first) = unpriced.first() {
             blockers.push(Blocker::Unpriced { lines: unpriced.len(), example: first.what() });
         }
+        blockers.extend(self.gaps.iter().cloned().map(Blocker::Gap));
         blockers
+    }
+
+    /// Everything it says, in a fixed form: what hash chains compare.
+    #[must_use]
+    pub fn canonical(&self, number: &str, finalized_at: Timestamp) -> String {
+        let named = |named: Option<&crate::rating::Named>| named.map(|named| json!([named.guid, named.name]));
+        let lines: Vec<serde_json::Value> = (self.lines.iter())
+            .map(|line| {
+                let key = &line.key;
+                let charge = line.charge.as_ref().map(|charge| {
+                    let price = charge.price.decimal().normalize().to_string();
+                    json!([price, charge.amount.in_major_units(self.currency).to_string(), charge.rate])
+                });
+                json!([
+                    key.foundation,
+                    named(Some(&key.organization)),
+                    named(Some(&key.space)),
+                    key.kind.name(),
+                    named(key.app.as_ref()),
+                    named(key.service_instance.as_ref()),
+                    named(key.service_offering.as_ref()),
+                    named(key.service_plan.as_ref()),
+                    key.buildpack,
+                    key.estimated,
+                    line.span.from,
+                    line.span.to,
+                    line.meter.name(),
+                    line.quantity,
+                    line.unit_size,
+                    charge,
+                ])
+            })
+            .collect();
+        let whole = json!([
+            number,
+            self.account,
+            self.account_name,
+            self.seller,
+            self.month.to_string(),
+            self.period.from,
+            self.period.to,
+            self.time_zone,
+            self.currency.code(),
+            self.net.in_major_units(self.currency).to_string(),
+            self.estimated.in_major_units(self.currency).to_string(),
+            self.rate_card,
+            self.rated_through,
+            finalized_at,
+            self.accepted,
+            lines,
+        ]);
+        whole.to_string()
     }
 }
 
@@ -150,6 +229,7 @@ pub struct Header {
     pub time_zone: String,
     pub rate_card: String,
     pub rated_through: Option<Timestamp>,
+    pub gaps: Vec<GapNote>,
 }
 
 /// Makes an invoice of rated lines: each is rounded once, the net is their sum.
@@ -198,5 +278,7 @@ pub fn invoice(header: Header, card: &RateCard, rated: &Rated) -> Result<Invoice
         estimated,
         rate_card: header.rate_card,
         rated_through: header.rated_through,
+        gaps: header.gaps,
+        accepted: Vec::new(),
     })
 }

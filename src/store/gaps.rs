@@ -3,7 +3,7 @@
 use super::database::{Row, Session, Sql, values};
 use super::foundations::event_id;
 use super::{FoundationHead, Store, StoreError};
-use crate::domain::{EventId, Gap, GapReason, Stream, Timestamp};
+use crate::domain::{EventId, Gap, GapNote, GapReason, Span, Stream, Timestamp};
 
 /// A recorded gap and what became of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +27,29 @@ pub struct StoredGap {
     pub settled_at: Option<Timestamp>,
     /// How many resources were settled so far.
     pub settled: Settled,
+}
+
+impl StoredGap {
+    /// What finance is told of it, if it touches a period: what is assumed reaches until it is settled.
+    #[must_use]
+    pub fn note(&self, period: Span) -> Option<GapNote> {
+        let touches = self.from < period.to && self.settled_at.is_none_or(|at| at > period.from);
+        let Settled { ended, begun, changed } = self.settled;
+        touches.then(|| GapNote {
+            reference: self.reference(),
+            stream: self.stream,
+            reason: self.reason,
+            from: self.from,
+            settled_at: self.settled_at.filter(|_| self.stage == GapStage::Settled),
+            assumed: ended + begun + changed,
+        })
+    }
+
+    /// Names it: `foundation/number`.
+    #[must_use]
+    pub fn reference(&self) -> String {
+        format!("{}/{}", self.foundation, self.number)
+    }
 }
 
 /// How many resources were settled, by what was found.

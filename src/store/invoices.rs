@@ -2,8 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use sha2::{Digest, Sha256};
+
 use super::database::{Columns, Dialect, Row, RowWriter, Session, Sql, Type, Value, values};
-use super::{Finalized, InvoiceFilter, Invoiced, Series, Store, StoreError, StoredCard, StoredInvoice};
+use super::gaps::read_gaps;
+use super::{Finalized, InvoiceFilter, Invoiced, Series, Store, StoreError, StoredCard, StoredGap, StoredInvoice};
+use crate::domain::text::hexadecimal;
 use crate::domain::{Amount, Currency, Guid, Kind, Month, Span, Timestamp};
 use crate::invoicing::{Charge, Invoice, InvoiceLine, Status};
 use crate::rate_card::Meter;
@@ -14,7 +18,7 @@ macro_rules! select_invoice {
     ($where:literal) => {
         Sql::new(concat!(
             "SELECT id, status, number, account, account_name, seller, month, period_start, period_end, time_zone,
-                    currency, net, estimated, rate_card_hash, rated_through, drafted_at, finalized_at,
+                    currency, net, estimated, rate_card_hash, rated_through, drafted_at, finalized_at, accepted,
                     (SELECT count(*) FROM invoice_line WHERE invoice_id = invoice.id AND price IS NULL)
                         AS unpriced_lines
              FROM invoice
@@ -100,15 +104,22 @@ impl Store {
              RETURNING last_number",
         );
         const FINAL: Sql = Sql::new(
-            "UPDATE invoice SET status = 'final', series = $2, series_number = $3, number = $4, finalized_at = $5
+            "UPDATE invoice SET status = 'final', series = $2, series_number = $3, number = $4, finalized_at = $5,
+                                accepted = $6, digest = $7
              WHERE id = $1",
         );
+        const BEFORE: Sql = Sql::new("SELECT digest FROM invoice WHERE series = $1 AND series_number = $2");
         let mut session = self.invoicing().await?;
         put_card(&mut session, card, at).await?;
         let Some(id) = put_draft(&mut session, invoice, at).await? else { return Ok(Finalized::Before) };
         let series_number = session.one(NEXT, values![&series.name]).await?.integer(0)?;
         let number = series.number(series_number);
-        session.run(FINAL, values![id, &series.name, series_number, &number, at]).await?;
+        let before = session.maybe(BEFORE, values![&series.name, series_number - 1]).await?;
+        let before = before.map(|row| row.owned(0)).transpose()?.flatten();
+        let digest = invoice_digest(before.as_deref(), &invoice.canonical(&number, at));
+        let accepted = (!invoice.accepted.is_empty())
+            .then(|| serde_json::to_string(&invoice.accepted).expect("texts are plain values"));
+        session.run(FINAL, values![id, &series.name, series_number, &number, at, accepted, digest]).await?;
         self.check_lease(&mut session).await?;
         session.commit().await?;
         Ok(Finalized::Now(number))
@@ -189,8 +200,86 @@ impl Store {
         for row in session.all(LINES, values![stored.id]).await? {
             stored.invoice.lines.push(read_line(&row, stored.invoice.currency)?);
         }
+        if stored.status == Status::Draft {
+            let lines = &stored.invoice.lines;
+            let touches = |gap: &StoredGap| lines.iter().any(|line| line.key.foundation == gap.foundation);
+            let gaps = read_gaps(&mut session, None).await?;
+            let period = stored.invoice.period;
+            stored.invoice.gaps =
+                gaps.iter().filter(|gap| touches(gap)).filter_map(|gap| gap.note(period)).collect();
+        }
         Ok(Some(stored))
     }
+}
+
+/// What verifying the hash chain of a series of invoices came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifiedSeries {
+    pub name: String,
+    /// In the chain.
+    pub invoices: u64,
+    /// Before it begins: they were made final by an earlier version.
+    pub before: u64,
+    /// The last digest, hexadecimal.
+    pub digest: String,
+    /// The first place that isn't as it was written.
+    pub broken: Option<String>,
+}
+
+impl Store {
+    /// Computes the hash chain of every series again from what is kept, and names the first break of each.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn verify_invoices(&self) -> Result<Vec<VerifiedSeries>, StoreError> {
+        const SERIES: Sql = Sql::new("SELECT name, last_number FROM invoice_series ORDER BY name");
+        let rows = self.database.read().await?.all(SERIES, Vec::new()).await?;
+        let mut verified = Vec::with_capacity(rows.len());
+        for row in rows {
+            verified.push(self.verify_series(row.text(0)?, row.integer(1)?).await?);
+        }
+        Ok(verified)
+    }
+
+    async fn verify_series(&self, name: &str, last_number: i64) -> Result<VerifiedSeries, StoreError> {
+        const DIGEST: Sql = Sql::new("SELECT number, digest FROM invoice WHERE series = $1 AND series_number = $2");
+        let (invoices, digest) = (0, String::new());
+        let mut verified = VerifiedSeries { name: name.to_owned(), invoices, before: 0, digest, broken: None };
+        for series_number in 1..=last_number {
+            let row = self.database.read().await?.maybe(DIGEST, values![name, series_number]).await?;
+            let Some(row) = row else {
+                verified.broken = Some(format!("invoice {series_number} is missing"));
+                return Ok(verified);
+            };
+            let (number, kept) = (row.text(0)?, row.owned(1)?);
+            let Some(kept) = kept else {
+                if verified.invoices > 0 {
+                    verified.broken = Some(format!("invoice {number} has no digest"));
+                    return Ok(verified);
+                }
+                verified.before += 1;
+                continue;
+            };
+            let stored = self.invoice(number).await?;
+            let again = stored.and_then(|stored| Some((stored.finalized_at?, stored.invoice)));
+            let again = again.map(|(at, invoice)| {
+                let before = (!verified.digest.is_empty()).then_some(verified.digest.as_str());
+                invoice_digest(before, &invoice.canonical(number, at))
+            });
+            if again.as_deref() != Some(&kept) {
+                verified.broken = Some(format!("invoice {number} isn't as it was made final"));
+                return Ok(verified);
+            }
+            verified.invoices += 1;
+            verified.digest = kept;
+        }
+        Ok(verified)
+    }
+}
+
+fn invoice_digest(before: Option<&str>, canonical: &str) -> String {
+    let hash = Sha256::new().chain_update(before.unwrap_or_default()).chain_update(canonical);
+    hexadecimal(&hash.finalize())
 }
 
 /// Removes a month's drafts of accounts that now have no usage.
@@ -421,6 +510,11 @@ fn read_invoice(row: &Row) -> Result<StoredInvoice, StoreError> {
             estimated: amount("estimated")?,
             rate_card: row.text("rate_card_hash")?.to_owned(),
             rated_through: row.maybe_time("rated_through")?,
+            gaps: Vec::new(),
+            accepted: match row.maybe_text("accepted")? {
+                Some(text) => serde_json::from_str(text).map_err(|_| unexpected("invoice.accepted", text))?,
+                None => Vec::new(),
+            },
         },
     })
 }

@@ -223,6 +223,19 @@ pub(super) async fn entries_of(
     Ok(net(entries?))
 }
 
+/// All entries of a resource after an input, taken back or not.
+pub(super) async fn all_entries_of(
+    session: &mut Session,
+    resource_id: i64,
+    until: u64,
+) -> Result<Vec<LedgerEntry>, StoreError> {
+    const ENTRIES: Sql = select_entry!(
+        "FROM ledger_entry AS entry JOIN resource ON resource.id = entry.resource_id",
+        "WHERE entry.resource_id = $1 AND entry.sequence <= $2 ORDER BY entry.number"
+    );
+    session.all(ENTRIES, values![resource_id, until]).await?.iter().map(read_entry).collect()
+}
+
 pub(super) fn read_entry(row: &Row) -> Result<LedgerEntry, StoreError> {
     Ok(LedgerEntry {
         number: row.number(0)?,

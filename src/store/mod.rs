@@ -43,6 +43,7 @@ pub use differences::StoredDifference;
 pub use error::StoreError;
 pub use gaps::{GapProgress, GapStage, Settled, StoredGap};
 pub use invoice_types::{Finalized, InvoiceFilter, Invoiced, Series, StoredCard, StoredInvoice};
+pub use invoices::VerifiedSeries;
 pub use lease::{DutyState, Lease};
 pub use lock::CollectorLock;
 pub use retention::Seal;

@@ -9,9 +9,9 @@ use sha2::{Digest, Sha256};
 use super::archive::{ArchivedInput, DirectoryEntry, InputKind, directory, pack};
 use super::chunks::{count, missing, unpack_row};
 use super::database::{Session, Sql, values};
-use super::load::{entries_of, read_resource, select_resource};
+use super::load::{all_entries_of, entries_of, read_resource, select_resource};
 use super::{FoundationHead, Store, StoreError};
-use crate::domain::Timestamp;
+use crate::domain::{LedgerEntry, Timestamp};
 use crate::domain::text::hexadecimal;
 use crate::fold::{Resource, Sealed};
 
@@ -192,6 +192,48 @@ impl Store {
         Ok(kept)
     }
 
+    /// A part of a seal, from 0 on: resources as they were, with all their entries until then. Empty after the last.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn sealed(
+        &self,
+        foundation: &FoundationHead,
+        seal: &Seal,
+        part: usize,
+    ) -> Result<Vec<(Resource, Vec<LedgerEntry>)>, StoreError> {
+        const PART: Sql = Sql::new(
+            "SELECT states FROM seal_chunk WHERE foundation_id = $1 AND sequence = $2 ORDER BY first_id LIMIT 1 OFFSET $3",
+        );
+        let mut session = self.database.read().await?;
+        let part = i64::try_from(part).unwrap_or(i64::MAX);
+        let Some(row) = session.maybe(PART, values![foundation.id, seal.sequence, part]).await? else {
+            return Ok(Vec::new());
+        };
+        let mut sealed = Vec::new();
+        for state in states(&row.bytes(0)?.unwrap_or_default())? {
+            let entries = all_entries_of(&mut session, state.id, seal.sequence).await?;
+            sealed.push((state.resource, entries));
+        }
+        Ok(sealed)
+    }
+
+    /// Says of a seal that what was before it is pruned, when that was the number of the last input.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn adopt_pruning(
+        &self,
+        foundation: &FoundationHead,
+        sequence: u64,
+        pruned_at: u64,
+    ) -> Result<(), StoreError> {
+        const PRUNED: Sql = Sql::new("UPDATE seal SET pruned_at = $3 WHERE foundation_id = $1 AND sequence = $2");
+        let mut session = self.database.write().await?;
+        session.run(PRUNED, values![foundation.id, sequence, pruned_at]).await?;
+        session.commit().await
+    }
+
     /// Refuses if another has taken the foundation over; holds its row until the session ends.
     pub(super) async fn fence(&self, session: &mut Session, foundation: &FoundationHead) -> Result<(), StoreError> {
         // Touching the row holds it: who takes the foundation over waits until this is done.
@@ -285,14 +327,19 @@ pub(super) async fn sealed_state(
     );
     let row = session.maybe(CHUNK, values![foundation.id, sequence, resource_id]).await?;
     let packed = row.ok_or_else(|| missing(sequence))?.bytes(0)?.unwrap_or_default();
-    let damaged = |value: String| StoreError::Unexpected { place: "seal_chunk.states", value };
-    let text = zstd::decode_all(&packed[..]).map_err(|error| damaged(error.to_string()))?;
-    for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-        let state: State = serde_json::from_slice(line).map_err(|error| damaged(error.to_string()))?;
-        if state.id == resource_id {
-            let entries = entries_of(session, resource_id, None, Some(sequence)).await?;
-            return Ok(Sealed { resource: state.resource, entries });
-        }
-    }
-    Err(damaged(format!("no resource {resource_id}")))
+    let state = states(&packed)?.into_iter().find(|state| state.id == resource_id);
+    let state = state.ok_or_else(|| damaged(format!("no resource {resource_id}")))?;
+    let entries = entries_of(session, resource_id, None, Some(sequence)).await?;
+    Ok(Sealed { resource: state.resource, entries })
+}
+
+fn damaged(value: String) -> StoreError {
+    StoreError::Unexpected { place: "seal_chunk.states", value }
+}
+
+/// The states in a chunk of a seal.
+fn states(packed: &[u8]) -> Result<Vec<State>, StoreError> {
+    let text = zstd::decode_all(packed).map_err(|error| damaged(error.to_string()))?;
+    let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    lines.map(|line| serde_json::from_slice(line).map_err(|error| damaged(error.to_string()))).collect()
 }

@@ -102,6 +102,11 @@ impl Collected {
         Self::new(foundation)
     }
 
+    /// The program, with its database.
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+
     /// Of its database.
     pub fn url(&self) -> String {
         self.program.database()

@@ -181,7 +181,7 @@ async fn bill(
     let card = card(configuration)?;
     let run = BillingRun::new(configuration, store, clock, &card)?;
     run.draft(month, None).await?;
-    for outcome in run.finalize(month, None).await? {
+    for outcome in run.finalize(month, None, &[]).await? {
         if let FinalizeResult::Blocked(blockers) = outcome.result {
             let why: Vec<String> = blockers.iter().map(ToString::to_string).collect();
             return Err(Failure::failed(format!("an invoice can't be final: {}", why.join("; "))));
