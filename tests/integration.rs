@@ -31,6 +31,7 @@ mod replicas;
 mod retention;
 mod schema;
 mod shared;
+mod simulation;
 mod simulator;
 mod story;
 mod support;

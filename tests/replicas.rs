@@ -66,7 +66,7 @@ fn an_older_epoch_writes_nothing() {
         let paused = store.under(old.clone());
         let head = paused.foundation("f").await.unwrap();
         assert_eq!(head.lease_epoch, 1);
-        let mut write = WriteSet::new(Origin::Collector, &head, Timestamp::from_unix(0));
+        let mut write = WriteSet::new(Origin::Collector, &head);
         write.known_until = Some(Timestamp::from_unix(1_790_000_000));
         paused.commit(&head, &write).await.unwrap();
 

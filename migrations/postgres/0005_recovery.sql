@@ -11,6 +11,7 @@ ALTER TABLE onboarding ADD COLUMN reason text;
 ALTER TABLE open_interval ADD COLUMN estimated boolean NOT NULL DEFAULT false;
 
 ALTER TABLE foundation ADD COLUMN reconciled_at timestamptz;
+ALTER TABLE foundation ADD COLUMN swept_long_at timestamptz;
 ALTER TABLE foundation ADD COLUMN chained_from bigint NOT NULL DEFAULT 0;
 ALTER TABLE foundation ADD COLUMN chained_entry bigint NOT NULL DEFAULT 0;
 
@@ -65,6 +66,7 @@ COMMENT ON COLUMN onboarding.reason IS 'Why in this way.';
 COMMENT ON COLUMN onboarding.stage IS 'snapshots, baseline, replay, complement or complete.';
 COMMENT ON COLUMN open_interval.estimated IS 'Whether it is assumed when it began.';
 COMMENT ON COLUMN foundation.reconciled_at IS 'When everything that runs was last compared with the ledger.';
+COMMENT ON COLUMN foundation.swept_long_at IS 'When the last long sweep of both streams was done.';
 COMMENT ON COLUMN foundation.chained_from IS 'Inputs before the hash chain: written by an earlier version.';
 COMMENT ON COLUMN foundation.chained_entry IS 'Ledger entries before the hash chain.';
 COMMENT ON TABLE gap IS 'Spans of stream history that can''t be read any more; what is assumed for them is estimated.';

@@ -18,6 +18,8 @@ ALTER TABLE open_interval ADD COLUMN estimated INTEGER NOT NULL DEFAULT 0 CHECK 
 
 -- When everything that runs was last compared with the ledger.
 ALTER TABLE foundation ADD COLUMN reconciled_at INTEGER;
+-- When the last long sweep of both streams was done.
+ALTER TABLE foundation ADD COLUMN swept_long_at INTEGER;
 
 -- Inputs and entries before the hash chain: written by an earlier version.
 ALTER TABLE foundation ADD COLUMN chained_from INTEGER NOT NULL DEFAULT 0;

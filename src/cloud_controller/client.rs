@@ -302,6 +302,29 @@ impl Client {
         (size * 2).min(self.inner.largest_page.load(Ordering::Relaxed))
     }
 
+    /// The newest usage event, or one of the newest while others are written; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn newest_event(&self, stream: Stream) -> Result<Option<Decoded>, ApiError> {
+        let path = events_path(stream);
+        let mut number = "1".to_owned();
+        loop {
+            let answer = self.get(path, &[("per_page", "1"), ("page", &number)]).await?;
+            let page: RawPage = parse_as_received(&answer.value.0, &answer.value.1)?;
+            // Ids aren't shown and can't be sorted by downwards: the last page has the newest.
+            let last = page.pagination.last.and_then(|link| link.href.parse::<Url>().ok());
+            let last = last.and_then(|url| url.query_pairs().find(|(key, _)| key == "page").map(|(_, page)| page.into_owned()));
+            match last.filter(|last| number == "1" && *last != number) {
+                Some(last) => number = last,
+                None => {
+                    let row = page.resources.into_iter().next_back();
+                    return Ok(row.map(|raw| decode(stream, &String::from(Box::<str>::from(raw)))));
+                }
+            }
+        }
+    }
+
     /// One usage event; `None` if it is gone.
     ///
     /// # Errors

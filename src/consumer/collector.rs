@@ -76,11 +76,11 @@ pub enum CollectError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(
-        "the checkpoint of the {stream} events, {guid} of {created_at}, can't be read any more\n\
+        "the checkpoint of the {stream} events, {}, can't be read any more\n\
          hint: the events were purged or pruned; what can still be read is read from its first row",
-        guid = .checkpoint.guid, created_at = .checkpoint.created_at
+        .checkpoint.as_ref().map_or_else(|| "before the first".to_owned(), |event| format!("{} of {}", event.guid, event.created_at))
     )]
-    CheckpointLost { stream: Stream, checkpoint: EventId, reason: GapReason },
+    CheckpointLost { stream: Stream, checkpoint: Option<EventId>, reason: GapReason },
     #[error(
         "no {stream} events are shown any more, not even the checkpoint, {guid} of {created_at}\n\
          hint: give the client cloud_controller.admin_read_only or cloud_controller.global_auditor again; nothing was changed, and reading goes on from the checkpoint",
@@ -121,8 +121,6 @@ pub struct Collector {
     pub(super) named_at: Option<Timestamp>,
     pub(super) caught: Caught,
     pub(super) reporter: Reporter,
-    /// When a sweep went back a day; or the first sweep.
-    pub(super) swept_long_at: Option<Timestamp>,
     /// When it was last looked whether there is something to prune.
     retained_at: Option<Timestamp>,
     /// What is open was counted since the start.
@@ -156,7 +154,6 @@ impl Collector {
             named_at: None,
             caught: Caught::default(),
             reporter,
-            swept_long_at: None,
             retained_at: None,
             counted: false,
             gaps: Vec::new(),

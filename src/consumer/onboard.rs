@@ -6,8 +6,10 @@ use std::collections::HashMap;
 use super::baseline::{baseline_inputs, stream_of};
 use super::collector::{CollectError, Collector};
 use super::inventory::{Inventory, Places, running_task};
-use crate::cloud_controller::{Chunk, GUIDS_PER_REQUEST, NamedItem, Requested, Snapshot};
-use crate::domain::{EventId, Guid, ResourceKey, Settings, Strategy, Stream, Timestamp};
+use super::page::{Body, NewInput};
+use super::strategy::choose_strategy;
+use crate::cloud_controller::{ApiError, Chunk, ErrorKind, GUIDS_PER_REQUEST, NamedItem, Requested, Snapshot};
+use crate::domain::{EventId, Guid, Place, ResourceKey, Settings, Strategy, Stream, Timestamp};
 use crate::fold::Depth;
 use crate::store::{Onboarding, OnboardingStage, TakenSnapshot};
 
@@ -17,7 +19,12 @@ impl Collector {
         if onboarding.stage == OnboardingStage::Snapshots {
             let mut waiting = None;
             for stream in Stream::ALL {
-                waiting = waiting.or(self.take_snapshot(onboarding, stream).await?);
+                waiting = waiting.or(match self.take_snapshot(onboarding, stream).await {
+                    Err(CollectError::Api(error)) if self.is_without_snapshots(&error) => {
+                        return self.choose_again(onboarding).await.map(Some);
+                    }
+                    taken => taken?,
+                });
             }
             if waiting.is_some() {
                 return Ok(waiting);
@@ -40,6 +47,18 @@ impl Collector {
             self.enter(onboarding, OnboardingStage::Replay).await?;
         }
         Ok(None)
+    }
+
+    /// Cloud Controller was found to have snapshots, and has none now.
+    fn is_without_snapshots(&self, error: &ApiError) -> bool {
+        error.kind == ErrorKind::NoRoute && self.plan.onboarding.is_none()
+    }
+
+    async fn choose_again(&self, onboarding: &mut Onboarding) -> Result<String, CollectError> {
+        let (strategy, reason) = self.ask(choose_strategy(&self.client, None)).await?;
+        *onboarding = Onboarding::new(strategy, &reason, self.client.last_date().min(self.clock.now()));
+        self.store.put_onboarding(&self.head, onboarding).await?;
+        Ok(format!("there are no usage snapshots any more; the baseline will be taken by {}", strategy.name()))
     }
 
     pub(super) async fn enter(&self, onboarding: &mut Onboarding, stage: OnboardingStage) -> Result<(), CollectError> {
@@ -241,19 +260,31 @@ impl Collector {
     }
 
     /// Takes what the lists show as the baseline: read twice, because a row deleted meanwhile hides another. The foundation
-    /// is billed from when the last list had been read, or from a later configured instant.
+    /// is billed from when the last list had been read, or from a later configured instant. Epoch and items are one
+    /// transaction: taken up again later, the lists would show what began after the epoch, too.
     async fn take_lists(&mut self) -> Result<(), CollectError> {
+        if self.head.current_settings().billing_epoch.is_some() {
+            return Ok(());
+        }
         let first = self.inventory().await?;
         let inventory = first.and(self.inventory().await?);
-        if self.head.current_settings().billing_epoch.is_none() {
-            let epoch = Some(inventory.ended_at).max(self.plan.billing_from);
-            self.begin_at(epoch).await?;
+        let epoch = self.plan.billing_from.map_or(inventory.ended_at, |from| from.max(inventory.ended_at));
+        let mut page = self.page();
+        let settings = Settings { billing_epoch: Some(epoch), ..self.plan.settings.clone() };
+        page.inputs = vec![NewInput { place: Place::default(), body: Body::Settings(settings) }];
+        for stream in Stream::ALL {
+            let rows = inventory.running.values().map(|row| &row.named).filter(|named| stream_of(named) == stream);
+            let items = rows.cloned().collect();
+            let (inputs, names) = baseline_inputs(&self.store, &self.head, stream, epoch, items).await?;
+            page.inputs.extend(inputs);
+            page.names.add(names);
         }
-        self.take_inventory(inventory).await
+        self.commit(None, page).await?;
+        Ok(())
     }
 
     /// Archives what an inventory shows running and isn't archived yet.
-    pub(super) async fn take_inventory(&mut self, inventory: Inventory) -> Result<(), CollectError> {
+    async fn take_inventory(&mut self, inventory: Inventory) -> Result<(), CollectError> {
         for stream in Stream::ALL {
             let rows = inventory.running.values().map(|row| &row.named).filter(|named| stream_of(named) == stream);
             let items: Vec<NamedItem> = rows.cloned().collect();

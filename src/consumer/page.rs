@@ -64,6 +64,7 @@ pub struct Page {
     pub observed_until: Option<Timestamp>,
     pub swept_until: Option<Timestamp>,
     pub reconciled_at: Option<Timestamp>,
+    pub swept_long_at: Option<Timestamp>,
     /// How it moves a gap on.
     pub gap_progress: Option<GapProgress>,
 }
@@ -84,6 +85,7 @@ impl Page {
             observed_until: head.observed_until,
             swept_until: head.swept_until,
             reconciled_at: head.reconciled_at,
+            swept_long_at: head.swept_long_at,
             gap_progress: None,
         }
     }
@@ -116,9 +118,10 @@ pub struct PageReport {
 /// # Errors
 /// [`StoreError`]; then nothing of the page is stored.
 pub async fn commit(store: &Store, head: &FoundationHead, page: Page) -> Result<PageReport, StoreError> {
-    let mut write = WriteSet::new(page.origin, head, page.received_at);
+    let mut write = WriteSet::new(page.origin, head);
     write.gap_progress = page.gap_progress;
     write.reconciled_at = page.reconciled_at;
+    write.swept_long_at = page.swept_long_at;
     write.known_until = page.known_until;
     write.observed_until = page.observed_until;
     write.swept_until = page.swept_until;
@@ -143,8 +146,7 @@ pub(super) async fn commit_again(
     head: &FoundationHead,
     archived: Vec<ArchivedInput>,
 ) -> Result<PageReport, StoreError> {
-    let at = archived.first().map_or(Timestamp::MIN, |input| input.received_at);
-    let mut write = WriteSet::new(Origin::Import, head, at);
+    let mut write = WriteSet::new(Origin::Import, head);
     let mut numbered = Vec::with_capacity(archived.len());
     for input in archived {
         let (sequence, received_at, place) = (input.sequence, input.received_at, input.place.clone());

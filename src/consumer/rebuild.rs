@@ -70,7 +70,7 @@ pub async fn rebuild(
     }
     // Until when everything was known is no input: at that time it can't have been later.
     let known_until = until.map_or(head.known_until, |until| head.known_until.map(|known| known.min(until)));
-    let mut write = WriteSet::new(if head.collected { Origin::Collector } else { Origin::Import }, &rebuilt, Timestamp::MIN);
+    let mut write = WriteSet::new(if head.collected { Origin::Collector } else { Origin::Import }, &rebuilt);
     write.known_until = known_until;
     write.swept_until = head.swept_until;
     fresh.commit(&rebuilt, &write).await?;
@@ -103,7 +103,7 @@ async fn begin_at(
         page.retain(|input| input.sequence <= seal.sequence);
         let Some(last) = page.last() else { break };
         next = last.sequence + 1;
-        let mut write = WriteSet::new(Origin::Import, &rebuilt, last.received_at);
+        let mut write = WriteSet::new(Origin::Import, &rebuilt);
         let within = |sequence: u64| page[0].sequence <= sequence && sequence < next;
         write.settings = head.settings.iter().filter(|(sequence, _)| within(*sequence)).cloned().collect();
         write.inputs = page;
@@ -115,7 +115,7 @@ async fn begin_at(
         if states.is_empty() {
             break;
         }
-        let mut write = WriteSet::new(Origin::Import, &rebuilt, seal.sealed_at);
+        let mut write = WriteSet::new(Origin::Import, &rebuilt);
         for (resource, entries) in states {
             write.last_entry = write.last_entry.max(entries.last().map_or(0, |entry| entry.number));
             write.entries.extend(entries);

@@ -153,7 +153,7 @@ impl Collector {
         let count = settled.ended + settled.begun + settled.changed;
         self.caught.settled += usize::try_from(count).unwrap_or(usize::MAX);
         self.count_repairs(&settled, gap.stream);
-        let progress = GapProgress { number: gap.number, stage: GapStage::Settling, settled: Settled::default() };
+        let progress = GapProgress { number: gap.number, stage: GapStage::Settling, settled: Settled::default(), settled_at: None };
         let mut batches: Vec<Vec<Body>> = Vec::new();
         while bodies.len() > BATCH {
             let rest = bodies.split_off(BATCH);
@@ -166,7 +166,12 @@ impl Collector {
             page.inputs = self.inputs(bodies);
             page.gap_progress = Some(progress);
             if number == last {
-                page.gap_progress = Some(GapProgress { stage: GapStage::Settled, settled, ..progress });
+                page.gap_progress = Some(GapProgress {
+                    stage: GapStage::Settled,
+                    settled,
+                    settled_at: Some(observed_at),
+                    ..progress
+                });
             }
             self.commit(None, page).await?;
         }

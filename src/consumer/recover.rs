@@ -31,12 +31,13 @@ impl Collector {
             match self.read(stream, onboarding).await {
                 Err(CollectError::CheckpointLost { stream, checkpoint, reason }) => {
                     tracing::error!(
-                        foundation = %self.head.name, %stream, checkpoint = %checkpoint.guid, reason = reason.name(),
+                        foundation = %self.head.name, %stream, reason = reason.name(),
+                        checkpoint = checkpoint.as_ref().map(|event| event.guid.to_string()),
                         "the checkpoint is lost: the stream is read again from its first row, then the ledger is settled by what runs"
                     );
                     self.reporter.metrics.checkpoint_lost(stream, true);
                     self.reporter.state("gap");
-                    self.record_gap(stream, &checkpoint, reason).await?;
+                    self.record_gap(stream, checkpoint, reason).await?;
                 }
                 read => return read,
             }
@@ -51,12 +52,12 @@ impl Collector {
     async fn record_gap(
         &mut self,
         stream: Stream,
-        checkpoint: &EventId,
+        checkpoint: Option<EventId>,
         reason: GapReason,
     ) -> Result<(), CollectError> {
         let page = self.ask(self.client.events(stream, &After::Nothing)).await?;
         let epoch = self.head.current_settings().billing_epoch;
-        let from = self.head.known_until.or(epoch).unwrap_or(checkpoint.created_at);
+        let from = self.head.known_until.or(epoch).unwrap_or(page.date);
         let times = page.value.events.iter().map(|(_, decoded)| decoded.event.created_at);
         let to = times.filter(|created_at| *created_at >= from).min();
         let gap = Gap {
@@ -65,7 +66,7 @@ impl Collector {
             from,
             // A page that is full of older ones doesn't tell.
             to: to.or((!page.value.full).then_some(page.date)),
-            checkpoint: Some((checkpoint.guid.clone(), checkpoint.created_at)),
+            checkpoint: checkpoint.map(|event| (event.guid, event.created_at)),
             found_at: self.clock.now(),
         };
         if let Some(to) = gap.to {
@@ -96,6 +97,7 @@ impl Collector {
             number: gap.number,
             stage: GapStage::Settling,
             settled: Settled::default(),
+            settled_at: None,
         });
         self.commit(None, page).await?;
         self.load_gaps().await?;

@@ -9,7 +9,9 @@ use crate::store::{InputKind, Onboarding};
 
 /// Archived inputs looked at in one go, on the way back to where a sweep begins.
 const STEP: u64 = 512;
-/// Once a day a sweep goes back this far, in seconds.
+/// Once a day a sweep is a long one.
+const LONG_INTERVAL_SECONDS: i64 = 86_400;
+/// A long sweep goes back this far behind the long sweep before it, in seconds.
 const LONG_WINDOW_SECONDS: i64 = 86_400;
 
 impl Collector {
@@ -22,18 +24,20 @@ impl Collector {
         }
         let known = self.head.known_until.unwrap_or(now);
         let mut from = last.unwrap_or(known).min(known).plus(-self.plan.sweep_window_seconds);
-        let long = self.swept_long_at.is_none_or(|at| now.seconds_since(at) >= LONG_WINDOW_SECONDS);
-        if long && self.swept_long_at.is_some() {
-            from = from.min(now.plus(-LONG_WINDOW_SECONDS));
+        // What was under way for less than a day is found by the first long sweep after it is done.
+        let last_long = self.head.swept_long_at;
+        let long = last_long.is_none_or(|at| now.seconds_since(at) >= LONG_INTERVAL_SECONDS);
+        if let Some(last_long) = last_long.filter(|_| long) {
+            from = from.min(last_long.plus(-LONG_WINDOW_SECONDS));
         }
         let mut until = now;
         for stream in Stream::ALL {
             until = until.min(self.sweep_stream(stream, from, onboarding).await?);
         }
-        if long {
-            self.swept_long_at = Some(now);
-        }
         let mut page = self.page();
+        if long {
+            page.swept_long_at = page.swept_long_at.max(Some(until));
+        }
         page.swept_until = page.swept_until.max(Some(until));
         self.commit(None, page).await?;
         self.reporter.metrics.swept();

@@ -10,12 +10,34 @@ use crate::cloud_controller::{After, Dated, ErrorKind, EventPage};
 use crate::domain::{EventId, GapReason, Guid, Place, Strategy, Stream, Timestamp};
 use crate::store::{InputKind, Onboarding};
 
+/// Cloud Controller keeps usage events for 31 days, unless it is told to keep them longer or shorter.
+const RETENTION_SECONDS: i64 = 31 * 86_400;
+
 impl Collector {
     /// Reads what is new in `stream`, to its end; gives the time of the answer that held the end.
     pub(super) async fn read(&mut self, stream: Stream, onboarding: &Onboarding) -> Result<Timestamp, CollectError> {
         let (reading, page) = self.begin_reading(stream, onboarding).await?;
         self.reporter.metrics.checkpoint_lost(stream, false);
-        self.read_on(reading, page).await
+        let until = self.read_on(reading, page).await?;
+        if self.head.stream(stream).checkpoint.is_none() && !self.has_gap(stream) {
+            self.hold_on_to_newest(stream, onboarding).await?;
+        }
+        Ok(until)
+    }
+
+    /// Nothing is new since the baseline: the event it came after is the checkpoint. Without one nothing would show that
+    /// events were pruned unread.
+    async fn hold_on_to_newest(&mut self, stream: Stream, onboarding: &Onboarding) -> Result<(), CollectError> {
+        let newest = match onboarding.snapshot(stream) {
+            Some(snapshot) => snapshot.checkpoint.clone(),
+            None => self.ask(self.client.newest_event(stream)).await?.map(|decoded| decoded.event.id()),
+        };
+        if newest.is_some() {
+            let mut page = self.page();
+            page.stream_mut(stream).checkpoint = newest;
+            self.commit(None, page).await?;
+        }
+        Ok(())
     }
 
     /// Takes a page and all that follow, to the stream's end.
@@ -91,7 +113,7 @@ impl Collector {
 
     /// Says how a checkpoint is lost, if it is.
     async fn refuse_lost(&self, stream: Stream, checkpoint: &EventId) -> Result<(), CollectError> {
-        let lost = |reason| CollectError::CheckpointLost { stream, checkpoint: checkpoint.clone(), reason };
+        let lost = |reason| CollectError::CheckpointLost { stream, checkpoint: Some(checkpoint.clone()), reason };
         match self.look_for(stream, checkpoint).await? {
             Found::There => Ok(()),
             Found::Gone => Err(lost(GapReason::CheckpointGone)),
@@ -118,6 +140,10 @@ impl Collector {
         }
         let after = self.first_read(stream, onboarding);
         let page = self.ask(self.client.events(stream, &after)).await?;
+        if self.head.known_until.is_some_and(|known| page.date.seconds_since(known) > RETENTION_SECONDS) {
+            // There was no event to hold on to, and what was the first may have been pruned.
+            return Err(CollectError::CheckpointLost { stream, checkpoint: None, reason: GapReason::CheckpointGone });
+        }
         Ok((Reading::in_order(&self.head, stream), page))
     }
 

@@ -198,4 +198,6 @@ pub struct ServiceFact {
     pub location: Option<Location>,
     /// `None` for user-provided instances.
     pub plan: Option<Guid>,
+    /// Made by a purge and reseed: its event guid is the instance's.
+    pub reseeded: bool,
 }

@@ -20,6 +20,8 @@ impl Step<'_> {
             self.open_service(resource, created_at, fact);
         } else {
             match fact.change {
+                // A reseed confirms what is there: its time is no beginning, and what it tells is what is.
+                ServiceChange::Created if fact.reseeded => self.service_updated(resource, created_at, fact),
                 ServiceChange::Created => {
                     self.beginning_of_baseline(resource, created_at);
                 }
@@ -46,9 +48,9 @@ impl Step<'_> {
         };
         resource.user_provided = fact.user_provided;
         let opening = match fact.change {
-            ServiceChange::Created => Opening::Beginning,
+            ServiceChange::Created if !fact.reseeded => Opening::Beginning,
             ServiceChange::WasRunning => Opening::WasRunning,
-            ServiceChange::Updated | ServiceChange::Deleted => Opening::FirstSight,
+            ServiceChange::Created | ServiceChange::Updated | ServiceChange::Deleted => Opening::FirstSight,
         };
         if opening != Opening::Beginning {
             let detail = format!("began before {created_at}, counts from then");

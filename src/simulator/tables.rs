@@ -1,7 +1,7 @@
 //! What Cloud Controller's database holds: rows in id order, each as its V3 JSON.
 //! Links are kept without a host, which the API adds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -114,9 +114,17 @@ pub struct Tables {
     service_events: Vec<Value>,
     lists: BTreeMap<List, Vec<Value>>,
     pub snapshots: Vec<Snapshot>,
+    /// Guids of events whose transactions haven't committed yet: they have their place, and nobody sees them.
+    pub uncommitted: BTreeSet<String>,
 }
 
 impl Tables {
+    /// Whether anybody can see an event.
+    #[must_use]
+    pub fn is_visible(&self, event: &Value) -> bool {
+        self.uncommitted.is_empty() || event["guid"].as_str().is_none_or(|guid| !self.uncommitted.contains(guid))
+    }
+
     /// A stream's events, in id order.
     #[must_use]
     pub fn events(&self, stream: Stream) -> &[Value] {

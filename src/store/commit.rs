@@ -37,7 +37,7 @@ impl Store {
         settle_observations(&mut session, foundation.id, write).await?;
         put_gaps(&mut session, foundation, &write.gaps).await?;
         if let Some(progress) = &write.gap_progress {
-            move_gap(&mut session, foundation, progress, write.at).await?;
+            move_gap(&mut session, foundation, progress).await?;
         }
         chain::append(&mut session, foundation, write).await?;
         session.commit().await?;
@@ -56,7 +56,7 @@ async fn advance(
     const FOUNDATION: Sql = Sql::new(
         "UPDATE foundation
          SET last_sequence = $4, last_entry = $5, known_until = $6, collected = (collected OR $7),
-             observed_until = $8, swept_until = $9, reconciled_at = $10
+             observed_until = $8, swept_until = $9, reconciled_at = $10, swept_long_at = $11
          WHERE id = $1 AND last_sequence = $2 AND lease_epoch = $3",
     );
     const STREAM: Sql = Sql::new(
@@ -76,6 +76,7 @@ async fn advance(
         write.observed_until,
         write.swept_until,
         write.reconciled_at,
+        write.swept_long_at,
     ];
     if session.run(FOUNDATION, values).await? != 1 {
         return Err(StoreError::Superseded(foundation.name.clone()));

@@ -70,7 +70,7 @@ pub(super) async fn read_foundations(
 ) -> Result<Vec<FoundationHead>, StoreError> {
     const FOUNDATIONS: Sql = Sql::new(
         "SELECT id, name, lease_epoch, last_sequence, last_entry, known_until, collected, observed_until, swept_until,
-                reconciled_at
+                reconciled_at, swept_long_at
          FROM foundation
          WHERE $1 IS NULL OR name = $1
          ORDER BY name",
@@ -102,6 +102,7 @@ pub(super) async fn read_foundations(
             observed_until: row.maybe_time(7)?,
             swept_until: row.maybe_time(8)?,
             reconciled_at: row.maybe_time(9)?,
+            swept_long_at: row.maybe_time(10)?,
             settings: Vec::new(),
             app: StreamHead::default(),
             service: StreamHead::default(),

@@ -94,6 +94,8 @@ pub struct GapProgress {
     pub stage: GapStage,
     /// To be added to what was settled before.
     pub settled: Settled,
+    /// When what runs was looked at, by Cloud Controller's clock, if it is settled.
+    pub settled_at: Option<Timestamp>,
 }
 
 impl Store {
@@ -172,17 +174,15 @@ pub(super) async fn move_gap(
     session: &mut Session,
     foundation: &FoundationHead,
     progress: &GapProgress,
-    at: Timestamp,
 ) -> Result<(), StoreError> {
     const MOVE: Sql = Sql::new(
         "UPDATE gap SET stage = $3, ended = ended + $4, begun = begun + $5, changed = changed + $6,
-                        settled_at = coalesce(settled_at, $7), ended_at = coalesce(ended_at, $7)
+                        settled_at = coalesce($7, settled_at), ended_at = coalesce(ended_at, $7)
          WHERE foundation_id = $1 AND number = $2",
     );
-    let settled_at = (progress.stage == GapStage::Settled).then_some(at);
     let Settled { ended, begun, changed } = progress.settled;
     let values =
-        values![foundation.id, progress.number, progress.stage.name(), ended, begun, changed, settled_at];
+        values![foundation.id, progress.number, progress.stage.name(), ended, begun, changed, progress.settled_at];
     session.run(MOVE, values).await?;
     Ok(())
 }

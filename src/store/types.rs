@@ -26,6 +26,8 @@ pub struct FoundationHead {
     pub observed_until: Option<Timestamp>,
     /// When everything that runs was last compared with the ledger.
     pub reconciled_at: Option<Timestamp>,
+    /// When the last long sweep was done.
+    pub swept_long_at: Option<Timestamp>,
     /// Tailed from Cloud Controller, as opposed to imported only.
     pub collected: bool,
     /// Every settings input so far, with its sequence number.
@@ -147,6 +149,16 @@ impl Names {
     }
 }
 
+impl Names {
+    /// Notes all of others, each unless a newer one is noted.
+    pub fn add(&mut self, others: Self) {
+        for (of, named) in others.names {
+            self.note(of, named.name, named.at);
+        }
+        self.offerings.extend(others.offerings);
+    }
+}
+
 /// Whether a write comes from a collector or an import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
@@ -168,8 +180,6 @@ pub struct WriteSet {
     pub gaps: Vec<(u64, Gap)>,
     /// How it moves a gap on.
     pub gap_progress: Option<GapProgress>,
-    /// When it was made.
-    pub at: Timestamp,
     /// Numbered on from the head, in order.
     pub entries: Vec<LedgerEntry>,
     pub anomalies: Vec<Anomaly>,
@@ -189,12 +199,13 @@ pub struct WriteSet {
     pub swept_until: Option<Timestamp>,
     pub observed_until: Option<Timestamp>,
     pub reconciled_at: Option<Timestamp>,
+    pub swept_long_at: Option<Timestamp>,
 }
 
 impl WriteSet {
-    /// Nothing, on top of `head`, at that time.
+    /// Nothing, on top of `head`.
     #[must_use]
-    pub fn new(origin: Origin, head: &FoundationHead, at: Timestamp) -> Self {
+    pub fn new(origin: Origin, head: &FoundationHead) -> Self {
         Self {
             origin,
             inputs: Vec::new(),
@@ -202,7 +213,6 @@ impl WriteSet {
             late_places: Vec::new(),
             gaps: Vec::new(),
             gap_progress: None,
-            at,
             entries: Vec::new(),
             anomalies: Vec::new(),
             resources: Vec::new(),
@@ -216,6 +226,7 @@ impl WriteSet {
             swept_until: head.swept_until,
             observed_until: head.observed_until,
             reconciled_at: head.reconciled_at,
+            swept_long_at: head.swept_long_at,
         }
     }
 
@@ -229,6 +240,7 @@ impl WriteSet {
         next.swept_until = self.swept_until;
         next.observed_until = self.observed_until;
         next.reconciled_at = self.reconciled_at;
+        next.swept_long_at = self.swept_long_at;
         next.collected |= self.origin == Origin::Collector;
         next.settings.extend(self.settings.iter().cloned());
         next.app.clone_from(&self.app);

@@ -25,6 +25,8 @@ pub struct Page<T> {
 #[derive(Deserialize)]
 pub struct Pagination {
     pub next: Option<Link>,
+    #[serde(default)]
+    pub last: Option<Link>,
 }
 
 #[derive(Clone, Debug, Deserialize)]

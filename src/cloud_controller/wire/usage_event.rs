@@ -265,6 +265,7 @@ impl ServiceEvent<'_> {
             None => Fact::UnknownState(self.state.into_owned()),
             Some(change) => Fact::Service(ServiceFact {
                 change,
+                reseeded: guid(&self.service_instance.guid).as_ref() == Some(&event_guid),
                 service_instance: need("service_instance.guid", guid(&self.service_instance.guid))?,
                 // Any other type counts as managed: then it must be priced, and can't be free by accident.
                 user_provided: self.service_instance.r#type.as_deref() == Some("user_provided_service_instance"),

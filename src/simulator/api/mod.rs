@@ -194,13 +194,15 @@ impl Foundation {
                 return Err(refuse("After guid filter accepts only one guid"));
             }
             if caller.reads_everything() {
-                let position = events.iter().position(|event| event["guid"] == after);
+                let is_it = |event: &Value| event["guid"] == after && self.tables.is_visible(event);
+                let position = events.iter().position(is_it);
                 let unknown = format!("After guid filter must be a valid {stream} usage event guid.");
                 from = position.ok_or_else(|| refuse(&unknown))? + 1;
             }
         }
         let matches = |event: &&Value| {
-            query.allows("guids", event["guid"].as_str())
+            self.tables.is_visible(event)
+                && query.allows("guids", event["guid"].as_str())
                 && query.allows_time("created_ats", event["created_at"].as_str())
                 && query
                     .allows("service_instance_types", event.pointer("/service_instance/type").and_then(Value::as_str))
@@ -217,7 +219,7 @@ impl Foundation {
 
     fn show_event(&self, caller: &Caller, stream: Stream, guid: &str) -> Answered {
         let found = self.tables.events(stream).iter().find(|event| event["guid"] == guid);
-        let found = found.filter(|_| caller.reads_everything());
+        let found = found.filter(|event| caller.reads_everything() && self.tables.is_visible(event));
         let noun = if stream == Stream::App { "App usage event" } else { "Service usage event" };
         found.map(|event| Reply::Json(event.clone())).ok_or_else(|| Refusal::not_found(noun))
     }

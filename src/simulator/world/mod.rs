@@ -159,6 +159,13 @@ pub struct World {
     pub people: People,
 }
 
+/// A guid like Cloud Controller's.
+pub fn random_guid(random: &mut ChaCha8Rng) -> String {
+    let bits: u128 = random.random();
+    let hex = format!("{bits:032x}");
+    format!("{}-{}-4{}-a{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..])
+}
+
 impl World {
     /// An empty world.
     #[must_use]
@@ -185,9 +192,7 @@ impl World {
 
     /// A guid like Cloud Controller's.
     pub fn guid(&mut self) -> String {
-        let bits: u128 = self.random.random();
-        let hex = format!("{bits:032x}");
-        format!("{}-{}-4{}-a{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..])
+        random_guid(&mut self.random)
     }
 
     fn below(&mut self, limit: usize) -> usize {

@@ -1,0 +1,738 @@
+//! One foundation and everything that goes wrong in it: on the network, in Cloud Controller's database, in ours, with
+//! clocks and tokens; and the collector killed wherever it waits.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use cf_billing::clock::Clock;
+use cf_billing::cloud_controller::Client;
+use cf_billing::cloud_controller::transport::{Exchange, Exchanging, TransportError};
+use cf_billing::consumer::{CollectError, Collector, Cycle, Plan, rebuild, same_ledger};
+use cf_billing::domain::ledger_entry::net;
+use cf_billing::domain::{Kind, Strategy, Stream, Timestamp};
+use cf_billing::simulator::{ADMIN, Foundation};
+use cf_billing::store::{FoundationHead, InputKind, OnboardingStage, Store, StoredGap};
+use cf_billing::telemetry::Reporter;
+use http::{Request, Response};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
+
+use super::oracle::{Billed, Lost, Oracle, Use};
+use crate::support::database;
+use crate::support::member::{credentials, plan};
+use crate::support::program::Program;
+
+const NAME: &str = "sim";
+const HOUR: i64 = 3600;
+/// No transaction is longer under way and then looked for by a sweep.
+const UNCOMMITTED_SECONDS: i64 = 2 * HOUR;
+
+/// What happened in all simulations together, so that a set that tries nothing is seen.
+#[derive(Clone, Debug, Default)]
+pub struct Told {
+    counts: BTreeMap<&'static str, u64>,
+}
+
+impl Told {
+    fn note(&mut self, what: &'static str, count: u64) {
+        *self.counts.entry(what).or_default() += count;
+    }
+
+    pub fn add(&mut self, other: &Self) {
+        for (what, count) in &other.counts {
+            self.note(what, *count);
+        }
+    }
+}
+
+/// What may happen to a request.
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    Status(u16),
+    Html,
+    RateLimited,
+    Timeout,
+    Refused,
+    Cut,
+    Truncated,
+    Unauthorized,
+    /// An event is told twice.
+    Twice,
+}
+
+const FAULTS: [Fault; 11] = [
+    Fault::Status(500),
+    Fault::Status(503),
+    Fault::Status(504),
+    Fault::Html,
+    Fault::RateLimited,
+    Fault::Timeout,
+    Fault::Refused,
+    Fault::Cut,
+    Fault::Truncated,
+    Fault::Unauthorized,
+    Fault::Twice,
+];
+
+struct World {
+    foundation: Foundation,
+    /// Draws what happens between cycles.
+    random: ChaCha8Rng,
+    /// Draws what happens to requests: anew in each cycle, so that one that goes another way changes no other.
+    network: ChaCha8Rng,
+    /// Of a hundred requests, so many go wrong.
+    faulty: u32,
+    /// All events and snapshots are hidden.
+    hidden: bool,
+    /// Before these requests of a cycle people do something.
+    busy: Vec<u32>,
+    /// In this cycle.
+    requests: u32,
+    told: Told,
+    log: Option<Vec<String>>,
+}
+
+#[derive(Clone)]
+struct InMemory(Arc<Mutex<World>>);
+
+impl fmt::Debug for InMemory {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("InMemory")
+    }
+}
+
+impl Exchange for InMemory {
+    fn exchange(&self, request: Request<Bytes>) -> Exchanging<'_> {
+        Box::pin(async move { self.0.lock().unwrap().exchange(&request) })
+    }
+}
+
+fn answer(status: u16, kind: &str, body: impl Into<Bytes>) -> Result<Response<Bytes>, TransportError> {
+    Ok(Response::builder().status(status).header("content-type", kind).body(body.into()).unwrap())
+}
+
+const NOT_FOUND: &str = r#"{"errors":[{"code":10010,"title":"CF-ResourceNotFound","detail":"not found"}]}"#;
+const EMPTY: &str = r#"{"pagination":{"total_results":0,"total_pages":1,"next":null},"resources":[]}"#;
+
+impl World {
+    fn chance(&mut self, of_hundred: u32) -> bool {
+        self.random.random_range(0..100) < of_hundred
+    }
+
+    fn exchange(&mut self, request: &Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
+        self.requests += 1;
+        if self.busy.contains(&self.requests) {
+            self.busy.retain(|request| *request != self.requests);
+            self.foundation.act(1);
+        }
+        let path = request.uri().path().to_owned();
+        let of_usage = path.contains("_usage_events") || path.contains("_usage/snapshots");
+        let of_usage = of_usage && (self.foundation.options.snapshots || !path.contains("snapshots"));
+        if self.hidden && of_usage && request.method() == "GET" {
+            let list = path.ends_with("_usage_events") || path.ends_with("snapshots");
+            return if list { answer(200, "application/json", EMPTY) } else { answer(404, "application/json", NOT_FOUND) };
+        }
+        if self.network.random_range(0..100) >= self.faulty {
+            return Ok(self.foundation.exchange(request));
+        }
+        let fault = FAULTS[self.network.random_range(0..FAULTS.len())];
+        self.told.note("requests gone wrong", 1);
+        if let Some(log) = &mut self.log {
+            log.push(format!("    {fault:?} for {} {}", request.method(), request.uri()));
+        }
+        match fault {
+            Fault::Status(status) => {
+                let body = r#"{"errors":[{"code":10001,"title":"UnknownError","detail":"An unknown error occurred."}]}"#;
+                answer(status, "application/json", body)
+            }
+            Fault::Html => answer(502, "text/html", "<html><h1>502 Bad Gateway</h1></html>"),
+            Fault::RateLimited => {
+                let body = r#"{"errors":[{"code":10013,"title":"CF-RateLimitExceeded","detail":"Rate Limit Exceeded"}]}"#;
+                let response = Response::builder().status(429).header("content-type", "text/plain; charset=utf-8");
+                Ok(response.header("retry-after", "1800").body(body.into()).unwrap())
+            }
+            Fault::Timeout => Err(TransportError::Timeout),
+            Fault::Refused => Err(TransportError::Connect("connection refused".to_owned())),
+            // What was asked for is done, the answer lost.
+            Fault::Cut => {
+                self.foundation.exchange(request);
+                Err(TransportError::Cut("connection reset".to_owned()))
+            }
+            Fault::Truncated => {
+                let response = self.foundation.exchange(request);
+                let length = self.network.random_range(0..=response.body().len());
+                Ok(response.map(|body| body.slice(..length)))
+            }
+            Fault::Unauthorized => {
+                answer(401, "application/json", r#"{"errors":[{"code":1000,"title":"CF-InvalidAuthToken","detail":"Invalid Auth Token"}]}"#)
+            }
+            Fault::Twice if path.ends_with("_usage_events") => {
+                let response = self.foundation.exchange(request);
+                let mut page: Value = serde_json::from_slice(response.body()).unwrap_or_default();
+                if let Some(events) = page["resources"].as_array_mut().filter(|events| !events.is_empty()) {
+                    let (from, to) = (self.network.random_range(0..events.len()), self.network.random_range(0..=events.len()));
+                    if from < to {
+                        let event = events[from].clone();
+                        events.insert(to, event);
+                    }
+                    return Ok(response.map(|_| page.to_string().into()));
+                }
+                Ok(response)
+            }
+            Fault::Twice => Ok(self.foundation.exchange(request)),
+        }
+    }
+}
+
+/// A future that is dropped at a poll: killed wherever it waits then. Polls are counted from a request on, because how
+/// often a database is waited for depends on the machine.
+struct Killed<F> {
+    inner: Pin<Box<F>>,
+    world: Arc<Mutex<World>>,
+    /// `None`: it lives.
+    at: Option<(u32, u32)>,
+}
+
+impl<F: Future> Future for Killed<F> {
+    type Output = Option<F::Output>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let requests = self.world.lock().unwrap().requests;
+        if let Some((after, polls)) = self.at.as_mut().filter(|(after, _)| requests >= *after) {
+            *after = 0;
+            if *polls == 0 {
+                return Poll::Ready(None);
+            }
+            *polls -= 1;
+        }
+        self.inner.as_mut().poll(context).map(Some)
+    }
+}
+
+/// An event that has no id yet, or that nobody sees yet.
+struct Pending {
+    stream: Stream,
+    guid: String,
+    /// It gets its id when it is committed; else it has it already.
+    without_id: bool,
+    until: Timestamp,
+}
+
+struct Simulation {
+    runtime: Runtime,
+    program: Program,
+    store: Store,
+    world: Arc<Mutex<World>>,
+    clock: Clock,
+    /// Ours is ahead of theirs by so many seconds.
+    skew: i64,
+    plan: Plan,
+    collector: Option<Collector>,
+    pending: Vec<Pending>,
+    robbed: BTreeSet<String>,
+    spoilt: u32,
+    told: Told,
+    log: Option<Vec<String>>,
+}
+
+/// Plays one seed; says what is wrong, if anything is.
+pub fn simulate(seed: u64, loud: bool) -> Result<Told, String> {
+    let mut simulation = Simulation::new(seed, loud);
+    let steps = simulation.below(20) + 25;
+    for _ in 0..steps {
+        simulation.step();
+    }
+    let result = simulation.heal().and_then(|()| simulation.judge(seed));
+    if loud {
+        println!("{}", simulation.whole_log().join("\n"));
+    }
+    let mut told = simulation.told.clone();
+    told.add(&simulation.world.lock().unwrap().told);
+    result.map(|()| told)
+}
+
+impl Simulation {
+    fn new(seed: u64, loud: bool) -> Self {
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        let mut foundation = Foundation::new(seed, Timestamp::parse("2026-03-01T08:00:00Z").unwrap());
+        foundation.world.people.lossy = true;
+        foundation.world.settle(&mut foundation.tables, 5);
+        foundation.world.truth.remember();
+        let now = foundation.now();
+        foundation.world.truth.begin(now);
+        foundation.options.snapshot_polls = random.random_range(1..6);
+        foundation.options.snapshot_jobs_fail = random.random_bool(0.3);
+        foundation.options.snapshots = random.random_bool(0.7);
+        foundation.uaa.validity_seconds = random.random_range(600..40_000);
+        let mut plan = plan(NAME);
+        plan.reconcile_interval_seconds = 6 * HOUR;
+        plan.onboarding = match random.random_range(0..8) {
+            0 => Some(Strategy::LiveLists),
+            1 => Some(Strategy::KeptRecords),
+            _ => None,
+        };
+        let program = Program::new();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let store = runtime.block_on(Store::open(&program.database())).unwrap();
+        let log = loud.then(Vec::new);
+        let network = random.clone();
+        let world = World { foundation, random, network, faulty: 0, hidden: false, busy: Vec::new(), requests: 0, told: Told::default(), log: log.clone() };
+        Self {
+            runtime,
+            program,
+            store,
+            world: Arc::new(Mutex::new(world)),
+            clock: Clock::manual(now),
+            skew: 0,
+            plan,
+            collector: None,
+            pending: Vec::new(),
+            robbed: BTreeSet::new(),
+            spoilt: 0,
+            told: Told::default(),
+            log,
+        }
+    }
+
+    fn below(&self, limit: u32) -> u32 {
+        self.world.lock().unwrap().random.random_range(0..limit)
+    }
+
+    fn chance(&self, of_hundred: u32) -> bool {
+        self.world.lock().unwrap().chance(of_hundred)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.world.lock().unwrap().foundation.now()
+    }
+
+    fn say(&mut self, what: &'static str) {
+        self.told.note(what, 1);
+        let line = format!("{} {what}", self.now());
+        if self.log.is_some() {
+            self.world.lock().unwrap().log.get_or_insert_default().push(line);
+        }
+    }
+
+    fn whole_log(&self) -> Vec<String> {
+        self.world.lock().unwrap().log.clone().unwrap_or_default()
+    }
+
+    fn pass(&mut self, seconds: i64) {
+        let to = {
+            let mut world = self.world.lock().unwrap();
+            let to = world.foundation.now().plus(seconds);
+            world.foundation.advance(to);
+            to
+        };
+        self.commit_pending(to);
+        self.clock.set(to.plus(self.skew));
+    }
+
+    /// What is pending no longer is.
+    fn commit_pending(&mut self, now: Timestamp) {
+        let (due, left): (Vec<Pending>, Vec<Pending>) =
+            std::mem::take(&mut self.pending).into_iter().partition(|pending| pending.until <= now);
+        self.pending = left;
+        let mut world = self.world.lock().unwrap();
+        for pending in due {
+            let tables = &mut world.foundation.tables;
+            tables.uncommitted.remove(&pending.guid);
+            if !pending.without_id {
+                continue;
+            }
+            let events = tables.events_mut(pending.stream);
+            let Some(at) = events.iter().position(|event| event["guid"] == pending.guid.as_str()) else { continue };
+            let event = events.remove(at);
+            // Its row was locked: nothing of the same app or instance came between.
+            let of = |event: &Value| [event["app"]["guid"].clone(), event["service_instance"]["guid"].clone()];
+            let next = events[at..].iter().position(|later| of(later) == of(&event));
+            let place = next.map_or(events.len(), |next| at + next);
+            events.insert(place, event);
+        }
+    }
+
+    /// Time passes, things happen, things go wrong, the collector goes on as far as it can.
+    fn step(&mut self) {
+        let seconds = i64::from(self.below(5) + 1) * i64::from(self.below(1500) + 5);
+        let before = Stream::ALL.map(|stream| self.world.lock().unwrap().foundation.tables.events(stream).len());
+        self.pass(seconds);
+        let actions = self.below(5);
+        self.world.lock().unwrap().foundation.act(actions);
+        self.spoil_stream(before);
+        self.spoil_world();
+        let faulty = if self.chance(50) { self.below(30) } else { 0 };
+        let busy: Vec<u32> = if self.chance(20) { (0..3).map(|_| self.below(12) + 1).collect() } else { Vec::new() };
+        {
+            let mut world = self.world.lock().unwrap();
+            world.network = ChaCha8Rng::seed_from_u64(world.random.random());
+            (world.faulty, world.busy) = (faulty, busy);
+        }
+        let broken = self.chance(10).then(|| self.break_database());
+        let killed = self.chance(40).then(|| (self.below(12), self.below(50)));
+        self.cycle(killed);
+        // What people had in mind they do in any case.
+        let left = std::mem::take(&mut self.world.lock().unwrap().busy).len();
+        self.world.lock().unwrap().foundation.act(u32::try_from(left).unwrap());
+        if let Some(mend) = broken {
+            database::execute(&self.program.database(), &mend).unwrap();
+        }
+    }
+
+    /// What can go wrong with events that were just written.
+    fn spoil_stream(&mut self, before: [usize; 2]) {
+        let now = self.now();
+        for (stream, before) in Stream::ALL.into_iter().zip(before) {
+            let events = self.world.lock().unwrap().foundation.tables.events(stream).to_vec();
+            for event in events.iter().skip(before) {
+                let guid = event["guid"].as_str().unwrap().to_owned();
+                if self.chance(12) {
+                    let without_id = self.chance(50);
+                    let until = now.plus(i64::from(self.below(3000)));
+                    self.world.lock().unwrap().foundation.tables.uncommitted.insert(guid.clone());
+                    self.pending.push(Pending { stream, guid, without_id, until });
+                    self.say(if without_id { "event with an older time" } else { "event committed late" });
+                } else if self.chance(1) {
+                    self.rob(stream, event);
+                }
+            }
+        }
+        if self.chance(8) {
+            let mut world = self.world.lock().unwrap();
+            let guid = world.foundation.world.guid();
+            let event = match world.random.random_range(0..3) {
+                0 => json!({"guid": guid, "created_at": now, "state": {"current": "FOO", "previous": null}}),
+                1 => json!({"guid": guid, "created_at": now, "state": {"current": "STARTED"}, "process": {"guid": "x"}}),
+                _ => json!({"guid": guid, "created_at": now, "nothing": [1, 2, 3]}),
+            };
+            world.foundation.tables.events_mut(Stream::App).push(event);
+            drop(world);
+            self.say("unknown state or undecodable record");
+        }
+    }
+
+    /// An ending is lost for good.
+    fn rob(&mut self, stream: Stream, event: &Value) {
+        let state = event["state"].as_str().or(event["state"]["current"].as_str()).unwrap_or_default();
+        let of = match state {
+            "STOPPED" => &event["process"]["guid"],
+            "TASK_STOPPED" => &event["task"]["guid"],
+            "DELETED" => &event["service_instance"]["guid"],
+            _ => return,
+        };
+        self.robbed.insert(of.as_str().unwrap().to_owned());
+        let guid = event["guid"].clone();
+        self.world.lock().unwrap().foundation.tables.events_mut(stream).retain(|event| event["guid"] != guid);
+        self.say("an ending that never comes");
+    }
+
+    /// What can go wrong with everything at once.
+    fn spoil_world(&mut self) {
+        let now = self.now();
+        // Nothing shows that something was pruned of a stream that was empty.
+        let head = self.head();
+        let held = Stream::ALL.iter().all(|stream| head.stream(*stream).checkpoint.is_some());
+        if self.chance(4) && (held || head.known_until.is_none()) {
+            self.commit_pending(Timestamp::MAX);
+            let cutoff = now.plus(-i64::from(self.below(100_000)) - 600);
+            for stream in Stream::ALL {
+                self.world.lock().unwrap().foundation.prune(stream, cutoff);
+            }
+            self.say("old events pruned");
+        }
+        if self.chance(3) {
+            self.commit_pending(Timestamp::MAX);
+            let which = self.below(3);
+            for (at, stream) in (0..).zip(Stream::ALL) {
+                if which != at {
+                    self.world.lock().unwrap().foundation.purge_and_reseed(stream);
+                }
+            }
+            self.say("purged and reseeded");
+        }
+        if self.chance(8) {
+            self.skew = if self.chance(50) { 0 } else { i64::from(self.below(14_400)) - 7200 };
+            self.clock.set(now.plus(self.skew));
+            self.say("our clock jumps");
+        }
+        if self.chance(8) {
+            let mut world = self.world.lock().unwrap();
+            world.hidden = !world.hidden;
+            drop(world);
+            self.say("scope lost or given back");
+        }
+        if self.chance(5) {
+            let mut world = self.world.lock().unwrap();
+            let client = world.foundation.uaa.clients.iter_mut().find(|client| client.id == ADMIN.0).unwrap();
+            let reads = client.authorities[0] == "cloud_controller.admin";
+            client.authorities[0] = if reads { "cloud_controller.read" } else { "cloud_controller.admin" }.to_owned();
+            drop(world);
+            self.say("authority taken or given back");
+        }
+        if self.chance(5) {
+            let mut world = self.world.lock().unwrap();
+            let polls = &mut world.foundation.options.snapshot_polls;
+            *polls = if *polls > 1000 { 2 } else { u32::MAX };
+            drop(world);
+            self.say("snapshots get stuck or work again");
+        }
+        // The daily cleanup takes what was stuck for more than an hour.
+        let mut world = self.world.lock().unwrap();
+        for snapshot in &mut world.foundation.tables.snapshots {
+            snapshot.removed |= snapshot.completed.is_none() && now.seconds_since(snapshot.created_at) > HOUR;
+        }
+    }
+
+    /// From now on a statement in the middle of every write fails; gives what mends it.
+    fn break_database(&mut self) -> String {
+        const TABLES: [&str; 6] = ["archive_chunk", "resource", "open_interval", "ledger_entry", "anomaly", "ledger_link"];
+        let table = TABLES[self.below(6) as usize];
+        self.spoilt += 1;
+        let name = format!("spoilt_{}", self.spoilt);
+        let url = self.program.database();
+        let (spoil, mend) = if url.starts_with("sqlite:") {
+            let spoil = format!("CREATE TRIGGER {name} BEFORE INSERT ON {table} BEGIN SELECT raise(ABORT, 'disk full'); END");
+            (spoil, format!("DROP TRIGGER {name}"))
+        } else {
+            let function = format!(
+                "CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'disk full'; END $$"
+            );
+            database::execute(&url, &function).unwrap();
+            let spoil = format!("CREATE TRIGGER {name} BEFORE INSERT ON {table} EXECUTE FUNCTION {name}()");
+            (spoil, format!("DROP TRIGGER {name} ON {table}"))
+        };
+        database::execute(&url, &spoil).unwrap();
+        self.say("the database refuses a write half way");
+        mend
+    }
+
+    /// One cycle, killed at a poll after a request.
+    fn cycle(&mut self, killed: Option<(u32, u32)>) {
+        let killed = self.run(killed);
+        let text = match killed {
+            None => {
+                self.collector = None;
+                // Everything is opened anew, as after a crash.
+                self.store = self.runtime.block_on(Store::open(&self.program.database())).unwrap();
+                self.say("killed");
+                return;
+            }
+            Some(Ok(Cycle::CaughtUp(caught))) => format!("{caught:?}"),
+            Some(Ok(Cycle::Waiting(why))) => format!("waiting: {why}"),
+            Some(Err(error)) => {
+                self.told.note("cycles that failed", 1);
+                assert!(
+                    matches!(
+                        error,
+                        CollectError::Api(_) | CollectError::ScopeLost { .. } | CollectError::CheckpointLost { .. } | CollectError::SnapshotUnusable { .. } | CollectError::Store(cf_billing::store::StoreError::Database(_))
+                    ),
+                    "{error:?}"
+                );
+                error.to_string()
+            }
+        };
+        let now = self.now();
+        if self.log.is_some() {
+            self.world.lock().unwrap().log.get_or_insert_default().push(format!("{now} cycle: {text}"));
+        }
+    }
+
+    fn run(&mut self, killed: Option<(u32, u32)>) -> Option<Result<Cycle, CollectError>> {
+        let Self { runtime, store, world, clock, plan, collector, .. } = self;
+        runtime.block_on(async {
+            if collector.is_none() {
+                let credentials = credentials("http://127.0.0.1", ADMIN);
+                let client = Client::new(Arc::new(InMemory(world.clone())), clock.clone(), credentials);
+                let stop = CancellationToken::new();
+                let new = Collector::new(store.clone(), client, clock.clone(), plan.clone(), stop, Reporter::unseen(NAME));
+                *collector = Some(new.await.unwrap());
+            }
+            let Some(collector) = collector else { unreachable!() };
+            world.lock().unwrap().requests = 0;
+            Killed { inner: Box::pin(collector.cycle()), world: world.clone(), at: killed }.await
+        })
+    }
+
+    fn head(&self) -> FoundationHead {
+        self.runtime.block_on(self.store.foundation(NAME)).unwrap()
+    }
+
+    /// Everything is well again, for a day and some hours.
+    fn heal(&mut self) -> Result<(), String> {
+        self.skew = 0;
+        self.commit_pending(Timestamp::MAX);
+        {
+            let mut world = self.world.lock().unwrap();
+            (world.faulty, world.hidden) = (0, false);
+            world.foundation.options.snapshot_polls = 2;
+            for client in &mut world.foundation.uaa.clients {
+                if client.id == ADMIN.0 {
+                    client.authorities[0] = "cloud_controller.admin".to_owned();
+                }
+            }
+            for snapshot in &mut world.foundation.tables.snapshots {
+                snapshot.removed |= snapshot.completed.is_none();
+            }
+        }
+        self.say("everything is well again");
+        for _ in 0..40 {
+            self.pass(15);
+            self.cycle(None);
+        }
+        let onboarding = self.runtime.block_on(self.store.onboarding(&self.head())).unwrap();
+        if onboarding.as_ref().is_none_or(|onboarding| onboarding.stage != OnboardingStage::Complete) {
+            return Err(format!("never onboarded: {onboarding:?}"));
+        }
+        // Long sweeps, and looks at everything.
+        for _ in 0..32 {
+            self.pass(HOUR);
+            self.cycle(None);
+        }
+        Ok(())
+    }
+
+    fn judge(&mut self, seed: u64) -> Result<(), String> {
+        let head = self.head();
+        let (epoch, until) = (head.current_settings().billing_epoch.unwrap(), head.known_until.unwrap());
+        let gaps = self.runtime.block_on(self.store.gaps(None)).unwrap();
+        let kinds = |stream: Stream| match stream {
+            Stream::App => vec![Kind::Process, Kind::Staging, Kind::Task],
+            Stream::Service => vec![Kind::Service],
+        };
+        // What was written up to the last poll may have been uncommitted then. A baseline that rests on the stream
+        // alone isn't whole before its end.
+        let onboarding = self.runtime.block_on(self.store.onboarding(&head)).unwrap().unwrap();
+        let since = |gap: &StoredGap| {
+            let half = onboarding.strategy == Strategy::KeptRecords && Some(gap.found_at) <= onboarding.completed_at;
+            if half { epoch } else { gap.from.plus(-UNCOMMITTED_SECONDS) }
+        };
+        let lost: Vec<Lost> = gaps
+            .iter()
+            .map(|gap| Lost { kinds: kinds(gap.stream), from: since(gap), to: gap.settled_at.unwrap_or(until) })
+            .collect();
+        self.told.note("gaps", lost.len() as u64);
+        let billed = self.billed(&head, &lost, until);
+        let (history, never_started, running) = {
+            let world = self.world.lock().unwrap();
+            let of = &world.foundation.world;
+            let history = of.truth.history(until);
+            let started: BTreeSet<&str> = history.iter().map(|used| used.id.as_str()).collect();
+            let waits = |guid: &&String| !started.contains(guid.as_str());
+            let never: BTreeSet<String> = of.processes.keys().filter(waits).cloned().collect();
+            let mut running: BTreeSet<String> = of.processes.values().filter(|process| process.started && process.instances > 0)
+                .map(|process| process.guid.clone()).collect();
+            running.extend(of.services.values().filter(|service| service.plan.is_some()).map(|service| service.guid.clone()));
+            running.extend(of.tasks.values().filter(|task| task.running).map(|task| task.guid.clone()));
+            (history, never, running)
+        };
+        let never = never_started.clone();
+        let robbed = self.robbed.clone();
+        let oracle = Oracle { epoch, until, history, lost, robbed, never_started };
+        let mut wrong = oracle.judge(&billed);
+        // Nothing stays open that doesn't run, and nothing runs that isn't open, whatever was lost.
+        let open: BTreeSet<String> = billed.iter()
+            .filter(|one| one.to == until && one.kind != Kind::Staging && one.using.instances > 0)
+            .map(|one| one.guid.clone()).collect();
+        wrong.extend(open.difference(&running).filter(|guid| !never.contains(*guid)).map(|guid| format!("{guid} is open and doesn't run")));
+        wrong.extend(running.difference(&open).map(|guid| format!("{guid} runs and isn't open")));
+        self.told.note("resources compared", oracle.history.iter().map(|used| &used.id).collect::<BTreeSet<_>>().len() as u64);
+        if gaps.iter().any(|gap| gap.stage != cf_billing::store::GapStage::Settled) {
+            wrong.push(format!("a gap isn't settled: {gaps:?}"));
+        }
+        let verified = self.runtime.block_on(self.store.verify(&head, |_| ())).unwrap();
+        wrong.extend(verified.broken);
+        if seed.is_multiple_of(5) {
+            let fresh = Program::new();
+            let again = self.runtime.block_on(async {
+                let fresh = Store::open(&fresh.database()).await.unwrap();
+                let rebuilt = rebuild(&self.store, &head, &fresh, None, |_| ()).await.unwrap();
+                same_ledger(&self.store, &head, &fresh, &rebuilt.head).await.unwrap()
+            });
+            self.told.note("rebuilt", 1);
+            wrong.extend(again);
+        }
+        if wrong.is_empty() {
+            return Ok(());
+        }
+        wrong.truncate(8);
+        if self.log.is_some() {
+            self.tell_of(&head, &wrong);
+        }
+        Err(format!("epoch {epoch}, until {until}, gaps {gaps:?}\n{}", wrong.join("\n")))
+    }
+
+    /// What was archived of the resources that are wrong, for whoever plays a seed again.
+    fn tell_of(&self, head: &FoundationHead, wrong: &[String]) {
+        let inputs = self.runtime.block_on(self.store.archived(head, 0, usize::MAX)).unwrap();
+        let guids: BTreeSet<&str> = wrong.iter().flat_map(|line| line.split([' ', ':'])).filter(|word| word.len() == 36).collect();
+        let mut world = self.world.lock().unwrap();
+        for guid in guids {
+            let log = world.log.get_or_insert_default();
+            log.push(format!("archived of {guid}:"));
+            for input in inputs.iter().filter(|input| input.body.contains(guid)) {
+                log.push(format!("  {} {} {:?} {}", input.sequence, input.received_at, input.place, input.body));
+            }
+        }
+    }
+
+    /// What the ledger bills: entries that weren't taken back, and what is open.
+    fn billed(&self, head: &FoundationHead, lost: &[Lost], until: Timestamp) -> Vec<Billed> {
+        let (entries, open, inputs) = self.runtime.block_on(async {
+            let entries = self.store.ledger_entries(head, 0, usize::MAX).await.unwrap();
+            let open = self.store.open_resources(head).await.unwrap();
+            let inputs = self.store.archived(head, 0, usize::MAX).await.unwrap();
+            (net(entries), open, inputs)
+        });
+        // Runs whose buildpack comes from elsewhere than a start: the current droplet's, which may not be what runs.
+        let guessed: BTreeSet<u64> = inputs
+            .iter()
+            .filter(|input| match input.kind {
+                InputKind::Event(_) => {
+                    let event: Value = serde_json::from_str(&input.body).unwrap_or_default();
+                    event["guid"] == event["process"]["guid"] || event["state"]["previous"] == "STARTED"
+                }
+                _ => true,
+            })
+            .map(|input| input.sequence)
+            .collect();
+        let mut billed = Vec::new();
+        let mut add = |key: &cf_billing::domain::ResourceKey, run: u64, from: Timestamp, to: Timestamp, footprint: &cf_billing::domain::Footprint, estimated: bool| {
+            let across = lost.iter().any(|lost| lost.kinds.contains(&key.kind) && lost.to >= from && lost.from <= to);
+            let known = key.kind != Kind::Process || !(guessed.contains(&run) || across);
+            billed.push(Billed {
+                kind: key.kind,
+                guid: key.guid.to_string(),
+                from,
+                to,
+                using: Use {
+                    instances: i64::from(footprint.instances),
+                    memory_mib: i64::from(footprint.memory_mib),
+                    space: footprint.location.space.to_string(),
+                    plan: footprint.service_plan.as_ref().map(ToString::to_string),
+                    buildpack: known.then(|| footprint.buildpack.as_deref().map(str::to_owned)),
+                },
+                estimated,
+            });
+        };
+        for entry in &entries {
+            let interval = &entry.interval;
+            add(&interval.resource, interval.run, interval.started_at, interval.ended_at, &interval.footprint, interval.estimated);
+        }
+        for loaded in &open {
+            let Some(run) = loaded.resource.run.as_ref().filter(|run| run.billed && !loaded.resource.user_provided) else { continue };
+            let piece = &run.piece;
+            let staging = loaded.resource.key.kind == Kind::Staging;
+            let to = if staging { until.min(piece.started_at.plus(900)) } else { until };
+            add(&loaded.resource.key, run.id, piece.started_at, to, &piece.footprint, staging || piece.estimated);
+        }
+        billed.retain(|one| one.kind != Kind::Service || one.using.plan.is_some());
+        billed
+    }
+}

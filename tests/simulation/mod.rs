@@ -1,0 +1,83 @@
+//! The simulation: a simulated foundation, the real client, fold and store, virtual time, and everything that can go wrong
+//! on purpose, drawn from a seed. At the end the ledger must be what an oracle knows, which shares no code with the fold.
+//!
+//! A short set runs with the tests. `CF_BILLING_SEEDS=1-2000 tests/with-postgres cargo test --release --locked --test
+//! integration -- simulation::seeds` runs more of them; a single number plays one again, and prints what happened.
+
+mod faults;
+mod oracle;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use crate::support::database::{self, Kind, kind};
+
+/// Seeds that once failed: played every time.
+const KEPT: &str = include_str!("kept_seeds");
+
+/// The seeds to run, and whether somebody asked for them: `7`, or `1-2000`.
+fn wanted(short: u64) -> (Vec<u64>, bool) {
+    let Ok(text) = std::env::var("CF_BILLING_SEEDS") else {
+        let kept = KEPT.lines().filter(|line| !line.starts_with('#')).map(|line| line.trim().parse().unwrap());
+        return ((1..=short).chain(kept).collect(), false);
+    };
+    let parts: Vec<u64> = text.split('-').map(|part| part.parse().expect("a number, or two with a dash")).collect();
+    ((parts[0]..=*parts.last().unwrap()).collect(), true)
+}
+
+fn run(short: u64) {
+    let (seeds, asked) = wanted(short);
+    let of = kind();
+    println!("seeds {} to {}, {} in all", seeds[0], seeds[seeds.len() - 1], seeds.len());
+    let (next, begun) = (AtomicU64::new(0), Instant::now());
+    let failed = std::sync::Mutex::new(Vec::new());
+    let told = std::sync::Mutex::new(faults::Told::default());
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| loop {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                let Some(seed) = usize::try_from(at).ok().and_then(|at| seeds.get(at)) else { break };
+                let alone = asked && seeds.len() == 1;
+                let run = || database::with(of, || faults::simulate(*seed, alone));
+                match catch_unwind(AssertUnwindSafe(run)) {
+                    Ok(Ok(one)) => told.lock().unwrap().add(&one),
+                    Ok(Err(why)) => failed.lock().unwrap().push((*seed, why)),
+                    Err(panic) => {
+                        let text = panic.downcast_ref::<String>().cloned();
+                        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+                        failed.lock().unwrap().push((*seed, format!("panicked: {}", text.unwrap_or_default())));
+                    }
+                }
+                if asked && (at + 1) % 100 == 0 {
+                    println!("{} seeds after {} s", at + 1, begun.elapsed().as_secs());
+                }
+            });
+        }
+    });
+    println!("{:?} in {} s", told.into_inner().unwrap(), begun.elapsed().as_secs());
+    let failed = failed.into_inner().unwrap();
+    let on = if of == Kind::Postgres { "on_postgres::seeds" } else { "seeds" };
+    let mut text = String::new();
+    for (seed, why) in failed.iter().take(3) {
+        let command = format!(
+            "CF_BILLING_SEEDS={seed} tests/with-postgres cargo test --locked --test integration -- --nocapture --exact simulation::{on}"
+        );
+        text += &format!("seed {seed}: {why}\nplay it again: {command}\n\n");
+    }
+    let all: Vec<u64> = failed.iter().map(|(seed, _)| *seed).collect();
+    assert!(failed.is_empty(), "{} of {} seeds failed: {all:?}\n\n{text}", failed.len(), seeds.len());
+}
+
+/// Takes some 30 s: fifty foundations, each some days long.
+#[test]
+fn seeds() {
+    run(50);
+}
+
+mod on_postgres {
+    #[test]
+    fn seeds() {
+        crate::support::database::on_postgres(|| super::run(5));
+    }
+}
