@@ -11,19 +11,11 @@ use cf_billing::simulator::{ADMIN, Foundation, api};
 use cf_billing::store::{GroupKey, OnboardingStage, UsageQuery};
 use serde_json::{Value, json};
 
-use crate::support::collected::{Collected, NAME};
+use crate::support::collected::{Collected, NAME, caught_up};
 use crate::support::database::{Kind as Database, kind};
 
 fn time(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()
-}
-
-#[track_caller]
-fn caught_up(cycle: Result<Cycle, CollectError>) -> cf_billing::consumer::Caught {
-    match cycle {
-        Ok(Cycle::CaughtUp(caught)) => caught,
-        other => panic!("not caught up: {other:?}"),
-    }
 }
 
 #[track_caller]

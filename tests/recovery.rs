@@ -3,68 +3,19 @@
 
 use cf_billing::cloud_controller::transport::TransportError;
 use cf_billing::consumer::{Class, CollectError, Cycle, Look, Repair};
-use cf_billing::domain::{EntryType, GapReason, Kind, LedgerEntry, Strategy, Stream, Timestamp};
+use cf_billing::domain::{EntryType, GapReason, Kind, Strategy, Stream, Timestamp};
 use cf_billing::simulator::world::{Outcome, Size, Then};
-use cf_billing::store::{GapStage, OnboardingStage, Settled, StoredGap};
+use cf_billing::store::{GapStage, OnboardingStage, Settled};
 use serde_json::json;
 
-use crate::support::collected::{Collected, NAME, Sums};
+use crate::support::collected::{Collected, Sums, caught_up};
 
 const DAY: i64 = 86_400;
-
-#[track_caller]
-fn caught_up(cycle: Result<Cycle, CollectError>) -> cf_billing::consumer::Caught {
-    match cycle {
-        Ok(Cycle::CaughtUp(caught)) => caught,
-        other => panic!("not caught up: {other:?}"),
-    }
-}
 
 fn onboarded(seed: u64) -> Collected {
     let mut collected = Collected::settled(seed, 24);
     collected.onboard();
     collected
-}
-
-/// Started apps whose only process is a web process with instances: app and process guid.
-fn plain_apps(collected: &Collected) -> Vec<(String, String)> {
-    let foundation = collected.foundation();
-    let world = &foundation.world;
-    let plain = world.apps.values().filter(|app| app.started && app.processes.len() == 1 && app.staging.is_none());
-    let plain = plain.map(|app| (app.guid.clone(), app.processes[0].clone()));
-    plain.filter(|(_, process)| world.processes[process].instances > 0).collect()
-}
-
-fn world(collected: &Collected, act: impl FnOnce(&mut cf_billing::simulator::world::World, &mut cf_billing::simulator::tables::Tables)) {
-    let mut foundation = collected.foundation();
-    let foundation = &mut *foundation;
-    act(&mut foundation.world, &mut foundation.tables);
-}
-
-impl Collected {
-    fn gaps(&self) -> Vec<StoredGap> {
-        self.runtime.block_on(self.store.gaps(Some(NAME))).unwrap()
-    }
-
-    fn entries_of(&self, guid: &str) -> Vec<LedgerEntry> {
-        let head = self.head();
-        let entries = self.runtime.block_on(self.store.ledger_entries(&head, 0, usize::MAX)).unwrap();
-        entries.into_iter().filter(|entry| entry.interval.resource.guid.to_string() == guid).collect()
-    }
-
-    /// Start of what is open of a resource, whether that is assumed, and instances.
-    fn open_of(&self, guid: &str) -> Option<(Timestamp, bool, u32)> {
-        let head = self.head();
-        let open = self.runtime.block_on(self.store.open_resources(&head)).unwrap();
-        let resource = open.into_iter().map(|loaded| loaded.resource).find(|of| of.key.guid.to_string() == guid)?;
-        let piece = resource.run?.piece;
-        Some((piece.started_at, piece.estimated, piece.footprint.instances))
-    }
-
-    /// A look at everything, now.
-    fn look(&mut self, repair: Repair) -> Look {
-        self.with_collector(async |collector| collector.look_now(repair).await).unwrap().unwrap()
-    }
 }
 
 /// Rows of a look that are not settled by it, and those that are.
@@ -256,8 +207,8 @@ fn a_restart_at_any_request_of_onboarding_by_lists_changes_nothing() {
 fn s61_a_worker_that_lists_make_believe_is_corrected_when_it_starts() {
     let mut collected = Collected::settled(304, 24);
     collected.foundation().options.snapshots = false;
-    let (app, _) = plain_apps(&collected).remove(0);
-    world(&collected, |world, tables| {
+    let (app, _) = collected.plain_apps().remove(0);
+    collected.world(|world, tables| {
         let receipt = world.apps[&app].droplet.clone().unwrap();
         world.set_droplet(tables, &app, receipt, &["web", "worker"]);
         let worker = world.apps[&app].processes.iter().find(|guid| world.processes[*guid].kind == "worker").unwrap().clone();
@@ -271,12 +222,12 @@ fn s61_a_worker_that_lists_make_believe_is_corrected_when_it_starts() {
     assert!(collected.open_of(&worker).is_some(), "an estimate until something is known");
     collected.pass(3600);
     // Somebody changes its disk meanwhile, which splits it.
-    world(&collected, |world, tables| {
+    collected.world(|world, tables| {
         world.scale(tables, &worker, Size { disk_mib: Some(5000), ..Size::default() });
     });
     caught_up(collected.cycle());
     collected.pass(3600);
-    world(&collected, |world, tables| world.restart_app(tables, &app));
+    collected.world(|world, tables| world.restart_app(tables, &app));
     caught_up(collected.cycle());
     collected.pass(3600);
     caught_up(collected.cycle());
@@ -289,21 +240,21 @@ fn s61_a_worker_that_lists_make_believe_is_corrected_when_it_starts() {
 #[test]
 fn s48_down_for_forty_days() {
     let mut collected = onboarded(330);
-    let apps = plain_apps(&collected);
+    let apps = collected.plain_apps();
     let [stopped, scaled, deleted, seen, same] = [0, 1, 2, 3, 4].map(|at| apps[at].clone());
     collected.pass(3600);
     caught_up(collected.cycle());
     let from = collected.head().known_until.unwrap();
     let instances = collected.open_of(&scaled.1).unwrap().2;
     collected.pass(2 * DAY);
-    world(&collected, |world, tables| {
+    collected.world(|world, tables| {
         world.stop_app(tables, &stopped.0);
         world.scale(tables, &scaled.1, Size { instances: Some(i64::from(instances) + 3), ..Size::default() });
         world.delete_app(tables, &deleted.0);
     });
     let space = collected.foundation().world.spaces.keys().next().unwrap().clone();
     let mut appeared = String::new();
-    world(&collected, |world, tables| {
+    collected.world(|world, tables| {
         let app = world.create_app(tables, &space, "new", &["go_buildpack"]);
         let receipt = world.receipt("go_buildpack");
         world.set_droplet(tables, &app, receipt, &["web"]);
@@ -312,7 +263,7 @@ fn s48_down_for_forty_days() {
     });
     collected.pass(36 * DAY);
     let first = collected.now();
-    world(&collected, |world, tables| world.stop_app(tables, &seen.0));
+    collected.world(|world, tables| world.stop_app(tables, &seen.0));
     collected.pass(2 * DAY);
     let now = collected.now();
     for stream in Stream::ALL {
@@ -361,14 +312,14 @@ fn s48_down_for_forty_days() {
 fn s44_to_s46_a_reseed_confirms_what_runs_and_a_second_is_noticed() {
     let mut collected = onboarded(331);
     for round in 1..=2 {
-        let apps = plain_apps(&collected);
+        let apps = collected.plain_apps();
         let (kept, gone) = (apps[0].clone(), apps[1].clone());
         collected.pass(600);
         caught_up(collected.cycle());
         let from = collected.head().known_until.unwrap();
         let before = collected.open_of(&kept.1).unwrap();
         collected.pass(600);
-        world(&collected, |world, tables| world.stop_app(tables, &gone.0));
+        collected.world(|world, tables| world.stop_app(tables, &gone.0));
         let purged = collected.now();
         for stream in Stream::ALL {
             collected.foundation().purge_and_reseed(stream);
@@ -479,9 +430,9 @@ fn a_restart_at_any_request_of_a_recovery_changes_nothing() {
     let mut books = Vec::new();
     for at in 0..40 {
         let mut collected = onboarded(336);
-        let apps = plain_apps(&collected);
+        let apps = collected.plain_apps();
         collected.pass(600);
-        world(&collected, |world, tables| {
+        collected.world(|world, tables| {
             world.stop_app(tables, &apps[0].0);
             world.scale(tables, &apps[1].1, Size { instances: Some(7), ..Size::default() });
         });
@@ -533,9 +484,9 @@ fn a_look_that_agrees_changes_nothing() {
 #[test]
 fn what_two_looks_found_alike_is_settled() {
     let mut collected = onboarded(341);
-    let apps = plain_apps(&collected);
+    let apps = collected.plain_apps();
     // One app is stopped and seen so.
-    world(&collected, |world, tables| world.stop_app(tables, &apps[0].0));
+    collected.world(|world, tables| world.stop_app(tables, &apps[0].0));
     collected.pass(900);
     caught_up(collected.cycle());
     let agreed = collected.now();
@@ -545,7 +496,7 @@ fn what_two_looks_found_alike_is_settled() {
     collected.pass(3600);
     let changed = collected.now();
     let service = collected.foundation().world.services.values().find(|service| service.plan.is_some()).unwrap().guid.clone();
-    world(&collected, |world, tables| {
+    collected.world(|world, tables| {
         let [app, service_events] = Stream::ALL.map(|stream| tables.events(stream).len());
         world.start_app(tables, &apps[0].0);
         world.stop_app(tables, &apps[1].0);
@@ -590,13 +541,13 @@ fn what_two_looks_found_alike_is_settled() {
 #[test]
 fn what_is_only_late_is_not_settled() {
     let mut collected = onboarded(342);
-    let apps = plain_apps(&collected);
+    let apps = collected.plain_apps();
     collected.pass(900);
     caught_up(collected.cycle());
     let at = collected.foundation().tables.events(Stream::App).len();
-    world(&collected, |world, tables| world.stop_app(tables, &apps[0].0));
+    collected.world(|world, tables| world.stop_app(tables, &apps[0].0));
     let late: Vec<_> = collected.foundation().tables.events_mut(Stream::App).drain(at..).collect();
-    world(&collected, |world, tables| {
+    collected.world(|world, tables| {
         world.scale(tables, &apps[1].1, Size { instances: Some(9), ..Size::default() });
     });
     collected.pass(300);
@@ -612,8 +563,8 @@ fn what_is_only_late_is_not_settled() {
 #[test]
 fn s27_a_task_that_vanished() {
     let mut collected = onboarded(343);
-    let (app, _) = plain_apps(&collected).remove(0);
-    world(&collected, |world, tables| {
+    let (app, _) = collected.plain_apps().remove(0);
+    collected.world(|world, tables| {
         for name in ["one", "two"] {
             world.run_task(tables, &app, name, 256, Some(60 * DAY));
         }
@@ -627,7 +578,7 @@ fn s27_a_task_that_vanished() {
     // Their starts are pruned: Cloud Controller writes no stop for them.
     collected.pass(7200);
     let done = collected.now();
-    world(&collected, |world, tables| {
+    collected.world(|world, tables| {
         let events = tables.events(Stream::App).len();
         for task in &tasks {
             world.task_finished(tables, task);
@@ -659,7 +610,7 @@ fn s39_a_failed_creation_of_the_baseline_is_found_by_a_look() {
     collected.onboard();
     assert!(collected.open_of(&service).is_some());
     collected.pass(7200);
-    world(&collected, |_, tables| {
+    collected.world(|_, tables| {
         tables.change(
             cf_billing::simulator::tables::List::ServiceInstances,
             &service,
@@ -676,8 +627,8 @@ fn s39_a_failed_creation_of_the_baseline_is_found_by_a_look() {
 #[test]
 fn s61_a_worker_that_never_started_is_told_and_not_billed() {
     let mut collected = onboarded(345);
-    let (app, _) = plain_apps(&collected).remove(0);
-    world(&collected, |world, tables| {
+    let (app, _) = collected.plain_apps().remove(0);
+    collected.world(|world, tables| {
         let receipt = world.apps[&app].droplet.clone().unwrap();
         world.set_droplet(tables, &app, receipt, &["web", "worker"]);
         let worker = world.apps[&app].processes[1].clone();
@@ -693,8 +644,8 @@ fn s61_a_worker_that_never_started_is_told_and_not_billed() {
 #[test]
 fn stagings_that_never_ended_are_counted() {
     let mut collected = onboarded(346);
-    let (app, _) = plain_apps(&collected).remove(0);
-    world(&collected, |world, tables| {
+    let (app, _) = collected.plain_apps().remove(0);
+    collected.world(|world, tables| {
         world.stage(tables, &app, 30 * DAY, Outcome::Failed, Then::Nothing);
     });
     collected.pass(1800);
@@ -717,7 +668,7 @@ fn finance_sees_every_gap_and_accepts_it_before_an_invoice_is_final() {
     let mut collected = Collected::new(foundation);
     collected.plan.reconcile_interval_seconds = 30 * DAY;
     collected.onboard();
-    let apps = plain_apps(&collected);
+    let apps = collected.plain_apps();
     // The client loses its scope for a day. Nothing is lost, nothing billed as zero.
     collected.pass(3600);
     caught_up(collected.cycle());
@@ -738,12 +689,12 @@ fn finance_sees_every_gap_and_accepts_it_before_an_invoice_is_final() {
     // Everything stands still for forty days, in which things happen that nobody sees.
     let down = collected.head().known_until.unwrap();
     collected.pass(3 * DAY);
-    world(&collected, |world, tables| {
+    collected.world(|world, tables| {
         world.stop_app(tables, &apps[0].0);
         world.scale(tables, &apps[1].1, Size { instances: Some(9), ..Size::default() });
     });
     collected.pass(37 * DAY);
-    world(&collected, |world, tables| world.stop_app(tables, &apps[2].0));
+    collected.world(|world, tables| world.stop_app(tables, &apps[2].0));
     let now = collected.now();
     for stream in Stream::ALL {
         collected.foundation().prune(stream, now.plus(-31 * DAY));

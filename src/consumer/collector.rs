@@ -272,7 +272,7 @@ impl Collector {
         }
         let (strategy, reason) = self.ask(choose_strategy(&self.client, self.plan.onboarding)).await?;
         tracing::info!(foundation = %self.head.name, strategy = strategy.name(), "onboarding: {reason}");
-        let onboarding = Onboarding::new(strategy, &reason, self.client.last_date().min(self.clock.now()));
+        let onboarding = Onboarding::new(strategy, &reason, self.client.last_date());
         self.store.put_onboarding(&self.head, &onboarding).await?;
         Ok(onboarding)
     }

@@ -56,7 +56,7 @@ impl Collector {
 
     async fn choose_again(&self, onboarding: &mut Onboarding) -> Result<String, CollectError> {
         let (strategy, reason) = self.ask(choose_strategy(&self.client, None)).await?;
-        *onboarding = Onboarding::new(strategy, &reason, self.client.last_date().min(self.clock.now()));
+        *onboarding = Onboarding::new(strategy, &reason, self.client.last_date());
         self.store.put_onboarding(&self.head, onboarding).await?;
         Ok(format!("there are no usage snapshots any more; the baseline will be taken by {}", strategy.name()))
     }

@@ -14,9 +14,11 @@ const PAGES_LOOKED_THROUGH: usize = 10;
 /// [`ApiError`].
 pub async fn choose_strategy(client: &Client, configured: Option<Strategy>) -> Result<(Strategy, String), ApiError> {
     if let Some(strategy) = configured {
-        // Found wrong at once, where it is.
+        // Found wrong at once, where it is; and what time it is there is known from then on.
         if strategy == Strategy::Snapshot {
             client.snapshots(Stream::App).await?;
+        } else {
+            client.newest_event(Stream::App).await?;
         }
         return Ok((strategy, "as configured".to_owned()));
     }

@@ -140,7 +140,8 @@ impl Collector {
         }
         let after = self.first_read(stream, onboarding);
         let page = self.ask(self.client.events(stream, &after)).await?;
-        if self.head.known_until.is_some_and(|known| page.date.seconds_since(known) > RETENTION_SECONDS) {
+        let lists = (onboarding.strategy == Strategy::LiveLists).then_some(onboarding.begun_at);
+        if self.head.known_until.or(lists).is_some_and(|known| page.date.seconds_since(known) > RETENTION_SECONDS) {
             // There was no event to hold on to, and what was the first may have been pruned.
             return Err(CollectError::CheckpointLost { stream, checkpoint: None, reason: GapReason::CheckpointGone });
         }

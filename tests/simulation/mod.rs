@@ -16,6 +16,8 @@ use crate::support::database::{self, Kind, kind};
 /// Seeds that once failed: played every time.
 const KEPT: &str = include_str!("kept_seeds");
 
+const THREADS: usize = 4;
+
 /// The seeds to run, and whether somebody asked for them: `7`, or `1-2000`.
 fn wanted(short: u64) -> (Vec<u64>, bool) {
     let Ok(text) = std::env::var("CF_BILLING_SEEDS") else {
@@ -34,7 +36,8 @@ fn run(short: u64) {
     let failed = std::sync::Mutex::new(Vec::new());
     let told = std::sync::Mutex::new(faults::Told::default());
     std::thread::scope(|scope| {
-        for _ in 0..2 {
+        // More than there are cores: they wait for their databases half of the time.
+        for _ in 0..THREADS {
             scope.spawn(|| loop {
                 let at = next.fetch_add(1, Ordering::Relaxed);
                 let Some(seed) = usize::try_from(at).ok().and_then(|at| seeds.get(at)) else { break };

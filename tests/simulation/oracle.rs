@@ -89,7 +89,7 @@ impl Oracle {
             // What went on unchanged must be billed as if nothing had happened.
             let changed = truth.iter().any(|used| {
                 let edge = |at: Timestamp| lost.from <= at && at <= lost.to;
-                (edge(used.from) && used.from > self.epoch) || (edge(used.to) && used.to < self.until)
+                (edge(used.from) && used.from >= self.epoch) || (edge(used.to) && used.to < self.until)
             });
             within && changed
         })

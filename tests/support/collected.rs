@@ -8,10 +8,12 @@ use bytes::Bytes;
 use cf_billing::clock::Clock;
 use cf_billing::cloud_controller::Client;
 use cf_billing::cloud_controller::transport::{Exchange, Exchanging, TransportError};
-use cf_billing::consumer::{CollectError, Collector, Cycle, Plan};
-use cf_billing::domain::{Kind, Span, Stream, Timestamp};
+use cf_billing::consumer::{Caught, CollectError, Collector, Cycle, Look, Plan, Repair};
+use cf_billing::domain::{Kind, LedgerEntry, Span, Stream, Timestamp};
+use cf_billing::simulator::tables::Tables;
+use cf_billing::simulator::world::World;
 use cf_billing::simulator::{ADMIN, Foundation};
-use cf_billing::store::{GroupKey, Onboarding, Store, UsageQuery};
+use cf_billing::store::{GroupKey, Onboarding, Store, StoredGap, UsageQuery};
 use cf_billing::telemetry::Reporter;
 use http::{Request, Response};
 use tokio::runtime::Runtime;
@@ -78,6 +80,15 @@ pub struct Collected {
 pub type Sums = BTreeMap<(String, String, Kind, String, Option<String>, Option<String>), [i64; 3]>;
 
 pub const NAME: &str = "sim";
+
+/// What a cycle read that came to the end of both streams.
+#[track_caller]
+pub fn caught_up(cycle: Result<Cycle, CollectError>) -> Caught {
+    match cycle {
+        Ok(Cycle::CaughtUp(caught)) => caught,
+        other => panic!("not caught up: {other:?}"),
+    }
+}
 
 impl Collected {
     pub fn new(foundation: Foundation) -> Self {
@@ -294,6 +305,46 @@ impl Collected {
         }
         assert!(wrong.is_empty(), "{wrong}");
         assert!(!truth.is_empty());
+    }
+
+    /// Lets somebody do something there.
+    pub fn world(&self, act: impl FnOnce(&mut World, &mut Tables)) {
+        let mut foundation = self.foundation();
+        let foundation = &mut *foundation;
+        act(&mut foundation.world, &mut foundation.tables);
+    }
+
+    /// Started apps whose only process is a web process with instances: app and process guid.
+    pub fn plain_apps(&self) -> Vec<(String, String)> {
+        let foundation = self.foundation();
+        let world = &foundation.world;
+        let plain = world.apps.values().filter(|app| app.started && app.processes.len() == 1 && app.staging.is_none());
+        let plain = plain.map(|app| (app.guid.clone(), app.processes[0].clone()));
+        plain.filter(|(_, process)| world.processes[process].instances > 0).collect()
+    }
+
+    pub fn gaps(&self) -> Vec<StoredGap> {
+        self.runtime.block_on(self.store.gaps(Some(NAME))).unwrap()
+    }
+
+    pub fn entries_of(&self, guid: &str) -> Vec<LedgerEntry> {
+        let head = self.head();
+        let entries = self.runtime.block_on(self.store.ledger_entries(&head, 0, usize::MAX)).unwrap();
+        entries.into_iter().filter(|entry| entry.interval.resource.guid.to_string() == guid).collect()
+    }
+
+    /// Start of what is open of a resource, whether that is assumed, and instances.
+    pub fn open_of(&self, guid: &str) -> Option<(Timestamp, bool, u32)> {
+        let head = self.head();
+        let open = self.runtime.block_on(self.store.open_resources(&head)).unwrap();
+        let resource = open.into_iter().map(|loaded| loaded.resource).find(|of| of.key.guid.to_string() == guid)?;
+        let piece = resource.run?.piece;
+        Some((piece.started_at, piece.estimated, piece.footprint.instances))
+    }
+
+    /// A look at everything, now.
+    pub fn look(&mut self, repair: Repair) -> Look {
+        self.with_collector(async |collector| collector.look_now(repair).await).unwrap().unwrap()
     }
 
     /// A stream's checkpoint and predecessor guids.
