@@ -26,7 +26,10 @@ pub fn event(bytes: &[u8]) {
 /// A snapshot, or a chunk of one.
 pub fn snapshot(bytes: &[u8]) {
     if let Ok(snapshot) = serde_json::from_slice::<Snapshot>(bytes) {
-        assert_eq!(snapshot.checkpoint().is_some(), snapshot.checkpoint_event_guid.is_some() && snapshot.checkpoint_event_created_at.is_some());
+        assert_eq!(
+            snapshot.checkpoint().is_some(),
+            snapshot.checkpoint_event_guid.is_some() && snapshot.checkpoint_event_created_at.is_some()
+        );
     }
     if let Ok(chunk) = serde_json::from_slice::<Chunk>(bytes) {
         fold(chunk.into_items().into_iter().map(|named| (Place::default(), Input::Baseline(named.item))).collect());
@@ -66,8 +69,11 @@ fn fold(inputs: Vec<(Place, Input)>) {
     // Net use of one resource never overlaps itself.
     let mut net = cf_billing::domain::ledger_entry::net(outputs.entries);
     net.sort_by(|one, two| {
-        (&one.interval.resource, one.interval.started_at, one.interval.ended_at)
-            .cmp(&(&two.interval.resource, two.interval.started_at, two.interval.ended_at))
+        (&one.interval.resource, one.interval.started_at, one.interval.ended_at).cmp(&(
+            &two.interval.resource,
+            two.interval.started_at,
+            two.interval.ended_at,
+        ))
     });
     for pair in net.windows(2) {
         let (one, two) = (&pair[0].interval, &pair[1].interval);

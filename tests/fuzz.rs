@@ -23,8 +23,20 @@ fn corpus(target: &str) -> Vec<Vec<u8>> {
 /// Bytes changed, cut out, doubled, taken from another text; numbers and words that hurt.
 fn change(random: &mut ChaCha8Rng, text: &mut Vec<u8>, other: &[u8]) {
     const WORDS: [&str; 14] = [
-        "null", "-1", "0", "1e999", "99999999999999999999", "\"\"", "[]", "{}", "\u{0}", "ä", "true", "0000-00-00T00:00:00Z",
-        "9999-12-31T23:59:59Z", "\n",
+        "null",
+        "-1",
+        "0",
+        "1e999",
+        "99999999999999999999",
+        "\"\"",
+        "[]",
+        "{}",
+        "\u{0}",
+        "ä",
+        "true",
+        "0000-00-00T00:00:00Z",
+        "9999-12-31T23:59:59Z",
+        "\n",
     ];
     let at = |random: &mut ChaCha8Rng, text: &[u8]| random.random_range(0..=text.len());
     let (one, two) = (at(random, text), at(random, text));

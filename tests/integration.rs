@@ -25,6 +25,7 @@ mod front;
 mod fuzz;
 mod invoices;
 mod kill;
+mod ledger;
 mod races;
 mod rates;
 mod readme;

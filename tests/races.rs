@@ -226,10 +226,10 @@ fn x4_a_second_purge_repeats_its_guids() {
     collected.pass(30);
     caught_up(collected.cycle());
     let gaps = collected.gaps();
-    assert_eq!(gaps.iter().map(|gap| (gap.reason, gap.stage)).collect::<Vec<_>>(), [
-        (GapReason::CheckpointGone, GapStage::Settled),
-        (GapReason::Reseeded, GapStage::Settled),
-    ]);
+    assert_eq!(
+        gaps.iter().map(|gap| (gap.reason, gap.stage)).collect::<Vec<_>>(),
+        [(GapReason::CheckpointGone, GapStage::Settled), (GapReason::Reseeded, GapStage::Settled),]
+    );
     let (started_at, _, instances) = collected.open_of(&process).unwrap();
     assert_eq!((started_at, instances), (purged, 9), "the event under the same guid tells the new size");
 }

@@ -20,7 +20,10 @@ fn onboarded(seed: u64) -> Collected {
 
 /// Rows of a look that are not settled by it, and those that are.
 fn told(look: &Look) -> Vec<(Kind, Class, bool)> {
-    look.differences.iter().map(|difference| (difference.resource.kind, difference.class, difference.repaired)).collect()
+    look.differences
+        .iter()
+        .map(|difference| (difference.resource.kind, difference.class, difference.repaired))
+        .collect()
 }
 
 // --- onboarding on every Cloud Controller
@@ -211,7 +214,8 @@ fn s61_a_worker_that_lists_make_believe_is_corrected_when_it_starts() {
     collected.world(|world, tables| {
         let receipt = world.apps[&app].droplet.clone().unwrap();
         world.set_droplet(tables, &app, receipt, &["web", "worker"]);
-        let worker = world.apps[&app].processes.iter().find(|guid| world.processes[*guid].kind == "worker").unwrap().clone();
+        let worker =
+            world.apps[&app].processes.iter().find(|guid| world.processes[*guid].kind == "worker").unwrap().clone();
         world.scale(tables, &worker, Size { instances: Some(3), ..Size::default() });
     });
     collected.onboard_standing_still();
@@ -451,9 +455,11 @@ fn a_restart_at_any_request_of_a_recovery_changes_nothing() {
         }
         assert_eq!(collected.gaps().iter().map(|gap| gap.stage).collect::<Vec<_>>(), [GapStage::Settled], "at {at}");
         let net = |process: &str| {
-            let mut entries: Vec<_> = collected.entries_of(process).iter().map(|entry| {
-                (entry.interval.started_at, entry.interval.ended_at, entry.interval.estimated)
-            }).collect();
+            let mut entries: Vec<_> = collected
+                .entries_of(process)
+                .iter()
+                .map(|entry| (entry.interval.started_at, entry.interval.ended_at, entry.interval.estimated))
+                .collect();
             entries.sort();
             entries
         };
@@ -495,7 +501,8 @@ fn what_two_looks_found_alike_is_settled() {
 
     collected.pass(3600);
     let changed = collected.now();
-    let service = collected.foundation().world.services.values().find(|service| service.plan.is_some()).unwrap().guid.clone();
+    let service =
+        collected.foundation().world.services.values().find(|service| service.plan.is_some()).unwrap().guid.clone();
     collected.world(|world, tables| {
         let [app, service_events] = Stream::ALL.map(|stream| tables.events(stream).len());
         world.start_app(tables, &apps[0].0);
@@ -675,7 +682,11 @@ fn finance_sees_every_gap_and_accepts_it_before_an_invoice_is_final() {
     collected.fail(|request| {
         let path = request.uri().path();
         let empty = path.ends_with("_usage_events");
-        let body = if empty { json!({"pagination": {"next": null}, "resources": []}) } else { json!({"errors": [{"code": 10010, "title": "CF-ResourceNotFound", "detail": "not found"}]}) };
+        let body = if empty {
+            json!({"pagination": {"next": null}, "resources": []})
+        } else {
+            json!({"errors": [{"code": 10010, "title": "CF-ResourceNotFound", "detail": "not found"}]})
+        };
         let status = if empty { 200 } else { 404 };
         let hidden = path.contains("_usage_events");
         hidden.then(|| Ok(http::Response::builder().status(status).body(body.to_string().into()).unwrap()))
@@ -717,19 +728,25 @@ fn finance_sees_every_gap_and_accepts_it_before_an_invoice_is_final() {
     std::fs::write(&card, CARD).unwrap();
     let card = card.to_str().unwrap();
     let gaps = program.json(&["gaps"]);
-    let stages: Vec<_> = gaps.as_array().unwrap().iter().map(|gap| (gap["gap"].clone(), gap["reason"].clone(), gap["stage"].clone())).collect();
+    let stages: Vec<_> = gaps
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|gap| (gap["gap"].clone(), gap["reason"].clone(), gap["stage"].clone()))
+        .collect();
     assert_eq!(
         stages,
-        [(json!("sim/1"), json!("checkpoint_gone"), json!("settled")), (json!("sim/2"), json!("checkpoint_gone"), json!("settled"))],
+        [
+            (json!("sim/1"), json!("checkpoint_gone"), json!("settled")),
+            (json!("sim/2"), json!("checkpoint_gone"), json!("settled"))
+        ],
         "{gaps:#}"
     );
     assert_eq!(gaps[0]["from"], json!(down));
     assert_eq!((gaps[0]["ended"].clone(), gaps[0]["changed"].clone()), (json!(1), json!(1)));
 
     // January was over before; March touches both gaps; February the first.
-    let finalize = |more: &[&str]| {
-        program.run(&[&["invoices", "finalize", "--rates", card], more].concat())
-    };
+    let finalize = |more: &[&str]| program.run(&[&["invoices", "finalize", "--rates", card], more].concat());
     let refused = finalize(&["--period", "2026-02"]);
     assert_eq!(refused.code, Some(1));
     assert!(refused.stderr.contains("(gap sim/1)"), "{}", refused.stderr);
@@ -737,7 +754,11 @@ fn finance_sees_every_gap_and_accepts_it_before_an_invoice_is_final() {
     assert!(refused.stderr.contains("say --accept gap:sim/1"), "{}", refused.stderr);
     assert_eq!(program.json(&["invoices", "list", "--status", "final"]), json!([]));
     let refused = finalize(&["--period", "2026-02", "--accept", "gap:sim/2"]);
-    assert!(refused.code == Some(1) && refused.stderr.contains("`gap:sim/2` keeps no invoice of 2026-02"), "{}", refused.stderr);
+    assert!(
+        refused.code == Some(1) && refused.stderr.contains("`gap:sim/2` keeps no invoice of 2026-02"),
+        "{}",
+        refused.stderr
+    );
 
     // The draft shows what is estimated.
     program.succeed(&["invoices", "draft", "--period", "2026-02", "--rates", card]);
@@ -759,7 +780,11 @@ fn finance_sees_every_gap_and_accepts_it_before_an_invoice_is_final() {
     assert!(down < february, "the gap is all of February");
     assert_eq!(of(&apps[0].1), None, "it vanished: it ended when it was last known to run");
     let held = collected.entries_of(&apps[1].1).last().unwrap().interval.footprint.instances;
-    assert_eq!(of(&apps[1].1), Some(i64::from(held) * march.seconds_since(february)), "it was scaled: assumed as before");
+    assert_eq!(
+        of(&apps[1].1),
+        Some(i64::from(held) * march.seconds_since(february)),
+        "it was scaled: assumed as before"
+    );
 
     let done = finalize(&["--period", "2026-02", "--accept", "gap:sim/1"]);
     assert_eq!(done.code, Some(0), "{}", done.stderr);

@@ -36,7 +36,8 @@ fn lines(collected: &Collected, month: &str, card: &str) -> Vec<Value> {
     std::fs::write(&file, card).unwrap();
     program.succeed(&["invoices", "draft", "--period", month, "--rates", file.to_str().unwrap()]);
     let drafts = program.json(&["invoices", "list", "--period", month]);
-    let shown = drafts.as_array().unwrap().iter().map(|draft| program.json(&["invoices", "show", &draft["id"].to_string()]));
+    let shown =
+        drafts.as_array().unwrap().iter().map(|draft| program.json(&["invoices", "show", &draft["id"].to_string()]));
     shown.flat_map(|draft| draft["lines"].as_array().unwrap().clone()).collect()
 }
 
@@ -80,7 +81,12 @@ fn s09_an_event_delivered_again_counts_once() {
     hours(&mut collected, 2);
     assert!(collected.requests().iter().filter(|request| request.contains("usage_events")).count() > 4);
     let archived = collected.archived();
-    let bodies: Vec<&str> = archived.iter().filter(|line| line.starts_with("Event")).filter_map(|line| line.split_once('{')).map(|(_, rest)| rest.split_once(" {").unwrap().1).collect();
+    let bodies: Vec<&str> = archived
+        .iter()
+        .filter(|line| line.starts_with("Event"))
+        .filter_map(|line| line.split_once('{'))
+        .map(|(_, rest)| rest.split_once(" {").unwrap().1)
+        .collect();
     let each: std::collections::BTreeSet<&&str> = bodies.iter().collect();
     assert!(bodies.len() > 20 && each.len() == bodies.len());
     collected.check_truth();
@@ -113,8 +119,11 @@ fn s18_a_renamed_app_is_one_app_with_its_newest_name() {
     let (app, process) = collected.plain_apps().remove(0);
     let name = |collected: &Collected| {
         let lines = lines(collected, "2026-03", CARD);
-        let names: Vec<Value> = lines.iter().filter(|line| line["app"]["guid"] == app.as_str() && line["kind"] == "process")
-            .map(|line| line["app"]["name"].clone()).collect();
+        let names: Vec<Value> = lines
+            .iter()
+            .filter(|line| line["app"]["guid"] == app.as_str() && line["kind"] == "process")
+            .map(|line| line["app"]["name"].clone())
+            .collect();
         assert_eq!(names.len(), 1, "one line: {names:?}");
         names[0].as_str().unwrap().to_owned()
     };
@@ -165,7 +174,8 @@ fn s21_a_scaled_disk_counts_from_the_observation() {
     assert_ne!(before.footprint.disk_mib, 4096);
     let head = collected.head();
     let open = collected.runtime.block_on(collected.store.open_resources(&head)).unwrap();
-    let run = open.into_iter().find(|loaded| loaded.resource.key.guid.to_string() == process).unwrap().resource.run.unwrap();
+    let run =
+        open.into_iter().find(|loaded| loaded.resource.key.guid.to_string() == process).unwrap().resource.run.unwrap();
     assert_eq!((run.piece.footprint.disk_mib, run.piece.footprint.disk_source), (4096, DiskSource::Observed));
 }
 
@@ -206,7 +216,12 @@ fn s41_user_provided_instances_cost_nothing() {
     let span = ["usage", "--from", "2026-03-01", "--to", "2026-04-01", "--by", "plan"];
     let seconds = |more: &[&str]| -> i64 {
         let rows = program.json(&[&span[..], more].concat());
-        rows.as_array().unwrap().iter().filter(|row| row["service_plan_guid"].is_null()).map(|row| row["instance_seconds"].as_i64().unwrap()).sum()
+        rows.as_array()
+            .unwrap()
+            .iter()
+            .filter(|row| row["service_plan_guid"].is_null())
+            .map(|row| row["instance_seconds"].as_i64().unwrap())
+            .sum()
     };
     let own = collected.foundation().world.services.values().filter(|service| service.plan.is_none()).count();
     let shown = seconds(&["--user-provided"]) - seconds(&[]);
@@ -223,7 +238,11 @@ fn s42_a_shared_instance_is_billed_to_its_own_space() {
     };
     hours(&mut collected, 1);
     collected.world(|_, tables| {
-        tables.change(List::ServiceInstances, &service.guid, &[("/metadata/labels", json!({"shared-into": "another-space"}))]);
+        tables.change(
+            List::ServiceInstances,
+            &service.guid,
+            &[("/metadata/labels", json!({"shared-into": "another-space"}))],
+        );
     });
     hours(&mut collected, 10);
     let usage = collected.usage(Timestamp::MIN, Timestamp::MAX);
@@ -249,7 +268,8 @@ fn s43_a_renamed_plan_is_found_by_its_guid() {
     hours(&mut collected, 1);
     assert_eq!(collected.entries_of(&service.guid), [], "nothing that is billed has changed");
     let lines = lines(&collected, "2026-03", CARD);
-    let of_it: Vec<&Value> = lines.iter().filter(|line| line["service_instance"]["guid"] == service.guid.as_str()).collect();
+    let of_it: Vec<&Value> =
+        lines.iter().filter(|line| line["service_instance"]["guid"] == service.guid.as_str()).collect();
     assert_eq!(of_it.len(), 1);
     assert_eq!((&of_it[0]["service_plan"]["guid"], &of_it[0]["service_plan"]["name"]), (&json!(plan), &json!("gold")));
     assert_eq!(of_it[0]["price"], "0.05");
@@ -302,7 +322,10 @@ fn s63_a_token_without_global_read_is_refused_at_the_start() {
     let mut collected = Collected::settled(412, 4);
     collected.client = ("nobody", "simulated-secret");
     let error = collected.cycle().unwrap_err();
-    assert!(matches!(&error, CollectError::Api(error) if error.kind == cf_billing::cloud_controller::ErrorKind::MissingScope), "{error}");
+    assert!(
+        matches!(&error, CollectError::Api(error) if error.kind == cf_billing::cloud_controller::ErrorKind::MissingScope),
+        "{error}"
+    );
     assert_eq!((collected.archived(), collected.onboarding()), (Vec::new(), None));
     assert_eq!(collected.head().known_until, None);
 }
@@ -343,9 +366,7 @@ fn s65_an_interval_is_cut_at_price_changes_and_month_ends() {
         caught_up(collected.cycle());
     }
     assert_eq!(collected.entries_of(&process), [], "the ledger holds one open interval");
-    let card = format!(
-        "{CARD}[[process]]\nfrom = 2026-03-30T13:37:00+02:00\ninstance_hour = \"0.30\"\n"
-    );
+    let card = format!("{CARD}[[process]]\nfrom = 2026-03-30T13:37:00+02:00\ninstance_hour = \"0.30\"\n");
     let change = Timestamp::parse("2026-03-30T11:37:00Z").unwrap();
     let april = Timestamp::parse("2026-04-01T00:00:00Z").unwrap();
     let of_app = |lines: &[Value]| -> Vec<(String, String, i64, String)> {

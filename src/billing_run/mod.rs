@@ -253,7 +253,8 @@ impl<'a> BillingRun<'a> {
         }
         for mut invoice in invoices {
             let is_accepted = |blocker: &Blocker| blocker.acceptance().is_some_and(|what| accept.contains(&what));
-            let (accepted, blockers): (Vec<Blocker>, Vec<Blocker>) = invoice.blockers().into_iter().partition(is_accepted);
+            let (accepted, blockers): (Vec<Blocker>, Vec<Blocker>) =
+                invoice.blockers().into_iter().partition(is_accepted);
             invoice.accepted = accepted.iter().map(ToString::to_string).collect();
             let result = if blockers.is_empty() {
                 let at = self.clock.now();

@@ -306,12 +306,7 @@ async fn onboarding(checked: &mut Checked, foundation: &Foundation, store: Optio
     }
 }
 
-async fn snapshots(
-    checked: &mut Checked,
-    foundation: &Foundation,
-    client: &Client,
-    scopes: &[String],
-) {
+async fn snapshots(checked: &mut Checked, foundation: &Foundation, client: &Client, scopes: &[String]) {
     let name = Some(foundation.name.as_str());
     let may_request = scopes.iter().any(|scope| scope == "cloud_controller.admin");
     let lists: Result<Vec<_>, ApiError> =

@@ -21,8 +21,7 @@ pub struct Gaps {
     format: Format,
 }
 
-const HEADER: [&str; 10] =
-    ["gap", "stream", "from", "to", "reason", "found_at", "stage", "ended", "begun", "changed"];
+const HEADER: [&str; 10] = ["gap", "stream", "from", "to", "reason", "found_at", "stage", "ended", "begun", "changed"];
 
 impl Gaps {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {

@@ -192,7 +192,9 @@ impl Rebuild {
         match problems.last_mut() {
             None => Ok(()),
             Some(last) => {
-                last.push_str("\nhint: `ledger verify` tells whether a row was changed; if none was, please report this");
+                last.push_str(
+                    "\nhint: `ledger verify` tells whether a row was changed; if none was, please report this",
+                );
                 Err(Failure { code: 1, problems })
             }
         }

@@ -110,14 +110,16 @@ impl Reconcile {
         }
         let under = alone.as_ref().map_or_else(|| store.clone(), |alone| alone.store(store));
         let (reporter, stop) = (Reporter::unseen(&foundation.name), CancellationToken::new());
-        let mut collector = Collector::new(under, member.client, clock, member.plan, stop, reporter)
-            .await
-            .map_err(Failure::failed)?;
+        let mut collector =
+            Collector::new(under, member.client, clock, member.plan, stop, reporter).await.map_err(Failure::failed)?;
         let repair = if self.repair { Repair::All } else { Repair::Confirmed };
         let look = match &alone {
             Some(_) => collector.look_now(repair).await,
             None => {
-                note(&format!("{}: a daemon collects it; waiting until it has read what is listed now", foundation.name));
+                note(&format!(
+                    "{}: a daemon collects it; waiting until it has read what is listed now",
+                    foundation.name
+                ));
                 collector.look_beside(PATIENCE_SECONDS).await
             }
         };

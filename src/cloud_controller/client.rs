@@ -18,8 +18,8 @@ use super::error::{ApiError, ErrorKind, classify};
 use super::token::{Refusal, Token};
 use super::transport::Transport;
 use super::wire::lists::{
-    App, Build, Droplet, Job, Organization, Page, Process, RawPage, Root, ServiceInstance, ServiceOffering, ServicePlan,
-    Space, Task,
+    App, Build, Droplet, Job, Organization, Page, Process, RawPage, Root, ServiceInstance, ServiceOffering,
+    ServicePlan, Space, Task,
 };
 use super::wire::snapshot::{Chunk, Snapshot};
 use super::wire::usage_event::{Decoded, decode};
@@ -314,7 +314,8 @@ impl Client {
             let page: RawPage = parse_as_received(&answer.value.0, &answer.value.1)?;
             // Ids aren't shown and can't be sorted by downwards: the last page has the newest.
             let last = page.pagination.last.and_then(|link| link.href.parse::<Url>().ok());
-            let last = last.and_then(|url| url.query_pairs().find(|(key, _)| key == "page").map(|(_, page)| page.into_owned()));
+            let last = last
+                .and_then(|url| url.query_pairs().find(|(key, _)| key == "page").map(|(_, page)| page.into_owned()));
             match last.filter(|last| number == "1" && *last != number) {
                 Some(last) => number = last,
                 None => {
@@ -540,12 +541,8 @@ impl Client {
         path: &str,
         query: &[(&str, &str)],
     ) -> Result<Dated<Listed<T>>, ApiError> {
-        let mut listed = Listed {
-            rows: Vec::new(),
-            spaces: Vec::new(),
-            organizations: Vec::new(),
-            service_offerings: Vec::new(),
-        };
+        let mut listed =
+            Listed { rows: Vec::new(), spaces: Vec::new(), organizations: Vec::new(), service_offerings: Vec::new() };
         let mut date = None;
         // The same for all pages of one list; smaller for the next list after a failure.
         let size = self.inner.list_size.load(Ordering::Relaxed);

@@ -14,9 +14,9 @@ use url::Url;
 
 use super::keys::{KEYS, Key, Kind, SECTIONS};
 use super::{Billing, Collection, Configuration, Database, Foundation, Log, LogFormat, Secret, Staging};
-use crate::domain::{Strategy, Timestamp};
 use crate::domain::period::start_of_day;
 use crate::domain::text::{did_you_mean, position};
+use crate::domain::{Strategy, Timestamp};
 
 /// Begins the name of every environment variable that overrides a key.
 const PREFIX: &str = "CF_BILLING__";

@@ -83,7 +83,8 @@ impl Collector {
         for app in apps.iter().filter(|app| app.state == "STARTED") {
             if let Some(url) = asked(app).into_iter().find(|name| name.contains("://")) {
                 of.insert(app.guid.clone(), url);
-            } else if let Some(droplet) = app.relationships.current_droplet.as_ref().and_then(|droplet| droplet.guid()) {
+            } else if let Some(droplet) = app.relationships.current_droplet.as_ref().and_then(|droplet| droplet.guid())
+            {
                 by_droplet.insert(droplet.clone(), app.guid.clone());
                 if let Some(last) = asked(app).pop() {
                     of.insert(app.guid.clone(), last);
@@ -94,7 +95,9 @@ impl Collector {
         droplets.sort();
         for guids in droplets.chunks(GUIDS_PER_REQUEST) {
             let found = match self.ask(self.client.droplets(guids)).await {
-                Err(CollectError::Api(error)) if matches!(error.kind, ErrorKind::Forbidden | ErrorKind::NoRoute) => break,
+                Err(CollectError::Api(error)) if matches!(error.kind, ErrorKind::Forbidden | ErrorKind::NoRoute) => {
+                    break;
+                }
                 found => found?,
             };
             for droplet in found {

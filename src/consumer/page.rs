@@ -6,8 +6,8 @@ use crate::cloud_controller::{Decoded, decode};
 use crate::domain::quantity::{instance_seconds, mib_seconds};
 use crate::domain::usage_event::ServiceChange;
 use crate::domain::{
-    BaselineItem, BuildObservation, DiskObservation, DiskSource, EntryType, Fact, FailedCreate, Footprint, Gap, Interval,
-    Kind, LedgerEntry, MemorySource, Place, ResourceKey, Settings, Settlement, Stream, Timestamp,
+    BaselineItem, BuildObservation, DiskObservation, DiskSource, EntryType, Fact, FailedCreate, Footprint, Gap,
+    Interval, Kind, LedgerEntry, MemorySource, Place, ResourceKey, Settings, Settlement, Stream, Timestamp,
 };
 use crate::fold::{Depth, Fold, Input, Known, Numbered, Resource};
 use crate::store::{

@@ -151,11 +151,7 @@ pub async fn same_ledger(
                     entry.map_or_else(|| "nothing".to_owned(), crate::domain::LedgerEntry::canonical)
                 };
                 let number = first + at as u64;
-                return Ok(Some(format!(
-                    "entry {number} is kept as {}\nand comes out as {}",
-                    told(kept),
-                    told(again)
-                )));
+                return Ok(Some(format!("entry {number} is kept as {}\nand comes out as {}", told(kept), told(again))));
             }
         }
         if kept.is_empty() {

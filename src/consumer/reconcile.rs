@@ -153,7 +153,12 @@ impl Collector {
         let count = settled.ended + settled.begun + settled.changed;
         self.caught.settled += usize::try_from(count).unwrap_or(usize::MAX);
         self.count_repairs(&settled, gap.stream);
-        let progress = GapProgress { number: gap.number, stage: GapStage::Settling, settled: Settled::default(), settled_at: None };
+        let progress = GapProgress {
+            number: gap.number,
+            stage: GapStage::Settling,
+            settled: Settled::default(),
+            settled_at: None,
+        };
         let mut batches: Vec<Vec<Body>> = Vec::new();
         while bodies.len() > BATCH {
             let rest = bodies.split_off(BATCH);
@@ -166,12 +171,8 @@ impl Collector {
             page.inputs = self.inputs(bodies);
             page.gap_progress = Some(progress);
             if number == last {
-                page.gap_progress = Some(GapProgress {
-                    stage: GapStage::Settled,
-                    settled,
-                    settled_at: Some(observed_at),
-                    ..progress
-                });
+                page.gap_progress =
+                    Some(GapProgress { stage: GapStage::Settled, settled, settled_at: Some(observed_at), ..progress });
             }
             self.commit(None, page).await?;
         }
@@ -208,9 +209,9 @@ impl Collector {
         let mut left = Vec::new();
         let mut settled: BTreeMap<Stream, Settled> = BTreeMap::new();
         for difference in &mut look.differences {
-            let same = before.get(&difference.resource).filter(|before| {
-                before.class == difference.class.name() && before.detail == difference.detail
-            });
+            let same = before
+                .get(&difference.resource)
+                .filter(|before| before.class == difference.class.name() && before.detail == difference.detail);
             let certain_until = same.map_or(self.head.reconciled_at, |before| before.certain_until);
             let found_at = same.map_or(observed_at, |before| before.found_at);
             // Read beside the stream anyway, these need nobody's word.
@@ -278,7 +279,10 @@ impl Collector {
                 break;
             }
             if self.clock.now() > until {
-                return Err(CollectError::NotRead { listed_at: inventory.ended_at, known_until: self.head.known_until });
+                return Err(CollectError::NotRead {
+                    listed_at: inventory.ended_at,
+                    known_until: self.head.known_until,
+                });
             }
             self.clock.sleep(STEP).await;
         }
@@ -337,9 +341,7 @@ impl Collector {
         let settings = self.head.current_settings();
         let overdue = |resource: &&Resource| {
             let started_at = resource.run.as_ref().map(|run| run.piece.started_at);
-            let is_old = |at: Timestamp| {
-                inventory.ended_at.seconds_since(at) > settings.staging_lost_after_seconds
-            };
+            let is_old = |at: Timestamp| inventory.ended_at.seconds_since(at) > settings.staging_lost_after_seconds;
             resource.key.kind == Kind::Staging && started_at.is_some_and(is_old)
         };
         look.overdue_stagings = tracked.values().filter(overdue).count();
@@ -365,9 +367,8 @@ impl Collector {
     /// task that is done says when.
     async fn look_closer(&self, look: &mut Look, begun_at: Timestamp) -> Result<(), CollectError> {
         let missing = |kind: Kind| -> Vec<Guid> {
-            let is_missing = |difference: &&Difference| {
-                difference.resource.kind == kind && difference.found == Found::Ended(None)
-            };
+            let is_missing =
+                |difference: &&Difference| difference.resource.kind == kind && difference.found == Found::Ended(None);
             look.differences.iter().filter(is_missing).map(|difference| difference.resource.guid.clone()).collect()
         };
         let (processes, services, tasks) = (missing(Kind::Process), missing(Kind::Service), missing(Kind::Task));
@@ -392,9 +393,8 @@ impl Collector {
             }
         }
         let before = look.differences.len();
-        look.differences.retain(|difference| {
-            difference.found != Found::Ended(None) || !there.contains(&difference.resource)
-        });
+        look.differences
+            .retain(|difference| difference.found != Found::Ended(None) || !there.contains(&difference.resource));
         look.in_flight += before - look.differences.len();
         for difference in &mut look.differences {
             if let Some(at) = done.get(&difference.resource) {
@@ -458,12 +458,7 @@ impl Difference {
 
 /// Compares what the lists show with what is tracked. What an input after `sequence` touched changed meanwhile.
 /// `after_gap`: what is unknown may have begun in it.
-fn compare(
-    inventory: &Inventory,
-    tracked: &HashMap<ResourceKey, Resource>,
-    sequence: u64,
-    after_gap: bool,
-) -> Look {
+fn compare(inventory: &Inventory, tracked: &HashMap<ResourceKey, Resource>, sequence: u64, after_gap: bool) -> Look {
     let mut look = Look::default();
     let mut keys: Vec<&ResourceKey> = tracked.keys().filter(|key| key.kind != Kind::Staging).collect();
     keys.extend(inventory.running.keys().filter(|key| !tracked.contains_key(key)));

@@ -147,10 +147,7 @@ impl Collector {
     }
 
     /// The first read of a stream whose events before are lost.
-    pub(super) async fn begin_again(
-        &self,
-        stream: Stream,
-    ) -> Result<(Reading, Dated<EventPage>), CollectError> {
+    pub(super) async fn begin_again(&self, stream: Stream) -> Result<(Reading, Dated<EventPage>), CollectError> {
         let page = self.ask(self.client.events(stream, &After::Nothing)).await?;
         Ok((Reading::again(&self.head, stream), page))
     }

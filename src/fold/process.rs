@@ -49,8 +49,7 @@ impl Step<'_> {
         if unconfirmed && !fact.reseeded && created_at > started_at && next == *now {
             // It ran when the baseline was taken, or so a list made believe, and starts again: it stopped in between,
             // unseen, or never ran. A sweep that finds the stop gives back the time before it.
-            run.piece =
-                Piece { started_at: created_at, opened_by: self.sequence, footprint: next, estimated: false };
+            run.piece = Piece { started_at: created_at, opened_by: self.sequence, footprint: next, estimated: false };
             resource.latest = Some(created_at);
             self.correct(resource, Cause::RepairedEnding, |interval| (interval.run == id).then_some(None));
             let detail = format!("held as running since {started_at}, started again at {created_at}");

@@ -124,7 +124,10 @@ impl std::fmt::Display for Blocker {
                 "{stream} events after {from} can't be read any more (gap {reference}): until {at} use is assumed where they would tell, {assumed} resource(s) were settled by what then ran"
             ),
             Self::Gap(GapNote { reference, stream, from, settled_at: None, .. }) => {
-                write!(formatter, "{stream} events after {from} can't be read any more (gap {reference}), and the ledger isn't settled yet")
+                write!(
+                    formatter,
+                    "{stream} events after {from} can't be read any more (gap {reference}), and the ledger isn't settled yet"
+                )
             }
         }
     }

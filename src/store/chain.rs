@@ -50,15 +50,8 @@ impl Store {
         mut progress: impl FnMut(u64),
     ) -> Result<Verified, StoreError> {
         let mut session = self.database.read().await?;
-        let mut verified = Verified {
-            links: 0,
-            inputs: 0,
-            entries: 0,
-            before: 0,
-            pruned: 0,
-            digest: String::new(),
-            broken: None,
-        };
+        let mut verified =
+            Verified { links: 0, inputs: 0, entries: 0, before: 0, pruned: 0, digest: String::new(), broken: None };
         let mut before: Option<Link> = None;
         loop {
             let after = before.as_ref().map(|link| link.last_sequence.cast_signed());
@@ -107,7 +100,8 @@ async fn check(
         verified.before = first_input - 1;
     }
     let broken = |what: &str| {
-        let span = format!("inputs {first_input} to {}, entries {first_entry} to {}", link.last_sequence, link.last_entry);
+        let span =
+            format!("inputs {first_input} to {}, entries {first_entry} to {}", link.last_sequence, link.last_entry);
         Ok(Some(format!("{what} ({span})")))
     };
     let inputs = inputs_digest(session, foundation_id, first_input, link.last_sequence).await?;
@@ -165,9 +159,8 @@ pub(super) async fn append(
     foundation: &FoundationHead,
     write: &WriteSet,
 ) -> Result<(), StoreError> {
-    const LAST: Sql = Sql::new(
-        "SELECT digest FROM ledger_link WHERE foundation_id = $1 ORDER BY last_sequence DESC LIMIT 1",
-    );
+    const LAST: Sql =
+        Sql::new("SELECT digest FROM ledger_link WHERE foundation_id = $1 ORDER BY last_sequence DESC LIMIT 1");
     const BEGIN: Sql = Sql::new("UPDATE foundation SET chained_from = $2, chained_entry = $3 WHERE id = $1");
     const PUT: Sql = Sql::new(
         "INSERT INTO ledger_link (foundation_id, last_sequence, last_entry, inputs_digest, entries_digest, digest)
@@ -195,7 +188,12 @@ pub(super) async fn append(
 }
 
 fn link_digest(before: Option<&[u8]>, inputs: &[u8], entries: &[u8]) -> Vec<u8> {
-    Sha256::new().chain_update(before.unwrap_or_default()).chain_update(inputs).chain_update(entries).finalize().to_vec()
+    Sha256::new()
+        .chain_update(before.unwrap_or_default())
+        .chain_update(inputs)
+        .chain_update(entries)
+        .finalize()
+        .to_vec()
 }
 
 fn hash_input(hash: &mut Sha256, input: &ArchivedInput) {
@@ -226,8 +224,7 @@ enum Inputs {
 }
 
 async fn inputs_digest(session: &mut Session, foundation_id: i64, first: u64, last: u64) -> Result<Inputs, StoreError> {
-    const SEAL: Sql =
-        Sql::new("SELECT max(sequence) FROM seal WHERE foundation_id = $1 AND pruned_at IS NOT NULL");
+    const SEAL: Sql = Sql::new("SELECT max(sequence) FROM seal WHERE foundation_id = $1 AND pruned_at IS NOT NULL");
     let pruned = session.one(SEAL, values![foundation_id]).await?.maybe_integer(0)?.unwrap_or(0).cast_unsigned();
     let mut hash = Sha256::new();
     let mut next = first;

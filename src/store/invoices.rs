@@ -205,8 +205,7 @@ impl Store {
             let touches = |gap: &StoredGap| lines.iter().any(|line| line.key.foundation == gap.foundation);
             let gaps = read_gaps(&mut session, None).await?;
             let period = stored.invoice.period;
-            stored.invoice.gaps =
-                gaps.iter().filter(|gap| touches(gap)).filter_map(|gap| gap.note(period)).collect();
+            stored.invoice.gaps = gaps.iter().filter(|gap| touches(gap)).filter_map(|gap| gap.note(period)).collect();
         }
         Ok(Some(stored))
     }

@@ -11,8 +11,8 @@ use super::chunks::{count, missing, unpack_row};
 use super::database::{Session, Sql, values};
 use super::load::{all_entries_of, entries_of, read_resource, select_resource};
 use super::{FoundationHead, Store, StoreError};
-use crate::domain::{LedgerEntry, Timestamp};
 use crate::domain::text::hexadecimal;
+use crate::domain::{LedgerEntry, Timestamp};
 use crate::fold::{Resource, Sealed};
 
 /// A foundation's ledger as it was after an input: all its resources.

@@ -4,7 +4,9 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use super::{ArchivedInput, GapProgress};
-use crate::domain::{Anomaly, EventId, Gap, Guid, Kind, LedgerEntry, Place, ResourceKey, Settings, Strategy, Stream, Timestamp};
+use crate::domain::{
+    Anomaly, EventId, Gap, Guid, Kind, LedgerEntry, Place, ResourceKey, Settings, Strategy, Stream, Timestamp,
+};
 use crate::fold::{Resource, Sealed};
 
 /// A foundation as it stands; every write names the one it builds on.

@@ -233,7 +233,11 @@ fn s44_a_reseed_confirms() {
 #[test]
 fn s44_a_reseed_of_a_service_of_the_baseline_confirms() {
     check_with("epoch 00:00\n baseline-service s plan=A\n 10:00 s CREATED plan=A reseeded", &["s 00:00- plan=A"], &[]);
-    check_with("00:00 s CREATED plan=A\n 10:00 s CREATED plan=B reseeded", &["s 00:00-10:00 plan=A", "s 10:00- plan=B"], &[]);
+    check_with(
+        "00:00 s CREATED plan=A\n 10:00 s CREATED plan=B reseeded",
+        &["s 00:00-10:00 plan=A", "s 10:00- plan=B"],
+        &[],
+    );
     check_with("10:00 s CREATED plan=A reseeded", &["s 10:00- plan=A"], &["start_unknown"]);
 }
 

@@ -137,7 +137,11 @@ impl World {
         let of_usage = of_usage && (self.foundation.options.snapshots || !path.contains("snapshots"));
         if self.hidden && of_usage && request.method() == "GET" {
             let list = path.ends_with("_usage_events") || path.ends_with("snapshots");
-            return if list { answer(200, "application/json", EMPTY) } else { answer(404, "application/json", NOT_FOUND) };
+            return if list {
+                answer(200, "application/json", EMPTY)
+            } else {
+                answer(404, "application/json", NOT_FOUND)
+            };
         }
         if self.network.random_range(0..100) >= self.faulty {
             return Ok(self.foundation.exchange(request));
@@ -149,12 +153,14 @@ impl World {
         }
         match fault {
             Fault::Status(status) => {
-                let body = r#"{"errors":[{"code":10001,"title":"UnknownError","detail":"An unknown error occurred."}]}"#;
+                let body =
+                    r#"{"errors":[{"code":10001,"title":"UnknownError","detail":"An unknown error occurred."}]}"#;
                 answer(status, "application/json", body)
             }
             Fault::Html => answer(502, "text/html", "<html><h1>502 Bad Gateway</h1></html>"),
             Fault::RateLimited => {
-                let body = r#"{"errors":[{"code":10013,"title":"CF-RateLimitExceeded","detail":"Rate Limit Exceeded"}]}"#;
+                let body =
+                    r#"{"errors":[{"code":10013,"title":"CF-RateLimitExceeded","detail":"Rate Limit Exceeded"}]}"#;
                 let response = Response::builder().status(429).header("content-type", "text/plain; charset=utf-8");
                 Ok(response.header("retry-after", "1800").body(body.into()).unwrap())
             }
@@ -170,14 +176,17 @@ impl World {
                 let length = self.network.random_range(0..=response.body().len());
                 Ok(response.map(|body| body.slice(..length)))
             }
-            Fault::Unauthorized => {
-                answer(401, "application/json", r#"{"errors":[{"code":1000,"title":"CF-InvalidAuthToken","detail":"Invalid Auth Token"}]}"#)
-            }
+            Fault::Unauthorized => answer(
+                401,
+                "application/json",
+                r#"{"errors":[{"code":1000,"title":"CF-InvalidAuthToken","detail":"Invalid Auth Token"}]}"#,
+            ),
             Fault::Twice if path.ends_with("_usage_events") => {
                 let response = self.foundation.exchange(request);
                 let mut page: Value = serde_json::from_slice(response.body()).unwrap_or_default();
                 if let Some(events) = page["resources"].as_array_mut().filter(|events| !events.is_empty()) {
-                    let (from, to) = (self.network.random_range(0..events.len()), self.network.random_range(0..=events.len()));
+                    let (from, to) =
+                        (self.network.random_range(0..events.len()), self.network.random_range(0..=events.len()));
                     if from < to {
                         let event = events[from].clone();
                         events.insert(to, event);
@@ -283,7 +292,17 @@ impl Simulation {
         let store = runtime.block_on(Store::open(&program.database())).unwrap();
         let log = loud.then(Vec::new);
         let network = random.clone();
-        let world = World { foundation, random, network, faulty: 0, hidden: false, busy: Vec::new(), requests: 0, told: Told::default(), log: log.clone() };
+        let world = World {
+            foundation,
+            random,
+            network,
+            faulty: 0,
+            hidden: false,
+            busy: Vec::new(),
+            requests: 0,
+            told: Told::default(),
+            log: log.clone(),
+        };
         Self {
             runtime,
             program,
@@ -411,7 +430,9 @@ impl Simulation {
             let guid = world.foundation.world.guid();
             let event = match world.random.random_range(0..3) {
                 0 => json!({"guid": guid, "created_at": now, "state": {"current": "FOO", "previous": null}}),
-                1 => json!({"guid": guid, "created_at": now, "state": {"current": "STARTED"}, "process": {"guid": "x"}}),
+                1 => {
+                    json!({"guid": guid, "created_at": now, "state": {"current": "STARTED"}, "process": {"guid": "x"}})
+                }
                 _ => json!({"guid": guid, "created_at": now, "nothing": [1, 2, 3]}),
             };
             world.foundation.tables.events_mut(Stream::App).push(event);
@@ -499,13 +520,15 @@ impl Simulation {
 
     /// From now on a statement in the middle of every write fails; gives what mends it.
     fn break_database(&mut self) -> String {
-        const TABLES: [&str; 6] = ["archive_chunk", "resource", "open_interval", "ledger_entry", "anomaly", "ledger_link"];
+        const TABLES: [&str; 6] =
+            ["archive_chunk", "resource", "open_interval", "ledger_entry", "anomaly", "ledger_link"];
         let table = TABLES[self.below(6) as usize];
         self.spoilt += 1;
         let name = format!("spoilt_{}", self.spoilt);
         let url = self.program.database();
         let (spoil, mend) = if url.starts_with("sqlite:") {
-            let spoil = format!("CREATE TRIGGER {name} BEFORE INSERT ON {table} BEGIN SELECT raise(ABORT, 'disk full'); END");
+            let spoil =
+                format!("CREATE TRIGGER {name} BEFORE INSERT ON {table} BEGIN SELECT raise(ABORT, 'disk full'); END");
             (spoil, format!("DROP TRIGGER {name}"))
         } else {
             let function = format!(
@@ -538,7 +561,11 @@ impl Simulation {
                 assert!(
                     matches!(
                         error,
-                        CollectError::Api(_) | CollectError::ScopeLost { .. } | CollectError::CheckpointLost { .. } | CollectError::SnapshotUnusable { .. } | CollectError::Store(cf_billing::store::StoreError::Database(_))
+                        CollectError::Api(_)
+                            | CollectError::ScopeLost { .. }
+                            | CollectError::CheckpointLost { .. }
+                            | CollectError::SnapshotUnusable { .. }
+                            | CollectError::Store(cf_billing::store::StoreError::Database(_))
                     ),
                     "{error:?}"
                 );
@@ -558,7 +585,8 @@ impl Simulation {
                 let credentials = credentials("http://127.0.0.1", ADMIN);
                 let client = Client::new(Arc::new(InMemory(world.clone())), clock.clone(), credentials);
                 let stop = CancellationToken::new();
-                let new = Collector::new(store.clone(), client, clock.clone(), plan.clone(), stop, Reporter::unseen(NAME));
+                let new =
+                    Collector::new(store.clone(), client, clock.clone(), plan.clone(), stop, Reporter::unseen(NAME));
                 *collector = Some(new.await.unwrap());
             }
             let Some(collector) = collector else { unreachable!() };
@@ -636,9 +664,15 @@ impl Simulation {
             let started: BTreeSet<&str> = history.iter().map(|used| used.id.as_str()).collect();
             let waits = |guid: &&String| !started.contains(guid.as_str());
             let never: BTreeSet<String> = of.processes.keys().filter(waits).cloned().collect();
-            let mut running: BTreeSet<String> = of.processes.values().filter(|process| process.started && process.instances > 0)
-                .map(|process| process.guid.clone()).collect();
-            running.extend(of.services.values().filter(|service| service.plan.is_some()).map(|service| service.guid.clone()));
+            let mut running: BTreeSet<String> = of
+                .processes
+                .values()
+                .filter(|process| process.started && process.instances > 0)
+                .map(|process| process.guid.clone())
+                .collect();
+            running.extend(
+                of.services.values().filter(|service| service.plan.is_some()).map(|service| service.guid.clone()),
+            );
             running.extend(of.tasks.values().filter(|task| task.running).map(|task| task.guid.clone()));
             (history, never, running)
         };
@@ -647,12 +681,21 @@ impl Simulation {
         let oracle = Oracle { epoch, until, history, lost, robbed, never_started };
         let mut wrong = oracle.judge(&billed);
         // Nothing stays open that doesn't run, and nothing runs that isn't open, whatever was lost.
-        let open: BTreeSet<String> = billed.iter()
+        let open: BTreeSet<String> = billed
+            .iter()
             .filter(|one| one.to == until && one.kind != Kind::Staging && one.using.instances > 0)
-            .map(|one| one.guid.clone()).collect();
-        wrong.extend(open.difference(&running).filter(|guid| !never.contains(*guid)).map(|guid| format!("{guid} is open and doesn't run")));
+            .map(|one| one.guid.clone())
+            .collect();
+        wrong.extend(
+            open.difference(&running)
+                .filter(|guid| !never.contains(*guid))
+                .map(|guid| format!("{guid} is open and doesn't run")),
+        );
         wrong.extend(running.difference(&open).map(|guid| format!("{guid} runs and isn't open")));
-        self.told.note("resources compared", oracle.history.iter().map(|used| &used.id).collect::<BTreeSet<_>>().len() as u64);
+        self.told.note(
+            "resources compared",
+            oracle.history.iter().map(|used| &used.id).collect::<BTreeSet<_>>().len() as u64,
+        );
         if gaps.iter().any(|gap| gap.stage != cf_billing::store::GapStage::Settled) {
             wrong.push(format!("a gap isn't settled: {gaps:?}"));
         }
@@ -681,7 +724,8 @@ impl Simulation {
     /// What was archived of the resources that are wrong, for whoever plays a seed again.
     fn tell_of(&self, head: &FoundationHead, wrong: &[String]) {
         let inputs = self.runtime.block_on(self.store.archived(head, 0, usize::MAX)).unwrap();
-        let guids: BTreeSet<&str> = wrong.iter().flat_map(|line| line.split([' ', ':'])).filter(|word| word.len() == 36).collect();
+        let guids: BTreeSet<&str> =
+            wrong.iter().flat_map(|line| line.split([' ', ':'])).filter(|word| word.len() == 36).collect();
         let mut world = self.world.lock().unwrap();
         for guid in guids {
             let log = world.log.get_or_insert_default();
@@ -714,16 +758,23 @@ impl Simulation {
             .collect();
         // A run that went on across lost history may have been another by its end.
         let mut runs: BTreeMap<u64, (Timestamp, Timestamp)> = BTreeMap::new();
-        let spans = entries.iter().map(|entry| (entry.interval.run, entry.interval.started_at, entry.interval.ended_at));
+        let spans =
+            entries.iter().map(|entry| (entry.interval.run, entry.interval.started_at, entry.interval.ended_at));
         let still = open.iter().filter_map(|loaded| loaded.resource.run.as_ref());
         for (run, from, to) in spans.chain(still.map(|run| (run.id, run.piece.started_at, until))) {
             let span = runs.entry(run).or_insert((from, to));
             *span = (span.0.min(from), span.1.max(to));
         }
         let mut billed = Vec::new();
-        let mut add = |key: &cf_billing::domain::ResourceKey, run: u64, from: Timestamp, to: Timestamp, footprint: &cf_billing::domain::Footprint, estimated: bool| {
+        let mut add = |key: &cf_billing::domain::ResourceKey,
+                       run: u64,
+                       from: Timestamp,
+                       to: Timestamp,
+                       footprint: &cf_billing::domain::Footprint,
+                       estimated: bool| {
             let (begun, ended) = runs[&run];
-            let across = lost.iter().any(|lost| lost.kinds.contains(&key.kind) && lost.to >= begun && lost.from <= ended);
+            let across =
+                lost.iter().any(|lost| lost.kinds.contains(&key.kind) && lost.to >= begun && lost.from <= ended);
             let known = key.kind != Kind::Process || !(guessed.contains(&run) || across);
             billed.push(Billed {
                 kind: key.kind,
@@ -742,10 +793,20 @@ impl Simulation {
         };
         for entry in &entries {
             let interval = &entry.interval;
-            add(&interval.resource, interval.run, interval.started_at, interval.ended_at, &interval.footprint, interval.estimated);
+            add(
+                &interval.resource,
+                interval.run,
+                interval.started_at,
+                interval.ended_at,
+                &interval.footprint,
+                interval.estimated,
+            );
         }
         for loaded in &open {
-            let Some(run) = loaded.resource.run.as_ref().filter(|run| run.billed && !loaded.resource.user_provided) else { continue };
+            let Some(run) = loaded.resource.run.as_ref().filter(|run| run.billed && !loaded.resource.user_provided)
+            else {
+                continue;
+            };
             let piece = &run.piece;
             let staging = loaded.resource.key.kind == Kind::Staging;
             let to = if staging { until.min(piece.started_at.plus(900)) } else { until };

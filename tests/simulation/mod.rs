@@ -38,22 +38,24 @@ fn run(short: u64) {
     std::thread::scope(|scope| {
         // More than there are cores: they wait for their databases half of the time.
         for _ in 0..THREADS {
-            scope.spawn(|| loop {
-                let at = next.fetch_add(1, Ordering::Relaxed);
-                let Some(seed) = usize::try_from(at).ok().and_then(|at| seeds.get(at)) else { break };
-                let alone = asked && seeds.len() == 1;
-                let run = || database::with(of, || faults::simulate(*seed, alone));
-                match catch_unwind(AssertUnwindSafe(run)) {
-                    Ok(Ok(one)) => told.lock().unwrap().add(&one),
-                    Ok(Err(why)) => failed.lock().unwrap().push((*seed, why)),
-                    Err(panic) => {
-                        let text = panic.downcast_ref::<String>().cloned();
-                        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-                        failed.lock().unwrap().push((*seed, format!("panicked: {}", text.unwrap_or_default())));
+            scope.spawn(|| {
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(seed) = usize::try_from(at).ok().and_then(|at| seeds.get(at)) else { break };
+                    let alone = asked && seeds.len() == 1;
+                    let run = || database::with(of, || faults::simulate(*seed, alone));
+                    match catch_unwind(AssertUnwindSafe(run)) {
+                        Ok(Ok(one)) => told.lock().unwrap().add(&one),
+                        Ok(Err(why)) => failed.lock().unwrap().push((*seed, why)),
+                        Err(panic) => {
+                            let text = panic.downcast_ref::<String>().cloned();
+                            let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+                            failed.lock().unwrap().push((*seed, format!("panicked: {}", text.unwrap_or_default())));
+                        }
                     }
-                }
-                if asked && (at + 1) % 100 == 0 {
-                    println!("{} seeds after {} s", at + 1, begun.elapsed().as_secs());
+                    if asked && (at + 1) % 100 == 0 {
+                        println!("{} seeds after {} s", at + 1, begun.elapsed().as_secs());
+                    }
                 }
             });
         }

@@ -76,7 +76,8 @@ impl Oracle {
             }
             let truth = truth.get(&key).map(Vec::as_slice).unwrap_or_default();
             let ours = ours.get(&key).map(Vec::as_slice).unwrap_or_default();
-            let found = if *kind == Kind::Staging { self.stagings(truth, ours) } else { self.resource(*kind, truth, ours) };
+            let found =
+                if *kind == Kind::Staging { self.stagings(truth, ours) } else { self.resource(*kind, truth, ours) };
             wrong.extend(found.into_iter().map(|what| format!("{kind} {guid}: {what}")));
         }
         wrong
@@ -113,7 +114,8 @@ impl Oracle {
             let mine: Vec<&Use> = mine.iter().map(|one| &one.using).filter(|using| using.instances > 0).collect();
             let same = real.len() == mine.len()
                 && real.iter().zip(&mine).all(|(real, mine)| {
-                    let real = Use { buildpack: real.buildpack.clone().filter(|_| mine.buildpack.is_some()), ..real.clone() };
+                    let real =
+                        Use { buildpack: real.buildpack.clone().filter(|_| mine.buildpack.is_some()), ..real.clone() };
                     real == **mine
                 });
             if !same {
@@ -151,7 +153,9 @@ impl Oracle {
                     }
                 }
                 [one] if one.to != *to => wrong.push(format!("begun {from}: billed until {}, ended {to}", one.to)),
-                [one] if one.using.space != used.using.key.space => wrong.push(format!("begun {from}: in another space")),
+                [one] if one.using.space != used.using.key.space => {
+                    wrong.push(format!("begun {from}: in another space"))
+                }
                 [_] => {}
                 [] => wrong.push(format!("begun {from}, ended {to}: not billed")),
                 _ => wrong.push(format!("begun {from}: billed {} times", of_it.len())),
