@@ -217,7 +217,7 @@ fn sums_as_of_a_time_leave_out_what_was_known_later() {
         caught_up(collected.cycle());
     }
     collected.world(|world, tables| {
-        world.scale(tables, &process, Size { instances: Some(instances), ..Size::default() });
+        world.scale(tables, &process, Size { instances: Some(instances + 1), ..Size::default() });
     });
     let back = collected.now();
     collected.pass(60);

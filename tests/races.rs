@@ -2,9 +2,8 @@
 //! held against the recorded exchanges where they tell the outcome.
 
 use cf_billing::consumer::Cycle;
-use cf_billing::domain::{GapReason, Stream, Timestamp};
+use cf_billing::domain::{GapReason, GapStage, Stream, Timestamp};
 use cf_billing::simulator::world::Size;
-use cf_billing::store::GapStage;
 use serde_json::Value;
 
 use crate::support::collected::{Collected, caught_up};

@@ -3,9 +3,9 @@
 
 use cf_billing::cloud_controller::transport::TransportError;
 use cf_billing::consumer::{Class, CollectError, Cycle, Look, Repair};
-use cf_billing::domain::{EntryType, GapReason, Kind, Strategy, Stream, Timestamp};
+use cf_billing::domain::{EntryType, GapReason, GapStage, Kind, Strategy, Stream, Timestamp};
 use cf_billing::simulator::world::{Outcome, Size, Then};
-use cf_billing::store::{GapStage, OnboardingStage, Settled};
+use cf_billing::store::{OnboardingStage, Settled};
 use serde_json::json;
 
 use crate::support::collected::{Collected, Sums, caught_up};

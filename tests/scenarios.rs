@@ -343,7 +343,7 @@ fn s64_a_rate_limit_loses_no_page() {
     });
     let error = collected.cycle().unwrap_err();
     let CollectError::Api(error) = &error else { panic!("{error}") };
-    assert_eq!(error.retry_after(), Some(std::time::Duration::from_secs(1800)));
+    assert_eq!(error.retry_after(), Some(std::time::Duration::from_mins(30)));
     assert_eq!((collected.checkpoint(Stream::App), collected.head().known_until), before);
     collected.heal();
     collected.pass(1800);

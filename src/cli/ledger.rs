@@ -169,20 +169,19 @@ impl Rebuild {
             bar.finish_and_clear();
             let rebuilt = rebuilt.map_err(Failure::failed)?;
             let name = &head.name;
-            match same_ledger(&store, &head, &scratch.store, &rebuilt.head).await? {
-                Some(difference) => problems.push(format!("{name}: {difference}")),
-                None => {
-                    let sealed = match rebuilt.sealed {
-                        0 => String::new(),
-                        sealed => format!(", on top of what is sealed of {} before", grouped(sealed.cast_signed())),
-                    };
-                    note(&format!(
-                        "{name}: {} inputs folded again{sealed}: the same {} ledger entries, the same is open",
-                        grouped(rebuilt.inputs.cast_signed()),
-                        grouped(rebuilt.head.last_entry.cast_signed())
-                    ));
-                }
+            if let Some(difference) = same_ledger(&store, &head, &scratch.store, &rebuilt.head).await? {
+                problems.push(format!("{name}: {difference}"));
+                continue;
             }
+            let sealed = match rebuilt.sealed {
+                0 => String::new(),
+                sealed => format!(", on top of what is sealed of {} before", grouped(sealed.cast_signed())),
+            };
+            note(&format!(
+                "{name}: {} inputs folded again{sealed}: the same {} ledger entries, the same is open",
+                grouped(rebuilt.inputs.cast_signed()),
+                grouped(rebuilt.head.last_entry.cast_signed())
+            ));
         }
         scratch.store.close().await;
         store.close().await;

@@ -113,19 +113,14 @@ impl Reconcile {
         let mut collector =
             Collector::new(under, member.client, clock, member.plan, stop, reporter).await.map_err(Failure::failed)?;
         let repair = if self.repair { Repair::All } else { Repair::Confirmed };
-        let look = match &alone {
-            Some(_) => collector.look_now(repair).await,
-            None => {
-                note(&format!(
-                    "{}: a daemon collects it; waiting until it has read what is listed now",
-                    foundation.name
-                ));
-                collector.look_beside(PATIENCE_SECONDS).await
-            }
-        };
-        if let Some(alone) = alone {
+        let look = if let Some(alone) = alone {
+            let look = collector.look_now(repair).await;
             alone.give_up(store).await?;
-        }
+            look
+        } else {
+            note(&format!("{}: a daemon collects it; waiting until it has read what is listed now", foundation.name));
+            collector.look_beside(PATIENCE_SECONDS).await
+        };
         match look {
             Ok(Some(look)) => Ok(look),
             Ok(None) => Err(Failure::failed(format!(

@@ -316,12 +316,11 @@ impl Client {
             let last = page.pagination.last.and_then(|link| link.href.parse::<Url>().ok());
             let last = last
                 .and_then(|url| url.query_pairs().find(|(key, _)| key == "page").map(|(_, page)| page.into_owned()));
-            match last.filter(|last| number == "1" && *last != number) {
-                Some(last) => number = last,
-                None => {
-                    let row = page.resources.into_iter().next_back();
-                    return Ok(row.map(|raw| decode(stream, &String::from(Box::<str>::from(raw)))));
-                }
+            if let Some(last) = last.filter(|last| number == "1" && *last != number) {
+                number = last;
+            } else {
+                let row = page.resources.into_iter().next_back();
+                return Ok(row.map(|raw| decode(stream, &String::from(Box::<str>::from(raw)))));
             }
         }
     }

@@ -9,11 +9,11 @@ use super::inventory::{Inventory, Row};
 use super::page::{Body, NewInput};
 use crate::cloud_controller::GUIDS_PER_REQUEST;
 use crate::domain::{
-    Baseline, BaselineItem, DiskObservation, FailedCreate, Finding, Footprint, Guid, Kind, ResourceKey, Settlement,
-    Stream, Timestamp,
+    Baseline, BaselineItem, DiskObservation, FailedCreate, Finding, Footprint, GapStage, Guid, Kind, ResourceKey,
+    Settlement, Stream, Timestamp,
 };
 use crate::fold::{Depth, Resource};
-use crate::store::{GapProgress, GapStage, Onboarding, OnboardingStage, Settled, StoredDifference, StoredGap};
+use crate::store::{GapProgress, Onboarding, OnboardingStage, Settled, StoredDifference, StoredGap};
 
 /// Settlements committed in one transaction.
 const BATCH: usize = 1000;

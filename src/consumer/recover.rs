@@ -5,8 +5,8 @@ use super::collector::{CollectError, Collector};
 use super::page::{Body, NewInput};
 use super::reading::Reading;
 use crate::cloud_controller::{After, Dated, ErrorKind, EventPage};
-use crate::domain::{EventId, Gap, GapReason, Place, Stream, Timestamp};
-use crate::store::{GapProgress, GapStage, Onboarding, Settled, StoredGap};
+use crate::domain::{EventId, Gap, GapReason, GapStage, Place, Stream, Timestamp};
+use crate::store::{GapProgress, Onboarding, Settled, StoredGap};
 
 /// Whether a checkpoint is still where it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,7 +107,7 @@ impl Collector {
     pub(super) async fn load_gaps(&mut self) -> Result<(), CollectError> {
         self.gaps = self.store.gaps(Some(&self.head.name)).await?;
         for stage in GapStage::ALL {
-            self.reporter.metrics.gaps(stage.name(), self.gaps.iter().filter(|gap| gap.stage == stage).count());
+            self.reporter.metrics.gaps(stage, self.gaps.iter().filter(|gap| gap.stage == stage).count());
         }
         Ok(())
     }

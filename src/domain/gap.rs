@@ -62,3 +62,27 @@ impl GapReason {
         Self::ALL.into_iter().find(|reason| reason.name() == name)
     }
 }
+
+/// What is yet to be done about a gap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum GapStage {
+    /// The stream is read again from its first row.
+    Reading,
+    /// What runs is to be looked at.
+    Settling,
+    Settled,
+}
+
+impl GapStage {
+    pub const ALL: [Self; 3] = [Self::Reading, Self::Settling, Self::Settled];
+
+    /// The word used in tables and output.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Reading => "reading",
+            Self::Settling => "settling",
+            Self::Settled => "settled",
+        }
+    }
+}

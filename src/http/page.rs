@@ -7,9 +7,9 @@ use axum::response::{Html, IntoResponse, Response};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::Served;
-use crate::domain::Timestamp;
+use crate::domain::{GapReason, GapStage, Timestamp};
 use crate::invoicing::Status;
-use crate::store::{InvoiceFilter, StoreError, StoredInvoice};
+use crate::store::{InvoiceFilter, StoreError, StoredGap, StoredInvoice};
 use crate::telemetry::FoundationStatus;
 
 /// Invoices shown of each status.
@@ -33,12 +33,16 @@ code { background: var(--soft); padding: .1rem .3rem; border-radius: .2rem; }
 
 pub(super) async fn overview(State(served): State<Arc<Served>>) -> Response {
     let now = served.clock.now();
-    let invoices = invoices(&served).await;
+    let book = book(&served).await;
     let body = html! {
         h2 { "Foundations" }
         (foundations(&served.board.foundations(), now))
-        @match invoices {
-            Ok((drafts, finals)) => {
+        @match book {
+            Ok(Book { gaps, drafts, finals }) => {
+                @if !gaps.is_empty() {
+                    h2 { "What was lost" }
+                    (gap_table(&gaps))
+                }
                 h2 { "Open drafts" }
                 (invoice_table(&drafts, "There are no drafts. With a rate card configured, they appear soon after the first usage."))
                 h2 { "Final invoices" }
@@ -50,9 +54,20 @@ pub(super) async fn overview(State(served): State<Arc<Served>>) -> Response {
     Html(layout("Overview", now, &body).into_string()).into_response()
 }
 
-async fn invoices(served: &Served) -> Result<(Vec<StoredInvoice>, Vec<StoredInvoice>), StoreError> {
+/// What the overview shows of the book.
+struct Book {
+    gaps: Vec<StoredGap>,
+    drafts: Vec<StoredInvoice>,
+    finals: Vec<StoredInvoice>,
+}
+
+async fn book(served: &Served) -> Result<Book, StoreError> {
     let of = |status| InvoiceFilter { status: Some(status), ..InvoiceFilter::default() };
-    Ok((served.store.invoices(&of(Status::Draft)).await?, served.store.invoices(&of(Status::Final)).await?))
+    Ok(Book {
+        gaps: served.store.gaps(None).await?,
+        drafts: served.store.invoices(&of(Status::Draft)).await?,
+        finals: served.store.invoices(&of(Status::Final)).await?,
+    })
 }
 
 fn layout(title: &str, now: Timestamp, body: &Markup) -> Markup {
@@ -134,6 +149,59 @@ fn class(status: &FoundationStatus) -> &'static str {
     }
 }
 
+fn gap_table(gaps: &[StoredGap]) -> Markup {
+    html! {
+        p {
+            "Events of these spans can't be read any more. What ran before counts on; what changed meanwhile is assumed. "
+            "An invoice that one touches becomes final only when it is accepted by name."
+        }
+        div.scroll {
+            table {
+                thead {
+                    tr {
+                        th { "gap" }
+                        th { "stream" }
+                        th { "from" }
+                        th.number { "length" }
+                        th { "why" }
+                        th { "settled" }
+                        th { "assumed" }
+                    }
+                }
+                tbody {
+                    @for gap in gaps.iter().rev().take(MOST) {
+                        tr {
+                            td { (gap.reference()) }
+                            td { (gap.stream.name()) }
+                            td { (instant(gap.from)) }
+                            td.number { (span(gap.to.unwrap_or(gap.found_at).seconds_since(gap.from))) }
+                            td {
+                                @match gap.reason {
+                                    GapReason::CheckpointGone => "pruned or purged in Cloud Controller",
+                                    GapReason::Reseeded => "reseeded again in Cloud Controller",
+                                }
+                            }
+                            td {
+                                @match gap.stage {
+                                    GapStage::Reading => span.wait { "what is left is being read" },
+                                    GapStage::Settling => span.wait { "not yet: what runs is to be looked at" },
+                                    GapStage::Settled => (optional(gap.settled_at)),
+                                }
+                            }
+                            td {
+                                (gap.settled.ended) " ended, " (gap.settled.begun) " begun, " (gap.settled.changed) " changed"
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        @if gaps.len() > MOST {
+            p { "and " (gaps.len() - MOST) " before: " code { "cf-billing gaps" } }
+        }
+    }
+}
+
 fn invoice_table(invoices: &[StoredInvoice], none: &str) -> Markup {
     if invoices.is_empty() {
         return html! { p { (none) } };
@@ -162,7 +230,10 @@ fn invoice_table(invoices: &[StoredInvoice], none: &str) -> Markup {
                             td.number { (invoice.estimated.in_major_units(invoice.currency).to_string()) }
                             td {
                                 @if stored.unpriced_lines > 0 {
-                                    span.bad { (stored.unpriced_lines) " lines without a price" }
+                                    div.bad { (stored.unpriced_lines) " lines without a price" }
+                                }
+                                @for gap in &invoice.gaps {
+                                    div.wait { "use assumed: gap " (gap.reference) }
                                 }
                             }
                         }

@@ -3,7 +3,7 @@
 use super::database::{Row, Session, Sql, values};
 use super::foundations::event_id;
 use super::{FoundationHead, Store, StoreError};
-use crate::domain::{EventId, Gap, GapNote, GapReason, Span, Stream, Timestamp};
+use crate::domain::{EventId, Gap, GapNote, GapReason, GapStage, Span, Stream, Timestamp};
 
 /// A recorded gap and what became of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,30 +61,6 @@ pub struct Settled {
     pub begun: u64,
     /// Found with another footprint.
     pub changed: u64,
-}
-
-/// What is yet to be done about a gap.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum GapStage {
-    /// The stream is read again from its first row.
-    Reading,
-    /// What runs is to be looked at.
-    Settling,
-    Settled,
-}
-
-impl GapStage {
-    pub const ALL: [Self; 3] = [Self::Reading, Self::Settling, Self::Settled];
-
-    /// The word used in tables and output.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Reading => "reading",
-            Self::Settling => "settling",
-            Self::Settled => "settled",
-        }
-    }
 }
 
 /// How one page moves a gap on.

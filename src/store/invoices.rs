@@ -1,6 +1,6 @@
 //! Invoices: drafts replaced as often as wanted, finals numbered and written once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use sha2::{Digest, Sha256};
 
@@ -157,7 +157,7 @@ impl Store {
         Ok(session)
     }
 
-    /// Invoices without their lines.
+    /// Invoices without their lines, drafts with the gaps that touch them.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -172,7 +172,9 @@ impl Store {
             filter.status.map(Status::name),
             filter.account.as_deref()
         ];
-        self.database.read().await?.all(LIST, values).await?.iter().map(read_invoice).collect()
+        let mut session = self.database.read().await?;
+        let invoices = session.all(LIST, values).await?.iter().map(read_invoice).collect::<Result<Vec<_>, _>>()?;
+        with_gaps(&mut session, invoices).await
     }
 
     /// The invoice of that number or id, with its lines.
@@ -200,15 +202,37 @@ impl Store {
         for row in session.all(LINES, values![stored.id]).await? {
             stored.invoice.lines.push(read_line(&row, stored.invoice.currency)?);
         }
-        if stored.status == Status::Draft {
-            let lines = &stored.invoice.lines;
-            let touches = |gap: &StoredGap| lines.iter().any(|line| line.key.foundation == gap.foundation);
-            let gaps = read_gaps(&mut session, None).await?;
-            let period = stored.invoice.period;
-            stored.invoice.gaps = gaps.iter().filter(|gap| touches(gap)).filter_map(|gap| gap.note(period)).collect();
-        }
-        Ok(Some(stored))
+        Ok(with_gaps(&mut session, vec![stored]).await?.pop())
     }
+}
+
+/// Adds to drafts the gaps in whose foundations they have lines.
+async fn with_gaps(session: &mut Session, mut invoices: Vec<StoredInvoice>) -> Result<Vec<StoredInvoice>, StoreError> {
+    const FOUNDATIONS: Sql = Sql::new(
+        "SELECT DISTINCT invoice.id, line.foundation
+         FROM invoice JOIN invoice_line AS line ON line.invoice_id = invoice.id
+         WHERE invoice.status = 'draft' AND ($1 IS NULL OR invoice.id = $1)",
+    );
+    let drafts = || invoices.iter().filter(|stored| stored.status == Status::Draft);
+    if drafts().next().is_none() {
+        return Ok(invoices);
+    }
+    let gaps = read_gaps(session, None).await?;
+    if gaps.is_empty() {
+        return Ok(invoices);
+    }
+    let only = (invoices.len() == 1).then(|| invoices[0].id);
+    let mut billed: HashMap<i64, Vec<String>> = HashMap::new();
+    for row in session.all(FOUNDATIONS, values![only]).await? {
+        billed.entry(row.integer(0)?).or_default().push(row.text(1)?.to_owned());
+    }
+    for stored in invoices.iter_mut().filter(|stored| stored.status == Status::Draft) {
+        let foundations = billed.remove(&stored.id).unwrap_or_default();
+        let touches = |gap: &&StoredGap| foundations.contains(&gap.foundation);
+        let period = stored.invoice.period;
+        stored.invoice.gaps = gaps.iter().filter(touches).filter_map(|gap| gap.note(period)).collect();
+    }
+    Ok(invoices)
 }
 
 /// What verifying the hash chain of a series of invoices came to.

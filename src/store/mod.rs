@@ -41,7 +41,7 @@ pub use chain::Verified;
 pub use database::PostgresOptions;
 pub use differences::StoredDifference;
 pub use error::StoreError;
-pub use gaps::{GapProgress, GapStage, Settled, StoredGap};
+pub use gaps::{GapProgress, Settled, StoredGap};
 pub use invoice_types::{Finalized, InvoiceFilter, Invoiced, Series, StoredCard, StoredInvoice};
 pub use invoices::VerifiedSeries;
 pub use lease::{DutyState, Lease};

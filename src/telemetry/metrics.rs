@@ -6,7 +6,7 @@ use prometheus::{
     Encoder, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
-use crate::domain::{AnomalyKind, EntryType, Fact, Kind, Stream, Timestamp};
+use crate::domain::{AnomalyKind, EntryType, Fact, GapStage, Kind, Stream, Timestamp};
 
 /// How long Cloud Controller keeps usage events at least, in seconds: 31 days, by default.
 pub const RETENTION_SECONDS: i64 = 31 * 86_400;
@@ -373,6 +373,9 @@ impl Metrics {
                 self.repairs.with_label_values(&[name, stream, action]);
             }
         }
+        for stage in GapStage::ALL.map(GapStage::name) {
+            self.gaps.with_label_values(&[name, stage]);
+        }
         for kind in Kind::ALL.map(Kind::name) {
             self.open_intervals.with_label_values(&[name, kind]);
             for direction in DIRECTIONS {
@@ -568,8 +571,8 @@ impl FoundationMetrics {
     }
 
     /// How many gaps there are at a stage.
-    pub fn gaps(&self, stage: &str, count: usize) {
-        self.metrics.gaps.with_label_values(&[&*self.name, stage]).set(to_i64(count));
+    pub fn gaps(&self, stage: GapStage, count: usize) {
+        self.metrics.gaps.with_label_values(&[&*self.name, stage.name()]).set(to_i64(count));
     }
 
     /// So many resources differ from the ledger, one of [`DIRECTIONS`].

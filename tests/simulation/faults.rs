@@ -114,8 +114,8 @@ impl Exchange for InMemory {
     }
 }
 
-fn answer(status: u16, kind: &str, body: impl Into<Bytes>) -> Result<Response<Bytes>, TransportError> {
-    Ok(Response::builder().status(status).header("content-type", kind).body(body.into()).unwrap())
+fn answer(status: u16, kind: &str, body: impl Into<Bytes>) -> Response<Bytes> {
+    Response::builder().status(status).header("content-type", kind).body(body.into()).unwrap()
 }
 
 const NOT_FOUND: &str = r#"{"errors":[{"code":10010,"title":"CF-ResourceNotFound","detail":"not found"}]}"#;
@@ -137,11 +137,11 @@ impl World {
         let of_usage = of_usage && (self.foundation.options.snapshots || !path.contains("snapshots"));
         if self.hidden && of_usage && request.method() == "GET" {
             let list = path.ends_with("_usage_events") || path.ends_with("snapshots");
-            return if list {
+            return Ok(if list {
                 answer(200, "application/json", EMPTY)
             } else {
                 answer(404, "application/json", NOT_FOUND)
-            };
+            });
         }
         if self.network.random_range(0..100) >= self.faulty {
             return Ok(self.foundation.exchange(request));
@@ -155,9 +155,9 @@ impl World {
             Fault::Status(status) => {
                 let body =
                     r#"{"errors":[{"code":10001,"title":"UnknownError","detail":"An unknown error occurred."}]}"#;
-                answer(status, "application/json", body)
+                Ok(answer(status, "application/json", body))
             }
-            Fault::Html => answer(502, "text/html", "<html><h1>502 Bad Gateway</h1></html>"),
+            Fault::Html => Ok(answer(502, "text/html", "<html><h1>502 Bad Gateway</h1></html>")),
             Fault::RateLimited => {
                 let body =
                     r#"{"errors":[{"code":10013,"title":"CF-RateLimitExceeded","detail":"Rate Limit Exceeded"}]}"#;
@@ -176,11 +176,11 @@ impl World {
                 let length = self.network.random_range(0..=response.body().len());
                 Ok(response.map(|body| body.slice(..length)))
             }
-            Fault::Unauthorized => answer(
+            Fault::Unauthorized => Ok(answer(
                 401,
                 "application/json",
                 r#"{"errors":[{"code":1000,"title":"CF-InvalidAuthToken","detail":"Invalid Auth Token"}]}"#,
-            ),
+            )),
             Fault::Twice if path.ends_with("_usage_events") => {
                 let response = self.foundation.exchange(request);
                 let mut page: Value = serde_json::from_slice(response.body()).unwrap_or_default();
@@ -500,7 +500,8 @@ impl Simulation {
             let mut world = self.world.lock().unwrap();
             let client = world.foundation.uaa.clients.iter_mut().find(|client| client.id == ADMIN.0).unwrap();
             let reads = client.authorities[0] == "cloud_controller.admin";
-            client.authorities[0] = if reads { "cloud_controller.read" } else { "cloud_controller.admin" }.to_owned();
+            let authority = if reads { "cloud_controller.read" } else { "cloud_controller.admin" };
+            authority.clone_into(&mut client.authorities[0]);
             drop(world);
             self.say("authority taken or given back");
         }
@@ -609,7 +610,7 @@ impl Simulation {
             world.foundation.options.snapshot_polls = 2;
             for client in &mut world.foundation.uaa.clients {
                 if client.id == ADMIN.0 {
-                    client.authorities[0] = "cloud_controller.admin".to_owned();
+                    "cloud_controller.admin".clone_into(&mut client.authorities[0]);
                 }
             }
             for snapshot in &mut world.foundation.tables.snapshots {
@@ -696,7 +697,7 @@ impl Simulation {
             "resources compared",
             oracle.history.iter().map(|used| &used.id).collect::<BTreeSet<_>>().len() as u64,
         );
-        if gaps.iter().any(|gap| gap.stage != cf_billing::store::GapStage::Settled) {
+        if gaps.iter().any(|gap| gap.stage != cf_billing::domain::GapStage::Settled) {
             wrong.push(format!("a gap isn't settled: {gaps:?}"));
         }
         let verified = self.runtime.block_on(self.store.verify(&head, |_| ())).unwrap();

@@ -18,14 +18,18 @@ const KEPT: &str = include_str!("kept_seeds");
 
 const THREADS: usize = 4;
 
-/// The seeds to run, and whether somebody asked for them: `7`, or `1-2000`.
+/// The seeds to run, and whether somebody asked for them: `7`, `7,12`, or `1-2000`.
 fn wanted(short: u64) -> (Vec<u64>, bool) {
     let Ok(text) = std::env::var("CF_BILLING_SEEDS") else {
         let kept = KEPT.lines().filter(|line| !line.starts_with('#')).map(|line| line.trim().parse().unwrap());
         return ((1..=short).chain(kept).collect(), false);
     };
-    let parts: Vec<u64> = text.split('-').map(|part| part.parse().expect("a number, or two with a dash")).collect();
-    ((parts[0]..=*parts.last().unwrap()).collect(), true)
+    let number = |text: &str| text.trim().parse::<u64>().expect("numbers, with a dash or commas between them");
+    let seeds = match text.split_once('-') {
+        Some((first, last)) => (number(first)..=number(last)).collect(),
+        None => text.split(',').map(number).collect(),
+    };
+    (seeds, true)
 }
 
 fn run(short: u64) {
@@ -64,7 +68,7 @@ fn run(short: u64) {
     let failed = failed.into_inner().unwrap();
     let on = if of == Kind::Postgres { "on_postgres::seeds" } else { "seeds" };
     let mut text = String::new();
-    for (seed, why) in failed.iter().take(3) {
+    for (seed, why) in failed.iter().take(if asked { usize::MAX } else { 3 }) {
         let command = format!(
             "CF_BILLING_SEEDS={seed} tests/with-postgres cargo test --locked --test integration -- --nocapture --exact simulation::{on}"
         );

@@ -14,6 +14,7 @@ pub struct Use {
     pub space: String,
     pub plan: Option<String>,
     /// `None` where it can't be known.
+    #[expect(clippy::option_option, reason = "not known, or known that there is none")]
     pub buildpack: Option<Option<String>>,
 }
 
@@ -154,7 +155,7 @@ impl Oracle {
                 }
                 [one] if one.to != *to => wrong.push(format!("begun {from}: billed until {}, ended {to}", one.to)),
                 [one] if one.using.space != used.using.key.space => {
-                    wrong.push(format!("begun {from}: in another space"))
+                    wrong.push(format!("begun {from}: in another space"));
                 }
                 [_] => {}
                 [] => wrong.push(format!("begun {from}, ended {to}: not billed")),
