@@ -4,7 +4,7 @@
 use super::collector::{CollectError, Collector};
 use super::reading::Reading;
 use crate::cloud_controller::{After, ErrorKind, decode};
-use crate::domain::{EventId, Place, Stream, Timestamp};
+use crate::domain::{EventId, Place, Strategy, Stream, Timestamp};
 use crate::store::{InputKind, Onboarding};
 
 /// Archived inputs looked at in one go, on the way back to where a sweep begins.
@@ -23,16 +23,21 @@ impl Collector {
             return Ok(());
         }
         let known = self.head.known_until.unwrap_or(now);
-        let mut from = last.unwrap_or(known).min(known).plus(-self.plan.sweep_window_seconds);
+        // The first sweep goes back to where reading began.
+        let begun = onboarding.begun_at.min(self.head.current_settings().billing_epoch.unwrap_or(known));
+        let begun = if onboarding.strategy == Strategy::KeptRecords { onboarding.begun_at } else { begun };
+        let mut from = last.unwrap_or(begun).min(known).plus(-self.plan.sweep_window_seconds);
         // What was under way for less than a day is found by the first long sweep after it is done.
         let last_long = self.head.swept_long_at;
         let long = last_long.is_none_or(|at| now.seconds_since(at) >= LONG_INTERVAL_SECONDS);
+        let mut margin = self.plan.sweep_window_seconds;
         if let Some(last_long) = last_long.filter(|_| long) {
             from = from.min(last_long.plus(-LONG_WINDOW_SECONDS));
+            margin = LONG_WINDOW_SECONDS;
         }
         let mut until = now;
         for stream in Stream::ALL {
-            until = until.min(self.sweep_stream(stream, from, onboarding).await?);
+            until = until.min(self.sweep_stream(stream, from, margin, onboarding).await?);
         }
         let mut page = self.page();
         if long {
@@ -48,9 +53,10 @@ impl Collector {
         &mut self,
         stream: Stream,
         from: Timestamp,
+        margin: i64,
         onboarding: &Onboarding,
     ) -> Result<Timestamp, CollectError> {
-        let (reading, after) = match self.last_before(stream, from).await? {
+        let (reading, after) = match self.last_before(stream, from, margin).await? {
             Some((event, place)) => (Reading::after(&self.head, stream, place), After::Event(event.guid)),
             // Everything that is archived is younger: as onboarding began.
             None if self.has_gap(stream) => (Reading::again(&self.head, stream), After::Nothing),
@@ -67,26 +73,42 @@ impl Collector {
         }
     }
 
-    /// The last archived event of a stream created before `at` that stands in its order; `None` if there is none.
-    async fn last_before(&self, stream: Stream, at: Timestamp) -> Result<Option<(EventId, Place)>, CollectError> {
+    /// The last archived event of a stream in whose order only what was created before `at` comes before it; `None` if
+    /// there is none. An event of a long transaction stands among younger ones: one of up to `margin` seconds isn't taken
+    /// for the place where `at` was.
+    async fn last_before(
+        &self,
+        stream: Stream,
+        at: Timestamp,
+        margin: i64,
+    ) -> Result<Option<(EventId, Place)>, CollectError> {
         let mut end = self.head.last_sequence + 1;
-        while end > 1 {
+        let mut older: Vec<(EventId, Place)> = Vec::new();
+        let mut youngest_order: Option<Place> = None;
+        'archive: while end > 1 {
             let first = end.saturating_sub(STEP).max(1);
             let length = usize::try_from(end - first).unwrap_or(usize::MAX);
             let inputs = self.store.archived(&self.head, first, length).await?;
-            let found = inputs.into_iter().rev().find_map(|input| {
+            for input in inputs.into_iter().rev() {
                 let stands = input.kind == InputKind::Event(stream) && input.place.fraction().is_empty();
-                if !stands || input.created_at >= at {
-                    return None;
+                if !stands {
+                    continue;
+                }
+                if input.created_at >= at {
+                    youngest_order = Some(youngest_order.map_or(input.place.clone(), |place| place.min(input.place)));
+                    continue;
                 }
                 let decoded = decode(stream, &input.body);
-                decoded.has_guid().then(|| (decoded.event.id(), input.place))
-            });
-            if found.is_some() {
-                return Ok(found);
+                if decoded.has_guid() {
+                    older.push((decoded.event.id(), input.place));
+                }
+                if input.created_at < at.plus(-margin) {
+                    break 'archive;
+                }
             }
             end = first;
         }
-        Ok(None)
+        let before = |place: &Place| youngest_order.as_ref().is_none_or(|young| place < young);
+        Ok(older.into_iter().filter(|(_, place)| before(place)).max_by(|(_, one), (_, other)| one.cmp(other)))
     }
 }

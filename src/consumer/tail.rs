@@ -7,7 +7,7 @@ use super::reading::{RawEvent, Reading};
 use super::recover::Found;
 use crate::clock::Stopwatch;
 use crate::cloud_controller::{After, Dated, ErrorKind, EventPage};
-use crate::domain::{EventId, GapReason, Guid, Place, Strategy, Stream, Timestamp};
+use crate::domain::{EventId, GapReason, Guid, Place, Strategy, Stream, Timestamp, UsageEvent};
 use crate::store::{InputKind, Onboarding};
 
 /// Cloud Controller keeps usage events for 31 days, unless it is told to keep them longer or shorter.
@@ -144,6 +144,12 @@ impl Collector {
         if self.head.known_until.or(lists).is_some_and(|known| page.date.seconds_since(known) > RETENTION_SECONDS) {
             // There was no event to hold on to, and what was the first may have been pruned.
             return Err(CollectError::CheckpointLost { stream, checkpoint: None, reason: GapReason::CheckpointGone });
+        }
+        // What was reseeded since the baseline stands where what happened since was purged.
+        let epoch = self.head.current_settings().billing_epoch.filter(|_| onboarding.strategy != Strategy::KeptRecords);
+        let reseeded = |event: &UsageEvent| event.fact.is_reseeded() && epoch.is_some_and(|at| event.created_at > at);
+        if page.value.events.iter().any(|(_, decoded)| reseeded(&decoded.event)) {
+            return Err(CollectError::CheckpointLost { stream, checkpoint: None, reason: GapReason::Reseeded });
         }
         Ok((Reading::in_order(&self.head, stream), page))
     }

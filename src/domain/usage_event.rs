@@ -48,6 +48,16 @@ pub enum Fact {
 }
 
 impl Fact {
+    /// Whether a purge and reseed made the event: its guid is its resource's.
+    #[must_use]
+    pub fn is_reseeded(&self) -> bool {
+        match self {
+            Self::Process(fact) => fact.reseeded,
+            Self::Service(fact) => fact.reseeded,
+            _ => false,
+        }
+    }
+
     /// Every word [`Fact::state`] gives.
     pub const STATES: [&'static str; 15] = [
         "STARTED",

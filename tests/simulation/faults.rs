@@ -144,7 +144,19 @@ impl World {
             });
         }
         if self.network.random_range(0..100) >= self.faulty {
-            return Ok(self.foundation.exchange(request));
+            let response = self.foundation.exchange(request);
+            if let Some(log) = &mut self.log {
+                let text = String::from_utf8_lossy(response.body()).into_owned();
+                let guids: Vec<&str> = text.matches("STAGING_ST").collect();
+                log.push(format!(
+                    "    DEBUG {} {} -> {} {} stagings",
+                    request.method(),
+                    request.uri(),
+                    response.status(),
+                    guids.len()
+                ));
+            }
+            return Ok(response);
         }
         let fault = FAULTS[self.network.random_range(0..FAULTS.len())];
         self.told.note("requests gone wrong", 1);
@@ -245,6 +257,8 @@ struct Simulation {
     plan: Plan,
     collector: Option<Collector>,
     pending: Vec<Pending>,
+    /// After each cycle, until when what is behind the checkpoint had been read again.
+    swept: Vec<(Timestamp, Option<Timestamp>)>,
     robbed: BTreeSet<String>,
     spoilt: u32,
     told: Told,
@@ -313,6 +327,7 @@ impl Simulation {
             plan,
             collector: None,
             pending: Vec::new(),
+            swept: Vec::new(),
             robbed: BTreeSet::new(),
             spoilt: 0,
             told: Told::default(),
@@ -547,6 +562,7 @@ impl Simulation {
     /// One cycle, killed at a poll after a request.
     fn cycle(&mut self, killed: Option<(u32, u32)>) {
         let killed = self.run(killed);
+        self.swept.push((self.now(), self.head().swept_until));
         let text = match killed {
             None => {
                 self.collector = None;
@@ -642,19 +658,26 @@ impl Simulation {
             Stream::App => vec![Kind::Process, Kind::Staging, Kind::Task],
             Stream::Service => vec![Kind::Service],
         };
-        // What was written up to the last poll may have been uncommitted then.
-        let since = |gap: &StoredGap| gap.from.plus(-UNCOMMITTED_SECONDS);
+        // What was written up to the last sweep may have been uncommitted then.
+        let swept = |at: Timestamp| {
+            self.swept.iter().rev().find(|(cycle, _)| *cycle <= at).and_then(|(_, until)| *until).unwrap_or(epoch)
+        };
+        let since = |gap: &StoredGap| gap.from.min(swept(gap.from)).plus(-UNCOMMITTED_SECONDS);
         let mut lost: Vec<Lost> = gaps
             .iter()
             .map(|gap| Lost { kinds: kinds(gap.stream), from: since(gap), to: gap.settled_at.unwrap_or(until) })
             .collect();
         // A baseline that rests on the stream alone isn't whole before its end: a purge meanwhile takes it away.
         let onboarding = self.runtime.block_on(self.store.onboarding(&head)).unwrap().unwrap();
-        // And the start of every task: one that ran at the epoch and ended before tasks were listed was never seen.
+        let over = onboarding.completed_at.unwrap_or(until);
+        // A snapshot has no tasks.
+        let lists = onboarding.strategy == Strategy::LiveLists;
+        let kinds = if lists { vec![Kind::Process, Kind::Task, Kind::Service] } else { vec![Kind::Task] };
+        let listed = Lost { kinds, from: epoch, to: over.plus(UNCOMMITTED_SECONDS) };
         if self.told.counts.contains_key("purged and reseeded") {
-            let stream_alone = onboarding.strategy == Strategy::KeptRecords;
-            let kinds = if stream_alone { Kind::ALL.to_vec() } else { vec![Kind::Task] };
-            lost.push(Lost { kinds, from: epoch, to: onboarding.completed_at.unwrap_or(until) });
+            if onboarding.strategy == Strategy::KeptRecords {
+                lost.push(Lost { kinds: Kind::ALL.to_vec(), from: epoch, to: over });
+            }
         }
         self.told.note("gaps", lost.len() as u64);
         let billed = self.billed(&head, &lost, until);
@@ -679,7 +702,7 @@ impl Simulation {
         };
         let never = never_started.clone();
         let robbed = self.robbed.clone();
-        let oracle = Oracle { epoch, until, history, lost, robbed, never_started };
+        let oracle = Oracle { epoch, until, history, lost, listed, robbed, never_started };
         let mut wrong = oracle.judge(&billed);
         // Nothing stays open that doesn't run, and nothing runs that isn't open, whatever was lost.
         let open: BTreeSet<String> = billed
