@@ -8,6 +8,7 @@ use cf_billing::simulator::world::{Outcome, Size, Then};
 use cf_billing::store::{OnboardingStage, Settled};
 use serde_json::json;
 
+use crate::support::background::{configure, run, text};
 use crate::support::collected::{Collected, Sums, caught_up};
 
 const DAY: i64 = 86_400;
@@ -770,6 +771,16 @@ fn finance_sees_every_gap_and_accepts_it_before_an_invoice_is_final() {
         estimated += shown["lines"].as_array().unwrap().iter().filter(|line| line["estimated"] == true).count();
     }
     assert!(estimated > 0);
+    // So does the overview.
+    configure(program, "http://127.0.0.1:9", "");
+    let (daemon, url) = run(program);
+    let page = text(&format!("{url}/"));
+    for wanted in
+        ["What was lost", "<td>sim/1</td>", "<td>sim/2</td>", "use assumed: gap sim/1", "1 ended, 0 begun, 1 changed"]
+    {
+        assert!(page.contains(wanted), "{wanted}: {page}");
+    }
+    drop(daemon);
     let usage = program.json(&["usage", "--from", "2026-02-01", "--to", "2026-03-01", "--by", "process"]);
     let of = |process: &str| {
         let row = usage.as_array().unwrap().iter().find(|row| row["process_guid"] == process);

@@ -74,13 +74,18 @@ impl Reading {
                 }
                 Some(place) => {
                     let met = self.placement.archived_event(place.clone());
-                    if met == Met::Undecided && self.in_order {
+                    let found_late = if met == Met::Undecided && self.in_order {
                         let previous = store.previous_place(head, self.stream, &place).await?;
-                        placed.extend(self.placement.put_before(place, previous));
+                        self.placement.put_before(place, previous)
                     } else if met == Met::Undecided {
                         let next = store.next_place(head, self.stream, self.placement.cursor()).await?;
-                        placed.extend(self.placement.resolve(place, next.as_ref()));
-                    }
+                        self.placement.resolve(place, next.as_ref())
+                    } else {
+                        Vec::new()
+                    };
+                    // The same page may hold one of them again.
+                    archived.extend(found_late.iter().map(|(place, (_, decoded))| (decoded.event.id(), place.clone())));
+                    placed.extend(found_late);
                 }
             }
         }

@@ -249,6 +249,8 @@ struct Simulation {
     plan: Plan,
     collector: Option<Collector>,
     pending: Vec<Pending>,
+    /// Streams that were purged while nothing was known of them that could be missed: since when, and until when.
+    unseen: Vec<(Stream, Option<Timestamp>, Timestamp)>,
     /// After each cycle, until when what is behind the checkpoint had been read again.
     swept: Vec<(Timestamp, Option<Timestamp>)>,
     robbed: BTreeSet<String>,
@@ -319,6 +321,7 @@ impl Simulation {
             plan,
             collector: None,
             pending: Vec::new(),
+            unseen: Vec::new(),
             swept: Vec::new(),
             robbed: BTreeSet::new(),
             spoilt: 0,
@@ -487,6 +490,9 @@ impl Simulation {
             let which = self.below(3);
             for (at, stream) in (0..).zip(Stream::ALL) {
                 if which != at {
+                    if head.stream(stream).checkpoint.is_none() {
+                        self.unseen.push((stream, head.known_until, now));
+                    }
                     self.world.lock().unwrap().foundation.purge_and_reseed(stream);
                 }
             }
@@ -664,6 +670,11 @@ impl Simulation {
             .iter()
             .map(|gap| Lost { kinds: kinds(gap.stream), from: since(gap), to: gap.settled_at.unwrap_or(until) })
             .collect();
+        lost.extend(self.unseen.iter().map(|(stream, known, to)| Lost {
+            kinds: kinds(*stream),
+            from: known.unwrap_or(epoch).min(swept(*to)).plus(-UNCOMMITTED_SECONDS),
+            to: *to,
+        }));
         // A baseline that rests on the stream alone isn't whole before its end: a purge meanwhile takes it away.
         let onboarding = self.runtime.block_on(self.store.onboarding(&head)).unwrap().unwrap();
         let over = onboarding.completed_at.unwrap_or(until);
@@ -673,7 +684,7 @@ impl Simulation {
         let listed = Lost { kinds, from: epoch, to: over.plus(UNCOMMITTED_SECONDS) };
         if self.told.counts.contains_key("purged and reseeded") {
             if onboarding.strategy == Strategy::KeptRecords {
-                lost.push(Lost { kinds: Kind::ALL.to_vec(), from: epoch, to: over });
+                lost.push(Lost { kinds: Kind::ALL.to_vec(), from: epoch, to: over.plus(UNCOMMITTED_SECONDS) });
             }
         }
         self.told.note("gaps", lost.len() as u64);
