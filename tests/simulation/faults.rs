@@ -682,10 +682,9 @@ impl Simulation {
         let lists = onboarding.strategy == Strategy::LiveLists;
         let kinds = if lists { vec![Kind::Process, Kind::Task, Kind::Service] } else { vec![Kind::Task] };
         let listed = Lost { kinds, from: epoch, to: over.plus(UNCOMMITTED_SECONDS) };
-        if self.told.counts.contains_key("purged and reseeded") {
-            if onboarding.strategy == Strategy::KeptRecords {
-                lost.push(Lost { kinds: Kind::ALL.to_vec(), from: epoch, to: over.plus(UNCOMMITTED_SECONDS) });
-            }
+        let purged = self.told.counts.contains_key("purged and reseeded");
+        if purged && onboarding.strategy == Strategy::KeptRecords {
+            lost.push(Lost { kinds: Kind::ALL.to_vec(), from: epoch, to: over.plus(UNCOMMITTED_SECONDS) });
         }
         self.told.note("gaps", lost.len() as u64);
         let billed = self.billed(&head, &lost, until);

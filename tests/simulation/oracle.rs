@@ -133,7 +133,8 @@ impl Oracle {
                         Use { buildpack: real.buildpack.clone().filter(|_| mine.buildpack.is_some()), ..real.clone() };
                     real == **mine
                 });
-            if !same && !(mine.is_empty() && self.over_before_listed(kind, truth, from)) {
+            let never_shown = mine.is_empty() && self.over_before_listed(kind, truth, from);
+            if !same && !never_shown {
                 wrong.push(format!("{from} to {to}: {mine:?} billed, {real:?} used"));
             }
         }
