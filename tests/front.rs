@@ -153,6 +153,7 @@ fn check_tries_everything_and_changes_nothing() {
             "ok sim service events",
             "ok sim clock",
             "ok sim onboarding",
+            "ok sim baseline",
             "ok sim snapshots"
         ]
     );

@@ -479,6 +479,9 @@ fn a_look_that_agrees_changes_nothing() {
         collected.act(3600, 3);
         caught_up(collected.cycle());
     }
+    // A task is made some seconds before it starts.
+    collected.pass(60);
+    caught_up(collected.cycle());
     let before = collected.archived();
     let look = collected.look(Repair::Confirmed);
     assert!(look.compared > 5);
