@@ -249,6 +249,8 @@ struct Simulation {
     plan: Plan,
     collector: Option<Collector>,
     pending: Vec<Pending>,
+    /// Every event that was once pending.
+    late: BTreeSet<String>,
     /// Streams that were purged while nothing was known of them that could be missed: since when, and until when.
     unseen: Vec<(Stream, Option<Timestamp>, Timestamp)>,
     /// After each cycle, until when what is behind the checkpoint had been read again.
@@ -321,6 +323,7 @@ impl Simulation {
             plan,
             collector: None,
             pending: Vec::new(),
+            late: BTreeSet::new(),
             unseen: Vec::new(),
             swept: Vec::new(),
             robbed: BTreeSet::new(),
@@ -429,6 +432,7 @@ impl Simulation {
                     let created_at = Timestamp::parse(event["created_at"].as_str().unwrap()).unwrap();
                     let until = created_at.plus(i64::from(self.below(3400)));
                     self.world.lock().unwrap().foundation.tables.uncommitted.insert(guid.clone());
+                    self.late.insert(guid.clone());
                     self.pending.push(Pending { stream, guid, without_id, until });
                     self.say(if without_id { "event with an older time" } else { "event committed late" });
                 } else if self.chance(1) {
@@ -730,6 +734,9 @@ impl Simulation {
         if gaps.iter().any(|gap| gap.stage != cf_billing::domain::GapStage::Settled) {
             wrong.push(format!("a gap isn't settled: {gaps:?}"));
         }
+        if gaps.is_empty() && onboarding.strategy != Strategy::KeptRecords {
+            wrong.extend(self.found_late(&head).into_iter().map(|guid| format!("{guid} was found late, and wasn't")));
+        }
         let verified = self.runtime.block_on(self.store.verify(&head, |_| ())).unwrap();
         wrong.extend(verified.broken);
         if seed.is_multiple_of(5) {
@@ -750,6 +757,19 @@ impl Simulation {
             self.tell_of(&head, &wrong);
         }
         Err(format!("epoch {epoch}, until {until}, gaps {gaps:?}\n{}", wrong.join("\n")))
+    }
+
+    /// Events that a sweep had to find, though they could be read when their turn came: a checkpoint went ahead of them.
+    fn found_late(&self, head: &FoundationHead) -> Vec<String> {
+        let inputs = self.runtime.block_on(self.store.archived(head, 0, usize::MAX)).unwrap();
+        let late = inputs
+            .iter()
+            .filter(|input| matches!(input.kind, InputKind::Event(_)) && !input.place.fraction().is_empty());
+        let guids = late.filter_map(|input| {
+            let event: Value = serde_json::from_str(&input.body).ok()?;
+            Some(event["guid"].as_str()?.to_owned())
+        });
+        guids.filter(|guid| !self.late.contains(guid)).collect()
     }
 
     /// What was archived of the resources that are wrong, for whoever plays a seed again.
