@@ -90,10 +90,11 @@ impl Oracle {
     fn excused(&self, kind: Kind, truth: &[&Used], at: Timestamp) -> bool {
         self.lost.iter().any(|lost| {
             let within = lost.kinds.contains(&kind) && lost.from <= at && at < lost.to;
-            // What went on unchanged must be billed as if nothing had happened.
+            // What went on unchanged must be billed as if nothing had happened. What changed just before the epoch may
+            // have been uncommitted when the baseline was taken.
             let changed = truth.iter().any(|used| {
                 let edge = |at: Timestamp| lost.from <= at && at <= lost.to;
-                (edge(used.from) && used.from >= self.epoch) || (edge(used.to) && used.to < self.until)
+                edge(used.from) || (edge(used.to) && used.to < self.until)
             });
             within && changed
         })
