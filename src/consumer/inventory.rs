@@ -7,7 +7,7 @@ use super::collector::{CollectError, Collector};
 use crate::cloud_controller::{
     App, ErrorKind, GUIDS_PER_REQUEST, NamedItem, Organization, Process, ServiceInstance, ServicePlan, Space, Task,
 };
-use crate::domain::{Baseline, BaselineItem, Guid, Kind, Location, ResourceKey, Timestamp};
+use crate::domain::{Baseline, BaselineItem, Guid, Kind, Location, ResourceKey, Stream, Timestamp};
 
 /// What there was between two instants.
 #[derive(Clone, Debug)]
@@ -128,6 +128,12 @@ impl Inventory {
         }
         self.ended_at = second.ended_at;
         self
+    }
+
+    /// What runs of the kinds that a stream tells of.
+    pub fn of_stream(&self, stream: Stream) -> Vec<NamedItem> {
+        let rows = self.running.iter().filter(|(key, _)| key.kind.stream() == stream);
+        rows.map(|(_, row)| row.named.clone()).collect()
     }
 
     fn add_process(

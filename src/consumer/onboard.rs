@@ -273,8 +273,7 @@ impl Collector {
         let settings = Settings { billing_epoch: Some(epoch), ..self.plan.settings.clone() };
         page.inputs = vec![NewInput { place: Place::default(), body: Body::Settings(settings) }];
         for stream in Stream::ALL {
-            let rows = inventory.running.values().map(|row| &row.named).filter(|named| stream_of(named) == stream);
-            let items = rows.cloned().collect();
+            let items = inventory.of_stream(stream);
             let (inputs, names) = baseline_inputs(&self.store, &self.head, stream, epoch, items).await?;
             page.inputs.extend(inputs);
             page.names.add(names);
@@ -284,11 +283,9 @@ impl Collector {
     }
 
     /// Archives what an inventory shows running and isn't archived yet.
-    async fn take_inventory(&mut self, inventory: Inventory) -> Result<(), CollectError> {
+    async fn take_inventory(&mut self, inventory: &Inventory) -> Result<(), CollectError> {
         for stream in Stream::ALL {
-            let rows = inventory.running.values().map(|row| &row.named).filter(|named| stream_of(named) == stream);
-            let items: Vec<NamedItem> = rows.cloned().collect();
-            for items in items.chunks(ITEMS_PER_PAGE) {
+            for items in inventory.of_stream(stream).chunks(ITEMS_PER_PAGE) {
                 self.take_items(stream, items.to_vec()).await?;
             }
         }
@@ -306,7 +303,7 @@ impl Collector {
         // What was made later has its beginning in the stream, or never began.
         let epoch = self.head.current_settings().billing_epoch.unwrap_or(Timestamp::MAX);
         inventory.running.retain(|_, row| row.created_at <= epoch);
-        self.take_inventory(inventory).await
+        self.take_inventory(&inventory).await
     }
 }
 

@@ -92,14 +92,7 @@ impl<T> Placement<T> {
     /// known to be in the stream's order, whatever is missing between.
     pub fn put_before(&mut self, place: Place, previous: Place) -> Vec<(Place, T)> {
         self.cursor = previous.max(std::mem::take(&mut self.cursor));
-        let mut placed = Vec::with_capacity(self.held.len());
-        for event in self.held.drain(..) {
-            self.cursor = self.cursor.before(&place);
-            placed.push((self.cursor.clone(), event));
-        }
-        self.seen.clear();
-        self.cursor = place;
-        placed
+        self.put_held(place)
     }
 
     /// Decides on the events held back before the archived event at `place`, which
@@ -108,6 +101,11 @@ impl<T> Placement<T> {
         if next != Some(&place) {
             return Vec::new(); // it came again out of turn; what is held goes on waiting
         }
+        self.put_held(place)
+    }
+
+    /// Puts what is held back between the cursor and the archived event at `place`, and moves there.
+    fn put_held(&mut self, place: Place) -> Vec<(Place, T)> {
         let mut placed = Vec::with_capacity(self.held.len());
         for event in self.held.drain(..) {
             self.cursor = self.cursor.before(&place);

@@ -115,7 +115,7 @@ impl Collector {
         }
         let (mut look, observed_at) = self.look_at_everything(onboarding, true).await?;
         for gap in gaps {
-            let of_stream = |difference: &&mut Difference| stream_of(difference.resource.kind) == gap.stream;
+            let of_stream = |difference: &&mut Difference| difference.resource.kind.stream() == gap.stream;
             let differences: Vec<&mut Difference> = look.differences.iter_mut().filter(of_stream).collect();
             self.settle_gap(&gap, differences, observed_at).await?;
         }
@@ -150,8 +150,6 @@ impl Collector {
             bodies.extend(body);
             difference.repaired = true;
         }
-        let count = settled.ended + settled.begun + settled.changed;
-        self.caught.settled += usize::try_from(count).unwrap_or(usize::MAX);
         self.count_repairs(&settled, gap.stream);
         let progress = GapProgress {
             number: gap.number,
@@ -222,7 +220,7 @@ impl Collector {
             if let Some(body) = body.filter(|_| is_settled) {
                 bodies.push(body);
                 difference.repaired = true;
-                let counts = settled.entry(stream_of(difference.resource.kind)).or_default();
+                let counts = settled.entry(difference.resource.kind.stream()).or_default();
                 match difference.class {
                     Class::MissedStart => counts.begun += 1,
                     Class::MissedStop => counts.ended += 1,
@@ -241,7 +239,6 @@ impl Collector {
             });
         }
         for (stream, counts) in settled {
-            self.caught.settled += usize::try_from(counts.ended + counts.begun + counts.changed).unwrap_or(usize::MAX);
             self.count_repairs(&counts, stream);
         }
         while !bodies.is_empty() {
@@ -311,7 +308,8 @@ impl Collector {
         );
     }
 
-    fn count_repairs(&self, settled: &Settled, stream: Stream) {
+    fn count_repairs(&mut self, settled: &Settled, stream: Stream) {
+        self.caught.settled += usize::try_from(settled.total()).unwrap_or(usize::MAX);
         let metrics = &self.reporter.metrics;
         metrics.repaired(stream, "ended", settled.ended);
         metrics.repaired(stream, "begun", settled.begun);
@@ -407,21 +405,13 @@ impl Collector {
     fn inputs(&self, bodies: Vec<Body>) -> Vec<NewInput> {
         let input = |body: Body| {
             let stream = match &body {
-                Body::Settlement(settlement) => stream_of(settlement.resource.kind),
+                Body::Settlement(settlement) => settlement.resource.kind.stream(),
                 Body::CreateFailed(_) => Stream::Service,
                 _ => Stream::App,
             };
             NewInput { place: self.end_of(stream), body }
         };
         bodies.into_iter().map(input).collect()
-    }
-}
-
-/// The stream that tells of resources of a kind.
-const fn stream_of(kind: Kind) -> Stream {
-    match kind {
-        Kind::Service => Stream::Service,
-        Kind::Process | Kind::Staging | Kind::Task => Stream::App,
     }
 }
 

@@ -80,10 +80,9 @@ impl Collector {
 
     /// The stream from its first row, folded over what is open; the checkpoint is then its last event.
     async fn read_again(&mut self, stream: Stream) -> Result<Timestamp, CollectError> {
-        let first = self.ask(self.client.events(stream, &After::Nothing)).await?;
+        let (reading, first) = self.begin_again(stream).await?;
         let before = self.head.stream(stream).checkpoint.clone();
-        let mut last = first.value.last_id();
-        let reading = Reading::again(&self.head, stream);
+        let mut last = None;
         let until = self.read_on_noting(reading, first, &mut last).await?;
         let mut page = self.page();
         let head = page.stream_mut(stream);

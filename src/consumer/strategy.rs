@@ -1,7 +1,7 @@
 //! Where a foundation's baseline is to come from: what Cloud Controller offers, or what is configured.
 //! Owns the order in which ways are tried; takes nothing yet.
 
-use crate::cloud_controller::{After, ApiError, Client, ErrorKind, EventPage};
+use crate::cloud_controller::{After, ApiError, Client, ErrorKind};
 use crate::domain::usage_event::{ProcessChange, ServiceChange, TaskChange};
 use crate::domain::{Fact, Strategy, Stream};
 
@@ -47,8 +47,8 @@ async fn keeps_records(client: &Client, stream: Stream) -> Result<bool, ApiError
         if page.events.iter().any(|(_, decoded)| is_backfilled(&decoded.event.fact)) {
             return Ok(true);
         }
-        match EventPage::last_guid(&page).filter(|_| page.full) {
-            Some(last) => after = After::Event(last),
+        match page.last_id().filter(|_| page.full) {
+            Some(last) => after = After::Event(last.guid),
             None => break,
         }
     }

@@ -24,8 +24,12 @@ impl Collector {
         }
         let known = self.head.known_until.unwrap_or(now);
         // The first sweep goes back to where reading began.
-        let begun = onboarding.begun_at.min(self.head.current_settings().billing_epoch.unwrap_or(known));
-        let begun = if onboarding.strategy == Strategy::KeptRecords { onboarding.begun_at } else { begun };
+        let begun = match onboarding.strategy {
+            Strategy::KeptRecords => onboarding.begun_at,
+            Strategy::Snapshot | Strategy::LiveLists => {
+                onboarding.begun_at.min(self.head.current_settings().billing_epoch.unwrap_or(known))
+            }
+        };
         let mut from = last.unwrap_or(begun).min(known).plus(-self.plan.sweep_window_seconds);
         // What was under way for less than a day is found by the first long sweep after it is done.
         let last_long = self.head.swept_long_at;

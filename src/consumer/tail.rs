@@ -7,7 +7,7 @@ use super::reading::{RawEvent, Reading};
 use super::recover::Found;
 use crate::clock::Stopwatch;
 use crate::cloud_controller::{After, Dated, ErrorKind, EventPage};
-use crate::domain::{EventId, GapReason, Guid, Place, Strategy, Stream, Timestamp, UsageEvent};
+use crate::domain::{EventId, GapReason, Place, Strategy, Stream, Timestamp, UsageEvent};
 use crate::store::{InputKind, Onboarding};
 
 /// Cloud Controller keeps usage events for 31 days, unless it is told to keep them longer or shorter.
@@ -59,8 +59,9 @@ impl Collector {
         let stream = reading.stream();
         loop {
             let read = page.value.events.len();
-            *last = page.value.last_id().or(last.take());
-            let next = page.value.last_guid().filter(|_| page.value.full).map(After::Event);
+            let last_here = page.value.last_id();
+            let next = last_here.clone().filter(|_| page.value.full).map(|event| After::Event(event.guid));
+            *last = last_here.or(last.take());
             let placed = reading.place(&self.store, &self.head, page.value.events).await?;
             let Some(next) = next else {
                 let mut placed = placed;
@@ -209,13 +210,5 @@ impl Collector {
             foundation = %self.head.name, %stream, events = report.inputs, entries = report.entries,
             anomalies = report.anomalies, late = report.late, "a page"
         );
-    }
-}
-
-impl EventPage {
-    /// The event after which to read on.
-    pub(super) fn last_guid(&self) -> Option<Guid> {
-        let named = self.events.iter().rev().find(|(_, decoded)| decoded.has_guid());
-        named.map(|(_, decoded)| decoded.event.guid.clone())
     }
 }

@@ -56,3 +56,20 @@ pub struct Footprint {
     pub service_plan: Option<Guid>,
     pub location: Location,
 }
+
+impl Footprint {
+    /// One of something without memory and disk: a service instance, or what is yet to be given its sizes.
+    #[must_use]
+    pub const fn without_sizes(location: Location) -> Self {
+        Self {
+            instances: 1,
+            memory_mib: 0,
+            memory_source: MemorySource::None,
+            disk_mib: 0,
+            disk_source: DiskSource::None,
+            buildpack: None,
+            service_plan: None,
+            location,
+        }
+    }
+}

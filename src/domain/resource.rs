@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Guid;
+use super::{Guid, Stream};
 
 /// The kind of a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -31,6 +31,15 @@ impl Kind {
             Self::Service => "service",
             Self::Staging => "staging",
             Self::Task => "task",
+        }
+    }
+
+    /// The stream whose events tell of its resources.
+    #[must_use]
+    pub const fn stream(self) -> Stream {
+        match self {
+            Self::Service => Stream::Service,
+            Self::Process | Self::Staging | Self::Task => Stream::App,
         }
     }
 

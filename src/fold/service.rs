@@ -2,7 +2,7 @@
 
 use super::{Opening, Resource, Step};
 use crate::domain::usage_event::{ServiceChange, ServiceFact};
-use crate::domain::{AnomalyKind, Cause, DiskSource, FailedCreate, Footprint, MemorySource, Timestamp};
+use crate::domain::{AnomalyKind, Cause, FailedCreate, Footprint, Timestamp};
 
 impl Step<'_> {
     pub(super) fn service(&mut self, resource: &mut Resource, created_at: Timestamp, fact: &ServiceFact) {
@@ -56,16 +56,7 @@ impl Step<'_> {
             let detail = format!("began before {created_at}, counts from then");
             self.anomaly(resource, AnomalyKind::StartUnknown, created_at, detail);
         }
-        let footprint = Footprint {
-            instances: 1,
-            memory_mib: 0,
-            memory_source: MemorySource::None,
-            disk_mib: 0,
-            disk_source: DiskSource::None,
-            buildpack: None,
-            service_plan: fact.plan.clone(),
-            location: location.clone(),
-        };
+        let footprint = Footprint { service_plan: fact.plan.clone(), ..Footprint::without_sizes(location.clone()) };
         let at = self.effective(resource, created_at);
         self.open(resource, opening, at, footprint);
     }

@@ -70,16 +70,7 @@ impl Step<'_> {
     /// The footprint of something that isn't tracked; notes what is known of the resource.
     pub(super) fn footprint_of(&self, resource: &mut Resource, item: &BaselineItem) -> Footprint {
         let (default_disk, default_source) = self.disk_at_opening(resource);
-        let mut footprint = Footprint {
-            instances: 1,
-            memory_mib: 0,
-            memory_source: MemorySource::None,
-            disk_mib: 0,
-            disk_source: DiskSource::None,
-            buildpack: None,
-            service_plan: None,
-            location: item.location.clone(),
-        };
+        let mut footprint = Footprint::without_sizes(item.location.clone());
         match &item.item {
             Baseline::Process { process_type, app, instances, memory_mib, buildpack, .. } => {
                 resource.app = Some(app.clone());

@@ -245,10 +245,8 @@ async fn entries_digest_of(
     first: u64,
     last: u64,
 ) -> Result<Option<Vec<u8>>, StoreError> {
-    const ENTRIES: Sql = select_entry!(
-        "FROM ledger_entry AS entry JOIN resource ON resource.id = entry.resource_id",
-        "WHERE entry.foundation_id = $1 AND entry.number BETWEEN $2 AND $3 ORDER BY entry.number"
-    );
+    const ENTRIES: Sql =
+        select_entry!("WHERE entry.foundation_id = $1 AND entry.number BETWEEN $2 AND $3 ORDER BY entry.number");
     let rows = session.all(ENTRIES, values![foundation_id, first, last]).await?;
     let mut hash = Sha256::new();
     for (number, row) in (first..).zip(&rows) {

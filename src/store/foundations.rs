@@ -109,8 +109,7 @@ pub(super) async fn read_foundations(
         };
         for row in &streams {
             if row.integer(8)? == head.id {
-                let stream = if row.text(0)? == "app" { Stream::App } else { Stream::Service };
-                *head.stream_mut(stream) = StreamHead {
+                *head.stream_mut(stream_in(row, 0)?) = StreamHead {
                     last_ordinal: row.number(1)?,
                     oldest_created_at: row.maybe_time(2)?,
                     newest_created_at: row.maybe_time(3)?,
@@ -130,6 +129,11 @@ pub(super) async fn read_foundations(
         heads.push(head);
     }
     Ok(heads)
+}
+
+/// The stream that a column names.
+pub(super) fn stream_in(row: &Row, column: usize) -> Result<Stream, StoreError> {
+    Ok(if row.text(column)? == Stream::App.name() { Stream::App } else { Stream::Service })
 }
 
 /// An event named by two columns: its guid and when it was created.

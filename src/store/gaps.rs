@@ -1,7 +1,7 @@
 //! Spans of stream history that can't be read any more: recorded when found, settled once what runs was looked at.
 
 use super::database::{Row, Session, Sql, values};
-use super::foundations::event_id;
+use super::foundations::{event_id, stream_in};
 use super::{FoundationHead, Store, StoreError};
 use crate::domain::{EventId, Gap, GapNote, GapReason, GapStage, Span, Stream, Timestamp};
 
@@ -34,14 +34,13 @@ impl StoredGap {
     #[must_use]
     pub fn note(&self, period: Span) -> Option<GapNote> {
         let touches = self.from < period.to && self.settled_at.is_none_or(|at| at > period.from);
-        let Settled { ended, begun, changed } = self.settled;
         touches.then(|| GapNote {
             reference: self.reference(),
             stream: self.stream,
             reason: self.reason,
             from: self.from,
             settled_at: self.settled_at.filter(|_| self.stage == GapStage::Settled),
-            assumed: ended + begun + changed,
+            assumed: self.settled.total(),
         })
     }
 
@@ -61,6 +60,14 @@ pub struct Settled {
     pub begun: u64,
     /// Found with another footprint.
     pub changed: u64,
+}
+
+impl Settled {
+    /// All of them.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        self.ended + self.begun + self.changed
+    }
 }
 
 /// How one page moves a gap on.
@@ -102,7 +109,7 @@ fn read_gap(row: &Row) -> Result<StoredGap, StoreError> {
     Ok(StoredGap {
         foundation: row.text(0)?.to_owned(),
         number: row.number(1)?,
-        stream: if row.text(2)? == "app" { Stream::App } else { Stream::Service },
+        stream: stream_in(row, 2)?,
         reason: GapReason::from_name(reason).ok_or_else(|| unexpected("gap.reason", reason))?,
         from: row.time(4)?,
         to: row.maybe_time(5)?,

@@ -213,8 +213,7 @@ async fn with_gaps(session: &mut Session, mut invoices: Vec<StoredInvoice>) -> R
          FROM invoice JOIN invoice_line AS line ON line.invoice_id = invoice.id
          WHERE invoice.status = 'draft' AND ($1 IS NULL OR invoice.id = $1)",
     );
-    let drafts = || invoices.iter().filter(|stored| stored.status == Status::Draft);
-    if drafts().next().is_none() {
+    if !invoices.iter().any(|stored| stored.status == Status::Draft) {
         return Ok(invoices);
     }
     let gaps = read_gaps(session, None).await?;

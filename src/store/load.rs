@@ -41,18 +41,17 @@ macro_rules! select_resource {
 
 pub(super) use select_resource;
 
-/// Columns of a ledger entry, from the tables and under the conditions given.
+/// Columns of a ledger entry, under the conditions given.
 macro_rules! select_entry {
-    ($from:literal, $where:literal) => {
+    ($where:literal) => {
         Sql::new(concat!(
             "SELECT entry.number, entry.entry_type, entry.corrects, entry.cause, entry.sequence, entry.known_at,
                     entry.kind, resource.guid, entry.run, entry.started_at, entry.ended_at,
                     entry.instances, entry.memory_mib, entry.memory_source, entry.disk_mib, entry.disk_source,
                     buildpack.name, service_plan.guid, organization.guid, space.guid,
                     entry.estimated, entry.opened_by, entry.closed_by
-             ",
-            $from,
-            "
+             FROM ledger_entry AS entry
+             JOIN resource ON resource.id = entry.resource_id
              JOIN organization ON organization.id = entry.organization_id
              JOIN space ON space.id = entry.space_id
              LEFT JOIN buildpack ON buildpack.id = entry.buildpack_id
@@ -163,10 +162,8 @@ impl Store {
         first: u64,
         limit: usize,
     ) -> Result<Vec<LedgerEntry>, StoreError> {
-        const ENTRIES: Sql = select_entry!(
-            "FROM ledger_entry AS entry JOIN resource ON resource.id = entry.resource_id",
-            "WHERE entry.foundation_id = $1 AND entry.number >= $2 ORDER BY entry.number LIMIT $3"
-        );
+        const ENTRIES: Sql =
+            select_entry!("WHERE entry.foundation_id = $1 AND entry.number >= $2 ORDER BY entry.number LIMIT $3");
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let rows = self.database.read().await?.all(ENTRIES, values![foundation.id, first, limit]).await?;
         rows.iter().map(read_entry).collect()
@@ -213,7 +210,6 @@ pub(super) async fn entries_of(
     until: Option<u64>,
 ) -> Result<Vec<LedgerEntry>, StoreError> {
     const ENTRIES: Sql = select_entry!(
-        "FROM ledger_entry AS entry JOIN resource ON resource.id = entry.resource_id",
         "WHERE entry.resource_id = $1 AND ($2 IS NULL OR entry.run = $2) AND ($3 IS NULL OR entry.sequence <= $3)
          ORDER BY entry.number"
     );
@@ -229,10 +225,7 @@ pub(super) async fn all_entries_of(
     resource_id: i64,
     until: u64,
 ) -> Result<Vec<LedgerEntry>, StoreError> {
-    const ENTRIES: Sql = select_entry!(
-        "FROM ledger_entry AS entry JOIN resource ON resource.id = entry.resource_id",
-        "WHERE entry.resource_id = $1 AND entry.sequence <= $2 ORDER BY entry.number"
-    );
+    const ENTRIES: Sql = select_entry!("WHERE entry.resource_id = $1 AND entry.sequence <= $2 ORDER BY entry.number");
     session.all(ENTRIES, values![resource_id, until]).await?.iter().map(read_entry).collect()
 }
 

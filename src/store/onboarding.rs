@@ -2,7 +2,7 @@
 
 use super::codes::Code;
 use super::database::{Sql, values};
-use super::foundations::event_id;
+use super::foundations::{event_id, stream_in};
 use super::{FoundationHead, Onboarding, OnboardingStage, Store, StoreError, TakenSnapshot};
 use crate::domain::{Guid, Kind, ResourceKey, Strategy, Stream};
 
@@ -36,8 +36,7 @@ impl Store {
             completed_at: row.maybe_time(2)?,
         };
         for row in session.all(SNAPSHOTS, values![foundation.id]).await? {
-            let stream = if row.text(0)? == "app" { Stream::App } else { Stream::Service };
-            *onboarding.snapshot_mut(stream) = Some(TakenSnapshot {
+            *onboarding.snapshot_mut(stream_in(&row, 0)?) = Some(TakenSnapshot {
                 guid: Guid::new(row.text(1)?),
                 completed_at: row.maybe_time(2)?,
                 checkpoint: event_id(&row, 3)?,

@@ -11,7 +11,7 @@ use cf_billing::cloud_controller::transport::{Exchange, Exchanging, TransportErr
 use cf_billing::consumer::{Caught, CollectError, Collector, Cycle, Look, Plan, Repair};
 use cf_billing::domain::{Kind, LedgerEntry, Span, Stream, Timestamp};
 use cf_billing::simulator::tables::Tables;
-use cf_billing::simulator::world::World;
+use cf_billing::simulator::world::{World, truth};
 use cf_billing::simulator::{ADMIN, Foundation};
 use cf_billing::store::{GroupKey, Onboarding, Store, StoredGap, UsageQuery};
 use cf_billing::telemetry::Reporter;
@@ -265,24 +265,20 @@ impl Collected {
     /// What those who did it say was used. `from` and `to` must have been given to `cut_at` before the baseline.
     pub fn truth(&self, from: Timestamp, to: Timestamp) -> Sums {
         let foundation = self.foundation();
-        let mut sums = Sums::new();
-        for ((_, key), used) in foundation.world.truth.sums(from, to, foundation.now()) {
-            let key = (key.organization, key.space, key.kind, key.owner, key.plan, key.buildpack);
-            let total = sums.entry(key).or_default();
-            total[0] += used.instance_seconds;
-            total[1] += used.memory_mib_seconds;
-            total[2] += used.disk_mib_seconds;
-        }
-        sums.retain(|_, sums| *sums != [0; 3]);
-        sums
+        let used = foundation.world.truth.sums(from, to, foundation.now());
+        Self::added_up(used.into_iter().map(|((_, key), used)| (key, used)))
     }
 
     /// As [`Collected::truth`], from an instant that wasn't given before: what is used since then, by what is used now.
     pub fn truth_since(&self, from: Timestamp) -> Sums {
         let now = self.now();
         let all = self.foundation().world.truth.since(from, now);
+        Self::added_up(all.into_iter())
+    }
+
+    fn added_up(used: impl Iterator<Item = (truth::Key, truth::Sums)>) -> Sums {
         let mut sums = Sums::new();
-        for (key, used) in all {
+        for (key, used) in used {
             let key = (key.organization, key.space, key.kind, key.owner, key.plan, key.buildpack);
             let total = sums.entry(key).or_default();
             total[0] += used.instance_seconds;
