@@ -255,6 +255,8 @@ struct Simulation {
     unseen: Vec<(Stream, Option<Timestamp>, Timestamp)>,
     /// After each cycle, until when what is behind the checkpoint had been read again.
     swept: Vec<(Timestamp, Option<Timestamp>)>,
+    /// When everything that runs was looked at, as far as the ledger knows.
+    looked: Vec<Timestamp>,
     robbed: BTreeSet<String>,
     spoilt: u32,
     told: Told,
@@ -326,6 +328,7 @@ impl Simulation {
             late: BTreeSet::new(),
             unseen: Vec::new(),
             swept: Vec::new(),
+            looked: Vec::new(),
             robbed: BTreeSet::new(),
             spoilt: 0,
             told: Told::default(),
@@ -565,7 +568,9 @@ impl Simulation {
     /// One cycle, killed at a poll after a request.
     fn cycle(&mut self, killed: Option<(u32, u32)>) {
         let killed = self.run(killed);
-        self.swept.push((self.now(), self.head().swept_until));
+        let head = self.head();
+        self.swept.push((self.now(), head.swept_until));
+        self.looked.extend(head.reconciled_at.filter(|at| self.looked.last() != Some(at)));
         let text = match killed {
             None => {
                 self.collector = None;
@@ -670,14 +675,13 @@ impl Simulation {
             self.swept.iter().rev().find(|(cycle, _)| *cycle <= at).and_then(|(_, until)| *until).unwrap_or(epoch)
         };
         let since = |gap: &StoredGap| gap.from.min(swept(gap.from)).plus(-UNCOMMITTED_SECONDS);
-        let mut lost: Vec<Lost> = gaps
-            .iter()
-            .map(|gap| Lost { kinds: kinds(gap.stream), from: since(gap), to: gap.settled_at.unwrap_or(until) })
-            .collect();
-        lost.extend(self.unseen.iter().map(|(stream, known, to)| Lost {
-            kinds: kinds(*stream),
-            from: known.unwrap_or(epoch).min(swept(*to)).plus(-UNCOMMITTED_SECONDS),
-            to: *to,
+        let looked = |at: Timestamp| self.looked.iter().rev().find(|look| **look <= at).copied().unwrap_or(epoch);
+        let lost_of = |kinds: Vec<Kind>, from: Timestamp, to: Timestamp| Lost { kinds, from, to, looked: looked(from) };
+        let mut lost: Vec<Lost> =
+            gaps.iter().map(|gap| lost_of(kinds(gap.stream), since(gap), gap.settled_at.unwrap_or(until))).collect();
+        lost.extend(self.unseen.iter().map(|(stream, known, to)| {
+            let from = known.unwrap_or(epoch).min(swept(*to)).plus(-UNCOMMITTED_SECONDS);
+            lost_of(kinds(*stream), from, *to)
         }));
         // A baseline that rests on the stream alone isn't whole before its end: a purge meanwhile takes it away.
         let onboarding = self.runtime.block_on(self.store.onboarding(&head)).unwrap().unwrap();
@@ -685,10 +689,10 @@ impl Simulation {
         // A snapshot has no tasks. The time is our clock's, which jumps.
         let lists = onboarding.strategy == Strategy::LiveLists;
         let kinds = if lists { vec![Kind::Process, Kind::Task, Kind::Service] } else { vec![Kind::Task] };
-        let listed = Lost { kinds, from: epoch, to: over.plus(UNCOMMITTED_SECONDS) };
+        let listed = lost_of(kinds, epoch, over.plus(UNCOMMITTED_SECONDS));
         let purged = self.told.counts.contains_key("purged and reseeded");
         if purged && onboarding.strategy == Strategy::KeptRecords {
-            lost.push(Lost { kinds: Kind::ALL.to_vec(), from: epoch, to: over.plus(UNCOMMITTED_SECONDS) });
+            lost.push(lost_of(Kind::ALL.to_vec(), epoch, over.plus(UNCOMMITTED_SECONDS)));
         }
         self.told.note("gaps", lost.len() as u64);
         let billed = self.billed(&head, &lost, until);

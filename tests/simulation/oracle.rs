@@ -35,6 +35,8 @@ pub struct Lost {
     pub kinds: Vec<Kind>,
     pub from: Timestamp,
     pub to: Timestamp,
+    /// When everything that ran was last looked at before.
+    pub looked: Timestamp,
 }
 
 /// What the oracle knows of one foundation.
@@ -96,7 +98,11 @@ impl Oracle {
                 let edge = |at: Timestamp| lost.from <= at && at <= lost.to;
                 edge(used.from) || (edge(used.to) && used.to < self.until)
             });
-            within && changed
+            // What began after the last look, and whose ending was lost, was never seen to run: nothing of it is certain.
+            let never_seen = truth.iter().any(|used| {
+                used.from > lost.looked && used.from <= at && lost.from <= used.to && used.to <= lost.to
+            });
+            (within && changed) || (never_seen && lost.kinds.contains(&kind) && at < lost.to)
         })
     }
 
