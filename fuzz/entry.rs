@@ -5,6 +5,7 @@
 use cf_billing::cloud_controller::{Chunk, Snapshot, decode};
 use cf_billing::domain::{Place, Settings, Stream, Timestamp};
 use cf_billing::fold::{Fold, Input, Numbered, Resource};
+use cf_billing::rate_card::{CardFile, parse};
 
 /// Usage events, one a line, of both streams: decoded, folded in and out of order.
 pub fn event(bytes: &[u8]) {
@@ -39,7 +40,8 @@ pub fn snapshot(bytes: &[u8]) {
 /// A rate card: a card, or problems that say where they are; never neither.
 pub fn rate_card(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
-    let (card, problems) = cf_billing::rate_card::parse("card.toml", &text, chrono_tz::Europe::Berlin);
+    let file = CardFile { name: "card.toml".to_owned(), text: text.into_owned() };
+    let (card, problems) = parse(&[file], chrono_tz::Europe::Berlin);
     assert!(card.is_some() || !problems.is_empty(), "neither a card nor a problem");
     for problem in problems {
         assert!(problem.to_string().contains("card.toml"), "{problem}");

@@ -117,6 +117,17 @@ impl Accounts {
         self.accounts.is_empty()
     }
 
+    /// The account of that id.
+    #[must_use]
+    pub fn get(&self, id: &str) -> Option<&Account> {
+        self.accounts.get(id)
+    }
+
+    /// Every account's id.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.accounts.keys().map(String::as_str)
+    }
+
     /// Whose an organization is: by its guid, else by its name.
     #[must_use]
     pub fn of(&self, foundation: &str, guid: &Guid, name: Option<&str>) -> Option<&Account> {

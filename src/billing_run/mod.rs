@@ -6,26 +6,26 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono_tz::Tz;
 
-use crate::accounts::{Accounts, AccountsProblem};
+use crate::accounts::{Account, Accounts, AccountsProblem};
 use crate::clock::Clock;
 use crate::config::Configuration;
-use crate::domain::{AmountOverflow, Guid, Kind, Month, Overflow, Span, Timestamp};
+use crate::domain::{AmountOverflow, Guid, Month, Timestamp};
 use crate::invoicing::{Blocker, Header, Invoice, invoice};
-use crate::rating::{LineKey, Named, Quantities, UsageItem, cuts, rate};
-use crate::store::{
-    Finalized, FoundationHead, GroupKey, Invoiced, Keyed, Series, Store, StoreError, StoredInvoice, UsageQuery,
-    UsageRow,
-};
+use crate::rate_card::Whom;
+use crate::rating::{LineKey, Piece, Rater, RatingError};
+use crate::store::{Finalized, FoundationHead, Invoiced, Series, Store, StoreError, StoredInvoice};
 
-pub use card::{Card, CardError};
+pub use card::{Card, CardError, hash_of, read_text};
 
 /// What a billing run can't do.
 #[derive(Debug, thiserror::Error)]
 pub enum BillingError {
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("a sum of usage exceeds 2^63 - 1")]
-    Quantity(#[from] Overflow),
+    #[error(transparent)]
+    Rating(#[from] RatingError),
+    #[error(transparent)]
+    Card(#[from] CardError),
     #[error(transparent)]
     Amount(#[from] AmountOverflow),
     #[error("can't read the accounts `{file}`: {reason}\nhint: set [billing] accounts to a TOML file")]
@@ -77,6 +77,32 @@ struct Payer {
     foundations: Vec<String>,
 }
 
+impl Payer {
+    fn of(account: &Account) -> Self {
+        Self { account: account.id.clone(), name: Some(account.name.clone()), foundations: account.foundations.clone() }
+    }
+}
+
+/// A resource's pieces by who pays for them; what nobody is asked for pays is left out.
+fn by_payer(
+    pieces: Vec<Piece>,
+    payers: &mut HashMap<(String, Guid), Option<Payer>>,
+    find: impl Fn(&LineKey) -> Option<Payer>,
+) -> Vec<(Payer, Vec<Piece>)> {
+    let mut split: Vec<(Payer, Vec<Piece>)> = Vec::new();
+    for piece in pieces {
+        let line = &piece.key.line;
+        let organization = (line.foundation.clone(), line.organization.guid.clone());
+        let payer = payers.entry(organization).or_insert_with(|| find(line));
+        let Some(payer) = payer else { continue };
+        match split.iter_mut().find(|(known, _)| known == payer) {
+            Some((_, pieces)) => pieces.push(piece),
+            None => split.push((payer.clone(), vec![piece])),
+        }
+    }
+    split
+}
+
 /// Who is charged for a month already, by final invoices.
 #[derive(Debug, Default)]
 struct Paid {
@@ -107,23 +133,6 @@ impl Paid {
     }
 }
 
-/// What one account used, in each of a period's spans.
-type Usage = Vec<(Span, Vec<UsageItem>)>;
-
-/// What usage is grouped by for invoices; the order of [`Keys`].
-const BY: [GroupKey; 10] = [
-    GroupKey::Foundation,
-    GroupKey::Organization,
-    GroupKey::Space,
-    GroupKey::Kind,
-    GroupKey::App,
-    GroupKey::ServiceInstance,
-    GroupKey::ServiceOffering,
-    GroupKey::ServicePlan,
-    GroupKey::Buildpack,
-    GroupKey::Estimated,
-];
-
 impl<'a> BillingRun<'a> {
     /// As configured.
     ///
@@ -152,43 +161,83 @@ impl<'a> BillingRun<'a> {
     /// # Errors
     /// [`BillingError`].
     pub async fn compute(&self, month: Month, account: Option<&str>) -> Result<Vec<Invoice>, BillingError> {
+        let mut of_cards = self.compute_with(&[self.card], month, account).await?;
+        Ok(of_cards.pop().unwrap_or_default())
+    }
+
+    /// The invoices of a month by each of several cards, from one view of the book.
+    ///
+    /// # Errors
+    /// [`BillingError`].
+    pub async fn compute_with(
+        &self,
+        cards: &[&Card],
+        month: Month,
+        account: Option<&str>,
+    ) -> Result<Vec<Vec<Invoice>>, BillingError> {
         let period = month.span(self.zone);
-        let spans = cuts(period, &self.card.rates.edges());
-        let query = UsageQuery { by: BY.to_vec(), foundation: None, user_provided: false };
-        let (of_spans, heads) = self.store.usage(&query, &spans).await?;
+        let user_provided = cards.iter().any(|card| card.rates.prices_user_provided());
+        let mut pieces = self.store.pieces(period, user_provided).await?;
         let gaps = self.store.gaps(None).await?;
         let paid = Paid::new(self.store.invoiced(month).await?);
-        let mut accounts: BTreeMap<Payer, Usage> = BTreeMap::new();
-        for (span, rows) in spans.into_iter().zip(of_spans) {
-            for row in rows {
-                let item = item(row)?;
-                let spans = accounts.entry(self.payer(&item.key, &paid)).or_default();
-                match spans.last_mut() {
-                    Some((last, items)) if *last == span => items.push(item),
-                    _ => spans.push((span, vec![item])),
+        let wanted = |payer: &Payer| {
+            account.is_none_or(|account| account == payer.account || Some(account) == payer.name.as_deref())
+        };
+        let mut payers: HashMap<(String, Guid), Option<Payer>> = HashMap::new();
+        let mut raters: BTreeMap<Payer, Vec<Rater<'_>>> = BTreeMap::new();
+        let begin = |payer: &Payer| -> Vec<Rater<'_>> {
+            cards.iter().map(|card| Rater::new(&card.rates, &payer.account, period, self.zone)).collect()
+        };
+        while let Some(resources) = pieces.more().await? {
+            for resource in resources {
+                // Who moved with it pays each their part.
+                for (payer, pieces) in
+                    by_payer(resource, &mut payers, |key| Some(self.payer(key, &paid)).filter(wanted))
+                {
+                    let raters = raters.entry(payer).or_insert_with_key(begin);
+                    for rater in raters {
+                        rater.add(&pieces)?;
+                    }
                 }
             }
         }
-        let mut invoices = Vec::new();
-        for (payer, usage) in accounts {
-            if account.is_some_and(|account| account != payer.account && Some(account) != payer.name.as_deref()) {
-                continue;
-            }
+        // Who committed to pay does, also without usage.
+        for payer in self.committed(cards, &paid).filter(wanted) {
+            raters.entry(payer).or_insert_with_key(begin);
+        }
+        let mut invoices: Vec<Vec<Invoice>> = vec![Vec::new(); cards.len()];
+        for (payer, raters) in raters {
             let of_payer = gaps.iter().filter(|gap| payer.foundations.contains(&gap.foundation));
             let header = Header {
                 gaps: of_payer.filter_map(|gap| gap.note(period)).collect(),
-                rated_through: self.rated_through(&heads, &payer),
+                rated_through: self.rated_through(&pieces.heads, &payer),
                 account: payer.account,
                 account_name: payer.name,
                 seller: self.seller.clone(),
                 month,
                 period,
                 time_zone: self.zone.name().to_owned(),
-                rate_card: self.card.stored.hash.clone(),
+                rate_card: String::new(),
             };
-            invoices.push(invoice(header, &self.card.rates, &rate(&self.card.rates, period, &usage)?)?);
+            for ((card, rater), invoices) in cards.iter().zip(raters).zip(&mut invoices) {
+                let header = Header { rate_card: card.stored.hash.clone(), ..header.clone() };
+                let invoice = invoice(header, &card.rates, &rater.finish()?)?;
+                if !invoice.lines.is_empty() || !invoice.adjustments.is_empty() {
+                    invoices.push(invoice);
+                }
+            }
         }
         Ok(invoices)
+    }
+
+    /// The configured accounts that a card has a commitment or minimum for.
+    fn committed<'all>(&'all self, cards: &'all [&Card], paid: &'all Paid) -> impl Iterator<Item = Payer> + 'all {
+        let floors = cards.iter().flat_map(|card| &card.rates.floors);
+        let named = floors.filter_map(|floor| match &floor.whom {
+            Whom::Account(account) => self.accounts.get(account),
+            _ => None,
+        });
+        named.filter(|account| !paid.payers.contains_key(&account.id)).map(Payer::of)
     }
 
     /// Who pays for a line's usage: who did, if it is invoiced; else an account that can still be charged, or the
@@ -200,11 +249,7 @@ impl<'a> BillingRun<'a> {
         }
         let account = self.accounts.of(&key.foundation, &organization.guid, organization.name.as_deref());
         match account.filter(|account| !paid.payers.contains_key(&account.id)) {
-            Some(account) => Payer {
-                account: account.id.clone(),
-                name: Some(account.name.clone()),
-                foundations: account.foundations.clone(),
-            },
+            Some(account) => Payer::of(account),
             None => Payer {
                 account: format!("{}/{}", key.foundation, organization.guid),
                 name: organization.name.clone(),
@@ -227,6 +272,7 @@ impl<'a> BillingRun<'a> {
     /// # Errors
     /// [`BillingError`].
     pub async fn draft(&self, month: Month, account: Option<&str>) -> Result<Vec<StoredInvoice>, BillingError> {
+        self.card.keeps_what_is_invoiced(self.store).await?;
         let invoices = self.compute(month, account).await?;
         let all_of = account.is_none().then_some(month);
         Ok(self.store.put_drafts(&self.card.stored, &invoices, all_of, self.clock.now()).await?)
@@ -245,6 +291,7 @@ impl<'a> BillingRun<'a> {
         accept: &[String],
     ) -> Result<Vec<Outcome>, BillingError> {
         let mut outcomes = Vec::new();
+        self.card.keeps_what_is_invoiced(self.store).await?;
         let invoices = self.compute(month, account).await?;
         let acceptable: Vec<String> =
             invoices.iter().flat_map(Invoice::blockers).filter_map(|blocker| blocker.acceptance()).collect();
@@ -281,33 +328,4 @@ pub fn accounts(configuration: &Configuration) -> Result<Accounts, BillingError>
     let unread = |error: std::io::Error| BillingError::AccountsUnread { file: name.clone(), reason: error.to_string() };
     let text = std::fs::read_to_string(file).map_err(unread)?;
     Accounts::parse(&name, &text).map_err(BillingError::Accounts)
-}
-
-/// A row of usage, as rating takes it.
-fn item(row: UsageRow) -> Result<UsageItem, StoreError> {
-    let missing = || StoreError::Unexpected { place: "usage", value: "a row without its keys".to_owned() };
-    let kind = BY.iter().position(|key| *key == GroupKey::Kind).and_then(|position| row.kind(position));
-    let keys: [Option<Keyed>; BY.len()] = row.keys.try_into().map_err(|_| missing())?;
-    let [foundation, organization, space, _, app, instance, offering, plan, buildpack, estimated] = keys;
-    let named = |keyed: Keyed| Named { name: keyed.name, guid: Guid::new(&keyed.value) };
-    let kind = kind.ok_or_else(missing)?;
-    Ok(UsageItem {
-        key: LineKey {
-            foundation: foundation.ok_or_else(missing)?.value,
-            organization: organization.map(named).ok_or_else(missing)?,
-            space: space.map(named).ok_or_else(missing)?,
-            kind,
-            app: app.map(named),
-            service_instance: instance.map(named),
-            service_offering: offering.map(named),
-            service_plan: plan.map(named).filter(|_| kind == Kind::Service),
-            buildpack: buildpack.map(|keyed| keyed.value),
-            estimated: estimated.is_some_and(|keyed| keyed.value == "true"),
-        },
-        quantities: Quantities {
-            instance_seconds: row.instance_seconds,
-            memory_mib_seconds: row.memory_mib_seconds,
-            disk_mib_seconds: row.disk_mib_seconds,
-        },
-    })
 }

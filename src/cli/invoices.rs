@@ -7,7 +7,7 @@ use rust_decimal::{Decimal, RoundingStrategy};
 use serde_json::{Value, json};
 
 use super::output::{self, Column, Format, note, numbers, words};
-use super::rates::rates_file;
+use super::rates::read_card;
 use super::{Failure, Global};
 use crate::billing_run::{BillingError, BillingRun, Card, FinalizeResult};
 use crate::clock::Clock;
@@ -149,11 +149,7 @@ impl RunOptions {
     }
 
     fn card(&self, configuration: &Configuration) -> Result<Card, Failure> {
-        let card = Card::read(&rates_file(self.rates.clone(), configuration)?, configuration.billing.time_zone)?;
-        for warning in &card.warnings {
-            note(&format!("warning: {warning}"));
-        }
-        Ok(card)
+        read_card(self.rates.clone(), configuration)
     }
 }
 

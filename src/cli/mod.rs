@@ -146,7 +146,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Import(import) => import.run(&global).await,
         Command::Invoices(invoices) => invoices.run(&global).await,
         Command::Ledger(ledger) => ledger.run(&global).await,
-        Command::Rates(rates) => rates.run(&global),
+        Command::Rates(rates) => rates.run(&global).await,
         Command::Reconcile(reconcile) => reconcile.run(&global).await,
         Command::Run(run) => run.run(&global).await,
         Command::Simulate(simulate) => simulate.run().await,

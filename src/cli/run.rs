@@ -49,14 +49,16 @@ impl Run {
             configuration.foundations.iter().map(|foundation| member(&configuration, foundation, &clock)).collect();
         let members = members?;
         let names: Vec<String> = members.iter().map(|member| member.plan.foundation.clone()).collect();
-        if let Some(rates) = &configuration.billing.rates {
-            Card::read(rates, configuration.billing.time_zone)?;
-        }
+        let rates = configuration.billing.rates.as_deref();
+        let card = rates.map(|rates| Card::read(rates, configuration.billing.time_zone)).transpose()?;
         billing_run::accounts(&configuration).map_err(Failure::usage)?;
         let early = match Global::try_open(&configuration).await {
             Err(error) if error.is_away() => Err(error),
             opened => Ok(opened?),
         };
+        if let (Some(card), Ok(store)) = (&card, &early) {
+            card.keeps_what_is_invoiced(store).await?;
+        }
         let _alone = early.as_ref().ok().map(Store::collector_lock).transpose()?;
         let listener = listen(configuration.http_listen).await?;
         let stop = stop_on_signal()?;

@@ -119,6 +119,8 @@ pub struct Collector {
     pub(super) gone_organizations: HashSet<Guid>,
     /// When all organizations' names were last read.
     pub(super) named_at: Option<Timestamp>,
+    /// When labels were last read.
+    pub(super) labelled_at: Option<Timestamp>,
     pub(super) caught: Caught,
     pub(super) reporter: Reporter,
     /// When it was last looked whether there is something to prune.
@@ -152,6 +154,7 @@ impl Collector {
             head,
             gone_organizations: HashSet::new(),
             named_at: None,
+            labelled_at: None,
             caught: Caught::default(),
             reporter,
             retained_at: None,

@@ -12,7 +12,7 @@ use crate::domain::{
     Timestamp,
 };
 use crate::fold::{Depth, Resource, SAME_SAVE_SECONDS};
-use crate::store::{NameOf, Names};
+use crate::store::{LabelRows, NameOf, Names};
 
 /// How far two looks overlap, in seconds: a row saved while the first was answered is seen by the second.
 const OVERLAP_SECONDS: i64 = 300;
@@ -39,6 +39,8 @@ impl Observed {
     }
 }
 
+/// Labels are read anew after this long: prices go by them.
+const LABELLED_EVERY_SECONDS: i64 = 3600;
 /// Organizations' names are read anew after this long.
 const NAMED_EVERY_SECONDS: i64 = 86_400;
 
@@ -67,6 +69,7 @@ impl Collector {
         known_until: Timestamp,
     ) -> Result<(), CollectError> {
         let names = self.organization_names().await?;
+        self.labels().await?;
         self.put(Observed { names, known_until: Some(known_until), ..Observed::default() }).await?;
         if let Some(changed) = changed {
             for rows in changed.value.chunks(BATCH) {
@@ -258,6 +261,28 @@ impl Collector {
             }
         }
         Ok(names)
+    }
+
+    /// Keeps the labels of organizations and spaces as they are now, once an hour: no event tells them.
+    async fn labels(&mut self) -> Result<(), CollectError> {
+        let now = self.clock.now();
+        if self.labelled_at.is_some_and(|at| now.seconds_since(at) < LABELLED_EVERY_SECONDS) {
+            return Ok(());
+        }
+        let Some(spaces) = self.tolerate("labels", self.ask(self.client.all_spaces()).await)? else { return Ok(()) };
+        let of_spaces = spaces.rows.iter().map(|space| ("space", &space.guid, &space.metadata));
+        let of_organizations = spaces
+            .organizations
+            .iter()
+            .map(|organization| ("organization", &organization.guid, &organization.metadata));
+        let mut labels = LabelRows::new();
+        for (owner, guid, metadata) in of_spaces.chain(of_organizations).filter(|(.., of)| !of.labels.is_empty()) {
+            let values = metadata.labels.iter().map(|(key, value)| (key.clone(), value.clone().unwrap_or_default()));
+            labels.insert((owner, guid.clone()), values.collect());
+        }
+        self.store.put_labels(&self.head, &labels).await?;
+        self.labelled_at = Some(now);
+        Ok(())
     }
 
     /// A refused or failed question about something beside the stream is asked again in the next cycle.

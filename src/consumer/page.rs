@@ -400,6 +400,9 @@ fn note_names(names: &mut Names, fact: &Fact, carried: crate::cloud_controller::
         Fact::Service(fact) => (fact.location.as_ref(), None, fact.plan.as_ref()),
         Fact::BuildpackSetByBuild | Fact::UnknownState(_) | Fact::Undecodable(_) => return,
     };
+    if let Some((name, guid)) = carried.buildpack {
+        names.buildpacks.insert(name, guid);
+    }
     let (offering, offering_name) = carried.service_offering.unzip();
     if let (Some(plan), Some(offering)) = (plan, &offering) {
         names.offerings.insert(plan.clone(), offering.clone());

@@ -1,13 +1,14 @@
 //! The drafts of this month and the last, computed at intervals, so that what lacks a price is seen in time.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::cards::Cards;
 use super::duties::{DRAFTS, Duties, Held};
-use crate::billing_run::{BillingError, BillingRun, Card, CardError};
+use crate::billing_run::{BillingError, BillingRun, Card};
 use crate::clock::{Clock, Stopwatch};
 use crate::config::Configuration;
 use crate::domain::{Amount, Month};
@@ -33,8 +34,6 @@ pub(super) struct Drafting {
 #[derive(Debug, thiserror::Error)]
 enum DraftError {
     #[error(transparent)]
-    Card(#[from] CardError),
-    #[error(transparent)]
     Billing(#[from] BillingError),
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -46,8 +45,25 @@ impl Drafting {
             self.stop.cancelled().await;
             return;
         };
+        let used = watch::Sender::new(None);
+        let mut card = used.subscribe();
+        let mut cards = Cards {
+            path: rates,
+            zone: self.configuration.billing.time_zone,
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            metrics: self.metrics.clone(),
+            stop: self.stop.clone(),
+            used,
+            seen: None,
+        };
+        cards.look().await;
+        tokio::join!(cards.run(), self.draft_on_duty(&mut card));
+    }
+
+    async fn draft_on_duty(&self, card: &mut watch::Receiver<Option<Arc<Card>>>) {
         while let Some(held) = self.duties.wait_for(DRAFTS).await {
-            self.draft_while(&held, &rates).await;
+            self.draft_while(&held, card).await;
             // Another process tells of them now.
             self.metrics.drafts(|_| 0, []);
             for status in Status::ALL {
@@ -57,9 +73,14 @@ impl Drafting {
     }
 
     /// As long as it is this process's duty.
-    async fn draft_while(&self, held: &Held, rates: &Path) {
+    async fn draft_while(&self, held: &Held, card: &mut watch::Receiver<Option<Arc<Card>>>) {
         let store = self.store.under(held.lease.clone());
         while !held.over.is_cancelled() {
+            let used = card.borrow_and_update().clone();
+            let Some(used) = used else {
+                self.clock.sleep_unless_stopped(FIRST_WAIT, &held.over).await;
+                continue;
+            };
             if !self.anything_collected().await {
                 self.clock.sleep_unless_stopped(FIRST_WAIT, &held.over).await;
                 continue;
@@ -69,7 +90,7 @@ impl Drafting {
             let drafted = tokio::select! {
                 biased;
                 () = held.over.cancelled() => return,
-                drafted = self.draft(&store, rates) => drafted,
+                drafted = self.draft(&store, &used) => drafted,
             };
             self.metrics.job("draft", watch.elapsed(), drafted.is_ok().then(|| self.clock.now()));
             // What has just begun to be collected is drafted soon again.
@@ -85,7 +106,11 @@ impl Drafting {
             }
             let interval = self.configuration.billing.draft_interval;
             let wait = if soon { interval.min(AFTER_NOTHING) } else { interval };
-            self.clock.sleep_unless_stopped(wait, &held.over).await;
+            // Another card is another draft.
+            tokio::select! {
+                _ = self.clock.sleep_unless_stopped(wait, &held.over) => {}
+                Ok(()) = card.changed() => {}
+            }
         }
     }
 
@@ -95,12 +120,8 @@ impl Drafting {
     }
 
     /// Computes the drafts; gives how many there are.
-    async fn draft(&self, store: &Store, rates: &Path) -> Result<usize, DraftError> {
-        let card = Card::read(rates, self.configuration.billing.time_zone);
-        self.metrics.rate_card_is_good(card.is_ok());
-        let card = card?;
-        self.metrics.rate_card(&card.stored.name, card.stored.hash.get(..12).unwrap_or_default());
-        let run = BillingRun::new(&self.configuration, store, &self.clock, &card)?;
+    async fn draft(&self, store: &Store, card: &Card) -> Result<usize, DraftError> {
+        let run = BillingRun::new(&self.configuration, store, &self.clock, card)?;
         let this = Month::of(self.clock.now(), self.configuration.billing.time_zone);
         let mut drafts = run.draft(this.previous(), None).await?;
         drafts.extend(run.draft(this, None).await?);

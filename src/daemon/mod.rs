@@ -2,6 +2,7 @@
 //! Owns when things happen and what becomes of failures; never what they do.
 
 mod backoff;
+mod cards;
 mod collect;
 mod draft;
 mod duties;

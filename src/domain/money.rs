@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize, Serializer};
 pub struct Currency(iso_currency::Currency);
 
 impl Currency {
+    /// The euro.
+    pub const EUR: Self = Self(iso_currency::Currency::EUR);
+
     /// The currency with that code, if there is one and it has a smallest unit.
     #[must_use]
     pub fn from_code(code: &str) -> Option<Self> {
@@ -60,6 +63,8 @@ impl Price {
     pub const LIMIT: i64 = 1_000_000_000;
     /// The price of what is free.
     pub const ZERO: Self = Self(Decimal::ZERO);
+    /// What changes nothing that is multiplied by it.
+    pub const ONE: Self = Self(Decimal::ONE);
 
     /// As a whole number of units of 10^-scale.
     #[must_use]
@@ -71,6 +76,39 @@ impl Price {
     #[must_use]
     pub const fn decimal(self) -> Decimal {
         self.0
+    }
+
+    /// The product, in a card's multiplier; not a lost digit.
+    ///
+    /// # Errors
+    /// [`NotAPrice`] if it has too many decimals, or is too large.
+    pub fn times(self, factor: Self) -> Result<Self, NotAPrice> {
+        let shown = || format!("{self} × {factor}");
+        // A product of decimals would be rounded to 96 bits.
+        let product = self.mantissa().checked_mul(factor.mantissa()).ok_or_else(|| NotAPrice::TooFine(shown()))?;
+        let exact = Decimal::try_from_i128_with_scale(product, self.scale() + factor.scale());
+        Self::kept(exact.map_err(|_| NotAPrice::TooFine(shown()))?, shown)
+    }
+
+    /// The sum.
+    ///
+    /// # Errors
+    /// [`NotAPrice`] if it is too large.
+    pub fn plus(self, other: Self) -> Result<Self, NotAPrice> {
+        // Prices have at most 21 digits, so their sum is exact.
+        Self::kept(self.0 + other.0, || format!("{self} + {other}"))
+    }
+
+    /// A result that a price can hold.
+    fn kept(result: Decimal, shown: impl Fn() -> String) -> Result<Self, NotAPrice> {
+        let price = result.normalize();
+        if price >= Decimal::from(Self::LIMIT) {
+            Err(NotAPrice::TooLarge(shown()))
+        } else if price.scale() > Self::DECIMALS {
+            Err(NotAPrice::TooFine(shown()))
+        } else {
+            Ok(Self(price))
+        }
     }
 
     /// How many decimals [`Price::mantissa`] counts in.
@@ -145,23 +183,76 @@ impl Amount {
     }
 }
 
-/// `quantity` × `price` ÷ `unit_size`, divided once and rounded once, to the smallest unit: half away from zero.
+/// How an amount is rounded to the currency's smallest unit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Rounding {
+    /// To the nearest; halves away from zero, as in commerce.
+    #[default]
+    HalfUp,
+    /// To the nearest; halves to the even one.
+    HalfEven,
+    /// Away from zero.
+    Up,
+    /// Towards zero.
+    Down,
+}
+
+impl Rounding {
+    pub const ALL: [Self; 4] = [Self::HalfUp, Self::HalfEven, Self::Up, Self::Down];
+
+    /// The word in a card.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::HalfUp => "half_up",
+            Self::HalfEven => "half_even",
+            Self::Up => "up",
+            Self::Down => "down",
+        }
+    }
+
+    /// The rule of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|rounding| rounding.name() == name)
+    }
+
+    /// `dividend` ÷ `divisor`, which is positive, rounded.
+    #[must_use]
+    pub const fn divide(self, dividend: i128, divisor: i128) -> i128 {
+        let (quotient, rest) = (dividend / divisor, (dividend % divisor).unsigned_abs());
+        let divisor = divisor.unsigned_abs();
+        let is_away = match self {
+            Self::HalfUp => rest >= divisor - rest,
+            Self::HalfEven => rest > divisor - rest || rest == divisor - rest && quotient % 2 != 0,
+            Self::Up => rest > 0,
+            Self::Down => false,
+        };
+        if is_away { quotient + dividend.signum() } else { quotient }
+    }
+}
+
+/// `quantity` × `price` ÷ `unit_size`, divided once and rounded once, to the smallest unit.
 ///
 /// # Errors
 /// [`AmountOverflow`] if a product leaves 128 bits or the amount 64: never a lost digit.
-pub fn amount(quantity: i64, price: Price, unit_size: i64, currency: Currency) -> Result<Amount, AmountOverflow> {
+pub fn amount(
+    quantity: i64,
+    price: Price,
+    unit_size: i64,
+    currency: Currency,
+    rounding: Rounding,
+) -> Result<Amount, AmountOverflow> {
     let power = |digits: u32| 10_i128.checked_pow(digits).ok_or(AmountOverflow);
     let product = i128::from(quantity).checked_mul(price.mantissa()).ok_or(AmountOverflow)?;
     let dividend = product.checked_mul(power(currency.digits())?).ok_or(AmountOverflow)?;
     let divisor = i128::from(unit_size).checked_mul(power(price.scale())?).ok_or(AmountOverflow)?;
-    let (quotient, rest) = (dividend / divisor, dividend % divisor);
-    let away_from_zero = if rest.unsigned_abs() * 2 >= divisor.unsigned_abs() { dividend.signum() } else { 0 };
-    i64::try_from(quotient + away_from_zero).map(Amount).map_err(|_| AmountOverflow)
+    i64::try_from(rounding.divide(dividend, divisor)).map(Amount).map_err(|_| AmountOverflow)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Amount, AmountOverflow, Currency, NotAPrice, Price, amount};
+    use super::{Amount, AmountOverflow, Currency, NotAPrice, Price, Rounding, amount};
 
     #[test]
     fn prices_are_plain_decimals_within_limits() {
@@ -206,15 +297,51 @@ mod tests {
             (0, "5", 3600, 0),
             (1, "0", 3600, 0),
         ] {
-            assert_eq!(amount(quantity, price.parse().unwrap(), unit, eur), Ok(Amount(cents)), "{quantity} x {price}");
+            let rounded = amount(quantity, price.parse().unwrap(), unit, eur, Rounding::HalfUp);
+            assert_eq!(rounded, Ok(Amount(cents)), "{quantity} x {price}");
         }
+    }
+
+    #[test]
+    fn each_rule_rounds_its_way() {
+        // thousandths: half up, half even, up, down
+        for (thousandths, rounded) in [
+            (0, [0, 0, 0, 0]),
+            (1, [0, 0, 1, 0]),
+            (499, [0, 0, 1, 0]),
+            (500, [1, 0, 1, 0]),
+            (501, [1, 1, 1, 0]),
+            (1000, [1, 1, 1, 1]),
+            (1499, [1, 1, 2, 1]),
+            (1500, [2, 2, 2, 1]),
+            (2500, [3, 2, 3, 2]),
+            (-500, [-1, 0, -1, 0]),
+            (-1500, [-2, -2, -2, -1]),
+            (-1, [0, 0, -1, 0]),
+        ] {
+            assert_eq!(Rounding::ALL.map(|rule| rule.divide(thousandths, 1000)), rounded, "{thousandths}");
+        }
+        for rule in Rounding::ALL {
+            assert_eq!(Rounding::from_name(rule.name()), Some(rule));
+        }
+    }
+
+    #[test]
+    fn products_of_prices_lose_no_digit() {
+        let price = |text: &str| text.parse::<Price>().unwrap();
+        assert_eq!(price("0.0125").times(price("1.25")), Ok(price("0.015625")));
+        assert_eq!(price("0.000001").times(price("0.000001")), Ok(price("0.000000000001")));
+        assert!(matches!(price("0.0000001").times(price("0.000001")), Err(NotAPrice::TooFine(_))));
+        assert!(matches!(price("999999999").times(price("2")), Err(NotAPrice::TooLarge(_))));
+        assert!(matches!(price("999999999").plus(price("1")), Err(NotAPrice::TooLarge(_))));
+        assert_eq!(price("999999998").plus(price("1")), Ok(price("999999999")));
     }
 
     #[test]
     fn currencies_have_their_own_decimals() {
         for (code, amount_of_1, shown) in [("EUR", 100, "1.00"), ("JPY", 1, "1"), ("KWD", 1000, "1.000")] {
             let currency = Currency::from_code(code).unwrap();
-            let one = amount(3600, "1".parse().unwrap(), 3600, currency).unwrap();
+            let one = amount(3600, "1".parse().unwrap(), 3600, currency, Rounding::HalfUp).unwrap();
             assert_eq!(one, Amount(amount_of_1));
             assert_eq!(one.in_major_units(currency).to_string(), shown);
         }
@@ -228,10 +355,11 @@ mod tests {
         let most: Price = "999999999.999999999999".parse().unwrap();
         // 2^54 MiB·s, half a PiB all year, at a price of four digits and twelve decimals.
         let dear = "999.999999999999".parse().unwrap();
-        assert_eq!(amount(1 << 54, dear, 3_686_400, eur), Ok(Amount(488_671_834_567_111)));
-        assert!(amount(1 << 44, most, 3_686_400, eur).is_ok());
-        assert_eq!(amount(i64::MAX, most, 1, eur), Err(AmountOverflow));
-        assert_eq!(amount(i64::MAX, "1".parse().unwrap(), 1, eur), Err(AmountOverflow));
+        let amount = |quantity, price, unit| amount(quantity, price, unit, eur, Rounding::HalfUp);
+        assert_eq!(amount(1 << 54, dear, 3_686_400), Ok(Amount(488_671_834_567_111)));
+        assert!(amount(1 << 44, most, 3_686_400).is_ok());
+        assert_eq!(amount(i64::MAX, most, 1), Err(AmountOverflow));
+        assert_eq!(amount(i64::MAX, "1".parse().unwrap(), 1), Err(AmountOverflow));
         assert_eq!(Amount(i64::MAX).plus(Amount(1)), Err(AmountOverflow));
     }
 }

@@ -34,6 +34,12 @@ pub fn start_of_day(date: NaiveDate, zone: Tz) -> Option<Timestamp> {
     Some(Timestamp::from_unix(first.timestamp()))
 }
 
+/// The date of an instant in `zone`.
+#[must_use]
+pub fn date_of(at: Timestamp, zone: Tz) -> NaiveDate {
+    zone.timestamp_opt(at.unix(), 0).earliest().map(|time| time.date_naive()).unwrap_or_default()
+}
+
 /// A calendar month.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Month {

@@ -2,10 +2,16 @@
 
 use serde_json::json;
 
+mod adjust;
+
+use std::sync::Arc;
+
 use crate::domain::money::amount;
 use crate::domain::{Amount, AmountOverflow, Currency, GapNote, Month, Price, Span, Timestamp};
 use crate::rate_card::{Meter, RateCard};
-use crate::rating::{LineKey, Rated};
+use crate::rating::{LineKey, Part, Rated};
+
+pub use adjust::{Adjustment, AdjustmentType, TaxLine};
 
 /// Where an invoice stands in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,11 +44,17 @@ impl Status {
 /// What was charged for one thing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvoiceLine {
-    pub key: LineKey,
+    pub key: Arc<LineKey>,
     pub meter: Meter,
-    /// In instance·s or MiB·s.
+    /// In instance·s, MiB·s or stagings, after lengths are rounded.
     pub quantity: i64,
+    /// Before they are.
+    pub used: i64,
     pub unit_size: i64,
+    /// Which part of the usage it charges for.
+    pub part: Part,
+    /// How lengths were rounded, in words; `None`: by the second.
+    pub granularity: Option<String>,
     /// `None`: no rate is for it.
     pub charge: Option<Charge>,
     /// The part of the period that the line is for.
@@ -71,8 +83,12 @@ pub struct Invoice {
     pub time_zone: String,
     pub currency: Currency,
     pub lines: Vec<InvoiceLine>,
-    /// Sum of the lines' amounts.
+    /// Discounts, commitments and minimums, in the order in which they were applied.
+    pub adjustments: Vec<Adjustment>,
+    /// Sum of the lines' and the adjustments' amounts.
     pub net: Amount,
+    /// What comes on top; `None` if the card names no tax.
+    pub tax: Option<TaxLine>,
     /// Of `net`, what rests on estimated usage.
     pub estimated: Amount,
     /// SHA-256 of the rate card's text.
@@ -155,12 +171,12 @@ impl Invoice {
         let named = |named: Option<&crate::rating::Named>| named.map(|named| json!([named.guid, named.name]));
         let lines: Vec<serde_json::Value> = (self.lines.iter())
             .map(|line| {
-                let key = &line.key;
+                let key = &*line.key;
                 let charge = line.charge.as_ref().map(|charge| {
                     let price = charge.price.decimal().normalize().to_string();
                     json!([price, charge.amount.in_major_units(self.currency).to_string(), charge.rate])
                 });
-                json!([
+                let mut line_value = json!([
                     key.foundation,
                     named(Some(&key.organization)),
                     named(Some(&key.space)),
@@ -177,10 +193,15 @@ impl Invoice {
                     line.quantity,
                     line.unit_size,
                     charge,
-                ])
+                ]);
+                // What earlier versions didn't know isn't there where it says nothing.
+                if let (Some(fields), true) = (line_value.as_array_mut(), line.has_more()) {
+                    fields.push(json!([line.used, line.part.to_string(), line.granularity]));
+                }
+                line_value
             })
             .collect();
-        let whole = json!([
+        let mut whole = json!([
             number,
             self.account,
             self.account_name,
@@ -198,11 +219,37 @@ impl Invoice {
             self.accepted,
             lines,
         ]);
+        if let (Some(fields), true) = (whole.as_array_mut(), !self.adjustments.is_empty() || self.tax.is_some()) {
+            let major = |amount: Amount| amount.in_major_units(self.currency).to_string();
+            let percent = |percent: Option<Price>| percent.map(|percent| percent.decimal().normalize().to_string());
+            let adjustments = self.adjustments.iter().map(|one| {
+                json!([one.adjustment.name(), one.name, one.basis.map(major), percent(one.percent), major(one.amount)])
+            });
+            fields.push(adjustments.collect());
+            fields.push(self.tax.as_ref().map_or(serde_json::Value::Null, |tax| {
+                json!([tax.name, tax.category, percent(Some(tax.percent)), major(tax.amount)])
+            }));
+        }
         whole.to_string()
     }
 }
 
+impl Invoice {
+    /// What is to be paid: net and tax.
+    ///
+    /// # Errors
+    /// [`AmountOverflow`].
+    pub fn gross(&self) -> Result<Amount, AmountOverflow> {
+        self.net.plus(self.tax.as_ref().map_or(Amount::default(), |tax| tax.amount))
+    }
+}
+
 impl InvoiceLine {
+    /// Whether it says more than quantity and price: a tier, an allowance, rounded lengths.
+    fn has_more(&self) -> bool {
+        self.used != self.quantity || self.part != Part::Whole || self.granularity.is_some()
+    }
+
     /// What the line is for, in words.
     #[must_use]
     pub fn what(&self) -> String {
@@ -235,15 +282,19 @@ pub struct Header {
     pub gaps: Vec<GapNote>,
 }
 
-/// Makes an invoice of rated lines: each is rounded once, the net is their sum.
+/// Makes an invoice of rated lines: each is rounded once; discounts, commitments and minimums follow; the net is
+/// the sum of all, and tax comes on top of that.
 ///
 /// # Errors
 /// [`AmountOverflow`].
 pub fn invoice(header: Header, card: &RateCard, rated: &Rated) -> Result<Invoice, AmountOverflow> {
     let mut lines = Vec::with_capacity(rated.lines.len() + rated.unpriced.len());
     let (mut net, mut estimated) = (Amount::default(), Amount::default());
+    let mut amounts = Vec::with_capacity(rated.lines.len());
     for line in &rated.lines {
-        let amount = amount(line.quantity, line.price, line.unit_size, card.currency)?;
+        let computed = || amount(line.quantity, line.price, line.unit_size, card.currency, card.rounding);
+        let amount = line.share.map_or_else(computed, Ok)?;
+        amounts.push(amount);
         net = net.plus(amount)?;
         if line.key.estimated {
             estimated = estimated.plus(amount)?;
@@ -252,8 +303,11 @@ pub fn invoice(header: Header, card: &RateCard, rated: &Rated) -> Result<Invoice
             key: line.key.clone(),
             meter: line.meter,
             quantity: line.quantity,
+            used: line.used,
             unit_size: line.unit_size,
-            charge: Some(Charge { price: line.price, amount, rate: card.rates[line.rate].to_string() }),
+            part: line.part.clone(),
+            granularity: line.granularity.map(|granularity| granularity.to_string()),
+            charge: Some(Charge { price: line.price, amount, rate: line.rate.to_string() }),
             span: line.span,
         });
     }
@@ -262,12 +316,23 @@ pub fn invoice(header: Header, card: &RateCard, rated: &Rated) -> Result<Invoice
             key: line.key.clone(),
             meter: Meter::InstanceHour,
             quantity: line.quantities.instance_seconds,
-            unit_size: Meter::InstanceHour.unit_size(),
+            used: line.quantities.instance_seconds,
+            unit_size: Meter::InstanceHour.unit_size(header.period),
+            part: Part::Whole,
+            granularity: None,
             charge: None,
             span: line.span,
         });
     }
     lines.sort_by(|one, two| (&one.key, one.meter, one.span.from).cmp(&(&two.key, two.meter, two.span.from)));
+    let of_discount = |discount: usize| {
+        let has = rated.lines.iter().zip(&amounts).filter(move |(line, _)| line.discounts.contains(&discount));
+        has.map(|(_, amount)| *amount)
+    };
+    let adjustments = adjust::adjustments(card, &header, net, of_discount)?;
+    for adjustment in &adjustments {
+        net = net.plus(adjustment.amount)?;
+    }
     Ok(Invoice {
         account: header.account,
         account_name: header.account_name,
@@ -277,7 +342,9 @@ pub fn invoice(header: Header, card: &RateCard, rated: &Rated) -> Result<Invoice
         time_zone: header.time_zone,
         currency: card.currency,
         lines,
+        adjustments,
         net,
+        tax: adjust::tax(card, header.period, net)?,
         estimated,
         rate_card: header.rate_card,
         rated_through: header.rated_through,

@@ -1,9 +1,16 @@
-//! Usage × rate card → rated lines, cut at period and rate edges. Quantities stay integers; nothing is divided.
+//! Usage × rate card → rated lines, cut at period and rate edges. Quantities stay integers; nothing is divided but
+//! what one total is shared out over.
 
-use std::collections::BTreeMap;
+mod rater;
+mod shares;
 
-use crate::domain::{Guid, Kind, Overflow, Price, Span, Timestamp};
-use crate::rate_card::{Meter, RateCard, Subject};
+use std::sync::Arc;
+
+use crate::domain::money::NotAPrice;
+use crate::domain::{Amount, AmountOverflow, Guid, Kind, Overflow, Price, Span};
+use crate::rate_card::{Granularity, Labels, Meter, Subject};
+
+pub use rater::{Rater, cuts};
 
 /// A guid and the newest name known for it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,15 +37,63 @@ pub struct LineKey {
 }
 
 impl LineKey {
-    fn subject(&self) -> Subject<'_> {
+    /// The guid of what is billed, by which ties are broken.
+    #[must_use]
+    pub fn resource(&self) -> Option<&Guid> {
+        self.service_instance.as_ref().or(self.app.as_ref()).map(|named| &named.guid)
+    }
+}
+
+/// Everything that decides which line and which rate some usage has.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct UsageKey {
+    pub line: Arc<LineKey>,
+    pub process_type: Option<Arc<str>>,
+    /// The newest guid known for the line's buildpack.
+    pub buildpack_guid: Option<Arc<str>>,
+    pub organization_labels: Arc<Labels>,
+    pub space_labels: Arc<Labels>,
+    pub user_provided: bool,
+}
+
+impl UsageKey {
+    /// As a rate card sees it, charged to `account`.
+    #[must_use]
+    pub fn subject<'a>(&'a self, account: &'a str) -> Subject<'a> {
+        let line = &*self.line;
         Subject {
-            kind: self.kind,
-            buildpack: self.buildpack.as_deref(),
-            plan: self.service_plan.as_ref().map(|plan| &plan.guid),
-            plan_name: self.service_plan.as_ref().and_then(|plan| plan.name.as_deref()),
-            offering_name: self.service_offering.as_ref().and_then(|offering| offering.name.as_deref()),
+            kind: line.kind,
+            account,
+            foundation: &line.foundation,
+            organization: (&line.organization.guid, line.organization.name.as_deref()),
+            organization_labels: &self.organization_labels,
+            space_labels: &self.space_labels,
+            process_type: self.process_type.as_deref(),
+            buildpack: line.buildpack.as_deref(),
+            buildpack_guid: self.buildpack_guid.as_deref(),
+            plan: line.service_plan.as_ref().map(|plan| &plan.guid),
+            plan_name: line.service_plan.as_ref().and_then(|plan| plan.name.as_deref()),
+            offering_name: line.service_offering.as_ref().and_then(|offering| offering.name.as_deref()),
+            user_provided: self.user_provided,
         }
     }
+}
+
+/// One stretch of one resource at one footprint, within a period.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Piece {
+    pub key: Arc<UsageKey>,
+    /// The part of it that lies in the period.
+    pub span: Span,
+    /// All of it, as the ledger has it; up to when it counts, if it is open.
+    pub whole: Span,
+    /// It goes on.
+    pub open: bool,
+    pub instances: i64,
+    /// Per instance.
+    pub memory_mib: i64,
+    /// Per instance.
+    pub disk_mib: i64,
 }
 
 /// How much was used, in integers.
@@ -49,47 +104,73 @@ pub struct Quantities {
     pub disk_mib_seconds: i64,
 }
 
-impl Quantities {
-    const fn of(self, meter: Meter) -> i64 {
-        match meter {
-            Meter::InstanceHour => self.instance_seconds,
-            Meter::MemoryGibHour => self.memory_mib_seconds,
-            Meter::DiskGibHour => self.disk_mib_seconds,
-        }
-    }
+/// Which part of a quantity a line charges for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Part {
+    /// What an allowance takes, by its name.
+    Allowance(String),
+    /// All of it, or all that an allowance leaves.
+    Whole,
+    /// What lies in a tier, from 1.
+    Tier(usize),
+    /// A share of so many packages.
+    Packages(i64),
+}
 
-    const fn is_zero(self) -> bool {
-        self.instance_seconds == 0 && self.memory_mib_seconds == 0 && self.disk_mib_seconds == 0
+impl std::fmt::Display for Part {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Whole => formatter.write_str("whole"),
+            Self::Allowance(name) => write!(formatter, "allowance {name}"),
+            Self::Tier(tier) => write!(formatter, "tier {tier}"),
+            Self::Packages(packages) => write!(formatter, "packages {packages}"),
+        }
     }
 }
 
-/// What was used for one key within one span.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UsageItem {
-    pub key: LineKey,
-    pub quantities: Quantities,
+impl Part {
+    /// As [`Part`] is written; `None` if the text is none.
+    #[must_use]
+    pub fn from_text(text: &str) -> Option<Self> {
+        match text.split_once(' ') {
+            None => (text == "whole").then_some(Self::Whole),
+            Some(("allowance", name)) => Some(Self::Allowance(name.to_owned())),
+            Some(("tier", number)) => number.parse().ok().map(Self::Tier),
+            Some(("packages", number)) => number.parse().ok().map(Self::Packages),
+            Some(_) => None,
+        }
+    }
 }
 
 /// Integer quantity, price, unit size: exact, never a quotient.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RatedLine {
-    pub key: LineKey,
+    pub key: Arc<LineKey>,
     pub meter: Meter,
-    /// In instance·s or MiB·s.
+    /// In instance·s, MiB·s or stagings, after lengths are rounded.
     pub quantity: i64,
+    /// Before they are.
+    pub used: i64,
     /// How much of the quantity one price is for.
     pub unit_size: i64,
     pub price: Price,
-    /// Position of the rate in its card.
-    pub rate: usize,
-    /// The part of the period in which that rate is in force.
+    pub part: Part,
+    /// Its share of what all packages cost, where quantity × price doesn't say it.
+    pub share: Option<Amount>,
+    /// The rate, as its card has it.
+    pub rate: Arc<str>,
+    /// `None`: by the second.
+    pub granularity: Option<Granularity>,
+    /// Positions of the discounts in percent that apply.
+    pub discounts: Arc<[usize]>,
+    /// The part of the period in which all that holds.
     pub span: Span,
 }
 
 /// Usage that no rate is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnpricedLine {
-    pub key: LineKey,
+    pub key: Arc<LineKey>,
     pub quantities: Quantities,
     pub span: Span,
 }
@@ -101,75 +182,13 @@ pub struct Rated {
     pub unpriced: Vec<UnpricedLine>,
 }
 
-/// The period, cut at those of `edges` that lie within it.
-#[must_use]
-pub fn cuts(period: Span, edges: &[Timestamp]) -> Vec<Span> {
-    let within = edges.iter().copied().filter(|edge| period.from < *edge && *edge < period.to);
-    let mut at: Vec<Timestamp> = within.chain([period.from, period.to]).collect();
-    at.sort_unstable();
-    at.dedup();
-    at.windows(2).map(|pair| Span { from: pair[0], to: pair[1] }).collect()
-}
-
-/// Rates what was used in each of the spans that [`cuts`] gave. What has the same key and rate in several
-/// spans is one line, so that any cut of time costs the same.
-///
-/// # Errors
-/// [`Overflow`] if a sum leaves its type.
-pub fn rate(card: &RateCard, period: Span, usage: &[(Span, Vec<UsageItem>)]) -> Result<Rated, Overflow> {
-    let mut lines: BTreeMap<(LineKey, Meter, usize), RatedLine> = BTreeMap::new();
-    let mut unpriced: BTreeMap<LineKey, UnpricedLine> = BTreeMap::new();
-    for (span, items) in usage {
-        for item in items {
-            match card.rate_at(item.key.subject(), span.from) {
-                Some(rate) => add_rated(&mut lines, card, rate, period, item)?,
-                None if item.quantities.is_zero() => {}
-                None => add_unpriced(&mut unpriced, *span, item)?,
-            }
-        }
-    }
-    Ok(Rated { lines: lines.into_values().collect(), unpriced: unpriced.into_values().collect() })
-}
-
-fn add_rated(
-    lines: &mut BTreeMap<(LineKey, Meter, usize), RatedLine>,
-    card: &RateCard,
-    rate: usize,
-    period: Span,
-    item: &UsageItem,
-) -> Result<(), Overflow> {
-    // What is free is shown too, by its instance-hours.
-    let free = [(Meter::InstanceHour, Price::ZERO)];
-    let prices = if card.rates[rate].free { &free[..] } else { &card.rates[rate].prices };
-    for &(meter, price) in prices {
-        let quantity = item.quantities.of(meter);
-        if quantity == 0 {
-            continue;
-        }
-        let line = lines.entry((item.key.clone(), meter, rate)).or_insert_with(|| RatedLine {
-            key: item.key.clone(),
-            meter,
-            quantity: 0,
-            unit_size: meter.unit_size(),
-            price,
-            rate,
-            span: card.in_force(rate, period),
-        });
-        line.quantity = line.quantity.checked_add(quantity).ok_or(Overflow)?;
-    }
-    Ok(())
-}
-
-fn add_unpriced(unpriced: &mut BTreeMap<LineKey, UnpricedLine>, span: Span, item: &UsageItem) -> Result<(), Overflow> {
-    let line = unpriced.entry(item.key.clone()).or_insert_with(|| UnpricedLine {
-        key: item.key.clone(),
-        quantities: Quantities::default(),
-        span,
-    });
-    let add = |total: &mut i64, more: i64| total.checked_add(more).map(|sum| *total = sum).ok_or(Overflow);
-    add(&mut line.quantities.instance_seconds, item.quantities.instance_seconds)?;
-    add(&mut line.quantities.memory_mib_seconds, item.quantities.memory_mib_seconds)?;
-    add(&mut line.quantities.disk_mib_seconds, item.quantities.disk_mib_seconds)?;
-    line.span.to = span.to;
-    Ok(())
+/// What can't be rated.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RatingError {
+    #[error("a sum of usage exceeds 2^63 - 1")]
+    Quantity(#[from] Overflow),
+    #[error(transparent)]
+    Amount(#[from] AmountOverflow),
+    #[error("a price comes out wrong: {0}")]
+    Price(#[from] NotAPrice),
 }

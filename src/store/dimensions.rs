@@ -100,6 +100,8 @@ pub struct Dimensions {
     stored: HashMap<(Table, Guid), Stored>,
     /// Offering by plan.
     offerings: HashMap<Guid, Guid>,
+    /// The guid of each buildpack, by name.
+    buildpacks: HashMap<Arc<str>, Guid>,
 }
 
 const NAMED: Columns = &[("guid", Type::Text), ("name", Type::Text), ("named_at", Type::Time)];
@@ -162,6 +164,26 @@ impl Dimensions {
             if let (Some(plan_id), Some(offering_id)) = (plan_id, offering_id) {
                 session.run(LINK, values![*plan_id, *offering_id]).await?;
                 self.offerings.insert(plan.clone(), offering.clone());
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes the newest guid of each buildpack that is stored.
+    pub async fn note_buildpacks(
+        &mut self,
+        session: &mut Session,
+        foundation_id: i64,
+        buildpacks: &HashMap<Arc<str>, Guid>,
+    ) -> Result<(), StoreError> {
+        const NOTE: Sql = Sql::new("UPDATE buildpack SET guid = $3 WHERE foundation_id = $1 AND name = $2");
+        for (name, guid) in buildpacks {
+            if self.buildpacks.get(name) == Some(guid) {
+                continue;
+            }
+            // One that nothing was used under isn't stored.
+            if session.run(NOTE, values![foundation_id, &**name, guid.to_string()]).await? > 0 {
+                self.buildpacks.insert(name.clone(), guid.clone());
             }
         }
         Ok(())

@@ -1,6 +1,8 @@
 //! Invoices as they are kept.
 
-use crate::domain::{Guid, Month, Timestamp};
+use std::collections::BTreeSet;
+
+use crate::domain::{Guid, Month, Span, Timestamp};
 use crate::invoicing::{Invoice, Status};
 
 /// An invoice with what the book adds to it.
@@ -35,6 +37,22 @@ pub struct StoredCard {
     pub name: String,
     pub currency: String,
     pub text: String,
+}
+
+/// A rate card that final invoices of a month were made with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsedCard {
+    pub card: StoredCard,
+    pub month: Month,
+    pub period: Span,
+    pub time_zone: String,
+    /// Accounts that have such an invoice.
+    pub accounts: BTreeSet<String>,
+    /// Organizations on them: foundation, guid and name.
+    pub organizations: BTreeSet<(String, String, Option<String>)>,
+    /// The first one's number.
+    pub number: String,
+    pub invoices: usize,
 }
 
 /// Where the numbers of final invoices come from.

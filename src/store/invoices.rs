@@ -1,17 +1,20 @@
 //! Invoices: drafts replaced as often as wanted, finals numbered and written once.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
 use super::database::{Columns, Dialect, Row, RowWriter, Session, Sql, Type, Value, values};
 use super::gaps::read_gaps;
-use super::{Finalized, InvoiceFilter, Invoiced, Series, Store, StoreError, StoredCard, StoredGap, StoredInvoice};
+use super::{
+    Finalized, InvoiceFilter, Invoiced, Series, Store, StoreError, StoredCard, StoredGap, StoredInvoice, UsedCard,
+};
 use crate::domain::text::hexadecimal;
 use crate::domain::{Amount, Currency, Guid, Kind, Month, Span, Timestamp};
-use crate::invoicing::{Charge, Invoice, InvoiceLine, Status};
+use crate::invoicing::{Adjustment, AdjustmentType, Charge, Invoice, InvoiceLine, Status, TaxLine};
 use crate::rate_card::Meter;
-use crate::rating::{LineKey, Named};
+use crate::rating::{LineKey, Named, Part};
 
 /// The columns of an invoice, under the conditions given.
 macro_rules! select_invoice {
@@ -19,6 +22,7 @@ macro_rules! select_invoice {
         Sql::new(concat!(
             "SELECT id, status, number, account, account_name, seller, month, period_start, period_end, time_zone,
                     currency, net, estimated, rate_card_hash, rated_through, drafted_at, finalized_at, accepted,
+                    tax_name, tax_category, tax_percent, tax,
                     (SELECT count(*) FROM invoice_line WHERE invoice_id = invoice.id AND price IS NULL)
                         AS unpriced_lines
              FROM invoice
@@ -147,6 +151,58 @@ impl Store {
         rows.iter().map(invoiced).collect()
     }
 
+    /// The rate cards that final invoices were made with, month by month.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn used_cards(&self) -> Result<Vec<UsedCard>, StoreError> {
+        const INVOICES: Sql = Sql::new(
+            "SELECT card.hash, card.name, card.currency, card.body, invoice.month, invoice.period_start,
+                    invoice.period_end, invoice.time_zone, invoice.account, invoice.number
+             FROM invoice JOIN rate_card AS card ON card.hash = invoice.rate_card_hash
+             WHERE invoice.status = 'final'
+             ORDER BY invoice.month, card.hash, invoice.number",
+        );
+        const ORGANIZATIONS: Sql = Sql::new(
+            "SELECT DISTINCT invoice.rate_card_hash, invoice.month, line.foundation, line.organization_guid,
+                    line.organization_name
+             FROM invoice JOIN invoice_line AS line ON line.invoice_id = invoice.id
+             WHERE invoice.status = 'final'",
+        );
+        let mut session = self.database.read().await?;
+        let mut cards: BTreeMap<(String, String), UsedCard> = BTreeMap::new();
+        for row in session.all(INVOICES, Vec::new()).await? {
+            let (hash, month) = (row.text(0)?.to_owned(), row.text(4)?.to_owned());
+            let used = match cards.entry((hash.clone(), month.clone())) {
+                std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
+                std::collections::btree_map::Entry::Vacant(entry) => entry.insert(UsedCard {
+                    card: StoredCard {
+                        hash,
+                        name: row.text(1)?.to_owned(),
+                        currency: row.text(2)?.to_owned(),
+                        text: row.text(3)?.to_owned(),
+                    },
+                    month: month.parse().map_err(|_| unexpected("invoice.month", &month))?,
+                    period: Span { from: row.time(5)?, to: row.time(6)? },
+                    time_zone: row.text(7)?.to_owned(),
+                    accounts: BTreeSet::new(),
+                    organizations: BTreeSet::new(),
+                    number: row.owned(9)?.unwrap_or_default(),
+                    invoices: 0,
+                }),
+            };
+            used.accounts.insert(row.text(8)?.to_owned());
+            used.invoices += 1;
+        }
+        for row in session.all(ORGANIZATIONS, Vec::new()).await? {
+            let used = cards.get_mut(&(row.text(0)?.to_owned(), row.text(1)?.to_owned()));
+            if let Some(used) = used {
+                used.organizations.insert((row.text(2)?.to_owned(), row.text(3)?.to_owned(), row.owned(4)?));
+            }
+        }
+        Ok(cards.into_values().collect())
+    }
+
     /// A session in which no other process writes invoices: what it finds stays so until it commits.
     async fn invoicing(&self) -> Result<Session, StoreError> {
         const ALONE: Sql = Sql::new("LOCK TABLE invoice IN SHARE ROW EXCLUSIVE MODE");
@@ -191,9 +247,13 @@ impl Store {
             "SELECT foundation, organization_guid, organization_name, space_guid, space_name, kind, app_guid, app_name,
                     service_instance_guid, service_instance_name, service_offering_guid, service_offering_name,
                     service_plan_guid, service_plan_name, buildpack, estimated, started_at, ended_at, meter, quantity,
-                    unit_size, price, amount, rate
+                    unit_size, price, amount, rate, used, part, granularity
              FROM invoice_line
              WHERE invoice_id = $1
+             ORDER BY position",
+        );
+        const ADJUSTMENTS: Sql = Sql::new(
+            "SELECT adjustment, name, basis, percent, amount FROM invoice_adjustment WHERE invoice_id = $1
              ORDER BY position",
         );
         let mut session = self.database.read().await?;
@@ -201,6 +261,9 @@ impl Store {
         let mut stored = read_invoice(&row)?;
         for row in session.all(LINES, values![stored.id]).await? {
             stored.invoice.lines.push(read_line(&row, stored.invoice.currency)?);
+        }
+        for row in session.all(ADJUSTMENTS, values![stored.id]).await? {
+            stored.invoice.adjustments.push(read_adjustment(&row, stored.invoice.currency)?);
         }
         Ok(with_gaps(&mut session, vec![stored]).await?.pop())
     }
@@ -315,7 +378,12 @@ async fn remove_drafts(session: &mut Session, month: Month, kept: &[Invoice]) ->
         "DELETE FROM invoice WHERE status = 'draft' AND month = $1
              AND account NOT IN (SELECT account FROM {rows} AS kept)",
     );
-    for statement in [LINES, DRAFTS] {
+    const ADJUSTMENTS: Sql = Sql::new(
+        "DELETE FROM invoice_adjustment WHERE invoice_id IN (
+             SELECT id FROM invoice WHERE status = 'draft' AND month = $1
+                 AND account NOT IN (SELECT account FROM {rows} AS kept))",
+    );
+    for statement in [LINES, ADJUSTMENTS, DRAFTS] {
         let mut payload = session.payload(&[("account", Type::Text)]);
         for invoice in kept {
             payload.row().text(Some(&invoice.account));
@@ -345,20 +413,21 @@ async fn put_draft(session: &mut Session, invoice: &Invoice, at: Timestamp) -> R
          WHERE account = $1 AND period_start < $3 AND period_end > $2",
     );
     const REMOVE_LINES: Sql = Sql::new("DELETE FROM invoice_line WHERE invoice_id = $1");
+    const REMOVE_ADJUSTMENTS: Sql = Sql::new("DELETE FROM invoice_adjustment WHERE invoice_id = $1");
     const REMOVE: Sql = Sql::new("DELETE FROM invoice WHERE id = $1");
     const ADD: Sql = Sql::new(
         "INSERT INTO invoice
              (status, account, account_name, seller, month, period_start, period_end, time_zone, currency, net,
-              estimated, rate_card_hash, rated_through, drafted_at)
-         VALUES ('draft', $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+              estimated, rate_card_hash, rated_through, drafted_at, tax_name, tax_category, tax_percent, tax)
+         VALUES ('draft', $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
          RETURNING id",
     );
     const CHANGE: Sql = Sql::new(
         "UPDATE invoice SET
              account = $1, account_name = $2, seller = $3, month = $4, period_start = $5, period_end = $6,
              time_zone = $7, currency = $8, net = $9, estimated = $10, rate_card_hash = $11, rated_through = $12,
-             drafted_at = $13
-         WHERE id = $14
+             drafted_at = $13, tax_name = $14, tax_category = $15, tax_percent = $16, tax = $17
+         WHERE id = $18
          RETURNING id",
     );
     let mut same = None;
@@ -373,6 +442,7 @@ async fn put_draft(session: &mut Session, invoice: &Invoice, at: Timestamp) -> R
         }
         let id = row.integer(0)?;
         session.run(REMOVE_LINES, values![id]).await?;
+        session.run(REMOVE_ADJUSTMENTS, values![id]).await?;
         if start == invoice.period.from {
             same = Some(id);
         } else {
@@ -394,10 +464,15 @@ async fn put_draft(session: &mut Session, invoice: &Invoice, at: Timestamp) -> R
         &invoice.rate_card,
         invoice.rated_through,
         at,
+        invoice.tax.as_ref().map(|tax| tax.name.as_str()),
+        invoice.tax.as_ref().map(|tax| tax.category.as_str()),
+        invoice.tax.as_ref().map(|tax| tax.percent),
+        (invoice.tax.as_ref().map(|tax| tax.amount), invoice.currency),
     ];
     values.extend(same.map(Value::from));
     let id = session.one(if same.is_some() { CHANGE } else { ADD }, values).await?.integer(0)?;
     put_lines(session, id, invoice).await?;
+    put_adjustments(session, id, invoice).await?;
     Ok(Some(id))
 }
 
@@ -436,11 +511,11 @@ async fn put_lines(session: &mut Session, id: i64, invoice: &Invoice) -> Result<
              (invoice_id, position, foundation, organization_guid, organization_name, space_guid, space_name, kind,
               app_guid, app_name, service_instance_guid, service_instance_name, service_offering_guid,
               service_offering_name, service_plan_guid, service_plan_name, buildpack, estimated, started_at, ended_at,
-              meter, quantity, unit_size, price, amount, rate)
+              meter, quantity, unit_size, price, amount, rate, used, part, granularity)
          SELECT $1, position, foundation, organization_guid, organization_name, space_guid, space_name, kind,
                 app_guid, app_name, service_instance_guid, service_instance_name, service_offering_guid,
                 service_offering_name, service_plan_guid, service_plan_name, buildpack, estimated, started_at, ended_at,
-                meter, quantity, unit_size, price, amount, rate
+                meter, quantity, unit_size, price, amount, rate, used, part, granularity
          FROM {rows} AS new",
     );
     const COLUMNS: Columns = &[
@@ -469,6 +544,9 @@ async fn put_lines(session: &mut Session, id: i64, invoice: &Invoice) -> Result<
         ("price", Type::Price),
         ("amount", Type::Amount),
         ("rate", Type::Text),
+        ("used", Type::Integer),
+        ("part", Type::Text),
+        ("granularity", Type::Text),
     ];
     let mut payload = session.payload(COLUMNS);
     for (position, line) in (1..).zip(&invoice.lines) {
@@ -492,7 +570,38 @@ async fn put_lines(session: &mut Session, id: i64, invoice: &Invoice) -> Result<
             .integer(line.unit_size)
             .price(line.charge.as_ref().map(|charge| charge.price))
             .amount(line.charge.as_ref().map(|charge| charge.amount), invoice.currency)
-            .text(line.charge.as_ref().map(|charge| charge.rate.as_str()));
+            .text(line.charge.as_ref().map(|charge| charge.rate.as_str()))
+            .integer((line.used != line.quantity).then_some(line.used))
+            .text(Some(&line.part.to_string()))
+            .text(line.granularity.as_deref());
+    }
+    session.run_of(PUT, values![id], payload).await?;
+    Ok(())
+}
+
+async fn put_adjustments(session: &mut Session, id: i64, invoice: &Invoice) -> Result<(), StoreError> {
+    const PUT: Sql = Sql::new(
+        "INSERT INTO invoice_adjustment (invoice_id, position, adjustment, name, basis, percent, amount)
+         SELECT $1, position, adjustment, name, basis, percent, amount FROM {rows} AS new",
+    );
+    const COLUMNS: Columns = &[
+        ("position", Type::Integer),
+        ("adjustment", Type::Text),
+        ("name", Type::Text),
+        ("basis", Type::Amount),
+        ("percent", Type::Price),
+        ("amount", Type::Amount),
+    ];
+    let mut payload = session.payload(COLUMNS);
+    for (position, adjustment) in (1..).zip(&invoice.adjustments) {
+        payload
+            .row()
+            .integer(position)
+            .text(Some(adjustment.adjustment.name()))
+            .text(Some(&adjustment.name))
+            .amount(adjustment.basis, invoice.currency)
+            .price(adjustment.percent)
+            .amount(Some(adjustment.amount), invoice.currency);
     }
     session.run_of(PUT, values![id], payload).await?;
     Ok(())
@@ -528,7 +637,14 @@ fn read_invoice(row: &Row) -> Result<StoredInvoice, StoreError> {
             time_zone: row.text("time_zone")?.to_owned(),
             currency,
             lines: Vec::new(),
+            adjustments: Vec::new(),
             net: amount("net")?,
+            tax: match (row.owned("tax_name")?, row.price("tax_percent")?, row.amount("tax", currency)?) {
+                (Some(name), Some(percent), Some(amount)) => {
+                    Some(TaxLine { name, category: row.owned("tax_category")?.unwrap_or_default(), percent, amount })
+                }
+                _ => None,
+            },
             estimated: amount("estimated")?,
             rate_card: row.text("rate_card_hash")?.to_owned(),
             rated_through: row.maybe_time("rated_through")?,
@@ -538,6 +654,18 @@ fn read_invoice(row: &Row) -> Result<StoredInvoice, StoreError> {
                 None => Vec::new(),
             },
         },
+    })
+}
+
+fn read_adjustment(row: &Row, currency: Currency) -> Result<Adjustment, StoreError> {
+    let adjustment = row.text("adjustment")?;
+    Ok(Adjustment {
+        adjustment: AdjustmentType::from_name(adjustment)
+            .ok_or_else(|| unexpected("invoice_adjustment.adjustment", adjustment))?,
+        name: row.text("name")?.to_owned(),
+        basis: row.amount("basis", currency)?,
+        percent: row.price("percent")?,
+        amount: row.amount("amount", currency)?.ok_or_else(|| unexpected("invoice_adjustment.amount", "null"))?,
     })
 }
 
@@ -552,8 +680,9 @@ fn read_line(row: &Row, currency: Currency) -> Result<InvoiceLine, StoreError> {
         _ => None,
     };
     let missing = || unexpected("invoice_line", "null");
+    let (quantity, part) = (row.integer("quantity")?, row.text("part")?);
     Ok(InvoiceLine {
-        key: LineKey {
+        key: Arc::new(LineKey {
             foundation: row.text("foundation")?.to_owned(),
             organization: named("organization_guid", "organization_name")?.ok_or_else(missing)?,
             space: named("space_guid", "space_name")?.ok_or_else(missing)?,
@@ -564,10 +693,13 @@ fn read_line(row: &Row, currency: Currency) -> Result<InvoiceLine, StoreError> {
             service_plan: named("service_plan_guid", "service_plan_name")?,
             buildpack: row.owned("buildpack")?,
             estimated: row.flag("estimated")?,
-        },
+        }),
         meter: Meter::from_name(meter).ok_or_else(|| unexpected("invoice_line.meter", meter))?,
-        quantity: row.integer("quantity")?,
+        quantity,
+        used: row.maybe_integer("used")?.unwrap_or(quantity),
         unit_size: row.integer("unit_size")?,
+        part: Part::from_text(part).ok_or_else(|| unexpected("invoice_line.part", part))?,
+        granularity: row.owned("granularity")?,
         charge,
         span: Span { from: row.time("started_at")?, to: row.time("ended_at")? },
     })

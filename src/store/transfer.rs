@@ -81,7 +81,8 @@ const TABLES: &[Table] = &[
     table("organization", 1, NAMED),
     table("space", 1, columns![id: Integer, foundation_id: Integer, guid: Text, name: Text, named_at: Time]),
     table("app", 1, NAMED),
-    table("buildpack", 1, columns![id: Integer, foundation_id: Integer, name: Text]),
+    table("buildpack", 1, columns![id: Integer, foundation_id: Integer, name: Text, guid: Text]),
+    table("label", 4, columns![foundation_id: Integer, owner: Text, guid: Text, key: Text, value: Text]),
     table("service_offering", 1, NAMED),
     table(
         "service_plan",
@@ -173,7 +174,8 @@ const TABLES: &[Table] = &[
                 id: Integer, status: Text, series: Text, series_number: Integer, number: Text, account: Text,
                 account_name: Text, seller: Text, month: Text, period_start: Time, period_end: Time, time_zone: Text,
                 currency: Text, net: Money, estimated: Money, rate_card_hash: Text, rated_through: Time, drafted_at: Time,
-                finalized_at: Time, accepted: Text, digest: Text,
+                finalized_at: Time, accepted: Text, digest: Text, tax_name: Text, tax_category: Text, tax_percent: Decimal,
+                tax: Money,
             ],
         )
     },
@@ -188,7 +190,18 @@ const TABLES: &[Table] = &[
                 service_instance_guid: Text, service_instance_name: Text, service_offering_guid: Text,
                 service_offering_name: Text, service_plan_guid: Text, service_plan_name: Text, buildpack: Text,
                 estimated: Flag, started_at: Time, ended_at: Time, meter: Text, quantity: Integer, unit_size: Integer,
-                price: Decimal, amount: Money, rate: Text,
+                price: Decimal, amount: Money, rate: Text, used: Integer, part: Text, granularity: Text,
+            ],
+        )
+    },
+    Table {
+        currency: Some("(SELECT currency FROM invoice WHERE invoice.id = invoice_adjustment.invoice_id)"),
+        ..table(
+            "invoice_adjustment",
+            2,
+            columns![
+                invoice_id: Integer, position: Integer, adjustment: Text, name: Text, basis: Money, percent: Decimal,
+                amount: Money,
             ],
         )
     },

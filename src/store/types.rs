@@ -2,6 +2,7 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use super::{ArchivedInput, GapProgress};
 use crate::domain::{
@@ -121,6 +122,8 @@ pub struct Names {
     pub names: HashMap<NameOf, NamedAt>,
     /// Offering by plan.
     pub offerings: HashMap<Guid, Guid>,
+    /// The newest guid of each buildpack, by name.
+    pub buildpacks: HashMap<Arc<str>, Guid>,
 }
 
 /// A name, and when it was the name.
@@ -158,6 +161,7 @@ impl Names {
             self.note(of, named.name, named.at);
         }
         self.offerings.extend(others.offerings);
+        self.buildpacks.extend(others.buildpacks);
     }
 }
 

@@ -84,6 +84,7 @@ pub struct Metrics {
     job_duration: HistogramVec,
     rate_card_ok: IntGauge,
     rate_card_info: IntGaugeVec,
+    rate_card_next: IntGauge,
     unpriced_lines: IntGaugeVec,
     accrued: GaugeVec,
     invoices: IntGaugeVec,
@@ -293,7 +294,11 @@ impl Metrics {
             job_duration: new.histograms("job_duration_seconds", "How long a job took.", &["task"]),
             rate_card_ok: new.gauge(
                 "rate_card_last_reload_successful",
-                "1 if the configured rate card can be used, 0 if it can't.",
+                "1 if the rate card was accepted when it was last read, 0 if it was refused.",
+            ),
+            rate_card_next: new.gauge(
+                "rate_card_next_effective_timestamp_seconds",
+                "When anything in the rate card next begins or ends, Unix time; 0 if nothing does.",
             ),
             rate_card_info: new.gauges("rate_card_info", "1 for the rate card in use.", &["name", "version"]),
             unpriced_lines: new.gauges(
@@ -449,6 +454,11 @@ impl Metrics {
     pub fn rate_card(&self, name: &str, version: &str) {
         self.rate_card_info.reset();
         self.rate_card_info.with_label_values(&[name, version]).set(1);
+    }
+
+    /// When anything in the rate card next begins or ends.
+    pub fn rate_card_next(&self, at: Option<Timestamp>) {
+        self.rate_card_next.set(at.map_or(0, Timestamp::unix));
     }
 
     /// What the open drafts hold: lines without a price by kind, and sums by currency.

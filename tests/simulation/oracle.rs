@@ -99,9 +99,9 @@ impl Oracle {
                 edge(used.from) || (edge(used.to) && used.to < self.until)
             });
             // What began after the last look, and whose ending was lost, was never seen to run: nothing of it is certain.
-            let never_seen = truth.iter().any(|used| {
-                used.from > lost.looked && used.from <= at && lost.from <= used.to && used.to <= lost.to
-            });
+            let never_seen = truth
+                .iter()
+                .any(|used| used.from > lost.looked && used.from <= at && lost.from <= used.to && used.to <= lost.to);
             (within && changed) || (never_seen && lost.kinds.contains(&kind) && at < lost.to)
         })
     }

@@ -43,6 +43,7 @@ impl Comparison {
                 key.service_plan.as_ref().map(|plan| plan.guid.to_string()),
                 key.buildpack.clone(),
                 match line.meter {
+                    Meter::Month | Meter::Staging => continue,
                     Meter::InstanceHour => 0,
                     Meter::MemoryGibHour => 1,
                     Meter::DiskGibHour => 2,

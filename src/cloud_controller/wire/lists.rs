@@ -233,6 +233,15 @@ pub struct Space {
     pub guid: Guid,
     pub name: String,
     pub relationships: OfOrganization,
+    #[serde(default)]
+    pub metadata: Metadata,
+}
+
+/// Labels, which people set. A label without a value has an empty one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Metadata {
+    pub labels: std::collections::BTreeMap<String, Option<String>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -245,6 +254,8 @@ pub struct OfOrganization {
 pub struct Organization {
     pub guid: Guid,
     pub name: String,
+    #[serde(default)]
+    pub metadata: Metadata,
 }
 
 /// `GET /v3/jobs/:guid`

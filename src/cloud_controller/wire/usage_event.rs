@@ -40,6 +40,8 @@ pub struct Names {
     pub service_instance: Option<String>,
     pub service_plan: Option<String>,
     pub service_offering: Option<(Guid, Option<String>)>,
+    /// Name and guid; not of a custom URL, beside which an event has the guid of the buildpack before it.
+    pub buildpack: Option<(Arc<str>, Guid)>,
 }
 
 /// Reads one element of a usage event list. A record without what its state needs becomes
@@ -177,7 +179,10 @@ fn location(organization: &Named<'_>, space: &Text<'_>) -> Option<Location> {
 impl AppEvent<'_> {
     fn decode(self) -> Result<Decoded, String> {
         let (event_guid, created_at) = identify(&self.guid, &self.created_at)?;
+        let buildpack = name(self.buildpack.name);
+        let installed = buildpack.clone().filter(|name| !name.contains("://"));
         let names = Names {
+            buildpack: installed.zip(guid(&self.buildpack.guid)),
             space: self.space.name.map(Cow::into_owned),
             app: self.app.name.map(Cow::into_owned),
             task: self.task.name.map(Cow::into_owned),
@@ -188,7 +193,6 @@ impl AppEvent<'_> {
         let previous = self.state.previous.unwrap_or_default();
         let app = guid(&self.app.guid);
         let location = location(&self.organization, &self.space.guid);
-        let buildpack = name(self.buildpack.name);
         // What an ending says besides that it ended means nothing, and must not keep it from ending.
         let ending = matches!(&*state, "STOPPED" | "TASK_STOPPED" | "BUILDPACK_SET");
         let number = |member, value| if ending { Ok(None) } else { count(member, value) };

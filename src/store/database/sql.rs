@@ -73,4 +73,6 @@ from! {
     Timestamp => |value| Self::Time(Some(value)),
     Option<Timestamp> => |value| Self::Time(value),
     (Amount, Currency) => |value| Self::Amount(Some(value.0), value.1),
+    (Option<Amount>, Currency) => |value| Self::Amount(value.0, value.1),
+    Option<Price> => |value| Self::Price(value),
 }

@@ -1,0 +1,202 @@
+//! What an account's invoice has beside its lines: discounts, commitments, a minimum, and tax, in that order.
+
+use super::Header;
+use crate::domain::{Amount, AmountOverflow, Price, Rounding, Span};
+use crate::rate_card::{Discount, Floor, FloorKind, Off, RateCard, Validity, Whom};
+
+/// What an adjustment is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AdjustmentType {
+    /// Taken off.
+    Discount,
+    /// Paid in any case.
+    Commitment,
+    /// Usage that a commitment covers, taken off.
+    Covered,
+    /// What fills an invoice up to its minimum.
+    Minimum,
+}
+
+impl AdjustmentType {
+    pub const ALL: [Self; 4] = [Self::Discount, Self::Commitment, Self::Covered, Self::Minimum];
+
+    /// The word used in tables.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Discount => "discount",
+            Self::Commitment => "commitment",
+            Self::Covered => "covered",
+            Self::Minimum => "minimum",
+        }
+    }
+
+    /// The type of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|adjustment| adjustment.name() == name)
+    }
+}
+
+/// Something added to an invoice's lines, or taken off them, as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Adjustment {
+    pub adjustment: AdjustmentType,
+    /// As its card names it.
+    pub name: String,
+    /// What it is computed from: the list amount of a discount in percent, what is covered, what is filled up.
+    pub basis: Option<Amount>,
+    pub percent: Option<Price>,
+    /// Less than zero if it is taken off.
+    pub amount: Amount,
+}
+
+/// The tax on an invoice's net.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaxLine {
+    pub name: String,
+    /// EN 16931's letter.
+    pub category: String,
+    pub percent: Price,
+    pub amount: Amount,
+}
+
+const fn negative(amount: Amount) -> Amount {
+    Amount(-amount.0)
+}
+
+/// `amount` × `percent` ÷ 100, rounded once.
+fn percentage(amount: Amount, percent: Price, rounding: Rounding) -> Result<Amount, AmountOverflow> {
+    let dividend = i128::from(amount.0).checked_mul(percent.mantissa()).ok_or(AmountOverflow)?;
+    let divisor = 10_i128.checked_pow(percent.scale() + 2).ok_or(AmountOverflow)?;
+    i64::try_from(rounding.divide(dividend, divisor)).map(Amount).map_err(|_| AmountOverflow)
+}
+
+/// Everything beside the lines, whose amounts come to `net`; `of_discount` gives the amounts that a discount in
+/// percent is taken off.
+pub(super) fn adjustments<I: Iterator<Item = Amount>>(
+    card: &RateCard,
+    header: &Header,
+    mut net: Amount,
+    of_discount: impl Fn(usize) -> I,
+) -> Result<Vec<Adjustment>, AmountOverflow> {
+    let mut adjustments = Vec::new();
+    let mut discounts: Vec<(usize, &Discount)> = card.discounts.iter().enumerate().collect();
+    // Whatever the order of files; those in percent first, each on the list amounts.
+    discounts.sort_by_key(|(_, discount)| (matches!(discount.off, Off::Amount(_)), &discount.name, &discount.whom));
+    for (position, discount) in discounts {
+        let (basis, percent, off) = match discount.off {
+            Off::Percent(percent) => {
+                let list = of_discount(position).try_fold(Amount::default(), Amount::plus)?;
+                (Some(list), Some(percent), percentage(list, percent, card.rounding)?)
+            }
+            Off::Amount(amount) => {
+                let for_us = is_for(&discount.whom, &header.account);
+                let off =
+                    if for_us { prorated(&[(discount.validity, amount)], header.period)? } else { Amount::default() };
+                (None, None, off)
+            }
+        };
+        // Never more than there is to pay.
+        let off = off.min(net).max(Amount::default());
+        if off != Amount::default() {
+            net = net.plus(negative(off))?;
+            adjustments.push(Adjustment {
+                adjustment: AdjustmentType::Discount,
+                name: discount.name.clone(),
+                basis,
+                percent,
+                amount: negative(off),
+            });
+        }
+    }
+    if let Some((name, commitment)) = floor(card, FloorKind::Commitment, header)? {
+        let covered = net.min(commitment);
+        adjustments.push(Adjustment {
+            adjustment: AdjustmentType::Commitment,
+            name: name.clone(),
+            basis: None,
+            percent: None,
+            amount: commitment,
+        });
+        if covered > Amount::default() {
+            adjustments.push(Adjustment {
+                adjustment: AdjustmentType::Covered,
+                name,
+                basis: Some(net),
+                percent: None,
+                amount: negative(covered),
+            });
+        }
+        net = net.plus(commitment)?.plus(negative(covered))?;
+    }
+    if let Some((name, minimum)) = floor(card, FloorKind::Minimum, header)?
+        && minimum > net
+    {
+        adjustments.push(Adjustment {
+            adjustment: AdjustmentType::Minimum,
+            name,
+            basis: Some(net),
+            percent: None,
+            amount: minimum.plus(negative(net))?,
+        });
+    }
+    Ok(adjustments)
+}
+
+fn is_for(whom: &Whom, account: &str) -> bool {
+    match whom {
+        Whom::Everyone => true,
+        Whom::Account(wanted) => wanted == account,
+        _ => false,
+    }
+}
+
+/// Amounts of whole months, each by the seconds of the period in which it holds; rounded once.
+fn prorated(amounts: &[(Validity, Amount)], period: Span) -> Result<Amount, AmountOverflow> {
+    let mut dividend = 0_i128;
+    for (validity, amount) in amounts {
+        let seconds = validity.within(period).map_or(0, Span::seconds);
+        let product = i128::from(amount.0).checked_mul(i128::from(seconds)).ok_or(AmountOverflow)?;
+        dividend = dividend.checked_add(product).ok_or(AmountOverflow)?;
+    }
+    let amount = Rounding::HalfUp.divide(dividend, i128::from(period.seconds().max(1)));
+    i64::try_from(amount).map(Amount).map_err(|_| AmountOverflow)
+}
+
+/// The commitment or minimum of an account in a period: its own before everyone's, a later block before an earlier.
+fn floor(card: &RateCard, of: FloorKind, header: &Header) -> Result<Option<(String, Amount)>, AmountOverflow> {
+    let ours = |floor: &&Floor| floor.floor == of && is_for(&floor.whom, &header.account);
+    let begun = |floor: &Floor, at| floor.validity.from.is_none_or(|from| from <= at);
+    let mut edges = vec![header.period.from, header.period.to];
+    let validities = card.floors.iter().filter(ours).map(|floor| floor.validity);
+    edges.extend(validities.flat_map(|validity| [validity.from, validity.to]).flatten());
+    edges.retain(|edge| header.period.from <= *edge && *edge <= header.period.to);
+    edges.sort_unstable();
+    edges.dedup();
+    let mut held: Vec<(Validity, Amount)> = Vec::new();
+    let mut name = None;
+    for pair in edges.windows(2) {
+        let at = pair[0];
+        let is_latest =
+            |floor: &&Floor| {
+                !card.floors.iter().filter(ours).any(|other| {
+                    other.whom == floor.whom && begun(other, at) && other.validity.from > floor.validity.from
+                })
+            };
+        let in_force = card.floors.iter().filter(ours).filter(is_latest).filter(|floor| floor.validity.holds(at));
+        if let Some(floor) = in_force.max_by_key(|floor| &floor.whom) {
+            held.push((Validity { from: Some(pair[0]), to: Some(pair[1]) }, floor.amount));
+            name = Some(floor.name.clone());
+        }
+    }
+    let Some(name) = name else { return Ok(None) };
+    Ok(Some((name, prorated(&held, header.period)?)))
+}
+
+/// The card's tax on `net`: computed once, rounded half up, as EN 16931 has it.
+pub(super) fn tax(card: &RateCard, period: Span, net: Amount) -> Result<Option<TaxLine>, AmountOverflow> {
+    let Some(tax) = card.tax_of(period) else { return Ok(None) };
+    let amount = percentage(net, tax.percent, Rounding::HalfUp)?;
+    Ok(Some(TaxLine { name: tax.name.clone(), category: tax.category.clone(), percent: tax.percent, amount }))
+}

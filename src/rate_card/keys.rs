@@ -1,0 +1,237 @@
+//! Every key that a card may have, with its meaning: what the parser knows, the schema offers to editors, and the
+//! documentation lists. Owns the names; reads nothing.
+
+use super::Meter;
+use crate::domain::{Kind, Rounding};
+
+/// What a key takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Takes {
+    /// Text that isn't empty.
+    Text,
+    /// A TOML date or time, or the same as text.
+    Time,
+    /// `true`, or the key is left out.
+    True,
+    /// A whole number from `min` to `max`.
+    Whole { min: i64, max: i64 },
+    /// A quoted decimal that isn't negative.
+    Decimal,
+    /// A quoted decimal, or a table with a price model.
+    Price,
+    /// Quoted decimals by meter.
+    Surcharge,
+    /// What to round lengths to.
+    Granularity,
+    /// One of these.
+    Choice(&'static [&'static str]),
+}
+
+/// One key.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    pub name: &'static str,
+    pub takes: Takes,
+    pub about: &'static str,
+}
+
+const fn key(name: &'static str, takes: Takes, about: &'static str) -> Key {
+    Key { name, takes, about }
+}
+
+/// The lists of a card, each a block with `[[…]]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Block {
+    Rate(Kind),
+    Allowance,
+    Discount,
+    Minimum,
+    Commitment,
+    Tax,
+}
+
+impl Block {
+    pub const ALL: [Self; 9] = [
+        Self::Rate(Kind::Process),
+        Self::Rate(Kind::Staging),
+        Self::Rate(Kind::Task),
+        Self::Rate(Kind::Service),
+        Self::Allowance,
+        Self::Discount,
+        Self::Minimum,
+        Self::Commitment,
+        Self::Tax,
+    ];
+
+    /// What stands between the brackets.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rate(kind) => kind.name(),
+            Self::Allowance => "allowance",
+            Self::Discount => "discount",
+            Self::Minimum => "minimum",
+            Self::Commitment => "commitment",
+            Self::Tax => "tax",
+        }
+    }
+
+    /// What it is, in a line.
+    #[must_use]
+    pub const fn about(self) -> &'static str {
+        match self {
+            Self::Rate(Kind::Process) => "What instances of apps cost",
+            Self::Rate(Kind::Staging) => "What building apps costs",
+            Self::Rate(Kind::Task) => "What tasks cost",
+            Self::Rate(Kind::Service) => "What service instances cost",
+            Self::Allowance => "So much of a quantity for nothing, once a month",
+            Self::Discount => "What is taken off",
+            Self::Minimum => "What an invoice is filled up to",
+            Self::Commitment => "What is paid in any case, covering usage up to it",
+            Self::Tax => "The tax that comes on top, as it is at a month's end; prices are without it",
+        }
+    }
+
+    /// Its keys.
+    #[must_use]
+    pub fn keys(self) -> Vec<Key> {
+        let groups: &[&[Key]] = match self {
+            Self::Rate(Kind::Process) => &[WHEN, WHOM, BUILDPACK, TYPE, HOURS, TERMS, &[SURCHARGE]],
+            Self::Rate(Kind::Staging) => &[WHEN, WHOM, BUILDPACK, HOURS, STAGING, TERMS, &[SURCHARGE]],
+            Self::Rate(Kind::Task) => &[WHEN, WHOM, HOURS, TERMS, &[SURCHARGE]],
+            Self::Rate(Kind::Service) => &[WHEN, WHOM, PLAN, SERVICE, TERMS],
+            Self::Allowance => &[&[NAME], WHEN, WHOM, ALLOWANCE, BUILDPACK, TYPE, PLAN],
+            Self::Discount => &[&[NAME], WHEN, WHOM, DISCOUNT],
+            Self::Minimum | Self::Commitment => &[&[NAME], WHEN, &[ACCOUNT], &[AMOUNT]],
+            Self::Tax => &[WHEN, TAX],
+        };
+        groups.concat()
+    }
+}
+
+/// The keys at the top of a file.
+pub const TOP: &[Key] = &[
+    key("name", Takes::Text, "The card's name"),
+    key("currency", Takes::Text, "ISO 4217 code of all its prices, such as EUR"),
+    key("from", Takes::Time, "When the blocks of this file begin that don't say it themselves"),
+    key("to", Takes::Time, "When the blocks of this file end that don't say it themselves"),
+    key(
+        "rounding",
+        Takes::Choice(&ROUNDINGS),
+        "How each line is rounded to the currency's smallest unit: half_up (away from zero; the default), half_even, up or down",
+    ),
+];
+
+const ROUNDINGS: [&str; 4] =
+    [Rounding::HalfUp.name(), Rounding::HalfEven.name(), Rounding::Up.name(), Rounding::Down.name()];
+
+const TAX: &[Key] = &[
+    key("name", Takes::Text, "As on the invoice, such as VAT"),
+    key(
+        "category",
+        Takes::Choice(&["S", "Z", "E", "AE", "K", "G", "O"]),
+        "Category of EN 16931: S standard (the default), Z zero rated, E exempt, AE reverse charge, K within the EU, G export, O outside",
+    ),
+    key("percent", Takes::Decimal, "Of the net total, such as \"19\""),
+];
+
+const WHEN: &[Key] = &[
+    key("from", Takes::Time, "In force from here: a date is midnight in the billing time zone; left out, always was"),
+    key("to", Takes::Time, "In force until before here; left out, until a later block for the same takes over"),
+];
+
+const NAME: Key = key("name", Takes::Text, "As on the invoice");
+const ACCOUNT: Key = key("account", Takes::Text, "Only for this account");
+const AMOUNT: Key = key("amount", Takes::Decimal, "For a whole month, in the card's currency");
+
+const WHOM: &[Key] = &[
+    ACCOUNT,
+    key("org", Takes::Text, "Only for this org: FOUNDATION/NAME or FOUNDATION/GUID"),
+    key("org_label", Takes::Text, "Only for orgs with this label: KEY=VALUE"),
+    key("space_label", Takes::Text, "Only for spaces with this label: KEY=VALUE"),
+];
+
+const BUILDPACK: &[Key] = &[
+    key("buildpack", Takes::Text, "Only under this buildpack, by name or custom URL"),
+    key("buildpack_guid", Takes::Text, "Only under the buildpack with this guid"),
+    key("buildpack_pattern", Takes::Text, "Only under buildpacks like this; * stands for anything"),
+    key("without_buildpack", Takes::True, "Only what names no buildpack, such as docker images"),
+];
+
+const TYPE: &[Key] = &[key("process_type", Takes::Text, "Only processes of this type, such as web")];
+
+const HOURS: &[Key] = &[
+    key(Meter::InstanceHour.name(), Takes::Price, "Price of one instance for an hour"),
+    key(Meter::MemoryGibHour.name(), Takes::Price, "Price of 1 GiB of memory for an hour"),
+    key(Meter::DiskGibHour.name(), Takes::Price, "Price of 1 GiB of disk for an hour"),
+];
+
+const STAGING: &[Key] = &[
+    key(Meter::Staging.name(), Takes::Price, "Price of each staging, in the month in which it begins"),
+    key("minimum_seconds", Takes::Whole { min: 1, max: 86_400 }, "Each staging counts at least so long"),
+];
+
+const PLAN: &[Key] = &[
+    key("plan_guid", Takes::Text, "Only this plan, by guid"),
+    key("offering", Takes::Text, "Only this offering, by its newest name"),
+    key("plan", Takes::Text, "Only this plan of the offering, by its newest name"),
+    key("user_provided", Takes::True, "Only user-provided service instances, which are free unless a rate is for them"),
+];
+
+const SERVICE: &[Key] = &[
+    key(Meter::InstanceHour.name(), Takes::Price, "Price of one instance for an hour"),
+    key(Meter::Month.name(), Takes::Decimal, "Price of one instance for a calendar month, by the second"),
+];
+
+const TERMS: &[Key] = &[
+    key("free", Takes::True, "It costs nothing"),
+    key("multiplier", Takes::Decimal, "Instead of prices: those of the next wider rate, times this"),
+    key(
+        "granularity",
+        Takes::Granularity,
+        "To what lengths are rounded: { unit = \"hour\", round = \"up\", per = \"interval\" }; left out, by the second",
+    ),
+];
+
+const SURCHARGE: Key = key(
+    "surcharge",
+    Takes::Surcharge,
+    "Instead of prices: those of the next wider rate, plus these: { memory_gib_hour = \"0.001\" }",
+);
+
+const ALLOWANCE: &[Key] = &[
+    key("kind", Takes::Choice(&["process", "staging", "task", "service"]), "Of which kind of usage"),
+    key(
+        "meter",
+        Takes::Choice(&["instance_hour", "memory_gib_hour", "disk_gib_hour", "month", "per_staging"]),
+        "Of which quantity",
+    ),
+    key("amount", Takes::Decimal, "How much a whole month, in the meter's unit"),
+    key("per", Takes::Choice(&["account", "org"]), "Who gets it: each account (the default) or each org"),
+];
+
+const DISCOUNT: &[Key] = &[
+    key("kind", Takes::Choice(&["process", "staging", "task", "service"]), "Only on this kind of usage"),
+    key("percent", Takes::Decimal, "Of the list amount, such as \"10\""),
+    key("amount", Takes::Decimal, "For a whole month, in the card's currency; never more than is to be paid"),
+];
+
+/// The keys of a granularity.
+pub const GRANULARITY: &[Key] = &[
+    key("unit", Takes::Choice(&["second", "minute", "hour"]), "Whole seconds, minutes or hours"),
+    key("round", Takes::Choice(&["up", "nearest"]), "Up (the default), or to the nearest, halves up"),
+    key("per", Takes::Choice(&["interval", "day"]), "Each interval (the default), or each resource's day as a whole"),
+];
+
+/// The keys of a price model.
+pub const MODEL: &[Key] = &[
+    key("model", Takes::Choice(&["flat", "graduated", "volume", "package"]), "How the price follows from the quantity"),
+    key("price", Takes::Decimal, "flat, package: the price"),
+    key("size", Takes::Decimal, "package: how many units one is, of which each begun is paid"),
+];
+
+/// The keys of a tier.
+pub const TIER: &[Key] = &[
+    key("up_to", Takes::Decimal, "Its end, inclusive, in units a month; the last tier has none"),
+    key("price", Takes::Decimal, "Price of a unit"),
+];

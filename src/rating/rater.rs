@@ -1,0 +1,433 @@
+//! Adds up one account's usage of one period, resource by resource: what was used, at which terms, rounded to what
+//! the rate says. Memory grows with lines, never with intervals.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use chrono::{Days, NaiveDate};
+use chrono_tz::Tz;
+
+use super::shares::Sum;
+use super::{LineKey, Piece, Quantities, Rated, RatingError, UnpricedLine, UsageKey};
+use crate::domain::period::{date_of, start_of_day};
+use crate::domain::{Kind, Overflow, Span, Timestamp, share};
+use crate::rate_card::{Charges, Granularity, Meter, RateCard, Terms};
+
+/// What some usage is charged by: prices, and what may be taken off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Applied {
+    pub charges: Charges,
+    /// Position of the allowance of each meter that has one.
+    pub allowances: Vec<(Meter, usize)>,
+    /// Positions of discounts in percent.
+    pub discounts: Arc<[usize]>,
+    /// The rate, as its card has it.
+    pub rate: Arc<str>,
+}
+
+/// What one line used, before and after lengths were rounded.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Part {
+    pub quantity: i64,
+    pub used: i64,
+    pub span: Span,
+}
+
+/// By line, position of what applies, and meter.
+pub(super) type Parts = BTreeMap<(Arc<LineKey>, usize, Meter), Part>;
+
+/// See the module.
+#[derive(Debug)]
+pub struct Rater<'a> {
+    card: &'a RateCard,
+    account: String,
+    period: Span,
+    zone: Tz,
+    cuts: Vec<Span>,
+    applied: Vec<Applied>,
+    /// What applies in each cut; `None`: unpriced.
+    known: HashMap<Arc<UsageKey>, Arc<[Option<usize>]>>,
+    parts: Parts,
+    unpriced: BTreeMap<Arc<LineKey>, UnpricedLine>,
+}
+
+/// The period, cut at those of `edges` that lie within it.
+#[must_use]
+pub fn cuts(period: Span, edges: &[Timestamp]) -> Vec<Span> {
+    let within = edges.iter().copied().filter(|edge| period.from < *edge && *edge < period.to);
+    let mut at: Vec<Timestamp> = within.chain([period.from, period.to]).collect();
+    at.sort_unstable();
+    at.dedup();
+    at.windows(2).map(|pair| Span { from: pair[0], to: pair[1] }).collect()
+}
+
+/// Pieces without a break that are rounded as one interval.
+struct Interval<'p> {
+    granularity: Granularity,
+    /// Instances, memory and disk, as far as they are priced.
+    rated: [i64; 3],
+    pieces: Vec<&'p Piece>,
+}
+
+impl<'a> Rater<'a> {
+    /// For what `account` used in `period`, a calendar month of `zone`.
+    #[must_use]
+    pub fn new(card: &'a RateCard, account: &str, period: Span, zone: Tz) -> Self {
+        Self {
+            card,
+            account: account.to_owned(),
+            period,
+            zone,
+            cuts: cuts(period, &card.edges()),
+            applied: Vec::new(),
+            known: HashMap::new(),
+            parts: BTreeMap::new(),
+            unpriced: BTreeMap::new(),
+        }
+    }
+
+    /// Adds everything that the account used of one resource in the period.
+    ///
+    /// # Errors
+    /// [`RatingError`].
+    pub fn add(&mut self, pieces: &[Piece]) -> Result<(), RatingError> {
+        let mut sorted: Vec<&Piece> = pieces.iter().collect();
+        sorted.sort_by_key(|piece| (piece.span.from, piece.span.to));
+        let mut waiting: Option<Interval<'_>> = None;
+        let mut daily: Vec<(&Piece, Granularity)> = Vec::new();
+        for piece in sorted {
+            let terms = self.terms(&piece.key)?;
+            let first = terms[self.cut_at(piece.span.from)];
+            if piece.key.line.kind == Kind::Staging {
+                self.staging(piece, &terms)?;
+            }
+            self.note_used(piece, &terms)?;
+            let granularity = first.and_then(|first| self.applied[first].charges.granularity);
+            match granularity {
+                None => self.by_the_second(piece, &terms)?,
+                Some(granularity) if granularity.per_day => daily.push((piece, granularity)),
+                Some(granularity) => {
+                    let rated = self.rated(piece, first);
+                    match &mut waiting {
+                        Some(interval)
+                            if interval.granularity == granularity
+                                && interval.rated == rated
+                                && interval.pieces.last().is_some_and(|last| last.span.to == piece.span.from) =>
+                        {
+                            interval.pieces.push(piece);
+                        }
+                        _ => {
+                            let next = Interval { granularity, rated, pieces: vec![piece] };
+                            if let Some(done) = waiting.replace(next) {
+                                self.by_the_interval(&done)?;
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        if let Some(done) = waiting {
+            self.by_the_interval(&done)?;
+        }
+        self.by_the_day(&daily)
+    }
+
+    /// Everything added, with allowances and price models applied to its totals.
+    ///
+    /// # Errors
+    /// [`RatingError`].
+    pub fn finish(self) -> Result<Rated, RatingError> {
+        let sum = Sum { card: self.card, period: self.period, applied: &self.applied };
+        let lines = sum.lines(&self.parts)?;
+        Ok(Rated { lines, unpriced: self.unpriced.into_values().collect() })
+    }
+
+    /// The cut in which an instant lies; the last one for what lies behind.
+    fn cut_at(&self, at: Timestamp) -> usize {
+        self.cuts.partition_point(|cut| cut.to <= at).min(self.cuts.len() - 1)
+    }
+
+    /// What applies to some usage in each cut.
+    fn terms(&mut self, key: &Arc<UsageKey>) -> Result<Arc<[Option<usize>]>, RatingError> {
+        if let Some(known) = self.known.get(key) {
+            return Ok(known.clone());
+        }
+        let subject = key.subject(&self.account);
+        let mut terms = Vec::with_capacity(self.cuts.len());
+        for cut in &self.cuts {
+            let Some(charges) = self.card.charges_at(subject, cut.from)? else {
+                terms.push(None);
+                continue;
+            };
+            let meters = charges.prices.iter().map(|(meter, _)| *meter);
+            let allowances = meters
+                .filter_map(|meter| Some((meter, self.card.allowance_at(subject, meter, cut.from)?)))
+                .filter(|_| !charges.free)
+                .collect();
+            let discounts = self.card.discounts_at(subject, cut.from).into();
+            let rate = shown(self.card, &charges.chain).into();
+            let applied = Applied { charges, allowances, discounts, rate };
+            let position = self.applied.iter().position(|known| *known == applied).unwrap_or_else(|| {
+                self.applied.push(applied);
+                self.applied.len() - 1
+            });
+            terms.push(Some(position));
+        }
+        let terms: Arc<[Option<usize>]> = terms.into();
+        self.known.insert(key.clone(), terms.clone());
+        Ok(terms)
+    }
+
+    /// Instances, memory and disk of a piece, as far as they are priced.
+    fn rated(&self, piece: &Piece, applied: Option<usize>) -> [i64; 3] {
+        let prices = applied.map(|applied| &self.applied[applied].charges.prices);
+        let is_priced = |meter| prices.is_some_and(|prices| prices.iter().any(|(priced, _)| *priced == meter));
+        let of = |quantity: i64, meter| if is_priced(meter) { quantity } else { 0 };
+        [piece.instances, of(piece.memory_mib, Meter::MemoryGibHour), of(piece.disk_mib, Meter::DiskGibHour)]
+    }
+
+    /// Notes what was really used, and what has no price.
+    fn note_used(&mut self, piece: &Piece, terms: &Arc<[Option<usize>]>) -> Result<(), RatingError> {
+        for position in self.cut_at(piece.span.from)..self.cuts.len() {
+            let cut = self.cuts[position];
+            let seconds = overlap(cut, piece.span);
+            if seconds == 0 {
+                break;
+            }
+            match terms[position] {
+                Some(applied) => self.charge(piece, terms, applied, seconds, true)?,
+                None => self.unpriced(piece, cut, seconds)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn by_the_second(&mut self, piece: &Piece, terms: &Arc<[Option<usize>]>) -> Result<(), RatingError> {
+        self.charge_span(piece, terms, piece.span)
+    }
+
+    /// Charges a piece for a span that may reach beyond it, cut at the edges of rates.
+    fn charge_span(&mut self, piece: &Piece, terms: &Arc<[Option<usize>]>, span: Span) -> Result<(), RatingError> {
+        let mut from = span.from;
+        while from < span.to {
+            let position = self.cut_at(from);
+            // What is rounded up beyond the period belongs to it all the same.
+            let last = position + 1 == self.cuts.len();
+            let to = if last { span.to } else { span.to.min(self.cuts[position].to) };
+            if let Some(applied) = terms[position] {
+                self.charge(piece, terms, applied, to.seconds_since(from), false)?;
+            }
+            from = to;
+        }
+        Ok(())
+    }
+
+    /// Rounds a whole interval; the edges of rates split it after that.
+    fn by_the_interval(&mut self, interval: &Interval<'_>) -> Result<(), RatingError> {
+        let (Some(first), Some(last)) = (interval.pieces.first(), interval.pieces.last()) else { return Ok(()) };
+        let seconds = last.span.to.seconds_since(first.span.from);
+        let end = first.span.from.plus(interval.granularity.round(seconds));
+        for (position, piece) in interval.pieces.iter().enumerate() {
+            let is_last = position + 1 == interval.pieces.len();
+            let to = if is_last { end } else { piece.span.to.min(end) };
+            let terms = self.terms(&piece.key)?;
+            self.charge_span(piece, &terms, Span { from: piece.span.from, to })?;
+        }
+        Ok(())
+    }
+
+    /// Rounds what a resource used on each day as a whole, shared out over its pieces by their seconds.
+    fn by_the_day(&mut self, daily: &[(&Piece, Granularity)]) -> Result<(), RatingError> {
+        let Some((first, _)) = daily.first() else { return Ok(()) };
+        let mut date = date_of(first.span.from, self.zone);
+        let end = daily.iter().map(|(piece, _)| piece.span.to).max().unwrap_or(first.span.to);
+        loop {
+            let Some(day) = self.day(date) else { return Ok(()) };
+            if day.from >= end {
+                return Ok(());
+            }
+            // A change of price may change what is rounded to.
+            let mut granularities: Vec<Granularity> = Vec::new();
+            for (_, granularity) in daily {
+                if !granularities.contains(granularity) {
+                    granularities.push(*granularity);
+                }
+            }
+            for granularity in granularities {
+                self.one_day(daily, granularity, day)?;
+            }
+            let Some(next) = date.checked_add_days(Days::new(1)) else { return Ok(()) };
+            date = next;
+        }
+    }
+
+    fn day(&self, date: NaiveDate) -> Option<Span> {
+        let from = start_of_day(date, self.zone)?;
+        let to = start_of_day(date.checked_add_days(Days::new(1))?, self.zone)?;
+        Some(Span { from, to })
+    }
+
+    fn one_day(
+        &mut self,
+        daily: &[(&Piece, Granularity)],
+        granularity: Granularity,
+        day: Span,
+    ) -> Result<(), RatingError> {
+        let mut stretches: Vec<(&Piece, usize, i64)> = Vec::new();
+        for (piece, of) in daily {
+            for position in 0..self.cuts.len() {
+                let seconds = overlap(
+                    Span { from: day.from.max(piece.span.from), to: day.to.min(piece.span.to) },
+                    self.cuts[position],
+                );
+                if seconds > 0 && *of == granularity {
+                    stretches.push((piece, position, seconds));
+                }
+            }
+        }
+        let seconds: Vec<i64> = stretches.iter().map(|(_, _, seconds)| *seconds).collect();
+        let rounded = share(granularity.round(seconds.iter().sum()), &seconds)?;
+        for ((piece, position, _), seconds) in stretches.into_iter().zip(rounded) {
+            let terms = self.terms(&piece.key)?;
+            if let Some(applied) = terms[position] {
+                self.charge(piece, &terms, applied, seconds, false)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The fee of a staging that begins in the period, and what one that ends in it lacks to its minimum.
+    fn staging(&mut self, piece: &Piece, terms: &Arc<[Option<usize>]>) -> Result<(), RatingError> {
+        if self.period.from <= piece.whole.from && piece.whole.from < self.period.to {
+            let applied = terms[self.cut_at(piece.whole.from)];
+            let is_priced = |applied: &usize| {
+                self.applied[*applied].charges.prices.iter().any(|(meter, _)| *meter == Meter::Staging)
+            };
+            if let Some(applied) = applied.filter(is_priced) {
+                self.add_to(piece, terms, applied, Meter::Staging, 1, true)?;
+                self.add_to(piece, terms, applied, Meter::Staging, 1, false)?;
+            }
+        }
+        if piece.open || piece.whole.to > self.period.to {
+            return Ok(());
+        }
+        let Some(applied) = terms[self.cut_at(piece.whole.to.plus(-1).max(piece.span.from))] else { return Ok(()) };
+        let charges = &self.applied[applied].charges;
+        let Some(minimum) = charges.minimum_seconds else { return Ok(()) };
+        let seconds = piece.whole.seconds();
+        let counted = charges.granularity.map_or(seconds, |granularity| granularity.round(seconds).max(seconds));
+        if counted < minimum {
+            self.charge(piece, terms, applied, minimum - counted, false)?;
+        }
+        Ok(())
+    }
+
+    /// Adds seconds of a piece to every quantity that is priced: as used, or as charged.
+    fn charge(
+        &mut self,
+        piece: &Piece,
+        terms: &Arc<[Option<usize>]>,
+        applied: usize,
+        seconds: i64,
+        used: bool,
+    ) -> Result<(), RatingError> {
+        let charges = &self.applied[applied].charges;
+        // What is free is shown too, by its instance-hours.
+        let meters: Vec<Meter> = if charges.free && charges.prices.is_empty() {
+            vec![Meter::InstanceHour]
+        } else {
+            charges.prices.iter().map(|(meter, _)| *meter).filter(|meter| *meter != Meter::Staging).collect()
+        };
+        for meter in meters {
+            let quantity = product(&[seconds, piece.instances, size(piece, meter)])?;
+            if quantity != 0 {
+                self.add_to(piece, terms, applied, meter, quantity, used)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn add_to(
+        &mut self,
+        piece: &Piece,
+        terms: &Arc<[Option<usize>]>,
+        applied: usize,
+        meter: Meter,
+        quantity: i64,
+        used: bool,
+    ) -> Result<(), Overflow> {
+        let cuts = &self.cuts;
+        let part = self.parts.entry((piece.key.line.clone(), applied, meter)).or_insert_with(|| {
+            let mut within =
+                (cuts.iter().zip(&**terms)).filter(|(_, known)| **known == Some(applied)).map(|(cut, _)| cut);
+            let from = within.clone().next().map_or(piece.span.from, |cut| cut.from);
+            let to = within.next_back().map_or(piece.span.to, |cut| cut.to);
+            Part { quantity: 0, used: 0, span: Span { from, to } }
+        });
+        let total = if used { &mut part.used } else { &mut part.quantity };
+        *total = total.checked_add(quantity).ok_or(Overflow)?;
+        Ok(())
+    }
+
+    fn unpriced(&mut self, piece: &Piece, cut: Span, seconds: i64) -> Result<(), Overflow> {
+        let used = Quantities {
+            instance_seconds: product(&[seconds, piece.instances])?,
+            memory_mib_seconds: product(&[seconds, piece.instances, piece.memory_mib])?,
+            disk_mib_seconds: product(&[seconds, piece.instances, piece.disk_mib])?,
+        };
+        // What users bring themselves is free unless a rate is for it.
+        if used == Quantities::default() || piece.key.user_provided {
+            return Ok(());
+        }
+        let line = self.unpriced.entry(piece.key.line.clone()).or_insert_with(|| UnpricedLine {
+            key: piece.key.line.clone(),
+            quantities: Quantities::default(),
+            span: cut,
+        });
+        let add = |total: &mut i64, more: i64| total.checked_add(more).map(|sum| *total = sum).ok_or(Overflow);
+        add(&mut line.quantities.instance_seconds, used.instance_seconds)?;
+        add(&mut line.quantities.memory_mib_seconds, used.memory_mib_seconds)?;
+        add(&mut line.quantities.disk_mib_seconds, used.disk_mib_seconds)?;
+        line.span = Span { from: line.span.from.min(cut.from), to: line.span.to.max(cut.to) };
+        Ok(())
+    }
+}
+
+/// Seconds that two spans share.
+fn overlap(one: Span, two: Span) -> i64 {
+    one.to.min(two.to).seconds_since(one.from.max(two.from)).max(0)
+}
+
+fn product(factors: &[i64]) -> Result<i64, Overflow> {
+    factors.iter().try_fold(1_i64, |product, factor| product.checked_mul(*factor)).ok_or(Overflow)
+}
+
+/// What a meter counts of one instance in one second.
+const fn size(piece: &Piece, meter: Meter) -> i64 {
+    match meter {
+        Meter::MemoryGibHour => piece.memory_mib,
+        Meter::DiskGibHour => piece.disk_mib,
+        Meter::InstanceHour | Meter::Month | Meter::Staging => 1,
+    }
+}
+
+/// A chain of rates, for people: what applies, and what it derives from.
+fn shown(card: &RateCard, chain: &[usize]) -> String {
+    let mut text = String::new();
+    for (step, position) in chain.iter().enumerate() {
+        let rate = &card.rates[*position];
+        if step > 0 {
+            text.push_str(" of ");
+        }
+        text.push_str(&rate.to_string());
+        if let Terms::Derived { multiplier, surcharges } = &rate.terms {
+            if *multiplier != crate::domain::Price::ONE {
+                text.push_str(&format!(", × {multiplier}"));
+            }
+            for (meter, price) in surcharges {
+                text.push_str(&format!(", + {price} {meter}"));
+            }
+        }
+    }
+    text
+}

@@ -1,0 +1,255 @@
+//! What applies to totals of a period: allowances, tiers, volumes and packages, shared out over the lines in
+//! proportion to their quantities.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::rater::{Applied, Parts};
+use super::{LineKey, Part, RatedLine, RatingError};
+use crate::domain::money::amount;
+use crate::domain::{Amount, Guid, Kind, Overflow, Price, Rounding, Span, share};
+use crate::rate_card::{Allowance, Matcher, Meter, Model, Per, RateCard, Tier, Validity};
+
+/// What is to be summed.
+pub(super) struct Sum<'a> {
+    pub card: &'a RateCard,
+    pub period: Span,
+    pub applied: &'a [Applied],
+}
+
+/// One quantity of one line.
+struct Row {
+    key: Arc<LineKey>,
+    applied: usize,
+    meter: Meter,
+    quantity: i64,
+    used: i64,
+    span: Span,
+    /// What an allowance takes of it.
+    allowed: i64,
+    charged: Vec<Charged>,
+}
+
+/// What a part of a row's quantity is charged as.
+#[derive(Clone, Debug)]
+struct Charged {
+    part: Part,
+    quantity: i64,
+    price: Price,
+    unit_size: i64,
+    /// Its share of an amount that is all rows'.
+    share: Option<Amount>,
+}
+
+impl Row {
+    const fn left(&self) -> i64 {
+        self.quantity - self.allowed
+    }
+}
+
+/// Whose total a tier counts: one account's usage of one rate, whichever of its dated blocks is in force.
+type Family<'a> = (Kind, &'a Matcher, Meter);
+
+impl Sum<'_> {
+    pub fn lines(&self, parts: &Parts) -> Result<Vec<RatedLine>, RatingError> {
+        let mut rows: Vec<Row> = (parts.iter())
+            .map(|((key, applied, meter), part)| Row {
+                key: key.clone(),
+                applied: *applied,
+                meter: *meter,
+                quantity: part.quantity,
+                used: part.used,
+                span: part.span,
+                allowed: 0,
+                charged: Vec::new(),
+            })
+            .collect();
+        // Ties go by resource, then by the rest of what tells rows apart.
+        rows.sort_by(|one, two| {
+            (one.key.resource(), &one.key, one.span).cmp(&(two.key.resource(), &two.key, two.span))
+        });
+        self.take_allowances(&mut rows)?;
+        self.apply_models(&mut rows)?;
+        let mut lines = Vec::with_capacity(rows.len());
+        for row in rows {
+            self.emit(row, &mut lines)?;
+        }
+        lines.sort_by(|one: &RatedLine, two| {
+            (&one.key, one.meter, one.span.from, &one.rate, &one.part).cmp(&(
+                &two.key,
+                two.meter,
+                two.span.from,
+                &two.rate,
+                &two.part,
+            ))
+        });
+        Ok(lines)
+    }
+
+    fn take_allowances(&self, rows: &mut [Row]) -> Result<(), RatingError> {
+        let mut shares: BTreeMap<(usize, Option<(String, Guid)>), Vec<usize>> = BTreeMap::new();
+        for (position, row) in rows.iter().enumerate() {
+            let allowances = &self.applied[row.applied].allowances;
+            if let Some((_, allowance)) = allowances.iter().find(|(meter, _)| *meter == row.meter) {
+                let organization = (self.card.allowances[*allowance].per == Per::Organization)
+                    .then(|| (row.key.foundation.clone(), row.key.organization.guid.clone()));
+                shares.entry((*allowance, organization)).or_default().push(position);
+            }
+        }
+        for ((allowance, _), positions) in shares {
+            let weights: Vec<i64> = positions.iter().map(|position| rows[*position].quantity).collect();
+            let total = sum(&weights)?;
+            let taken = self.in_period(&self.card.allowances[allowance])?.min(total);
+            for (position, share) in positions.iter().zip(share(taken, &weights)?) {
+                rows[*position].allowed = share;
+            }
+        }
+        Ok(())
+    }
+
+    /// How much of an allowance a period has: by the seconds in which it is in force.
+    fn in_period(&self, allowance: &Allowance) -> Result<i64, Overflow> {
+        let same = self.card.allowances.iter().filter(|other| {
+            (other.kind, other.meter) == (allowance.kind, allowance.meter) && other.matcher == allowance.matcher
+        });
+        let later = same.filter_map(|other| other.validity.from).filter(|from| Some(*from) > allowance.validity.from);
+        let to = [allowance.validity.to, later.min()].into_iter().flatten().min();
+        let within = Validity { from: allowance.validity.from, to }.within(self.period);
+        let seconds = within.map_or(0, Span::seconds);
+        let product = i128::from(allowance.quantity).checked_mul(i128::from(seconds)).ok_or(Overflow)?;
+        let quantity = Rounding::HalfUp.divide(product, i128::from(self.period.seconds()));
+        i64::try_from(quantity).map_err(|_| Overflow)
+    }
+
+    fn apply_models(&self, rows: &mut [Row]) -> Result<(), RatingError> {
+        let mut families: BTreeMap<Family<'_>, Vec<usize>> = BTreeMap::new();
+        for (position, row) in rows.iter().enumerate() {
+            let Some(first) = self.applied[row.applied].charges.chain.first() else { continue };
+            let rate = &self.card.rates[*first];
+            families.entry((rate.kind, &rate.matcher, row.meter)).or_default().push(position);
+        }
+        for ((.., meter), positions) in families {
+            let mut models: Vec<Model> = Vec::new();
+            for position in &positions {
+                let model = self.model(&rows[*position]);
+                if !models.contains(&model) {
+                    models.push(model);
+                }
+            }
+            let weights: Vec<i64> = positions.iter().map(|position| rows[*position].left()).collect();
+            for model in models {
+                // The total is the whole period's, whichever block is in force when.
+                let charged = self.charged(&model, meter, &weights)?;
+                for (position, charged) in positions.iter().zip(charged) {
+                    if self.model(&rows[*position]) == model {
+                        rows[*position].charged = charged;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn model(&self, row: &Row) -> Model {
+        let prices = &self.applied[row.applied].charges.prices;
+        let model = prices.iter().find(|(meter, _)| *meter == row.meter).map(|(_, model)| model.clone());
+        model.unwrap_or(Model::Flat(Price::ZERO))
+    }
+
+    /// What each of the quantities in `weights` is charged as, by the model that their total has.
+    fn charged(&self, model: &Model, meter: Meter, weights: &[i64]) -> Result<Vec<Vec<Charged>>, RatingError> {
+        let total = sum(weights)?;
+        let unit_size = meter.unit_size(self.period);
+        let alike = |part: Part, price: Price| -> Vec<Vec<Charged>> {
+            let whole = |quantity: &i64| {
+                vec![Charged { part: part.clone(), quantity: *quantity, price, unit_size, share: None }]
+            };
+            weights.iter().map(whole).collect()
+        };
+        Ok(match model {
+            Model::Flat(price) => alike(Part::Whole, *price),
+            Model::Volume(tiers) => {
+                let reached = tiers.iter().position(|tier| tier.up_to.is_none_or(|up_to| total <= up_to));
+                let tier = reached.unwrap_or(tiers.len().saturating_sub(1));
+                alike(Part::Tier(tier + 1), tiers.get(tier).map_or(Price::ZERO, |tier| tier.price))
+            }
+            Model::Graduated(tiers) => graduated(tiers, weights, total, unit_size)?,
+            Model::Package { size, price } => {
+                let packages = total / size + i64::from(total % size > 0);
+                let all = amount(packages, *price, 1, self.card.currency, self.card.rounding)?;
+                let mut charged = alike(Part::Packages(packages), *price);
+                for (charged, share) in charged.iter_mut().flatten().zip(share(all.0, weights)?) {
+                    charged.unit_size = *size;
+                    charged.share = Some(Amount(share));
+                }
+                charged
+            }
+        })
+    }
+
+    fn emit(&self, row: Row, lines: &mut Vec<RatedLine>) -> Result<(), RatingError> {
+        let applied = &self.applied[row.applied];
+        let nothing = Charged {
+            part: Part::Whole,
+            quantity: 0,
+            price: Price::ZERO,
+            unit_size: row.meter.unit_size(self.period),
+            share: None,
+        };
+        let mut charged: Vec<Charged> = Vec::new();
+        if row.allowed > 0 {
+            let allowances = applied.allowances.iter().find(|(meter, _)| *meter == row.meter);
+            let name =
+                allowances.map_or_else(String::new, |(_, position)| self.card.allowances[*position].name.clone());
+            charged.push(Charged { part: Part::Allowance(name), quantity: row.allowed, ..nothing.clone() });
+        }
+        let price = row.charged.first().map_or(Price::ZERO, |charged| charged.price);
+        charged.extend(row.charged.into_iter().filter(|charged| charged.quantity != 0));
+        if charged.is_empty() && row.used != 0 {
+            // Rounded away, and shown all the same.
+            charged.push(Charged { price, ..nothing });
+        }
+        let quantities: Vec<i64> = charged.iter().map(|charged| charged.quantity).collect();
+        for (charged, used) in charged.into_iter().zip(share(row.used, &quantities)?) {
+            lines.push(RatedLine {
+                key: row.key.clone(),
+                meter: row.meter,
+                quantity: charged.quantity,
+                used,
+                unit_size: charged.unit_size,
+                price: charged.price,
+                part: charged.part,
+                share: charged.share,
+                rate: applied.rate.clone(),
+                granularity: applied.charges.granularity,
+                discounts: applied.discounts.clone(),
+                span: row.span,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Each tier's quantity, shared out over what earlier tiers left of each line: in proportion, and never more than it has.
+fn graduated(tiers: &[Tier], weights: &[i64], total: i64, unit_size: i64) -> Result<Vec<Vec<Charged>>, RatingError> {
+    let mut left = weights.to_vec();
+    let mut charged = vec![Vec::new(); weights.len()];
+    let mut begun = 0;
+    for (position, tier) in tiers.iter().enumerate() {
+        let end = tier.up_to.map_or(total, |up_to| up_to.min(total));
+        if end <= begun {
+            continue;
+        }
+        for (line, quantity) in share(end - begun, &left)?.into_iter().enumerate() {
+            left[line] -= quantity;
+            let part = Part::Tier(position + 1);
+            charged[line].push(Charged { part, quantity, price: tier.price, unit_size, share: None });
+        }
+        begun = end;
+    }
+    Ok(charged)
+}
+
+fn sum(quantities: &[i64]) -> Result<i64, Overflow> {
+    quantities.iter().try_fold(0_i64, |sum, quantity| sum.checked_add(*quantity)).ok_or(Overflow)
+}

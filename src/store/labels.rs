@@ -1,0 +1,59 @@
+//! Labels of organizations and spaces, as last read: prices may go by them.
+
+use super::database::{Columns, Sql, Type, values};
+use super::pieces::LabelRows;
+use super::{FoundationHead, Store, StoreError};
+use crate::domain::Guid;
+
+const COLUMNS: Columns = &[("owner", Type::Text), ("guid", Type::Text), ("key", Type::Text), ("value", Type::Text)];
+
+impl Store {
+    /// Puts a foundation's labels in the place of those that were there; nothing is written if they are the same.
+    ///
+    /// # Errors
+    /// [`StoreError`]; [`StoreError::Superseded`] if another collector took over.
+    pub async fn put_labels(&self, foundation: &FoundationHead, labels: &LabelRows) -> Result<(), StoreError> {
+        again!(self.try_put_labels(foundation, labels))
+    }
+
+    async fn try_put_labels(&self, foundation: &FoundationHead, labels: &LabelRows) -> Result<(), StoreError> {
+        const HELD: Sql = Sql::new("UPDATE foundation SET name = name WHERE id = $1 AND lease_epoch = $2");
+        const CLEAR: Sql = Sql::new("DELETE FROM label WHERE foundation_id = $1");
+        const PUT: Sql = Sql::new(
+            "INSERT INTO label (foundation_id, owner, guid, key, value)
+             SELECT $1, owner, guid, key, value FROM {rows} AS new WHERE true",
+        );
+        if self.labels(foundation).await? == *labels {
+            return Ok(());
+        }
+        let mut session = self.database.write().await?;
+        if session.run(HELD, values![foundation.id, foundation.lease_epoch]).await? != 1 {
+            return Err(StoreError::Superseded(foundation.name.clone()));
+        }
+        session.run(CLEAR, values![foundation.id]).await?;
+        let mut payload = session.payload(COLUMNS);
+        for ((owner, guid), labels) in labels {
+            for (key, value) in labels {
+                let row = payload.row().text(Some(owner)).text(Some(&guid.to_string()));
+                row.text(Some(key)).text(Some(value));
+            }
+        }
+        session.run_of(PUT, values![foundation.id], payload).await?;
+        session.commit().await
+    }
+
+    /// A foundation's labels.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn labels(&self, foundation: &FoundationHead) -> Result<LabelRows, StoreError> {
+        const LABELS: Sql = Sql::new("SELECT owner, guid, key, value FROM label WHERE foundation_id = $1");
+        let mut labels = LabelRows::new();
+        for row in self.database.read().await?.all(LABELS, values![foundation.id]).await? {
+            let owner = super::pieces::owner(row.text(0)?);
+            let of = labels.entry((owner, Guid::new(row.text(1)?))).or_default();
+            of.insert(row.text(2)?.to_owned(), row.text(3)?.to_owned());
+        }
+        Ok(labels)
+    }
+}

@@ -1,0 +1,332 @@
+//! Usage of a period, resource by resource, for rating: net ledger entries and open intervals, with everything that
+//! decides their rate. One view of the book, read in parts, so that memory doesn't grow with the ledger.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use super::codes::Code;
+use super::database::{Row, Session, Sql, values};
+use super::foundations::read_foundations;
+use super::{FoundationHead, Store, StoreError};
+use crate::domain::{Guid, Kind, Span, Timestamp};
+use crate::rate_card::Labels;
+use crate::rating::{LineKey, Named, Piece, UsageKey};
+
+/// Entries and open intervals read at a time, some 100 MB of them.
+const ROWS: i64 = 100_000;
+
+/// The columns are those of [`PieceRow`], in order.
+const PIECES: Sql = Sql::each(
+    "SELECT entry.number, entry.entry_type, entry.corrects, entry.foundation_id, entry.resource_id, entry.kind,
+            entry.organization_id, entry.space_id, entry.app_id, entry.buildpack_id, entry.service_plan_id,
+            entry.estimated, entry.started_at, entry.ended_at, entry.instances, entry.memory_mib, entry.disk_mib,
+            resource.guid, resource.name, resource.process_type, resource.user_provided
+     FROM ledger_entry AS entry
+     JOIN resource ON resource.id = entry.resource_id
+     WHERE entry.ended_at >= $1 AND entry.started_at < $2 AND entry.resource_id % $3 = $4
+         AND ($5 OR NOT resource.user_provided)
+     UNION ALL
+     SELECT 0, 0, NULL, run.foundation_id, run.resource_id, run.kind,
+            run.organization_id, run.space_id, run.app_id, run.buildpack_id, run.service_plan_id,
+            (run.counts_until IS NOT NULL OR run.estimated), run.started_at,
+            min(foundation.known_until, coalesce(run.counts_until, foundation.known_until)),
+            run.instances, run.memory_mib, run.disk_mib,
+            resource.guid, resource.name, resource.process_type, resource.user_provided
+     FROM open_interval AS run
+     JOIN foundation ON foundation.id = run.foundation_id AND foundation.known_until IS NOT NULL
+     JOIN resource ON resource.id = run.resource_id
+     WHERE run.billed AND run.started_at < $2 AND run.resource_id % $3 = $4 AND ($5 OR NOT resource.user_provided)
+     ORDER BY 5, 13",
+    "SELECT entry.number, entry.entry_type::bigint, entry.corrects, entry.foundation_id, entry.resource_id,
+            entry.kind::bigint,
+            entry.organization_id, entry.space_id, entry.app_id, entry.buildpack_id, entry.service_plan_id,
+            entry.estimated, entry.started_at, entry.ended_at, entry.instances::bigint, entry.memory_mib::bigint,
+            entry.disk_mib::bigint, resource.guid, resource.name, resource.process_type, resource.user_provided
+     FROM ledger_entry AS entry
+     JOIN resource ON resource.id = entry.resource_id
+     WHERE entry.ended_at >= $1 AND entry.started_at < $2 AND entry.resource_id % $3 = $4
+         AND ($5 OR NOT resource.user_provided)
+     UNION ALL
+     SELECT 0, 0, NULL, run.foundation_id, run.resource_id, run.kind::bigint,
+            run.organization_id, run.space_id, run.app_id, run.buildpack_id, run.service_plan_id,
+            (run.counts_until IS NOT NULL OR run.estimated), run.started_at,
+            least(foundation.known_until, run.counts_until),
+            run.instances::bigint, run.memory_mib::bigint, run.disk_mib::bigint,
+            resource.guid, resource.name, resource.process_type, resource.user_provided
+     FROM open_interval AS run
+     JOIN foundation ON foundation.id = run.foundation_id AND foundation.known_until IS NOT NULL
+     JOIN resource ON resource.id = run.resource_id
+     WHERE run.billed AND run.started_at < $2 AND run.resource_id % $3 = $4 AND ($5 OR NOT resource.user_provided)
+     ORDER BY 5, 13",
+);
+
+/// Usage of a period, being read.
+#[derive(Debug)]
+pub struct Pieces {
+    session: Session,
+    period: Span,
+    user_provided: bool,
+    parts: i64,
+    next: i64,
+    names: Dimensions,
+    /// The foundations as they stand in this view of the book.
+    pub heads: Vec<FoundationHead>,
+}
+
+/// Guids and names by row id, and what else decides a rate.
+#[derive(Debug, Default)]
+struct Dimensions {
+    foundations: HashMap<i64, String>,
+    organizations: HashMap<i64, Named>,
+    spaces: HashMap<i64, Named>,
+    apps: HashMap<i64, Named>,
+    /// Name and newest guid.
+    buildpacks: HashMap<i64, (String, Option<Arc<str>>)>,
+    /// With the offering's row id.
+    plans: HashMap<i64, (Named, Option<i64>)>,
+    offerings: HashMap<i64, Named>,
+    /// By foundation, owner and guid.
+    labels: HashMap<(i64, &'static str, String), Arc<Labels>>,
+    no_labels: Arc<Labels>,
+}
+
+impl Store {
+    /// Begins to read what was used in a period.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn pieces(&self, period: Span, user_provided: bool) -> Result<Pieces, StoreError> {
+        const COUNT: Sql = Sql::new(
+            "SELECT (SELECT count(*) FROM ledger_entry WHERE ended_at >= $1 AND started_at < $2)
+                  + (SELECT count(*) FROM open_interval WHERE started_at < $2) AS pieces",
+        );
+        let mut session = self.database.read().await?;
+        let count = session.one(COUNT, values![period.from, period.to]).await?.integer(0)?;
+        let heads = read_foundations(&mut session, None).await?;
+        let names = Dimensions::read(&mut session, &heads).await?;
+        session.may_rest().await?;
+        Ok(Pieces { session, period, user_provided, parts: count / ROWS + 1, next: 0, names, heads })
+    }
+}
+
+impl Pieces {
+    /// The pieces of some more resources, each resource's together, in no order that means anything; `None` once all
+    /// were given.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn more(&mut self) -> Result<Option<Vec<Vec<Piece>>>, StoreError> {
+        if self.next == self.parts {
+            return Ok(None);
+        }
+        let Span { from, to } = self.period;
+        let values = values![from, to, self.parts, self.next, self.user_provided];
+        let rows = self.session.all(PIECES, values).await?;
+        self.next += 1;
+        let mut resources: Vec<Vec<Piece>> = Vec::new();
+        let mut keys = HashMap::new();
+        let mut same: Vec<PieceRow> = Vec::new();
+        for row in &rows {
+            let row = read_row(row)?;
+            if same.last().is_some_and(|last| last.resource_id != row.resource_id) {
+                resources.extend(self.resource(std::mem::take(&mut same), &mut keys)?);
+            }
+            same.push(row);
+        }
+        resources.extend(self.resource(same, &mut keys)?);
+        Ok(Some(resources))
+    }
+
+    /// What one resource used: what was taken back is left out.
+    fn resource(&self, rows: Vec<PieceRow>, keys: &mut Keys) -> Result<Option<Vec<Piece>>, StoreError> {
+        let reversed: HashSet<i64> = rows.iter().filter(|row| row.is_reversal).filter_map(|row| row.corrects).collect();
+        let mut pieces = Vec::new();
+        for row in rows {
+            if row.is_reversal || !row.is_open && reversed.contains(&row.number) {
+                continue;
+            }
+            let span = Span { from: row.started_at.max(self.period.from), to: row.ended_at.min(self.period.to) };
+            // An interval without length counts where something is charged for each.
+            if span.to < span.from || span.to == span.from && row.started_at != row.ended_at {
+                continue;
+            }
+            let key = match keys.get(&row.key()) {
+                Some(key) => Arc::clone(key),
+                None => {
+                    let key = Arc::new(self.names.key(&row)?);
+                    keys.insert(row.key(), key.clone());
+                    key
+                }
+            };
+            pieces.push(Piece {
+                key,
+                span,
+                whole: Span { from: row.started_at, to: row.ended_at },
+                open: row.is_open,
+                instances: row.instances,
+                memory_mib: row.memory_mib,
+                disk_mib: row.disk_mib,
+            });
+        }
+        Ok((!pieces.is_empty()).then_some(pieces))
+    }
+}
+
+/// Keys by the row ids that they stand for.
+type Keys = HashMap<([Option<i64>; 8], bool), Arc<UsageKey>>;
+
+struct PieceRow {
+    number: i64,
+    is_reversal: bool,
+    is_open: bool,
+    corrects: Option<i64>,
+    foundation_id: i64,
+    resource_id: i64,
+    kind: Kind,
+    organization_id: i64,
+    space_id: i64,
+    app_id: Option<i64>,
+    buildpack_id: Option<i64>,
+    service_plan_id: Option<i64>,
+    estimated: bool,
+    started_at: Timestamp,
+    ended_at: Timestamp,
+    instances: i64,
+    memory_mib: i64,
+    disk_mib: i64,
+    guid: String,
+    name: Option<String>,
+    process_type: Option<Arc<str>>,
+    user_provided: bool,
+}
+
+impl PieceRow {
+    /// What decides its [`UsageKey`]. The resource stands for its process type.
+    fn key(&self) -> ([Option<i64>; 8], bool) {
+        let ids = [
+            Some(self.foundation_id),
+            Some(self.resource_id),
+            Some(self.kind.code()),
+            Some(self.organization_id),
+            Some(self.space_id),
+            self.app_id,
+            self.buildpack_id,
+            self.service_plan_id,
+        ];
+        (ids, self.estimated)
+    }
+}
+
+fn read_row(row: &Row) -> Result<PieceRow, StoreError> {
+    let entry_type = row.integer(1)?;
+    Ok(PieceRow {
+        number: row.integer(0)?,
+        is_reversal: entry_type == REVERSAL,
+        is_open: entry_type == 0,
+        corrects: row.maybe_integer(2)?,
+        foundation_id: row.integer(3)?,
+        resource_id: row.integer(4)?,
+        kind: Kind::of(row.integer(5)?)?,
+        organization_id: row.integer(6)?,
+        space_id: row.integer(7)?,
+        app_id: row.maybe_integer(8)?,
+        buildpack_id: row.maybe_integer(9)?,
+        service_plan_id: row.maybe_integer(10)?,
+        estimated: row.flag(11)?,
+        started_at: row.time(12)?,
+        ended_at: row.time(13)?,
+        instances: row.integer(14)?,
+        memory_mib: row.integer(15)?,
+        disk_mib: row.integer(16)?,
+        guid: row.text(17)?.to_owned(),
+        name: row.owned(18)?,
+        process_type: row.maybe_text(19)?.map(Arc::from),
+        user_provided: row.flag(20)?,
+    })
+}
+
+/// The code of an entry that takes another back.
+const REVERSAL: i64 = 2;
+
+impl Dimensions {
+    async fn read(session: &mut Session, heads: &[FoundationHead]) -> Result<Self, StoreError> {
+        const BUILDPACKS: Sql = Sql::new("SELECT id, name, guid FROM buildpack");
+        const PLANS: Sql = Sql::new("SELECT id, guid, name, service_offering_id FROM service_plan");
+        const LABELS: Sql = Sql::new("SELECT foundation_id, owner, guid, key, value FROM label");
+        let mut read = Self {
+            foundations: heads.iter().map(|head| (head.id, head.name.clone())).collect(),
+            organizations: named(session, Sql::new("SELECT id, guid, name FROM organization")).await?,
+            spaces: named(session, Sql::new("SELECT id, guid, name FROM space")).await?,
+            apps: named(session, Sql::new("SELECT id, guid, name FROM app")).await?,
+            offerings: named(session, Sql::new("SELECT id, guid, name FROM service_offering")).await?,
+            ..Self::default()
+        };
+        for row in session.all(BUILDPACKS, Vec::new()).await? {
+            let guid = row.maybe_text(2)?.map(Arc::from);
+            read.buildpacks.insert(row.integer(0)?, (row.text(1)?.to_owned(), guid));
+        }
+        for row in session.all(PLANS, Vec::new()).await? {
+            let plan = Named { guid: Guid::new(row.text(1)?), name: row.owned(2)? };
+            read.plans.insert(row.integer(0)?, (plan, row.maybe_integer(3)?));
+        }
+        let mut labels: HashMap<(i64, &'static str, String), Labels> = HashMap::new();
+        for row in session.all(LABELS, Vec::new()).await? {
+            let of = labels.entry((row.integer(0)?, owner(row.text(1)?), row.text(2)?.to_owned())).or_default();
+            of.insert(row.text(3)?.to_owned(), row.text(4)?.to_owned());
+        }
+        read.labels = labels.into_iter().map(|(of, labels)| (of, Arc::new(labels))).collect();
+        Ok(read)
+    }
+
+    fn labels(&self, foundation_id: i64, owner: &'static str, guid: &Guid) -> Arc<Labels> {
+        let of = (foundation_id, owner, guid.to_string());
+        self.labels.get(&of).unwrap_or(&self.no_labels).clone()
+    }
+
+    fn key(&self, row: &PieceRow) -> Result<UsageKey, StoreError> {
+        let missing =
+            |what: &str| StoreError::Unexpected { place: "usage", value: format!("a row without its {what}") };
+        let organization = self.organizations.get(&row.organization_id).ok_or_else(|| missing("organization"))?;
+        let space = self.spaces.get(&row.space_id).ok_or_else(|| missing("space"))?;
+        let of_service = row.kind == Kind::Service;
+        let plan = row.service_plan_id.and_then(|id| self.plans.get(&id)).filter(|_| of_service);
+        let buildpack = row.buildpack_id.and_then(|id| self.buildpacks.get(&id));
+        let offering = plan.and_then(|(_, offering)| self.offerings.get(&(*offering)?));
+        Ok(UsageKey {
+            organization_labels: self.labels(row.foundation_id, ORGANIZATION, &organization.guid),
+            space_labels: self.labels(row.foundation_id, SPACE, &space.guid),
+            line: Arc::new(LineKey {
+                foundation: self.foundations.get(&row.foundation_id).ok_or_else(|| missing("foundation"))?.clone(),
+                organization: organization.clone(),
+                space: space.clone(),
+                kind: row.kind,
+                app: row.app_id.and_then(|id| self.apps.get(&id)).cloned(),
+                service_instance: of_service.then(|| Named { guid: Guid::new(&row.guid), name: row.name.clone() }),
+                service_offering: offering.cloned(),
+                service_plan: plan.map(|(plan, _)| plan.clone()),
+                buildpack: buildpack.map(|(name, _)| name.clone()),
+                estimated: row.estimated,
+            }),
+            process_type: row.process_type.clone(),
+            buildpack_guid: buildpack.and_then(|(_, guid)| guid.clone()),
+            user_provided: row.user_provided,
+        })
+    }
+}
+
+const ORGANIZATION: &str = "organization";
+pub(super) const SPACE: &str = "space";
+
+/// Whose a label is, by the word in its table.
+pub(super) fn owner(word: &str) -> &'static str {
+    if word == ORGANIZATION { ORGANIZATION } else { SPACE }
+}
+
+async fn named(session: &mut Session, sql: Sql) -> Result<HashMap<i64, Named>, StoreError> {
+    let rows = session.all(sql, Vec::new()).await?;
+    let named = |row: &Row| Ok((row.integer(0)?, Named { guid: Guid::new(row.text(1)?), name: row.owned(2)? }));
+    rows.iter().map(named).collect()
+}
+
+/// Labels of a foundation's organizations and spaces: by owner, guid and key.
+pub type LabelRows = BTreeMap<(&'static str, Guid), Labels>;
