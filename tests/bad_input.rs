@@ -135,10 +135,10 @@ fn rate_cards() {
     error: number.toml:4:19: `memory_gib_hour`: `1,5` is not a decimal number such as 0.0125
     hint: digits and a point, no sign, no comma, no exponent
     ");
-    insta::assert_snapshot!(said(&program, &program.run(&["rates", "check", "missing.toml"])), @"
+    insta::assert_snapshot!(said(&program, &program.run(&["rates", "check", "missing.toml"])), @r"
     exit 2
     error: can't read the rate card `missing.toml`: No such file or directory (os error 2)
-    hint: set [billing] rates to a TOML file, or give the file
+    hint: set [billing] rates to a TOML file or a folder of them, or give one
     ");
     write(&program, "latin.toml", b"name = \"M\xfcller\"\n");
     insta::assert_snapshot!(said(&program, &program.run(&["rates", "check", "latin.toml"])), @"
@@ -196,9 +196,9 @@ fn databases() {
         sqlx::query(newer).execute(&mut connection).await.unwrap();
         connection.close().await.unwrap();
     });
-    insta::assert_snapshot!(said(&program, &usage(&program, "newer.db")), @"
+    insta::assert_snapshot!(said(&program, &usage(&program, "newer.db")), @r"
     exit 1
-    error: the database `<folder>/newer.db` has schema version 9999, this program knows up to 5
+    error: the database `<folder>/newer.db` has schema version 9999, this program knows up to 6
     hint: it was written by a newer cf-billing; install that version or a later one
     ");
     write(&program, "cf-billing.toml", "");

@@ -185,7 +185,7 @@ fn a_restart_at_any_request_of_onboarding_changes_nothing() {
     let (requests, _, undisturbed) = life(None);
     // A failure to read what no event tells is for the next cycle.
     let beside = |at: usize| {
-        ["/v3/processes?", "/v3/tasks?guids", "/v3/organizations?", "/v3/service_instances?"]
+        ["/v3/processes?", "/v3/tasks?guids", "/v3/organizations?", "/v3/service_instances?", "/v3/spaces?"]
             .iter()
             .any(|path| requests[at - 1].contains(path))
     };
@@ -569,6 +569,57 @@ fn a_renamed_organization_is_called_by_its_new_name_within_a_day() {
     let after = names(&collected);
     assert_eq!(after[&renamed], "renamed");
     assert_eq!(after.len(), before.len());
+}
+
+/// Prices may go by labels, which no event tells; a rate may name a buildpack's guid.
+#[test]
+fn labels_are_known_within_an_hour_and_buildpacks_by_their_guid() {
+    let mut collected = collected(97);
+    collected.act(3600, 30);
+    caught_up(collected.cycle());
+    let (org, space) = {
+        let foundation = collected.foundation();
+        let space = foundation.world.spaces.values().next().unwrap();
+        (space.org.clone(), space.guid.clone())
+    };
+    let label = |collected: &Collected, labels: serde_json::Value| {
+        let mut foundation = collected.foundation();
+        let foundation = &mut *foundation;
+        foundation.world.label(&mut foundation.tables, List::Organizations, &org, &labels);
+        foundation.world.label(&mut foundation.tables, List::Spaces, &space, &serde_json::json!({"env": "test"}));
+    };
+    let labels = |collected: &Collected| -> Vec<String> {
+        let labels = collected.runtime.block_on(collected.store.labels(&collected.head())).unwrap();
+        let of = |(owner, labels): (&str, std::collections::BTreeMap<String, String>)| {
+            labels.into_iter().map(move |(key, value)| format!("{owner} {key}={value}")).collect::<Vec<_>>()
+        };
+        labels.into_iter().flat_map(|((owner, _), labels)| of((owner, labels))).collect()
+    };
+    label(&collected, serde_json::json!({"tier": "gold", "acme.example/cost-centre": "4711", "empty": null}));
+    for _ in 0..2 {
+        collected.pass(1800);
+        caught_up(collected.cycle());
+    }
+    assert_eq!(
+        labels(&collected),
+        [
+            "organization acme.example/cost-centre=4711",
+            "organization empty=",
+            "organization tier=gold",
+            "space env=test"
+        ]
+    );
+    // What is taken away is gone, and a restart keeps what is known.
+    label(&collected, serde_json::json!({"tier": "silver"}));
+    collected.pass(3600);
+    caught_up(collected.cycle());
+    assert_eq!(labels(&collected), ["organization tier=silver", "space env=test"]);
+    let seen = collected.runtime.block_on(collected.store.seen()).unwrap();
+    assert!(seen.organization_labels.contains("tier=silver") && seen.space_labels.contains("env=test"), "{seen:?}");
+    let foundation = collected.foundation();
+    let installed: BTreeSet<String> =
+        seen.buildpacks.iter().filter_map(|name| foundation.world.receipt(name).guid).collect();
+    assert!(!seen.buildpack_guids.is_empty() && seen.buildpack_guids.is_subset(&installed), "{seen:?}");
 }
 
 #[test]

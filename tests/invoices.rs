@@ -265,11 +265,12 @@ fn numbers_have_no_gaps_whoever_asks_and_whatever_dies() {
 #[test]
 fn a_final_invoice_never_changes() {
     let program = Program::new();
-    month::card(&program, CARD);
+    let card = format!("{CARD}[[minimum]]\namount = \"1\"\n[[tax]]\npercent = \"19\"\n");
+    month::card(&program, &card);
     month::import(&program, "00:00 p STARTED 512x1 app=a\n 01:00 p STOPPED", "30d00:00");
     program.succeed(&["invoices", "finalize", "--period", "2026-10", "--rates", "card.toml"]);
     let before = program.json(&["invoices", "show", "CF-000001"]);
-    // A late event, another card, a new draft: the final one stays as it was.
+    // A late event, another price, a new draft: the final one stays as it was.
     let file = program.folder.path().join("app.jsonl");
     let events = std::fs::read_to_string(&file).unwrap();
     let (first, rest) = events.split_once('\n').unwrap();
@@ -277,7 +278,10 @@ fn a_final_invoice_never_changes() {
     std::fs::write(&file, format!("{first}\n{late}\n{rest}")).unwrap();
     let imported = program.succeed(&["import", "--foundation", "f", "--app-events", path(&file)]);
     assert!(imported.stderr.contains(" 1 late"), "{}", imported.stderr);
-    month::card(&program, &CARD.replace("0.0123456789", "9"));
+    month::card(&program, &card.replace("0.0123456789", "9"));
+    let refused = program.run(&["invoices", "draft", "--period", "2026-10", "--rates", "card.toml"]);
+    assert!(refused.stderr.contains("changes what is invoiced already"), "{}", refused.stderr);
+    month::card(&program, &format!("{card}[[process]]\nfrom = 2026-11-01\nmemory_gib_hour = \"9\"\n"));
     let drafts = program.json(&["invoices", "draft", "--period", "2026-10", "--rates", "card.toml"]);
     assert_eq!(drafts, Value::Array(Vec::new()));
     assert_eq!(program.json(&["invoices", "show", "CF-000001"]), before);
@@ -291,7 +295,11 @@ fn a_final_invoice_never_changes() {
             "INSERT INTO invoice_line SELECT invoice_id, 99, foundation, organization_guid, organization_name, space_guid, space_name, kind,
                 app_guid, app_name, service_instance_guid, service_instance_name, service_offering_guid, service_offering_name,
                 service_plan_guid, service_plan_name, buildpack, estimated, started_at, ended_at, meter, quantity, unit_size,
-                price, amount, rate FROM invoice_line LIMIT 1",
+                price, amount, rate, used, part, granularity FROM invoice_line LIMIT 1",
+            "UPDATE invoice SET tax = 0",
+            "UPDATE invoice_adjustment SET amount = 0",
+            "DELETE FROM invoice_adjustment",
+            "INSERT INTO invoice_adjustment (invoice_id, position, adjustment, name, amount) SELECT id, 9, 'minimum', 'x', 1 FROM invoice",
         ] {
         let error = database::execute(&program.database(), statement).unwrap_err().to_string();
         assert!(error.contains("a final invoice"), "{statement}: {error}");

@@ -125,3 +125,26 @@ fn every_command_is_told_and_has_an_example() {
         }
     }
 }
+
+const CARDS: &str = "docs/rate-cards.md";
+
+/// The keys of cards, as the parser knows them.
+#[test]
+fn every_key_of_rate_cards_is_told() {
+    use cf_billing::rate_card::key_table;
+    use cf_billing::rate_card::keys::{Block, TOP};
+
+    let mut keys = key_table(TOP);
+    for block in Block::ALL {
+        let _ = write!(keys, "\n### `[[{}]]`\n\n{}.\n\n{}", block.name(), block.about(), key_table(&block.keys()));
+    }
+    let page = std::fs::read_to_string(CARDS).unwrap();
+    let (begin, end) = ("<!-- keys -->\n", "<!-- end of keys -->\n");
+    let start = page.find(begin).unwrap() + begin.len();
+    let stop = page.find(end).unwrap();
+    let wanted = format!("{}{keys}{}", &page[..start], &page[stop..]);
+    if std::env::var_os("CF_BILLING_WRITE_DOCS").is_some() {
+        std::fs::write(CARDS, &wanted).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(CARDS).unwrap(), wanted);
+}

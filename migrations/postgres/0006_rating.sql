@@ -80,3 +80,4 @@ COMMENT ON COLUMN invoice_adjustment.name IS 'As the rate card names it.';
 COMMENT ON COLUMN invoice_adjustment.basis IS 'What it is computed from.';
 COMMENT ON COLUMN invoice_adjustment.percent IS 'Of that; null if it is an amount.';
 COMMENT ON COLUMN invoice_adjustment.amount IS 'Added to net; less than zero if it is taken off.';
+COMMENT ON VIEW invoice_lines IS 'For people: what each invoice charges for.';

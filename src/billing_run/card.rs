@@ -69,7 +69,9 @@ pub fn read_text(path: &Path) -> Result<String, CardError> {
     let mut text = String::new();
     for file in files {
         let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        text.push_str(&format!("{SEPARATOR}{name}\n{}\n", one(&file)?));
+        for part in [SEPARATOR, &name, "\n", &one(&file)?, "\n"] {
+            text.push_str(part);
+        }
     }
     Ok(text)
 }
@@ -143,6 +145,7 @@ impl Card {
 }
 
 /// SHA-256 of a card's text, hexadecimal.
+#[must_use]
 pub fn hash_of(text: &str) -> String {
     hexadecimal(&Sha256::digest(text.as_bytes()))
 }

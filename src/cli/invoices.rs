@@ -13,8 +13,8 @@ use crate::billing_run::{BillingError, BillingRun, Card, FinalizeResult};
 use crate::clock::Clock;
 use crate::config::Configuration;
 use crate::domain::{Amount, Currency, Month};
-use crate::invoicing::{Blocker, Invoice, InvoiceLine, Status};
-use crate::rating::Named;
+use crate::invoicing::{Adjustment, AdjustmentType, Blocker, Invoice, InvoiceLine, Status};
+use crate::rating::{Named, Part};
 use crate::store::{InvoiceFilter, Store, StoredInvoice};
 
 /// Make, read and finalize invoices
@@ -105,6 +105,7 @@ impl From<BillingError> for Failure {
     fn from(error: BillingError) -> Self {
         match error {
             BillingError::Store(error) => error.into(),
+            BillingError::Card(error) => error.into(),
             error => Self::failed(error),
         }
     }
@@ -232,7 +233,12 @@ impl Show {
         };
         match self.format {
             Format::Json => output::json(&invoice_json(&stored, true)),
-            Format::Csv => output::csv(&LINE_HEADER, stored.invoice.lines.iter().map(|line| line_cells(&stored, line))),
+            Format::Csv => {
+                // What isn't of a line has a row, too, so that the amounts add up to the net.
+                let adjustments = stored.invoice.adjustments.iter().map(|one| adjustment_cells(&stored, one));
+                let lines = stored.invoice.lines.iter().map(|line| line_cells(&stored, line));
+                output::csv(&LINE_HEADER, lines.chain(adjustments))
+            }
             Format::Table => show_table(&stored, usize::MAX),
         }
     }
@@ -314,6 +320,13 @@ fn invoice_json(stored: &StoredInvoice, with_lines: bool) -> Value {
         "time_zone": invoice.time_zone,
         "currency": invoice.currency.code(),
         "net": money(invoice.net, invoice.currency),
+        "tax": invoice.tax.as_ref().map(|tax| json!({
+            "name": tax.name,
+            "category": tax.category,
+            "percent": tax.percent,
+            "amount": money(tax.amount, invoice.currency),
+        })),
+        "gross": invoice.gross().ok().map(|gross| money(gross, invoice.currency)),
         "estimated": money(invoice.estimated, invoice.currency),
         "rate_card_sha256": invoice.rate_card,
         "rated_through": invoice.rated_through,
@@ -326,6 +339,16 @@ fn invoice_json(stored: &StoredInvoice, with_lines: bool) -> Value {
         value["accepted"] = invoice.accepted.clone().into();
         let lines: Vec<Value> = invoice.lines.iter().map(|line| line_json(invoice, line)).collect();
         value["lines"] = lines.into();
+        let adjustments = invoice.adjustments.iter().map(|one| {
+            json!({
+                "adjustment": one.adjustment.name(),
+                "name": one.name,
+                "basis": one.basis.map(|basis| money(basis, invoice.currency)),
+                "percent": one.percent,
+                "amount": money(one.amount, invoice.currency),
+            })
+        });
+        value["adjustments"] = adjustments.collect();
     }
     value
 }
@@ -348,7 +371,10 @@ fn line_json(invoice: &Invoice, line: &InvoiceLine) -> Value {
         "to": line.span.to,
         "meter": line.meter.name(),
         "quantity": line.quantity,
+        "used": line.used,
         "unit_size": line.unit_size,
+        "part": line.part.to_string(),
+        "granularity": line.granularity,
         "units": units(line).to_string(),
         "price": line.charge.as_ref().map(|charge| charge.price),
         "amount": line.charge.as_ref().map(|charge| money(charge.amount, invoice.currency)),
@@ -356,7 +382,7 @@ fn line_json(invoice: &Invoice, line: &InvoiceLine) -> Value {
     })
 }
 
-const LINE_HEADER: [&str; 22] = [
+const LINE_HEADER: [&str; 25] = [
     "invoice",
     "foundation",
     "organization_guid",
@@ -379,7 +405,27 @@ const LINE_HEADER: [&str; 22] = [
     "unit_size",
     "price",
     "amount",
+    "part",
+    "used",
+    "granularity",
 ];
+
+/// A row of what is added to the lines, or taken off them: its type stands where a line's kind does.
+fn adjustment_cells(stored: &StoredInvoice, adjustment: &Adjustment) -> Vec<String> {
+    let mut cells = vec![String::new(); LINE_HEADER.len()];
+    let mut put = |name: &str, value: String| {
+        if let Some(position) = LINE_HEADER.iter().position(|header| *header == name) {
+            cells[position] = value;
+        }
+    };
+    put("invoice", stored.number.clone().unwrap_or_else(|| stored.id.to_string()));
+    put("kind", adjustment.adjustment.name().to_owned());
+    put("part", adjustment.name.clone());
+    put("from", stored.invoice.period.from.to_string());
+    put("to", stored.invoice.period.to.to_string());
+    put("amount", money(adjustment.amount, stored.invoice.currency));
+    cells
+}
 
 fn line_cells(stored: &StoredInvoice, line: &InvoiceLine) -> Vec<String> {
     let key = &line.key;
@@ -409,7 +455,42 @@ fn line_cells(stored: &StoredInvoice, line: &InvoiceLine) -> Vec<String> {
         line.unit_size.to_string(),
         line.charge.as_ref().map(|charge| charge.price.to_string()).unwrap_or_default(),
         line.charge.as_ref().map(|charge| money(charge.amount, currency)).unwrap_or_default(),
+        line.part.to_string(),
+        line.used.to_string(),
+        line.granularity.clone().unwrap_or_default(),
     ]
+}
+
+/// What a line is for beside its resource, for people.
+fn remarks(line: &InvoiceLine) -> String {
+    let mut remarks = match &line.part {
+        Part::Whole => String::new(),
+        Part::Allowance(name) => format!(", {name}"),
+        Part::Tier(tier) => format!(", tier {tier}"),
+        Part::Packages(packages) => format!(", of {packages} package(s) in all"),
+    };
+    if line.key.estimated {
+        remarks.push_str(", estimated");
+    }
+    if let Some(granularity) = line.granularity.as_ref().filter(|_| line.used != line.quantity) {
+        remarks.push_str(", ");
+        remarks.push_str(granularity);
+    }
+    remarks
+}
+
+/// An adjustment for people.
+fn adjusted(adjustment: &Adjustment, currency: Currency) -> String {
+    let basis = adjustment.basis.map(|basis| money(basis, currency)).unwrap_or_default();
+    let amount = money(adjustment.amount, currency);
+    let name = &adjustment.name;
+    match (adjustment.adjustment, adjustment.percent) {
+        (AdjustmentType::Discount, Some(percent)) => format!("Discount {name}: {percent} % of {basis}: {amount}"),
+        (AdjustmentType::Discount, None) => format!("Discount {name}: {amount}"),
+        (AdjustmentType::Commitment, _) => format!("{name}, paid in any case: {amount}"),
+        (AdjustmentType::Covered, _) => format!("{name}, covering {basis} of usage: {amount}"),
+        (AdjustmentType::Minimum, _) => format!("{name}, filled up from {basis}: {amount}"),
+    }
 }
 
 /// An invoice for people, with the `most` lines that cost most.
@@ -445,14 +526,17 @@ pub(super) fn show_table(stored: &StoredInvoice, most: usize) -> Result<(), Fail
     let shown = invoice.lines.iter().filter(|line| least.is_none() || amount(line) > least);
     let left_out = invoice.lines.len() - shown.clone().count();
     let rows = shown.map(|line| {
-        let estimated = if line.key.estimated { ", estimated" } else { "" };
         let from = if line.span.from == invoice.period.from { String::new() } else { line.span.from.to_string() };
         vec![
             name_of(Some(&line.key.space)),
-            format!("{}{estimated}", line.what()),
+            format!("{}{}", line.what(), remarks(line)),
             from,
             format!("{:.3}", units(line).round_dp_with_strategy(3, RoundingStrategy::MidpointAwayFromZero)),
-            line.meter.unit().to_owned(),
+            if matches!(line.part, Part::Packages(_)) {
+                format!("packages of {}", line.meter.unit())
+            } else {
+                line.meter.unit().to_owned()
+            },
             line.charge.as_ref().map_or_else(|| "no price".to_owned(), |charge| charge.price.to_string()),
             line.charge.as_ref().map(|charge| money(charge.amount, invoice.currency)).unwrap_or_default(),
         ]
@@ -461,7 +545,26 @@ pub(super) fn show_table(stored: &StoredInvoice, most: usize) -> Result<(), Fail
     if left_out > 0 {
         output::print(&format!("and {left_out} smaller lines"))?;
     }
+    if !invoice.adjustments.is_empty() {
+        let lines = invoice.lines.iter().filter_map(|line| line.charge.as_ref()).map(|charge| charge.amount.0).sum();
+        output::print(&format!("Lines    {} {}", money(Amount(lines), invoice.currency), invoice.currency))?;
+    }
+    for adjustment in &invoice.adjustments {
+        output::print(&adjusted(adjustment, invoice.currency))?;
+    }
     output::print(&format!("Net      {} {}", money(invoice.net, invoice.currency), invoice.currency))?;
+    if let Some(tax) = &invoice.tax {
+        output::print(&format!(
+            "{} {} % ({})  {} {}",
+            tax.name,
+            tax.percent,
+            tax.category,
+            money(tax.amount, invoice.currency),
+            invoice.currency
+        ))?;
+        let gross = invoice.gross().map_err(Failure::failed)?;
+        output::print(&format!("To pay   {} {}", money(gross, invoice.currency), invoice.currency))?;
+    }
     if invoice.estimated != Amount::default() {
         let estimated = money(invoice.estimated, invoice.currency);
         output::print(&format!("of which {estimated} {} rests on estimated usage", invoice.currency))?;

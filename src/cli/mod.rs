@@ -147,7 +147,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Invoices(invoices) => invoices.run(&global).await,
         Command::Ledger(ledger) => ledger.run(&global).await,
         Command::Rates(rates) => rates.run(&global).await,
-        Command::Reconcile(reconcile) => reconcile.run(&global).await,
+        Command::Reconcile(reconcile) => Box::pin(reconcile.run(&global)).await,
         Command::Run(run) => run.run(&global).await,
         Command::Simulate(simulate) => simulate.run().await,
         Command::Snapshots(snapshots) => snapshots.run(&global).await,

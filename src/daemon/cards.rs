@@ -117,11 +117,10 @@ impl Cards {
             error => tracing::error!(task = "rates", "{error}"),
         }
         let kept = self.used.borrow().as_ref().map(|card| card.stored.hash.get(..12).unwrap_or_default().to_owned());
-        match kept {
-            Some(version) => {
-                tracing::error!(task = "rates", version, "the rate card is refused; that before stays in use")
-            }
-            None => tracing::error!(task = "rates", "no rate card can be used; no draft is computed"),
+        if let Some(version) = kept {
+            tracing::error!(task = "rates", version, "the rate card is refused; that before stays in use");
+        } else {
+            tracing::error!(task = "rates", "no rate card can be used; no draft is computed");
         }
     }
 }

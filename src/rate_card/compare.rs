@@ -1,6 +1,6 @@
 //! What differs between two cards, in time: for whom, of what, from when, from which price to which.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Discount, Floor, Matcher, Off, Place, Rate, RateCard, Terms, Validity, Whom, shown_model, units};
 use crate::domain::{Span, Timestamp};
@@ -83,16 +83,15 @@ fn changes_of(subject: &str, whom: &Whom, sides: &[Vec<Item>; 2]) -> Vec<Change>
             items.iter().flat_map(|item| item.values.iter().cloned()).collect()
         };
         let (mut was, is) = (values(&first), values(&second));
-        let keys: Vec<String> = was.keys().chain(is.keys()).cloned().collect();
+        let keys: BTreeSet<String> = was.keys().chain(is.keys()).cloned().collect();
         let place = second.first().or(first.first()).and_then(|item| item.place.clone());
         let mut differs: BTreeMap<String, (Option<String>, Option<String>)> = BTreeMap::new();
         for key in keys {
             let pair = (was.remove(&key), is.get(&key).cloned());
-            if pair.0 != pair.1 && !differs.contains_key(&key) {
+            if pair.0 != pair.1 {
                 differs.insert(key, pair);
             }
         }
-        // Blocks that say nothing else but that they are there.
         let ended: Vec<String> = (open.iter())
             .filter(|(key, change)| differs.get(*key) != Some(&(change.before.clone(), change.after.clone())))
             .map(|(key, _)| key.clone())
@@ -186,6 +185,7 @@ fn rate_values(rate: &Rate) -> Vec<(String, String)> {
 }
 
 /// What a rate's terms say, key by key, for people.
+#[must_use]
 pub fn terms_values(terms: &Terms) -> Vec<(String, String)> {
     match terms {
         Terms::Free => vec![("free".to_owned(), "true".to_owned())],

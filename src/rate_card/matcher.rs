@@ -156,9 +156,9 @@ impl Whom {
         match (self, other) {
             (Self::OrganizationLabel(one), Self::OrganizationLabel(two))
             | (Self::SpaceLabel(one), Self::SpaceLabel(two)) => one.key != two.key || one.value == two.value,
-            (Self::Account(one), Self::Account(two)) => one == two,
-            // One may be the other's guid.
-            (Self::Organization { foundation: one, .. }, Self::Organization { foundation: two, .. }) => one == two,
+            // Of organizations one may be the other's guid.
+            (Self::Account(one), Self::Account(two))
+            | (Self::Organization { foundation: one, .. }, Self::Organization { foundation: two, .. }) => one == two,
             _ => true,
         }
     }
@@ -192,8 +192,7 @@ impl What {
             | (Self::Buildpack(name), Self::BuildpackPattern(pattern)) => pattern.matches(name),
             (Self::Buildpack(one), Self::Buildpack(two))
             | (Self::BuildpackGuid(one), Self::BuildpackGuid(two))
-            | (Self::Offering(one), Self::Offering(two)) => one == two,
-            (Self::Offering(one), Self::PlanName { offering: two, .. })
+            | (Self::Offering(one), Self::Offering(two) | Self::PlanName { offering: two, .. })
             | (Self::PlanName { offering: two, .. }, Self::Offering(one)) => one == two,
             (Self::PlanName { .. }, Self::PlanName { .. }) | (Self::PlanGuid(_), Self::PlanGuid(_)) => self == other,
             _ => true,
@@ -201,7 +200,33 @@ impl What {
     }
 }
 
+impl Whom {
+    /// Whether it means everything that `other` means.
+    fn covers(&self, other: &Self) -> bool {
+        *self == Self::Everyone || self == other
+    }
+}
+
+impl What {
+    /// Whether it means everything that `other` means.
+    fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Any, other) => *other != Self::UserProvided,
+            (Self::BuildpackPattern(pattern), Self::Buildpack(name)) => pattern.matches(name),
+            (Self::Offering(one), Self::PlanName { offering: two, .. }) => one == two,
+            _ => self == other,
+        }
+    }
+}
+
 impl Matcher {
+    /// Whether it means everything that `other` means.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        let type_covers = self.process_type.is_none() || self.process_type == other.process_type;
+        type_covers && self.whom.covers(&other.whom) && self.what.covers(&other.what)
+    }
+
     /// Everything of a kind.
     #[must_use]
     pub const fn any() -> Self {

@@ -49,12 +49,9 @@ const fn required_of(block: Block) -> &'static [&'static str] {
 }
 
 fn object(properties: Map<String, Value>, required: &[&str]) -> Value {
-    json!({
-        "type": "object",
-        "additionalProperties": false,
-        "required": required,
-        "properties": properties,
-    })
+    let mut object = json!({"type": "object", "additionalProperties": false, "required": required});
+    object["properties"] = Value::Object(properties);
+    object
 }
 
 fn properties_of(keys: &[Key], surcharges: &[Meter]) -> Map<String, Value> {
@@ -86,21 +83,21 @@ fn properties_of(keys: &[Key], surcharges: &[Meter]) -> Map<String, Value> {
     keys.iter().map(property).collect()
 }
 
-/// For documents: a table of a block's keys.
+/// For documents: a table of keys.
 #[must_use]
-pub fn key_table(block: Block) -> String {
+pub fn key_table(keys: &[Key]) -> String {
     use std::fmt::Write;
     let mut text = "| key | takes | meaning |\n| --- | --- | --- |\n".to_owned();
-    for key in block.keys() {
+    for key in keys {
         let takes = match key.takes {
-            Takes::Text => "text",
-            Takes::Time => "date or time",
-            Takes::True => "`true`",
-            Takes::Whole { .. } => "whole number",
-            Takes::Decimal => "quoted decimal",
-            Takes::Price => "price",
-            Takes::Surcharge | Takes::Granularity => "table",
-            Takes::Choice(_) => "word",
+            Takes::Text => "text".to_owned(),
+            Takes::Time => "date or time".to_owned(),
+            Takes::True => "`true`".to_owned(),
+            Takes::Whole { min, max } => format!("whole number, {min} to {max}"),
+            Takes::Decimal => "quoted decimal".to_owned(),
+            Takes::Price => "price".to_owned(),
+            Takes::Surcharge | Takes::Granularity => "table".to_owned(),
+            Takes::Choice(choices) => choices.iter().map(|choice| format!("`{choice}`")).collect::<Vec<_>>().join(", "),
         };
         writeln!(text, "| `{}` | {takes} | {} |", key.name, key.about).expect("writing to a String never fails");
     }

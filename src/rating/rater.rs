@@ -2,6 +2,7 @@
 //! the rate says. Memory grows with lines, never with intervals.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write;
 use std::sync::Arc;
 
 use chrono::{Days, NaiveDate};
@@ -422,10 +423,10 @@ fn shown(card: &RateCard, chain: &[usize]) -> String {
         text.push_str(&rate.to_string());
         if let Terms::Derived { multiplier, surcharges } = &rate.terms {
             if *multiplier != crate::domain::Price::ONE {
-                text.push_str(&format!(", × {multiplier}"));
+                let _ = write!(text, ", × {multiplier}");
             }
             for (meter, price) in surcharges {
-                text.push_str(&format!(", + {price} {meter}"));
+                let _ = write!(text, ", + {price} {meter}");
             }
         }
     }

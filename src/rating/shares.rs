@@ -47,6 +47,9 @@ impl Row {
     }
 }
 
+/// Who has an allowance: its position, and the organization where each has its own.
+type Holder = (usize, Option<(String, Guid)>);
+
 /// Whose total a tier counts: one account's usage of one rate, whichever of its dated blocks is in force.
 type Family<'a> = (Kind, &'a Matcher, Meter);
 
@@ -87,7 +90,7 @@ impl Sum<'_> {
     }
 
     fn take_allowances(&self, rows: &mut [Row]) -> Result<(), RatingError> {
-        let mut shares: BTreeMap<(usize, Option<(String, Guid)>), Vec<usize>> = BTreeMap::new();
+        let mut shares: BTreeMap<Holder, Vec<usize>> = BTreeMap::new();
         for (position, row) in rows.iter().enumerate() {
             let allowances = &self.applied[row.applied].allowances;
             if let Some((_, allowance)) = allowances.iter().find(|(meter, _)| *meter == row.meter) {

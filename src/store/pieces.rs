@@ -139,10 +139,12 @@ impl Pieces {
 
     /// What one resource used: what was taken back is left out.
     fn resource(&self, rows: Vec<PieceRow>, keys: &mut Keys) -> Result<Option<Vec<Piece>>, StoreError> {
-        let reversed: HashSet<i64> = rows.iter().filter(|row| row.is_reversal).filter_map(|row| row.corrects).collect();
+        let reversals = rows.iter().filter(|row| row.entry == Entry::Reversal);
+        let reversed: HashSet<i64> = reversals.filter_map(|row| row.corrects).collect();
         let mut pieces = Vec::new();
         for row in rows {
-            if row.is_reversal || !row.is_open && reversed.contains(&row.number) {
+            let taken_back = row.entry == Entry::Closed && reversed.contains(&row.number);
+            if taken_back || row.entry == Entry::Reversal {
                 continue;
             }
             let span = Span { from: row.started_at.max(self.period.from), to: row.ended_at.min(self.period.to) };
@@ -150,19 +152,18 @@ impl Pieces {
             if span.to < span.from || span.to == span.from && row.started_at != row.ended_at {
                 continue;
             }
-            let key = match keys.get(&row.key()) {
-                Some(key) => Arc::clone(key),
-                None => {
-                    let key = Arc::new(self.names.key(&row)?);
-                    keys.insert(row.key(), key.clone());
-                    key
-                }
+            let key = if let Some(key) = keys.get(&row.key()) {
+                key.clone()
+            } else {
+                let key = Arc::new(self.names.key(&row)?);
+                keys.insert(row.key(), key.clone());
+                key
             };
             pieces.push(Piece {
                 key,
                 span,
                 whole: Span { from: row.started_at, to: row.ended_at },
-                open: row.is_open,
+                open: row.entry == Entry::Open,
                 instances: row.instances,
                 memory_mib: row.memory_mib,
                 disk_mib: row.disk_mib,
@@ -175,10 +176,18 @@ impl Pieces {
 /// Keys by the row ids that they stand for.
 type Keys = HashMap<([Option<i64>; 8], bool), Arc<UsageKey>>;
 
+/// What a row is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Entry {
+    Open,
+    Closed,
+    /// Takes another back.
+    Reversal,
+}
+
 struct PieceRow {
     number: i64,
-    is_reversal: bool,
-    is_open: bool,
+    entry: Entry,
     corrects: Option<i64>,
     foundation_id: i64,
     resource_id: i64,
@@ -221,8 +230,11 @@ fn read_row(row: &Row) -> Result<PieceRow, StoreError> {
     let entry_type = row.integer(1)?;
     Ok(PieceRow {
         number: row.integer(0)?,
-        is_reversal: entry_type == REVERSAL,
-        is_open: entry_type == 0,
+        entry: match entry_type {
+            0 => Entry::Open,
+            REVERSAL => Entry::Reversal,
+            _ => Entry::Closed,
+        },
         corrects: row.maybe_integer(2)?,
         foundation_id: row.integer(3)?,
         resource_id: row.integer(4)?,

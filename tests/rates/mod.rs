@@ -1,6 +1,7 @@
 //! Rate cards: what they may say, what is wrong with them, which rate applies, and what it comes to.
 
 mod bill;
+mod commands;
 mod laws;
 mod table;
 
@@ -88,7 +89,7 @@ memory_gib_hour = "1"
     hint: write a date (from = 2026-10-01, midnight in UTC) or a time with its offset (from = 2026-10-15T13:37:00+02:00)
     card.toml:12:1: the `process, from 2026-02-01T00:00:00Z` is never in force: it ends at 2026-01-01T00:00:00Z, where its file does
     hint: give it a `to` of its own
-    card.toml:12:1: no block for `process, any` from 2026-01-01T00:00:00Z on: the one before doesn't come back
+    card.toml:12:1: no block for `process` from 2026-01-01T00:00:00Z on: the one before doesn't come back
     hint: repeat that in a block with `from = 2026-01-01T00:00:00Z`
     card.toml:14:6: it ends at 2026-01-01T00:00:00Z, not after it begins at 2026-02-01T00:00:00Z
     hint: `to` is the first instant at which it no longer applies
@@ -104,8 +105,6 @@ memory_gib_hour = "1"
     hint: name the plan with plan_guid, or with offering and plan
     card.toml:29:17: `instance_hour`: `1.0000000000001` has more than 12 decimals
     hint: digits and a point, no sign, no comma, no exponent
-    card.toml:31:1: the `service` rate has no price
-    hint: give instance_hour, month, or free = true
     card.toml:32:1: unknown key `memory_gib_hour` in `service`
     hint: `service` has: from, to, account, org, org_label, space_label, plan_guid, offering, plan, user_provided, instance_hour, month, free, multiplier, granularity
     card.toml:34:2: `staging` is not a list
@@ -238,7 +237,7 @@ meter = "disk_gib_hour"
 amount = "100"
 "#;
     insta::assert_snapshot!(problems(text), @r"
-    card.toml:11:1: two blocks for `process, any` from 2026-02-01T00:00:00Z to 2026-03-01T00:00:00Z; the other is card.toml:5
+    card.toml:11:1: two blocks for `process` from 2026-02-01T00:00:00Z to 2026-03-01T00:00:00Z; the other is card.toml:5
     hint: end that with `to = 2026-02-01T00:00:00Z`, or leave its `to` out: a later block takes over
     card.toml:20:1: no block for `process, buildpack go` from 2026-02-01T00:00:00Z to 2026-02-15T00:00:00Z
     hint: what is used then has the next wider rate, or none: give it a block if it shouldn't

@@ -95,7 +95,10 @@ fn account(invoice: &Invoice) -> String {
 const ADJUSTMENTS: &str = "(discounts, commitments, minimums)";
 
 /// Old and new, by what they are counted under.
-type Compared = BTreeMap<String, [Amount; 2]>;
+type Sums = BTreeMap<String, [Amount; 2]>;
+
+/// A table: by what, and its rows.
+type Compared = (By, Vec<(String, [Amount; 2])>);
 
 impl WhatIf {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
@@ -127,8 +130,8 @@ impl WhatIf {
             }
         }
         let currency = old.rates.currency;
-        let total = self.total(&invoices)?;
-        let mut tables: Vec<(By, Vec<(String, [Amount; 2])>)> = Vec::new();
+        let total = Self::total(&invoices)?;
+        let mut tables: Vec<Compared> = Vec::new();
         for by in &self.by {
             let mut rows: Vec<(String, [Amount; 2])> = compared(*by, &invoices)?.into_iter().collect();
             // The biggest movers first; of those that move alike, the biggest.
@@ -150,7 +153,7 @@ impl WhatIf {
         }
     }
 
-    fn total(&self, invoices: &[Vec<Invoice>]) -> Result<[Amount; 2], Failure> {
+    fn total(invoices: &[Vec<Invoice>]) -> Result<[Amount; 2], Failure> {
         let sum = |invoices: &Vec<Invoice>| {
             let nets = invoices.iter().map(|invoice| invoice.net);
             nets.into_iter().try_fold(Amount::default(), Amount::plus).map_err(Failure::failed)
@@ -158,7 +161,7 @@ impl WhatIf {
         Ok([sum(&invoices[0])?, sum(&invoices[1])?])
     }
 
-    fn json(&self, tables: &[(By, Vec<(String, [Amount; 2])>)], total: [Amount; 2], currency: Currency) -> Value {
+    fn json(&self, tables: &[Compared], total: [Amount; 2], currency: Currency) -> Value {
         let row = |(name, amounts): &(String, [Amount; 2])| {
             let [old, new, difference] = money(*amounts, currency);
             json!({"name": name, "old": old, "new": new, "difference": difference})
@@ -178,12 +181,7 @@ impl WhatIf {
         })
     }
 
-    fn print(
-        &self,
-        tables: &[(By, Vec<(String, [Amount; 2])>)],
-        total: [Amount; 2],
-        currency: Currency,
-    ) -> Result<(), Failure> {
+    fn print(&self, tables: &[Compared], total: [Amount; 2], currency: Currency) -> Result<(), Failure> {
         for (by, rows) in tables {
             let columns = [words(by.name()), numbers("old"), numbers("new"), numbers("difference"), numbers("percent")];
             output::table(&columns, rows.iter().take(self.top).map(|row| cells(row, currency)))?;
@@ -202,8 +200,8 @@ impl WhatIf {
 }
 
 /// Every line's amount by both cards, and what is added to invoices or taken off them.
-fn compared(by: By, invoices: &[Vec<Invoice>]) -> Result<Compared, Failure> {
-    let mut compared = Compared::new();
+fn compared(by: By, invoices: &[Vec<Invoice>]) -> Result<Sums, Failure> {
+    let mut compared = Sums::new();
     for (side, invoices) in invoices.iter().enumerate() {
         for invoice in invoices {
             let mut add = |name: String, amount: Amount| -> Result<(), Failure> {
