@@ -10,7 +10,7 @@ use crate::domain::money::NotAPrice;
 use crate::domain::{Amount, AmountOverflow, Guid, Kind, Overflow, Price, Span};
 use crate::rate_card::{Granularity, Labels, Meter, Subject};
 
-pub use rater::{Rater, cuts};
+pub use rater::Rater;
 
 /// A guid and the newest name known for it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

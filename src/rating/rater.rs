@@ -53,8 +53,7 @@ pub struct Rater<'a> {
 }
 
 /// The period, cut at those of `edges` that lie within it.
-#[must_use]
-pub fn cuts(period: Span, edges: &[Timestamp]) -> Vec<Span> {
+fn cuts(period: Span, edges: &[Timestamp]) -> Vec<Span> {
     let within = edges.iter().copied().filter(|edge| period.from < *edge && *edge < period.to);
     let mut at: Vec<Timestamp> = within.chain([period.from, period.to]).collect();
     at.sort_unstable();
@@ -299,7 +298,8 @@ impl<'a> Rater<'a> {
 
     /// The fee of a staging that begins in the period, and what one that ends in it lacks to its minimum.
     fn staging(&mut self, piece: &Piece, terms: &Arc<[Option<usize>]>) -> Result<(), RatingError> {
-        if self.period.from <= piece.whole.from && piece.whole.from < self.period.to {
+        // Where it is cut, by the month's edges or because it changes hands, each is counted once.
+        if piece.span.from == piece.whole.from {
             let applied = terms[self.cut_at(piece.whole.from)];
             let is_priced = |applied: &usize| {
                 self.applied[*applied].charges.prices.iter().any(|(meter, _)| *meter == Meter::Staging)
@@ -309,7 +309,7 @@ impl<'a> Rater<'a> {
                 self.add_to(piece, terms, applied, Meter::Staging, 1, false)?;
             }
         }
-        if piece.open || piece.whole.to > self.period.to {
+        if piece.open || piece.span.to != piece.whole.to {
             return Ok(());
         }
         let Some(applied) = terms[self.cut_at(piece.whole.to.plus(-1).max(piece.span.from))] else { return Ok(()) };

@@ -380,14 +380,8 @@ pub enum GroupKey {
     Process,
     /// Of services only.
     ServiceInstance,
-    ProcessType,
     Buildpack,
     ServicePlan,
-    /// That of the service plan; comes with it, groups by nothing of its own.
-    ServiceOffering,
-    UserProvided,
-    /// Whether its length is assumed.
-    Estimated,
 }
 
 /// One group's usage, in integers.
@@ -407,14 +401,6 @@ pub struct UsageRow {
 pub struct Keyed {
     pub value: String,
     pub name: Option<String>,
-}
-
-impl UsageRow {
-    /// The kind in the key at `position`.
-    #[must_use]
-    pub fn kind(&self, position: usize) -> Option<Kind> {
-        self.keys.get(position)?.as_ref().and_then(|keyed| Kind::from_name(&keyed.value))
-    }
 }
 
 /// A database URL as it may be shown: without user, password and options.

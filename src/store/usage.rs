@@ -24,11 +24,8 @@ macro_rules! usage {
                CASE WHEN $8 THEN piece.space_id END AS space_id,
                CASE WHEN $9 THEN piece.app_id END AS app_id,
                CASE WHEN $10 AND piece.kind = 1 OR $11 AND piece.kind = 2 THEN piece.resource_id END AS resource_id,
-               CASE WHEN $12 THEN resource.process_type END AS process_type,
-               CASE WHEN $13 THEN piece.buildpack_id END AS buildpack_id,
-               CASE WHEN $14 THEN piece.service_plan_id END AS service_plan_id,
-               CASE WHEN $15 THEN resource.user_provided END AS user_provided,
-               CASE WHEN $16 THEN piece.estimated END AS estimated,
+               CASE WHEN $12 THEN piece.buildpack_id END AS buildpack_id,
+               CASE WHEN $13 THEN piece.service_plan_id END AS service_plan_id,
                sum(piece.seconds * piece.instances) AS instance_seconds,
                sum(piece.seconds * piece.instances * piece.memory_mib) AS memory_mib_seconds,
                sum(piece.seconds * piece.instances * piece.disk_mib) AS disk_mib_seconds,
@@ -38,17 +35,14 @@ macro_rules! usage {
         JOIN foundation ON foundation.id = piece.foundation_id
         JOIN resource ON resource.id = piece.resource_id
         WHERE ($3 IS NULL OR foundation.name = $3) AND ($4 OR NOT resource.user_provided)
-        GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+        GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
     )
     SELECT foundation.name AS foundation, grouped.kind,
            organization.guid AS organization_guid, organization.name AS organization,
            space.guid AS space_guid, space.name AS space,
            app.guid AS app_guid, app.name AS app,
            resource.guid AS resource_guid, resource.name AS resource,
-           grouped.process_type, buildpack.name AS buildpack,
-           service_plan.guid AS service_plan_guid, service_plan.name AS service_plan,
-           service_offering.guid AS service_offering_guid, service_offering.name AS service_offering,
-           grouped.user_provided, grouped.estimated,
+           buildpack.name AS buildpack, service_plan.guid AS service_plan_guid, service_plan.name AS service_plan,
            instance_seconds, memory_mib_seconds, disk_mib_seconds, estimated_instance_seconds
     FROM grouped
     LEFT JOIN foundation ON foundation.id = grouped.foundation_id
@@ -58,7 +52,6 @@ macro_rules! usage {
     LEFT JOIN resource ON resource.id = grouped.resource_id
     LEFT JOIN buildpack ON buildpack.id = grouped.buildpack_id
     LEFT JOIN service_plan ON service_plan.id = grouped.service_plan_id
-    LEFT JOIN service_offering ON service_offering.id = service_plan.service_offering_id
     WHERE instance_seconds <> 0 OR memory_mib_seconds <> 0 OR disk_mib_seconds <> 0
         OR estimated_instance_seconds <> 0"
         )
@@ -132,11 +125,8 @@ impl Store {
                 by(GroupKey::App),
                 by(GroupKey::Process),
                 by(GroupKey::ServiceInstance),
-                by(GroupKey::ProcessType),
                 by(GroupKey::Buildpack),
                 by(GroupKey::ServicePlan),
-                by(GroupKey::UserProvided),
-                by(GroupKey::Estimated),
             ];
             let rows = session.all(USAGE, values).await?;
             let read: Result<Vec<_>, _> = rows.iter().map(|row| read_usage(row, &query.by)).collect();
@@ -172,17 +162,11 @@ fn read_key(row: &Row, key: GroupKey) -> Result<Option<Keyed>, StoreError> {
         GroupKey::Space => ("space_guid", Some("space")),
         GroupKey::App => ("app_guid", Some("app")),
         GroupKey::Process | GroupKey::ServiceInstance => ("resource_guid", Some("resource")),
-        GroupKey::ProcessType => ("process_type", None),
         GroupKey::Buildpack => ("buildpack", None),
         GroupKey::ServicePlan => ("service_plan_guid", Some("service_plan")),
-        GroupKey::ServiceOffering => ("service_offering_guid", Some("service_offering")),
         GroupKey::Kind => {
             let kind = row.maybe_integer("kind")?.map(Kind::of).transpose()?;
             return Ok(kind.map(|kind| Keyed { value: kind.name().to_owned(), name: None }));
-        }
-        GroupKey::UserProvided | GroupKey::Estimated => {
-            let column = if key == GroupKey::Estimated { "estimated" } else { "user_provided" };
-            return Ok(row.maybe_flag(column)?.map(|flag| Keyed { value: flag.to_string(), name: None }));
         }
     };
     let value = row.owned(value)?;

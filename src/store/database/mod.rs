@@ -377,10 +377,6 @@ impl Row {
         Ok(get!(self, column))
     }
 
-    pub fn maybe_flag(&self, column: impl Column) -> Result<Option<bool>, StoreError> {
-        Ok(get!(self, column))
-    }
-
     pub fn text(&self, column: impl Column) -> Result<&str, StoreError> {
         Ok(get!(self, column))
     }
