@@ -123,9 +123,9 @@ impl Accounts {
         self.accounts.get(id)
     }
 
-    /// Every account's id.
-    pub fn ids(&self) -> impl Iterator<Item = &str> {
-        self.accounts.keys().map(String::as_str)
+    /// Every account.
+    pub fn all(&self) -> impl Iterator<Item = &Account> {
+        self.accounts.values()
     }
 
     /// Whose an organization is: by its guid, else by its name.

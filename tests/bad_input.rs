@@ -126,12 +126,26 @@ fn rate_cards() {
     write(&program, "float.toml", "name = \"x\"\ncurrency = \"EUR\"\n[[process]]\nmemory_gib_hour = 0.01\n");
     insta::assert_snapshot!(said(&program, &program.run(&["rates", "check", "float.toml"])), @r#"
     exit 2
+    no ledger to compare with: names are taken as they stand
+    warning: float.toml:1:1: there is no `staging` rate: stagings will be unpriced
+    hint: add a [[staging]] that is for everything, with prices or free = true
+    warning: float.toml:1:1: there is no `task` rate: tasks will be unpriced
+    hint: add a [[task]] that is for everything, with prices or free = true
+    warning: float.toml:1:1: there is no `service` rate: service instances will be unpriced
+    hint: add a [[service]] that is for everything, with prices or free = true
     error: float.toml:4:19: `memory_gib_hour` is the number 0.01, not a quoted decimal
     hint: quote it, so that it stays exact: memory_gib_hour = "0.01"
     "#);
     write(&program, "number.toml", "name = \"x\"\ncurrency = \"EUR\"\n[[process]]\nmemory_gib_hour = \"1,5\"\n");
-    insta::assert_snapshot!(said(&program, &program.run(&["rates", "check", "number.toml"])), @"
+    insta::assert_snapshot!(said(&program, &program.run(&["rates", "check", "number.toml"])), @r"
     exit 2
+    no ledger to compare with: names are taken as they stand
+    warning: number.toml:1:1: there is no `staging` rate: stagings will be unpriced
+    hint: add a [[staging]] that is for everything, with prices or free = true
+    warning: number.toml:1:1: there is no `task` rate: tasks will be unpriced
+    hint: add a [[task]] that is for everything, with prices or free = true
+    warning: number.toml:1:1: there is no `service` rate: service instances will be unpriced
+    hint: add a [[service]] that is for everything, with prices or free = true
     error: number.toml:4:19: `memory_gib_hour`: `1,5` is not a decimal number such as 0.0125
     hint: digits and a point, no sign, no comma, no exponent
     ");

@@ -186,9 +186,15 @@ fn unpriced_usage_is_shown_and_keeps_an_invoice_from_being_final() {
     let run = program.run(&finalize);
     assert_eq!(run.code, Some(1), "{}", run.stderr);
     insta::allow_duplicates! {
-    insta::assert_snapshot!(run.stderr, @"
+    insta::assert_snapshot!(run.stderr, @r"
+    warning: card.toml:1:1: there is no `staging` rate: stagings will be unpriced
+    hint: add a [[staging]] that is for everything, with prices or free = true
+    warning: card.toml:1:1: there is no `task` rate: tasks will be unpriced
+    hint: add a [[task]] that is for everything, with prices or free = true
+    warning: card.toml:1:1: there is no `service` rate: service instances will be unpriced
+    hint: add a [[service]] that is for everything, with prices or free = true
     warning: card.toml:3:1: every `process` rate is for a buildpack; docker apps and the like have none
-    hint: add a [[process]] without buildpack, or that usage is unpriced
+    hint: add a [[process]] that is for everything, with prices or free = true
     error: f/o1: 1 line(s) of usage have no price, such as process b
     hint: add rates (or free = true) for what has no price; `invoices draft`, then `invoices show` tell more
     ");
@@ -280,7 +286,7 @@ fn a_final_invoice_never_changes() {
     assert!(imported.stderr.contains(" 1 late"), "{}", imported.stderr);
     month::card(&program, &card.replace("0.0123456789", "9"));
     let refused = program.run(&["invoices", "draft", "--period", "2026-10", "--rates", "card.toml"]);
-    assert!(refused.stderr.contains("changes what is invoiced already"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("would be 9 instead of 0.0123456789 in 2026-10"), "{}", refused.stderr);
     month::card(&program, &format!("{card}[[process]]\nfrom = 2026-11-01\nmemory_gib_hour = \"9\"\n"));
     let drafts = program.json(&["invoices", "draft", "--period", "2026-10", "--rates", "card.toml"]);
     assert_eq!(drafts, Value::Array(Vec::new()));

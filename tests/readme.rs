@@ -132,11 +132,14 @@ const CARDS: &str = "docs/rate-cards.md";
 #[test]
 fn every_key_of_rate_cards_is_told() {
     use cf_billing::rate_card::key_table;
-    use cf_billing::rate_card::keys::{Block, TOP};
+    use cf_billing::rate_card::keys::{Block, GRANULARITY, MODEL, TIER, TOP};
 
     let mut keys = key_table(TOP);
     for block in Block::ALL {
         let _ = write!(keys, "\n### `[[{}]]`\n\n{}.\n\n{}", block.name(), block.about(), key_table(&block.keys()));
+    }
+    for (name, of) in [("A price", MODEL), ("A tier", TIER), ("`granularity`", GRANULARITY)] {
+        let _ = write!(keys, "\n### {name} as a table\n\n{}", key_table(of));
     }
     let page = std::fs::read_to_string(CARDS).unwrap();
     let (begin, end) = ("<!-- keys -->\n", "<!-- end of keys -->\n");

@@ -2,6 +2,10 @@
 
 ALTER TABLE buildpack ADD COLUMN guid text;
 
+-- What a resource used from a time on.
+DROP INDEX ledger_entry_resource;
+CREATE INDEX ledger_entry_resource ON ledger_entry (resource_id, ended_at);
+
 CREATE TABLE label (
     foundation_id bigint NOT NULL REFERENCES foundation (id),
     owner text NOT NULL CHECK (owner IN ('organization', 'space')),

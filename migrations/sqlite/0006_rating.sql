@@ -2,6 +2,10 @@
 
 ALTER TABLE buildpack ADD COLUMN guid TEXT;  -- the newest seen with that name; null for custom URLs
 
+-- What a resource used from a time on.
+DROP INDEX ledger_entry_resource;
+CREATE INDEX ledger_entry_resource ON ledger_entry (resource_id, ended_at);
+
 -- Labels of organizations and spaces, as last read.
 CREATE TABLE label (
     foundation_id INTEGER NOT NULL REFERENCES foundation (id),

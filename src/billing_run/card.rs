@@ -6,8 +6,9 @@ use chrono_tz::Tz;
 use sha2::{Digest, Sha256};
 
 use crate::domain::text::hexadecimal;
-use crate::rate_card::{CardFile, Change, Problem, RateCard, Severity, Whom, parse, same_within};
-use crate::store::{Store, StoreError, StoredCard, UsedCard};
+use crate::domain::{Month, Span, Timestamp};
+use crate::rate_card::{self, CardFile, Change, Place, Problem, RateCard, Severity, What, Whom, changes_within, parse};
+use crate::store::{Store, StoreError, StoredCard, UsedBy, UsedFor};
 
 /// A card and its text.
 #[derive(Clone, Debug)]
@@ -26,18 +27,15 @@ pub enum CardError {
     /// Everything that is wrong with it.
     #[error("the rate card has {} problem(s): {}", .0.len(), .0.first().map(ToString::to_string).unwrap_or_default())]
     Wrong(Vec<Problem>),
-    /// What it changes that is invoiced already, a line each.
-    #[error(
-        "the rate card changes what is invoiced already: {}\nhint: leave the old blocks as they were, and add new ones with a later `from`; what was invoiced wrongly is corrected by a credit note",
-        .0.join("; ")
-    )]
-    Past(Vec<String>),
+    /// What it changes that is invoiced already.
+    #[error("the rate card changes what is invoiced: {}", .0.first().map(ToString::to_string).unwrap_or_default())]
+    Past(Vec<Problem>),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 /// Begins each file's text where a card is of several. TOML takes it for a comment.
-const SEPARATOR: &str = "#: file ";
+const SEPARATOR: &str = "#: cf-billing file of a card: ";
 
 /// The text of a card, as it is on disk: of one file as it stands, of several one after the other.
 ///
@@ -58,7 +56,9 @@ pub fn read_text(path: &Path) -> Result<String, CardError> {
     let mut files: Vec<PathBuf> = Vec::new();
     for entry in std::fs::read_dir(path).map_err(unread)? {
         let file = entry.map_err(unread)?.path();
-        if file.extension().is_some_and(|ending| ending == "toml") {
+        // Editors keep locks and backups beside what they edit.
+        let is_hidden = file.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        if !is_hidden && file.is_file() && file.extension().is_some_and(|ending| ending == "toml") {
             files.push(file);
         }
     }
@@ -120,28 +120,66 @@ impl Card {
         Ok(Self { rates, stored, warnings })
     }
 
+    /// What a text says, as far as it can be understood, and everything that is wrong with it.
+    #[must_use]
+    pub fn look(name: &str, text: &str, zone: Tz) -> (Option<RateCard>, Vec<Problem>) {
+        rate_card::read(&files_of(name, text), zone)
+    }
+
     /// Refuses a card that changes a price at an instant that is invoiced already, for someone who was.
     ///
     /// # Errors
     /// [`CardError::Past`], [`CardError::Store`].
     pub async fn keeps_what_is_invoiced(&self, store: &Store) -> Result<(), CardError> {
-        let mut changes: Vec<String> = Vec::new();
+        // The same change in several months is one problem.
+        let mut changes: Vec<(Change, Vec<Touched>)> = Vec::new();
         for used in store.used_cards().await? {
             if used.card.hash == self.stored.hash {
                 continue;
             }
             let zone: Tz = used.time_zone.parse().unwrap_or(Tz::UTC);
-            let Ok(before) = Self::parse(&used.card.name, used.card.text.clone(), zone) else {
-                tracing::warn!("the rate card of {} ({}) can't be read any more", used.number, used.card.hash);
+            let Ok(before) = Self::parse("the card in use", used.card.text.clone(), zone) else {
+                let (month, hash) = (used.month, &used.card.hash);
+                tracing::warn!("the rate card of {month} ({hash}) can't be read any more");
                 continue;
             };
-            let concerns = |whom: &Whom| concerns(&used, whom);
-            for change in same_within(&before.rates, &self.rates, used.period, concerns) {
-                changes.push(describe(&used, &change));
+            for change in changes_within(&before.rates, &self.rates, used.period) {
+                let invoices = used.invoices.iter().filter(|invoice| concerns(invoice, &change));
+                let numbers: Vec<String> = invoices.map(|invoice| invoice.number.clone()).collect();
+                if numbers.is_empty() || same_tax(&before.rates, &self.rates, &change, used.period) {
+                    continue;
+                }
+                let touched = Touched { month: used.month, end: used.period.to, numbers };
+                match changes.iter_mut().find(|(known, _)| is_same(known, &change)) {
+                    Some((_, touches)) => touches.push(touched),
+                    None => changes.push((change, vec![touched])),
+                }
             }
         }
-        if changes.is_empty() { Ok(()) } else { Err(CardError::Past(changes)) }
+        let place = self.rates.rates.first().map_or_else(Place::nowhere, |rate| rate.place.clone());
+        let problems: Vec<Problem> =
+            changes.iter().map(|(change, touched)| describe(change, touched, &place)).collect();
+        if problems.is_empty() { Ok(()) } else { Err(CardError::Past(problems)) }
     }
+}
+
+/// A month in which a change would count, and the invoices that it would be of.
+struct Touched {
+    month: Month,
+    end: Timestamp,
+    numbers: Vec<String>,
+}
+
+/// Whether two changes say the same, whatever they are within.
+fn is_same(one: &Change, two: &Change) -> bool {
+    let of = |change: &Change| (change.subject.clone(), change.matcher.clone(), change.key.clone());
+    of(one) == of(two) && (&one.before, &one.after) == (&two.before, &two.after)
+}
+
+/// A tax counts as it is at a month's end, whatever it was before.
+fn same_tax(before: &RateCard, after: &RateCard, change: &Change, period: Span) -> bool {
+    let of = |card: &RateCard| card.tax_of(period).map(|tax| (tax.name.clone(), tax.category.clone(), tax.percent));
+    change.subject == "tax" && of(before) == of(after)
 }
 
 /// SHA-256 of a card's text, hexadecimal.
@@ -150,25 +188,64 @@ pub fn hash_of(text: &str) -> String {
     hexadecimal(&Sha256::digest(text.as_bytes()))
 }
 
-/// Whether someone who was invoiced is meant.
-fn concerns(used: &UsedCard, whom: &Whom) -> bool {
-    match whom {
+/// Whether something on an invoice is meant. What a line doesn't tell (labels, process types, guids of buildpacks)
+/// counts as meant.
+fn concerns(invoice: &UsedBy, change: &Change) -> bool {
+    let of_account = match &change.matcher.whom {
         Whom::Everyone | Whom::OrganizationLabel(_) | Whom::SpaceLabel(_) => true,
-        Whom::Account(account) => used.accounts.contains(account),
-        Whom::Organization { foundation, organization } => used
-            .organizations
-            .iter()
-            .any(|(of, guid, name)| of == foundation && (guid == organization || name.as_ref() == Some(organization))),
-    }
+        Whom::Account(account) => invoice.account == *account,
+        Whom::Organization { foundation, organization } => invoice.used.iter().any(|used| {
+            used.foundation == *foundation
+                && (used.organization == *organization || used.organization_name.as_ref() == Some(organization))
+        }),
+    };
+    let Some(kind) = change.kind else { return of_account };
+    let is_meant = |used: &UsedFor| {
+        let of_plan = |what: &What| match what {
+            What::PlanGuid(guid) => used.plan.as_deref() == Some(&guid.to_string()),
+            What::PlanName { offering, plan } => {
+                used.offering_name.as_ref() == Some(offering) && used.plan_name.as_ref() == Some(plan)
+            }
+            What::Offering(offering) => used.offering_name.as_ref() == Some(offering),
+            What::UserProvided => used.plan.is_none(),
+            _ => true,
+        };
+        let of_buildpack = match &change.matcher.what {
+            What::WithoutBuildpack => used.buildpack.is_none(),
+            What::BuildpackPattern(pattern) => used.buildpack.as_ref().is_some_and(|name| pattern.matches(name)),
+            What::Buildpack(name) => used.buildpack.as_ref() == Some(name),
+            What::BuildpackGuid(_) => used.buildpack.is_some(),
+            what => of_plan(what),
+        };
+        used.kind == kind && of_buildpack
+    };
+    of_account && invoice.used.iter().any(is_meant)
 }
 
-fn describe(used: &UsedCard, change: &Change) -> String {
-    let place = change.place.as_ref().map_or_else(|| "the card".to_owned(), ToString::to_string);
-    let whom = if change.whom == Whom::Everyone { String::new() } else { format!(" for {}", change.whom) };
-    let (before, after) = (change.before.as_deref().unwrap_or("nothing"), change.after.as_deref().unwrap_or("nothing"));
-    let more = if used.invoices > 1 { format!(" and {} more", used.invoices - 1) } else { String::new() };
-    format!(
-        "{place}: `{}` of {}{whom} would be {after} instead of {before} in {}, which is invoiced ({}{more})",
-        change.key, change.subject, used.month, used.number
-    )
+fn describe(change: &Change, touched: &[Touched], place: &Place) -> Problem {
+    let whom = &change.matcher.whom;
+    let whom = if *whom == Whom::Everyone { String::new() } else { format!(" for {whom}") };
+    let nothing = || "nothing".to_owned();
+    let before = change.before.clone().unwrap_or_else(nothing);
+    let after = change.after.clone().unwrap_or_else(nothing);
+    let months: Vec<String> = touched.iter().map(|touched| touched.month.to_string()).collect();
+    let numbers: Vec<&String> = touched.iter().flat_map(|touched| &touched.numbers).collect();
+    let more = if numbers.len() > 1 { format!(" and {} more", numbers.len() - 1) } else { String::new() };
+    let message = format!(
+        "`{}` of {}{whom} would be {after} instead of {before} in {}, invoiced as {}{more}",
+        change.key,
+        change.subject,
+        months.join(", "),
+        numbers.first().map_or("", |number| number.as_str())
+    );
+    let end = touched.iter().map(|touched| touched.end).max().unwrap_or(Timestamp::MAX);
+    let hint = if change.subject == "card" {
+        format!("the `{}` of a card that was invoiced with stays: begin another database with another", change.key)
+    } else if change.before.is_none() {
+        format!("give the new block `from = {end}` or later")
+    } else {
+        format!("leave the block as it was, and add one with `from = {end}` or later; wrong invoices are credited")
+    };
+    let in_card = change.place.as_ref().filter(|_| change.after.is_some()).unwrap_or(place);
+    Problem::at(in_card, Severity::Error, message, hint)
 }

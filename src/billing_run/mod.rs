@@ -115,10 +115,11 @@ struct Paid {
 impl Paid {
     fn new(invoiced: Vec<Invoiced>) -> Self {
         let mut paid = Self::default();
-        for Invoiced { foundation, organization, account, account_name } in invoiced {
+        for Invoiced { organization, account, account_name } in invoiced {
             let payer = paid.payers.entry(account.clone());
             let new = || Payer { account: account.clone(), name: account_name, foundations: Vec::new() };
             let foundations = &mut payer.or_insert_with(new).foundations;
+            let Some((foundation, organization)) = organization else { continue };
             if !foundations.contains(&foundation) {
                 foundations.push(foundation.clone());
             }
@@ -202,11 +203,13 @@ impl<'a> BillingRun<'a> {
             }
         }
         // Who committed to pay does, also without usage.
-        for payer in self.committed(cards, &paid).filter(wanted) {
-            raters.entry(payer).or_insert_with_key(begin);
+        let committed: Vec<Payer> = self.committed(cards, &paid).filter(wanted).collect();
+        for payer in &committed {
+            raters.entry(payer.clone()).or_insert_with_key(begin);
         }
         let mut invoices: Vec<Vec<Invoice>> = vec![Vec::new(); cards.len()];
         for (payer, raters) in raters {
+            let is_committed = committed.contains(&payer);
             let of_payer = gaps.iter().filter(|gap| payer.foundations.contains(&gap.foundation));
             let header = Header {
                 gaps: of_payer.filter_map(|gap| gap.note(period)).collect(),
@@ -222,7 +225,8 @@ impl<'a> BillingRun<'a> {
             for ((card, rater), invoices) in cards.iter().zip(raters).zip(&mut invoices) {
                 let header = Header { rate_card: card.stored.hash.clone(), ..header.clone() };
                 let invoice = invoice(header, &card.rates, &rater.finish()?)?;
-                if !invoice.lines.is_empty() || !invoice.adjustments.is_empty() {
+                // A minimum for everyone is for everyone who used something.
+                if !invoice.lines.is_empty() || is_committed && !invoice.adjustments.is_empty() {
                     invoices.push(invoice);
                 }
             }

@@ -485,8 +485,8 @@ fn adjusted(adjustment: &Adjustment, currency: Currency) -> String {
     let amount = money(adjustment.amount, currency);
     let name = &adjustment.name;
     match (adjustment.adjustment, adjustment.percent) {
-        (AdjustmentType::Discount, Some(percent)) => format!("Discount {name}: {percent} % of {basis}: {amount}"),
-        (AdjustmentType::Discount, None) => format!("Discount {name}: {amount}"),
+        (AdjustmentType::Discount, Some(percent)) => format!("{name}, {percent} % of {basis}: {amount}"),
+        (AdjustmentType::Discount, None) => format!("{name}: {amount}"),
         (AdjustmentType::Commitment, _) => format!("{name}, paid in any case: {amount}"),
         (AdjustmentType::Covered, _) => format!("{name}, covering {basis} of usage: {amount}"),
         (AdjustmentType::Minimum, _) => format!("{name}, filled up from {basis}: {amount}"),

@@ -29,6 +29,8 @@ pub(super) struct Cards {
     pub used: watch::Sender<Option<Arc<Card>>>,
     /// What was looked at last, and decided on: its hash, or why it can't be read.
     pub seen: Option<String>,
+    /// The hash at the last look: what somebody is just writing is another at the next.
+    pub last: Option<String>,
 }
 
 impl Cards {
@@ -39,13 +41,14 @@ impl Cards {
             tracing::warn!("can't listen for SIGHUP; changes of the rate card are seen all the same");
         }
         loop {
-            self.look().await;
+            self.look(false).await;
             tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return,
                 () = told(&mut hangup) => {
                     tracing::info!("SIGHUP: the rate card is read again");
                     self.seen = None;
+                    self.look(true).await;
                 }
                 // In real time, whatever clock the foundations live by: files are changed by people.
                 () = Clock::System.sleep(LOOK_EVERY) => {}
@@ -53,8 +56,9 @@ impl Cards {
         }
     }
 
-    /// Takes the card as it now is on disk, if it changed and can be used.
-    pub async fn look(&mut self) {
+    /// Takes the card as it now is on disk, if it changed and can be used; one that is being written only once two
+    /// looks find the same, unless it is wanted at once.
+    pub async fn look(&mut self, at_once: bool) {
         let text = match read_text(&self.path) {
             Ok(text) => text,
             Err(error) => {
@@ -67,7 +71,9 @@ impl Cards {
             }
         };
         let hash = hash_of(&text);
-        if self.seen.as_ref() != Some(&hash) && self.decide(text).await {
+        let is_whole = at_once || self.last.as_ref() == Some(&hash);
+        self.last = Some(hash.clone());
+        if self.seen.as_ref() != Some(&hash) && is_whole && self.decide(text).await {
             self.seen = Some(hash);
         }
         let next = self.used.borrow().as_ref().and_then(|card| card.rates.next_edge(self.clock.now()));
@@ -109,7 +115,7 @@ impl Cards {
     fn refuse(&self, error: &CardError) {
         self.metrics.rate_card_is_good(false);
         match error {
-            CardError::Wrong(problems) => {
+            CardError::Wrong(problems) | CardError::Past(problems) => {
                 for problem in problems {
                     tracing::error!(task = "rates", "{problem}");
                 }

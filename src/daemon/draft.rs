@@ -56,8 +56,9 @@ impl Drafting {
             stop: self.stop.clone(),
             used,
             seen: None,
+            last: None,
         };
-        cards.look().await;
+        cards.look(true).await;
         tokio::join!(cards.run(), self.draft_on_duty(&mut card));
     }
 

@@ -40,6 +40,13 @@ pub fn date_of(at: Timestamp, zone: Tz) -> NaiveDate {
     zone.timestamp_opt(at.unix(), 0).earliest().map(|time| time.date_naive()).unwrap_or_default()
 }
 
+/// An instant as the clocks of `zone` show it, with its offset: `2026-10-15T13:37:00+02:00`.
+#[must_use]
+pub fn local(at: Timestamp, zone: Tz) -> String {
+    let local = zone.timestamp_opt(at.unix(), 0).earliest();
+    local.map_or_else(|| at.to_string(), |time| time.to_rfc3339_opts(chrono::SecondsFormat::Secs, true))
+}
+
 /// A calendar month.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Month {

@@ -92,8 +92,11 @@ pub(super) fn adjustments<I: Iterator<Item = Amount>>(
             }
             Off::Amount(amount) => {
                 let for_us = is_for(&discount.whom, &header.account);
-                let off =
-                    if for_us { prorated(&[(discount.validity, amount)], header.period)? } else { Amount::default() };
+                let off = if for_us {
+                    prorated(&[(card.discount_validity(discount), amount)], header.period)?
+                } else {
+                    Amount::default()
+                };
                 (None, None, off)
             }
         };

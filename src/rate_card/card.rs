@@ -5,7 +5,8 @@ use std::fmt::Write;
 use super::compare::{terms_values, until_taken_over};
 use super::terms::derive;
 use super::{
-    Allowance, Charges, Discount, Floor, Matcher, Meter, Off, Rate, Subject, Tax, Terms, Validity, What, shown_model,
+    Allowance, Charges, Discount, Floor, Matcher, Meter, Off, Rate, Subject, Tax, Terms, Validity, What, Whom,
+    shown_model,
 };
 use crate::domain::money::NotAPrice;
 use crate::domain::{Currency, Price, Rounding, Span, Timestamp};
@@ -24,6 +25,12 @@ pub struct RateCard {
     pub taxes: Vec<Tax>,
 }
 
+/// Whether two matchers that both mean some usage are for the same: an organization may be named by guid or name.
+fn alike(one: &Matcher, two: &Matcher) -> bool {
+    let same_organization = matches!((&one.whom, &two.whom), (Whom::Organization { .. }, Whom::Organization { .. }));
+    one == two || same_organization && one.what == two.what && one.process_type == two.process_type
+}
+
 /// A rate that is in force, with its keys and values for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InForce {
@@ -33,6 +40,10 @@ pub struct InForce {
     pub validity: Validity,
     /// Key, value, and the steps that a derived price comes from.
     pub values: Vec<(String, String, String)>,
+}
+
+const fn is_derived(rate: &Rate) -> bool {
+    matches!(rate.terms, Terms::Derived { .. })
 }
 
 /// The one of `all` in force at `at` that is the narrowest; of several for the same, the one that began last.
@@ -49,7 +60,7 @@ where
     let begun = |one: &T| validity(one).from.is_none_or(|from| from <= at);
     let latest = |one: &T| {
         !all.clone().any(|(_, other)| {
-            matcher(other) == matcher(one) && begun(other) && validity(other).from > validity(one).from
+            alike(matcher(other), matcher(one)) && begun(other) && validity(other).from > validity(one).from
         })
     };
     (all.clone())
@@ -114,6 +125,7 @@ impl RateCard {
             charges.minimum_seconds = rate.minimum_seconds.or(charges.minimum_seconds);
         }
         charges.chain = chain;
+        charges.granularity = charges.granularity.filter(|granularity| granularity.seconds > 1);
         Ok(charges)
     }
 
@@ -132,7 +144,7 @@ impl RateCard {
         let has = |discount: &Discount| {
             matches!(discount.off, Off::Percent(_))
                 && discount.kind.is_none_or(|kind| kind == subject.kind)
-                && discount.validity.holds(at)
+                && self.discount_validity(discount).holds(at)
                 && discount.whom.matches(subject)
         };
         (self.discounts.iter().enumerate())
@@ -147,6 +159,16 @@ impl RateCard {
         let at = period.to.plus(-1);
         let in_force = self.taxes.iter().filter(|tax| tax.validity.from.is_none_or(|from| from <= at));
         in_force.max_by_key(|tax| tax.validity.from).filter(|tax| tax.validity.holds(at))
+    }
+
+    /// When a discount is in force, until a later one of the same name, for the same, takes over.
+    #[must_use]
+    pub fn discount_validity(&self, discount: &Discount) -> Validity {
+        let same = self
+            .discounts
+            .iter()
+            .filter(|other| (&other.name, &other.whom, other.kind) == (&discount.name, &discount.whom, discount.kind));
+        until_taken_over(discount.validity, same.map(|other| other.validity))
     }
 
     /// The part of `period` in which the rate at `position` is in force, for what no narrower rate is for.
@@ -205,39 +227,63 @@ impl RateCard {
         let plain = |values: Vec<(String, String)>| -> Vec<(String, String, String)> {
             values.into_iter().map(|(key, value)| (key, value, String::new())).collect()
         };
-        let mut values = plain(terms_values(&rate.terms));
-        if let Terms::Derived { multiplier, surcharges } = &rate.terms {
+        let mut chain = vec![position];
+        // What everything it is for would have without it; for some of that a narrower rate may come between.
+        while let Some(last) = chain.last().map(|last| &self.rates[*last]).filter(|last| is_derived(last)) {
             let wider = self.rates.iter().enumerate().filter(|(_, other)| {
-                other.kind == rate.kind && other.matcher < rate.matcher && other.matcher.covers(&rate.matcher)
+                other.kind == last.kind && other.matcher < last.matcher && other.matcher.covers(&last.matcher)
             });
-            // What everything it is for would have without it; for some of that a narrower rate may come between.
-            let base = in_force(&wider, at, |rate| &rate.matcher, |rate| rate.validity);
-            let chain = base.map(|base| vec![position, base]);
-            let charges = chain.and_then(|chain| self.charges_of(chain).ok());
-            if let (Some(charges), Some(base)) = (charges, base) {
-                let of = &self.rates[base];
-                let before = |meter: Meter| match &of.terms {
-                    Terms::Prices(prices) => prices.iter().find(|(priced, _)| *priced == meter).map(|(_, model)| model),
-                    _ => None,
-                };
-                let shown = charges.prices.iter().map(|(meter, model)| {
-                    let mut steps = before(*meter).map_or_else(|| "0".to_owned(), |model| shown_model(model, *meter));
-                    if *multiplier != Price::ONE {
-                        let _ = write!(steps, " × {multiplier}");
-                    }
-                    if let Some((_, price)) = surcharges.iter().find(|(of, _)| of == meter) {
-                        let _ = write!(steps, " + {price}");
-                    }
-                    (meter.name().to_owned(), shown_model(model, *meter), format!("{steps} ({})", of.place))
-                });
-                values = shown.collect();
+            match in_force(&wider, at, |rate| &rate.matcher, |rate| rate.validity) {
+                Some(base) => chain.push(base),
+                None => break,
             }
         }
-        values
-            .extend(plain(rate.granularity.map(|of| ("granularity".to_owned(), of.to_string())).into_iter().collect()));
-        let minimum = rate.minimum_seconds.map(|seconds| ("minimum_seconds".to_owned(), seconds.to_string()));
+        let ends = chain.last().is_some_and(|last| !is_derived(&self.rates[*last]));
+        let charges = if ends { self.charges_of(chain.clone()).ok() } else { None };
+        let Some(charges) = charges else {
+            let mut values = plain(terms_values(&rate.terms));
+            for (.., steps) in &mut values {
+                "of what would apply without it".clone_into(steps);
+            }
+            return values;
+        };
+        let mut values = if charges.free { plain(terms_values(&Terms::Free)) } else { Vec::new() };
+        for (meter, model) in &charges.prices {
+            let steps = if is_derived(rate) { self.steps(&chain, *meter) } else { String::new() };
+            values.push((meter.name().to_owned(), shown_model(model, *meter), steps));
+        }
+        values.extend(plain(
+            charges.granularity.map(|of| ("granularity".to_owned(), of.to_string())).into_iter().collect(),
+        ));
+        let minimum = charges.minimum_seconds.map(|seconds| ("minimum_seconds".to_owned(), seconds.to_string()));
         values.extend(plain(minimum.into_iter().collect()));
         values
+    }
+
+    /// How a chain's price of a meter comes about: `0.0125 × 1.25 + 0.001 (card.toml:10)`.
+    fn steps(&self, chain: &[usize], meter: Meter) -> String {
+        let Some(base) = chain.last().map(|last| &self.rates[*last]) else { return String::new() };
+        let price = match &base.terms {
+            Terms::Prices(prices) => prices.iter().find(|(priced, _)| *priced == meter).map(|(_, model)| model),
+            _ => None,
+        };
+        let mut steps = price.map_or_else(|| "0".to_owned(), |model| shown_model(model, meter));
+        for rate in chain.iter().rev().map(|position| &self.rates[*position]) {
+            let Terms::Derived { multiplier, surcharges } = &rate.terms else { continue };
+            if *multiplier != Price::ONE {
+                // A surcharge before it is multiplied, too.
+                steps = if steps.contains(" + ") {
+                    format!("({steps}) × {multiplier}")
+                } else {
+                    format!("{steps} × {multiplier}")
+                };
+            }
+            if let Some((_, price)) = surcharges.iter().find(|(of, _)| *of == meter) {
+                let _ = write!(steps, " + {price}");
+            }
+        }
+        let _ = write!(steps, " ({})", base.place);
+        steps
     }
 
     /// Whether user-provided service instances are to be looked at: they are free unless a rate is for them.

@@ -1,16 +1,19 @@
 //! What is wrong between the blocks of a card, and between a card and what the ledger has seen.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::compare::until_taken_over;
+use super::terms::derive;
 use super::{Matcher, Meter, Model, Place, Problem, Rate, RateCard, Severity, Terms, Validity, What, Whom};
 use crate::domain::text::did_you_mean;
-use crate::domain::{Kind, Timestamp};
+use crate::domain::{Kind, Price, Timestamp};
 
 /// Everything that is wrong between the blocks of a card, each of which is right by itself.
 pub(super) fn between(card: &RateCard) -> Vec<Problem> {
     let mut problems = Vec::new();
     let rates = card.rates.iter().map(|rate| Dated {
-        same: if rate.matcher == Matcher::any() {
+        same: format!("{:?}", (rate.kind, &rate.matcher)),
+        shown: if rate.matcher == Matcher::any() {
             rate.kind.to_string()
         } else {
             format!("{}, {}", rate.kind, rate.matcher)
@@ -20,27 +23,37 @@ pub(super) fn between(card: &RateCard) -> Vec<Problem> {
         place: &rate.place,
     });
     let allowances = card.allowances.iter().map(|allowance| Dated {
-        same: format!("allowance of {} {}, {}", allowance.kind, allowance.meter, allowance.matcher),
+        same: format!("{:?}", ("allowance", allowance.kind, allowance.meter, &allowance.matcher)),
+        shown: format!("allowance of {} {}, {}", allowance.kind, allowance.meter, allowance.matcher),
         what: format!("allowance of {} {}", allowance.kind, allowance.meter),
         validity: allowance.validity,
         place: &allowance.place,
     });
     let floors = card.floors.iter().map(|floor| Dated {
-        same: format!("{}, {}", floor.floor.name(), floor.whom),
+        same: format!("{:?}", (floor.floor, &floor.whom)),
+        shown: format!("{}, {}", floor.floor.name(), floor.whom),
         what: floor.floor.name().to_owned(),
         validity: floor.validity,
         place: &floor.place,
     });
     let taxes = card.taxes.iter().map(|tax| Dated {
         same: "tax".to_owned(),
+        shown: "tax".to_owned(),
         what: "tax".to_owned(),
         validity: tax.validity,
         place: &tax.place,
     });
-    problems.extend(dates(rates.chain(allowances).chain(floors).chain(taxes).collect()));
+    let discounts = card.discounts.iter().map(|discount| Dated {
+        same: format!("{:?}", ("discount", &discount.name, &discount.whom, discount.kind)),
+        shown: format!("discount {}", discount.name),
+        what: format!("discount {}", discount.name),
+        validity: discount.validity,
+        place: &discount.place,
+    });
+    problems.extend(dates(rates.chain(allowances).chain(floors).chain(taxes).chain(discounts).collect()));
     problems.extend(card.rates.iter().filter_map(|rate| unreachable(card, rate)));
     problems.extend(no_catch_all(card));
-    problems.extend(card.rates.iter().filter_map(|rate| derivation(card, rate)));
+    problems.extend(Derivations::new(card).check());
     problems.extend(labels(card));
     problems.extend(idle_allowances(card));
     problems
@@ -48,7 +61,10 @@ pub(super) fn between(card: &RateCard) -> Vec<Problem> {
 
 /// A block that takes over from those before it that are for the same.
 struct Dated<'a> {
+    /// The same of blocks that are for the same.
     same: String,
+    /// That, for people.
+    shown: String,
     what: String,
     validity: Validity,
     place: &'a Place,
@@ -58,18 +74,10 @@ struct Dated<'a> {
 fn dates(mut all: Vec<Dated<'_>>) -> Vec<Problem> {
     let mut problems = Vec::new();
     all.sort_by(|one, two| (&one.same, one.validity.from, one.place).cmp(&(&two.same, two.validity.from, two.place)));
-    for dated in &all {
-        if let Validity { from: Some(from), to: Some(to) } = dated.validity
-            && to <= from
-        {
-            let message = format!("the `{}` is never in force: it ends at {to}, where its file does", dated.what);
-            problems.push(Problem::at(dated.place, Severity::Error, message, "give it a `to` of its own".to_owned()));
-        }
-    }
     for pair in all.windows(2).filter(|pair| pair[0].same == pair[1].same) {
         let (one, two) = (&pair[0], &pair[1]);
         let Some(from) = two.validity.from.filter(|_| one.validity.from != two.validity.from) else {
-            let message = format!("a second rate for `{}`; the first is on line {}", two.what, one.place.line);
+            let message = format!("a second block for `{}`; the first is on line {}", two.what, one.place.line);
             let message =
                 if one.place.file == two.place.file { message } else { format!("{message} of {}", one.place.file) };
             let hint = "give one of them another `from`, or remove it".to_owned();
@@ -80,12 +88,12 @@ fn dates(mut all: Vec<Dated<'_>>) -> Vec<Problem> {
         let ends: Vec<Option<Timestamp>> = earlier.map(|other| other.validity.to).collect();
         match one.validity.to {
             Some(to) if to > from => {
-                let message = format!("two blocks for `{}` from {from} to {to}; the other is {}", one.same, one.place);
+                let message = format!("two blocks for `{}` from {from} to {to}; the other is {}", one.shown, one.place);
                 let hint = format!("end that with `to = {from}`, or leave its `to` out: a later block takes over");
                 problems.push(Problem::at(two.place, Severity::Error, message, hint));
             }
             Some(to) if to < from => {
-                let message = format!("no block for `{}` from {to} to {from}", one.same);
+                let message = format!("no block for `{}` from {to} to {from}", one.shown);
                 let hint =
                     "what is used then has the next wider rate, or none: give it a block if it shouldn't".to_owned();
                 problems.push(Problem::at(two.place, Severity::Warning, message, hint));
@@ -95,7 +103,7 @@ fn dates(mut all: Vec<Dated<'_>>) -> Vec<Problem> {
         let last =
             all.iter().filter(|other| other.same == two.same).all(|other| other.validity.from <= two.validity.from);
         if let Some(to) = two.validity.to.filter(|_| last && ends.contains(&None)) {
-            let message = format!("no block for `{}` from {to} on: the one before doesn't come back", two.same);
+            let message = format!("no block for `{}` from {to} on: the one before doesn't come back", two.shown);
             let hint = format!("repeat that in a block with `from = {to}`");
             problems.push(Problem::at(two.place, Severity::Warning, message, hint));
         }
@@ -113,7 +121,9 @@ fn covers(one: Validity, other: Validity) -> bool {
 fn unreachable(card: &RateCard, rate: &Rate) -> Option<Problem> {
     let hides = |what: &What| {
         card.rates.iter().find(|other| {
+            // What derives from it doesn't hide it.
             other.kind == rate.kind
+                && !matches!(other.terms, Terms::Derived { .. })
                 && other.matcher == Matcher { what: what.clone(), ..rate.matcher.clone() }
                 && covers(other.validity, rate.validity)
         })
@@ -136,24 +146,65 @@ fn unreachable(card: &RateCard, rate: &Rate) -> Option<Problem> {
     Some(Problem::at(&rate.place, Severity::Error, message, hint))
 }
 
-/// Kinds that have rates for buildpacks only: what names none is unpriced.
+/// Kinds of which some usage would be unpriced: there is no rate at all, or none for everything, or it ends.
 fn no_catch_all(card: &RateCard) -> Vec<Problem> {
     let mut problems = Vec::new();
-    for kind in [Kind::Process, Kind::Staging] {
-        let of_kind = || card.rates.iter().filter(|rate| rate.kind == kind);
-        let is_wide = |rate: &&Rate| {
-            rate.matcher.whom == Whom::Everyone
-                && rate.matcher.process_type.is_none()
-                && matches!(rate.matcher.what, What::Any | What::WithoutBuildpack)
+    if card.rates.is_empty() {
+        return problems; // that is told
+    }
+    for kind in [Kind::Process, Kind::Staging, Kind::Task, Kind::Service] {
+        let of_kind: Vec<&Rate> = card.rates.iter().filter(|rate| rate.kind == kind).collect();
+        let for_all = |what: &What| {
+            let matcher = Matcher { what: what.clone(), ..Matcher::any() };
+            of_kind.iter().filter(|rate| rate.matcher == matcher).max_by_key(|rate| rate.validity.from).copied()
         };
-        let narrowed = of_kind().find(|rate| !matches!(rate.matcher.what, What::Any | What::WithoutBuildpack));
-        if let Some(narrowed) = narrowed.filter(|_| !of_kind().any(|rate| is_wide(&rate))) {
-            let message = format!("every `{kind}` rate is for a buildpack; docker apps and the like have none");
-            let hint = format!("add a [[{kind}]] without buildpack, or that usage is unpriced");
-            problems.push(Problem::at(&narrowed.place, Severity::Warning, message, hint));
+        let all = of_kind.iter().map(|rate| &rate.matcher.what).find(|what| {
+            matches!(what, What::BuildpackPattern(pattern) if pattern.as_str().chars().all(|letter| letter == '*'))
+        });
+        let together = for_all(&What::WithoutBuildpack).filter(|_| all.and_then(for_all).is_some());
+        let hint = format!("add a [[{kind}]] that is for everything, with prices or free = true");
+        let Some(first) = of_kind.first() else {
+            let place = card.rates.first().map_or_else(Place::nowhere, |rate| rate.place.clone());
+            let message = format!("there is no `{kind}` rate: {} will be unpriced", plural(kind));
+            problems.push(Problem::at(&Place { line: 1, column: 1, ..place }, Severity::Warning, message, hint));
+            continue;
+        };
+        match for_all(&What::Any).or(together) {
+            None => {
+                let buildpacks = of_kind.iter().all(|rate| is_of_buildpack(&rate.matcher.what));
+                let message = if buildpacks {
+                    format!("every `{kind}` rate is for a buildpack; docker apps and the like have none")
+                } else {
+                    format!("no `{kind}` rate is for everything; what none of them is for will be unpriced")
+                };
+                problems.push(Problem::at(&first.place, Severity::Warning, message, hint));
+            }
+            Some(Rate { validity: Validity { to: Some(to), from }, place, .. }) => {
+                // Where an earlier block would have gone on, that is told already.
+                let told = of_kind.iter().any(|rate| rate.matcher == Matcher::any() && rate.validity.from < *from);
+                if !told {
+                    let message = format!("no `{kind}` rate is for everything from {to} on");
+                    problems.push(Problem::at(place, Severity::Warning, message, hint));
+                }
+            }
+            Some(_) => {}
         }
     }
     problems
+}
+
+const fn is_of_buildpack(what: &What) -> bool {
+    matches!(what, What::BuildpackPattern(_) | What::Buildpack(_) | What::BuildpackGuid(_))
+}
+
+/// What a kind's resources are called together.
+const fn plural(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Process => "instances of apps",
+        Kind::Staging => "stagings",
+        Kind::Task => "tasks",
+        Kind::Service => "service instances",
+    }
 }
 
 fn overlap(one: Validity, two: Validity) -> bool {
@@ -164,48 +215,112 @@ fn overlap(one: Validity, two: Validity) -> bool {
     !before(one.to, two.from) && !before(two.to, one.from)
 }
 
-/// A rate that changes the prices of others: what is wrong with what comes out.
-fn derivation(card: &RateCard, rate: &Rate) -> Option<Problem> {
-    let Terms::Derived { surcharges, .. } = &rate.terms else { return None };
-    let position = card.rates.iter().position(|other| std::ptr::eq(other, rate))?;
-    let mut chains = vec![vec![position]];
-    let mut found = false;
-    while let Some(chain) = chains.pop() {
-        let last = &card.rates[chain[chain.len() - 1]];
-        if matches!(last.terms, Terms::Derived { .. }) {
-            let wider = card.rates.iter().enumerate().filter(|(_, other)| {
-                other.kind == last.kind
-                    && other.matcher < last.matcher
-                    && other.matcher.meets(&last.matcher)
-                    && overlap(other.validity, last.validity)
-            });
-            chains.extend(wider.map(|(position, _)| chain.iter().copied().chain([position]).collect()));
-            continue;
-        }
-        found = true;
-        let on_packages = |(meter, _): &&(Meter, _)| match &last.terms {
-            Terms::Prices(prices) => {
-                prices.iter().any(|(priced, model)| priced == meter && matches!(model, Model::Package { .. }))
-            }
-            _ => false,
+/// What a rate may come to: prices by way of one wider rate or another.
+type Outcome = (usize, Vec<(Meter, Model)>);
+
+/// No card that people can follow has so many ways to one price; beyond them, digits are counted when rating.
+const MOST_OUTCOMES: usize = 64;
+
+/// Rates that change the prices of others: what is wrong with what comes out.
+struct Derivations<'a> {
+    card: &'a RateCard,
+    /// When each rate is in force, until a later one for the same takes over.
+    validity: Vec<Validity>,
+    known: HashMap<usize, Vec<Outcome>>,
+    problems: Vec<Problem>,
+}
+
+impl<'a> Derivations<'a> {
+    fn new(card: &'a RateCard) -> Self {
+        let in_force = |rate: &Rate| {
+            let same = card.rates.iter().filter(|other| other.kind == rate.kind && other.matcher == rate.matcher);
+            until_taken_over(rate.validity, same.map(|other| other.validity))
         };
-        if let Some((meter, _)) = surcharges.iter().find(on_packages) {
-            let message = format!("a surcharge on `{meter}`, which `{last}` ({}) sells in packages", last.place);
-            let hint = "give this rate prices of its own, or a multiplier".to_owned();
-            return Some(Problem::at(&rate.place, Severity::Error, message, hint));
+        Self { card, validity: card.rates.iter().map(in_force).collect(), known: HashMap::new(), problems: Vec::new() }
+    }
+
+    /// Everything that is wrong with the derived rates of a card.
+    fn check(mut self) -> Vec<Problem> {
+        for position in 0..self.card.rates.len() {
+            self.outcomes(position);
         }
-        if let Err(error) = card.charges_of(chain) {
-            let message = format!("with `{last}` ({}): {error}", last.place);
-            let hint = "round the price or the multiplier, so that their product keeps its digits".to_owned();
-            return Some(Problem::at(&rate.place, Severity::Error, message, hint));
+        self.problems
+    }
+
+    fn tell(&mut self, position: usize, severity: Severity, message: String, hint: String) {
+        let problem = Problem::at(&self.card.rates[position].place, severity, message, hint);
+        if !self.problems.iter().any(|told| told.position == problem.position && told.file == problem.file) {
+            self.problems.push(problem);
         }
     }
-    if found {
-        return None;
+
+    /// What a rate can come to: each outcome with the rate at the end of its chain.
+    fn outcomes(&mut self, position: usize) -> Vec<Outcome> {
+        if let Some(known) = self.known.get(&position) {
+            return known.clone();
+        }
+        let rate = &self.card.rates[position];
+        let outcomes = match &rate.terms {
+            Terms::Free => vec![(position, Vec::new())],
+            Terms::Prices(prices) => vec![(position, prices.clone())],
+            Terms::Derived { multiplier, surcharges } => self.derived(position, *multiplier, surcharges),
+        };
+        self.known.insert(position, outcomes.clone());
+        outcomes
     }
-    let message = format!("the `{rate}` changes prices, and there is no wider rate that has any");
-    let hint = format!("add a [[{}]] that is for more, or give this one prices of its own", rate.kind);
-    Some(Problem::at(&rate.place, Severity::Error, message, hint))
+
+    fn derived(&mut self, position: usize, multiplier: Price, surcharges: &[(Meter, Price)]) -> Vec<Outcome> {
+        let (card, rate) = (self.card, &self.card.rates[position]);
+        // Matchers are ordered, so no chain comes back to where it began.
+        let wider: Vec<usize> = (card.rates.iter().enumerate())
+            .filter(|(_, other)| {
+                other.kind == rate.kind && other.matcher < rate.matcher && other.matcher.meets(&rate.matcher)
+            })
+            .map(|(wider, _)| wider)
+            .filter(|wider| overlap(self.validity[*wider], self.validity[position]))
+            .collect();
+        let mut outcomes: Vec<Outcome> = Vec::new();
+        for base in &wider {
+            for (end, mut prices) in self.outcomes(*base) {
+                let last = &card.rates[end];
+                let sold = |meter: &Meter| {
+                    prices.iter().any(|(priced, model)| priced == meter && matches!(model, Model::Package { .. }))
+                };
+                if let Some((meter, _)) = surcharges.iter().find(|(meter, _)| sold(meter)) {
+                    let message =
+                        format!("a surcharge on `{meter}`, which `{last}` ({}) sells in packages", last.place);
+                    let hint = "give this rate prices of its own, or a multiplier".to_owned();
+                    self.tell(position, Severity::Error, message, hint);
+                } else if let Err(error) = derive(&mut prices, multiplier, surcharges) {
+                    let message = format!("with `{last}` ({}): {error}", last.place);
+                    let hint = "round the price or the multiplier, so that their product keeps its digits".to_owned();
+                    self.tell(position, Severity::Error, message, hint);
+                } else if outcomes.len() < MOST_OUTCOMES && !outcomes.iter().any(|(_, known)| *known == prices) {
+                    outcomes.push((end, prices));
+                }
+            }
+        }
+        self.begins_before(position, &wider);
+        outcomes
+    }
+
+    /// A derived rate that has nothing to derive from, at all or to begin with.
+    fn begins_before(&mut self, position: usize, wider: &[usize]) {
+        let rate = &self.card.rates[position];
+        let begins = wider.iter().map(|wider| self.validity[*wider].from).min();
+        let hint = format!("add a [[{}]] that is for more, or give this one prices of its own", rate.kind);
+        match begins {
+            None => {
+                let message = format!("the `{rate}` changes prices, and there is no wider rate that has any");
+                self.tell(position, Severity::Error, message, hint);
+            }
+            Some(Some(from)) if self.validity[position].from.is_none_or(|ours| ours < from) => {
+                let message = format!("the `{rate}` changes prices, and there are none before {from}");
+                self.tell(position, Severity::Warning, message, hint);
+            }
+            Some(_) => {}
+        }
+    }
 }
 
 /// Rates by labels of different keys for the same: which one an org with both has is decided by their text.
@@ -264,7 +379,10 @@ pub struct Seen {
     pub plans: BTreeSet<(String, String)>,
     /// `FOUNDATION/NAME` and `FOUNDATION/GUID`.
     pub organizations: BTreeSet<String>,
+    /// Ids.
     pub accounts: BTreeSet<String>,
+    /// Ids by what people call them.
+    pub account_names: BTreeMap<String, String>,
     pub process_types: BTreeSet<String>,
     /// `KEY=VALUE`
     pub organization_labels: BTreeSet<String>,
@@ -291,10 +409,12 @@ pub fn check_against(card: &RateCard, seen: &Seen) -> Vec<Problem> {
     for (place, whom, what, process_type) in blocks {
         let mut unknown = |what: &str, name: &str, known: &BTreeSet<String>| {
             if !known.contains(name) {
-                let near = did_you_mean(name, known.iter().map(String::as_str));
-                let hint = near.unwrap_or_else(|| {
-                    "fine if it is still to come; what it is for has the next wider rate until then".to_owned()
-                });
+                let by_name = seen.account_names.get(name).filter(|_| what == "account");
+                let near = by_name
+                    .map(|id| format!("an account is named by its id: account = \"{id}\""))
+                    .or_else(|| did_you_mean(name, known.iter().map(String::as_str)));
+                let hint =
+                    near.unwrap_or_else(|| "fine if it is still to come; until then it applies to nothing".to_owned());
                 problems.push(Problem::at(
                     place,
                     Severity::Warning,

@@ -3,15 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Discount, Floor, Matcher, Off, Place, Rate, RateCard, Terms, Validity, Whom, shown_model, units};
-use crate::domain::{Span, Timestamp};
+use crate::domain::{Kind, Span, Timestamp};
 
 /// Something that one card says and the other says differently, or not at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     /// What it is about, such as `process, buildpack java_buildpack`.
     pub subject: String,
-    /// For whom.
-    pub whom: Whom,
+    /// Of which kind's usage; `None`: of all.
+    pub kind: Option<Kind>,
+    /// For whom, and for what.
+    pub matcher: Matcher,
     /// Which of its keys, such as `memory_gib_hour`.
     pub key: String,
     /// From when; `None`: always was.
@@ -29,7 +31,9 @@ pub struct Change {
 /// A block, for as long as it is in force.
 struct Item {
     subject: String,
-    whom: Whom,
+    /// Of a rate or an allowance: of what, and for whom and what.
+    kind: Option<Kind>,
+    matcher: Matcher,
     validity: Validity,
     values: Vec<(String, String)>,
     place: Option<Place>,
@@ -38,32 +42,32 @@ struct Item {
 /// What differs from the first card to the second, sorted by time, then subject.
 #[must_use]
 pub fn changes(before: &RateCard, after: &RateCard) -> Vec<Change> {
-    let mut items: BTreeMap<(String, Whom), [Vec<Item>; 2]> = BTreeMap::new();
+    // By what tells blocks apart: what people read may be the same for two.
+    let mut items: BTreeMap<String, [Vec<Item>; 2]> = BTreeMap::new();
     for (side, card) in [before, after].into_iter().enumerate() {
         for item in items_of(card) {
-            items.entry((item.subject.clone(), item.whom.clone())).or_default()[side].push(item);
+            let same = format!("{:?}", (&item.subject, item.kind, &item.matcher));
+            items.entry(same).or_default()[side].push(item);
         }
     }
     let mut changes = Vec::new();
-    for ((subject, whom), sides) in &items {
-        changes.extend(changes_of(subject, whom, sides));
+    for sides in items.values() {
+        changes.extend(changes_of(sides));
     }
-    changes.sort_by(|one, two| (one.from, &one.subject, &one.whom).cmp(&(two.from, &two.subject, &two.whom)));
+    changes.sort_by(|one, two| (one.from, &one.subject, &one.matcher).cmp(&(two.from, &two.subject, &two.matcher)));
     changes
 }
 
-/// What differs within a span of time, for those whom `concerns` names.
+/// What differs within a span of time.
 #[must_use]
-pub fn same_within(before: &RateCard, after: &RateCard, span: Span, concerns: impl Fn(&Whom) -> bool) -> Vec<Change> {
-    let touches = |change: &Change| {
-        let validity = Validity { from: change.from, to: change.to };
-        validity.within(span).is_some() && concerns(&change.whom)
-    };
+pub fn changes_within(before: &RateCard, after: &RateCard, span: Span) -> Vec<Change> {
+    let touches = |change: &Change| Validity { from: change.from, to: change.to }.within(span).is_some();
     changes(before, after).into_iter().filter(touches).collect()
 }
 
 /// The differences of one subject, key by key; what is the same from one segment to the next is one change.
-fn changes_of(subject: &str, whom: &Whom, sides: &[Vec<Item>; 2]) -> Vec<Change> {
+fn changes_of(sides: &[Vec<Item>; 2]) -> Vec<Change> {
+    let Some(Item { subject, kind, matcher, .. }) = sides.iter().flatten().next() else { return Vec::new() };
     let mut edges: Vec<Timestamp> =
         (sides.iter().flatten()).flat_map(|item| [item.validity.from, item.validity.to]).flatten().collect();
     edges.sort_unstable();
@@ -101,8 +105,9 @@ fn changes_of(subject: &str, whom: &Whom, sides: &[Vec<Item>; 2]) -> Vec<Change>
         }
         for (key, (before, after)) in differs {
             open.entry(key.clone()).or_insert_with(|| Change {
-                subject: subject.to_owned(),
-                whom: whom.clone(),
+                subject: subject.clone(),
+                kind: *kind,
+                matcher: matcher.clone(),
                 key,
                 from: *from,
                 to: None,
@@ -130,7 +135,8 @@ fn items_of(card: &RateCard) -> Vec<Item> {
     ];
     items.push(Item {
         subject: "card".to_owned(),
-        whom: Whom::Everyone,
+        kind: None,
+        matcher: Matcher::any(),
         validity: Validity::default(),
         values: top,
         place: None,
@@ -139,7 +145,8 @@ fn items_of(card: &RateCard) -> Vec<Item> {
         let same = card.rates.iter().filter(|other| other.kind == rate.kind && other.matcher == rate.matcher);
         items.push(Item {
             subject: subject(rate.kind.name(), &rate.matcher),
-            whom: rate.matcher.whom.clone(),
+            kind: Some(rate.kind),
+            matcher: rate.matcher.clone(),
             validity: until_taken_over(rate.validity, same.map(|other| other.validity)),
             values: rate_values(rate),
             place: Some(rate.place.clone()),
@@ -153,7 +160,8 @@ fn items_of(card: &RateCard) -> Vec<Item> {
         let per = if allowance.per == super::Per::Organization { "org" } else { "account" };
         items.push(Item {
             subject: subject(&format!("allowance of {} {}", allowance.kind, allowance.meter), &allowance.matcher),
-            whom: allowance.matcher.whom.clone(),
+            kind: Some(allowance.kind),
+            matcher: allowance.matcher.clone(),
             validity: until_taken_over(allowance.validity, same.map(|other| other.validity)),
             values: vec![("amount".to_owned(), format!("{} per {per}", units(allowance.quantity, unit)))],
             place: Some(allowance.place.clone()),
@@ -163,7 +171,8 @@ fn items_of(card: &RateCard) -> Vec<Item> {
     items.extend(card.floors.iter().map(|floor| floor_item(card, floor)));
     items.extend(card.taxes.iter().map(|tax| Item {
         subject: "tax".to_owned(),
-        whom: Whom::Everyone,
+        kind: None,
+        matcher: Matcher::any(),
         validity: until_taken_over(tax.validity, card.taxes.iter().map(|tax| tax.validity)),
         values: vec![("percent".to_owned(), format!("{} {} ({})", tax.name, tax.percent, tax.category))],
         place: Some(tax.place.clone()),
@@ -207,8 +216,9 @@ fn discount_item(card: &RateCard, discount: &Discount) -> Item {
     let of = discount.kind.map_or_else(String::new, |kind| format!(", {kind}"));
     Item {
         subject: format!("discount {}{of}", discount.name),
-        whom: discount.whom.clone(),
-        validity: discount.validity,
+        kind: discount.kind,
+        matcher: Matcher { whom: discount.whom.clone(), ..Matcher::any() },
+        validity: card.discount_validity(discount),
         values: vec![off],
         place: Some(discount.place.clone()),
     }
@@ -218,7 +228,8 @@ fn floor_item(card: &RateCard, floor: &Floor) -> Item {
     let same = card.floors.iter().filter(|other| other.floor == floor.floor && other.whom == floor.whom);
     Item {
         subject: floor.floor.name().to_owned(),
-        whom: floor.whom.clone(),
+        kind: None,
+        matcher: Matcher { whom: floor.whom.clone(), ..Matcher::any() },
         validity: until_taken_over(floor.validity, same.map(|other| other.validity)),
         values: vec![("amount".to_owned(), floor.amount.in_major_units(card.currency).to_string())],
         place: Some(floor.place.clone()),

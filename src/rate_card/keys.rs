@@ -141,7 +141,8 @@ const WHEN: &[Key] = &[
 ];
 
 const NAME: Key = key("name", Takes::Text, "As on the invoice");
-const ACCOUNT: Key = key("account", Takes::Text, "Only for this account");
+const ACCOUNT: Key =
+    key("account", Takes::Text, "Only for this account: its id in the accounts file, else FOUNDATION/ORG-GUID");
 const AMOUNT: Key = key("amount", Takes::Decimal, "For a whole month, in the card's currency");
 
 const WHOM: &[Key] = &[
@@ -189,7 +190,7 @@ const TERMS: &[Key] = &[
     key(
         "granularity",
         Takes::Granularity,
-        "To what lengths are rounded: { unit = \"hour\", round = \"up\", per = \"interval\" }; left out, by the second",
+        "To what lengths are rounded: { unit = \"hour\", round = \"up\", per = \"interval\" }; left out, by the second, or as the rate that it derives from",
     ),
 ];
 

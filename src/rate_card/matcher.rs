@@ -75,6 +75,17 @@ impl Pattern {
         self.0.chars().filter(|letter| *letter != '*').count()
     }
 
+    /// Whether a text may be one of those that both stand for: what both begin and end with must agree.
+    fn meets(&self, other: &Self) -> bool {
+        let ends = |pattern: &Self| {
+            let text = pattern.0.clone();
+            let (head, tail) = (text.find('*').unwrap_or(text.len()), text.rfind('*').map_or(0, |at| at + 1));
+            (text[..head].to_owned(), text[tail..].to_owned())
+        };
+        let ((one, first), (two, second)) = (ends(self), ends(other));
+        (one.starts_with(&two) || two.starts_with(&one)) && (first.ends_with(&second) || second.ends_with(&first))
+    }
+
     /// Whether `text` is one of those it stands for.
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {
@@ -156,12 +167,19 @@ impl Whom {
         match (self, other) {
             (Self::OrganizationLabel(one), Self::OrganizationLabel(two))
             | (Self::SpaceLabel(one), Self::SpaceLabel(two)) => one.key != two.key || one.value == two.value,
-            // Of organizations one may be the other's guid.
-            (Self::Account(one), Self::Account(two))
-            | (Self::Organization { foundation: one, .. }, Self::Organization { foundation: two, .. }) => one == two,
+            (Self::Account(one), Self::Account(two)) => one == two,
+            (
+                Self::Organization { foundation: one, organization: first },
+                Self::Organization { foundation: two, organization: second },
+            ) => one == two && (first == second || looks_like_guid(first) != looks_like_guid(second)),
             _ => true,
         }
     }
+}
+
+/// Whether a text may be a guid; one organization may be named by its guid and by its name.
+fn looks_like_guid(text: &str) -> bool {
+    text.len() == 36 && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
 }
 
 impl What {
@@ -190,6 +208,7 @@ impl What {
             }
             (Self::BuildpackPattern(pattern), Self::Buildpack(name))
             | (Self::Buildpack(name), Self::BuildpackPattern(pattern)) => pattern.matches(name),
+            (Self::BuildpackPattern(one), Self::BuildpackPattern(two)) => one.meets(two),
             (Self::Buildpack(one), Self::Buildpack(two))
             | (Self::BuildpackGuid(one), Self::BuildpackGuid(two))
             | (Self::Offering(one), Self::Offering(two) | Self::PlanName { offering: two, .. })

@@ -88,7 +88,7 @@ pub enum Terms {
 /// To what an interval's length is rounded before it is charged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Granularity {
-    /// 60 or 3600.
+    /// 60 or 3600; 1 says that nothing is rounded, whatever this derives from.
     pub seconds: i64,
     /// Up, or else to the nearest, halves up.
     pub up: bool,
@@ -107,6 +107,9 @@ impl Granularity {
 
 impl fmt::Display for Granularity {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.seconds == 1 {
+            return formatter.write_str("by the second");
+        }
         let unit = if self.seconds == 3600 { "hour" } else { "minute" };
         let each = if self.per_day { "resource and day" } else { "interval" };
         if self.up {

@@ -61,13 +61,19 @@ fn cuts(period: Span, edges: &[Timestamp]) -> Vec<Span> {
     at.windows(2).map(|pair| Span { from: pair[0], to: pair[1] }).collect()
 }
 
-/// Pieces without a break that are rounded as one interval.
-struct Interval<'p> {
-    granularity: Granularity,
-    /// Instances, memory and disk, as far as they are priced.
-    rated: [i64; 3],
-    pieces: Vec<&'p Piece>,
+/// A piece as long as its length is rounded in the same way.
+#[derive(Clone)]
+struct Stretch<'p> {
+    piece: &'p Piece,
+    terms: AppliedTerms,
+    granularity: Option<Granularity>,
+    span: Span,
+    /// What its staging lacks to its minimum, in seconds.
+    lacking: i64,
 }
+
+/// What applies to some usage in each cut; `None`: unpriced.
+type AppliedTerms = Arc<[Option<usize>]>;
 
 impl<'a> Rater<'a> {
     /// For what `account` used in `period`, a calendar month of `zone`.
@@ -93,42 +99,28 @@ impl<'a> Rater<'a> {
     pub fn add(&mut self, pieces: &[Piece]) -> Result<(), RatingError> {
         let mut sorted: Vec<&Piece> = pieces.iter().collect();
         sorted.sort_by_key(|piece| (piece.span.from, piece.span.to));
-        let mut waiting: Option<Interval<'_>> = None;
-        let mut daily: Vec<(&Piece, Granularity)> = Vec::new();
+        let mut interval: Vec<Stretch<'_>> = Vec::new();
+        let mut daily: Vec<Stretch<'_>> = Vec::new();
         for piece in sorted {
             let terms = self.terms(&piece.key)?;
-            let first = terms[self.cut_at(piece.span.from)];
             if piece.key.line.kind == Kind::Staging {
-                self.staging(piece, &terms)?;
+                self.fee(piece, &terms)?;
             }
             self.note_used(piece, &terms)?;
-            let granularity = first.and_then(|first| self.applied[first].charges.granularity);
-            match granularity {
-                None => self.by_the_second(piece, &terms)?,
-                Some(granularity) if granularity.per_day => daily.push((piece, granularity)),
-                Some(granularity) => {
-                    let rated = self.rated(piece, first);
-                    match &mut waiting {
-                        Some(interval)
-                            if interval.granularity == granularity
-                                && interval.rated == rated
-                                && interval.pieces.last().is_some_and(|last| last.span.to == piece.span.from) =>
-                        {
-                            interval.pieces.push(piece);
+            for stretch in self.stretches(piece, &terms) {
+                match stretch.granularity {
+                    None => self.by_the_second(&stretch)?,
+                    Some(granularity) if granularity.per_day => daily.push(stretch),
+                    Some(_) => {
+                        if !interval.last().is_some_and(|last| self.goes_on(last, &stretch)) {
+                            self.by_the_interval(&std::mem::take(&mut interval))?;
                         }
-                        _ => {
-                            let next = Interval { granularity, rated, pieces: vec![piece] };
-                            if let Some(done) = waiting.replace(next) {
-                                self.by_the_interval(&done)?;
-                            }
-                        }
+                        interval.push(stretch);
                     }
                 }
             }
         }
-        if let Some(done) = waiting {
-            self.by_the_interval(&done)?;
-        }
+        self.by_the_interval(&interval)?;
         self.by_the_day(&daily)
     }
 
@@ -178,16 +170,67 @@ impl<'a> Rater<'a> {
         Ok(terms)
     }
 
-    /// Instances, memory and disk of a piece, as far as they are priced.
-    fn rated(&self, piece: &Piece, applied: Option<usize>) -> [i64; 3] {
+    fn granularity(&self, applied: Option<usize>) -> Option<Granularity> {
+        applied.and_then(|applied| self.applied[applied].charges.granularity)
+    }
+
+    /// A piece, cut where it begins to be rounded in another way; changes of price alone don't cut it.
+    fn stretches<'p>(&self, piece: &'p Piece, terms: &AppliedTerms) -> Vec<Stretch<'p>> {
+        let mut stretches: Vec<Stretch<'p>> = Vec::new();
+        let (first, last) = (self.cut_at(piece.span.from), self.cut_at(piece.span.to.plus(-1).max(piece.span.from)));
+        for position in first..=last {
+            let granularity = self.granularity(terms[position]);
+            let to = if position == last { piece.span.to } else { self.cuts[position].to };
+            match stretches.last_mut() {
+                Some(stretch) if stretch.granularity == granularity => stretch.span.to = to,
+                begun => {
+                    let from = begun.map_or(piece.span.from, |stretch| stretch.span.to);
+                    let span = Span { from, to };
+                    stretches.push(Stretch { piece, terms: terms.clone(), granularity, span, lacking: 0 });
+                }
+            }
+        }
+        if let Some(stretch) = stretches.last_mut() {
+            stretch.lacking = self.lacking(stretch);
+        }
+        stretches
+    }
+
+    /// Whether what is rounded as one interval goes on: without a break, at the same quantities, as far as they are
+    /// priced from there on. Each staging is one by itself.
+    fn goes_on(&self, last: &Stretch<'_>, next: &Stretch<'_>) -> bool {
+        let applied = next.terms[self.cut_at(next.span.from)];
         let prices = applied.map(|applied| &self.applied[applied].charges.prices);
         let is_priced = |meter| prices.is_some_and(|prices| prices.iter().any(|(priced, _)| *priced == meter));
-        let of = |quantity: i64, meter| if is_priced(meter) { quantity } else { 0 };
-        [piece.instances, of(piece.memory_mib, Meter::MemoryGibHour), of(piece.disk_mib, Meter::DiskGibHour)]
+        let same_staging = next.piece.key.line.kind != Kind::Staging || last.piece.whole == next.piece.whole;
+        let (one, two) = (last.piece, next.piece);
+        last.span.to == next.span.from
+            && last.granularity == next.granularity
+            && same_staging
+            && one.instances == two.instances
+            && (one.memory_mib == two.memory_mib || !is_priced(Meter::MemoryGibHour))
+            && (one.disk_mib == two.disk_mib || !is_priced(Meter::DiskGibHour))
+    }
+
+    /// What a staging that ends here lacks to its minimum, in seconds, after it was rounded by itself.
+    fn lacking(&self, stretch: &Stretch<'_>) -> i64 {
+        let Stretch { piece, terms, granularity, span, .. } = stretch;
+        if piece.key.line.kind != Kind::Staging || piece.open || piece.span.to != piece.whole.to {
+            return 0;
+        }
+        let applied = terms[self.cut_at(span.to.plus(-1).max(span.from))];
+        let minimum = applied.and_then(|applied| self.applied[applied].charges.minimum_seconds).unwrap_or(0);
+        let before = span.from.seconds_since(piece.whole.from);
+        // A day is rounded as a whole, after that.
+        let rounded = match granularity {
+            Some(granularity) if !granularity.per_day => granularity.round(span.seconds()),
+            _ => span.seconds(),
+        };
+        (minimum - before - rounded).max(0)
     }
 
     /// Notes what was really used, and what has no price.
-    fn note_used(&mut self, piece: &Piece, terms: &Arc<[Option<usize>]>) -> Result<(), RatingError> {
+    fn note_used(&mut self, piece: &Piece, terms: &AppliedTerms) -> Result<(), RatingError> {
         for position in self.cut_at(piece.span.from)..self.cuts.len() {
             let cut = self.cuts[position];
             let seconds = overlap(cut, piece.span);
@@ -202,63 +245,68 @@ impl<'a> Rater<'a> {
         Ok(())
     }
 
-    fn by_the_second(&mut self, piece: &Piece, terms: &Arc<[Option<usize>]>) -> Result<(), RatingError> {
-        self.charge_span(piece, terms, piece.span)
+    fn by_the_second(&mut self, stretch: &Stretch<'_>) -> Result<(), RatingError> {
+        self.charge_span(stretch, stretch.span)
     }
 
-    /// Charges a piece for a span that may reach beyond it, cut at the edges of rates.
-    fn charge_span(&mut self, piece: &Piece, terms: &Arc<[Option<usize>]>, span: Span) -> Result<(), RatingError> {
+    /// Charges a stretch for a span that may reach beyond it, cut at the edges of rates, and what it lacks to its
+    /// minimum.
+    fn charge_span(&mut self, stretch: &Stretch<'_>, span: Span) -> Result<(), RatingError> {
+        let Stretch { piece, terms, lacking, .. } = stretch;
+        let mut applied = None;
         let mut from = span.from;
         while from < span.to {
             let position = self.cut_at(from);
             // What is rounded up beyond the period belongs to it all the same.
             let last = position + 1 == self.cuts.len();
             let to = if last { span.to } else { span.to.min(self.cuts[position].to) };
-            if let Some(applied) = terms[position] {
+            // … and beyond the end of all rates has the last one: only what was really used can be unpriced.
+            applied = terms[position].or(applied.filter(|_| from >= stretch.span.to));
+            if let Some(applied) = applied {
                 self.charge(piece, terms, applied, to.seconds_since(from), false)?;
             }
             from = to;
         }
-        Ok(())
+        let last = applied.or(terms[self.cut_at(stretch.span.to.plus(-1).max(stretch.span.from))]);
+        match last {
+            Some(applied) if *lacking > 0 => self.charge(piece, terms, applied, *lacking, false),
+            _ => Ok(()),
+        }
     }
 
     /// Rounds a whole interval; the edges of rates split it after that.
-    fn by_the_interval(&mut self, interval: &Interval<'_>) -> Result<(), RatingError> {
-        let (Some(first), Some(last)) = (interval.pieces.first(), interval.pieces.last()) else { return Ok(()) };
+    fn by_the_interval(&mut self, interval: &[Stretch<'_>]) -> Result<(), RatingError> {
+        let (Some(first), Some(last)) = (interval.first(), interval.last()) else { return Ok(()) };
+        let Some(granularity) = first.granularity else { return Ok(()) };
         let seconds = last.span.to.seconds_since(first.span.from);
-        let end = first.span.from.plus(interval.granularity.round(seconds));
-        for (position, piece) in interval.pieces.iter().enumerate() {
-            let is_last = position + 1 == interval.pieces.len();
-            let to = if is_last { end } else { piece.span.to.min(end) };
-            let terms = self.terms(&piece.key)?;
-            self.charge_span(piece, &terms, Span { from: piece.span.from, to })?;
+        let end = first.span.from.plus(granularity.round(seconds));
+        for (position, stretch) in interval.iter().enumerate() {
+            let is_last = position + 1 == interval.len();
+            let to = if is_last { end } else { stretch.span.to.min(end) };
+            self.charge_span(stretch, Span { from: stretch.span.from, to })?;
         }
         Ok(())
     }
 
-    /// Rounds what a resource used on each day as a whole, shared out over its pieces by their seconds.
-    fn by_the_day(&mut self, daily: &[(&Piece, Granularity)]) -> Result<(), RatingError> {
-        let Some((first, _)) = daily.first() else { return Ok(()) };
+    /// Rounds what a resource used on each day as a whole, shared out over its stretches by their seconds.
+    fn by_the_day(&mut self, daily: &[Stretch<'_>]) -> Result<(), RatingError> {
+        let Some(first) = daily.first() else { return Ok(()) };
+        let end = daily.iter().map(|stretch| stretch.span.to).max().unwrap_or(first.span.to);
+        let mut granularities: Vec<Granularity> = Vec::new();
+        for granularity in daily.iter().filter_map(|stretch| stretch.granularity) {
+            if !granularities.contains(&granularity) {
+                granularities.push(granularity);
+            }
+        }
         let mut date = date_of(first.span.from, self.zone);
-        let end = daily.iter().map(|(piece, _)| piece.span.to).max().unwrap_or(first.span.to);
-        loop {
-            let Some(day) = self.day(date) else { return Ok(()) };
-            if day.from >= end {
-                return Ok(());
-            }
-            // A change of price may change what is rounded to.
-            let mut granularities: Vec<Granularity> = Vec::new();
-            for (_, granularity) in daily {
-                if !granularities.contains(granularity) {
-                    granularities.push(*granularity);
-                }
-            }
-            for granularity in granularities {
-                self.one_day(daily, granularity, day)?;
+        while let Some(day) = self.day(date).filter(|day| day.from <= end) {
+            for granularity in &granularities {
+                self.one_day(daily, *granularity, day)?;
             }
             let Some(next) = date.checked_add_days(Days::new(1)) else { return Ok(()) };
             date = next;
         }
+        Ok(())
     }
 
     fn day(&self, date: NaiveDate) -> Option<Span> {
@@ -267,58 +315,44 @@ impl<'a> Rater<'a> {
         Some(Span { from, to })
     }
 
-    fn one_day(
-        &mut self,
-        daily: &[(&Piece, Granularity)],
-        granularity: Granularity,
-        day: Span,
-    ) -> Result<(), RatingError> {
-        let mut stretches: Vec<(&Piece, usize, i64)> = Vec::new();
-        for (piece, of) in daily {
+    fn one_day(&mut self, daily: &[Stretch<'_>], granularity: Granularity, day: Span) -> Result<(), RatingError> {
+        let mut parts: Vec<(&Stretch<'_>, usize, i64)> = Vec::new();
+        for stretch in daily.iter().filter(|stretch| stretch.granularity == Some(granularity)) {
+            let span = stretch.span;
             for position in 0..self.cuts.len() {
-                let seconds = overlap(
-                    Span { from: day.from.max(piece.span.from), to: day.to.min(piece.span.to) },
-                    self.cuts[position],
-                );
-                if seconds > 0 && *of == granularity {
-                    stretches.push((piece, position, seconds));
+                let within = Span { from: day.from.max(span.from), to: day.to.min(span.to) };
+                let seconds = overlap(within, self.cuts[position]);
+                // What a staging lacks to its minimum is of the day on which it ends.
+                let at_end = span.to.plus(-1).max(span.from);
+                let ends = day.from <= at_end && at_end < day.to && self.cut_at(at_end) == position;
+                let seconds = if ends { seconds + stretch.lacking } else { seconds };
+                if seconds > 0 {
+                    parts.push((stretch, position, seconds));
                 }
             }
         }
-        let seconds: Vec<i64> = stretches.iter().map(|(_, _, seconds)| *seconds).collect();
+        let seconds: Vec<i64> = parts.iter().map(|(_, _, seconds)| *seconds).collect();
         let rounded = share(granularity.round(seconds.iter().sum()), &seconds)?;
-        for ((piece, position, _), seconds) in stretches.into_iter().zip(rounded) {
-            let terms = self.terms(&piece.key)?;
-            if let Some(applied) = terms[position] {
-                self.charge(piece, &terms, applied, seconds, false)?;
+        for ((stretch, position, _), seconds) in parts.into_iter().zip(rounded) {
+            if let Some(applied) = stretch.terms[position] {
+                self.charge(stretch.piece, &stretch.terms, applied, seconds, false)?;
             }
         }
         Ok(())
     }
 
-    /// The fee of a staging that begins in the period, and what one that ends in it lacks to its minimum.
-    fn staging(&mut self, piece: &Piece, terms: &Arc<[Option<usize>]>) -> Result<(), RatingError> {
-        // Where it is cut, by the month's edges or because it changes hands, each is counted once.
-        if piece.span.from == piece.whole.from {
-            let applied = terms[self.cut_at(piece.whole.from)];
-            let is_priced = |applied: &usize| {
-                self.applied[*applied].charges.prices.iter().any(|(meter, _)| *meter == Meter::Staging)
-            };
-            if let Some(applied) = applied.filter(is_priced) {
-                self.add_to(piece, terms, applied, Meter::Staging, 1, true)?;
-                self.add_to(piece, terms, applied, Meter::Staging, 1, false)?;
-            }
-        }
-        if piece.open || piece.span.to != piece.whole.to {
+    /// The fee of a staging, where it begins: where it is cut, by the month's edges or because it changes hands, it is
+    /// charged once.
+    fn fee(&mut self, piece: &Piece, terms: &AppliedTerms) -> Result<(), RatingError> {
+        if piece.span.from != piece.whole.from {
             return Ok(());
         }
-        let Some(applied) = terms[self.cut_at(piece.whole.to.plus(-1).max(piece.span.from))] else { return Ok(()) };
-        let charges = &self.applied[applied].charges;
-        let Some(minimum) = charges.minimum_seconds else { return Ok(()) };
-        let seconds = piece.whole.seconds();
-        let counted = charges.granularity.map_or(seconds, |granularity| granularity.round(seconds).max(seconds));
-        if counted < minimum {
-            self.charge(piece, terms, applied, minimum - counted, false)?;
+        let applied = terms[self.cut_at(piece.whole.from)];
+        let is_priced =
+            |applied: &usize| self.applied[*applied].charges.prices.iter().any(|(meter, _)| *meter == Meter::Staging);
+        if let Some(applied) = applied.filter(is_priced) {
+            self.add_to(piece, terms, applied, Meter::Staging, 1, true)?;
+            self.add_to(piece, terms, applied, Meter::Staging, 1, false)?;
         }
         Ok(())
     }
@@ -327,7 +361,7 @@ impl<'a> Rater<'a> {
     fn charge(
         &mut self,
         piece: &Piece,
-        terms: &Arc<[Option<usize>]>,
+        terms: &AppliedTerms,
         applied: usize,
         seconds: i64,
         used: bool,
@@ -351,20 +385,20 @@ impl<'a> Rater<'a> {
     fn add_to(
         &mut self,
         piece: &Piece,
-        terms: &Arc<[Option<usize>]>,
+        terms: &AppliedTerms,
         applied: usize,
         meter: Meter,
         quantity: i64,
         used: bool,
     ) -> Result<(), Overflow> {
-        let cuts = &self.cuts;
-        let part = self.parts.entry((piece.key.line.clone(), applied, meter)).or_insert_with(|| {
-            let mut within =
-                (cuts.iter().zip(&**terms)).filter(|(_, known)| **known == Some(applied)).map(|(cut, _)| cut);
-            let from = within.clone().next().map_or(piece.span.from, |cut| cut.from);
-            let to = within.next_back().map_or(piece.span.to, |cut| cut.to);
-            Part { quantity: 0, used: 0, span: Span { from, to } }
-        });
+        let mut within =
+            self.cuts.iter().zip(&**terms).filter(|(_, known)| **known == Some(applied)).map(|(cut, _)| cut);
+        let from = within.next().map_or(piece.span.from, |cut| cut.from);
+        let to = within.next_back().map_or_else(|| self.cuts[self.cut_at(from)].to, |cut| cut.to);
+        let key = (piece.key.line.clone(), applied, meter);
+        let part = self.parts.entry(key).or_insert(Part { quantity: 0, used: 0, span: Span { from, to } });
+        // Of several process types, each may have had it at another time.
+        part.span = Span { from: part.span.from.min(from), to: part.span.to.max(to) };
         let total = if used { &mut part.used } else { &mut part.quantity };
         *total = total.checked_add(quantity).ok_or(Overflow)?;
         Ok(())

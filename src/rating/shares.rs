@@ -50,8 +50,9 @@ impl Row {
 /// Who has an allowance: its position, and the organization where each has its own.
 type Holder = (usize, Option<(String, Guid)>);
 
-/// Whose total a tier counts: one account's usage of one rate, whichever of its dated blocks is in force.
-type Family<'a> = (Kind, &'a Matcher, Meter);
+/// Whose total a tier counts: one account's usage of one rate, whichever of its dated blocks is in force. A rate that
+/// changes the prices of several others counts for each of them by itself, as it would be without it.
+type Family<'a> = (Kind, Vec<&'a Matcher>, Meter);
 
 impl Sum<'_> {
     pub fn lines(&self, parts: &Parts) -> Result<Vec<RatedLine>, RatingError> {
@@ -68,9 +69,18 @@ impl Sum<'_> {
             })
             .collect();
         // Ties go by resource, then by the rest of what tells rows apart.
-        rows.sort_by(|one, two| {
-            (one.key.resource(), &one.key, one.span).cmp(&(two.key.resource(), &two.key, two.span))
-        });
+        let order = |row: &Row| {
+            let applied = &self.applied[row.applied];
+            (
+                row.key.resource().cloned(),
+                row.key.clone(),
+                row.meter,
+                row.span,
+                applied.rate.clone(),
+                applied.discounts.clone(),
+            )
+        };
+        rows.sort_by_cached_key(order);
         self.take_allowances(&mut rows)?;
         self.apply_models(&mut rows)?;
         let mut lines = Vec::with_capacity(rows.len());
@@ -127,9 +137,9 @@ impl Sum<'_> {
     fn apply_models(&self, rows: &mut [Row]) -> Result<(), RatingError> {
         let mut families: BTreeMap<Family<'_>, Vec<usize>> = BTreeMap::new();
         for (position, row) in rows.iter().enumerate() {
-            let Some(first) = self.applied[row.applied].charges.chain.first() else { continue };
-            let rate = &self.card.rates[*first];
-            families.entry((rate.kind, &rate.matcher, row.meter)).or_default().push(position);
+            let chain = &self.applied[row.applied].charges.chain;
+            let matchers = chain.iter().map(|rate| &self.card.rates[*rate].matcher).collect();
+            families.entry((row.key.kind, matchers, row.meter)).or_default().push(position);
         }
         for ((.., meter), positions) in families {
             let mut models: Vec<Model> = Vec::new();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::{Guid, Month, Span, Timestamp};
+use crate::domain::{Guid, Kind, Month, Span, Timestamp};
 use crate::invoicing::{Invoice, Status};
 
 /// An invoice with what the book adds to it.
@@ -46,13 +46,28 @@ pub struct UsedCard {
     pub month: Month,
     pub period: Span,
     pub time_zone: String,
-    /// Accounts that have such an invoice.
-    pub accounts: BTreeSet<String>,
-    /// Organizations on them: foundation, guid and name.
-    pub organizations: BTreeSet<(String, String, Option<String>)>,
-    /// The first one's number.
+    pub invoices: Vec<UsedBy>,
+}
+
+/// A final invoice that a card was used for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsedBy {
     pub number: String,
-    pub invoices: usize,
+    pub account: String,
+    pub used: BTreeSet<UsedFor>,
+}
+
+/// What a line of an invoice tells of what decided its rate.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UsedFor {
+    pub kind: Kind,
+    pub foundation: String,
+    pub organization: String,
+    pub organization_name: Option<String>,
+    pub buildpack: Option<String>,
+    pub plan: Option<String>,
+    pub plan_name: Option<String>,
+    pub offering_name: Option<String>,
 }
 
 /// Where the numbers of final invoices come from.
@@ -69,11 +84,11 @@ impl Series {
     }
 }
 
-/// An organization whose usage of a month is on a final invoice.
+/// An account that has a final invoice of a month, and an organization whose usage is on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invoiced {
-    pub foundation: String,
-    pub organization: Guid,
+    /// By foundation; `None`: the invoice has no usage.
+    pub organization: Option<(String, Guid)>,
     pub account: String,
     pub account_name: Option<String>,
 }

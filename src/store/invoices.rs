@@ -1,15 +1,14 @@
 //! Invoices: drafts replaced as often as wanted, finals numbered and written once.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use super::cards::put_card;
 use super::database::{Columns, Dialect, Row, RowWriter, Session, Sql, Type, Value, values};
 use super::gaps::read_gaps;
-use super::{
-    Finalized, InvoiceFilter, Invoiced, Series, Store, StoreError, StoredCard, StoredGap, StoredInvoice, UsedCard,
-};
+use super::{Finalized, InvoiceFilter, Invoiced, Series, Store, StoreError, StoredCard, StoredGap, StoredInvoice};
 use crate::domain::text::hexadecimal;
 use crate::domain::{Amount, Currency, Guid, Kind, Month, Span, Timestamp};
 use crate::invoicing::{Adjustment, AdjustmentType, Charge, Invoice, InvoiceLine, Status, TaxLine};
@@ -136,71 +135,18 @@ impl Store {
     pub async fn invoiced(&self, month: Month) -> Result<Vec<Invoiced>, StoreError> {
         const INVOICED: Sql = Sql::new(
             "SELECT DISTINCT line.foundation, line.organization_guid, invoice.account, invoice.account_name
-             FROM invoice JOIN invoice_line AS line ON line.invoice_id = invoice.id
+             FROM invoice LEFT JOIN invoice_line AS line ON line.invoice_id = invoice.id
              WHERE invoice.status = 'final' AND invoice.month = $1",
         );
         let rows = self.database.read().await?.all(INVOICED, values![month.to_string()]).await?;
         let invoiced = |row: &Row| -> Result<Invoiced, StoreError> {
             Ok(Invoiced {
-                foundation: row.text(0)?.to_owned(),
-                organization: Guid::new(row.text(1)?),
+                organization: row.owned(0)?.zip(row.maybe_text(1)?.map(Guid::new)),
                 account: row.text(2)?.to_owned(),
                 account_name: row.owned(3)?,
             })
         };
         rows.iter().map(invoiced).collect()
-    }
-
-    /// The rate cards that final invoices were made with, month by month.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn used_cards(&self) -> Result<Vec<UsedCard>, StoreError> {
-        const INVOICES: Sql = Sql::new(
-            "SELECT card.hash, card.name, card.currency, card.body, invoice.month, invoice.period_start,
-                    invoice.period_end, invoice.time_zone, invoice.account, invoice.number
-             FROM invoice JOIN rate_card AS card ON card.hash = invoice.rate_card_hash
-             WHERE invoice.status = 'final'
-             ORDER BY invoice.month, card.hash, invoice.number",
-        );
-        const ORGANIZATIONS: Sql = Sql::new(
-            "SELECT DISTINCT invoice.rate_card_hash, invoice.month, line.foundation, line.organization_guid,
-                    line.organization_name
-             FROM invoice JOIN invoice_line AS line ON line.invoice_id = invoice.id
-             WHERE invoice.status = 'final'",
-        );
-        let mut session = self.database.read().await?;
-        let mut cards: BTreeMap<(String, String), UsedCard> = BTreeMap::new();
-        for row in session.all(INVOICES, Vec::new()).await? {
-            let (hash, month) = (row.text(0)?.to_owned(), row.text(4)?.to_owned());
-            let used = match cards.entry((hash.clone(), month.clone())) {
-                std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
-                std::collections::btree_map::Entry::Vacant(entry) => entry.insert(UsedCard {
-                    card: StoredCard {
-                        hash,
-                        name: row.text(1)?.to_owned(),
-                        currency: row.text(2)?.to_owned(),
-                        text: row.text(3)?.to_owned(),
-                    },
-                    month: month.parse().map_err(|_| unexpected("invoice.month", &month))?,
-                    period: Span { from: row.time(5)?, to: row.time(6)? },
-                    time_zone: row.text(7)?.to_owned(),
-                    accounts: BTreeSet::new(),
-                    organizations: BTreeSet::new(),
-                    number: row.owned(9)?.unwrap_or_default(),
-                    invoices: 0,
-                }),
-            };
-            used.accounts.insert(row.text(8)?.to_owned());
-            used.invoices += 1;
-        }
-        for row in session.all(ORGANIZATIONS, Vec::new()).await? {
-            let used = cards.get_mut(&(row.text(0)?.to_owned(), row.text(1)?.to_owned()));
-            if let Some(used) = used {
-                used.organizations.insert((row.text(2)?.to_owned(), row.text(3)?.to_owned(), row.owned(4)?));
-            }
-        }
-        Ok(cards.into_values().collect())
     }
 
     /// A session in which no other process writes invoices: what it finds stays so until it commits.
@@ -390,15 +336,6 @@ async fn remove_drafts(session: &mut Session, month: Month, kept: &[Invoice]) ->
         }
         session.run_of_all(statement, values![month.to_string()], payload).await?;
     }
-    Ok(())
-}
-
-async fn put_card(session: &mut Session, card: &StoredCard, at: Timestamp) -> Result<(), StoreError> {
-    const PUT: Sql = Sql::new(
-        "INSERT INTO rate_card (hash, name, currency, body, first_used) VALUES ($1, $2, $3, $4, $5)
-         ON CONFLICT DO NOTHING",
-    );
-    session.run(PUT, values![&card.hash, &card.name, &card.currency, &card.text, at]).await?;
     Ok(())
 }
 

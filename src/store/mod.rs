@@ -15,6 +15,7 @@ macro_rules! again {
 }
 
 pub mod archive;
+mod cards;
 mod chain;
 mod chunks;
 mod codes;
@@ -45,7 +46,9 @@ pub use database::PostgresOptions;
 pub use differences::StoredDifference;
 pub use error::StoreError;
 pub use gaps::{GapProgress, Settled, StoredGap};
-pub use invoice_types::{Finalized, InvoiceFilter, Invoiced, Series, StoredCard, StoredInvoice, UsedCard};
+pub use invoice_types::{
+    Finalized, InvoiceFilter, Invoiced, Series, StoredCard, StoredInvoice, UsedBy, UsedCard, UsedFor,
+};
 pub use invoices::VerifiedSeries;
 pub use lease::{DutyState, Lease};
 pub use lock::CollectorLock;

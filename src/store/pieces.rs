@@ -12,52 +12,44 @@ use crate::domain::{Guid, Kind, Span, Timestamp};
 use crate::rate_card::Labels;
 use crate::rating::{LineKey, Named, Piece, UsageKey};
 
-/// Entries and open intervals read at a time, some 100 MB of them.
-const ROWS: i64 = 100_000;
+/// Entries and open intervals to read at a time, some 50 MB of them; one resource's are never parted.
+const ROWS: usize = 50_000;
+/// Resources asked for first; how many it is next follows from how many rows came.
+const RESOURCES: i64 = 2_000;
 
-/// The columns are those of [`PieceRow`], in order.
+/// The columns are those of [`PieceRow`], in order. Resources are sought one by one, so that entries of other months
+/// aren't touched. An open staging that is decided counts as closed.
+macro_rules! pieces {
+    ($open:literal) => {
+        concat!(
+            "SELECT entry.number, entry.entry_type, entry.corrects, entry.foundation_id, entry.resource_id, entry.kind,
+                    entry.organization_id, entry.space_id, entry.app_id, entry.buildpack_id, entry.service_plan_id,
+                    entry.estimated, entry.started_at, entry.ended_at, entry.instances, entry.memory_mib,
+                    entry.disk_mib, resource.guid, resource.name, resource.process_type, resource.user_provided
+             FROM resource CROSS JOIN ledger_entry AS entry
+             WHERE resource.id > $3 AND resource.id <= $4 AND ($5 OR NOT resource.user_provided)
+                 AND entry.resource_id = resource.id AND entry.ended_at >= $1 AND entry.started_at < $2
+             UNION ALL
+             SELECT 0, CASE WHEN run.counts_until <= foundation.known_until THEN 1 ELSE 0 END, NULL,
+                    run.foundation_id, run.resource_id, run.kind, run.organization_id, run.space_id, run.app_id,
+                    run.buildpack_id, run.service_plan_id, (run.counts_until IS NOT NULL OR run.estimated),
+                    run.started_at, ",
+            $open,
+            ", run.instances, run.memory_mib, run.disk_mib,
+                    resource.guid, resource.name, resource.process_type, resource.user_provided
+             FROM open_interval AS run
+             JOIN foundation ON foundation.id = run.foundation_id AND foundation.known_until IS NOT NULL
+             JOIN resource ON resource.id = run.resource_id
+             WHERE run.billed AND run.started_at < $2 AND run.resource_id > $3 AND run.resource_id <= $4
+                 AND ($5 OR NOT resource.user_provided)
+             ORDER BY 5, 13"
+        )
+    };
+}
+
 const PIECES: Sql = Sql::each(
-    "SELECT entry.number, entry.entry_type, entry.corrects, entry.foundation_id, entry.resource_id, entry.kind,
-            entry.organization_id, entry.space_id, entry.app_id, entry.buildpack_id, entry.service_plan_id,
-            entry.estimated, entry.started_at, entry.ended_at, entry.instances, entry.memory_mib, entry.disk_mib,
-            resource.guid, resource.name, resource.process_type, resource.user_provided
-     FROM ledger_entry AS entry
-     JOIN resource ON resource.id = entry.resource_id
-     WHERE entry.ended_at >= $1 AND entry.started_at < $2 AND entry.resource_id % $3 = $4
-         AND ($5 OR NOT resource.user_provided)
-     UNION ALL
-     SELECT 0, 0, NULL, run.foundation_id, run.resource_id, run.kind,
-            run.organization_id, run.space_id, run.app_id, run.buildpack_id, run.service_plan_id,
-            (run.counts_until IS NOT NULL OR run.estimated), run.started_at,
-            min(foundation.known_until, coalesce(run.counts_until, foundation.known_until)),
-            run.instances, run.memory_mib, run.disk_mib,
-            resource.guid, resource.name, resource.process_type, resource.user_provided
-     FROM open_interval AS run
-     JOIN foundation ON foundation.id = run.foundation_id AND foundation.known_until IS NOT NULL
-     JOIN resource ON resource.id = run.resource_id
-     WHERE run.billed AND run.started_at < $2 AND run.resource_id % $3 = $4 AND ($5 OR NOT resource.user_provided)
-     ORDER BY 5, 13",
-    "SELECT entry.number, entry.entry_type::bigint, entry.corrects, entry.foundation_id, entry.resource_id,
-            entry.kind::bigint,
-            entry.organization_id, entry.space_id, entry.app_id, entry.buildpack_id, entry.service_plan_id,
-            entry.estimated, entry.started_at, entry.ended_at, entry.instances::bigint, entry.memory_mib::bigint,
-            entry.disk_mib::bigint, resource.guid, resource.name, resource.process_type, resource.user_provided
-     FROM ledger_entry AS entry
-     JOIN resource ON resource.id = entry.resource_id
-     WHERE entry.ended_at >= $1 AND entry.started_at < $2 AND entry.resource_id % $3 = $4
-         AND ($5 OR NOT resource.user_provided)
-     UNION ALL
-     SELECT 0, 0, NULL, run.foundation_id, run.resource_id, run.kind::bigint,
-            run.organization_id, run.space_id, run.app_id, run.buildpack_id, run.service_plan_id,
-            (run.counts_until IS NOT NULL OR run.estimated), run.started_at,
-            least(foundation.known_until, run.counts_until),
-            run.instances::bigint, run.memory_mib::bigint, run.disk_mib::bigint,
-            resource.guid, resource.name, resource.process_type, resource.user_provided
-     FROM open_interval AS run
-     JOIN foundation ON foundation.id = run.foundation_id AND foundation.known_until IS NOT NULL
-     JOIN resource ON resource.id = run.resource_id
-     WHERE run.billed AND run.started_at < $2 AND run.resource_id % $3 = $4 AND ($5 OR NOT resource.user_provided)
-     ORDER BY 5, 13",
+    pieces!("min(foundation.known_until, coalesce(run.counts_until, foundation.known_until))"),
+    pieces!("least(foundation.known_until, run.counts_until)"),
 );
 
 /// Usage of a period, being read.
@@ -66,8 +58,12 @@ pub struct Pieces {
     session: Session,
     period: Span,
     user_provided: bool,
-    parts: i64,
-    next: i64,
+    /// Resources up to here are read.
+    read: i64,
+    /// The last resource there is.
+    last: i64,
+    /// How many to ask for next.
+    resources: i64,
     names: Dimensions,
     /// The foundations as they stand in this view of the book.
     pub heads: Vec<FoundationHead>,
@@ -96,16 +92,13 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn pieces(&self, period: Span, user_provided: bool) -> Result<Pieces, StoreError> {
-        const COUNT: Sql = Sql::new(
-            "SELECT (SELECT count(*) FROM ledger_entry WHERE ended_at >= $1 AND started_at < $2)
-                  + (SELECT count(*) FROM open_interval WHERE started_at < $2) AS pieces",
-        );
+        const LAST: Sql = Sql::new("SELECT coalesce(max(id), 0) FROM resource");
         let mut session = self.database.read().await?;
-        let count = session.one(COUNT, values![period.from, period.to]).await?.integer(0)?;
+        let last = session.one(LAST, Vec::new()).await?.integer(0)?;
         let heads = read_foundations(&mut session, None).await?;
         let names = Dimensions::read(&mut session, &heads).await?;
         session.may_rest().await?;
-        Ok(Pieces { session, period, user_provided, parts: count / ROWS + 1, next: 0, names, heads })
+        Ok(Pieces { session, period, user_provided, read: 0, last, resources: RESOURCES, names, heads })
     }
 }
 
@@ -116,13 +109,18 @@ impl Pieces {
     /// # Errors
     /// [`StoreError`].
     pub async fn more(&mut self) -> Result<Option<Vec<Vec<Piece>>>, StoreError> {
-        if self.next == self.parts {
+        if self.read >= self.last {
             return Ok(None);
         }
         let Span { from, to } = self.period;
-        let values = values![from, to, self.parts, self.next, self.user_provided];
+        let until = self.read.saturating_add(self.resources);
+        let values = values![from, to, self.read, until, self.user_provided];
         let rows = self.session.all(PIECES, values).await?;
-        self.next += 1;
+        self.read = until;
+        // As many as give the wanted number of rows, if the next ones are like these.
+        let wanted = self.resources.saturating_mul(i64::try_from(ROWS / rows.len().max(1)).unwrap_or(1));
+        self.resources = if rows.len() > ROWS { self.resources / 2 } else { wanted.min(self.resources * 4) };
+        self.resources = self.resources.clamp(100, 10_000_000);
         let mut resources: Vec<Vec<Piece>> = Vec::new();
         let mut keys = HashMap::new();
         let mut same: Vec<PieceRow> = Vec::new();

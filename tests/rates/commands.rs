@@ -65,6 +65,7 @@ fn the_card_in_the_readme_is_good_and_five_mistakes_in_it_are_found_at_once() {
     let found = program.run(&["rates", "check", "my-card.toml"]);
     assert_eq!((found.code, &*found.stdout), (Some(2), ""));
     insta::assert_snapshot!(found.stderr, @r#"
+    no ledger to compare with: names are taken as they stand
     error: my-card.toml:15:1: unknown key `memory_gb_hour` in `process`
     hint: did you mean `memory_gib_hour`?
     error: my-card.toml:22:7: `org`: `acme` isn't of that form
@@ -131,7 +132,10 @@ fn what_if_tells_what_the_last_month_would_have_cost() {
     2026-10 net: 14.88 EUR by the old card, 33.43 by the new one, 18.55 (+124.7 %)
     Nothing was written.
     ");
-    insta::assert_snapshot!(told.stderr, @"");
+    insta::assert_snapshot!(told.stderr, @r"
+    warning: old.toml:1:1: there is no `task` rate: tasks will be unpriced
+    hint: add a [[task]] that is for everything, with prices or free = true
+    ");
     let json = program.json(&what_if);
     let sum = |by: &str, key: &str| -> i64 {
         let cents = |row: &Value| row[key].as_str().unwrap().replace('.', "").parse::<i64>().unwrap();
@@ -242,14 +246,20 @@ fn names_are_compared_with_the_ledger() {
                 [[process]]\naccount = \"eu1/o2\"\nmultiplier = \"2\"\n[[service]]\nplan_guid = \"P\"\nfree = true\n[[service]]\nplan_guid = \"Q\"\nfree = true\n";
     write(&program, "card.toml", card);
     let checked = program.succeed(&["rates", "check", "card.toml"]);
-    assert_eq!(checked.stdout, "x: 10 rates in EUR, usable, with 4 warning(s)\n");
+    assert_eq!(checked.stdout, "x: 10 rates in EUR, usable, with 7 warning(s)\n");
     insta::assert_snapshot!(checked.stderr, @r"
+    warning: card.toml:1:1: there is no `staging` rate: stagings will be unpriced
+    hint: add a [[staging]] that is for everything, with prices or free = true
+    warning: card.toml:1:1: there is no `task` rate: tasks will be unpriced
+    hint: add a [[task]] that is for everything, with prices or free = true
     warning: card.toml:5:1: the ledger has seen no buildpack `java_buildpak`
     hint: did you mean `java_buildpack`?
     warning: card.toml:11:1: the ledger has seen no buildpack like `https://*`
-    hint: fine if it is still to come; what it is for has the next wider rate until then
+    hint: fine if it is still to come; until then it applies to nothing
     warning: card.toml:20:1: the ledger has seen no org `eu1/acmee`
     hint: did you mean `eu1/acme`?
+    warning: card.toml:26:1: no `service` rate is for everything; what none of them is for will be unpriced
+    hint: add a [[service]] that is for everything, with prices or free = true
     warning: card.toml:29:1: the ledger has seen no plan `Q`
     hint: did you mean `P`?
     ");
@@ -312,7 +322,7 @@ fn everything_a_card_says_is_on_the_invoice() {
      s1-name   staging go (go_buildpack)                                             0.167   GiB-hours memory   0.0125     0.00 
     ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
     Lines    31.46 EUR
-    Discount launch: 10 % of 31.46: -3.15
+    launch, 10 % of 31.46: -3.15
     minimum charge, filled up from 28.31: 21.69
     Net      50.00 EUR
     VAT 19 % (S)  9.50 EUR
@@ -340,8 +350,10 @@ fn an_edit_of_what_is_invoiced_is_refused() {
     let refused = program.run(&draft);
     assert_eq!((refused.code, &*refused.stdout), (Some(2), ""));
     insta::assert_snapshot!(refused.stderr, @r"
-    error: the rate card changes what is invoiced already: card.toml:3: `memory_gib_hour` of process would be 0.02 instead of 0.01 in 2026-10, which is invoiced (CF-000001)
-    hint: leave the old blocks as they were, and add new ones with a later `from`; what was invoiced wrongly is corrected by a credit note
+    warning: card.toml:1:1: there is no `task` rate: tasks will be unpriced
+    hint: add a [[task]] that is for everything, with prices or free = true
+    error: card.toml:3:1: `memory_gib_hour` of process would be 0.02 instead of 0.01 in 2026-10, invoiced as CF-000001
+    hint: leave the block as it was, and add one with `from = 2026-11-01T00:00:00Z` or later; wrong invoices are credited
     ");
     for command in
         [&["invoices", "finalize", "--period", "2026-11", "--rates", "card.toml"][..], &["rates", "check", "card.toml"]]
@@ -498,4 +510,94 @@ fn the_schema_is_made_from_the_code_and_the_example_cards_keep_to_it() {
         assert!(!validator.is_valid(&value(&format!("{head}{wrong}"))), "{wrong}");
     }
     assert!(!validator.is_valid(&value("name = \"x\"\n")));
+}
+
+/// A final invoice of a commitment alone is an invoice: what is given to its account later pays for itself.
+#[test]
+fn nothing_is_billed_to_nobody_beside_a_commitment() {
+    let program = Program::new();
+    used(&program);
+    let card = "name = \"x\"\ncurrency = \"EUR\"\n[[process]]\nmemory_gib_hour = \"1\"\n[[staging]]\nfree = true\n[[task]]\nfree = true\n[[service]]\nfree = true\n\
+                [[commitment]]\naccount = \"big\"\namount = \"200\"\n";
+    write(&program, "card.toml", card);
+    let configure = |organization: &str| {
+        write(
+            &program,
+            "accounts.toml",
+            &format!("[[account]]\nid = \"big\"\nname = \"Big\"\norganizations = [\"eu1/{organization}\"]\n"),
+        );
+        write(
+            &program,
+            "cf-billing.toml",
+            &format!(
+                "[database]\nurl = \"{}\"\n[billing]\nrates = \"card.toml\"\naccounts = \"accounts.toml\"\n",
+                program.database()
+            ),
+        );
+    };
+    configure("idle");
+    let command = |name: &str, account: &[&str]| {
+        program.json(&[&["--config", "cf-billing.toml", "invoices", name, "--period", "2026-10"], account].concat())
+    };
+    let drafts = command("draft", &[]);
+    let nets: Vec<(&str, &str)> = (drafts.as_array().unwrap().iter())
+        .map(|draft| (draft["account"].as_str().unwrap(), draft["net"].as_str().unwrap()))
+        .collect();
+    assert_eq!(nets, [("big", "200.00"), ("eu1/acme", "240.00"), ("eu1/o2", "720.00")]);
+    command("finalize", &["--account", "big"]);
+    configure("acme");
+    let drafts = command("draft", &[]);
+    let accounts: Vec<&str> =
+        drafts.as_array().unwrap().iter().map(|draft| draft["account"].as_str().unwrap()).collect();
+    assert_eq!(accounts, ["eu1/acme", "eu1/o2"], "acme pays for itself in a month that is invoiced");
+}
+
+/// A minimum for everyone is for everyone who used something that has a price or lacks one.
+#[test]
+fn a_minimum_makes_no_invoice_of_nothing() {
+    let program = Program::new();
+    month::import_into(
+        &program,
+        "eu1",
+        "00:00 p STARTED 512x0 app=a org=none\n 00:00 q STARTED 512x1 app=b org=some\n 00:00 u CREATED user-provided org=brought",
+        "30d00:00",
+    );
+    write(
+        &program,
+        "card.toml",
+        "name = \"x\"\ncurrency = \"EUR\"\n[[process]]\nmemory_gib_hour = \"0\"\n[[service]]\norg = \"eu1/else\"\nuser_provided = true\ninstance_hour = \"1\"\n[[minimum]]\namount = \"5\"\n",
+    );
+    let drafts = program.json(&["invoices", "draft", "--period", "2026-10", "--rates", "card.toml"]);
+    let nets: Vec<&Value> =
+        drafts.as_array().unwrap().iter().flat_map(|draft| [&draft["account"], &draft["net"]]).collect();
+    assert_eq!(nets, ["eu1/some", "5.00"]);
+}
+
+/// Editors keep locks and backups beside what they edit; and what is half written isn't a card yet.
+#[test]
+fn what_lies_beside_a_cards_files_is_no_card() {
+    let program = Program::without_database();
+    write(&program, "card/a.toml", &readme_card());
+    std::os::unix::fs::symlink("nobody@nowhere", program.folder.path().join("card/.#a.toml")).unwrap();
+    write(&program, "card/.hidden.toml", "not = a card");
+    std::fs::create_dir(program.folder.path().join("card/folder.toml")).unwrap();
+    assert!(program.succeed(&["rates", "check", "card"]).stdout.ends_with("good\n"));
+}
+
+/// Many agreements make no card slow, and no false alarms.
+#[test]
+fn many_agreements_are_no_trouble() {
+    let program = Program::without_database();
+    let mut card = readme_card();
+    for number in 0..200 {
+        card += &format!(
+            "[[process]]\norg = \"eu1/org-{number}\"\nmultiplier = \"0.95\"\nsurcharge = {{ memory_gib_hour = \"0.000{number}\" }}\n"
+        );
+        card += &format!(
+            "[[process]]\nbuildpack_pattern = \"https://git.example.org/team-{number:03}/*\"\nmultiplier = \"0.95\"\n"
+        );
+    }
+    write(&program, "card.toml", &card);
+    let checked = program.succeed(&["rates", "check", "card.toml"]);
+    assert_eq!(checked.stdout, "my card: 410 rates, 1 allowance in EUR, good\n");
 }

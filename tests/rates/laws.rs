@@ -53,6 +53,18 @@ proptest! {
     }
 
     #[test]
+    fn so_it_does_when_rounding_begins_or_ends(
+        first in prop::sample::select(vec!["", "granularity = { unit = \"hour\" }\n", "granularity = { unit = \"hour\", per = \"day\" }\n", "granularity = { unit = \"minute\", round = \"nearest\" }\n"]),
+        then in prop::sample::select(vec!["", "granularity = { unit = \"hour\" }\n", "granularity = { unit = \"hour\", per = \"day\" }\n"]),
+        seconds in 1..2_678_400_i64,
+        edges in prop::collection::vec(0..2_678_400_i64, 0..30),
+    ) {
+        let card = card(&format!("[[process]]\nmemory_gib_hour = \"0.01\"\n{first}[[process]]\nfrom = 2026-10-13T13:37:11Z\nmemory_gib_hour = \"0.02\"\ndisk_gib_hour = \"0.001\"\n{then}"), Tz::UTC);
+        let whole = shown(&bill(&card, "2026-10", &cut("shop", seconds, 1024, &[])));
+        prop_assert_eq!(shown(&bill(&card, "2026-10", &cut("shop", seconds, 1024, &edges))), whole);
+    }
+
+    #[test]
     fn so_it_does_by_tiers_packages_and_rounded_intervals(
         model in prop::sample::select(vec![
             "{ model = \"graduated\", tiers = [{ up_to = \"100\", price = \"0.0123456789\" }, { price = \"0.01\" }] }",
@@ -135,6 +147,24 @@ proptest! {
         let usage = "process a 01 03 bp=go\nprocess b 01 03 bp=gr\nprocess c 01 03 bp=x\nprocess d 01 02 label=a:1 label=b:1";
         let billed = shown(&bill(&card, "2026-10", usage));
         prop_assert_eq!(billed, IN_ANY_ORDER);
+    }
+
+    #[test]
+    fn the_order_of_reading_does_not_matter(
+        seconds in prop::collection::vec(1..400_000_i64, 2..6),
+        allowance in 1..100_u32,
+    ) {
+        let card = card(&format!(
+            "[[process]]\ninstance_hour = {{ model = \"graduated\", tiers = [{{ up_to = \"7\", price = \"0.02\" }}, {{ price = \"0.01\" }}] }}\n\
+             [[process]]\nprocess_type = \"web\"\nfrom = 2026-10-02\nmultiplier = \"1.5\"\n\
+             [[allowance]]\nkind = \"process\"\nmeter = \"instance_hour\"\namount = \"{allowance}\"\n",
+        ), Tz::UTC);
+        let mut pieces: Vec<String> = (seconds.iter().enumerate())
+            .map(|(at, seconds)| format!("{} type={}", cut("shop", *seconds, 1, &[]), if at % 2 == 0 { "web" } else { "worker" }))
+            .collect();
+        let forward = shown(&bill(&card, "2026-10", &pieces.join("\n")));
+        pieces.reverse();
+        prop_assert_eq!(shown(&bill(&card, "2026-10", &pieces.join("\n"))), forward);
     }
 
     #[test]

@@ -11,6 +11,8 @@ use chrono_tz::Tz;
 use crate::support::program::Program;
 
 const HEAD: &str = "name = \"test\"\ncurrency = \"EUR\"\n";
+/// So that no kind goes without a rate.
+const OTHERS: &str = "[[staging]]\nfree = true\n[[task]]\nfree = true\n[[service]]\nfree = true\n";
 
 fn file(name: &str, text: &str) -> CardFile {
     CardFile { name: name.to_owned(), text: text.to_owned() }
@@ -75,6 +77,10 @@ memory_gib_hour = "1"
 memory_gib_hour = "1"
 "#;
     insta::assert_snapshot!(problems(text), @r#"
+    card.toml:1:1: there is no `staging` rate: stagings will be unpriced
+    hint: add a [[staging]] that is for everything, with prices or free = true
+    card.toml:1:1: there is no `task` rate: tasks will be unpriced
+    hint: add a [[task]] that is for everything, with prices or free = true
     card.toml:3:12: `EURO` is not a currency
     hint: use an ISO 4217 code such as EUR
     card.toml:4:1: unknown key `prices`
@@ -87,15 +93,11 @@ memory_gib_hour = "1"
     hint: did you mean `memory_gib_hour`?
     card.toml:10:8: `from`: `October` is no instant
     hint: write a date (from = 2026-10-01, midnight in UTC) or a time with its offset (from = 2026-10-15T13:37:00+02:00)
-    card.toml:12:1: the `process, from 2026-02-01T00:00:00Z` is never in force: it ends at 2026-01-01T00:00:00Z, where its file does
-    hint: give it a `to` of its own
-    card.toml:12:1: no block for `process` from 2026-01-01T00:00:00Z on: the one before doesn't come back
-    hint: repeat that in a block with `from = 2026-01-01T00:00:00Z`
     card.toml:14:6: it ends at 2026-01-01T00:00:00Z, not after it begins at 2026-02-01T00:00:00Z
     hint: `to` is the first instant at which it no longer applies
     card.toml:15:19: `memory_gib_hour`: `-1` is negative
-    hint: digits and a point, no sign, no comma, no exponent
-    card.toml:17:1: a second rate for `process, from 2026-02-01T00:00:00Z`; the first is on line 12
+    hint: to take something off, use [[discount]]
+    card.toml:17:1: a second block for `process, from 2026-02-01T00:00:00Z`; the first is on line 12
     hint: give one of them another `from`, or remove it
     card.toml:19:17: `instance_hour` is the number 5, not a quoted decimal
     hint: quote it, so that it stays exact: instance_hour = "5"
@@ -104,7 +106,7 @@ memory_gib_hour = "1"
     card.toml:25:1: the `service` says twice what it is for
     hint: name the plan with plan_guid, or with offering and plan
     card.toml:29:17: `instance_hour`: `1.0000000000001` has more than 12 decimals
-    hint: digits and a point, no sign, no comma, no exponent
+    hint: round it: so many decimals are kept
     card.toml:32:1: unknown key `memory_gib_hour` in `service`
     hint: `service` has: from, to, account, org, org_label, space_label, plan_guid, offering, plan, user_provided, instance_hour, month, free, multiplier, granularity
     card.toml:34:2: `staging` is not a list
@@ -138,13 +140,25 @@ fn what_is_missing_is_named() {
     card.toml:2:12: `currency` is not text
     hint: write currency = "…"
     "#);
-    insta::assert_snapshot!(problems(&format!("{HEAD}[[process]]\nfrom = 2026-01-01")), @"
+    insta::assert_snapshot!(problems(&format!("{HEAD}[[process]]\nfrom = 2026-01-01")), @r"
+    card.toml:1:1: there is no `staging` rate: stagings will be unpriced
+    hint: add a [[staging]] that is for everything, with prices or free = true
+    card.toml:1:1: there is no `task` rate: tasks will be unpriced
+    hint: add a [[task]] that is for everything, with prices or free = true
+    card.toml:1:1: there is no `service` rate: service instances will be unpriced
+    hint: add a [[service]] that is for everything, with prices or free = true
     card.toml:3:1: the `process` rate has no price
     hint: give instance_hour, memory_gib_hour, disk_gib_hour, or free = true
     ");
-    insta::assert_snapshot!(problems(&format!("{HEAD}[[process]]\nbuildpack = \"go\"\nmemory_gib_hour = \"1\"")), @"
+    insta::assert_snapshot!(problems(&format!("{HEAD}[[process]]\nbuildpack = \"go\"\nmemory_gib_hour = \"1\"")), @r"
+    card.toml:1:1: there is no `staging` rate: stagings will be unpriced
+    hint: add a [[staging]] that is for everything, with prices or free = true
+    card.toml:1:1: there is no `task` rate: tasks will be unpriced
+    hint: add a [[task]] that is for everything, with prices or free = true
+    card.toml:1:1: there is no `service` rate: service instances will be unpriced
+    hint: add a [[service]] that is for everything, with prices or free = true
     card.toml:3:1: every `process` rate is for a buildpack; docker apps and the like have none
-    hint: add a [[process]] without buildpack, or that usage is unpriced
+    hint: add a [[process]] that is for everything, with prices or free = true
     ");
 }
 
@@ -245,17 +259,19 @@ amount = "100"
     hint: repeat that in a block with `from = 2026-03-01T00:00:00Z`
     card.toml:37:1: with `process, from 2026-01-01T00:00:00Z` (card.toml:5): `0.0123456789 × 1.2345` has more than 12 decimals
     hint: round the price or the multiplier, so that their product keeps its digits
+    card.toml:42:1: no `task` rate is for everything; what none of them is for will be unpriced
+    hint: add a [[task]] that is for everything, with prices or free = true
     card.toml:42:1: the `task, account acme` changes prices, and there is no wider rate that has any
     hint: add a [[task]] that is for more, or give this one prices of its own
     card.toml:47:1: the `process, buildpack like nodejs` never applies: card.toml:50 takes everything that it is for
     hint: narrower rates come first: remove this one, or change what it is for
-    card.toml:55:1: the `staging` never applies: card.toml:57 takes everything that it is for
-    hint: narrower rates come first: remove this one, or change what it is for
     card.toml:60:1: a surcharge on `per_staging`, which `staging` (card.toml:55) sells in packages
     hint: give this rate prices of its own, or a multiplier
+    card.toml:65:1: no `service` rate is for everything; what none of them is for will be unpriced
+    hint: add a [[service]] that is for everything, with prices or free = true
     card.toml:68:1: what has both labels has two rates: this one and card.toml:65
     hint: that for org label b=1 applies, by its text: use one label key for prices
-    card.toml:76:1: a second rate for `service, offering pg`; the first is on line 73
+    card.toml:76:1: a second block for `service, offering pg`; the first is on line 73
     hint: give one of them another `from`, or remove it
     card.toml:81:1: an allowance of `disk_gib_hour`, which no `process` rate prices
     hint: it takes nothing off: price that quantity, or remove the allowance
@@ -343,6 +359,8 @@ category = "E"
 percent = "101"
 "#;
     insta::assert_snapshot!(problems(text), @r#"
+    card.toml:1:1: there is no `task` rate: tasks will be unpriced
+    hint: add a [[task]] that is for everything, with prices or free = true
     card.toml:4:12: `rounding`: `bankers` is none of its words
     hint: it is one of half_up, half_even, up, down
     card.toml:7:19: `memory_gib_hour` has no model
@@ -354,8 +372,8 @@ percent = "101"
     card.toml:13:48: a tier before the last has no end
     hint: give it an up_to
     card.toml:16:19: `size` is missing
-    hint: write size = "…"
-    card.toml:19:47: `size`: `0.0000001` is no whole number of seconds
+    hint: write size = "1", or another quoted decimal
+    card.toml:19:47: `size`: `0.0000001` isn't a whole number of instance-seconds or MiB-seconds
     hint: use fewer decimals, such as 0.25 or 0.1
     card.toml:20:1: the `process` says twice what it is for
     hint: keep one of buildpack, buildpack_guid, buildpack_pattern and without_buildpack
@@ -374,13 +392,13 @@ percent = "101"
     card.toml:47:15: `granularity` has no unit
     hint: write unit = "minute" or "hour"
     card.toml:50:19: `minimum_seconds`: `0` is not a whole number from 1 to 86400
-    hint: write minimum_seconds = 1
+    hint: without quotes, such as minimum_seconds = 60
     card.toml:53:9: `month` takes a price alone
     hint: months differ in length: use instance_hour for tiers and packages
     card.toml:56:9: `memory_gib_hour` is no quantity of a service
     hint: a service has instance_hour, month
     card.toml:58:1: `meter` is missing
-    hint: write meter = "…"
+    hint: write meter = "memory_gib_hour", or another of its quantities
     card.toml:62:11: `percent`: `0` is not between 0 and 100, with 6 decimals at most
     hint: write percent = "10"
     card.toml:64:11: `percent`: `100.1` is not between 0 and 100, with 6 decimals at most
@@ -446,10 +464,11 @@ fn files_of_a_folder_are_one_card() {
         "rates/2.toml",
         "name = \"a\"\ncurrency = \"EUR\"\nfrom = 2027-01-01\n[[process]]\nmemory_gib_hour = \"2\"\n",
     );
-    let (card, found) = parse(&[two.clone(), one.clone()], Tz::UTC);
+    let others = file("rates/others.toml", &format!("name = \"a\"\ncurrency = \"EUR\"\nfrom = 2026-01-01\n{OTHERS}"));
+    let (card, found) = parse(&[two.clone(), others, one.clone()], Tz::UTC);
     assert!(found.is_empty(), "{found:?}");
     let from: Vec<_> = card.unwrap().rates.iter().map(|rate| rate.validity.from.unwrap().to_string()).collect();
-    assert_eq!(from, ["2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z"]);
+    assert_eq!(&from[..2], ["2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z"]);
     let other = file(
         "rates/3.toml",
         "name = \"b\"\ncurrency = \"CHF\"\n[[process]]\nfrom = 2027-01-01\nmemory_gib_hour = \"3\"\n",
@@ -458,11 +477,17 @@ fn files_of_a_folder_are_one_card() {
     assert!(card.is_none());
     let found: String = found.iter().map(|problem| format!("{problem}\n")).collect();
     insta::assert_snapshot!(found, @r"
+    rates/1.toml:1:1: there is no `staging` rate: stagings will be unpriced
+    hint: add a [[staging]] that is for everything, with prices or free = true
+    rates/1.toml:1:1: there is no `task` rate: tasks will be unpriced
+    hint: add a [[task]] that is for everything, with prices or free = true
+    rates/1.toml:1:1: there is no `service` rate: service instances will be unpriced
+    hint: add a [[service]] that is for everything, with prices or free = true
     rates/3.toml:1:1: `b` is another name than `a` in rates/1.toml
     hint: all files of a folder are one card: give them one name, or folders of their own
     rates/3.toml:1:1: `CHF` is another currency than `EUR` in rates/1.toml
     hint: all files of a folder are one card: give them one currency, or folders of their own
-    rates/3.toml:3:1: a second rate for `process, from 2027-01-01T00:00:00Z`; the first is on line 4 of rates/2.toml
+    rates/3.toml:3:1: a second block for `process, from 2027-01-01T00:00:00Z`; the first is on line 4 of rates/2.toml
     hint: give one of them another `from`, or remove it
     ");
 }
@@ -475,6 +500,13 @@ fn a_card_with_problems_exits_2_and_prints_them() {
     let run = program.run(&["rates", "check", "card.toml"]);
     assert_eq!(run.code, Some(2));
     insta::assert_snapshot!(run.stderr, @r#"
+    no ledger to compare with: names are taken as they stand
+    warning: card.toml:1:1: there is no `staging` rate: stagings will be unpriced
+    hint: add a [[staging]] that is for everything, with prices or free = true
+    warning: card.toml:1:1: there is no `task` rate: tasks will be unpriced
+    hint: add a [[task]] that is for everything, with prices or free = true
+    warning: card.toml:1:1: there is no `service` rate: service instances will be unpriced
+    hint: add a [[service]] that is for everything, with prices or free = true
     error: card.toml:4:19: `memory_gib_hour` is the number 0.5, not a quoted decimal
     hint: quote it, so that it stays exact: memory_gib_hour = "0.5"
     "#);

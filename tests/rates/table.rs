@@ -839,3 +839,80 @@ fn amounts_are_rounded_as_the_card_says() {
         ),
     ]);
 }
+
+/// What a review with fresh eyes found.
+#[test]
+fn what_looked_right_and_was_not() {
+    // Each rate's total by itself, whoever's prices are multiplied.
+    let tiers = "[[process]]\ninstance_hour = \"0.01\"\n[[process]]\nbuildpack = \"java\"\n\
+                 instance_hour = { model = \"graduated\", tiers = [{ up_to = \"100\", price = \"1\" }, { price = \"0.1\" }] }\n";
+    let once = &*format!("{tiers}[[process]]\naccount = \"acme\"\nmultiplier = \"1\"\n").leak();
+    let usage = "process a 01 03T02 bp=java; process b 01 11T00";
+    let billed = "a inst [tier 1] 50 × 1 = 50.00; b inst 240 × 0.01 = 2.40; net 52.40";
+    // From the 15th on, days are rounded; or the other way round.
+    let by_day = "[[process]]\ninstance_hour = \"1\"\n[[process]]\nfrom = 2026-10-15\ninstance_hour = \"1\"\n\
+                  granularity = { unit = \"hour\", per = \"day\" }\n";
+    let no_longer = "[[process]]\ninstance_hour = \"1\"\ngranularity = { unit = \"hour\" }\n\
+                     [[process]]\nfrom = 2026-10-15\ninstance_hour = \"1\"\n";
+    let days = "shop inst 24 01-15 × 1 = 24.00; shop inst 49 (used 48.166667) 15-01 × 1 = 49.00; net 73.00";
+    let then_seconds = "shop inst 24 01-15 × 1 = 24.00; shop inst 0.166667 15-01 × 1 = 0.17; net 24.17";
+    let nearest = "[[staging]]\ninstance_hour = \"36\"\nminimum_seconds = 60\ngranularity = { unit = \"minute\", round = \"nearest\" }\n";
+    let up = "[[staging]]\ninstance_hour = \"36\"\nminimum_seconds = 60\ngranularity = { unit = \"minute\" }\n";
+    let daily = "[[staging]]\ninstance_hour = \"36\"\nminimum_seconds = 600\ngranularity = { unit = \"hour\", per = \"day\" }\n";
+    let back = "[[process]]\ninstance_hour = \"6\"\ngranularity = { unit = \"hour\" }\n\
+                [[process]]\naccount = \"acme\"\nmultiplier = \"1\"\ngranularity = { unit = \"second\" }\n";
+    let ends = "[[process]]\nto = 2026-10-10T00:30:00Z\ninstance_hour = \"6\"\ngranularity = { unit = \"hour\" }\n";
+    let types = "[[process]]\ninstance_hour = \"1\"\n[[process]]\nprocess_type = \"web\"\nfrom = 2026-10-15\ninstance_hour = \"2\"\n";
+    let one_org = "[[process]]\norg = \"eu1/acme-guid\"\ninstance_hour = \"1\"\n[[process]]\norg = \"eu1/acme\"\nfrom = 2026-10-02\ninstance_hour = \"2\"\n";
+    let loyalty = "[[process]]\ninstance_hour = \"1\"\n[[discount]]\nname = \"loyalty\"\npercent = \"10\"\n\
+                   [[discount]]\nname = \"loyalty\"\nfrom = 2026-10-01\npercent = \"15\"\n";
+    check(&[
+        (OCTOBER, tiers, usage, billed),
+        (OCTOBER, once, usage, billed),
+        (OCTOBER, by_day, "process shop 14 17T00:10", days),
+        (OCTOBER, by_day, "process shop 14 16; process shop 16 17T00:10", days),
+        (OCTOBER, no_longer, "process shop 14 15T00:10", then_seconds),
+        (OCTOBER, no_longer, "process shop 14 14T07:07; process shop 14T07:07 15T00:10", then_seconds),
+        // 20 s are rounded to nothing, and count a minute.
+        (OCTOBER, nearest, "staging shop 01 01T00:00:20", "shop inst 0.016667 (used 0.005556) × 36 = 0.60"),
+        // Two that touch are two.
+        (
+            OCTOBER,
+            up,
+            "staging shop 01 01T00:00:10; staging shop 01T00:00:10 01T00:00:20",
+            "shop inst 0.033333 (used 0.005556) × 36 = 1.20",
+        ),
+        // Ten minutes each, then the day: seven of them are an hour and ten minutes.
+        (
+            OCTOBER,
+            daily,
+            "staging shop 01 01T00:00:20; staging shop 01T01 01T01:00:20; staging shop 01T02 01T02:00:20; staging shop 01T03 01T03:00:20; staging shop 01T04 01T04:00:20; staging shop 01T05 01T05:00:20; staging shop 01T06 01T06:00:20",
+            "shop inst 2 (used 0.038889) × 36 = 72.00",
+        ),
+        (OCTOBER, back, "process shop 01 01T00:10", "shop inst 0.166667 × 6 = 1.00"),
+        // What is rounded up beyond the last rate has it.
+        (OCTOBER, ends, "process shop 10 10T00:10", "shop inst 1 (used 0.166667) 01-10T00:30 × 6 = 6.00"),
+        // One line of two process types says for how long it holds, whichever is read first.
+        (
+            OCTOBER,
+            types,
+            "process shop 14 16 type=web; process shop 14 16 type=worker",
+            "shop inst 72 × 1 = 72.00; shop inst 24 15-01 × 2 = 48.00; net 120.00",
+        ),
+        (
+            OCTOBER,
+            types,
+            "process shop 14 16 type=worker; process shop 14 16 type=web",
+            "shop inst 72 × 1 = 72.00; shop inst 24 15-01 × 2 = 48.00; net 120.00",
+        ),
+        // By guid, later by name: the same org.
+        (
+            OCTOBER,
+            one_org,
+            "process shop 01T23 02T01",
+            "shop inst 1 01-02 × 1 = 1.00; shop inst 1 02-01 × 2 = 2.00; net 3.00",
+        ),
+        // A later discount of the same name takes over.
+        (OCTOBER, loyalty, "process shop 01 01T10", "shop inst 10 × 1 = 10.00; loyalty -1.50; net 8.50"),
+    ]);
+}

@@ -10,9 +10,11 @@ use serde_json::json;
 
 use super::output::{self, Column, Format, note, numbers, print, words};
 use super::{Failure, Global};
-use crate::billing_run::{self, Card, CardError};
+use crate::billing_run::{self, Card, CardError, read_text};
 use crate::config::Configuration;
-use crate::rate_card::{self, Change, Problem, Severity, Whom, check_against};
+use crate::domain::Timestamp;
+use crate::domain::period::local;
+use crate::rate_card::{self, Change, FloorKind, Problem, Severity, Whom, check_against};
 use crate::store::{Found, Store};
 
 /// Check, show, compare and try rate cards
@@ -64,10 +66,10 @@ struct Schema {}
 impl From<CardError> for Failure {
     fn from(error: CardError) -> Self {
         match error {
-            CardError::Wrong(problems) => {
+            CardError::Wrong(problems) | CardError::Past(problems) => {
                 Self { code: 2, problems: problems.iter().map(ToString::to_string).collect() }
             }
-            CardError::Read { .. } | CardError::Past(_) => Self::usage(error),
+            CardError::Read { .. } => Self::usage(error),
             CardError::Store(error) => error.into(),
         }
     }
@@ -105,7 +107,13 @@ pub fn read_card(given: Option<PathBuf>, configuration: &Configuration) -> Resul
 async fn ledger(configuration: &Configuration) -> Result<Option<Store>, Failure> {
     match Global::inspect(configuration).await {
         Ok(Found::Nothing { .. }) => Ok(None),
-        Ok(_) => Global::open(configuration).await.map(Some),
+        Ok(_) => match Global::try_open(configuration).await {
+            Ok(store) => Ok(Some(store)),
+            Err(error) => {
+                note(&format!("warning: not compared with a ledger: {error}"));
+                Ok(None)
+            }
+        },
         Err(error) => {
             note(&format!("warning: not compared with a ledger: {error}"));
             Ok(None)
@@ -117,45 +125,53 @@ impl Check {
     async fn run(self, global: &Global) -> Result<(), Failure> {
         let configuration = global.configuration()?;
         let file = rates_file(self.card, &configuration)?;
-        let (card, mut problems) = match Card::read(&file, configuration.billing.time_zone) {
-            Ok(card) => (Some(card.clone()), card.warnings),
-            Err(CardError::Wrong(problems)) => (None, problems),
-            Err(error) => return Err(error.into()),
-        };
-        let mut past = None;
-        if let Some(card) = &card {
-            match ledger(&configuration).await? {
-                None => note("no ledger to compare with: names are taken as they stand"),
-                Some(store) => {
-                    let mut seen = store.seen().await?;
-                    let accounts = billing_run::accounts(&configuration)?;
-                    seen.accounts.extend(accounts.ids().map(str::to_owned));
-                    problems.extend(check_against(&card.rates, &seen));
-                    past = card.keeps_what_is_invoiced(&store).await.err();
-                    store.close().await;
+        let text = read_text(&file)?;
+        let name = file.display().to_string();
+        let (flawed, mut problems) = Card::look(&name, &text, configuration.billing.time_zone);
+        let card = Card::parse(&name, text, configuration.billing.time_zone).ok();
+        match (ledger(&configuration).await?, &flawed) {
+            (Some(store), Some(flawed)) => {
+                let mut seen = store.seen().await?;
+                let accounts = billing_run::accounts(&configuration)?;
+                for account in accounts.all() {
+                    seen.accounts.insert(account.id.clone());
+                    seen.account_names.insert(account.name.clone(), account.id.clone());
                 }
+                problems.extend(check_against(flawed, &seen));
+                if let Some(card) = &card {
+                    match card.keeps_what_is_invoiced(&store).await {
+                        Ok(()) => {}
+                        Err(CardError::Past(past)) => problems.extend(past),
+                        Err(error) => return Err(error.into()),
+                    }
+                }
+                store.close().await;
             }
+            _ => note("no ledger to compare with: names are taken as they stand"),
         }
+        problems.sort_by(|one, two| (&one.file, one.position).cmp(&(&two.file, two.position)));
         let errors: Vec<&Problem> = problems.iter().filter(|problem| problem.severity == Severity::Error).collect();
         match self.format {
             Format::Table => {
                 for problem in problems.iter().filter(|problem| problem.severity == Severity::Warning) {
                     note(&format!("warning: {problem}"));
                 }
-                if let (Some(card), true) = (&card, errors.is_empty() && past.is_none()) {
+                if let (Some(card), true) = (&card, errors.is_empty()) {
                     print(&good(card, problems.len()))?;
                 }
             }
             Format::Json => output::json(&problems.iter().map(problem_json).collect::<Vec<_>>())?,
             Format::Csv => output::csv(&PROBLEM_HEADER, problems.iter().map(problem_cells))?,
         }
-        if let Some(past) = past {
-            return Err(past.into());
-        }
         if errors.is_empty() {
             return Ok(());
         }
-        Err(Failure { code: 2, problems: errors.iter().map(ToString::to_string).collect() })
+        // What is printed as data isn't said again.
+        let problems = match self.format {
+            Format::Table => errors.iter().map(ToString::to_string).collect(),
+            Format::Json | Format::Csv => vec![format!("the rate card has {} error(s)", errors.len())],
+        };
+        Err(Failure { code: 2, problems })
     }
 }
 
@@ -167,11 +183,14 @@ fn good(card: &Card, warnings: usize) -> String {
         1 => Some(format!("1 {what}")),
         number => Some(format!("{number} {what}s")),
     };
+    let floors = |floor| rates.floors.iter().filter(|one| one.floor == floor).count();
     let parts = [
         count(rates.rates.len(), "rate"),
         count(rates.allowances.len(), "allowance"),
         count(rates.discounts.len(), "discount"),
-        count(rates.floors.len(), "minimum or commitment"),
+        count(floors(FloorKind::Minimum), "minimum"),
+        count(floors(FloorKind::Commitment), "commitment"),
+        count(rates.taxes.len(), "tax block"),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     let verdict = if warnings == 0 { "good".to_owned() } else { format!("usable, with {warnings} warning(s)") };
@@ -213,13 +232,17 @@ impl Diff {
         let changes = rate_card::changes(&before.rates, &after.rates);
         match self.format {
             Format::Json => output::json(&changes.iter().map(change_json).collect::<Vec<_>>()),
-            Format::Csv => output::csv(&CHANGE_HEADER, changes.iter().map(|change| change_cells(change, ""))),
+            Format::Csv => {
+                let utc = |at: Timestamp| at.to_string();
+                output::csv(&CHANGE_HEADER, changes.iter().map(|change| change_cells(change, "", utc)))
+            }
             Format::Table if changes.is_empty() => print("nothing changes"),
             Format::Table => {
                 let columns: Vec<Column> = (CHANGE_HEADER.into_iter())
                     .map(|name| if matches!(name, "before" | "after") { numbers(name) } else { words(name) })
                     .collect();
-                output::table(&columns, changes.iter().map(|change| change_cells(change, "-")))
+                let of_zone = |at: Timestamp| local(at, zone);
+                output::table(&columns, changes.iter().map(|change| change_cells(change, "-", of_zone)))
             }
         }
     }
@@ -230,7 +253,7 @@ fn change_json(change: &Change) -> serde_json::Value {
         "from": change.from,
         "to": change.to,
         "what": change.subject,
-        "whom": change.whom.to_string(),
+        "whom": change.matcher.whom.to_string(),
         "key": change.key,
         "before": change.before,
         "after": change.after,
@@ -238,12 +261,13 @@ fn change_json(change: &Change) -> serde_json::Value {
     })
 }
 
-fn change_cells(change: &Change, nothing: &str) -> Vec<String> {
+fn change_cells(change: &Change, nothing: &str, time: impl Fn(Timestamp) -> String) -> Vec<String> {
     let or_nothing = |text: Option<String>| text.unwrap_or_else(|| nothing.to_owned());
-    let whom = if change.whom == Whom::Everyone { "everyone".to_owned() } else { change.whom.to_string() };
+    let whom =
+        if change.matcher.whom == Whom::Everyone { "everyone".to_owned() } else { change.matcher.whom.to_string() };
     vec![
-        change.from.map_or_else(|| "always".to_owned(), |from| from.to_string()),
-        or_nothing(change.to.map(|to| to.to_string())),
+        change.from.map_or_else(|| "always".to_owned(), &time),
+        or_nothing(change.to.map(&time)),
         change.subject.clone(),
         whom,
         change.key.clone(),

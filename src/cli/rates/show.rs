@@ -10,6 +10,7 @@ use super::read_card;
 use crate::clock::Clock;
 use crate::config::parse_time;
 use crate::domain::Timestamp;
+use crate::domain::period::local;
 use crate::rate_card::{Off, Per, RateCard, Whom, units};
 
 /// Show the card in force at an instant: every price, for whom, and where it comes from
@@ -69,16 +70,20 @@ impl Show {
                     "place": shown.place,
                 })).collect::<Vec<_>>(),
             })),
-            Format::Csv => output::csv(&HEADER, shown.iter().map(cells)),
+            Format::Csv => output::csv(&HEADER, shown.iter().map(|shown| cells(shown, |time| time.to_string()))),
             Format::Table => {
                 print(&format!(
-                    "{} at {at}: prices in {}, amounts rounded {}",
+                    "{} at {}: prices in {}, amounts rounded {}",
                     card.rates.name,
+                    local(at, zone),
                     card.rates.currency,
                     card.rates.rounding.name()
                 ))?;
+                if shown.is_empty() {
+                    return print("Nothing is in force.");
+                }
                 let columns = HEADER.map(|name| if matches!(name, "value") { numbers(name) } else { words(name) });
-                output::table(&columns, shown.iter().map(cells))?;
+                output::table(&columns, shown.iter().map(|shown| cells(shown, |time| local(time, zone))))?;
                 print(
                     "The first that matches, from the bottom up, applies: an org's rates before an account's, a space label's, an org label's and everyone's; then the narrower what.",
                 )
@@ -87,8 +92,8 @@ impl Show {
     }
 }
 
-fn cells(shown: &Shown) -> Vec<String> {
-    let time = |time: Option<Timestamp>| time.map(|time| time.to_string()).unwrap_or_default();
+fn cells(shown: &Shown, text: impl Fn(Timestamp) -> String) -> Vec<String> {
+    let time = |time: Option<Timestamp>| time.map(&text).unwrap_or_default();
     vec![
         shown.what.clone(),
         shown.whom.clone(),

@@ -118,10 +118,15 @@ impl WhatIf {
         store.close().await;
         if invoices.iter().all(Vec::is_empty) {
             return Err(Failure::failed(format!(
-                "nothing was used in {}\nhint: `cf-billing usage` shows what was used when",
-                self.period
+                "nothing was used in {}{}\nhint: `cf-billing usage` shows what was used when; accounts are their id, `foundation/organization-guid` or the name",
+                self.period,
+                self.account.as_ref().map_or_else(String::new, |account| format!(" by `{account}`"))
             )));
         }
+        let unpriced_of = |invoices: &Vec<Invoice>| {
+            invoices.iter().flat_map(|invoice| &invoice.lines).filter(|line| line.charge.is_none()).count()
+        };
+        let unpriced_lines = [unpriced_of(&invoices[0]), unpriced_of(&invoices[1])];
         for (card, invoices) in ["old", "new"].iter().zip(&invoices) {
             let unpriced = invoices.iter().flat_map(|invoice| &invoice.lines).filter(|line| line.charge.is_none());
             let count = unpriced.clone().count();
@@ -142,7 +147,7 @@ impl WhatIf {
             tables.push((*by, rows));
         }
         match self.format {
-            Format::Json => output::json(&self.json(&tables, total, currency)),
+            Format::Json => output::json(&self.json(&tables, total, unpriced_lines, currency)),
             Format::Csv => {
                 let rows = tables.iter().flat_map(|(by, rows)| {
                     rows.iter().map(|row| [vec![by.name().to_owned()], cells(row, currency)].concat())
@@ -161,7 +166,13 @@ impl WhatIf {
         Ok([sum(&invoices[0])?, sum(&invoices[1])?])
     }
 
-    fn json(&self, tables: &[Compared], total: [Amount; 2], currency: Currency) -> Value {
+    fn json(
+        &self,
+        tables: &[Compared],
+        total: [Amount; 2],
+        [old_unpriced, new_unpriced]: [usize; 2],
+        currency: Currency,
+    ) -> Value {
         let row = |(name, amounts): &(String, [Amount; 2])| {
             let [old, new, difference] = money(*amounts, currency);
             json!({"name": name, "old": old, "new": new, "difference": difference})
@@ -177,6 +188,7 @@ impl WhatIf {
             "old": old,
             "new": new,
             "difference": difference,
+            "unpriced_lines": {"old": old_unpriced, "new": new_unpriced},
             "by": by,
         })
     }

@@ -42,6 +42,17 @@ impl<'a> Parser<'a> {
         };
         let name = table.get("name").map(|value| self.text("name", value));
         let matcher = self.matcher(Block::Allowance, table, item);
+        if let Some(kind) = kind {
+            let of_kind = Block::Rate(kind).keys();
+            let narrowing = ["buildpack", "buildpack_guid", "buildpack_pattern", "without_buildpack", "process_type"];
+            let narrowing = narrowing.into_iter().chain(["plan_guid", "offering", "plan", "user_provided"]);
+            for key in narrowing.filter(|name| !of_kind.iter().any(|key| key.name == *name)) {
+                if let Some((written, _)) = table.get_key_value(key) {
+                    let message = format!("`{key}` means nothing for a {kind}");
+                    self.error(&written.span(), message, "remove it, or say another kind");
+                }
+            }
+        }
         let (kind, meter) = (kind?, meter?);
         Some(Allowance {
             name: match name {

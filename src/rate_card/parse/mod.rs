@@ -29,10 +29,20 @@ pub struct CardFile {
 /// Gives the card unless there are errors, and every problem found, in the order of the text.
 #[must_use]
 pub fn parse(files: &[CardFile], zone: Tz) -> (Option<RateCard>, Vec<Problem>) {
+    let (card, problems) = read(files, zone);
+    let refused = problems.iter().any(|problem| problem.severity == Severity::Error);
+    (card.filter(|_| !refused), problems)
+}
+
+/// As [`parse`], but gives what could be understood also where there are errors: to look for more of them.
+#[must_use]
+pub fn read(files: &[CardFile], zone: Tz) -> (Option<RateCard>, Vec<Problem>) {
     let mut problems = Vec::new();
     let mut card: Option<Read> = None;
     let mut files: Vec<&CardFile> = files.iter().collect();
     files.sort_by(|one, two| one.name.cmp(&two.name));
+    // What half a file doesn't say isn't missing from the others.
+    let mut whole = true;
     for file in &files {
         let mut parser = Parser {
             file: &file.name,
@@ -44,6 +54,7 @@ pub fn parse(files: &[CardFile], zone: Tz) -> (Option<RateCard>, Vec<Problem>) {
         };
         let read = parser.file();
         problems.extend(parser.problems);
+        whole &= read.is_some();
         if let Some(read) = read {
             match &mut card {
                 None => card = Some(read),
@@ -57,12 +68,11 @@ pub fn parse(files: &[CardFile], zone: Tz) -> (Option<RateCard>, Vec<Problem>) {
         problems.push(Problem::at(&place, Severity::Error, "there is no rate card".to_owned(), hint));
     }
     let card = card.map(|read| read.card(&mut problems));
-    if let Some(card) = &card {
+    if let Some(card) = card.as_ref().filter(|_| whole) {
         problems.extend(check::between(card));
     }
     problems.sort_by(|one, two| (&one.file, one.position).cmp(&(&two.file, two.position)));
-    let refused = problems.iter().any(|problem| problem.severity == Severity::Error);
-    (card.filter(|_| !refused), problems)
+    (card, problems)
 }
 
 /// What a file says; `None` for what it should say and doesn't.
@@ -250,7 +260,10 @@ impl<'a> Parser<'a> {
         let currency = Currency::from_code(&code);
         if currency.is_none() {
             let span = table.get("currency").map_or(0..0, Spanned::span);
-            self.error(&span, format!("`{code}` is not a currency"), "use an ISO 4217 code such as EUR");
+            let upper = Currency::from_code(&code.to_uppercase());
+            let hint =
+                upper.map_or_else(|| "use an ISO 4217 code such as EUR".to_owned(), |code| format!("write {code}"));
+            self.error(&span, format!("`{code}` is not a currency"), &hint);
         }
         currency
     }
@@ -265,19 +278,21 @@ impl<'a> Parser<'a> {
         self.text(key, value)
     }
 
+    /// When a block applies: as it says, else as its file does.
     fn validity(&mut self, table: &DeTable<'a>, whole: Range<usize>) -> Validity {
-        let from = table.get("from").map(|value| self.time("from", value));
-        let to = table.get("to").map(|value| self.time("to", value));
-        if let (Some(Some(from)), Some(Some(to))) = (from, to)
-            && to <= from
+        let from = table.get("from").and_then(|value| self.time("from", value));
+        let to = table.get("to").and_then(|value| self.time("to", value));
+        let validity = Validity { from: from.or(self.top.from), to: to.or(self.top.to) };
+        if let Validity { from: Some(begins), to: Some(ends) } = validity
+            && ends <= begins
         {
-            let span = table.get("to").map_or(whole, Spanned::span);
-            self.error(
-                &span,
-                format!("it ends at {to}, not after it begins at {from}"),
-                "`to` is the first instant at which it no longer applies",
-            );
+            let span = table.get("to").or(table.get("from")).map_or(whole, Spanned::span);
+            let of = |own: bool| if own { "it" } else { "its file" };
+            let message =
+                format!("{} ends at {ends}, not after {} begins at {begins}", of(to.is_some()), of(from.is_some()));
+            self.error(&span, message, "`to` is the first instant at which it no longer applies");
+            return Validity { from: validity.from, to: None };
         }
-        Validity { from: from.flatten().or(self.top.from), to: to.flatten().or(self.top.to) }
+        validity
     }
 }

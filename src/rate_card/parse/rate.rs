@@ -90,7 +90,7 @@ impl<'a> Parser<'a> {
         Some(surcharges)
     }
 
-    /// `None`: by the second, or not understood.
+    /// `None`: not understood.
     pub(super) fn granularity(&mut self, value: &Value<'a>) -> Option<Granularity> {
         let DeValue::Table(table) = value.get_ref() else {
             let hint = "write granularity = { unit = \"hour\", round = \"up\", per = \"interval\" }";
@@ -105,7 +105,7 @@ impl<'a> Parser<'a> {
             return None;
         }
         let seconds = match unit.as_deref() {
-            Some("second") => return None,
+            Some("second") => 1,
             Some("minute") => 60,
             Some(_) => 3600,
             None => {
@@ -137,6 +137,17 @@ impl<'a> Parser<'a> {
             }
             Some(_) => self.choice(table, "model", keys::MODEL)?,
         };
+        let means: &[&str] = match model.as_str() {
+            "flat" => &["model", "price"],
+            "package" => &["model", "size", "price"],
+            _ => &["model", "tiers"],
+        };
+        for key in table.keys().filter(|key| known.iter().any(|known| known.name == key.get_ref().as_ref())) {
+            if !means.contains(&key.get_ref().as_ref()) {
+                let message = format!("`{}` means nothing in a {model} price", key.get_ref());
+                self.error(&key.span(), message, &format!("a {model} price has: {}", means.join(", ")));
+            }
+        }
         match model.as_str() {
             "flat" => {
                 self.required(table, value, "price").and_then(|price| self.price("price", price)).map(Model::Flat)

@@ -6,6 +6,7 @@ use rust_decimal::prelude::ToPrimitive;
 use toml::de::{DeTable, DeValue};
 
 use super::{Parser, Value};
+use crate::domain::money::NotAPrice;
 use crate::domain::period::start_of_day;
 use crate::domain::text::did_you_mean;
 use crate::domain::{Amount, Currency, Price, Timestamp};
@@ -55,7 +56,9 @@ impl<'a> Parser<'a> {
                     "write tiers = [{ up_to = \"100\", price = \"0.02\" }, { price = \"0.01\" }]; the last has no up_to"
                         .to_owned()
                 }
-                key => format!("write {key} = \"…\""),
+                "kind" => "write kind = \"process\", \"staging\", \"task\" or \"service\"".to_owned(),
+                "meter" => "write meter = \"memory_gib_hour\", or another of its quantities".to_owned(),
+                key => format!("write {key} = \"1\", or another quoted decimal"),
             };
             self.error(&whole.span(), format!("`{key}` is missing"), &hint);
         }
@@ -68,13 +71,20 @@ impl<'a> Parser<'a> {
             DeValue::String(text) => match text.parse() {
                 Ok(price) => Some(price),
                 Err(error) => {
-                    let hint = "digits and a point, no sign, no comma, no exponent";
+                    let hint = match error {
+                        NotAPrice::NotANumber(_) => "digits and a point, no sign, no comma, no exponent",
+                        NotAPrice::Negative(_) => "to take something off, use [[discount]]",
+                        NotAPrice::TooFine(_) => "round it: so many decimals are kept",
+                        NotAPrice::TooLarge(_) => "is it a price of one unit?",
+                    };
                     self.error(&value.span(), format!("`{key}`: {error}"), hint);
                     None
                 }
             },
             DeValue::Float(_) | DeValue::Integer(_) => {
-                let hint = format!("quote it, so that it stays exact: {key} = \"{written}\"");
+                let plain = written.chars().all(|letter| letter.is_ascii_digit() || letter == '.');
+                let quoted = if plain { written.as_str() } else { "0.01" };
+                let hint = format!("quote it, so that it stays exact: {key} = \"{quoted}\"");
                 let message = format!("`{key}` is the number {written}, not a quoted decimal");
                 self.error(&value.span(), message, &hint);
                 None
@@ -109,7 +119,7 @@ impl<'a> Parser<'a> {
                 None
             }
             None => {
-                let message = format!("`{key}`: `{units}` is no whole number of seconds");
+                let message = format!("`{key}`: `{units}` isn't a whole number of instance-seconds or MiB-seconds");
                 self.error(&value.span(), message, "use fewer decimals, such as 0.25 or 0.1");
                 None
             }
@@ -125,27 +135,54 @@ impl<'a> Parser<'a> {
         if number.is_none() {
             let written = &self.text[value.span()];
             let message = format!("`{key}`: `{written}` is not a whole number from {min} to {max}");
-            self.error(&value.span(), message, &format!("write {key} = {min}"));
+            self.error(&value.span(), message, &format!("without quotes, such as {key} = {}", min.max(max.min(60))));
         }
         number
     }
 
     /// An amount of the card's currency, with no more decimals than it has.
     pub(super) fn amount(&mut self, key: &str, value: &Value<'a>, currency: Option<Currency>) -> Option<Amount> {
-        let price = self.price(key, value)?;
+        // Amounts may be larger than prices.
+        let text = match value.get_ref() {
+            DeValue::String(text)
+                if text.len() > 9 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') =>
+            {
+                text
+            }
+            _ => return self.small_amount(key, value, currency),
+        };
+        let Ok(amount) = Decimal::from_str_exact(text) else { return self.small_amount(key, value, currency) };
+        self.in_minor_units(key, value, amount.normalize(), currency)
+    }
+
+    fn small_amount(&mut self, key: &str, value: &Value<'a>, currency: Option<Currency>) -> Option<Amount> {
+        let amount = self.price(key, value)?.decimal();
+        self.in_minor_units(key, value, amount, currency)
+    }
+
+    fn in_minor_units(
+        &mut self,
+        key: &str,
+        value: &Value<'a>,
+        amount: Decimal,
+        currency: Option<Currency>,
+    ) -> Option<Amount> {
         // What the currency is is told already.
         let digits = currency?.digits();
-        if price.scale() > digits {
-            let message = format!("`{key}`: `{price}` has more decimals than the {digits} of the currency");
+        if amount.scale() > digits {
+            let message = format!("`{key}`: `{amount}` has more decimals than the {digits} of the currency");
             self.error(&value.span(), message, "an amount is paid as it stands: round it");
             return None;
         }
-        let minor = price.decimal().checked_mul(Decimal::from(10_i64.pow(digits)));
-        let amount = minor.and_then(|minor| minor.to_i64()).filter(|minor| *minor > 0).map(Amount);
-        if amount.is_none() {
-            self.error(&value.span(), format!("`{key}` is nothing"), "give more than 0, or remove the block");
+        let minor = amount.checked_mul(Decimal::from(10_i64.pow(digits))).and_then(|minor| minor.to_i64());
+        match minor {
+            Some(minor) if minor > 0 => return Some(Amount(minor)),
+            Some(_) => {
+                self.error(&value.span(), format!("`{key}` is nothing"), "give more than 0, or remove the block");
+            }
+            None => self.error(&value.span(), format!("`{key}`: `{amount}` is too large"), "is it of one month?"),
         }
-        amount
+        None
     }
 
     pub(super) fn is_true(&mut self, key: &str, value: &Value<'a>) -> Option<()> {

@@ -80,7 +80,12 @@ impl<'a> Parser<'a> {
         }
         let text = self.text(key, value)?;
         let parts = |separator| text.split_once(separator).filter(|(one, two)| !one.is_empty() && !two.is_empty());
-        let label = || parts('=').map(|(key, value)| Label { key: key.to_owned(), value: value.to_owned() });
+        // A label may have no value.
+        let label = || {
+            text.split_once('=')
+                .filter(|(key, _)| !key.is_empty())
+                .map(|(key, value)| Label { key: key.to_owned(), value: value.to_owned() })
+        };
         let (whom, form) = match key {
             "account" => (Some(Whom::Account(text.clone())), ""),
             "org" => {

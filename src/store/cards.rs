@@ -1,0 +1,85 @@
+//! Rate cards that invoices were made with: kept for good, with what they were used for.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::database::{Session, Sql, values};
+use super::{Store, StoreError, StoredCard, UsedBy, UsedCard, UsedFor};
+use crate::domain::{Kind, Month, Span, Timestamp};
+
+impl Store {
+    /// The rate cards that final invoices were made with, month by month.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn used_cards(&self) -> Result<Vec<UsedCard>, StoreError> {
+        const INVOICES: Sql = Sql::new(
+            "SELECT card.hash, card.name, card.currency, card.body, invoice.month, invoice.period_start,
+                    invoice.period_end, invoice.time_zone, invoice.account, invoice.number, invoice.id
+             FROM invoice JOIN rate_card AS card ON card.hash = invoice.rate_card_hash
+             WHERE invoice.status = 'final'
+             ORDER BY invoice.month, card.hash, invoice.number",
+        );
+        const LINES: Sql = Sql::new(
+            "SELECT DISTINCT line.invoice_id, line.kind, line.foundation, line.organization_guid,
+                    line.organization_name, line.buildpack, line.service_plan_guid, line.service_plan_name,
+                    line.service_offering_name
+             FROM invoice JOIN invoice_line AS line ON line.invoice_id = invoice.id
+             WHERE invoice.status = 'final'",
+        );
+        let mut session = self.database.read().await?;
+        let mut used: BTreeMap<i64, BTreeSet<UsedFor>> = BTreeMap::new();
+        for row in session.all(LINES, Vec::new()).await? {
+            let kind = row.text(1)?;
+            used.entry(row.integer(0)?).or_default().insert(UsedFor {
+                kind: Kind::from_name(kind).ok_or_else(|| unexpected("invoice_line.kind", kind))?,
+                foundation: row.text(2)?.to_owned(),
+                organization: row.text(3)?.to_owned(),
+                organization_name: row.owned(4)?,
+                buildpack: row.owned(5)?,
+                plan: row.owned(6)?,
+                plan_name: row.owned(7)?,
+                offering_name: row.owned(8)?,
+            });
+        }
+        let mut cards: Vec<UsedCard> = Vec::new();
+        for row in session.all(INVOICES, Vec::new()).await? {
+            let month = row.text(4)?;
+            let month: Month = month.parse().map_err(|_| unexpected("invoice.month", month))?;
+            let invoice = UsedBy {
+                number: row.owned(9)?.unwrap_or_default(),
+                account: row.text(8)?.to_owned(),
+                used: used.remove(&row.integer(10)?).unwrap_or_default(),
+            };
+            match cards.last_mut() {
+                Some(last) if last.month == month && last.card.hash == row.text(0)? => last.invoices.push(invoice),
+                _ => cards.push(UsedCard {
+                    card: StoredCard {
+                        hash: row.text(0)?.to_owned(),
+                        name: row.text(1)?.to_owned(),
+                        currency: row.text(2)?.to_owned(),
+                        text: row.text(3)?.to_owned(),
+                    },
+                    month,
+                    period: Span { from: row.time(5)?, to: row.time(6)? },
+                    time_zone: row.text(7)?.to_owned(),
+                    invoices: vec![invoice],
+                }),
+            }
+        }
+        Ok(cards)
+    }
+}
+
+/// Keeps a card's text, if it isn't kept already.
+pub(super) async fn put_card(session: &mut Session, card: &StoredCard, at: Timestamp) -> Result<(), StoreError> {
+    const PUT: Sql = Sql::new(
+        "INSERT INTO rate_card (hash, name, currency, body, first_used) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT DO NOTHING",
+    );
+    session.run(PUT, values![&card.hash, &card.name, &card.currency, &card.text, at]).await?;
+    Ok(())
+}
+
+fn unexpected(place: &'static str, value: &str) -> StoreError {
+    StoreError::Unexpected { place, value: value.to_owned() }
+}
