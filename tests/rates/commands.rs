@@ -601,3 +601,47 @@ fn many_agreements_are_no_trouble() {
     let checked = program.succeed(&["rates", "check", "card.toml"]);
     assert_eq!(checked.stdout, "my card: 410 rates, 1 allowance in EUR, good\n");
 }
+
+/// Another card, where an edit is meant: some of its changes, how many more, and the way out.
+#[test]
+fn another_card_in_place_of_the_one_in_use_is_told_in_few_words() {
+    let program = Program::new();
+    used(&program);
+    write(&program, "card.toml", &readme_card());
+    program.succeed(&["invoices", "finalize", "--period", "2026-10", "--rates", "card.toml", "--account", "eu1/o2"]);
+    let other = readme_card().replace("0.0125", "0.02").replace("0.0060", "0.01").replace("\"0.05\"", "\"0.06\"");
+    write(
+        &program,
+        "other.toml",
+        &other.replace("minimum_seconds = 60", "minimum_seconds = 61").replace("\"100\"", "\"99\""),
+    );
+    let checked = program.run(&["rates", "check", "other.toml"]);
+    assert_eq!(checked.code, Some(2));
+    insta::assert_snapshot!(checked.stderr, @r"
+    warning: other.toml:17:1: the ledger has seen no buildpack like `https://*`
+    hint: fine if it is still to come; until then it applies to nothing
+    warning: other.toml:32:1: the ledger has seen no offering `postgres`
+    hint: fine if it is still to come; until then it applies to nothing
+    warning: other.toml:37:1: the ledger has seen no offering `postgres`
+    hint: fine if it is still to come; until then it applies to nothing
+    error: other.toml:45:1: `amount` of allowance of process memory_gib_hour would be 99 per org instead of 100 per org in 2026-10, invoiced as CF-000001
+    hint: leave the block as it was, and add one with `from = 2026-11-01T00:00:00Z` or later; wrong invoices are credited
+    error: other.toml:6:1: `memory_gib_hour` of process would be 0.02 instead of 0.0125 in 2026-10, invoiced as CF-000001
+    hint: leave the block as it was, and add one with `from = 2026-11-01T00:00:00Z` or later; wrong invoices are credited
+    error: other.toml:13:1: `memory_gib_hour` of process, buildpack staticfile_buildpack would be 0.01 instead of 0.006 in 2026-10, invoiced as CF-000001
+    hint: leave the block as it was, and add one with `from = 2026-11-01T00:00:00Z` or later; wrong invoices are credited
+    error: other.toml:42:1: `instance_hour` of service would be 0.06 instead of 0.05 in 2026-10, invoiced as CF-000001
+    hint: leave the block as it was, and add one with `from = 2026-11-01T00:00:00Z` or later; wrong invoices are credited
+    error: other.toml:25:1: `memory_gib_hour` of staging would be 0.02 instead of 0.0125 in 2026-10, invoiced as CF-000001
+    hint: leave the block as it was, and add one with `from = 2026-11-01T00:00:00Z` or later; wrong invoices are credited
+    error: 1 more change(s) of what is invoiced
+    hint: keep the card in use as it is and put the new one beside it, with a later `from`: the files of a folder are one card; `rates diff` shows every change
+    ");
+    let all = program.run(&["rates", "check", "other.toml", "--format", "json"]);
+    let all: Value = serde_json::from_str(&all.stdout).unwrap();
+    assert_eq!(all.as_array().unwrap().iter().filter(|problem| problem["severity"] == "error").count(), 6);
+    // A file beside it, from November on, is the way out.
+    write(&program, "both/1.toml", &readme_card());
+    write(&program, "both/2.toml", &other.replace("from = 2026-01-01", "from = 2026-11-01"));
+    program.succeed(&["invoices", "draft", "--period", "2026-10", "--rates", "both"]);
+}

@@ -66,9 +66,10 @@ struct Schema {}
 impl From<CardError> for Failure {
     fn from(error: CardError) -> Self {
         match error {
-            CardError::Wrong(problems) | CardError::Past(problems) => {
+            CardError::Wrong(problems) => {
                 Self { code: 2, problems: problems.iter().map(ToString::to_string).collect() }
             }
+            CardError::Past(problems) => Self { code: 2, problems: past(&problems) },
             CardError::Read { .. } => Self::usage(error),
             CardError::Store(error) => error.into(),
         }
@@ -103,6 +104,21 @@ pub fn read_card(given: Option<PathBuf>, configuration: &Configuration) -> Resul
     Ok(card)
 }
 
+/// Changes of what is invoiced told one by one: with more, another card is meant, and not an edit.
+const MOST_CHANGES: usize = 5;
+
+/// What a card changes that is invoiced, for people.
+fn past(problems: &[Problem]) -> Vec<String> {
+    let mut told: Vec<String> = problems.iter().take(MOST_CHANGES).map(ToString::to_string).collect();
+    if problems.len() > MOST_CHANGES {
+        told.push(format!(
+            "{} more change(s) of what is invoiced\nhint: keep the card in use as it is and put the new one beside it, with a later `from`: the files of a folder are one card; `rates diff` shows every change",
+            problems.len() - MOST_CHANGES
+        ));
+    }
+    told
+}
+
 /// The ledger, if there is one: a card can be checked without.
 async fn ledger(configuration: &Configuration) -> Result<Option<Store>, Failure> {
     match Global::inspect(configuration).await {
@@ -127,6 +143,7 @@ impl Check {
         let file = rates_file(self.card, &configuration)?;
         let text = read_text(&file)?;
         let name = file.display().to_string();
+        let mut changed: Vec<Problem> = Vec::new();
         let (flawed, mut problems) = Card::look(&name, &text, configuration.billing.time_zone);
         let card = Card::parse(&name, text, configuration.billing.time_zone).ok();
         match (ledger(&configuration).await?, &flawed) {
@@ -141,7 +158,7 @@ impl Check {
                 if let Some(card) = &card {
                     match card.keeps_what_is_invoiced(&store).await {
                         Ok(()) => {}
-                        Err(CardError::Past(past)) => problems.extend(past),
+                        Err(CardError::Past(past)) => changed = past,
                         Err(error) => return Err(error.into()),
                     }
                 }
@@ -151,25 +168,28 @@ impl Check {
         }
         problems.sort_by(|one, two| (&one.file, one.position).cmp(&(&two.file, two.position)));
         let errors: Vec<&Problem> = problems.iter().filter(|problem| problem.severity == Severity::Error).collect();
+        let count = errors.len() + changed.len();
         match self.format {
             Format::Table => {
                 for problem in problems.iter().filter(|problem| problem.severity == Severity::Warning) {
                     note(&format!("warning: {problem}"));
                 }
-                if let (Some(card), true) = (&card, errors.is_empty()) {
+                if let (Some(card), 0) = (&card, count) {
                     print(&good(card, problems.len()))?;
                 }
             }
-            Format::Json => output::json(&problems.iter().map(problem_json).collect::<Vec<_>>())?,
-            Format::Csv => output::csv(&PROBLEM_HEADER, problems.iter().map(problem_cells))?,
+            Format::Json => {
+                output::json(&problems.iter().chain(&changed).map(problem_json).collect::<Vec<_>>())?;
+            }
+            Format::Csv => output::csv(&PROBLEM_HEADER, problems.iter().chain(&changed).map(problem_cells))?,
         }
-        if errors.is_empty() {
+        if count == 0 {
             return Ok(());
         }
         // What is printed as data isn't said again.
         let problems = match self.format {
-            Format::Table => errors.iter().map(ToString::to_string).collect(),
-            Format::Json | Format::Csv => vec![format!("the rate card has {} error(s)", errors.len())],
+            Format::Table => errors.iter().map(ToString::to_string).chain(past(&changed)).collect(),
+            Format::Json | Format::Csv => vec![format!("the rate card has {count} error(s)")],
         };
         Err(Failure { code: 2, problems })
     }
