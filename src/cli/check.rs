@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::output::{self, Format, words};
+use super::rates::past;
 use super::run::member;
 use super::{Failure, Global};
 use crate::billing_run::{self, Card, CardError};
@@ -72,7 +73,7 @@ impl Check {
         let verdict = if count == 0 { Verdict::Warn } else { Verdict::Ok };
         checked.say(verdict, None, "configuration", format!("{file}: {count} foundation(s)"));
         let store = database(&mut checked, &configuration).await;
-        rate_card(&mut checked, configuration.billing.rates.as_deref(), &configuration);
+        rate_card(&mut checked, configuration.billing.rates.as_deref(), &configuration, store.as_ref()).await;
         if let Some(file) = &configuration.billing.accounts {
             match billing_run::accounts(&configuration) {
                 Ok(accounts) => {
@@ -156,12 +157,19 @@ async fn database(checked: &mut Checked, configuration: &Configuration) -> Optio
     }
 }
 
-fn rate_card(checked: &mut Checked, file: Option<&Path>, configuration: &Configuration) {
+async fn rate_card(checked: &mut Checked, file: Option<&Path>, configuration: &Configuration, store: Option<&Store>) {
     let Some(file) = file else {
         let told = "none is configured, so no invoice can be drafted\nhint: set [billing] rates";
         return checked.say(Verdict::Warn, None, "rate card", told);
     };
-    match Card::read(file, configuration.billing.time_zone) {
+    let read = async {
+        let card = Card::read(file, configuration.billing.time_zone)?;
+        if let Some(store) = store {
+            card.keeps_what_is_invoiced(store).await?;
+        }
+        Ok(card)
+    };
+    match read.await {
         Ok(card) => {
             let (rates, warnings) = (&card.rates, card.warnings.len());
             let verdict = if warnings == 0 { Verdict::Ok } else { Verdict::Warn };
@@ -172,6 +180,11 @@ fn rate_card(checked: &mut Checked, file: Option<&Path>, configuration: &Configu
         Err(CardError::Wrong(problems)) => {
             for problem in problems {
                 checked.say(Verdict::Fail, None, "rate card", problem);
+            }
+        }
+        Err(CardError::Past(problems)) => {
+            for told in past(&problems) {
+                checked.say(Verdict::Fail, None, "rate card", told);
             }
         }
         Err(error) => checked.say(Verdict::Fail, None, "rate card", error),

@@ -472,7 +472,7 @@ fn remarks(line: &InvoiceLine) -> String {
     if line.key.estimated {
         remarks.push_str(", estimated");
     }
-    if let Some(granularity) = line.granularity.as_ref().filter(|_| line.used != line.quantity) {
+    if let Some(granularity) = &line.granularity {
         remarks.push_str(", ");
         remarks.push_str(granularity);
     }

@@ -366,6 +366,14 @@ fn an_edit_of_what_is_invoiced_is_refused() {
             also.stderr
         );
     }
+    write(
+        &program,
+        "cf-billing.toml",
+        &format!("[database]\nurl = \"{}\"\n[billing]\nrates = \"card.toml\"\n", program.database()),
+    );
+    let preflight = program.run(&["check", "--config", "cf-billing.toml"]);
+    assert_eq!(preflight.code, Some(1));
+    assert!(preflight.stdout.contains("would be 0.02 instead of 0.01 in 2026-10"), "{}", preflight.stdout);
     // The ways out: a block with a later date, or for someone who has no invoice yet.
     write(&program, "card.toml", &format!("{card}[[process]]\nfrom = 2026-11-01\nmemory_gib_hour = \"0.02\"\n"));
     program.succeed(&draft);

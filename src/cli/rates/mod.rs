@@ -108,7 +108,7 @@ pub fn read_card(given: Option<PathBuf>, configuration: &Configuration) -> Resul
 const MOST_CHANGES: usize = 5;
 
 /// What a card changes that is invoiced, for people.
-fn past(problems: &[Problem]) -> Vec<String> {
+pub fn past(problems: &[Problem]) -> Vec<String> {
     let mut told: Vec<String> = problems.iter().take(MOST_CHANGES).map(ToString::to_string).collect();
     if problems.len() > MOST_CHANGES {
         told.push(format!(
