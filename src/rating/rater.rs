@@ -316,9 +316,10 @@ impl<'a> Rater<'a> {
     }
 
     fn one_day(&mut self, daily: &[Stretch<'_>], granularity: Granularity, day: Span) -> Result<(), RatingError> {
-        let mut parts: Vec<(&Stretch<'_>, usize, i64)> = Vec::new();
+        // What is charged alike is one part, in however many pieces it came.
+        let mut parts: BTreeMap<(Arc<LineKey>, Option<usize>, [i64; 3]), (&Stretch<'_>, i64)> = BTreeMap::new();
         for stretch in daily.iter().filter(|stretch| stretch.granularity == Some(granularity)) {
-            let span = stretch.span;
+            let (piece, span) = (stretch.piece, stretch.span);
             for position in 0..self.cuts.len() {
                 let within = Span { from: day.from.max(span.from), to: day.to.min(span.to) };
                 let seconds = overlap(within, self.cuts[position]);
@@ -327,14 +328,16 @@ impl<'a> Rater<'a> {
                 let ends = day.from <= at_end && at_end < day.to && self.cut_at(at_end) == position;
                 let seconds = if ends { seconds + stretch.lacking } else { seconds };
                 if seconds > 0 {
-                    parts.push((stretch, position, seconds));
+                    let size = [piece.instances, piece.memory_mib, piece.disk_mib];
+                    let key = (piece.key.line.clone(), stretch.terms[position], size);
+                    parts.entry(key).or_insert((stretch, 0)).1 += seconds;
                 }
             }
         }
-        let seconds: Vec<i64> = parts.iter().map(|(_, _, seconds)| *seconds).collect();
+        let seconds: Vec<i64> = parts.values().map(|(_, seconds)| *seconds).collect();
         let rounded = share(granularity.round(seconds.iter().sum()), &seconds)?;
-        for ((stretch, position, _), seconds) in parts.into_iter().zip(rounded) {
-            if let Some(applied) = stretch.terms[position] {
+        for (((_, applied, _), (stretch, _)), seconds) in parts.into_iter().zip(rounded) {
+            if let Some(applied) = applied {
                 self.charge(stretch.piece, &stretch.terms, applied, seconds, false)?;
             }
         }

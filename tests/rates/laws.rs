@@ -52,6 +52,29 @@ proptest! {
         prop_assert_eq!(shown(&bill(&card, "2026-10", &cut("shop", seconds, memory, &edges))), whole);
     }
 
+    /// Two buildpacks of one app on one day share what is rounded, however often the app is cut.
+    #[test]
+    fn so_it_does_where_a_day_is_shared(
+        seconds in prop::collection::vec(1..40_000_i64, 3),
+        edges in prop::collection::vec(0..120_000_i64, 0..40),
+    ) {
+        let card = card("[[process]]\ninstance_hour = \"3600\"\ngranularity = { unit = \"hour\", per = \"day\" }\n", Tz::UTC);
+        let usage = |edges: &[i64]| {
+            let (mut begun, mut lines) = (0, Vec::new());
+            for (seconds, buildpack) in seconds.iter().zip(["go", "ruby", "go"]) {
+                let end = begun + seconds;
+                let mut at: Vec<i64> = edges.iter().copied().filter(|at| begun < *at && *at < end).chain([begun, end]).collect();
+                at.sort_unstable();
+                at.dedup();
+                let time = |at: i64| Timestamp::parse(FROM).unwrap().plus(at).to_string();
+                lines.extend(at.windows(2).map(|pair| format!("process shop {} {} bp={buildpack}", time(pair[0]), time(pair[1]))));
+                begun = end;
+            }
+            lines.join("\n")
+        };
+        prop_assert_eq!(shown(&bill(&card, "2026-10", &usage(&edges))), shown(&bill(&card, "2026-10", &usage(&[]))));
+    }
+
     #[test]
     fn so_it_does_when_rounding_begins_or_ends(
         first in prop::sample::select(vec!["", "granularity = { unit = \"hour\" }\n", "granularity = { unit = \"hour\", per = \"day\" }\n", "granularity = { unit = \"minute\", round = \"nearest\" }\n"]),
