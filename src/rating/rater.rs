@@ -72,6 +72,9 @@ struct Stretch<'p> {
     lacking: i64,
 }
 
+/// Line, terms, and instances, memory and disk: what is charged alike.
+type Alike = (Arc<LineKey>, Option<usize>, [i64; 3]);
+
 /// What applies to some usage in each cut; `None`: unpriced.
 type AppliedTerms = Arc<[Option<usize>]>;
 
@@ -317,7 +320,7 @@ impl<'a> Rater<'a> {
 
     fn one_day(&mut self, daily: &[Stretch<'_>], granularity: Granularity, day: Span) -> Result<(), RatingError> {
         // What is charged alike is one part, in however many pieces it came.
-        let mut parts: BTreeMap<(Arc<LineKey>, Option<usize>, [i64; 3]), (&Stretch<'_>, i64)> = BTreeMap::new();
+        let mut parts: BTreeMap<Alike, (&Stretch<'_>, i64)> = BTreeMap::new();
         for stretch in daily.iter().filter(|stretch| stretch.granularity == Some(granularity)) {
             let (piece, span) = (stretch.piece, stretch.span);
             for position in 0..self.cuts.len() {
