@@ -11,7 +11,7 @@ use super::strategy::choose_strategy;
 use crate::clock::Clock;
 use crate::cloud_controller::{ApiError, Client};
 use crate::domain::{EventId, GapReason, Guid, Kind, Place, Settings, Strategy, Stream, Timestamp};
-use crate::store::{FoundationHead, Onboarding, OnboardingStage, Origin, Store, StoreError, StoredGap};
+use crate::store::{FoundationHead, LabelRows, Onboarding, OnboardingStage, Origin, Store, StoreError, StoredGap};
 use crate::telemetry::{Progress, Reporter};
 
 /// How often it is looked whether there is something to seal or prune, in seconds.
@@ -121,6 +121,8 @@ pub struct Collector {
     pub(super) named_at: Option<Timestamp>,
     /// When labels were last read.
     pub(super) labelled_at: Option<Timestamp>,
+    /// As they were then.
+    pub(super) labels: Option<LabelRows>,
     pub(super) caught: Caught,
     pub(super) reporter: Reporter,
     /// When it was last looked whether there is something to prune.
@@ -155,6 +157,7 @@ impl Collector {
             gone_organizations: HashSet::new(),
             named_at: None,
             labelled_at: None,
+            labels: None,
             caught: Caught::default(),
             reporter,
             retained_at: None,

@@ -280,7 +280,10 @@ impl Collector {
             let values = metadata.labels.iter().map(|(key, value)| (key.clone(), value.clone().unwrap_or_default()));
             labels.insert((owner, guid.clone()), values.collect());
         }
-        self.store.put_labels(&self.head, &labels).await?;
+        if self.labels.as_ref() != Some(&labels) {
+            self.store.put_labels(&self.head, &labels).await?;
+            self.labels = Some(labels);
+        }
         self.labelled_at = Some(now);
         Ok(())
     }
