@@ -170,7 +170,6 @@ fn prorated(amounts: &[(Validity, Amount)], period: Span) -> Result<Amount, Amou
 /// The commitment or minimum of an account in a period: its own before everyone's, a later block before an earlier.
 fn floor(card: &RateCard, of: FloorKind, header: &Header) -> Result<Option<(String, Amount)>, AmountOverflow> {
     let ours = |floor: &&Floor| floor.floor == of && is_for(&floor.whom, &header.account);
-    let begun = |floor: &Floor, at| floor.validity.from.is_none_or(|from| from <= at);
     let mut edges = vec![header.period.from, header.period.to];
     let validities = card.floors.iter().filter(ours).map(|floor| floor.validity);
     edges.extend(validities.flat_map(|validity| [validity.from, validity.to]).flatten());
@@ -181,13 +180,7 @@ fn floor(card: &RateCard, of: FloorKind, header: &Header) -> Result<Option<(Stri
     let mut name = None;
     for pair in edges.windows(2) {
         let at = pair[0];
-        let is_latest =
-            |floor: &&Floor| {
-                !card.floors.iter().filter(ours).any(|other| {
-                    other.whom == floor.whom && begun(other, at) && other.validity.from > floor.validity.from
-                })
-            };
-        let in_force = card.floors.iter().filter(ours).filter(is_latest).filter(|floor| floor.validity.holds(at));
+        let in_force = card.floors.iter().filter(ours).filter(|floor| card.floor_validity(floor).holds(at));
         if let Some(floor) = in_force.max_by_key(|floor| &floor.whom) {
             held.push((Validity { from: Some(pair[0]), to: Some(pair[1]) }, floor.amount));
             name = Some(floor.name.clone());

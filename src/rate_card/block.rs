@@ -53,16 +53,11 @@ impl Validity {
         let to = self.to.map_or(span.to, |to| to.min(span.to));
         (from < to).then_some(Span { from, to })
     }
-}
 
-impl fmt::Display for Validity {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.from, self.to) {
-            (None, None) => formatter.write_str("always"),
-            (Some(from), None) => write!(formatter, "from {from}"),
-            (None, Some(to)) => write!(formatter, "until {to}"),
-            (Some(from), Some(to)) => write!(formatter, "from {from} to {to}"),
-        }
+    /// When one of several blocks for the same is in force: until a later of them takes over.
+    pub(super) fn until_taken_over(self, same: impl Iterator<Item = Self>) -> Self {
+        let next = same.filter(|other| other.from > self.from).filter_map(|other| other.from).min();
+        Self { from: self.from, to: [self.to, next].into_iter().flatten().min() }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::compare::{terms_values, until_taken_over};
+use super::compare::terms_values;
 use super::terms::derive;
 use super::{
     Allowance, Charges, Discount, Floor, Matcher, Meter, Off, Rate, Subject, Tax, Terms, Validity, What, Whom,
@@ -94,7 +94,7 @@ impl RateCard {
     pub fn charges_at(&self, subject: Subject<'_>, at: Timestamp) -> Result<Option<Charges>, NotAPrice> {
         let Some(first) = self.rate_at(subject, at) else { return Ok(None) };
         let mut chain = vec![first];
-        while matches!(self.rates[chain[chain.len() - 1]].terms, Terms::Derived { .. }) {
+        while is_derived(&self.rates[chain[chain.len() - 1]]) {
             let below = &self.rates[chain[chain.len() - 1]].matcher;
             match self.rate_below(subject, at, Some(below)) {
                 Some(base) => chain.push(base),
@@ -161,6 +161,29 @@ impl RateCard {
         in_force.max_by_key(|tax| tax.validity.from).filter(|tax| tax.validity.holds(at))
     }
 
+    /// When a rate is in force, until a later one for the same takes over.
+    #[must_use]
+    pub fn rate_validity(&self, rate: &Rate) -> Validity {
+        let same = self.rates.iter().filter(|other| other.kind == rate.kind && other.matcher == rate.matcher);
+        rate.validity.until_taken_over(same.map(|other| other.validity))
+    }
+
+    /// When an allowance is in force, until a later one of the same quantity, for the same, takes over.
+    #[must_use]
+    pub fn allowance_validity(&self, allowance: &Allowance) -> Validity {
+        let same = self.allowances.iter().filter(|other| {
+            (other.kind, other.meter) == (allowance.kind, allowance.meter) && other.matcher == allowance.matcher
+        });
+        allowance.validity.until_taken_over(same.map(|other| other.validity))
+    }
+
+    /// When a minimum or commitment is in force, until a later one for the same takes over.
+    #[must_use]
+    pub fn floor_validity(&self, floor: &Floor) -> Validity {
+        let same = self.floors.iter().filter(|other| other.floor == floor.floor && other.whom == floor.whom);
+        floor.validity.until_taken_over(same.map(|other| other.validity))
+    }
+
     /// When a discount is in force, until a later one of the same name, for the same, takes over.
     #[must_use]
     pub fn discount_validity(&self, discount: &Discount) -> Validity {
@@ -168,19 +191,7 @@ impl RateCard {
             .discounts
             .iter()
             .filter(|other| (&other.name, &other.whom, other.kind) == (&discount.name, &discount.whom, discount.kind));
-        until_taken_over(discount.validity, same.map(|other| other.validity))
-    }
-
-    /// The part of `period` in which the rate at `position` is in force, for what no narrower rate is for.
-    #[must_use]
-    pub fn in_force(&self, position: usize, period: Span) -> Span {
-        let rate = &self.rates[position];
-        let same = self.rates.iter().filter(|other| other.kind == rate.kind && other.matcher == rate.matcher);
-        let next =
-            same.filter(|other| other.validity.from > rate.validity.from).filter_map(|other| other.validity.from);
-        let from = rate.validity.from.map_or(period.from, |from| from.max(period.from));
-        let to = [rate.validity.to, next.min()].into_iter().flatten().fold(period.to, Timestamp::min);
-        Span { from, to }
+        discount.validity.until_taken_over(same.map(|other| other.validity))
     }
 
     /// The instants at which anything that concerns a quantity begins or ends, sorted, each once.
@@ -211,8 +222,7 @@ impl RateCard {
     pub fn rates_in_force(&self, at: Timestamp) -> Vec<InForce> {
         let mut all = Vec::new();
         for (position, rate) in self.rates.iter().enumerate() {
-            let same = self.rates.iter().filter(|other| other.kind == rate.kind && other.matcher == rate.matcher);
-            let validity = until_taken_over(rate.validity, same.map(|other| other.validity));
+            let validity = self.rate_validity(rate);
             if validity.holds(at) {
                 all.push(InForce { position, validity, values: self.values_at(position, at) });
             }

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::compare::until_taken_over;
 use super::terms::derive;
 use super::{Matcher, Meter, Model, Place, Problem, Rate, RateCard, Severity, Terms, Validity, What, Whom};
 use crate::domain::text::did_you_mean;
@@ -232,11 +231,8 @@ struct Derivations<'a> {
 
 impl<'a> Derivations<'a> {
     fn new(card: &'a RateCard) -> Self {
-        let in_force = |rate: &Rate| {
-            let same = card.rates.iter().filter(|other| other.kind == rate.kind && other.matcher == rate.matcher);
-            until_taken_over(rate.validity, same.map(|other| other.validity))
-        };
-        Self { card, validity: card.rates.iter().map(in_force).collect(), known: HashMap::new(), problems: Vec::new() }
+        let validity = card.rates.iter().map(|rate| card.rate_validity(rate)).collect();
+        Self { card, validity, known: HashMap::new(), problems: Vec::new() }
     }
 
     /// Everything that is wrong with the derived rates of a card.

@@ -121,12 +121,6 @@ fn changes_of(sides: &[Vec<Item>; 2]) -> Vec<Change> {
     done
 }
 
-/// When each of several blocks for the same is in force: until a later one takes over.
-pub(super) fn until_taken_over(validity: Validity, same: impl Iterator<Item = Validity>) -> Validity {
-    let next = same.filter(|other| other.from > validity.from).filter_map(|other| other.from).min();
-    Validity { from: validity.from, to: [validity.to, next].into_iter().flatten().min() }
-}
-
 fn items_of(card: &RateCard) -> Vec<Item> {
     let mut items = Vec::new();
     let top = vec![
@@ -142,27 +136,23 @@ fn items_of(card: &RateCard) -> Vec<Item> {
         place: None,
     });
     for rate in &card.rates {
-        let same = card.rates.iter().filter(|other| other.kind == rate.kind && other.matcher == rate.matcher);
         items.push(Item {
             subject: subject(rate.kind.name(), &rate.matcher),
             kind: Some(rate.kind),
             matcher: rate.matcher.clone(),
-            validity: until_taken_over(rate.validity, same.map(|other| other.validity)),
+            validity: card.rate_validity(rate),
             values: rate_values(rate),
             place: Some(rate.place.clone()),
         });
     }
     for allowance in &card.allowances {
-        let same = card.allowances.iter().filter(|other| {
-            (other.kind, other.meter) == (allowance.kind, allowance.meter) && other.matcher == allowance.matcher
-        });
         let unit = allowance.meter.constant_unit().unwrap_or(1);
         let per = if allowance.per == super::Per::Organization { "org" } else { "account" };
         items.push(Item {
             subject: subject(&format!("allowance of {} {}", allowance.kind, allowance.meter), &allowance.matcher),
             kind: Some(allowance.kind),
             matcher: allowance.matcher.clone(),
-            validity: until_taken_over(allowance.validity, same.map(|other| other.validity)),
+            validity: card.allowance_validity(allowance),
             values: vec![("amount".to_owned(), format!("{} per {per}", units(allowance.quantity, unit)))],
             place: Some(allowance.place.clone()),
         });
@@ -173,7 +163,7 @@ fn items_of(card: &RateCard) -> Vec<Item> {
         subject: "tax".to_owned(),
         kind: None,
         matcher: Matcher::any(),
-        validity: until_taken_over(tax.validity, card.taxes.iter().map(|tax| tax.validity)),
+        validity: tax.validity.until_taken_over(card.taxes.iter().map(|tax| tax.validity)),
         values: vec![("percent".to_owned(), format!("{} {} ({})", tax.name, tax.percent, tax.category))],
         place: Some(tax.place.clone()),
     }));
@@ -225,12 +215,11 @@ fn discount_item(card: &RateCard, discount: &Discount) -> Item {
 }
 
 fn floor_item(card: &RateCard, floor: &Floor) -> Item {
-    let same = card.floors.iter().filter(|other| other.floor == floor.floor && other.whom == floor.whom);
     Item {
         subject: floor.floor.name().to_owned(),
         kind: None,
         matcher: Matcher { whom: floor.whom.clone(), ..Matcher::any() },
-        validity: until_taken_over(floor.validity, same.map(|other| other.validity)),
+        validity: card.floor_validity(floor),
         values: vec![("amount".to_owned(), floor.amount.in_major_units(card.currency).to_string())],
         place: Some(floor.place.clone()),
     }

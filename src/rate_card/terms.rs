@@ -29,17 +29,6 @@ pub enum Model {
 }
 
 impl Model {
-    /// The word in a card.
-    #[must_use]
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Flat(_) => "flat",
-            Self::Graduated(_) => "graduated",
-            Self::Volume(_) => "volume",
-            Self::Package { .. } => "package",
-        }
-    }
-
     /// Every price in it, changed in the same way.
     fn map(&self, change: impl Fn(Price) -> Result<Price, NotAPrice>) -> Result<Self, NotAPrice> {
         let tiers = |tiers: &[Tier]| {

@@ -8,7 +8,7 @@ use super::rater::{Applied, Parts};
 use super::{LineKey, Part, RatedLine, RatingError};
 use crate::domain::money::amount;
 use crate::domain::{Amount, Guid, Kind, Overflow, Price, Rounding, Span, share};
-use crate::rate_card::{Allowance, Matcher, Meter, Model, Per, RateCard, Tier, Validity};
+use crate::rate_card::{Allowance, Matcher, Meter, Model, Per, RateCard, Tier};
 
 /// What is to be summed.
 pub(super) struct Sum<'a> {
@@ -122,12 +122,7 @@ impl Sum<'_> {
 
     /// How much of an allowance a period has: by the seconds in which it is in force.
     fn in_period(&self, allowance: &Allowance) -> Result<i64, Overflow> {
-        let same = self.card.allowances.iter().filter(|other| {
-            (other.kind, other.meter) == (allowance.kind, allowance.meter) && other.matcher == allowance.matcher
-        });
-        let later = same.filter_map(|other| other.validity.from).filter(|from| Some(*from) > allowance.validity.from);
-        let to = [allowance.validity.to, later.min()].into_iter().flatten().min();
-        let within = Validity { from: allowance.validity.from, to }.within(self.period);
+        let within = self.card.allowance_validity(allowance).within(self.period);
         let seconds = within.map_or(0, Span::seconds);
         let product = i128::from(allowance.quantity).checked_mul(i128::from(seconds)).ok_or(Overflow)?;
         let quantity = Rounding::HalfUp.divide(product, i128::from(self.period.seconds()));
