@@ -7,6 +7,8 @@
 #[deny(clippy::float_arithmetic)]
 pub mod accounts;
 #[deny(clippy::float_arithmetic)]
+pub mod documents;
+#[deny(clippy::float_arithmetic)]
 pub mod domain;
 #[deny(clippy::float_arithmetic)]
 pub mod fold;

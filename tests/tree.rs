@@ -17,7 +17,7 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("rate_card", vec!["domain"]),
         ("rating", vec!["domain", "rate_card"]),
         ("invoicing", vec!["domain", "rate_card", "rating"]),
-        ("documents", vec!["domain", "invoicing", "rating"]),
+        ("documents", vec!["domain", "invoicing", "rate_card", "rating"]),
         ("clock", vec!["domain"]),
         ("config", vec!["domain"]),
         ("telemetry", vec!["domain", "config"]),

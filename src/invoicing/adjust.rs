@@ -59,6 +59,8 @@ pub struct TaxLine {
     pub category: String,
     pub percent: Price,
     pub amount: Amount,
+    /// Why there is none, in words (BT-120), with a category that asks for it.
+    pub exemption_reason: Option<String>,
 }
 
 const fn negative(amount: Amount) -> Amount {
@@ -194,5 +196,11 @@ fn floor(card: &RateCard, of: FloorKind, header: &Header) -> Result<Option<(Stri
 pub(super) fn tax(card: &RateCard, period: Span, net: Amount) -> Result<Option<TaxLine>, AmountOverflow> {
     let Some(tax) = card.tax_of(period) else { return Ok(None) };
     let amount = percentage(net, tax.percent, Rounding::HalfUp)?;
-    Ok(Some(TaxLine { name: tax.name.clone(), category: tax.category.clone(), percent: tax.percent, amount }))
+    Ok(Some(TaxLine {
+        name: tax.name.clone(),
+        category: tax.category.clone(),
+        percent: tax.percent,
+        amount,
+        exemption_reason: None,
+    }))
 }

@@ -1,8 +1,11 @@
 //! Rated lines → an invoice: one rounding a line, a sum, and what keeps it from being final.
 
+use chrono::NaiveDate;
 use serde_json::json;
 
 mod adjust;
+mod correction;
+mod particulars;
 
 use std::sync::Arc;
 
@@ -12,6 +15,8 @@ use crate::rate_card::{Meter, RateCard};
 use crate::rating::{LineKey, Part, Rated};
 
 pub use adjust::{Adjustment, AdjustmentType, TaxLine};
+pub use correction::{Correction, CorrectionCause};
+pub use particulars::{ElectronicAddress, GroupBy, Language, Particulars, Party, Payment};
 
 /// Where an invoice stands in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,6 +64,12 @@ pub struct InvoiceLine {
     pub charge: Option<Charge>,
     /// The part of the period that the line is for.
     pub span: Span,
+    /// What was used on each day of the period, in the billing time zone, in the unit of `used`; empty if it isn't known.
+    pub days: Vec<i64>,
+    /// Its share of the discounts and of what a commitment covers: zero or less. The amount doesn't have it taken off.
+    pub discount: Amount,
+    /// Which usage it is of: lines of one row charge for parts of the same.
+    pub row: usize,
 }
 
 /// Price and what it came to.
@@ -69,12 +80,51 @@ pub struct Charge {
     pub amount: Amount,
     /// The rate, as its card has it.
     pub rate: String,
+    /// The price for everyone, if another one was agreed on; `None`: it is the same, or there is none for everyone.
+    pub list_price: Option<Price>,
+}
+
+/// What a document is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DocumentKind {
+    /// Charges for a period.
+    #[default]
+    Invoice,
+    /// Gives back what one invoice charged: all amounts are zero or less.
+    CreditNote,
+}
+
+impl DocumentKind {
+    pub const ALL: [Self; 2] = [Self::Invoice, Self::CreditNote];
+
+    /// The word used in tables.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Invoice => "invoice",
+            Self::CreditNote => "credit_note",
+        }
+    }
+
+    /// The kind of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+/// The final invoice that a credit note is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Corrected {
+    pub number: String,
+    pub issued_on: NaiveDate,
 }
 
 /// What one account pays for one month.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invoice {
-    /// `foundation/organization-guid`
+    pub kind: DocumentKind,
+    /// An account's id, or `foundation/organization-guid`.
     pub account: String,
     pub account_name: Option<String>,
     pub seller: Option<String>,
@@ -85,7 +135,15 @@ pub struct Invoice {
     pub lines: Vec<InvoiceLine>,
     /// Discounts, commitments and minimums, in the order in which they were applied.
     pub adjustments: Vec<Adjustment>,
-    /// Sum of the lines' and the adjustments' amounts.
+    /// Of a credit note everything it has; of an invoice what earlier ones charged too little.
+    pub corrections: Vec<Correction>,
+    /// What a credit note is about.
+    pub corrects: Option<Corrected>,
+    /// Why a credit note was made, in words.
+    pub reason: Option<String>,
+    /// Who sends it to whom, and on what terms.
+    pub particulars: Particulars,
+    /// Sum of the lines', the adjustments' and the corrections' amounts.
     pub net: Amount,
     /// What comes on top; `None` if the card names no tax.
     pub tax: Option<TaxLine>,
@@ -307,8 +365,11 @@ pub fn invoice(header: Header, card: &RateCard, rated: &Rated) -> Result<Invoice
             unit_size: line.unit_size,
             part: line.part.clone(),
             granularity: line.granularity.map(|granularity| granularity.to_string()),
-            charge: Some(Charge { price: line.price, amount, rate: line.rate.to_string() }),
+            charge: Some(Charge { price: line.price, amount, rate: line.rate.to_string(), list_price: None }),
             span: line.span,
+            days: Vec::new(),
+            discount: Amount::default(),
+            row: 0,
         });
     }
     for line in &rated.unpriced {
@@ -322,6 +383,9 @@ pub fn invoice(header: Header, card: &RateCard, rated: &Rated) -> Result<Invoice
             granularity: None,
             charge: None,
             span: line.span,
+            days: Vec::new(),
+            discount: Amount::default(),
+            row: 0,
         });
     }
     lines.sort_by(|one, two| (&one.key, one.meter, one.span.from).cmp(&(&two.key, two.meter, two.span.from)));
@@ -334,6 +398,7 @@ pub fn invoice(header: Header, card: &RateCard, rated: &Rated) -> Result<Invoice
         net = net.plus(adjustment.amount)?;
     }
     Ok(Invoice {
+        kind: DocumentKind::Invoice,
         account: header.account,
         account_name: header.account_name,
         seller: header.seller,
@@ -343,6 +408,10 @@ pub fn invoice(header: Header, card: &RateCard, rated: &Rated) -> Result<Invoice
         currency: card.currency,
         lines,
         adjustments,
+        corrections: Vec::new(),
+        corrects: None,
+        reason: None,
+        particulars: Particulars::default(),
         net,
         tax: adjust::tax(card, header.period, net)?,
         estimated,

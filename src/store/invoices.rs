@@ -566,6 +566,7 @@ fn read_invoice(row: &Row) -> Result<StoredInvoice, StoreError> {
         finalized_at: row.maybe_time("finalized_at")?,
         unpriced_lines: usize::try_from(row.integer("unpriced_lines")?).unwrap_or_default(),
         invoice: Invoice {
+            kind: crate::invoicing::DocumentKind::Invoice,
             account: row.text("account")?.to_owned(),
             account_name: row.owned("account_name")?,
             seller: row.owned("seller")?,
@@ -575,10 +576,20 @@ fn read_invoice(row: &Row) -> Result<StoredInvoice, StoreError> {
             currency,
             lines: Vec::new(),
             adjustments: Vec::new(),
+            corrections: Vec::new(),
+            corrects: None,
+            reason: None,
+            particulars: crate::invoicing::Particulars::default(),
             net: amount("net")?,
             tax: match (row.owned("tax_name")?, row.price("tax_percent")?, row.amount("tax", currency)?) {
                 (Some(name), Some(percent), Some(amount)) => {
-                    Some(TaxLine { name, category: row.owned("tax_category")?.unwrap_or_default(), percent, amount })
+                    Some(TaxLine {
+                        name,
+                        category: row.owned("tax_category")?.unwrap_or_default(),
+                        percent,
+                        amount,
+                        exemption_reason: None,
+                    })
                 }
                 _ => None,
             },
@@ -613,7 +624,7 @@ fn read_line(row: &Row, currency: Currency) -> Result<InvoiceLine, StoreError> {
     };
     let (kind, meter) = (row.text("kind")?, row.text("meter")?);
     let charge = match (row.price("price")?, row.amount("amount", currency)?) {
-        (Some(price), Some(amount)) => Some(Charge { price, amount, rate: row.owned("rate")?.unwrap_or_default() }),
+        (Some(price), Some(amount)) => Some(Charge { price, amount, rate: row.owned("rate")?.unwrap_or_default(), list_price: None }),
         _ => None,
     };
     let missing = || unexpected("invoice_line", "null");
@@ -639,5 +650,8 @@ fn read_line(row: &Row, currency: Currency) -> Result<InvoiceLine, StoreError> {
         granularity: row.owned("granularity")?,
         charge,
         span: Span { from: row.time("started_at")?, to: row.time("ended_at")? },
+        days: Vec::new(),
+        discount: Amount::default(),
+        row: 0,
     })
 }

@@ -1,0 +1,93 @@
+//! An invoice or credit note as documents: values in, bytes out.
+//! Owns how they look and what formats say; never decides an amount.
+
+use chrono::NaiveDate;
+
+use crate::domain::Timestamp;
+use crate::invoicing::Invoice;
+
+/// Changes whenever the bytes of a document made of the same values change; kept with each document.
+pub const RENDERER: &str = "1";
+
+/// What a document is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    pub invoice: &'a Invoice,
+    /// `None`: a draft.
+    pub issue: Option<&'a Issue>,
+    /// When it was computed.
+    pub drafted_at: Timestamp,
+    pub look: &'a Look,
+}
+
+/// What makes it final.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issue {
+    pub number: String,
+    /// In the billing time zone.
+    pub issued_on: NaiveDate,
+    /// `None`: nothing is to be paid.
+    pub due_on: Option<NaiveDate>,
+}
+
+/// The seller's look.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Look {
+    /// `#rrggbb`; `None`: ours.
+    pub colour: Option<String>,
+    pub logo: Option<Logo>,
+}
+
+/// A picture, as it is in its file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Logo {
+    pub bytes: Vec<u8>,
+    pub media_type: LogoType,
+}
+
+/// What a logo may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogoType {
+    Png,
+    Jpeg,
+    Svg,
+}
+
+/// In which a document may be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Format {
+    Html,
+    /// PDF/A-3; with the e-invoice XML attached where there is one.
+    Pdf,
+    Csv,
+    Json,
+    /// UBL 2.1, EN 16931 and Peppol BIS Billing 3.0.
+    Ubl,
+    /// PDF/A-3 that must have the e-invoice XML in it.
+    Facturx,
+    /// FOCUS 1.2 as CSV.
+    Focus,
+}
+
+/// Why a document can't be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DocumentError {
+    /// What the format needs and the invoice lacks, each with what to do about it.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Lacking(Vec<Lacking>),
+    #[error("this cf-billing was built without PDF\nhint: build it with `--features pdf`, or export html and print that")]
+    WithoutPdf,
+    /// A defect of ours, or of a library.
+    #[error("can't make the document: {0}")]
+    Failed(String),
+}
+
+/// Something that an e-invoice needs and doesn't have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an e-invoice needs {what}\nhint: {hint}")]
+pub struct Lacking {
+    /// `the seller's country`
+    pub what: String,
+    /// `set [billing] seller_country`
+    pub hint: String,
+}
