@@ -20,6 +20,7 @@ mod collector;
 mod daemon;
 mod dataset;
 mod deploy;
+mod documents;
 mod fold;
 mod front;
 mod fuzz;

@@ -10,7 +10,7 @@ use crate::accounts::{Account, Accounts, AccountsProblem};
 use crate::clock::Clock;
 use crate::config::Configuration;
 use crate::domain::{AmountOverflow, Guid, Month, Timestamp};
-use crate::invoicing::{Blocker, Header, Invoice, invoice};
+use crate::invoicing::{Blocker, Header, Invoice, Particulars, invoice};
 use crate::rate_card::Whom;
 use crate::rating::{LineKey, Piece, Rater, RatingError};
 use crate::store::{Finalized, FoundationHead, Invoiced, Series, Store, StoreError, StoredInvoice};
@@ -221,6 +221,9 @@ impl<'a> BillingRun<'a> {
                 period,
                 time_zone: self.zone.name().to_owned(),
                 rate_card: String::new(),
+                particulars: Particulars::default(),
+                tax: None,
+                corrections: Vec::new(),
             };
             for ((card, rater), invoices) in cards.iter().zip(raters).zip(&mut invoices) {
                 let header = Header { rate_card: card.stored.hash.clone(), ..header.clone() };

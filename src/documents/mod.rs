@@ -1,6 +1,8 @@
 //! An invoice or credit note as documents: values in, bytes out.
 //! Owns how they look and what formats say; never decides an amount.
 
+pub mod view;
+
 use chrono::NaiveDate;
 
 use crate::domain::Timestamp;
@@ -75,7 +77,9 @@ pub enum DocumentError {
     /// What the format needs and the invoice lacks, each with what to do about it.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Lacking(Vec<Lacking>),
-    #[error("this cf-billing was built without PDF\nhint: build it with `--features pdf`, or export html and print that")]
+    #[error(
+        "this cf-billing was built without PDF\nhint: build it with `--features pdf`, or export html and print that"
+    )]
     WithoutPdf,
     /// A defect of ours, or of a library.
     #[error("can't make the document: {0}")]

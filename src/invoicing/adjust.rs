@@ -1,8 +1,9 @@
 //! What an account's invoice has beside its lines: discounts, commitments, a minimum, and tax, in that order.
 
-use super::Header;
-use crate::domain::{Amount, AmountOverflow, Price, Rounding, Span};
+use super::{Header, InvoiceLine};
+use crate::domain::{Amount, AmountOverflow, Price, Rounding, Span, share};
 use crate::rate_card::{Discount, Floor, FloorKind, Off, RateCard, Validity, Whom};
+use crate::rating::RatedLine;
 
 /// What an adjustment is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -63,6 +64,16 @@ pub struct TaxLine {
     pub exemption_reason: Option<String>,
 }
 
+/// An account's tax, where it isn't the card's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountTax {
+    /// EN 16931's letter.
+    pub category: String,
+    /// `None`: the card's, with category `S`; zero with any other.
+    pub percent: Option<Price>,
+    pub exemption_reason: Option<String>,
+}
+
 const fn negative(amount: Amount) -> Amount {
     Amount(-amount.0)
 }
@@ -74,22 +85,26 @@ fn percentage(amount: Amount, percent: Price, rounding: Rounding) -> Result<Amou
     i64::try_from(rounding.divide(dividend, divisor)).map(Amount).map_err(|_| AmountOverflow)
 }
 
-/// Everything beside the lines, whose amounts come to `net`; `of_discount` gives the amounts that a discount in
-/// percent is taken off.
-pub(super) fn adjustments<I: Iterator<Item = Amount>>(
+/// Everything beside the lines, whose amounts come to `net`. `rated` are the lines as rated, with their amounts;
+/// `lines` are the same ones, then those without a price: each gets its share of what is taken off.
+pub(super) fn adjustments(
     card: &RateCard,
     header: &Header,
     mut net: Amount,
-    of_discount: impl Fn(usize) -> I,
+    rated: &[RatedLine],
+    amounts: &[Amount],
+    lines: &mut [InvoiceLine],
 ) -> Result<Vec<Adjustment>, AmountOverflow> {
     let mut adjustments = Vec::new();
     let mut discounts: Vec<(usize, &Discount)> = card.discounts.iter().enumerate().collect();
     // Whatever the order of files; those in percent first, each on the list amounts.
     discounts.sort_by_key(|(_, discount)| (matches!(discount.off, Off::Amount(_)), &discount.name, &discount.whom));
     for (position, discount) in discounts {
+        let has = |line: usize| rated[line].discounts.contains(&position);
         let (basis, percent, off) = match discount.off {
             Off::Percent(percent) => {
-                let list = of_discount(position).try_fold(Amount::default(), Amount::plus)?;
+                let with = (0..rated.len()).filter(|line| has(*line)).map(|line| amounts[line]);
+                let list = with.into_iter().try_fold(Amount::default(), Amount::plus)?;
                 (Some(list), Some(percent), percentage(list, percent, card.rounding)?)
             }
             Off::Amount(amount) => {
@@ -106,6 +121,8 @@ pub(super) fn adjustments<I: Iterator<Item = Amount>>(
         let off = off.min(net).max(Amount::default());
         if off != Amount::default() {
             net = net.plus(negative(off))?;
+            let left = take_off(lines, rated, off, |line| percent.is_none() || has(line))?;
+            take_off(lines, rated, left, |_| true)?;
             adjustments.push(Adjustment {
                 adjustment: AdjustmentType::Discount,
                 name: discount.name.clone(),
@@ -125,6 +142,7 @@ pub(super) fn adjustments<I: Iterator<Item = Amount>>(
             amount: commitment,
         });
         if covered > Amount::default() {
+            take_off(lines, rated, covered, |_| true)?;
             adjustments.push(Adjustment {
                 adjustment: AdjustmentType::Covered,
                 name,
@@ -147,6 +165,29 @@ pub(super) fn adjustments<I: Iterator<Item = Amount>>(
         });
     }
     Ok(adjustments)
+}
+
+/// Shares `off` out over what is left of some lines, ties by resource; gives what is more than there is left of them.
+fn take_off(
+    lines: &mut [InvoiceLine],
+    rated: &[RatedLine],
+    off: Amount,
+    of: impl Fn(usize) -> bool,
+) -> Result<Amount, AmountOverflow> {
+    if off == Amount::default() {
+        return Ok(off);
+    }
+    let mut some: Vec<usize> = (0..rated.len()).filter(|line| of(*line)).collect();
+    some.sort_by_key(|line| rated[*line].key.resource());
+    let left = |line: &InvoiceLine| line.charge.as_ref().map_or(0, |charge| charge.amount.0) + line.discount.0;
+    let weights: Vec<i64> = some.iter().map(|line| left(&lines[*line]).max(0)).collect();
+    let total = weights.iter().try_fold(0_i64, |sum, weight| sum.checked_add(*weight)).ok_or(AmountOverflow)?;
+    let taken = off.0.min(total);
+    let shares = share(taken, &weights).map_err(|_| AmountOverflow)?;
+    for (line, share) in some.into_iter().zip(shares) {
+        lines[line].discount = lines[line].discount.plus(Amount(-share))?;
+    }
+    Ok(Amount(off.0 - taken))
 }
 
 fn is_for(whom: &Whom, account: &str) -> bool {
@@ -192,15 +233,23 @@ fn floor(card: &RateCard, of: FloorKind, header: &Header) -> Result<Option<(Stri
     Ok(Some((name, prorated(&held, header.period)?)))
 }
 
-/// The card's tax on `net`: computed once, rounded half up, as EN 16931 has it.
-pub(super) fn tax(card: &RateCard, period: Span, net: Amount) -> Result<Option<TaxLine>, AmountOverflow> {
-    let Some(tax) = card.tax_of(period) else { return Ok(None) };
-    let amount = percentage(net, tax.percent, Rounding::HalfUp)?;
-    Ok(Some(TaxLine {
-        name: tax.name.clone(),
-        category: tax.category.clone(),
-        percent: tax.percent,
-        amount,
-        exemption_reason: None,
-    }))
+/// The tax on `net`, the account's own or the card's: computed once, rounded half up, as EN 16931 has it.
+pub(super) fn tax(
+    card: &RateCard,
+    own: Option<&AccountTax>,
+    period: Span,
+    net: Amount,
+) -> Result<Option<TaxLine>, AmountOverflow> {
+    let of_card = card.tax_of(period);
+    let (category, percent, exemption_reason) = match (own, of_card) {
+        (None, None) => return Ok(None),
+        (None, Some(tax)) => (tax.category.clone(), tax.percent, None),
+        (Some(own), of_card) => {
+            let standard = of_card.filter(|tax| tax.category == own.category).map_or(Price::ZERO, |tax| tax.percent);
+            (own.category.clone(), own.percent.unwrap_or(standard), own.exemption_reason.clone())
+        }
+    };
+    let name = of_card.map_or_else(|| "VAT".to_owned(), |tax| tax.name.clone());
+    let amount = percentage(net, percent, Rounding::HalfUp)?;
+    Ok(Some(TaxLine { name, category, percent, amount, exemption_reason }))
 }

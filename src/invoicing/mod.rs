@@ -14,7 +14,7 @@ use crate::domain::{Amount, AmountOverflow, Currency, GapNote, Month, Price, Spa
 use crate::rate_card::{Meter, RateCard};
 use crate::rating::{LineKey, Part, Rated};
 
-pub use adjust::{Adjustment, AdjustmentType, TaxLine};
+pub use adjust::{AccountTax, Adjustment, AdjustmentType, TaxLine};
 pub use correction::{Correction, CorrectionCause};
 pub use particulars::{ElectronicAddress, GroupBy, Language, Particulars, Party, Payment};
 
@@ -338,10 +338,15 @@ pub struct Header {
     pub rate_card: String,
     pub rated_through: Option<Timestamp>,
     pub gaps: Vec<GapNote>,
+    pub particulars: Particulars,
+    /// The account's own, instead of the card's.
+    pub tax: Option<AccountTax>,
+    /// What earlier invoices charged too little.
+    pub corrections: Vec<Correction>,
 }
 
-/// Makes an invoice of rated lines: each is rounded once; discounts, commitments and minimums follow; the net is
-/// the sum of all, and tax comes on top of that.
+/// Makes an invoice of rated lines: each is rounded once; discounts, commitments and minimums follow, then what earlier
+/// invoices charged too little; the net is the sum of all, and tax comes on top of that.
 ///
 /// # Errors
 /// [`AmountOverflow`].
@@ -365,11 +370,16 @@ pub fn invoice(header: Header, card: &RateCard, rated: &Rated) -> Result<Invoice
             unit_size: line.unit_size,
             part: line.part.clone(),
             granularity: line.granularity.map(|granularity| granularity.to_string()),
-            charge: Some(Charge { price: line.price, amount, rate: line.rate.to_string(), list_price: None }),
+            charge: Some(Charge {
+                price: line.price,
+                amount,
+                rate: line.rate.to_string(),
+                list_price: line.list_price,
+            }),
             span: line.span,
-            days: Vec::new(),
+            days: line.days.clone(),
             discount: Amount::default(),
-            row: 0,
+            row: line.row,
         });
     }
     for line in &rated.unpriced {
@@ -388,14 +398,13 @@ pub fn invoice(header: Header, card: &RateCard, rated: &Rated) -> Result<Invoice
             row: 0,
         });
     }
+    let adjustments = adjust::adjustments(card, &header, net, &rated.lines, &amounts, &mut lines)?;
     lines.sort_by(|one, two| (&one.key, one.meter, one.span.from).cmp(&(&two.key, two.meter, two.span.from)));
-    let of_discount = |discount: usize| {
-        let has = rated.lines.iter().zip(&amounts).filter(move |(line, _)| line.discounts.contains(&discount));
-        has.map(|(_, amount)| *amount)
-    };
-    let adjustments = adjust::adjustments(card, &header, net, of_discount)?;
     for adjustment in &adjustments {
         net = net.plus(adjustment.amount)?;
+    }
+    for correction in &header.corrections {
+        net = net.plus(correction.amount()?)?;
     }
     Ok(Invoice {
         kind: DocumentKind::Invoice,
@@ -408,12 +417,12 @@ pub fn invoice(header: Header, card: &RateCard, rated: &Rated) -> Result<Invoice
         currency: card.currency,
         lines,
         adjustments,
-        corrections: Vec::new(),
+        tax: adjust::tax(card, header.tax.as_ref(), header.period, net)?,
+        corrections: header.corrections,
         corrects: None,
         reason: None,
-        particulars: Particulars::default(),
+        particulars: header.particulars,
         net,
-        tax: adjust::tax(card, header.period, net)?,
         estimated,
         rate_card: header.rate_card,
         rated_through: header.rated_through,

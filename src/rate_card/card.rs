@@ -74,13 +74,20 @@ impl RateCard {
     /// the same for the same, the one that began last. `None`: unpriced.
     #[must_use]
     pub fn rate_at(&self, subject: Subject<'_>, at: Timestamp) -> Option<usize> {
-        self.rate_below(subject, at, None)
+        self.rate_below(subject, at, None, |_| true)
     }
 
-    /// As [`RateCard::rate_at`], of rates that are wider than `below`.
-    fn rate_below(&self, subject: Subject<'_>, at: Timestamp, below: Option<&Matcher>) -> Option<usize> {
+    /// As [`RateCard::rate_at`], of some of the rates that are wider than `below`.
+    fn rate_below(
+        &self,
+        subject: Subject<'_>,
+        at: Timestamp,
+        below: Option<&Matcher>,
+        among: impl Fn(&Rate) -> bool + Copy,
+    ) -> Option<usize> {
         let candidates = (self.rates.iter().enumerate()).filter(|(_, rate)| {
             rate.kind == subject.kind
+                && among(rate)
                 && below.is_none_or(|below| rate.matcher < *below)
                 && rate.matcher.matches(subject)
         });
@@ -92,11 +99,28 @@ impl RateCard {
     /// # Errors
     /// [`NotAPrice`] if a product has too many digits; a card that was read without problems has none such.
     pub fn charges_at(&self, subject: Subject<'_>, at: Timestamp) -> Result<Option<Charges>, NotAPrice> {
-        let Some(first) = self.rate_at(subject, at) else { return Ok(None) };
+        self.charges_among(subject, at, |_| true)
+    }
+
+    /// What `subject` would be charged by if nothing were agreed on with its account or organization: list prices.
+    ///
+    /// # Errors
+    /// As [`RateCard::charges_at`].
+    pub fn list_charges_at(&self, subject: Subject<'_>, at: Timestamp) -> Result<Option<Charges>, NotAPrice> {
+        self.charges_among(subject, at, |rate| rate.matcher.whom == Whom::Everyone)
+    }
+
+    fn charges_among(
+        &self,
+        subject: Subject<'_>,
+        at: Timestamp,
+        among: impl Fn(&Rate) -> bool + Copy,
+    ) -> Result<Option<Charges>, NotAPrice> {
+        let Some(first) = self.rate_below(subject, at, None, among) else { return Ok(None) };
         let mut chain = vec![first];
         while is_derived(&self.rates[chain[chain.len() - 1]]) {
             let below = &self.rates[chain[chain.len() - 1]].matcher;
-            match self.rate_below(subject, at, Some(below)) {
+            match self.rate_below(subject, at, Some(below), among) {
                 Some(base) => chain.push(base),
                 None => return Ok(None),
             }

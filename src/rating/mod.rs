@@ -94,6 +94,38 @@ pub struct Piece {
     pub memory_mib: i64,
     /// Per instance.
     pub disk_mib: i64,
+    /// The process, task or service instance, or the app that was staged.
+    pub resource: Guid,
+    pub source: Source,
+}
+
+/// What in the ledger a piece comes from, by numbers of its foundation's ledger and archive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Source {
+    /// The ledger entry; `None`: an open interval.
+    pub entry: Option<i64>,
+    /// The archived input that it begins with.
+    pub opened_by: i64,
+    /// The one that it ends with.
+    pub closed_by: Option<i64>,
+}
+
+/// What one piece adds to one row of usage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contribution {
+    /// See [`RatedLine::row`].
+    pub row: usize,
+    pub resource: Guid,
+    pub source: Source,
+    /// The part of the piece that lies in the period.
+    pub span: Span,
+    pub instances: i64,
+    /// What is counted of each instance: MiB of memory or disk, or 1.
+    pub size: i64,
+    /// Quantity as used.
+    pub used: i64,
+    /// Quantity as charged, after lengths are rounded.
+    pub charged: i64,
 }
 
 /// How much was used, in integers.
@@ -165,6 +197,12 @@ pub struct RatedLine {
     pub discounts: Arc<[usize]>,
     /// The part of the period in which all that holds.
     pub span: Span,
+    /// What would be the price if nothing were agreed on; `None`: the same, or it has none.
+    pub list_price: Option<Price>,
+    /// What was used on each day of the period.
+    pub days: Vec<i64>,
+    /// Numbers the usage that was summed: lines with the same number charge for parts of the same.
+    pub row: usize,
 }
 
 /// Usage that no rate is for.

@@ -9,13 +9,13 @@ use chrono::{Days, NaiveDate};
 use chrono_tz::Tz;
 
 use super::shares::Sum;
-use super::{LineKey, Piece, Quantities, Rated, RatingError, UnpricedLine, UsageKey};
+use super::{Contribution, LineKey, Piece, Quantities, Rated, RatingError, UnpricedLine, UsageKey};
 use crate::domain::period::{date_of, start_of_day};
 use crate::domain::{Kind, Overflow, Span, Timestamp, share};
-use crate::rate_card::{Charges, Granularity, Meter, RateCard, Terms};
+use crate::rate_card::{Charges, Granularity, Meter, Model, RateCard, Terms};
 
 /// What some usage is charged by: prices, and what may be taken off.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) struct Applied {
     pub charges: Charges,
     /// Position of the allowance of each meter that has one.
@@ -24,14 +24,29 @@ pub(super) struct Applied {
     pub discounts: Arc<[usize]>,
     /// The rate, as its card has it.
     pub rate: Arc<str>,
+    /// The prices if nothing were agreed on, where they are others.
+    pub list: Vec<(Meter, Model)>,
+}
+
+impl Applied {
+    /// Whether usage may be summed with what has the other's terms: list prices are told, not charged.
+    fn charges_alike(&self, other: &Self) -> bool {
+        self.charges == other.charges
+            && self.allowances == other.allowances
+            && self.discounts == other.discounts
+            && self.rate == other.rate
+    }
 }
 
 /// What one line used, before and after lengths were rounded.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Part {
     pub quantity: i64,
     pub used: i64,
     pub span: Span,
+    /// Of `used`, on each day of the period.
+    pub days: Vec<i64>,
+    pub row: usize,
 }
 
 /// By line, position of what applies, and meter.
@@ -45,11 +60,14 @@ pub struct Rater<'a> {
     period: Span,
     zone: Tz,
     cuts: Vec<Span>,
+    days: Vec<Span>,
     applied: Vec<Applied>,
     /// What applies in each cut; `None`: unpriced.
     known: HashMap<Arc<UsageKey>, Arc<[Option<usize>]>>,
     parts: Parts,
     unpriced: BTreeMap<Arc<LineKey>, UnpricedLine>,
+    /// What was added last, if that is to be told.
+    trace: Option<Vec<Contribution>>,
 }
 
 /// The period, cut at those of `edges` that lie within it.
@@ -88,11 +106,25 @@ impl<'a> Rater<'a> {
             period,
             zone,
             cuts: cuts(period, &card.edges()),
+            days: days(period, zone),
             applied: Vec::new(),
             known: HashMap::new(),
             parts: BTreeMap::new(),
             unpriced: BTreeMap::new(),
+            trace: None,
         }
+    }
+
+    /// From now on [`Rater::take_trace`] tells what each piece added.
+    #[must_use]
+    pub fn traced(mut self) -> Self {
+        self.trace = Some(Vec::new());
+        self
+    }
+
+    /// What was added since it was last asked for.
+    pub fn take_trace(&mut self) -> Vec<Contribution> {
+        self.trace.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// Adds everything that the account used of one resource in the period.
@@ -161,8 +193,10 @@ impl<'a> Rater<'a> {
                 .collect();
             let discounts = self.card.discounts_at(subject, cut.from).into();
             let rate = shown(self.card, &charges.chain).into();
-            let applied = Applied { charges, allowances, discounts, rate };
-            let position = self.applied.iter().position(|known| *known == applied).unwrap_or_else(|| {
+            let everyones = self.card.list_charges_at(subject, cut.from)?.map(|list| list.prices).unwrap_or_default();
+            let list = everyones.into_iter().filter(|price| !charges.prices.contains(price)).collect();
+            let applied = Applied { charges, allowances, discounts, rate, list };
+            let position = self.applied.iter().position(|known| known.charges_alike(&applied)).unwrap_or_else(|| {
                 self.applied.push(applied);
                 self.applied.len() - 1
             });
@@ -241,7 +275,10 @@ impl<'a> Rater<'a> {
                 break;
             }
             match terms[position] {
-                Some(applied) => self.charge(piece, terms, applied, seconds, true)?,
+                Some(applied) => {
+                    let span = Span { from: cut.from.max(piece.span.from), to: cut.to.min(piece.span.to) };
+                    self.charge(piece, terms, applied, seconds, Some(span))?;
+                }
                 None => self.unpriced(piece, cut, seconds)?,
             }
         }
@@ -266,13 +303,13 @@ impl<'a> Rater<'a> {
             // … and beyond the end of all rates has the last one: only what was really used can be unpriced.
             applied = terms[position].or(applied.filter(|_| from >= stretch.span.to));
             if let Some(applied) = applied {
-                self.charge(piece, terms, applied, to.seconds_since(from), false)?;
+                self.charge(piece, terms, applied, to.seconds_since(from), None)?;
             }
             from = to;
         }
         let last = applied.or(terms[self.cut_at(stretch.span.to.plus(-1).max(stretch.span.from))]);
         match last {
-            Some(applied) if *lacking > 0 => self.charge(piece, terms, applied, *lacking, false),
+            Some(applied) if *lacking > 0 => self.charge(piece, terms, applied, *lacking, None),
             _ => Ok(()),
         }
     }
@@ -341,7 +378,7 @@ impl<'a> Rater<'a> {
         let rounded = share(granularity.round(seconds.iter().sum()), &seconds)?;
         for (((_, applied, _), (stretch, _)), seconds) in parts.into_iter().zip(rounded) {
             if let Some(applied) = applied {
-                self.charge(stretch.piece, &stretch.terms, applied, seconds, false)?;
+                self.charge(stretch.piece, &stretch.terms, applied, seconds, None)?;
             }
         }
         Ok(())
@@ -357,20 +394,21 @@ impl<'a> Rater<'a> {
         let is_priced =
             |applied: &usize| self.applied[*applied].charges.prices.iter().any(|(meter, _)| *meter == Meter::Staging);
         if let Some(applied) = applied.filter(is_priced) {
-            self.add_to(piece, terms, applied, Meter::Staging, 1, true)?;
-            self.add_to(piece, terms, applied, Meter::Staging, 1, false)?;
+            let begins = Span { from: piece.span.from, to: piece.span.from };
+            self.add_to(piece, terms, applied, Meter::Staging, 1, Some(begins))?;
+            self.add_to(piece, terms, applied, Meter::Staging, 1, None)?;
         }
         Ok(())
     }
 
-    /// Adds seconds of a piece to every quantity that is priced: as used, or as charged.
+    /// Adds seconds of a piece to every quantity that is priced: as used in a span, or as charged.
     fn charge(
         &mut self,
         piece: &Piece,
         terms: &AppliedTerms,
         applied: usize,
         seconds: i64,
-        used: bool,
+        used: Option<Span>,
     ) -> Result<(), RatingError> {
         let charges = &self.applied[applied].charges;
         // What is free is shown too, by its instance-hours.
@@ -395,18 +433,33 @@ impl<'a> Rater<'a> {
         applied: usize,
         meter: Meter,
         quantity: i64,
-        used: bool,
+        used: Option<Span>,
     ) -> Result<(), Overflow> {
         let mut within =
             self.cuts.iter().zip(&**terms).filter(|(_, known)| **known == Some(applied)).map(|(cut, _)| cut);
         let from = within.next().map_or(piece.span.from, |cut| cut.from);
         let to = within.next_back().map_or_else(|| self.cuts[self.cut_at(from)].to, |cut| cut.to);
         let key = (piece.key.line.clone(), applied, meter);
-        let part = self.parts.entry(key).or_insert(Part { quantity: 0, used: 0, span: Span { from, to } });
+        let row = self.parts.len();
+        let part = self.parts.entry(key).or_insert_with(|| Part {
+            quantity: 0,
+            used: 0,
+            span: Span { from, to },
+            days: vec![0; self.days.len()],
+            row,
+        });
         // Of several process types, each may have had it at another time.
         part.span = Span { from: part.span.from.min(from), to: part.span.to.max(to) };
-        let total = if used { &mut part.used } else { &mut part.quantity };
+        let total = if used.is_some() { &mut part.used } else { &mut part.quantity };
         *total = total.checked_add(quantity).ok_or(Overflow)?;
+        if let Some(span) = used {
+            // No day has more than the whole.
+            add_by_day(&mut part.days, &self.days, span, quantity);
+        }
+        if let Some(trace) = &mut self.trace {
+            let (used, charged) = if used.is_some() { (quantity, 0) } else { (0, quantity) };
+            note(trace, part.row, piece, size(piece, meter), used, charged);
+        }
         Ok(())
     }
 
@@ -433,6 +486,58 @@ impl<'a> Rater<'a> {
         Ok(())
     }
 }
+
+/// The days of a period.
+fn days(period: Span, zone: Tz) -> Vec<Span> {
+    let mut days = Vec::new();
+    let (mut date, mut from) = (date_of(period.from, zone), period.from);
+    while from < period.to {
+        let Some(next) = date.checked_add_days(Days::new(1)) else { break };
+        let to = start_of_day(next, zone).map_or(period.to, |to| to.min(period.to)).max(from);
+        days.push(Span { from, to });
+        (date, from) = (next, to);
+    }
+    days
+}
+
+/// Adds a quantity, the same each second of `span`, to the days on which it was used.
+fn add_by_day(totals: &mut [i64], days: &[Span], span: Span, quantity: i64) {
+    let first = days.partition_point(|day| day.to <= span.from).min(days.len().saturating_sub(1));
+    let seconds = span.seconds();
+    if seconds <= 0 {
+        totals.iter_mut().skip(first).take(1).for_each(|total| *total += quantity);
+        return;
+    }
+    let each = quantity / seconds;
+    for (total, day) in totals.iter_mut().zip(days).skip(first).take_while(|(_, day)| day.from < span.to) {
+        *total += each * overlap(*day, span);
+    }
+}
+
+/// Adds to what is told of a piece and a row.
+fn note(trace: &mut Vec<Contribution>, row: usize, piece: &Piece, size: i64, used: i64, charged: i64) {
+    let same = |noted: &&mut Contribution| {
+        (noted.row, noted.source, noted.span) == (row, piece.source, piece.span) && noted.resource == piece.resource
+    };
+    if let Some(noted) = trace.iter_mut().rev().take(MOST_ROWS_OF_A_PIECE).find(same) {
+        noted.used += used;
+        noted.charged += charged;
+        return;
+    }
+    trace.push(Contribution {
+        row,
+        resource: piece.resource.clone(),
+        source: piece.source,
+        span: piece.span,
+        instances: piece.instances,
+        size,
+        used,
+        charged,
+    });
+}
+
+/// A piece has a row for each meter and each cut.
+const MOST_ROWS_OF_A_PIECE: usize = 64;
 
 /// Seconds that two spans share.
 fn overlap(one: Span, two: Span) -> i64 {

@@ -25,6 +25,8 @@ struct Row {
     quantity: i64,
     used: i64,
     span: Span,
+    days: Vec<i64>,
+    number: usize,
     /// What an allowance takes of it.
     allowed: i64,
     charged: Vec<Charged>,
@@ -64,6 +66,8 @@ impl Sum<'_> {
                 quantity: part.quantity,
                 used: part.used,
                 span: part.span,
+                days: part.days.clone(),
+                number: part.row,
                 allowed: 0,
                 charged: Vec::new(),
             })
@@ -218,8 +222,12 @@ impl Sum<'_> {
             charged.push(Charged { price, ..nothing });
         }
         let quantities: Vec<i64> = charged.iter().map(|charged| charged.quantity).collect();
+        let list = applied.list.iter().find(|(meter, _)| *meter == row.meter).map(|(_, model)| model);
         for (charged, used) in charged.into_iter().zip(share(row.used, &quantities)?) {
             lines.push(RatedLine {
+                list_price: list.and_then(|list| price_of(list, &charged.part)),
+                days: share_days(used, row.used, &row.days)?,
+                row: row.number,
                 key: row.key.clone(),
                 meter: row.meter,
                 quantity: charged.quantity,
@@ -235,6 +243,22 @@ impl Sum<'_> {
             });
         }
         Ok(())
+    }
+}
+
+/// What of a row's days is a part of its use.
+fn share_days(part: i64, whole: i64, days: &[i64]) -> Result<Vec<i64>, Overflow> {
+    if part == whole { Ok(days.to_vec()) } else { share(part, days) }
+}
+
+/// A model's price of a part of the usage; `None` if it has no such part.
+fn price_of(model: &Model, part: &Part) -> Option<Price> {
+    match (model, part) {
+        (Model::Flat(price), Part::Whole) | (Model::Package { price, .. }, Part::Packages(_)) => Some(*price),
+        (Model::Graduated(tiers) | Model::Volume(tiers), Part::Tier(tier)) => {
+            tiers.get(tier.checked_sub(1)?).map(|tier| tier.price)
+        }
+        _ => None,
     }
 }
 

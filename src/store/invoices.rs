@@ -582,15 +582,13 @@ fn read_invoice(row: &Row) -> Result<StoredInvoice, StoreError> {
             particulars: crate::invoicing::Particulars::default(),
             net: amount("net")?,
             tax: match (row.owned("tax_name")?, row.price("tax_percent")?, row.amount("tax", currency)?) {
-                (Some(name), Some(percent), Some(amount)) => {
-                    Some(TaxLine {
-                        name,
-                        category: row.owned("tax_category")?.unwrap_or_default(),
-                        percent,
-                        amount,
-                        exemption_reason: None,
-                    })
-                }
+                (Some(name), Some(percent), Some(amount)) => Some(TaxLine {
+                    name,
+                    category: row.owned("tax_category")?.unwrap_or_default(),
+                    percent,
+                    amount,
+                    exemption_reason: None,
+                }),
                 _ => None,
             },
             estimated: amount("estimated")?,
@@ -624,7 +622,9 @@ fn read_line(row: &Row, currency: Currency) -> Result<InvoiceLine, StoreError> {
     };
     let (kind, meter) = (row.text("kind")?, row.text("meter")?);
     let charge = match (row.price("price")?, row.amount("amount", currency)?) {
-        (Some(price), Some(amount)) => Some(Charge { price, amount, rate: row.owned("rate")?.unwrap_or_default(), list_price: None }),
+        (Some(price), Some(amount)) => {
+            Some(Charge { price, amount, rate: row.owned("rate")?.unwrap_or_default(), list_price: None })
+        }
         _ => None,
     };
     let missing = || unexpected("invoice_line", "null");

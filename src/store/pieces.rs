@@ -10,7 +10,7 @@ use super::foundations::read_foundations;
 use super::{FoundationHead, Store, StoreError};
 use crate::domain::{Guid, Kind, Span, Timestamp};
 use crate::rate_card::Labels;
-use crate::rating::{LineKey, Named, Piece, UsageKey};
+use crate::rating::{LineKey, Named, Piece, Source, UsageKey};
 
 /// Entries and open intervals to read at a time, some 50 MB of them; one resource's are never parted.
 const ROWS: usize = 50_000;
@@ -25,7 +25,8 @@ macro_rules! pieces {
             "SELECT entry.number, entry.entry_type, entry.corrects, entry.foundation_id, entry.resource_id, entry.kind,
                     entry.organization_id, entry.space_id, entry.app_id, entry.buildpack_id, entry.service_plan_id,
                     entry.estimated, entry.started_at, entry.ended_at, entry.instances, entry.memory_mib,
-                    entry.disk_mib, resource.guid, resource.name, resource.process_type, resource.user_provided
+                    entry.disk_mib, resource.guid, resource.name, resource.process_type, resource.user_provided,
+                    entry.opened_by, entry.closed_by
              FROM resource CROSS JOIN ledger_entry AS entry
              WHERE resource.id > $3 AND resource.id <= $4 AND ($5 OR NOT resource.user_provided)
                  AND entry.resource_id = resource.id AND entry.ended_at >= $1 AND entry.started_at < $2
@@ -36,7 +37,7 @@ macro_rules! pieces {
                     run.started_at, ",
             $open,
             ", run.instances, run.memory_mib, run.disk_mib,
-                    resource.guid, resource.name, resource.process_type, resource.user_provided
+                    resource.guid, resource.name, resource.process_type, resource.user_provided, run.opened_by, NULL
              FROM open_interval AS run
              JOIN foundation ON foundation.id = run.foundation_id AND foundation.known_until IS NOT NULL
              JOIN resource ON resource.id = run.resource_id
@@ -165,6 +166,8 @@ impl Pieces {
                 instances: row.instances,
                 memory_mib: row.memory_mib,
                 disk_mib: row.disk_mib,
+                resource: Guid::new(&row.guid),
+                source: row.source(),
             });
         }
         Ok((!pieces.is_empty()).then_some(pieces))
@@ -205,9 +208,16 @@ struct PieceRow {
     name: Option<String>,
     process_type: Option<Arc<str>>,
     user_provided: bool,
+    opened_by: i64,
+    closed_by: Option<i64>,
 }
 
 impl PieceRow {
+    const fn source(&self) -> Source {
+        let entry = if matches!(self.entry, Entry::Open) || self.number == 0 { None } else { Some(self.number) };
+        Source { entry, opened_by: self.opened_by, closed_by: self.closed_by }
+    }
+
     /// What decides its [`UsageKey`]. The resource stands for its process type.
     fn key(&self) -> ([Option<i64>; 8], bool) {
         let ids = [
@@ -252,6 +262,8 @@ fn read_row(row: &Row) -> Result<PieceRow, StoreError> {
         name: row.owned(18)?,
         process_type: row.maybe_text(19)?.map(Arc::from),
         user_provided: row.flag(20)?,
+        opened_by: row.integer(21)?,
+        closed_by: row.maybe_integer(22)?,
     })
 }
 

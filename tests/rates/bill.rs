@@ -4,9 +4,9 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use cf_billing::domain::{Guid, Kind, Month, Span, Timestamp};
-use cf_billing::invoicing::{Header, Invoice, invoice};
+use cf_billing::invoicing::{Header, Invoice, Particulars, invoice};
 use cf_billing::rate_card::{CardFile, Labels, Meter, RateCard, parse, units};
-use cf_billing::rating::{LineKey, Named, Part, Piece, Rater, UsageKey};
+use cf_billing::rating::{LineKey, Named, Part, Piece, Rater, Source, UsageKey};
 use chrono_tz::Tz;
 
 /// Reads a card of one file, with name and currency unless it has them.
@@ -107,6 +107,8 @@ fn piece(month: Month, period: Span, line: &str) -> Piece {
         instances,
         memory_mib,
         disk_mib,
+        resource: Guid::new(&format!("{owner}-process-guid")),
+        source: Source { entry: Some(1), opened_by: 1, closed_by: Some(2) },
     }
 }
 
@@ -137,6 +139,9 @@ pub fn bill(card: &RateCard, month: &str, usage: &str) -> Invoice {
         rate_card: String::new(),
         rated_through: None,
         gaps: Vec::new(),
+        particulars: Particulars::default(),
+        tax: None,
+        corrections: Vec::new(),
     };
     invoice(header, card, &rater.finish().unwrap()).unwrap()
 }

@@ -1,6 +1,6 @@
 //! Rate cards: what they may say, what is wrong with them, which rate applies, and what it comes to.
 
-mod bill;
+pub mod bill;
 mod commands;
 mod laws;
 mod table;

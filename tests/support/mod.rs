@@ -9,6 +9,7 @@ pub mod month;
 pub mod program;
 pub mod proxy;
 pub mod recorded;
+pub mod sample;
 pub mod script;
 pub mod served;
 pub mod tool;

@@ -1,0 +1,1 @@
+//! Documents of invoices: as people and machines read them, checked by other people's validators.
