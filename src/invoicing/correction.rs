@@ -69,6 +69,8 @@ pub struct Correction {
     /// What it comes to now.
     pub after: Amount,
     pub cause: CorrectionCause,
+    /// SHA-256 of the rate card by which it comes to that.
+    pub rate_card: String,
 }
 
 impl Correction {

@@ -1,50 +1,26 @@
 //! Rated lines → an invoice: one rounding a line, a sum, and what keeps it from being final.
 
 use chrono::NaiveDate;
-use serde_json::json;
-
 mod adjust;
+mod canonical;
 mod correction;
 mod particulars;
+mod review;
+mod status;
 
 use std::sync::Arc;
 
 use crate::domain::money::amount;
-use crate::domain::{Amount, AmountOverflow, Currency, GapNote, Month, Price, Span, Timestamp};
+use crate::domain::{Amount, AmountOverflow, Currency, GapNote, Guid, Month, Price, Span, Timestamp};
 use crate::rate_card::{Meter, RateCard};
 use crate::rating::{LineKey, Part, Rated};
 
 pub use adjust::{AccountTax, Adjustment, AdjustmentType, TaxLine};
 pub use correction::{Correction, CorrectionCause};
+pub use canonical::Dates;
+pub use review::{Blocker, Review};
+pub use status::Status;
 pub use particulars::{ElectronicAddress, GroupBy, Language, Particulars, Party, Payment};
-
-/// Where an invoice stands in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Status {
-    /// Made anew whenever it is asked for.
-    Draft,
-    /// Numbered; never changes again.
-    Final,
-}
-
-impl Status {
-    pub const ALL: [Self; 2] = [Self::Draft, Self::Final];
-
-    /// The word used in tables and commands.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Draft => "draft",
-            Self::Final => "final",
-        }
-    }
-
-    /// The status of that name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|status| status.name() == name)
-    }
-}
 
 /// What was charged for one thing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -157,139 +133,23 @@ pub struct Invoice {
     pub gaps: Vec<GapNote>,
     /// What was accepted when it became final though it would have kept it a draft, in words.
     pub accepted: Vec<String>,
+    /// Whose usage of when it charges for.
+    pub coverage: Vec<Coverage>,
+    /// Net of the account's invoice of the month before, if it had one.
+    pub previous_net: Option<Amount>,
+    /// A draft whose period, grace time and last sweep are over.
+    pub in_review: bool,
+    /// Row id of the invoice, given back as a whole, in whose place it is; 0: none.
+    pub replaces: i64,
 }
 
-/// What keeps an invoice from being final.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Blocker {
-    /// Usage may still come.
-    NotRatedThrough { end: Timestamp, rated_through: Option<Timestamp> },
-    /// So many lines have no price; one of them.
-    Unpriced { lines: usize, example: String },
-    /// What happened for a while can't be known, and was assumed.
-    Gap(GapNote),
-}
-
-impl Blocker {
-    /// What to say to have the invoice final all the same; `None` if nothing helps but to mend it.
-    #[must_use]
-    pub fn acceptance(&self) -> Option<String> {
-        match self {
-            Self::Gap(gap) if gap.settled_at.is_some() => Some(format!("gap:{}", gap.reference)),
-            Self::NotRatedThrough { .. } | Self::Unpriced { .. } | Self::Gap(_) => None,
-        }
-    }
-}
-
-impl std::fmt::Display for Blocker {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::NotRatedThrough { end, rated_through: Some(through) } => {
-                write!(formatter, "usage is complete only up to {through}, the period ends at {end}")
-            }
-            Self::NotRatedThrough { end, rated_through: None } => {
-                write!(formatter, "no usage was read yet, the period ends at {end}")
-            }
-            Self::Unpriced { lines, example } => {
-                write!(formatter, "{lines} line(s) of usage have no price, such as {example}")
-            }
-            Self::Gap(GapNote { reference, stream, from, settled_at: Some(at), assumed, .. }) => write!(
-                formatter,
-                "{stream} events after {from} can't be read any more (gap {reference}): until {at} use is assumed where they would tell, {assumed} resource(s) were settled by what then ran"
-            ),
-            Self::Gap(GapNote { reference, stream, from, settled_at: None, .. }) => {
-                write!(
-                    formatter,
-                    "{stream} events after {from} can't be read any more (gap {reference}), and the ledger isn't settled yet"
-                )
-            }
-        }
-    }
-}
-
-impl Invoice {
-    /// Why it can't be final; empty if it can.
-    #[must_use]
-    pub fn blockers(&self) -> Vec<Blocker> {
-        let mut blockers = Vec::new();
-        if self.rated_through.is_none_or(|through| through < self.period.to) {
-            blockers.push(Blocker::NotRatedThrough { end: self.period.to, rated_through: self.rated_through });
-        }
-        let unpriced: Vec<&InvoiceLine> = self.lines.iter().filter(|line| line.charge.is_none()).collect();
-        if let Some(first) = unpriced.first() {
-            blockers.push(Blocker::Unpriced { lines: unpriced.len(), example: first.what() });
-        }
-        blockers.extend(self.gaps.iter().cloned().map(Blocker::Gap));
-        blockers
-    }
-
-    /// Everything it says, in a fixed form: what hash chains compare.
-    #[must_use]
-    pub fn canonical(&self, number: &str, finalized_at: Timestamp) -> String {
-        let named = |named: Option<&crate::rating::Named>| named.map(|named| json!([named.guid, named.name]));
-        let lines: Vec<serde_json::Value> = (self.lines.iter())
-            .map(|line| {
-                let key = &*line.key;
-                let charge = line.charge.as_ref().map(|charge| {
-                    let price = charge.price.decimal().normalize().to_string();
-                    json!([price, charge.amount.in_major_units(self.currency).to_string(), charge.rate])
-                });
-                let mut line_value = json!([
-                    key.foundation,
-                    named(Some(&key.organization)),
-                    named(Some(&key.space)),
-                    key.kind.name(),
-                    named(key.app.as_ref()),
-                    named(key.service_instance.as_ref()),
-                    named(key.service_offering.as_ref()),
-                    named(key.service_plan.as_ref()),
-                    key.buildpack,
-                    key.estimated,
-                    line.span.from,
-                    line.span.to,
-                    line.meter.name(),
-                    line.quantity,
-                    line.unit_size,
-                    charge,
-                ]);
-                // What earlier versions didn't know isn't there where it says nothing.
-                if let (Some(fields), true) = (line_value.as_array_mut(), line.has_more()) {
-                    fields.push(json!([line.used, line.part.to_string(), line.granularity]));
-                }
-                line_value
-            })
-            .collect();
-        let mut whole = json!([
-            number,
-            self.account,
-            self.account_name,
-            self.seller,
-            self.month.to_string(),
-            self.period.from,
-            self.period.to,
-            self.time_zone,
-            self.currency.code(),
-            self.net.in_major_units(self.currency).to_string(),
-            self.estimated.in_major_units(self.currency).to_string(),
-            self.rate_card,
-            self.rated_through,
-            finalized_at,
-            self.accepted,
-            lines,
-        ]);
-        if let (Some(fields), true) = (whole.as_array_mut(), !self.adjustments.is_empty() || self.tax.is_some()) {
-            let major = |amount: Amount| amount.in_major_units(self.currency).to_string();
-            let percent = |percent: Option<Price>| percent.map(|percent| percent.decimal().normalize().to_string());
-            let adjustments = self.adjustments.iter().map(|one| {
-                json!([one.adjustment.name(), one.name, one.basis.map(major), percent(one.percent), major(one.amount)])
-            });
-            fields.push(adjustments.collect());
-            fields.push(self.tax.as_ref().map_or(serde_json::Value::Null, |tax| {
-                json!([tax.name, tax.category, percent(Some(tax.percent)), major(tax.amount)])
-            }));
-        }
-        whole.to_string()
-    }
+/// A space's usage of some time, charged to one account.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Coverage {
+    pub foundation: String,
+    pub organization: Guid,
+    pub space: Guid,
+    pub span: Span,
 }
 
 impl Invoice {
@@ -343,6 +203,9 @@ pub struct Header {
     pub tax: Option<AccountTax>,
     /// What earlier invoices charged too little.
     pub corrections: Vec<Correction>,
+    pub coverage: Vec<Coverage>,
+    pub previous_net: Option<Amount>,
+    pub replaces: i64,
 }
 
 /// Makes an invoice of rated lines: each is rounded once; discounts, commitments and minimums follow, then what earlier
@@ -428,5 +291,9 @@ pub fn invoice(header: Header, card: &RateCard, rated: &Rated) -> Result<Invoice
         rated_through: header.rated_through,
         gaps: header.gaps,
         accepted: Vec::new(),
+        coverage: header.coverage,
+        previous_net: header.previous_net,
+        in_review: false,
+        replaces: header.replaces,
     })
 }

@@ -6,6 +6,8 @@ mod shares;
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::domain::money::NotAPrice;
 use crate::domain::{Amount, AmountOverflow, Guid, Kind, Overflow, Price, Span};
 use crate::rate_card::{Granularity, Labels, Meter, Subject};
@@ -13,14 +15,14 @@ use crate::rate_card::{Granularity, Labels, Meter, Subject};
 pub use rater::Rater;
 
 /// A guid and the newest name known for it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Named {
     pub name: Option<String>,
     pub guid: Guid,
 }
 
 /// What a line is for. Ordered as lines stand on an invoice.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct LineKey {
     pub foundation: String,
     pub organization: Named,

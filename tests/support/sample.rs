@@ -159,6 +159,7 @@ pub fn with_correction() -> Invoice {
         before: Amount(1000),
         after: Amount(1125),
         cause: CorrectionCause::Usage,
+        rate_card: "0123456789abcdef".repeat(4),
     });
     total(&mut invoice);
     invoice
@@ -185,6 +186,7 @@ pub fn credit_note() -> Invoice {
             before: charge.amount,
             after: Amount::default(),
             cause: CorrectionCause::Credited,
+            rate_card: "0123456789abcdef".repeat(4),
         })
         .collect();
     assert_eq!(currency.digits(), 2);
