@@ -15,6 +15,7 @@ ALTER TABLE invoice ADD COLUMN due_on text;
 ALTER TABLE invoice ADD COLUMN corrects text;
 ALTER TABLE invoice ADD COLUMN reason text;
 ALTER TABLE invoice ADD COLUMN replaces bigint NOT NULL DEFAULT 0;
+ALTER TABLE invoice ADD COLUMN reopens boolean NOT NULL DEFAULT false;
 ALTER TABLE invoice ADD COLUMN particulars text;
 ALTER TABLE invoice ADD COLUMN tax_exemption text;
 ALTER TABLE invoice ADD COLUMN previous_net numeric;
@@ -79,7 +80,7 @@ CREATE TABLE invoice_document (
 );
 
 -- What a final invoice's period costs now beside what was invoiced, as last computed.
-CREATE TABLE invoice_difference (
+CREATE TABLE invoice_recalculation (
     invoice_id bigint PRIMARY KEY REFERENCES invoice (id),
     computed_at timestamptz NOT NULL,
     rate_card_hash text NOT NULL REFERENCES rate_card (hash),
@@ -157,6 +158,7 @@ COMMENT ON COLUMN invoice.due_on IS 'Until when to pay, yyyy-mm-dd; null where n
 COMMENT ON COLUMN invoice.corrects IS 'Of a credit note: the number of the invoice it is about.';
 COMMENT ON COLUMN invoice.reason IS 'Of a credit note: why it was made, in words.';
 COMMENT ON COLUMN invoice.replaces IS 'Id of the invoice, given back as a whole, in whose place this one is; 0: none.';
+COMMENT ON COLUMN invoice.reopens IS 'A credit note after which the month is invoiced anew.';
 COMMENT ON COLUMN invoice.particulars IS 'JSON: seller, buyer, terms of payment, language; null: made by an earlier version.';
 COMMENT ON COLUMN invoice.tax_exemption IS 'Why there is no tax, in words.';
 COMMENT ON COLUMN invoice.previous_net IS 'Net of the account''s invoice of the month before, which this one is compared with.';
@@ -199,14 +201,14 @@ COMMENT ON COLUMN invoice_document.renderer IS 'Version of what made it.';
 COMMENT ON COLUMN invoice_document.made_at IS 'When it was made.';
 COMMENT ON COLUMN invoice_document.sha256 IS 'Of the body, hexadecimal.';
 COMMENT ON COLUMN invoice_document.body IS 'The document.';
-COMMENT ON TABLE invoice_difference IS 'What a final invoice''s period costs now beside what was invoiced, as last computed.';
-COMMENT ON COLUMN invoice_difference.invoice_id IS 'The final invoice.';
-COMMENT ON COLUMN invoice_difference.computed_at IS 'When it was computed.';
-COMMENT ON COLUMN invoice_difference.rate_card_hash IS 'By which rate card.';
-COMMENT ON COLUMN invoice_difference.pinned IS 'Somebody said that this card is the right one.';
-COMMENT ON COLUMN invoice_difference.reason IS 'Why, in words.';
-COMMENT ON COLUMN invoice_difference.net IS 'Would be added to what was invoiced; less than zero: given back.';
-COMMENT ON COLUMN invoice_difference.body IS 'JSON: line by line.';
+COMMENT ON TABLE invoice_recalculation IS 'What a final invoice''s period costs now beside what was invoiced, as last computed.';
+COMMENT ON COLUMN invoice_recalculation.invoice_id IS 'The final invoice.';
+COMMENT ON COLUMN invoice_recalculation.computed_at IS 'When it was computed.';
+COMMENT ON COLUMN invoice_recalculation.rate_card_hash IS 'By which rate card.';
+COMMENT ON COLUMN invoice_recalculation.pinned IS 'Somebody said that this card is the right one.';
+COMMENT ON COLUMN invoice_recalculation.reason IS 'Why, in words.';
+COMMENT ON COLUMN invoice_recalculation.net IS 'Would be added to what was invoiced; less than zero: given back.';
+COMMENT ON COLUMN invoice_recalculation.body IS 'JSON: line by line.';
 COMMENT ON TABLE invoice_hold IS 'Accounts'' months that somebody held back.';
 COMMENT ON COLUMN invoice_hold.account IS 'The account.';
 COMMENT ON COLUMN invoice_hold.month IS 'The month.';

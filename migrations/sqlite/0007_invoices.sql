@@ -22,6 +22,7 @@ ALTER TABLE invoice ADD COLUMN due_on        TEXT;     -- a date; null: nothing 
 ALTER TABLE invoice ADD COLUMN corrects      TEXT;     -- of a credit note: the number of the invoice
 ALTER TABLE invoice ADD COLUMN reason        TEXT;     -- of a credit note: why, in words
 ALTER TABLE invoice ADD COLUMN replaces      INTEGER NOT NULL DEFAULT 0;  -- id of the invoice, given back as a whole, in whose place it is; 0: none
+ALTER TABLE invoice ADD COLUMN reopens INTEGER NOT NULL DEFAULT 0 CHECK (reopens IN (0, 1));  -- 1: a credit note after which the month is invoiced anew
 ALTER TABLE invoice ADD COLUMN particulars   TEXT;     -- JSON: seller, buyer, terms, language; null: made by an earlier version
 ALTER TABLE invoice ADD COLUMN tax_exemption TEXT;     -- why there is no tax, in words
 ALTER TABLE invoice ADD COLUMN previous_net  INTEGER;  -- net of the account's invoice of the month before
@@ -111,7 +112,7 @@ CREATE TRIGGER document_remains BEFORE DELETE ON invoice_document
 BEGIN SELECT raise(ABORT, 'a document is never deleted'); END;
 
 -- What a final invoice's period costs now beside what was invoiced, as last computed.
-CREATE TABLE invoice_difference (
+CREATE TABLE invoice_recalculation (
     invoice_id     INTEGER PRIMARY KEY REFERENCES invoice (id),
     computed_at    INTEGER NOT NULL,
     rate_card_hash TEXT    NOT NULL REFERENCES rate_card (hash),

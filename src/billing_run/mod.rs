@@ -1,21 +1,30 @@
 //! Load usage, rate it, make invoices, save them: one view of the book per run.
 
+mod basis;
 mod card;
-
-use std::collections::{BTreeMap, HashMap};
+mod correcting;
+mod explain;
+mod issuing;
+mod payers;
+mod rate;
+mod seller;
 
 use chrono_tz::Tz;
 
-use crate::accounts::{Account, Accounts, AccountsProblem};
+use crate::accounts::{Accounts, AccountsProblem};
 use crate::clock::Clock;
 use crate::config::Configuration;
-use crate::domain::{AmountOverflow, Guid, Month, Timestamp};
-use crate::invoicing::{Blocker, Header, Invoice, Particulars, invoice};
-use crate::rate_card::Whom;
-use crate::rating::{LineKey, Piece, Rater, RatingError};
-use crate::store::{Finalized, FoundationHead, Invoiced, Series, Store, StoreError, StoredInvoice};
+use crate::documents::DocumentError;
+use crate::domain::{Amount, AmountOverflow, Month};
+use crate::invoicing::{CreditError, Invoice, Review};
+use crate::rating::RatingError;
+use crate::store::{FinalInvoice, Recalculation, Series, Store, StoreError, StoredInvoice};
 
 pub use card::{Card, CardError, hash_of, read_text};
+pub use correcting::{CreditOutcome, What};
+pub use explain::{Explained, ExplainedLine, Origin, Step, Use, explain, resource_word};
+pub use issuing::{FinalizeResult, Outcome, document};
+pub use seller::Sender;
 
 /// What a billing run can't do.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +43,34 @@ pub enum BillingError {
         "`{what}` keeps no invoice of {month} from being final\nhint: `invoices finalize` without --accept names what does, and what to say"
     )]
     NothingToAccept { what: String, month: Month },
+    #[error("{}: {error}", .number)]
+    Document { number: String, error: DocumentError },
+    #[error(transparent)]
+    Credit(#[from] CreditError),
+    #[error(
+        "account `{account}` is to be invoiced in {wanted}, the rate card is in {card}\nhint: there is no conversion: give the account no currency, or another rate card"
+    )]
+    Currency { account: String, wanted: String, card: String },
+    #[error("can't read the logo `{file}`: {reason}\nhint: set [billing] seller_logo to a PNG, JPEG or SVG file")]
+    Logo { file: String, reason: String },
+    #[error("there is no invoice `{0}`\nhint: `cf-billing invoices list` shows numbers and ids")]
+    NoInvoice(String),
+    #[error("`{invoice}` has no line {line}\nhint: it has lines 1 to {lines}; `invoices show` numbers them")]
+    NoLine { invoice: String, line: usize, lines: usize },
+    #[error("draft `{0}` has changed since it was made\nhint: `invoices draft` makes it anew; then ask again")]
+    DraftMoved(String),
+    #[error(
+        "{what}: {printed} is printed, and the steps come to {comes_to}\nhint: this is a defect; nothing was changed"
+    )]
+    Unexplained { what: String, printed: String, comes_to: String },
+    #[error(
+        "`{0}` is a draft\nhint: drafts are made anew as long as usage, rates and accounts change; only final invoices are corrected"
+    )]
+    NotFinal(String),
+    #[error(
+        "{number} costs what was invoiced\nhint: nothing is to be corrected; name lines, or leave --difference out, to give something back all the same"
+    )]
+    NoDifference { number: String },
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Accounts(Vec<AccountsProblem>),
 }
@@ -45,93 +82,14 @@ pub struct BillingRun<'a> {
     pub clock: &'a Clock,
     pub card: &'a Card,
     pub zone: Tz,
-    pub seller: Option<String>,
+    pub sender: Sender,
     pub accounts: Accounts,
     pub series: Series,
+    pub credit_note_series: Series,
     /// How long after its time usage may still come, in seconds.
     pub sweep_window_seconds: i64,
-}
-
-/// What came of finalising one account's invoice.
-#[derive(Debug)]
-pub struct Outcome {
-    pub invoice: Invoice,
-    pub result: FinalizeResult,
-}
-
-/// See [`Outcome`].
-#[derive(Debug, PartialEq, Eq)]
-pub enum FinalizeResult {
-    Numbered(String),
-    /// It was final before; nothing changed.
-    Before,
-    Blocked(Vec<Blocker>),
-}
-
-/// Who gets an invoice.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Payer {
-    /// An account's id, or `foundation/organization-guid`.
-    account: String,
-    name: Option<String>,
-    foundations: Vec<String>,
-}
-
-impl Payer {
-    fn of(account: &Account) -> Self {
-        Self { account: account.id.clone(), name: Some(account.name.clone()), foundations: account.foundations.clone() }
-    }
-}
-
-/// A resource's pieces by who pays for them; what nobody is asked for pays is left out.
-fn by_payer(
-    pieces: Vec<Piece>,
-    payers: &mut HashMap<(String, Guid), Option<Payer>>,
-    find: impl Fn(&LineKey) -> Option<Payer>,
-) -> Vec<(Payer, Vec<Piece>)> {
-    let mut split: Vec<(Payer, Vec<Piece>)> = Vec::new();
-    for piece in pieces {
-        let line = &piece.key.line;
-        let organization = (line.foundation.clone(), line.organization.guid.clone());
-        let payer = payers.entry(organization).or_insert_with(|| find(line));
-        let Some(payer) = payer else { continue };
-        match split.iter_mut().find(|(known, _)| known == payer) {
-            Some((_, pieces)) => pieces.push(piece),
-            None => split.push((payer.clone(), vec![piece])),
-        }
-    }
-    split
-}
-
-/// Who is charged for a month already, by final invoices.
-#[derive(Debug, Default)]
-struct Paid {
-    /// By account.
-    payers: HashMap<String, Payer>,
-    /// Account by foundation and organization.
-    accounts: HashMap<(String, Guid), String>,
-}
-
-impl Paid {
-    fn new(invoiced: Vec<Invoiced>) -> Self {
-        let mut paid = Self::default();
-        for Invoiced { organization, account, account_name } in invoiced {
-            let payer = paid.payers.entry(account.clone());
-            let new = || Payer { account: account.clone(), name: account_name, foundations: Vec::new() };
-            let foundations = &mut payer.or_insert_with(new).foundations;
-            let Some((foundation, organization)) = organization else { continue };
-            if !foundations.contains(&foundation) {
-                foundations.push(foundation.clone());
-            }
-            paid.accounts.insert((foundation, organization), account);
-        }
-        paid
-    }
-
-    fn of(&self, key: &LineKey) -> Option<&Payer> {
-        let account = self.accounts.get(&(key.foundation.clone(), key.organization.guid.clone()))?;
-        self.payers.get(account)
-    }
+    pub grace_seconds: i64,
+    pub jump_factor: Option<u32>,
 }
 
 impl<'a> BillingRun<'a> {
@@ -150,10 +108,13 @@ impl<'a> BillingRun<'a> {
             clock,
             card,
             zone: configuration.billing.time_zone,
-            seller: configuration.billing.seller.clone(),
+            sender: Sender::new(&configuration.billing.seller)?,
             accounts: accounts(configuration)?,
             series: Series { name: configuration.billing.invoice_series.clone() },
+            credit_note_series: Series { name: configuration.billing.credit_note_series.clone() },
             sweep_window_seconds: configuration.collection.sweep_window_seconds,
+            grace_seconds: configuration.billing.grace_seconds,
+            jump_factor: configuration.billing.jump_factor,
         })
     }
 
@@ -176,152 +137,76 @@ impl<'a> BillingRun<'a> {
         month: Month,
         account: Option<&str>,
     ) -> Result<Vec<Vec<Invoice>>, BillingError> {
-        let period = month.span(self.zone);
-        let user_provided = cards.iter().any(|card| card.rates.prices_user_provided());
-        let mut pieces = self.store.pieces(period, user_provided).await?;
-        let gaps = self.store.gaps(None).await?;
-        let paid = Paid::new(self.store.invoiced(month).await?);
-        let wanted = |payer: &Payer| {
-            account.is_none_or(|account| account == payer.account || Some(account) == payer.name.as_deref())
-        };
-        let mut payers: HashMap<(String, Guid), Option<Payer>> = HashMap::new();
-        let mut raters: BTreeMap<Payer, Vec<Rater<'_>>> = BTreeMap::new();
-        let begin = |payer: &Payer| -> Vec<Rater<'_>> {
-            cards.iter().map(|card| Rater::new(&card.rates, &payer.account, period, self.zone)).collect()
-        };
-        while let Some(resources) = pieces.more().await? {
-            for resource in resources {
-                // Who moved with it pays each their part.
-                for (payer, pieces) in
-                    by_payer(resource, &mut payers, |key| Some(self.payer(key, &paid)).filter(wanted))
-                {
-                    let raters = raters.entry(payer).or_insert_with_key(begin);
-                    for rater in raters {
-                        rater.add(&pieces)?;
-                    }
-                }
-            }
-        }
-        // Who committed to pay does, also without usage.
-        let committed: Vec<Payer> = self.committed(cards, &paid).filter(wanted).collect();
-        for payer in &committed {
-            raters.entry(payer.clone()).or_insert_with_key(begin);
-        }
         let mut invoices: Vec<Vec<Invoice>> = vec![Vec::new(); cards.len()];
-        for (payer, raters) in raters {
-            let is_committed = committed.contains(&payer);
-            let of_payer = gaps.iter().filter(|gap| payer.foundations.contains(&gap.foundation));
-            let header = Header {
-                gaps: of_payer.filter_map(|gap| gap.note(period)).collect(),
-                rated_through: self.rated_through(&pieces.heads, &payer),
-                account: payer.account,
-                account_name: payer.name,
-                seller: self.seller.clone(),
-                month,
-                period,
-                time_zone: self.zone.name().to_owned(),
-                rate_card: String::new(),
-                particulars: Particulars::default(),
-                tax: None,
-                corrections: Vec::new(),
-            };
-            for ((card, rater), invoices) in cards.iter().zip(raters).zip(&mut invoices) {
-                let header = Header { rate_card: card.stored.hash.clone(), ..header.clone() };
-                let invoice = invoice(header, &card.rates, &rater.finish()?)?;
-                // A minimum for everyone is for everyone who used something.
-                if !invoice.lines.is_empty() || is_committed && !invoice.adjustments.is_empty() {
-                    invoices.push(invoice);
-                }
+        for computed in self.rate(cards, month, account, false).await? {
+            for (invoice, invoices) in computed.invoices.into_iter().zip(&mut invoices) {
+                invoices.extend(invoice);
             }
         }
         Ok(invoices)
     }
 
-    /// The configured accounts that a card has a commitment or minimum for.
-    fn committed<'all>(&'all self, cards: &'all [&Card], paid: &'all Paid) -> impl Iterator<Item = Payer> + 'all {
-        let floors = cards.iter().flat_map(|card| &card.rates.floors);
-        let named = floors.filter_map(|floor| match &floor.whom {
-            Whom::Account(account) => self.accounts.get(account),
-            _ => None,
-        });
-        named.filter(|account| !paid.payers.contains_key(&account.id)).map(Payer::of)
+    /// What an account's invoice is looked at with.
+    #[must_use]
+    pub fn review(&self, held: Option<String>) -> Review {
+        Review { now: self.clock.now(), grace_seconds: self.grace_seconds, jump_factor: self.jump_factor, held }
     }
 
-    /// Who pays for a line's usage: who did, if it is invoiced; else an account that can still be charged, or the
-    /// organization itself. So what the accounts file says later bills nothing twice, and nothing to nobody.
-    fn payer(&self, key: &LineKey, paid: &Paid) -> Payer {
-        let organization = &key.organization;
-        if let Some(payer) = paid.of(key) {
-            return payer.clone();
-        }
-        let account = self.accounts.of(&key.foundation, &organization.guid, organization.name.as_deref());
-        match account.filter(|account| !paid.payers.contains_key(&account.id)) {
-            Some(account) => Payer::of(account),
-            None => Payer {
-                account: format!("{}/{}", key.foundation, organization.guid),
-                name: organization.name.clone(),
-                foundations: vec![key.foundation.clone()],
-            },
-        }
-    }
-
-    /// Usage in all foundations of the payer is complete up to here.
-    fn rated_through(&self, heads: &[FoundationHead], payer: &Payer) -> Option<Timestamp> {
-        let through = |foundation: &String| {
-            let head = heads.iter().find(|head| head.name == *foundation)?;
-            head.rated_through(self.sweep_window_seconds)
-        };
-        payer.foundations.iter().map(through).min().flatten()
-    }
-
-    /// Computes a month's invoices and keeps them as drafts. Those that are final stay, and are left out.
+    /// Computes a month's invoices and keeps them as drafts. Those that are final stay, and are left out; what their
+    /// period costs now is compared with what was invoiced.
     ///
     /// # Errors
     /// [`BillingError`].
     pub async fn draft(&self, month: Month, account: Option<&str>) -> Result<Vec<StoredInvoice>, BillingError> {
         self.card.keeps_what_is_invoiced(self.store).await?;
-        let invoices = self.compute(month, account).await?;
+        let wanted = |invoice: &FinalInvoice| {
+            account.is_none_or(|account| account == invoice.account || Some(account) == invoice.account_name.as_deref())
+        };
+        let finals: Vec<FinalInvoice> = self.store.finals(month).await?.into_iter().filter(wanted).collect();
+        let accounts: Vec<String> = finals.iter().map(|invoice| invoice.account.clone()).collect();
+        // Cut elsewhere, a month can't be compared line by line.
+        let finals: Vec<FinalInvoice> =
+            finals.into_iter().filter(|invoice| invoice.time_zone == self.zone.name()).collect();
+        let used = self.cards_of(&finals).await?;
+        let cards: Vec<&Card> = std::iter::once(self.card).chain(&used).collect();
+        let holds = self.store.holds(month).await?;
+        let (mut drafts, mut of_finals) = (Vec::new(), Vec::new());
+        for computed in self.rate(&cards, month, account, false).await? {
+            match finals.iter().find(|invoice| invoice.account == computed.account) {
+                Some(invoice) => of_finals.push((invoice, computed.invoices)),
+                None if accounts.contains(&computed.account) => {}
+                None => drafts.extend(computed.invoices.into_iter().next().flatten()),
+            }
+        }
+        for invoice in &mut drafts {
+            invoice.in_review = invoice.is_ripe(&self.review(holds.get(&invoice.account).cloned()));
+        }
+        let recalculations = self.recalculate(&finals, &cards, of_finals).await?;
+        let ids: Vec<i64> = finals.iter().map(|invoice| invoice.id).collect();
+        let now = self.clock.now();
+        self.store.put_recalculations(&ids, &recalculations, now).await?;
         let all_of = account.is_none().then_some(month);
-        Ok(self.store.put_drafts(&self.card.stored, &invoices, all_of, self.clock.now()).await?)
+        Ok(self.store.put_drafts(&self.card.stored, &drafts, all_of, now).await?)
     }
 
-    /// Computes a month's invoices and makes those final that nothing keeps from it but what is accepted
-    /// ([`Blocker::acceptance`]), each under the next number.
-    ///
-    /// # Errors
-    /// [`BillingError`]; invoices made final before it stay so, and finalising again goes on.
-    /// [`BillingError::NothingToAccept`] before any is, if something accepted keeps no invoice from being final.
-    pub async fn finalize(
-        &self,
-        month: Month,
-        account: Option<&str>,
-        accept: &[String],
-    ) -> Result<Vec<Outcome>, BillingError> {
-        let mut outcomes = Vec::new();
-        self.card.keeps_what_is_invoiced(self.store).await?;
-        let invoices = self.compute(month, account).await?;
-        let acceptable: Vec<String> =
-            invoices.iter().flat_map(Invoice::blockers).filter_map(|blocker| blocker.acceptance()).collect();
-        if let Some(what) = accept.iter().find(|what| !acceptable.contains(what)) {
-            return Err(BillingError::NothingToAccept { what: what.clone(), month });
+    /// What is to be charged with `month`'s invoices of what earlier ones charged too little, by account.
+    async fn pending(&self, month: Month) -> Result<Vec<Recalculation>, BillingError> {
+        let mut pending = Vec::new();
+        for recalculation in self.store.recalculations().await? {
+            if recalculation.net <= Amount::default() || recalculation.month >= month {
+                continue;
+            }
+            // The next month that isn't closed.
+            let closed = self.store.final_months(&recalculation.account).await?;
+            let mut next = recalculation.month.next();
+            while closed.contains(&next) {
+                next = next.next();
+            }
+            if next == month {
+                pending.push(recalculation);
+            }
         }
-        for mut invoice in invoices {
-            let is_accepted = |blocker: &Blocker| blocker.acceptance().is_some_and(|what| accept.contains(&what));
-            let (accepted, blockers): (Vec<Blocker>, Vec<Blocker>) =
-                invoice.blockers().into_iter().partition(is_accepted);
-            invoice.accepted = accepted.iter().map(ToString::to_string).collect();
-            let result = if blockers.is_empty() {
-                let at = self.clock.now();
-                match self.store.finalize(&self.card.stored, &invoice, &self.series, at).await? {
-                    Finalized::Now(number) => FinalizeResult::Numbered(number),
-                    Finalized::Before => FinalizeResult::Before,
-                }
-            } else {
-                FinalizeResult::Blocked(blockers)
-            };
-            outcomes.push(Outcome { invoice, result });
-        }
-        Ok(outcomes)
+        Ok(pending)
     }
 }
 

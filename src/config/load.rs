@@ -13,7 +13,7 @@ use toml::de::{DeTable, DeValue};
 use url::Url;
 
 use super::keys::{KEYS, Key, Kind, SECTIONS};
-use super::{Billing, Collection, Configuration, Database, Foundation, Log, LogFormat, Secret, Staging};
+use super::{Billing, Collection, Configuration, Database, Foundation, Log, LogFormat, Secret, Seller, Staging};
 use crate::domain::period::start_of_day;
 use crate::domain::text::{did_you_mean, position};
 use crate::domain::{Strategy, Timestamp};
@@ -272,8 +272,11 @@ impl Loader {
         let http_listen = self.listen(merged);
         let rates = self.text(merged, "billing", "billing", "rates").map(PathBuf::from);
         let accounts = self.text(merged, "billing", "billing", "accounts").map(PathBuf::from);
-        let seller = self.text(merged, "billing", "billing", "seller");
-        let invoice_series = self.series(merged);
+        let seller = self.seller(merged);
+        let invoice_series = self.series(merged, "invoice_series");
+        let credit_note_series = self.series(merged, "credit_note_series");
+        let grace_seconds = self.duration(merged, "billing", "grace");
+        let jump_factor = Some(self.count(merged, "billing", "jump_factor")).filter(|factor| *factor > 0);
         let default_disk_mib = self.count(merged, "billing", "default_disk_mib");
         let draft_interval = self.interval(merged, "billing", "draft_interval");
         let staging = Staging {
@@ -309,6 +312,9 @@ impl Loader {
                 accounts,
                 seller,
                 invoice_series: invoice_series?,
+                credit_note_series: credit_note_series?,
+                grace_seconds,
+                jump_factor,
                 default_disk_mib,
                 draft_interval,
             },
@@ -465,9 +471,64 @@ impl Loader {
         })
     }
 
-    fn series(&mut self, merged: &Config) -> Option<String> {
-        let text = self.text(merged, "billing", "billing", "invoice_series")?;
-        self.parse("billing.invoice_series", &text, |text| {
+    fn seller(&mut self, merged: &Config) -> Seller {
+        let mut text = |name: &str| {
+            let text = self.text(merged, "billing", "billing", name)?;
+            Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+        };
+        let address = text("seller_address").unwrap_or_default();
+        let mut seller = Seller {
+            name: text("seller"),
+            address_lines: address.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect(),
+            postal_code: text("seller_postal_code"),
+            city: text("seller_city"),
+            region: text("seller_region"),
+            country: text("seller_country"),
+            vat_id: text("seller_vat_id"),
+            tax_number: text("seller_tax_number"),
+            registration: text("seller_registration"),
+            contact: text("seller_contact"),
+            email: text("seller_email"),
+            phone: text("seller_phone"),
+            electronic_address: None,
+            iban: text("seller_iban").map(|iban| iban.replace(' ', "")),
+            bic: text("seller_bic"),
+            bank: text("seller_bank"),
+            logo: text("seller_logo").map(PathBuf::from),
+            colour: text("seller_colour"),
+        };
+        let electronic_address = text("seller_electronic_address");
+        if seller.address_lines.len() > 3 {
+            let place = self.place("billing.seller_address");
+            let told = format!("`seller_address` has {} lines", seller.address_lines.len());
+            self.problem(place, told, Some("e-invoices have room for three".to_owned()));
+        }
+        if let Some(country) = &seller.country {
+            self.parse("billing.seller_country", country, |country| {
+                let good = country.len() == 2 && country.bytes().all(|letter| letter.is_ascii_uppercase());
+                if good { Ok(()) } else { Err(format!("`{country}` is not a country's two capital letters")) }
+            });
+        }
+        if let Some(colour) = &seller.colour {
+            self.parse("billing.seller_colour", colour, |colour| {
+                let digits = colour.strip_prefix('#').unwrap_or_default();
+                let good = digits.len() == 6 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+                if good { Ok(()) } else { Err(format!("`{colour}` is not a colour such as #1f4e79")) }
+            });
+        }
+        seller.electronic_address = electronic_address.and_then(|address| {
+            self.parse("billing.seller_electronic_address", &address, |address| {
+                let parts = address.split_once(':').filter(|(scheme, id)| !scheme.is_empty() && !id.is_empty());
+                let wrong = || format!("`{address}` is not SCHEME:ID");
+                parts.map(|(scheme, id)| (scheme.to_owned(), id.to_owned())).ok_or_else(wrong)
+            })
+        });
+        seller
+    }
+
+    fn series(&mut self, merged: &Config, name: &str) -> Option<String> {
+        let text = self.text(merged, "billing", "billing", name)?;
+        self.parse(&format!("billing.{name}"), &text, |text| {
             let good = (1..=20).contains(&text.len())
                 && text.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_/.".contains(letter));
             if good {

@@ -69,12 +69,43 @@ pub struct Billing {
     /// Which organizations are whose.
     pub accounts: Option<PathBuf>,
     /// Who issues the invoices.
-    pub seller: Option<String>,
+    pub seller: Seller,
     /// Begins every invoice number.
     pub invoice_series: String,
+    /// Begins every credit note's number.
+    pub credit_note_series: String,
+    /// After a month's end, before which nothing of it becomes final.
+    pub grace_seconds: i64,
+    /// So many times the month before need looking at; `None`: none do.
+    pub jump_factor: Option<u32>,
     pub default_disk_mib: u32,
     /// Between two computations of the drafts.
     pub draft_interval: Duration,
+}
+
+/// `[billing] seller…`, as it is written there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seller {
+    pub name: Option<String>,
+    pub address_lines: Vec<String>,
+    pub postal_code: Option<String>,
+    pub city: Option<String>,
+    pub region: Option<String>,
+    pub country: Option<String>,
+    pub vat_id: Option<String>,
+    pub tax_number: Option<String>,
+    pub registration: Option<String>,
+    pub contact: Option<String>,
+    pub email: Option<String>,
+    pub phone: Option<String>,
+    /// Scheme and id.
+    pub electronic_address: Option<(String, String)>,
+    pub iban: Option<String>,
+    pub bic: Option<String>,
+    pub bank: Option<String>,
+    pub logo: Option<PathBuf>,
+    /// `#rrggbb`
+    pub colour: Option<String>,
 }
 
 /// `[staging]`

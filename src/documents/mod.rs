@@ -67,8 +67,30 @@ pub enum Format {
     Ubl,
     /// PDF/A-3 that must have the e-invoice XML in it.
     Facturx,
-    /// FOCUS 1.2 as CSV.
-    Focus,
+}
+
+impl Format {
+    /// What every final invoice has at once, as far as it can be made.
+    pub const AT_ISSUE: [Self; 5] = [Self::Html, Self::Pdf, Self::Csv, Self::Json, Self::Ubl];
+
+    /// The word in commands and tables.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Html => "html",
+            Self::Pdf => "pdf",
+            Self::Csv => "csv",
+            Self::Json => "json",
+            Self::Ubl => "ubl",
+            Self::Facturx => "facturx",
+        }
+    }
+
+    /// As which it is kept: a PDF that has the e-invoice in it is Factur-X.
+    #[must_use]
+    pub const fn kept_as(self) -> Self {
+        if let Self::Facturx = self { Self::Pdf } else { self }
+    }
 }
 
 /// Why a document can't be made.

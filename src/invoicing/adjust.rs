@@ -79,7 +79,7 @@ const fn negative(amount: Amount) -> Amount {
 }
 
 /// `amount` × `percent` ÷ 100, rounded once.
-fn percentage(amount: Amount, percent: Price, rounding: Rounding) -> Result<Amount, AmountOverflow> {
+pub(super) fn percentage(amount: Amount, percent: Price, rounding: Rounding) -> Result<Amount, AmountOverflow> {
     let dividend = i128::from(amount.0).checked_mul(percent.mantissa()).ok_or(AmountOverflow)?;
     let divisor = 10_i128.checked_pow(percent.scale() + 2).ok_or(AmountOverflow)?;
     i64::try_from(rounding.divide(dividend, divisor)).map(Amount).map_err(|_| AmountOverflow)

@@ -130,12 +130,20 @@ impl Invoice {
         if !self.adjustments.is_empty() || self.tax.is_some() {
             let major = |amount: Amount| amount.in_major_units(self.currency).to_string();
             let adjustments = self.adjustments.iter().map(|one| {
-                json!([one.adjustment.name(), one.name, one.basis.map(major), one.percent.map(price), major(one.amount)])
+                json!([
+                    one.adjustment.name(),
+                    one.name,
+                    one.basis.map(major),
+                    one.percent.map(price),
+                    major(one.amount)
+                ])
             });
             fields.push(adjustments.collect());
-            fields.push(self.tax.as_ref().map_or(Value::Null, |tax| {
-                json!([tax.name, tax.category, price(tax.percent), major(tax.amount)])
-            }));
+            fields.push(
+                self.tax
+                    .as_ref()
+                    .map_or(Value::Null, |tax| json!([tax.name, tax.category, price(tax.percent), major(tax.amount)])),
+            );
         }
         if let Some(dates) = dates {
             fields.push(self.issued(dates, basis));
@@ -159,6 +167,7 @@ impl Invoice {
             "corrections": self.corrections.iter().map(Correction::canonical).collect::<Vec<_>>(),
             "coverage": coverage,
             "replaces": (self.kind == DocumentKind::Invoice).then_some(self.replaces),
+            "reopens": self.reopens,
             "basis": basis,
         })
     }

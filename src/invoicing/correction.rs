@@ -36,6 +36,18 @@ impl CorrectionCause {
         }
     }
 
+    /// For people.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Credited => "given back",
+            Self::Usage => "usage that became known, or was corrected, later",
+            Self::Rate => "another version of the rate card",
+            Self::Shared => "moved only by a tier, volume or allowance that it shares",
+            Self::Adjustment => "computed anew from the lines",
+        }
+    }
+
     /// The cause of that name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {

@@ -3,7 +3,9 @@
 use chrono::NaiveDate;
 mod adjust;
 mod canonical;
+mod compare;
 mod correction;
+mod credit;
 mod particulars;
 mod review;
 mod status;
@@ -16,11 +18,13 @@ use crate::rate_card::{Meter, RateCard};
 use crate::rating::{LineKey, Part, Rated};
 
 pub use adjust::{AccountTax, Adjustment, AdjustmentType, TaxLine};
-pub use correction::{Correction, CorrectionCause};
 pub use canonical::Dates;
+pub use compare::{PastCorrection, compare};
+pub use correction::{Correction, CorrectionCause};
+pub use credit::{Credit, CreditError, Credited, NoteHeader, credit, credit_note};
+pub use particulars::{ElectronicAddress, GroupBy, Language, Particulars, Party, Payment};
 pub use review::{Blocker, Review};
 pub use status::Status;
-pub use particulars::{ElectronicAddress, GroupBy, Language, Particulars, Party, Payment};
 
 /// What was charged for one thing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,6 +145,8 @@ pub struct Invoice {
     pub in_review: bool,
     /// Row id of the invoice, given back as a whole, in whose place it is; 0: none.
     pub replaces: i64,
+    /// Of a credit note: the month is invoiced anew.
+    pub reopens: bool,
 }
 
 /// A space's usage of some time, charged to one account.
@@ -163,11 +169,6 @@ impl Invoice {
 }
 
 impl InvoiceLine {
-    /// Whether it says more than quantity and price: a tier, an allowance, rounded lengths.
-    fn has_more(&self) -> bool {
-        self.used != self.quantity || self.part != Part::Whole || self.granularity.is_some()
-    }
-
     /// What the line is for, in words.
     #[must_use]
     pub fn what(&self) -> String {
@@ -295,5 +296,6 @@ pub fn invoice(header: Header, card: &RateCard, rated: &Rated) -> Result<Invoice
         previous_net: header.previous_net,
         in_review: false,
         replaces: header.replaces,
+        reopens: false,
     })
 }

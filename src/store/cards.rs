@@ -7,7 +7,7 @@ use super::{Store, StoreError, StoredCard, UsedBy, UsedCard, UsedFor};
 use crate::domain::{Kind, Month, Span, Timestamp};
 
 impl Store {
-    /// The rate cards that final invoices were made with, month by month.
+    /// The rate cards that final invoices were made with, or corrected by since, month by month.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -15,8 +15,17 @@ impl Store {
         const INVOICES: Sql = Sql::new(
             "SELECT card.hash, card.name, card.currency, card.body, invoice.month, invoice.period_start,
                     invoice.period_end, invoice.time_zone, invoice.account, invoice.number, invoice.id
-             FROM invoice JOIN rate_card AS card ON card.hash = invoice.rate_card_hash
-             WHERE invoice.status = 'final'
+             FROM invoice JOIN rate_card AS card ON card.hash = coalesce(
+                 (SELECT correction.rate_card_hash
+                  FROM invoice_correction AS correction JOIN invoice AS document
+                      ON document.id = correction.invoice_id
+                  WHERE correction.number = invoice.number AND document.status = 'final'
+                      AND correction.cause <> 'credited'
+                  ORDER BY document.finalized_at DESC, document.id DESC
+                  LIMIT 1),
+                 invoice.rate_card_hash)
+             WHERE invoice.status = 'final' AND invoice.kind = 'invoice'
+                 AND NOT EXISTS (SELECT 1 FROM invoice AS note WHERE note.corrects = invoice.number AND note.reopens)
              ORDER BY invoice.month, card.hash, invoice.number",
         );
         const LINES: Sql = Sql::new(

@@ -1,6 +1,6 @@
 //! Archive chunks in their table: appended to, searched by identity, read back.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 
@@ -165,6 +165,30 @@ impl Store {
         }
         inputs.truncate(limit);
         Ok(inputs)
+    }
+}
+
+impl Store {
+    /// The archived inputs of those sequence numbers.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn inputs_at(
+        &self,
+        foundation: &FoundationHead,
+        sequences: &BTreeSet<u64>,
+    ) -> Result<HashMap<u64, ArchivedInput>, StoreError> {
+        let mut session = self.database.read().await?;
+        let mut found = HashMap::with_capacity(sequences.len());
+        for sequence in sequences.iter().filter(|sequence| **sequence > 0) {
+            if !found.contains_key(sequence) {
+                // Its neighbours are wanted, too, as often as not.
+                let chunk = read_chunk(&mut session, foundation.id, *sequence).await?.unwrap_or_default();
+                let wanted = chunk.into_iter().filter(|input| sequences.contains(&input.sequence));
+                found.extend(wanted.map(|input| (input.sequence, input)));
+            }
+        }
+        Ok(found)
     }
 }
 

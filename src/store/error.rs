@@ -1,6 +1,7 @@
 //! What can go wrong with the database, for people.
 
 use super::archive::Damaged;
+use crate::documents::DocumentError;
 
 /// A failure of the store. Nothing of the attempted write remains.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +43,15 @@ pub enum StoreError {
          hint: it was made final meanwhile; try again"
     )]
     InvoicedElsewhere { organization: String, month: String, number: String, account: String },
+    #[error(
+        "invoice {0} was corrected, or compared anew, by another process meanwhile; nothing was changed\n\
+         hint: look at it again with `invoices show {0}`, and try again"
+    )]
+    Corrected(String),
+    #[error("{month} of account `{account}` is held: {reason}\nhint: `invoices release` lets it go on")]
+    Held { account: String, month: String, reason: String },
+    #[error(transparent)]
+    Document(#[from] DocumentError),
     #[error(transparent)]
     Damaged(#[from] Damaged),
     #[error("a sum of usage exceeds 2^63 - 1\nhint: ask for a shorter span")]

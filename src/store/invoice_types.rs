@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::{Guid, Kind, Month, Span, Timestamp};
-use crate::invoicing::{Invoice, Status};
+use crate::domain::{Amount, Currency, Guid, Kind, Month, Span, Timestamp};
+use crate::invoicing::{Correction, Dates, Invoice, Status};
 
 /// An invoice with what the book adds to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +14,12 @@ pub struct StoredInvoice {
     pub number: Option<String>,
     pub drafted_at: Timestamp,
     pub finalized_at: Option<Timestamp>,
+    /// `None`: a draft, or made final by an earlier version.
+    pub dates: Option<Dates>,
+    /// Why a draft is held.
+    pub held: Option<String>,
+    /// Of a final one: what its period costs now, less what was invoiced; `None`: the same, or not compared.
+    pub difference: Option<Amount>,
     /// Lines without a price.
     pub unpriced_lines: usize,
     /// Without lines where only a list was asked for.
@@ -84,13 +90,79 @@ impl Series {
     }
 }
 
-/// An account that has a final invoice of a month, and an organization whose usage is on it.
+/// An account that has a final invoice of a month, and usage that is on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invoiced {
-    /// By foundation; `None`: the invoice has no usage.
-    pub organization: Option<(String, Guid)>,
     pub account: String,
     pub account_name: Option<String>,
+    /// By foundation; `None`: the invoice has no usage.
+    pub organization: Option<(String, Guid)>,
+    /// `None`: all of the organization's.
+    pub space: Option<Guid>,
+    pub span: Span,
+}
+
+/// What an invoice becomes final with.
+#[derive(Clone, Debug)]
+pub struct Issuing<'a> {
+    pub series: &'a Series,
+    pub at: Timestamp,
+    pub dates: Dates,
+    /// What it rests on, packed; credit notes have none.
+    pub basis: Option<Vec<u8>>,
+}
+
+/// A document that was just made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RenderedDocument {
+    pub format: &'static str,
+    /// Version of what made it.
+    pub renderer: &'static str,
+    pub bytes: Vec<u8>,
+}
+
+/// A document of a final invoice as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredDocument {
+    pub renderer: String,
+    pub made_at: Timestamp,
+    /// Of the bytes, hexadecimal.
+    pub sha256: String,
+    pub bytes: Vec<u8>,
+}
+
+/// A final invoice, as it is compared with what its period costs now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FinalInvoice {
+    pub id: i64,
+    pub account: String,
+    pub account_name: Option<String>,
+    pub number: String,
+    /// SHA-256 of the card to compare by.
+    pub rate_card: String,
+    /// Somebody said that this card is the right one.
+    pub pinned: bool,
+    pub reason: Option<String>,
+    /// In which its month was cut.
+    pub time_zone: String,
+}
+
+/// What a final invoice's period costs now beside what was invoiced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recalculation {
+    pub invoice_id: i64,
+    pub number: String,
+    pub account: String,
+    pub month: Month,
+    /// SHA-256 of the card by which it was computed.
+    pub rate_card: String,
+    /// Somebody said that this card is the right one.
+    pub pinned: bool,
+    pub reason: Option<String>,
+    pub currency: Currency,
+    /// Added to what was invoiced; less than zero: given back.
+    pub net: Amount,
+    pub corrections: Vec<Correction>,
 }
 
 /// What came of making an invoice final.

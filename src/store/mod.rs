@@ -47,9 +47,10 @@ pub use differences::StoredDifference;
 pub use error::StoreError;
 pub use gaps::{GapProgress, Settled, StoredGap};
 pub use invoice_types::{
-    Finalized, InvoiceFilter, Invoiced, Series, StoredCard, StoredInvoice, UsedBy, UsedCard, UsedFor,
+    FinalInvoice, Finalized, InvoiceFilter, Invoiced, Issuing, Recalculation, RenderedDocument, Series, StoredCard,
+    StoredDocument, StoredInvoice, UsedBy, UsedCard, UsedFor,
 };
-pub use invoices::VerifiedSeries;
+pub use invoices::{Render, VerifiedSeries};
 pub use lease::{DutyState, Lease};
 pub use lock::CollectorLock;
 pub use pieces::{LabelRows, Pieces};

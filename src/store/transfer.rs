@@ -175,7 +175,8 @@ const TABLES: &[Table] = &[
                 account_name: Text, seller: Text, month: Text, period_start: Time, period_end: Time, time_zone: Text,
                 currency: Text, net: Money, estimated: Money, rate_card_hash: Text, rated_through: Time, drafted_at: Time,
                 finalized_at: Time, accepted: Text, digest: Text, tax_name: Text, tax_category: Text, tax_percent: Decimal,
-                tax: Money,
+                tax: Money, kind: Text, in_review: Flag, issued_on: Text, due_on: Text, corrects: Text, reason: Text,
+                replaces: Integer, reopens: Flag, particulars: Text, tax_exemption: Text, previous_net: Money,
             ],
         )
     },
@@ -191,6 +192,7 @@ const TABLES: &[Table] = &[
                 service_offering_name: Text, service_plan_guid: Text, service_plan_name: Text, buildpack: Text,
                 estimated: Flag, started_at: Time, ended_at: Time, meter: Text, quantity: Integer, unit_size: Integer,
                 price: Decimal, amount: Money, rate: Text, used: Integer, part: Text, granularity: Text,
+                list_price: Decimal, discount: Money, days: Text, basis_row: Integer,
             ],
         )
     },
@@ -205,6 +207,50 @@ const TABLES: &[Table] = &[
             ],
         )
     },
+    Table {
+        currency: Some("(SELECT currency FROM invoice WHERE invoice.id = invoice_correction.invoice_id)"),
+        ..table(
+            "invoice_correction",
+            2,
+            columns![
+                invoice_id: Integer, position: Integer, number: Text, line: Integer, month: Text, started_at: Time,
+                ended_at: Time, what: Text, subject: Text, meter: Text, quantity: Integer, unit_size: Integer,
+                price: Decimal, amount_before: Money, amount_after: Money, cause: Text, rate_card_hash: Text,
+            ],
+        )
+    },
+    table(
+        "invoice_coverage",
+        5,
+        columns![
+            invoice_id: Integer, foundation: Text, organization_guid: Text, space_guid: Text, started_at: Time,
+            ended_at: Time,
+        ],
+    ),
+    table("invoice_basis", 1, columns![invoice_id: Integer, body: Bytes]),
+    table(
+        "invoice_document",
+        2,
+        columns![invoice_id: Integer, format: Text, renderer: Text, made_at: Time, sha256: Text, body: Bytes],
+    ),
+    Table {
+        currency: Some("(SELECT currency FROM invoice WHERE invoice.id = invoice_recalculation.invoice_id)"),
+        ..table(
+            "invoice_recalculation",
+            1,
+            columns![
+                invoice_id: Integer, computed_at: Time, rate_card_hash: Text, pinned: Flag, reason: Text, net: Money,
+                body: Text,
+            ],
+        )
+    },
+    table(
+        "invoice_hold",
+        3,
+        columns![
+            account: Text, month: Text, held_at: Time, reason: Text, released_at: Time, release_reason: Text,
+        ],
+    ),
     table("lease", 1, columns![duty: Text, epoch: Integer]),
 ];
 

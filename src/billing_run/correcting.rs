@@ -1,0 +1,227 @@
+//! What final invoices cost now beside what was invoiced, and credit notes.
+
+use super::issuing::{credit_issuing, rendered};
+use super::{BillingError, BillingRun, Card};
+use crate::domain::{Amount, Month};
+use crate::invoicing::{
+    Corrected, Correction, Credit, Credited, DocumentKind, Invoice, NoteHeader, Status, compare, credit, credit_note,
+};
+use crate::store::{FinalInvoice, Recalculation, StoredCard, StoredInvoice};
+
+/// What of an invoice is to be corrected.
+#[derive(Debug)]
+pub enum What {
+    /// Given back, whatever was used.
+    Credit(Credit),
+    /// As far as its period costs something else now; by another card, if one is given.
+    Difference(Option<Card>),
+}
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CreditOutcome {
+    /// A credit note of that number.
+    Note(String),
+    /// It costs so much more: that goes on the account's next invoice.
+    Charged(Amount),
+}
+
+fn net_of(corrections: &[Correction]) -> Result<Amount, BillingError> {
+    let mut net = Amount::default();
+    for correction in corrections {
+        net = net.plus(correction.amount()?)?;
+    }
+    Ok(net)
+}
+
+/// The invoice of a period in which nothing was used after all.
+fn nothing(invoiced: &Invoice, rate_card: &str) -> Invoice {
+    let (lines, adjustments) = (Vec::new(), Vec::new());
+    Invoice { lines, adjustments, rate_card: rate_card.to_owned(), ..invoiced.clone() }
+}
+
+impl BillingRun<'_> {
+    /// The cards, but the one in use, that final invoices are to be compared by.
+    pub(super) async fn cards_of(&self, finals: &[FinalInvoice]) -> Result<Vec<Card>, BillingError> {
+        let mut cards: Vec<Card> = Vec::new();
+        for invoice in finals {
+            let hash = &invoice.rate_card;
+            let known = std::iter::once(self.card).chain(&cards).any(|card| card.stored.hash == *hash);
+            if !known {
+                cards.push(self.stored_card(hash).await?);
+            }
+        }
+        Ok(cards)
+    }
+
+    async fn stored_card(&self, hash: &str) -> Result<Card, BillingError> {
+        let unread = |reason: String| super::CardError::Read {
+            file: format!("the card {hash} of final invoices"),
+            reason,
+            hint: "restore the database from a backup",
+        };
+        let stored: Option<StoredCard> = self.store.card(hash).await?;
+        let stored = stored.ok_or_else(|| unread("it isn't kept".to_owned()))?;
+        Card::parse("the card of final invoices", stored.text, self.zone)
+            .map_err(|problems| unread(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")).into())
+    }
+
+    /// Compares final invoices with what their period comes to now, each by its own card.
+    pub(super) async fn recalculate(
+        &self,
+        finals: &[FinalInvoice],
+        cards: &[&Card],
+        mut computed: Vec<(&FinalInvoice, Vec<Option<Invoice>>)>,
+    ) -> Result<Vec<Recalculation>, BillingError> {
+        let mut recalculations = Vec::new();
+        for invoice in finals {
+            let by_card = cards.iter().position(|card| card.stored.hash == invoice.rate_card);
+            let of_invoice = computed.iter_mut().find(|(of, _)| of.id == invoice.id).map(|(_, invoices)| invoices);
+            let now = of_invoice.zip(by_card).and_then(|(invoices, card)| invoices.get_mut(card)?.take());
+            let Some(stored) = self.store.invoice(&invoice.id.to_string()).await? else { continue };
+            let corrections = self.compared(&stored, now, &invoice.rate_card).await?;
+            let net = net_of(&corrections)?;
+            if net != Amount::default() || invoice.pinned && !corrections.is_empty() {
+                recalculations.push(Recalculation {
+                    invoice_id: invoice.id,
+                    number: invoice.number.clone(),
+                    account: invoice.account.clone(),
+                    month: stored.invoice.month,
+                    rate_card: invoice.rate_card.clone(),
+                    pinned: invoice.pinned,
+                    reason: invoice.reason.clone(),
+                    currency: stored.invoice.currency,
+                    net,
+                    corrections,
+                });
+            }
+        }
+        Ok(recalculations)
+    }
+
+    async fn compared(
+        &self,
+        stored: &StoredInvoice,
+        now: Option<Invoice>,
+        rate_card: &str,
+    ) -> Result<Vec<Correction>, BillingError> {
+        let number = stored.number.clone().unwrap_or_default();
+        let past = self.store.corrections_of(&number).await?;
+        let now = now.unwrap_or_else(|| nothing(&stored.invoice, rate_card));
+        Ok(compare(&number, &stored.invoice, &past, &now)?)
+    }
+
+    /// Corrects a final invoice: by a credit note, final at once, or, where it costs more than was invoiced, with the
+    /// account's next invoice. `reopen`: the month is invoiced anew.
+    ///
+    /// # Errors
+    /// [`BillingError`].
+    pub async fn credit(
+        &self,
+        reference: &str,
+        what: What,
+        reason: &str,
+        reopen: bool,
+    ) -> Result<CreditOutcome, BillingError> {
+        let unknown = || BillingError::NoInvoice(reference.to_owned());
+        let stored = self.store.invoice(reference).await?.ok_or_else(unknown)?;
+        if stored.status != Status::Final {
+            return Err(BillingError::NotFinal(reference.to_owned()));
+        }
+        let number = stored.number.clone().ok_or_else(unknown)?;
+        let past = self.store.corrections_of(&number).await?;
+        let (corrections, card) = match what {
+            What::Credit(of) => {
+                let corrections = credit(&number, &stored.invoice, &past, &of)?;
+                (corrections, self.stored_card(&stored.invoice.rate_card).await?.stored)
+            }
+            What::Difference(card) => {
+                let given = card.is_some();
+                let (corrections, card) = self.difference(&stored, card).await?;
+                let net = net_of(&corrections)?;
+                if corrections.is_empty() || net == Amount::default() {
+                    return Err(BillingError::NoDifference { number });
+                }
+                if net > Amount::default() {
+                    if given {
+                        self.pin(&stored, &card, corrections, net, reason).await?;
+                    }
+                    return Ok(CreditOutcome::Charged(net));
+                }
+                (corrections, card)
+            }
+        };
+        let corrects = Corrected { issued_on: issued_on(&stored, self.zone), number: number.clone() };
+        let header = NoteHeader { corrects, reason: reason.to_owned(), reopens: reopen };
+        let credited = self.credited(&number).await?;
+        let note = credit_note(&stored.invoice, header, corrections, credited, card.hash.clone())?;
+        let issuing = credit_issuing(&self.credit_note_series, self.clock.now(), self.zone);
+        let render = rendered(&note, self.clock.now(), &self.sender.look);
+        let note_number = self.store.credit(&card, &note, past.len(), &issuing, &render).await?;
+        Ok(CreditOutcome::Note(note_number))
+    }
+
+    /// What an invoice's period costs now less what was invoiced, by a card given or its own.
+    async fn difference(
+        &self,
+        stored: &StoredInvoice,
+        card: Option<Card>,
+    ) -> Result<(Vec<Correction>, StoredCard), BillingError> {
+        let (month, account): (Month, &str) = (stored.invoice.month, &stored.invoice.account);
+        let finals = self.store.finals(month).await?;
+        let card = match card {
+            Some(card) => card,
+            None => {
+                let of = finals.iter().find(|of| of.id == stored.id);
+                let of = of.map_or(&stored.invoice.rate_card, |of| &of.rate_card);
+                self.stored_card(of).await?
+            }
+        };
+        let computed = self.rate(&[&card], month, Some(account), false).await?;
+        let of_account = computed.into_iter().find(|computed| computed.account == *account);
+        let now = of_account.and_then(|computed| computed.invoices.into_iter().next().flatten());
+        let corrections = self.compared(stored, now, &card.stored.hash).await?;
+        Ok((corrections, card.stored))
+    }
+
+    async fn pin(
+        &self,
+        stored: &StoredInvoice,
+        card: &StoredCard,
+        corrections: Vec<Correction>,
+        net: Amount,
+        reason: &str,
+    ) -> Result<(), BillingError> {
+        let recalculation = Recalculation {
+            invoice_id: stored.id,
+            number: stored.number.clone().unwrap_or_default(),
+            account: stored.invoice.account.clone(),
+            month: stored.invoice.month,
+            rate_card: card.hash.clone(),
+            pinned: true,
+            reason: Some(reason.to_owned()),
+            currency: stored.invoice.currency,
+            net,
+            corrections,
+        };
+        Ok(self.store.pin_recalculation(card, &recalculation, self.clock.now()).await?)
+    }
+
+    /// What credit notes of an invoice came to so far.
+    async fn credited(&self, number: &str) -> Result<Credited, BillingError> {
+        let mut credited = Credited::default();
+        for note in self.store.credit_notes_of(number).await? {
+            debug_assert_eq!(note.invoice.kind, DocumentKind::CreditNote);
+            credited.net = credited.net.plus(note.invoice.net)?;
+            let tax = note.invoice.tax.as_ref().map_or(Amount::default(), |tax| tax.amount);
+            credited.tax = credited.tax.plus(tax)?;
+        }
+        Ok(credited)
+    }
+}
+
+/// When a final invoice was issued; of earlier versions' it is the day on which it became final.
+fn issued_on(stored: &StoredInvoice, zone: chrono_tz::Tz) -> chrono::NaiveDate {
+    let finalized = || stored.finalized_at.map(|at| crate::domain::period::date_of(at, zone)).unwrap_or_default();
+    stored.dates.map_or_else(finalized, |dates| dates.issued_on)
+}

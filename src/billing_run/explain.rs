@@ -1,0 +1,381 @@
+//! Every cent of an invoice, down to ledger entries and the usage events behind them: steps that add up to what is
+//! printed.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use rust_decimal::Decimal;
+
+use super::basis::unpack;
+use super::{BillingError, BillingRun, Card};
+use crate::domain::money::amount;
+use crate::domain::{Amount, Currency, Guid, Kind, Span, Timestamp};
+use crate::invoicing::{Adjustment, AdjustmentType, Charge, Correction, InvoiceLine, Status};
+use crate::rate_card::Meter;
+use crate::rating::{Contribution, Part};
+use crate::store::{ArchivedInput, InputKind, Store, StoredInvoice};
+
+/// An invoice explained.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explained {
+    pub stored: StoredInvoice,
+    /// Name of the rate card.
+    pub card: Option<String>,
+    /// The lines that were asked for.
+    pub lines: Vec<ExplainedLine>,
+    /// From the lines to what is to be paid.
+    pub steps: Vec<Step>,
+}
+
+/// A line explained.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExplainedLine {
+    /// From 1.
+    pub position: usize,
+    pub line: InvoiceLine,
+    /// What was used, of the line's row; empty if it isn't known.
+    pub uses: Vec<Use>,
+    pub steps: Vec<Step>,
+}
+
+/// A stretch of use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Use {
+    pub resource: Guid,
+    pub span: Span,
+    pub instances: i64,
+    /// MiB an instance, or 1.
+    pub size: i64,
+    pub used: i64,
+    pub charged: i64,
+    /// Number of the ledger entry; `None`: it was still running.
+    pub entry: Option<i64>,
+    pub began: Option<Origin>,
+    pub ended: Option<Origin>,
+}
+
+/// Something in the archive that began or ended a use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// Its number in the foundation's archive.
+    pub sequence: u64,
+    /// `usage event`, `baseline item` …
+    pub what: &'static str,
+    /// Of the event.
+    pub guid: Option<String>,
+    pub at: Timestamp,
+}
+
+/// A step of a computation: what, how, and what it comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    pub what: String,
+    pub formula: String,
+    pub result: String,
+}
+
+fn step(what: impl Into<String>, formula: impl Into<String>, result: impl Into<String>) -> Step {
+    Step { what: what.into(), formula: formula.into(), result: result.into() }
+}
+
+/// Explains an invoice, or some of its lines.
+///
+/// # Errors
+/// [`BillingError`]; [`BillingError::Unexplained`] if a step doesn't come to what is printed.
+pub async fn explain(run: &BillingRun<'_>, reference: &str, wanted: &[usize]) -> Result<Explained, BillingError> {
+    let unknown = || BillingError::NoInvoice(reference.to_owned());
+    let stored = run.store.invoice(reference).await?.ok_or_else(unknown)?;
+    let lines = stored.invoice.lines.len();
+    if let Some(line) = wanted.iter().find(|line| **line == 0 || **line > lines) {
+        return Err(BillingError::NoLine { invoice: reference.to_owned(), line: *line, lines });
+    }
+    let card = run.store.card(&stored.invoice.rate_card).await?;
+    let card = card.and_then(|card| Card::parse("the card", card.text, run.zone).ok());
+    let rows: BTreeSet<usize> = wanted.iter().map(|line| stored.invoice.lines[line - 1].row).collect();
+    let contributions = if wanted.is_empty() { Vec::new() } else { contributions(run, &stored, &rows).await? };
+    let mut explained = Vec::new();
+    for position in wanted {
+        let line = stored.invoice.lines[position - 1].clone();
+        let of_row: Vec<&Contribution> = contributions.iter().filter(|one| one.row == line.row).collect();
+        let uses = uses(run.store, &line.key.foundation, &of_row).await?;
+        let steps = line_steps(&stored, &line, &uses, card.as_ref())?;
+        explained.push(ExplainedLine { position: *position, line, uses, steps });
+    }
+    let steps = invoice_steps(&stored)?;
+    Ok(Explained { card: card.map(|card| card.rates.name), stored, lines: explained, steps })
+}
+
+/// What an invoice's rows rest on: as it was kept when it became final; of a draft as it now is.
+async fn contributions(
+    run: &BillingRun<'_>,
+    stored: &StoredInvoice,
+    rows: &BTreeSet<usize>,
+) -> Result<Vec<Contribution>, BillingError> {
+    let wanted = |row: usize| rows.contains(&row);
+    if stored.status == Status::Final {
+        let basis = run.store.invoice_basis(stored.id).await?;
+        return Ok(basis.map_or(Ok(Vec::new()), |basis| unpack(&basis, wanted))?);
+    }
+    let (month, account) = (stored.invoice.month, &stored.invoice.account);
+    let computed = run.rate(&[run.card], month, Some(account), true).await?;
+    let of_account = computed.into_iter().find(|computed| computed.account == *account);
+    let Some(computed) = of_account else { return Ok(Vec::new()) };
+    let is_same =
+        computed.invoices.first().and_then(Option::as_ref).is_some_and(|now| now.lines == stored.invoice.lines);
+    if !is_same {
+        return Err(BillingError::DraftMoved(stored.id.to_string()));
+    }
+    Ok(computed.basis.map_or(Ok(Vec::new()), |basis| unpack(&basis, wanted))?)
+}
+
+async fn uses(store: &Store, foundation: &str, of_row: &[&Contribution]) -> Result<Vec<Use>, BillingError> {
+    let number = |sequence: i64| u64::try_from(sequence).unwrap_or_default();
+    let sequences: BTreeSet<u64> = (of_row.iter())
+        .flat_map(|one| [Some(one.source.opened_by), one.source.closed_by])
+        .flatten()
+        .map(number)
+        .collect();
+    let heads = store.foundations().await?;
+    let inputs = match heads.iter().find(|head| head.name == foundation) {
+        Some(head) => store.inputs_at(head, &sequences).await?,
+        None => HashMap::new(),
+    };
+    let origin = |sequence: i64| inputs.get(&number(sequence)).map(origin);
+    let mut uses: Vec<Use> = (of_row.iter())
+        .map(|one| Use {
+            resource: one.resource.clone(),
+            span: one.span,
+            instances: one.instances,
+            size: one.size,
+            used: one.used,
+            charged: one.charged,
+            entry: one.source.entry,
+            began: origin(one.source.opened_by),
+            ended: one.source.closed_by.and_then(origin),
+        })
+        .collect();
+    uses.sort_by(|one, two| (one.span, &one.resource, one.entry).cmp(&(two.span, &two.resource, two.entry)));
+    Ok(uses)
+}
+
+fn origin(input: &ArchivedInput) -> Origin {
+    let what = match input.kind {
+        InputKind::Event(_) => "usage event",
+        InputKind::Baseline(_) => "baseline item",
+        InputKind::Settings => "settings",
+        InputKind::DiskObservation => "observed disk",
+        InputKind::BuildObservation => "observed build",
+        InputKind::FailedCreate => "observed failure to create",
+        InputKind::Gap => "gap",
+        InputKind::Settlement => "settlement by what runs",
+    };
+    let body: Option<serde_json::Value> = serde_json::from_str(&input.body).ok();
+    let guid = body.and_then(|body| body["guid"].as_str().map(str::to_owned));
+    let guid = guid.filter(|_| matches!(input.kind, InputKind::Event(_)));
+    Origin { sequence: input.sequence, what, guid, at: input.created_at }
+}
+
+/// What a meter counts, in words.
+const fn counted(meter: Meter) -> &'static str {
+    match meter {
+        Meter::MemoryGibHour | Meter::DiskGibHour => "MiB·s",
+        Meter::InstanceHour | Meter::Month => "instance·s",
+        Meter::Staging => "stagings",
+    }
+}
+
+fn major(amount: Amount, currency: Currency) -> String {
+    format!("{} {currency}", amount.in_major_units(currency))
+}
+
+fn line_steps(
+    stored: &StoredInvoice,
+    line: &InvoiceLine,
+    uses: &[Use],
+    card: Option<&Card>,
+) -> Result<Vec<Step>, BillingError> {
+    let unit = counted(line.meter);
+    let row: Vec<&InvoiceLine> = stored.invoice.lines.iter().filter(|other| other.row == line.row).collect();
+    let sum = |of: &dyn Fn(&InvoiceLine) -> i64| row.iter().map(|line| i128::from(of(line))).sum::<i128>();
+    // An unpriced line stands by itself.
+    let (used, charged) = match line.charge {
+        Some(_) => (sum(&|line| line.used), sum(&|line| line.quantity)),
+        None => (i128::from(line.used), i128::from(line.quantity)),
+    };
+    let mut steps = Vec::new();
+    if !uses.is_empty() {
+        let told: i128 = uses.iter().map(|one| i128::from(one.used)).sum();
+        let told_charged: i128 = uses.iter().map(|one| i128::from(one.charged)).sum();
+        if told != used || told_charged != charged {
+            return Err(BillingError::Unexplained {
+                what: format!("line {}", line.what()),
+                printed: format!("{used} {unit}"),
+                comes_to: format!("{told} {unit}"),
+            });
+        }
+        let formula = if line.meter == Meter::Staging {
+            format!("stagings begun: {}", uses.len())
+        } else {
+            format!("sum of {} use(s), each seconds × instances × {}", uses.len(), size_words(line.meter))
+        };
+        steps.push(step("used", formula, format!("{used} {unit}")));
+    }
+    if used != charged {
+        let how = line.granularity.clone().unwrap_or_else(|| "minimum length of each staging".to_owned());
+        steps.push(step("lengths rounded", how, format!("{charged} {unit}")));
+    }
+    if row.len() > 1 || line.part != Part::Whole {
+        let part = match &line.part {
+            Part::Whole => "what an allowance leaves".to_owned(),
+            Part::Allowance(name) => format!("what the allowance `{name}` takes of it, shared out over all it is for"),
+            Part::Tier(tier) => format!("what of it lies in tier {tier} of the total, shared out over all lines"),
+            Part::Packages(packages) => format!("its share of {packages} package(s)"),
+        };
+        steps.push(step("this line", part, format!("{} {unit}", line.quantity)));
+    }
+    steps.push(step(
+        "units",
+        format!("{} ÷ {} ({})", line.quantity, line.unit_size, line.meter.unit()),
+        quotient(i128::from(line.quantity), i128::from(line.unit_size)),
+    ));
+    match &line.charge {
+        None => steps.push(step("price", "no rate is for it", "nothing is charged")),
+        Some(charge) => steps.extend(charge_steps(stored, line, charge, card)?),
+    }
+    Ok(steps)
+}
+
+const fn size_words(meter: Meter) -> &'static str {
+    match meter {
+        Meter::MemoryGibHour => "MiB of memory",
+        Meter::DiskGibHour => "MiB of disk",
+        Meter::InstanceHour | Meter::Month | Meter::Staging => "1",
+    }
+}
+
+fn charge_steps(
+    stored: &StoredInvoice,
+    line: &InvoiceLine,
+    charge: &Charge,
+    card: Option<&Card>,
+) -> Result<Vec<Step>, BillingError> {
+    let currency = stored.invoice.currency;
+    let card_name = card.map_or_else(|| "the card".to_owned(), |card| card.rates.name.clone());
+    let version: String = stored.invoice.rate_card.chars().take(12).collect();
+    let mut steps = vec![step(
+        "price",
+        format!("rate `{}` of card `{card_name}`, version {version}", charge.rate),
+        format!("{} {currency} per {}", charge.price, line.meter.unit()),
+    )];
+    let rounding = card.map(|card| card.rates.rounding).unwrap_or_default();
+    if let Part::Packages(packages) = line.part {
+        let total = amount(packages, charge.price, 1, currency, rounding)?;
+        let formula =
+            format!("{packages} package(s) × {} = {}, shared out by quantity", charge.price, major(total, currency));
+        steps.push(step("amount", formula, major(charge.amount, currency)));
+        return Ok(steps);
+    }
+    let again = amount(line.quantity, charge.price, line.unit_size, currency, rounding)?;
+    if again != charge.amount {
+        return Err(BillingError::Unexplained {
+            what: format!("line {}", line.what()),
+            printed: major(charge.amount, currency),
+            comes_to: major(again, currency),
+        });
+    }
+    let scale = 10_i128.saturating_pow(charge.price.scale());
+    let exact = quotient(
+        i128::from(line.quantity).saturating_mul(charge.price.mantissa()),
+        i128::from(line.unit_size).saturating_mul(scale),
+    );
+    steps.push(step("exact", format!("{} × {} ÷ {}", line.quantity, charge.price, line.unit_size), exact));
+    let words = rounding.name().replace('_', " ");
+    steps.push(step("rounded", format!("once, {words}"), major(charge.amount, currency)));
+    Ok(steps)
+}
+
+/// A quotient to twelve decimals; `≈` if that isn't all of it.
+fn quotient(dividend: i128, divisor: i128) -> String {
+    const DECIMALS: u32 = 12;
+    let scaled = dividend.checked_mul(10_i128.pow(DECIMALS));
+    let Some(scaled) = scaled.filter(|_| divisor != 0) else { return format!("{dividend} ÷ {divisor}") };
+    let shown = Decimal::try_from_i128_with_scale(scaled / divisor, DECIMALS).map(|shown| shown.normalize());
+    let Ok(shown) = shown else { return format!("{dividend} ÷ {divisor}") };
+    if scaled % divisor == 0 { shown.to_string() } else { format!("≈ {shown}") }
+}
+
+/// From the lines to what is to be paid.
+fn invoice_steps(stored: &StoredInvoice) -> Result<Vec<Step>, BillingError> {
+    let invoice = &stored.invoice;
+    let currency = invoice.currency;
+    let mut steps = Vec::new();
+    let mut net = Amount::default();
+    if !invoice.lines.is_empty() {
+        for charge in invoice.lines.iter().filter_map(|line| line.charge.as_ref()) {
+            net = net.plus(charge.amount)?;
+        }
+        let formula = format!("sum of {} line(s), each rounded once", invoice.lines.len());
+        steps.push(step("lines", formula, major(net, currency)));
+    }
+    for adjustment in &invoice.adjustments {
+        net = net.plus(adjustment.amount)?;
+        steps.push(step(adjustment.name.clone(), adjusted(adjustment, currency), major(adjustment.amount, currency)));
+    }
+    let mut by_invoice: BTreeMap<&str, Vec<&Correction>> = BTreeMap::new();
+    for correction in &invoice.corrections {
+        by_invoice.entry(&correction.number).or_default().push(correction);
+    }
+    for (number, corrections) in by_invoice {
+        for correction in corrections {
+            let change = correction.amount()?;
+            net = net.plus(change)?;
+            let line = correction.line.map_or_else(String::new, |line| format!(" line {line}"));
+            let formula = format!(
+                "{} instead of {}, {}",
+                major(correction.after, currency),
+                major(correction.before, currency),
+                correction.cause.words()
+            );
+            steps.push(step(format!("{number}{line}: {}", correction.what), formula, major(change, currency)));
+        }
+    }
+    let unexplained = |what: &str, printed: Amount, comes_to: Amount| BillingError::Unexplained {
+        what: what.to_owned(),
+        printed: major(printed, currency),
+        comes_to: major(comes_to, currency),
+    };
+    if net != invoice.net {
+        return Err(unexplained("the net", invoice.net, net));
+    }
+    steps.push(step("net", "sum of these", major(net, currency)));
+    if let Some(tax) = &invoice.tax {
+        let reason = tax.exemption_reason.as_ref().map_or_else(String::new, |reason| format!(", {reason}"));
+        let formula =
+            format!("{} % of {}, category {}{reason}, rounded once", tax.percent, major(net, currency), tax.category);
+        steps.push(step(tax.name.clone(), formula, major(tax.amount, currency)));
+    }
+    let gross = invoice.gross()?;
+    steps.push(step("to pay", "net and tax", major(gross, currency)));
+    Ok(steps)
+}
+
+fn adjusted(adjustment: &Adjustment, currency: Currency) -> String {
+    let basis = adjustment.basis.map(|basis| major(basis, currency)).unwrap_or_default();
+    match (adjustment.adjustment, adjustment.percent) {
+        (AdjustmentType::Discount, Some(percent)) => format!("{percent} % of {basis}, rounded once"),
+        (AdjustmentType::Discount, None) => "a discount a month, by the seconds in which it holds".to_owned(),
+        (AdjustmentType::Commitment, _) => "paid in any case".to_owned(),
+        (AdjustmentType::Covered, _) => format!("covered by the commitment, of {basis}"),
+        (AdjustmentType::Minimum, _) => format!("filled up from {basis}"),
+    }
+}
+
+/// Whether a kind's uses are of resources of their own, or of the app's builds.
+#[must_use]
+pub fn resource_word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Process => "process",
+        Kind::Task => "task",
+        Kind::Staging => "app staged",
+        Kind::Service => "service instance",
+    }
+}

@@ -1,0 +1,175 @@
+//! Who pays for what was used when: who did, where it is invoiced; else whose it is by the accounts file.
+//! Owns how usage is split at a change of hands; never rates any.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use crate::accounts::{Account, Accounts, Whereabouts};
+use crate::domain::{Guid, Span};
+use crate::invoicing::Coverage;
+use crate::rating::{Piece, UsageKey};
+use crate::store::Invoiced;
+
+/// Whose usage of a month is on final invoices.
+#[derive(Debug, Default)]
+pub(super) struct Paid {
+    /// Name by account.
+    pub names: HashMap<String, Option<String>>,
+    /// By foundation, organization and space; without a space: all of the organization.
+    spans: HashMap<(String, Guid, Option<Guid>), Vec<(Span, String)>>,
+}
+
+impl Paid {
+    pub fn new(invoiced: Vec<Invoiced>) -> Self {
+        let mut paid = Self::default();
+        for Invoiced { account, account_name, organization, space, span } in invoiced {
+            paid.names.insert(account.clone(), account_name);
+            if let Some((foundation, organization)) = organization {
+                paid.spans.entry((foundation, organization, space)).or_default().push((span, account));
+            }
+        }
+        for spans in paid.spans.values_mut() {
+            spans.sort();
+        }
+        paid
+    }
+
+    /// The spans of a space's usage that are charged already, in order.
+    fn of(&self, key: &UsageKey) -> Vec<(Span, String)> {
+        let line = &key.line;
+        let of = |space: Option<Guid>| {
+            self.spans.get(&(line.foundation.clone(), line.organization.guid.clone(), space)).cloned()
+        };
+        let mut spans = of(Some(line.space.guid.clone())).unwrap_or_default();
+        spans.extend(of(None).unwrap_or_default());
+        spans.sort();
+        spans
+    }
+}
+
+/// A span of one space's usage, and who pays for it.
+pub(super) type Owner = (Span, Arc<Account>);
+
+/// Finds payers, each place once.
+#[derive(Debug)]
+pub(super) struct Payers<'a> {
+    pub accounts: &'a Accounts,
+    pub paid: &'a Paid,
+    pub period: Span,
+    known: HashMap<(String, Guid, Guid), Arc<Vec<Owner>>>,
+    /// Accounts by id, so that one id is one account.
+    by_id: HashMap<String, Arc<Account>>,
+}
+
+impl<'a> Payers<'a> {
+    pub fn new(accounts: &'a Accounts, paid: &'a Paid, period: Span) -> Self {
+        Self { accounts, paid, period, known: HashMap::new(), by_id: HashMap::new() }
+    }
+
+    /// The account of that id: of the file, or one that only the book knows.
+    pub fn account(&mut self, id: &str) -> Arc<Account> {
+        if let Some(known) = self.by_id.get(id) {
+            return known.clone();
+        }
+        let account = self.accounts.get(id).cloned().unwrap_or_else(|| {
+            let name = self.paid.names.get(id).cloned().flatten();
+            let (foundation, guid) = id.split_once('/').unwrap_or(("", id));
+            let named = crate::rating::Named { name, guid: Guid::new(guid) };
+            Account { id: id.to_owned(), ..self.accounts.own(foundation, &named) }
+        });
+        let account = Arc::new(account);
+        self.by_id.insert(id.to_owned(), account.clone());
+        account
+    }
+
+    /// Who pays for a space's usage: the whole period, in order, without gap or overlap.
+    pub fn owners(&mut self, key: &UsageKey) -> Arc<Vec<Owner>> {
+        let line = &key.line;
+        let place = (line.foundation.clone(), line.organization.guid.clone(), line.space.guid.clone());
+        if let Some(known) = self.known.get(&place) {
+            return known.clone();
+        }
+        let configured: Vec<(Span, Option<Account>)> = (self.accounts)
+            .owners(&Whereabouts::from(key), self.period)
+            .into_iter()
+            .map(|(span, account)| (span, account.cloned()))
+            .collect();
+        let mut owners: Vec<Owner> = Vec::new();
+        for (span, account) in configured {
+            let account = match account {
+                Some(account) => self.account(&account.id),
+                None => self.own(key),
+            };
+            owners.push((span, account));
+        }
+        for (span, id) in self.paid.of(key) {
+            let account = self.account(&id);
+            owners = overlaid(owners, span, &account);
+        }
+        let owners = Arc::new(owners);
+        self.known.insert(place, owners.clone());
+        owners
+    }
+
+    fn own(&mut self, key: &UsageKey) -> Arc<Account> {
+        let own = self.accounts.own(&key.line.foundation, &key.line.organization);
+        self.by_id.entry(own.id.clone()).or_insert_with(|| Arc::new(own)).clone()
+    }
+
+    /// A resource's pieces by who pays for them, cut where it changes hands.
+    pub fn split(&mut self, pieces: Vec<Piece>) -> Vec<(Arc<Account>, Vec<Piece>)> {
+        let mut split: Vec<(Arc<Account>, Vec<Piece>)> = Vec::new();
+        for piece in pieces {
+            let owners = self.owners(&piece.key);
+            let last = owners.len().saturating_sub(1);
+            for (position, (span, account)) in owners.iter().enumerate() {
+                let within = Span { from: piece.span.from.max(span.from), to: piece.span.to.min(span.to) };
+                // What has no length is its owner's at that instant.
+                let at_once = piece.span.from == piece.span.to
+                    && span.from <= piece.span.from
+                    && (piece.span.from < span.to || position == last);
+                if within.from >= within.to && !at_once {
+                    continue;
+                }
+                let piece = Piece { span: if at_once { piece.span } else { within }, ..piece.clone() };
+                match split.iter_mut().find(|(known, _)| known.id == account.id) {
+                    Some((_, pieces)) => pieces.push(piece),
+                    None => split.push((account.clone(), vec![piece])),
+                }
+            }
+        }
+        split
+    }
+
+    /// The spans of a space's usage that are an account's.
+    pub fn coverage(&mut self, key: &UsageKey, account: &str) -> BTreeSet<Coverage> {
+        let line = &key.line;
+        let of = |(span, _): &Owner| Coverage {
+            foundation: line.foundation.clone(),
+            organization: line.organization.guid.clone(),
+            space: line.space.guid.clone(),
+            span: *span,
+        };
+        self.owners(key).iter().filter(|(_, owner)| owner.id == account).map(of).collect()
+    }
+}
+
+/// Owners, with `span` given to `account`; neighbours with one owner are one.
+fn overlaid(owners: Vec<Owner>, span: Span, account: &Arc<Account>) -> Vec<Owner> {
+    let mut parts: Vec<Owner> = Vec::with_capacity(owners.len() + 2);
+    for (known, owner) in owners {
+        let before = Span { from: known.from, to: known.to.min(span.from) };
+        let within = Span { from: known.from.max(span.from), to: known.to.min(span.to) };
+        let after = Span { from: known.from.max(span.to), to: known.to };
+        for (part, owner) in [(before, &owner), (within, account), (after, &owner)] {
+            if part.from >= part.to {
+                continue;
+            }
+            match parts.last_mut() {
+                Some((last, of)) if last.to == part.from && of.id == owner.id => last.to = part.to,
+                _ => parts.push((part, owner.clone())),
+            }
+        }
+    }
+    parts
+}

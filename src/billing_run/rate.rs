@@ -1,0 +1,217 @@
+//! One pass over a month's usage, account by account, by as many cards as are asked about.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::basis::Basis;
+use super::payers::{Paid, Payers};
+use super::{BillingError, BillingRun, Card};
+use crate::accounts::Account;
+use crate::domain::{Amount, Month, Span, Timestamp};
+use crate::invoicing::{Coverage, DocumentKind, Header, Invoice, Particulars, Payment, invoice};
+use crate::rate_card::Whom;
+use crate::rating::{Piece, Rater};
+use crate::store::{FoundationHead, InvoiceFilter, Recalculation};
+
+/// What an account's month comes to.
+#[derive(Debug)]
+pub(super) struct Computed {
+    pub account: String,
+    /// By each card; `None`: by it there is nothing to charge.
+    pub invoices: Vec<Option<Invoice>>,
+    /// What the first card's invoice rests on, if that was asked for.
+    pub basis: Option<Vec<u8>>,
+}
+
+/// An account whose usage is being added up.
+struct Open<'a> {
+    account: Arc<Account>,
+    foundations: BTreeSet<String>,
+    coverage: BTreeSet<Coverage>,
+    raters: Vec<Rater<'a>>,
+    basis: Option<Basis>,
+}
+
+impl<'a> Open<'a> {
+    fn new(account: Arc<Account>, cards: &[&'a Card], period: Span, run: &BillingRun<'_>, traced: bool) -> Self {
+        let rater = |card: &&'a Card| Rater::new(&card.rates, &account.id, period, run.zone);
+        let mut raters: Vec<Rater<'a>> = cards.iter().map(rater).collect();
+        if traced {
+            raters = raters.into_iter().enumerate().map(|(at, one)| if at == 0 { one.traced() } else { one }).collect();
+        }
+        let foundations = account.foundations.iter().cloned().collect();
+        Self { account, foundations, coverage: BTreeSet::new(), raters, basis: traced.then(Basis::default) }
+    }
+
+    fn add(&mut self, pieces: &[Piece]) -> Result<(), BillingError> {
+        for (position, rater) in self.raters.iter_mut().enumerate() {
+            rater.add(pieces)?;
+            if let (0, Some(basis)) = (position, &mut self.basis) {
+                basis.add(&rater.take_trace())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl BillingRun<'_> {
+    /// Rates a month's usage; `traced`: tells what each invoice rests on, by the first card.
+    pub(super) async fn rate<'a>(
+        &self,
+        cards: &[&'a Card],
+        month: Month,
+        account: Option<&str>,
+        traced: bool,
+    ) -> Result<Vec<Computed>, BillingError> {
+        let period = month.span(self.zone);
+        let user_provided = cards.iter().any(|card| card.rates.prices_user_provided());
+        let mut pieces = self.store.pieces(period, user_provided).await?;
+        let gaps = self.store.gaps(None).await?;
+        let paid = Paid::new(self.store.invoiced(month).await?);
+        let wanted = |of: &Account| account.is_none_or(|account| account == of.id || account == of.name);
+        let mut payers = Payers::new(&self.accounts, &paid, period);
+        let mut open: BTreeMap<String, Open<'a>> = BTreeMap::new();
+        while let Some(resources) = pieces.more().await? {
+            for resource in resources {
+                // Who moved with it pays each their part.
+                for (payer, pieces) in payers.split(resource) {
+                    if !wanted(&payer) {
+                        continue;
+                    }
+                    let begun = open
+                        .entry(payer.id.clone())
+                        .or_insert_with(|| Open::new(payer.clone(), cards, period, self, traced));
+                    for piece in &pieces {
+                        begun.foundations.insert(piece.key.line.foundation.clone());
+                        begun.coverage.extend(payers.coverage(&piece.key, &payer.id));
+                    }
+                    begun.add(&pieces)?;
+                }
+            }
+        }
+        // Who committed to pay does, also without usage; so does who was charged too little before.
+        let committed = self.committed(cards);
+        let pending = self.pending(month).await?;
+        for id in committed.iter().chain(pending.iter().map(|one| &one.account)) {
+            let payer = payers.account(id);
+            if wanted(&payer) {
+                open.entry(id.clone()).or_insert_with(|| Open::new(payer, cards, period, self, traced));
+            }
+        }
+        let previous = self.previous_nets(month).await?;
+        let mut computed = Vec::with_capacity(open.len());
+        for (id, open) in open {
+            let of_payer = gaps.iter().filter(|gap| open.foundations.contains(&gap.foundation));
+            let is_final = paid.names.contains_key(&id);
+            let header = Header {
+                gaps: of_payer.filter_map(|gap| gap.note(period)).collect(),
+                rated_through: self.rated_through(&pieces.heads, &open.foundations),
+                corrections: if is_final { Vec::new() } else { corrections_of(&pending, &id) },
+                previous_net: previous.get(&id).copied(),
+                ..self.header(&open.account, month)
+            };
+            let header = Header { coverage: open.coverage.into_iter().collect(), ..header };
+            computed.push(self.finish(header, cards, open.raters, open.basis, committed.contains(&id))?);
+        }
+        Ok(computed)
+    }
+
+    fn finish(
+        &self,
+        header: Header,
+        cards: &[&Card],
+        raters: Vec<Rater<'_>>,
+        basis: Option<Basis>,
+        is_committed: bool,
+    ) -> Result<Computed, BillingError> {
+        let account = header.account.clone();
+        let mut invoices = Vec::with_capacity(cards.len());
+        for (card, rater) in cards.iter().zip(raters) {
+            self.same_currency(&account, card)?;
+            let header = Header { rate_card: card.stored.hash.clone(), ..header.clone() };
+            let invoice = invoice(header, &card.rates, &rater.finish()?)?;
+            // A minimum for everyone is for everyone who used something.
+            let is_something = !invoice.lines.is_empty()
+                || !invoice.corrections.is_empty()
+                || is_committed && !invoice.adjustments.is_empty();
+            invoices.push(is_something.then_some(invoice));
+        }
+        Ok(Computed { account, invoices, basis: basis.map(Basis::finish).transpose()? })
+    }
+
+    fn same_currency(&self, account: &str, card: &Card) -> Result<(), BillingError> {
+        let wanted = self.accounts.get(account).and_then(|account| account.currency);
+        match wanted.filter(|wanted| *wanted != card.rates.currency) {
+            None => Ok(()),
+            Some(wanted) => Err(BillingError::Currency {
+                account: account.to_owned(),
+                wanted: wanted.to_string(),
+                card: card.rates.currency.to_string(),
+            }),
+        }
+    }
+
+    /// What an account's invoices of a month all say.
+    fn header(&self, account: &Account, month: Month) -> Header {
+        let sender = &self.sender;
+        let payment = Payment {
+            iban: sender.payment.iban.clone(),
+            bic: sender.payment.bic.clone(),
+            bank: sender.payment.bank.clone(),
+            ..account.particulars.payment.clone()
+        };
+        Header {
+            account: account.id.clone(),
+            account_name: Some(account.name.clone()).filter(|name| !account.id.ends_with(&format!("/{name}"))),
+            seller: Some(sender.party.name.clone()).filter(|name| !name.is_empty()),
+            month,
+            period: month.span(self.zone),
+            time_zone: self.zone.name().to_owned(),
+            rate_card: String::new(),
+            rated_through: None,
+            gaps: Vec::new(),
+            particulars: Particulars { seller: sender.party.clone(), payment, ..account.particulars.clone() },
+            tax: account.tax.clone(),
+            corrections: Vec::new(),
+            coverage: Vec::new(),
+            previous_net: None,
+            replaces: 0,
+        }
+    }
+
+    /// The configured accounts that a card has a commitment or minimum for.
+    fn committed(&self, cards: &[&Card]) -> Vec<String> {
+        let floors = cards.iter().flat_map(|card| &card.rates.floors);
+        let named = floors.filter_map(|floor| match &floor.whom {
+            Whom::Account(account) => self.accounts.get(account),
+            _ => None,
+        });
+        named.map(|account| account.id.clone()).collect()
+    }
+
+    /// Usage in all of these foundations is complete up to here.
+    fn rated_through(&self, heads: &[FoundationHead], foundations: &BTreeSet<String>) -> Option<Timestamp> {
+        let through = |foundation: &String| {
+            let head = heads.iter().find(|head| head.name == *foundation)?;
+            head.rated_through(self.sweep_window_seconds)
+        };
+        foundations.iter().map(through).min().flatten()
+    }
+
+    /// Nets of the month before, by account: final ones before drafts.
+    async fn previous_nets(&self, month: Month) -> Result<HashMap<String, Amount>, BillingError> {
+        let filter = InvoiceFilter { month: Some(month.previous()), ..InvoiceFilter::default() };
+        let mut nets = HashMap::new();
+        for stored in self.store.invoices(&filter).await? {
+            if stored.invoice.kind == DocumentKind::Invoice {
+                // The one that replaces another comes later.
+                nets.insert(stored.invoice.account.clone(), stored.invoice.net);
+            }
+        }
+        Ok(nets)
+    }
+}
+
+fn corrections_of(pending: &[Recalculation], account: &str) -> Vec<crate::invoicing::Correction> {
+    pending.iter().filter(|one| one.account == account).flat_map(|one| one.corrections.clone()).collect()
+}

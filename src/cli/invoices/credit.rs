@@ -1,0 +1,154 @@
+//! `cf-billing invoices credit`: credit notes, and the difference between what a closed period costs and was invoiced.
+
+use std::path::PathBuf;
+
+use super::super::output::{Format, note};
+use super::super::rates::read_card;
+use super::super::{Failure, Global};
+use super::hold::reason;
+use super::{list, money};
+use crate::billing_run::{BillingRun, CreditOutcome, What};
+use crate::clock::Clock;
+use crate::domain::{Amount, Currency};
+use crate::invoicing::{Credit as Part, Status};
+use crate::store::{Store, StoredInvoice};
+
+/// Correct a final invoice: give it back as a whole, by line, or as far as its period costs something else now
+///
+/// A credit note is final at once, with a number of its own; the invoice stays as it is. Where a period costs more than
+/// was invoiced, that goes on the account's next invoice.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  cf-billing invoices credit CF-000001 --line 3 --reason \"the app was shut down by our mistake\"
+  cf-billing invoices credit CF-000001 --line 3 --amount 12.50 --reason \"goodwill\"
+  cf-billing invoices credit CF-000001 --reissue --reason \"wrong buyer address\"
+  cf-billing invoices credit CF-000001 --difference --reason \"late usage events\"
+  cf-billing invoices credit CF-000001 --difference --rates fixed.toml --reason \"price of java_buildpack was wrong\"")]
+pub(super) struct Credit {
+    /// The invoice's number
+    invoice: String,
+    /// Why; printed on the credit note
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// Give back this line, from 1; may be named several times
+    #[arg(long, value_name = "N")]
+    line: Vec<usize>,
+    /// Give back so much of the line, without tax, instead of all that is left of it
+    #[arg(long, value_name = "AMOUNT", requires = "line")]
+    amount: Option<String>,
+    /// As far as the period costs something else now than was invoiced
+    #[arg(long, conflicts_with_all = ["line", "reissue"])]
+    difference: bool,
+    /// Compare by this rate card: a corrected version of the one that was used
+    #[arg(long, value_name = "FILE", requires = "difference")]
+    rates: Option<PathBuf>,
+    /// Give it back as a whole, and invoice the month anew
+    #[arg(long, conflicts_with = "line")]
+    reissue: bool,
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+}
+
+impl Credit {
+    pub async fn run(self, global: &Global) -> Result<(), Failure> {
+        let configuration = global.configuration()?;
+        let why = reason(&self.reason)?.to_owned();
+        if self.amount.is_some() && self.line.len() != 1 {
+            return Err(Failure::usage("--amount is for one --line\nhint: make a credit note for each amount"));
+        }
+        let store = Global::open_existing(&configuration).await?;
+        let stored = final_invoice(&store, &self.invoice).await?;
+        let what = if self.difference {
+            let given = self.rates.clone().map(|rates| read_card(Some(rates), &configuration)).transpose()?;
+            What::Difference(given)
+        } else if self.line.is_empty() {
+            What::Credit(Part::Whole)
+        } else {
+            let currency = stored.invoice.currency;
+            let amount = self.amount.as_deref().map(|text| parse_amount(text, currency)).transpose()?;
+            What::Credit(Part::Lines(self.line.iter().map(|line| (*line, amount)).collect()))
+        };
+        // The configured card is for what is drafted; credit notes rest on the invoice's own.
+        let card = match &what {
+            What::Difference(Some(card)) => card.clone(),
+            _ => card_of(&store, &stored, &configuration).await?,
+        };
+        let run = BillingRun::new(&configuration, &store, &Clock::System, &card)?;
+        let outcome = run.credit(&self.invoice, what, &why, self.reissue).await?;
+        let shown = match outcome {
+            CreditOutcome::Note(number) => store.invoice(&number).await?,
+            CreditOutcome::Charged(net) => {
+                let (net, currency) = (money(net, stored.invoice.currency), stored.invoice.currency);
+                note(&format!(
+                    "{} costs {net} {currency} more than was invoiced: that goes on the account's next invoice, with `invoices draft`",
+                    self.invoice
+                ));
+                None
+            }
+        };
+        store.close().await;
+        let shown: Vec<StoredInvoice> = shown.into_iter().collect();
+        if shown.is_empty() && self.format == Format::Table { Ok(()) } else { list(&shown, self.format) }
+    }
+}
+
+async fn final_invoice(store: &Store, reference: &str) -> Result<StoredInvoice, Failure> {
+    let found = store.invoice(reference).await?;
+    let hint = "`cf-billing invoices list --status final` shows numbers";
+    found
+        .filter(|stored| stored.status == Status::Final)
+        .ok_or_else(|| Failure::failed(format!("there is no final invoice `{reference}`\nhint: {hint}")))
+}
+
+async fn card_of(
+    store: &Store,
+    stored: &StoredInvoice,
+    configuration: &crate::config::Configuration,
+) -> Result<crate::billing_run::Card, Failure> {
+    let card = store.card(&stored.invoice.rate_card).await?;
+    let card = card.ok_or_else(|| Failure::failed("the invoice's rate card isn't kept\nhint: restore a backup"))?;
+    crate::billing_run::Card::parse("the invoice's card", card.text, configuration.billing.time_zone)
+        .map_err(|problems| Failure::failed(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))
+}
+
+/// An amount as people write it: `12.50`.
+fn parse_amount(text: &str, currency: Currency) -> Result<Amount, Failure> {
+    let wrong = |why: String| Failure::usage(format!("--amount `{text}`: {why}\nhint: write it as 12.50, without currency"));
+    let plain = text.chars().all(|letter| letter.is_ascii_digit() || letter == '.');
+    let parsed = rust_decimal::Decimal::from_str_exact(text).ok().filter(|_| plain);
+    let decimal = parsed.ok_or_else(|| wrong("it is not a decimal number".to_owned()))?.normalize();
+    if decimal.scale() > currency.digits() {
+        return Err(wrong(format!("{currency} has {} decimals", currency.digits())));
+    }
+    let smallest = decimal.mantissa().checked_mul(10_i128.pow(currency.digits() - decimal.scale()));
+    let smallest = smallest.and_then(|smallest| i64::try_from(smallest).ok()).filter(|smallest| *smallest > 0);
+    smallest.map(Amount).ok_or_else(|| wrong("it is not more than nothing, or too much".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_amount;
+    use crate::domain::{Amount, Currency};
+
+    #[test]
+    fn amounts_are_plain_and_as_fine_as_their_currency() {
+        let cents = |text: &str, code: &str| parse_amount(text, Currency::from_code(code).unwrap()).ok();
+        for (text, code, expected) in [
+            ("12.50", "EUR", Some(1250)),
+            ("12.5", "EUR", Some(1250)),
+            ("12", "EUR", Some(1200)),
+            ("0.01", "EUR", Some(1)),
+            ("0.001", "EUR", None),
+            ("0.001", "KWD", Some(1)),
+            ("0.5", "JPY", None),
+            ("5.0", "JPY", Some(5)),
+            ("0", "EUR", None),
+            ("-1", "EUR", None),
+            ("1,50", "EUR", None),
+            ("92233720368547758.07", "EUR", Some(i64::MAX)),
+            ("92233720368547758.08", "EUR", None),
+        ] {
+            assert_eq!(cents(text, code), expected.map(Amount), "{text} {code}");
+        }
+    }
+}

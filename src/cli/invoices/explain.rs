@@ -1,0 +1,170 @@
+//! `cf-billing invoices explain`: every cent, down to ledger entries and usage events.
+
+use serde_json::{Value, json};
+
+use super::super::output::{self, Format, numbers, words};
+use super::super::rates::read_card;
+use super::super::{Failure, Global};
+use super::money;
+use crate::billing_run::{BillingRun, Explained, ExplainedLine, Origin, Step, Use, explain, resource_word};
+use crate::clock::Clock;
+use crate::rate_card::units;
+
+/// Explain an invoice, or some of its lines, down to the usage events
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  cf-billing invoices explain CF-000001
+  cf-billing invoices explain CF-000001 --line 3")]
+pub(super) struct Explain {
+    /// Its number, or the id that `list` shows
+    invoice: String,
+    /// A line, from 1; may be named several times
+    #[arg(long, value_name = "N")]
+    line: Vec<usize>,
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+}
+
+impl Explain {
+    pub async fn run(self, global: &Global) -> Result<(), Failure> {
+        let configuration = global.configuration()?;
+        let store = Global::open_existing(&configuration).await?;
+        let card = super::card_for(&store, &self.invoice, || read_card(None, &configuration), &configuration).await?;
+        let run = BillingRun::new(&configuration, &store, &Clock::System, &card)?;
+        let explained = explain(&run, &self.invoice, &self.line).await?;
+        store.close().await;
+        match self.format {
+            Format::Json => output::json(&explained_json(&explained)),
+            Format::Csv => output::csv(&USE_HEADER, explained.lines.iter().flat_map(use_rows)),
+            Format::Table => table(&explained),
+        }
+    }
+}
+
+fn step_json(step: &Step) -> Value {
+    json!({"what": step.what, "formula": step.formula, "result": step.result})
+}
+
+fn origin_json(origin: &Origin) -> Value {
+    json!({"input": origin.sequence, "what": origin.what, "guid": origin.guid, "at": origin.at})
+}
+
+fn explained_json(explained: &Explained) -> Value {
+    let currency = explained.stored.invoice.currency;
+    let lines: Vec<Value> = (explained.lines.iter())
+        .map(|line| {
+            let uses: Vec<Value> = (line.uses.iter())
+                .map(|one| {
+                    json!({
+                        "resource": one.resource,
+                        "from": one.span.from,
+                        "to": one.span.to,
+                        "seconds": one.span.seconds(),
+                        "instances": one.instances,
+                        "size": one.size,
+                        "used": one.used,
+                        "charged": one.charged,
+                        "ledger_entry": one.entry,
+                        "began": one.began.as_ref().map(origin_json),
+                        "ended": one.ended.as_ref().map(origin_json),
+                    })
+                })
+                .collect();
+            json!({
+                "line": line.position,
+                "what": line.line.what(),
+                "foundation": line.line.key.foundation,
+                "meter": line.line.meter.name(),
+                "quantity": line.line.quantity,
+                "amount": line.line.charge.as_ref().map(|charge| money(charge.amount, currency)),
+                "uses": uses,
+                "steps": line.steps.iter().map(step_json).collect::<Vec<_>>(),
+            })
+        })
+        .collect();
+    json!({
+        "id": explained.stored.id,
+        "number": explained.stored.number,
+        "account": explained.stored.invoice.account,
+        "currency": currency.code(),
+        "rate_card": explained.card,
+        "rate_card_sha256": explained.stored.invoice.rate_card,
+        "lines": lines,
+        "steps": explained.steps.iter().map(step_json).collect::<Vec<_>>(),
+    })
+}
+
+const USE_HEADER: [&str; 12] = [
+    "line", "resource", "from", "to", "instances", "size", "used", "charged", "ledger_entry", "began", "ended", "amount",
+];
+
+fn origin(origin: Option<&Origin>) -> String {
+    match origin {
+        None => String::new(),
+        Some(Origin { guid: Some(guid), .. }) => guid.clone(),
+        Some(Origin { what, sequence, .. }) => format!("{what}, input {sequence}"),
+    }
+}
+
+fn use_cells(one: &Use) -> Vec<String> {
+    vec![
+        one.resource.to_string(),
+        one.span.from.to_string(),
+        one.span.to.to_string(),
+        one.instances.to_string(),
+        one.size.to_string(),
+        one.used.to_string(),
+        one.charged.to_string(),
+        one.entry.map_or_else(|| "open".to_owned(), |entry| entry.to_string()),
+        origin(one.began.as_ref()),
+        one.ended.as_ref().map_or_else(String::new, |ended| origin(Some(ended))),
+    ]
+}
+
+fn use_rows(line: &ExplainedLine) -> Vec<Vec<String>> {
+    let amount = line.line.charge.as_ref().map(|charge| charge.amount.0.to_string()).unwrap_or_default();
+    let cells = |one: &Use| [vec![line.position.to_string()], use_cells(one), vec![amount.clone()]].concat();
+    line.uses.iter().map(cells).collect()
+}
+
+fn table(explained: &Explained) -> Result<(), Failure> {
+    let stored = &explained.stored;
+    let title = stored.number.clone().unwrap_or_else(|| format!("draft {}", stored.id));
+    output::print(&format!("{title} of {} for {}", stored.invoice.account, stored.invoice.month))?;
+    for line in &explained.lines {
+        let key = &line.line.key;
+        output::print(&format!(
+            "\nLine {}: {}, {} {}",
+            line.position,
+            line.line.what(),
+            units(line.line.quantity, line.line.unit_size),
+            line.line.meter.unit()
+        ))?;
+        if line.uses.is_empty() {
+            output::print("What it rests on isn't kept: it was made final by an earlier version.")?;
+        } else {
+            let columns = [
+                words(resource_word(key.kind)),
+                words("from"),
+                words("to"),
+                numbers("instances"),
+                numbers("size"),
+                numbers("used"),
+                numbers("charged"),
+                numbers("entry"),
+                words("began with"),
+                words("ended with"),
+            ];
+            output::table(&columns, line.uses.iter().map(use_cells))?;
+        }
+        steps(&line.steps)?;
+    }
+    output::print("")?;
+    steps(&explained.steps)
+}
+
+fn steps(all: &[Step]) -> Result<(), Failure> {
+    let columns = [words("step"), words("how"), numbers("comes to")];
+    let cells = |step: &Step| vec![step.what.clone(), step.formula.clone(), step.result.clone()];
+    output::table(&columns, all.iter().map(cells))
+}

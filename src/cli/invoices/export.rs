@@ -1,0 +1,210 @@
+//! `cf-billing invoices export`: documents as files, one invoice's or thousands'.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use super::super::output::note;
+use super::super::progress::Bars;
+use super::super::{Failure, Global};
+use crate::billing_run::{Sender, document, issue_of};
+use crate::clock::Clock;
+use crate::documents::focus::{Writer, rows};
+use crate::documents::{Format, Subject};
+use crate::domain::Month;
+use crate::invoicing::Status;
+use crate::store::{InvoiceFilter, Store, StoredInvoice};
+
+/// Write documents into a folder: of one invoice, of an account, or of a period
+///
+/// A final invoice's documents are made once, and exported as they were made; drafts are rendered anew. Files that are
+/// there already are left alone, so that what was interrupted goes on. FOCUS is one file for all.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  cf-billing invoices export CF-000001 --format pdf --out invoices
+  cf-billing invoices export --period 2026-10 --format facturx --out invoices
+  cf-billing invoices export --period 2026-10 --format focus --out focus")]
+pub(super) struct Export {
+    /// A number, or the id that `list` shows; all of --period and --account if left out
+    invoice: Option<String>,
+    /// Only this month
+    #[arg(long, value_name = "YYYY-MM", conflicts_with = "invoice")]
+    period: Option<Month>,
+    /// Only this account
+    #[arg(long, value_name = "ACCOUNT", conflicts_with = "invoice")]
+    account: Option<String>,
+    /// Also drafts, where several are exported
+    #[arg(long, conflicts_with = "invoice")]
+    drafts: bool,
+    #[arg(long, value_enum)]
+    format: ExportFormat,
+    /// The folder; made if it isn't there
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+}
+
+/// What to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum ExportFormat {
+    Pdf,
+    Html,
+    Csv,
+    Json,
+    Ubl,
+    Facturx,
+    Focus,
+    FocusParquet,
+}
+
+impl ExportFormat {
+    /// `None`: one file for all.
+    const fn document(self) -> Option<Format> {
+        Some(match self {
+            Self::Pdf => Format::Pdf,
+            Self::Html => Format::Html,
+            Self::Csv => Format::Csv,
+            Self::Json => Format::Json,
+            Self::Ubl => Format::Ubl,
+            Self::Facturx => Format::Facturx,
+            Self::Focus | Self::FocusParquet => return None,
+        })
+    }
+}
+
+/// The name of a document's file.
+fn file_name(stored: &StoredInvoice, format: Format) -> String {
+    let name = stored.number.clone().unwrap_or_else(|| format!("draft-{}", stored.id));
+    let ending = match format {
+        Format::Html => ".html",
+        Format::Pdf => ".pdf",
+        Format::Csv => ".csv",
+        Format::Json => ".json",
+        Format::Ubl => ".xml",
+        Format::Facturx => "-facturx.pdf",
+    };
+    // A series may have slashes in its name.
+    format!("{}{ending}", name.replace('/', "-"))
+}
+
+impl Export {
+    pub async fn run(self, global: &Global) -> Result<(), Failure> {
+        let configuration = global.configuration()?;
+        let store = Global::open_existing(&configuration).await?;
+        let sender = Sender::new(&configuration.billing.seller)?;
+        std::fs::create_dir_all(&self.out).map_err(|error| cannot(&self.out, &error))?;
+        let references = self.references(&store).await?;
+        let result = match self.format.document() {
+            Some(format) => self.documents(&store, &sender, &references, format).await,
+            None => self.focus(&store, &sender, &references).await,
+        };
+        store.close().await;
+        result
+    }
+
+    /// Ids of what is to be exported.
+    async fn references(&self, store: &Store) -> Result<Vec<String>, Failure> {
+        if let Some(invoice) = &self.invoice {
+            return Ok(vec![invoice.clone()]);
+        }
+        if self.period.is_none() && self.account.is_none() {
+            return Err(Failure::usage(
+                "nothing says what to export\nhint: give a number, or --period 2026-10, or --account",
+            ));
+        }
+        let filter = InvoiceFilter { month: self.period, status: None, account: self.account.clone() };
+        let all = store.invoices(&filter).await?;
+        let wanted = all.iter().filter(|stored| self.drafts || stored.status == Status::Final);
+        let ids: Vec<String> = wanted.map(|stored| stored.id.to_string()).collect();
+        if ids.is_empty() {
+            let hint = "drafts are exported with --drafts; `invoices list` shows what there is";
+            return Err(Failure::failed(format!("there is no final invoice to export\nhint: {hint}")));
+        }
+        Ok(ids)
+    }
+
+    async fn documents(
+        &self,
+        store: &Store,
+        sender: &Sender,
+        references: &[String],
+        format: Format,
+    ) -> Result<(), Failure> {
+        let bar = Bars::default().add(references.len() as u64, "exporting  {human_pos} of {human_len} documents");
+        let (mut written, mut there) = (0_usize, 0_usize);
+        let mut problems = Vec::new();
+        for reference in references {
+            let stored = find(store, reference).await?;
+            let file = self.out.join(file_name(&stored, format));
+            if stored.status == Status::Final && file.exists() {
+                there += 1;
+            } else {
+                match document(store, &Clock::System, sender, &stored, format).await {
+                    Ok(bytes) => {
+                        write_whole(&file, &bytes)?;
+                        written += 1;
+                    }
+                    // What one lacks keeps no other from being written.
+                    Err(error) => problems.push(error.to_string()),
+                }
+            }
+            bar.inc(1);
+        }
+        bar.finish_and_clear();
+        let left = if there > 0 { format!("; {there} were there already") } else { String::new() };
+        note(&format!("{written} document(s) written to {}{left}", self.out.display()));
+        if problems.is_empty() { Ok(()) } else { Err(Failure { code: 1, problems }) }
+    }
+
+    async fn focus(&self, store: &Store, sender: &Sender, references: &[String]) -> Result<(), Failure> {
+        let what = match (&self.invoice, self.period) {
+            (Some(invoice), _) => invoice.replace('/', "-"),
+            (None, Some(month)) => month.to_string(),
+            (None, None) => "all".to_owned(),
+        };
+        let (name, columnar) = match self.format {
+            ExportFormat::FocusParquet => (format!("focus-{what}.parquet"), true),
+            _ => (format!("focus-{what}.csv"), false),
+        };
+        let file = self.out.join(name);
+        // Half a file is never under its name.
+        let begun = self.out.join(format!(".{}.begun", std::process::id()));
+        let output = BufWriter::new(File::create(&begun).map_err(|error| cannot(&begun, &error))?);
+        let mut writer = if columnar { Writer::parquet(output) } else { Writer::csv(output) }.map_err(Failure::failed)?;
+        let bar = Bars::default().add(references.len() as u64, "exporting  {human_pos} of {human_len} invoices");
+        for reference in references {
+            let stored = find(store, reference).await?;
+            let issue = issue_of(&stored);
+            let subject = Subject {
+                invoice: &stored.invoice,
+                issue: issue.as_ref(),
+                drafted_at: stored.drafted_at,
+                look: &sender.look,
+            };
+            writer.write(&rows(&subject).map_err(Failure::failed)?).map_err(Failure::failed)?;
+            bar.inc(1);
+        }
+        bar.finish_and_clear();
+        let mut output = writer.finish().map_err(Failure::failed)?;
+        output.flush().map_err(|error| cannot(&begun, &error))?;
+        std::fs::rename(&begun, &file).map_err(|error| cannot(&file, &error))?;
+        note(&format!("{} invoice(s) written to {}", references.len(), file.display()));
+        Ok(())
+    }
+}
+
+async fn find(store: &Store, reference: &str) -> Result<StoredInvoice, Failure> {
+    let hint = "`cf-billing invoices list` shows numbers and ids";
+    let found = store.invoice(reference).await?;
+    found.ok_or_else(|| Failure::failed(format!("there is no invoice `{reference}`\nhint: {hint}")))
+}
+
+/// Writes a file that is there whole or not at all.
+fn write_whole(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let begun = file.with_extension(format!("begun-{}", std::process::id()));
+    std::fs::write(&begun, bytes).map_err(|error| cannot(&begun, &error))?;
+    std::fs::rename(&begun, file).map_err(|error| cannot(file, &error))
+}
+
+fn cannot(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::failed(format!("can't write `{}`: {error}\nhint: give a folder that can be written with --out", path.display()))
+}

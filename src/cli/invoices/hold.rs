@@ -1,0 +1,111 @@
+//! `cf-billing invoices hold` and `release`: a month of an account, kept from becoming final.
+
+use super::super::output::note;
+use super::super::{Failure, Global};
+use crate::clock::Clock;
+use crate::domain::Month;
+use crate::invoicing::Status;
+use crate::store::{InvoiceFilter, Store};
+
+/// Hold an account's month back, so that it doesn't become final
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  cf-billing invoices hold --period 2026-10 --account acme --reason \"usage of the migration is disputed\""
+)]
+pub(super) struct Hold {
+    #[command(flatten)]
+    what: What,
+}
+
+/// Release what was held
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  cf-billing invoices release --period 2026-10 --account acme --reason \"agreed with ACME on 5 November\""
+)]
+pub(super) struct Release {
+    #[command(flatten)]
+    what: What,
+}
+
+#[derive(Debug, clap::Args)]
+struct What {
+    /// The month, in the billing time zone
+    #[arg(long, value_name = "YYYY-MM")]
+    period: Month,
+    /// The account: its id or name, or foundation/organization-guid
+    #[arg(long, value_name = "ACCOUNT")]
+    account: String,
+    /// Why; kept with the invoice
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+}
+
+impl What {
+    /// The account's id: drafts know it by its name, too.
+    async fn account(&self, store: &Store) -> Result<String, Failure> {
+        let filter = InvoiceFilter { month: Some(self.period), status: None, account: Some(self.account.clone()) };
+        let found = store.invoices(&filter).await?;
+        match found.iter().find(|stored| stored.status != Status::Final) {
+            Some(stored) => Ok(stored.invoice.account.clone()),
+            None if found.is_empty() => Err(Failure::failed(format!(
+                "there is no draft of `{}` for {}\nhint: `invoices draft --period {}` makes them; `invoices list` shows accounts",
+                self.account, self.period, self.period
+            ))),
+            None => Err(Failure::failed(format!(
+                "{} of `{}` is final already\nhint: `invoices credit` corrects it",
+                self.period, self.account
+            ))),
+        }
+    }
+
+    fn reason(&self) -> Result<&str, Failure> {
+        reason(&self.reason)
+    }
+}
+
+/// A reason that says something.
+pub(super) fn reason(text: &str) -> Result<&str, Failure> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(Failure::usage("--reason says nothing\nhint: people will read it: write why, in a sentence"));
+    }
+    Ok(text)
+}
+
+impl Hold {
+    pub async fn run(self, global: &Global) -> Result<(), Failure> {
+        let configuration = global.configuration()?;
+        let reason = self.what.reason()?.to_owned();
+        let store = Global::open_existing(&configuration).await?;
+        let account = self.what.account(&store).await?;
+        let held = store.hold(&account, self.what.period, &reason, Clock::System.now()).await?;
+        store.close().await;
+        if !held {
+            return Err(Failure::failed(format!(
+                "{} of `{account}` is held already\nhint: `invoices release` lets it go on",
+                self.what.period
+            )));
+        }
+        note(&format!("{} of {account} is held: {reason}", self.what.period));
+        Ok(())
+    }
+}
+
+impl Release {
+    pub async fn run(self, global: &Global) -> Result<(), Failure> {
+        let configuration = global.configuration()?;
+        let reason = self.what.reason()?.to_owned();
+        let store = Global::open_existing(&configuration).await?;
+        let account = self.what.account(&store).await?;
+        let released = store.release(&account, self.what.period, &reason, Clock::System.now()).await?;
+        store.close().await;
+        if !released {
+            return Err(Failure::failed(format!(
+                "{} of `{account}` isn't held\nhint: `invoices list --period {}` shows what is",
+                self.what.period, self.what.period
+            )));
+        }
+        note(&format!("{} of {account} is released: {reason}", self.what.period));
+        Ok(())
+    }
+}

@@ -1,0 +1,333 @@
+//! What stands beside invoices: documents, what a final invoice rests on, holds, and differences.
+
+use std::collections::HashMap;
+
+use sha2::{Digest, Sha256};
+
+use super::super::cards::put_card;
+use super::super::database::{Row, Session, Sql, values};
+use super::super::{FinalInvoice, Recalculation, RenderedDocument, Store, StoreError, StoredCard, StoredDocument};
+use super::read::{corrections_from_text, unexpected};
+use super::write::corrections_text;
+use crate::domain::text::hexadecimal;
+use crate::domain::{Currency, Month, Timestamp};
+
+pub(super) async fn put_document(
+    session: &mut Session,
+    invoice_id: i64,
+    document: &RenderedDocument,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    const PUT: Sql = Sql::new(
+        "INSERT INTO invoice_document (invoice_id, format, renderer, made_at, sha256, body)
+         VALUES ($1, $2, $3, $4, $5, $6)
+         ON CONFLICT DO NOTHING",
+    );
+    let digest = hexadecimal(&Sha256::digest(&document.bytes));
+    let values = values![invoice_id, document.format, document.renderer, at, digest, document.bytes.as_slice()];
+    session.run(PUT, values).await?;
+    Ok(())
+}
+
+impl Store {
+    /// The document of a final invoice in a format, if it was made.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn document(&self, invoice_id: i64, format: &str) -> Result<Option<StoredDocument>, StoreError> {
+        const DOCUMENT: Sql = Sql::new(
+            "SELECT renderer, made_at, sha256, body FROM invoice_document WHERE invoice_id = $1 AND format = $2",
+        );
+        let row = self.database.read().await?.maybe(DOCUMENT, values![invoice_id, format]).await?;
+        let document = |row: Row| {
+            Ok(StoredDocument {
+                renderer: row.text(0)?.to_owned(),
+                made_at: row.time(1)?,
+                sha256: row.text(2)?.to_owned(),
+                bytes: row.bytes(3)?.unwrap_or_default(),
+            })
+        };
+        row.map(document).transpose()
+    }
+
+    /// Keeps a document of a final invoice; if another process was first, its own stays. Gives what is kept.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn keep_document(
+        &self,
+        invoice_id: i64,
+        document: &RenderedDocument,
+        at: Timestamp,
+    ) -> Result<StoredDocument, StoreError> {
+        again!(self.try_keep_document(invoice_id, document, at))?;
+        let kept = self.document(invoice_id, document.format).await?;
+        kept.ok_or_else(|| unexpected("invoice_document", document.format))
+    }
+
+    async fn try_keep_document(
+        &self,
+        invoice_id: i64,
+        document: &RenderedDocument,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut session = self.database.write().await?;
+        put_document(&mut session, invoice_id, document, at).await?;
+        session.commit().await
+    }
+
+    /// How many documents an invoice has, and the format of the first that doesn't fit its hash.
+    pub(super) async fn verify_documents(&self, invoice_id: i64) -> Result<(u64, Option<String>), StoreError> {
+        const FORMATS: Sql = Sql::new("SELECT format FROM invoice_document WHERE invoice_id = $1 ORDER BY format");
+        let rows = self.database.read().await?.all(FORMATS, values![invoice_id]).await?;
+        for row in &rows {
+            let format = row.text(0)?;
+            let document = self.document(invoice_id, format).await?;
+            let fits = document.is_some_and(|one| hexadecimal(&Sha256::digest(&one.bytes)) == one.sha256);
+            if !fits {
+                return Ok((0, Some(format.to_owned())));
+            }
+        }
+        Ok((rows.len() as u64, None))
+    }
+
+    /// What a final invoice rests on, packed.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn invoice_basis(&self, invoice_id: i64) -> Result<Option<Vec<u8>>, StoreError> {
+        const BASIS: Sql = Sql::new("SELECT body FROM invoice_basis WHERE invoice_id = $1");
+        let row = self.database.read().await?.maybe(BASIS, values![invoice_id]).await?;
+        Ok(row.map(|row| row.bytes(0)).transpose()?.flatten())
+    }
+
+    /// Holds an account's month back, so that it doesn't become final; `false` if it is held already.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn hold(&self, account: &str, month: Month, reason: &str, at: Timestamp) -> Result<bool, StoreError> {
+        again!(self.try_hold(account, month, reason, at))
+    }
+
+    async fn try_hold(&self, account: &str, month: Month, reason: &str, at: Timestamp) -> Result<bool, StoreError> {
+        const HELD: Sql =
+            Sql::new("SELECT 1 FROM invoice_hold WHERE account = $1 AND month = $2 AND released_at IS NULL");
+        const LATEST: Sql = Sql::new("SELECT max(held_at) FROM invoice_hold WHERE account = $1 AND month = $2");
+        const HOLD: Sql =
+            Sql::new("INSERT INTO invoice_hold (account, month, held_at, reason) VALUES ($1, $2, $3, $4)");
+        let month = month.to_string();
+        let mut session = self.invoicing().await?;
+        if session.maybe(HELD, values![account, &month]).await?.is_some() {
+            return Ok(false);
+        }
+        // Held, released and held again within a second.
+        let latest = session.one(LATEST, values![account, &month]).await?.maybe_time(0)?;
+        let at = latest.map_or(at, |latest| at.max(latest.plus(1)));
+        session.run(HOLD, values![account, &month, at, reason]).await?;
+        session.commit().await?;
+        Ok(true)
+    }
+
+    /// Releases what was held; `false` if nothing is.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn release(&self, account: &str, month: Month, reason: &str, at: Timestamp) -> Result<bool, StoreError> {
+        again!(self.try_release(account, month, reason, at))
+    }
+
+    async fn try_release(&self, account: &str, month: Month, reason: &str, at: Timestamp) -> Result<bool, StoreError> {
+        const RELEASE: Sql = Sql::new(
+            "UPDATE invoice_hold SET released_at = $3, release_reason = $4
+             WHERE account = $1 AND month = $2 AND released_at IS NULL",
+        );
+        let mut session = self.invoicing().await?;
+        let released = session.run(RELEASE, values![account, month.to_string(), at, reason]).await?;
+        session.commit().await?;
+        Ok(released > 0)
+    }
+
+    /// Keeps what some final invoices' periods cost now, in the place of what was kept of those in `of`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn put_recalculations(
+        &self,
+        of: &[i64],
+        recalculations: &[Recalculation],
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        if of.is_empty() {
+            return Ok(());
+        }
+        again!(self.try_put_recalculations(of, None, recalculations, at))
+    }
+
+    /// Keeps what a final invoice's period costs by a card that somebody said is the right one.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn pin_recalculation(
+        &self,
+        card: &StoredCard,
+        recalculation: &Recalculation,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let of = [recalculation.invoice_id];
+        again!(self.try_put_recalculations(&of, Some(card), std::slice::from_ref(recalculation), at))
+    }
+
+    async fn try_put_recalculations(
+        &self,
+        of: &[i64],
+        card: Option<&StoredCard>,
+        recalculations: &[Recalculation],
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        const CLEAR: Sql = Sql::new("DELETE FROM invoice_recalculation WHERE invoice_id = $1");
+        const PUT: Sql = Sql::new(
+            "INSERT INTO invoice_recalculation (invoice_id, computed_at, rate_card_hash, pinned, reason, net, body)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        );
+        let mut session = self.invoicing().await?;
+        if let Some(card) = card {
+            put_card(&mut session, card, at).await?;
+        }
+        for id in of {
+            session.run(CLEAR, values![*id]).await?;
+        }
+        for recalculation in recalculations {
+            let values = values![
+                recalculation.invoice_id,
+                at,
+                &recalculation.rate_card,
+                recalculation.pinned,
+                &recalculation.reason,
+                (recalculation.net, recalculation.currency),
+                corrections_text(recalculation),
+            ];
+            session.run(PUT, values).await?;
+        }
+        self.check_lease(&mut session).await?;
+        session.commit().await
+    }
+
+    /// Which accounts' months are held, with the reasons.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn holds(&self, month: Month) -> Result<HashMap<String, String>, StoreError> {
+        const HELD: Sql = Sql::new("SELECT account, reason FROM invoice_hold WHERE month = $1 AND released_at IS NULL");
+        let rows = self.database.read().await?.all(HELD, values![month.to_string()]).await?;
+        rows.iter().map(|row| Ok((row.text(0)?.to_owned(), row.text(1)?.to_owned()))).collect()
+    }
+
+    /// The months that an account has a final invoice of, which wasn't given back to be made anew.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn final_months(&self, account: &str) -> Result<Vec<Month>, StoreError> {
+        const MONTHS: Sql = Sql::new(
+            "SELECT month FROM invoice
+             WHERE account = $1 AND status = 'final' AND kind = 'invoice'
+                 AND NOT EXISTS (SELECT 1 FROM invoice AS note WHERE note.corrects = invoice.number AND note.reopens)
+             ORDER BY month",
+        );
+        let rows = self.database.read().await?.all(MONTHS, values![account]).await?;
+        let month = |row: &Row| row.text(0)?.parse().map_err(|_| unexpected("invoice.month", "no month"));
+        rows.iter().map(month).collect()
+    }
+
+    /// A month's final invoices that weren't given back to be made anew: id, account, number, and the card by which
+    /// they are to be compared: the newest that a correction names, or their own.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn finals(&self, month: Month) -> Result<Vec<FinalInvoice>, StoreError> {
+        const FINALS: Sql = Sql::new(
+            "SELECT invoice.id, invoice.account, invoice.number, invoice.account_name,
+                    coalesce((SELECT pending.rate_card_hash FROM invoice_recalculation AS pending
+                              WHERE pending.invoice_id = invoice.id AND pending.pinned),
+                             (SELECT correction.rate_card_hash
+                              FROM invoice_correction AS correction JOIN invoice AS document
+                                  ON document.id = correction.invoice_id
+                              WHERE correction.number = invoice.number AND document.status = 'final'
+                                  AND correction.cause <> 'credited'
+                              ORDER BY document.finalized_at DESC, document.id DESC
+                              LIMIT 1),
+                             invoice.rate_card_hash) AS card,
+                    (SELECT count(*) FROM invoice_recalculation AS pending
+                     WHERE pending.invoice_id = invoice.id AND pending.pinned) AS pinned,
+                    (SELECT pending.reason FROM invoice_recalculation AS pending
+                     WHERE pending.invoice_id = invoice.id) AS reason,
+                    invoice.time_zone
+             FROM invoice
+             WHERE invoice.month = $1 AND invoice.status = 'final' AND invoice.kind = 'invoice'
+                 AND NOT EXISTS (SELECT 1 FROM invoice AS note WHERE note.corrects = invoice.number AND note.reopens)
+             ORDER BY invoice.id",
+        );
+        let rows = self.database.read().await?.all(FINALS, values![month.to_string()]).await?;
+        let read = |row: &Row| {
+            Ok(FinalInvoice {
+                id: row.integer(0)?,
+                account: row.text(1)?.to_owned(),
+                number: row.text(2)?.to_owned(),
+                account_name: row.owned(3)?,
+                rate_card: row.text(4)?.to_owned(),
+                pinned: row.integer(5)? > 0,
+                reason: row.owned(6)?,
+                time_zone: row.text(7)?.to_owned(),
+            })
+        };
+        rows.iter().map(read).collect()
+    }
+
+    /// A rate card that was used.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn card(&self, hash: &str) -> Result<Option<StoredCard>, StoreError> {
+        const CARD: Sql = Sql::new("SELECT hash, name, currency, body FROM rate_card WHERE hash = $1");
+        let row = self.database.read().await?.maybe(CARD, values![hash]).await?;
+        let card = |row: Row| {
+            Ok(StoredCard {
+                hash: row.text(0)?.to_owned(),
+                name: row.text(1)?.to_owned(),
+                currency: row.text(2)?.to_owned(),
+                text: row.text(3)?.to_owned(),
+            })
+        };
+        row.map(card).transpose()
+    }
+
+    /// What final invoices' periods cost now, where that is something else.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn recalculations(&self) -> Result<Vec<Recalculation>, StoreError> {
+        const ALL: Sql = Sql::new(
+            "SELECT pending.invoice_id, pending.rate_card_hash, pending.pinned, pending.reason, pending.net, pending.body,
+                    invoice.number, invoice.account, invoice.month, invoice.currency
+             FROM invoice_recalculation AS pending JOIN invoice ON invoice.id = pending.invoice_id
+             ORDER BY invoice.account, invoice.month",
+        );
+        let rows = self.database.read().await?.all(ALL, Vec::new()).await?;
+        let read = |row: &Row| {
+            let (code, month) = (row.text("currency")?, row.text("month")?);
+            let currency = Currency::from_code(code).ok_or_else(|| unexpected("invoice.currency", code))?;
+            Ok(Recalculation {
+                invoice_id: row.integer("invoice_id")?,
+                number: row.owned("number")?.unwrap_or_default(),
+                account: row.text("account")?.to_owned(),
+                month: month.parse().map_err(|_| unexpected("invoice.month", month))?,
+                rate_card: row.text("rate_card_hash")?.to_owned(),
+                pinned: row.flag("pinned")?,
+                reason: row.owned("reason")?,
+                currency,
+                net: row.amount("net", currency)?.unwrap_or_default(),
+                corrections: corrections_from_text(row.text("body")?)?,
+            })
+        };
+        rows.iter().map(read).collect()
+    }
+}

@@ -1,0 +1,264 @@
+//! Drafts: replaced as often as wanted, never a final invoice.
+
+use std::collections::BTreeSet;
+
+use super::super::cards::put_card;
+use super::super::database::{Dialect, Session, Sql, Type, Value, values};
+use super::super::{Store, StoreError, StoredCard, StoredInvoice};
+use super::write::{put_adjustments, put_corrections, put_coverage, put_lines, remove_parts};
+use crate::domain::{Month, Timestamp};
+use crate::invoicing::{Invoice, Status};
+
+impl Store {
+    /// Writes drafts in the place of those that were there; gives those written. An account whose invoice for the
+    /// period is final keeps it. If they are all there are of a month, its other drafts go.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn put_drafts(
+        &self,
+        card: &StoredCard,
+        invoices: &[Invoice],
+        all_of: Option<Month>,
+        drafted_at: Timestamp,
+    ) -> Result<Vec<StoredInvoice>, StoreError> {
+        again!(self.try_put_drafts(card, invoices, all_of, drafted_at))
+    }
+
+    async fn try_put_drafts(
+        &self,
+        card: &StoredCard,
+        invoices: &[Invoice],
+        all_of: Option<Month>,
+        drafted_at: Timestamp,
+    ) -> Result<Vec<StoredInvoice>, StoreError> {
+        let mut session = self.invoicing().await?;
+        if let Some(month) = all_of {
+            remove_drafts(&mut session, month, invoices).await?;
+        }
+        put_card(&mut session, card, drafted_at).await?;
+        let mut stored = Vec::with_capacity(invoices.len());
+        for invoice in invoices {
+            if let Some(id) = put_draft(&mut session, invoice, drafted_at).await? {
+                stored.push(StoredInvoice {
+                    id,
+                    status: if invoice.in_review { Status::Review } else { Status::Draft },
+                    number: None,
+                    drafted_at,
+                    finalized_at: None,
+                    dates: None,
+                    held: held(&mut session, invoice).await?,
+                    difference: None,
+                    unpriced_lines: invoice.lines.iter().filter(|line| line.charge.is_none()).count(),
+                    invoice: invoice.clone(),
+                });
+            }
+        }
+        // Last, for a short time: while the lease's row is held it can't be renewed.
+        self.check_lease(&mut session).await?;
+        session.commit().await?;
+        Ok(stored)
+    }
+
+    /// A session in which no other process writes invoices: what it finds stays so until it commits.
+    pub(super) async fn invoicing(&self) -> Result<Session, StoreError> {
+        const ALONE: Sql = Sql::new("LOCK TABLE invoice IN SHARE ROW EXCLUSIVE MODE");
+        let mut session = self.database.write().await?;
+        if session.dialect() == Dialect::Postgres {
+            session.run(ALONE, Vec::new()).await?;
+        }
+        Ok(session)
+    }
+}
+
+/// Why an account's month is held, if it is.
+pub(super) async fn held(session: &mut Session, invoice: &Invoice) -> Result<Option<String>, StoreError> {
+    const HELD: Sql =
+        Sql::new("SELECT reason FROM invoice_hold WHERE account = $1 AND month = $2 AND released_at IS NULL");
+    let row = session.maybe(HELD, values![&invoice.account, invoice.month.to_string()]).await?;
+    row.map(|row| Ok(row.text(0)?.to_owned())).transpose()
+}
+
+/// Removes a month's drafts of accounts that now have no usage.
+async fn remove_drafts(session: &mut Session, month: Month, kept: &[Invoice]) -> Result<(), StoreError> {
+    const GONE: Sql = Sql::new(
+        "SELECT id FROM invoice WHERE status = 'draft' AND month = $1
+             AND account NOT IN (SELECT account FROM {rows} AS kept)",
+    );
+    let mut payload = session.payload(&[("account", Type::Text)]);
+    for invoice in kept {
+        payload.row().text(Some(&invoice.account));
+    }
+    for row in session.all_of(GONE, values![month.to_string()], payload).await? {
+        remove(session, row.integer(0)?).await?;
+    }
+    Ok(())
+}
+
+async fn remove(session: &mut Session, id: i64) -> Result<(), StoreError> {
+    const REMOVE: Sql = Sql::new("DELETE FROM invoice WHERE id = $1");
+    remove_parts(session, id).await?;
+    session.run(REMOVE, values![id]).await?;
+    Ok(())
+}
+
+/// Two time zones begin a month at most this far apart.
+const DAYS_APART_SECONDS: i64 = 2 * 86_400;
+
+/// Writes a draft in the place of the one that was there. `None`: the account's invoice is final.
+pub(super) async fn put_draft(
+    session: &mut Session,
+    invoice: &Invoice,
+    at: Timestamp,
+) -> Result<Option<i64>, StoreError> {
+    // Under another time zone the same month begins and ends at other instants.
+    const OVERLAPPING: Sql = Sql::new(
+        "SELECT id, status, period_start,
+                EXISTS (SELECT 1 FROM invoice AS note WHERE note.corrects = invoice.number AND note.reopens) AS reopened
+         FROM invoice
+         WHERE account = $1 AND kind = 'invoice' AND period_start < $3 AND period_end > $2
+         ORDER BY id",
+    );
+    let (mut same, mut replaces) = (None, 0);
+    for row in session.all(OVERLAPPING, values![&invoice.account, invoice.period.from, invoice.period.to]).await? {
+        // What neighbours share at their edge under another time zone is a day at most: not the same month.
+        let start = row.time("period_start")?;
+        if start.seconds_since(invoice.period.from).abs() > DAYS_APART_SECONDS {
+            continue;
+        }
+        let id = row.integer("id")?;
+        if row.text("status")? == Status::Final.name() {
+            if !row.flag("reopened")? {
+                return Ok(None);
+            }
+            replaces = id;
+            continue;
+        }
+        if start == invoice.period.from {
+            remove_parts(session, id).await?;
+            same = Some(id);
+        } else {
+            remove(session, id).await?;
+        }
+    }
+    refuse_twice(session, invoice).await?;
+    let id = put_row(session, invoice, same, replaces, at).await?;
+    put_lines(session, id, invoice).await?;
+    put_adjustments(session, id, invoice).await?;
+    put_corrections(session, id, invoice).await?;
+    put_coverage(session, id, &invoice.coverage).await?;
+    Ok(Some(id))
+}
+
+/// Writes the invoice's own row, as a draft: in the place of `same`, if there is one.
+pub(super) async fn put_row(
+    session: &mut Session,
+    invoice: &Invoice,
+    same: Option<i64>,
+    replaces: i64,
+    at: Timestamp,
+) -> Result<i64, StoreError> {
+    const ADD: Sql = Sql::new(
+        "INSERT INTO invoice
+             (status, account, account_name, seller, month, period_start, period_end, time_zone, currency, net,
+              estimated, rate_card_hash, rated_through, drafted_at, tax_name, tax_category, tax_percent, tax, kind,
+              in_review, corrects, reason, replaces, particulars, tax_exemption, previous_net, reopens)
+         VALUES ('draft', $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
+                 $22, $23, $24, $25, $26)
+         RETURNING id",
+    );
+    const CHANGE: Sql = Sql::new(
+        "UPDATE invoice SET
+             account = $1, account_name = $2, seller = $3, month = $4, period_start = $5, period_end = $6,
+             time_zone = $7, currency = $8, net = $9, estimated = $10, rate_card_hash = $11, rated_through = $12,
+             drafted_at = $13, tax_name = $14, tax_category = $15, tax_percent = $16, tax = $17, kind = $18,
+             in_review = $19, corrects = $20, reason = $21, replaces = $22, particulars = $23, tax_exemption = $24,
+             previous_net = $25, reopens = $26
+         WHERE id = $27
+         RETURNING id",
+    );
+    let tax = invoice.tax.as_ref();
+    let particulars = serde_json::to_string(&invoice.particulars).expect("particulars are plain values");
+    let mut values = values![
+        &invoice.account,
+        &invoice.account_name,
+        &invoice.seller,
+        invoice.month.to_string(),
+        invoice.period.from,
+        invoice.period.to,
+        &invoice.time_zone,
+        invoice.currency.code(),
+        (invoice.net, invoice.currency),
+        (invoice.estimated, invoice.currency),
+        &invoice.rate_card,
+        invoice.rated_through,
+        at,
+        tax.map(|tax| tax.name.as_str()),
+        tax.map(|tax| tax.category.as_str()),
+        tax.map(|tax| tax.percent),
+        (tax.map(|tax| tax.amount), invoice.currency),
+        invoice.kind.name(),
+        invoice.in_review,
+        invoice.corrects.as_ref().map(|corrected| corrected.number.as_str()),
+        &invoice.reason,
+        replaces,
+        particulars,
+        tax.and_then(|tax| tax.exemption_reason.as_deref()),
+        (invoice.previous_net, invoice.currency),
+        invoice.reopens,
+    ];
+    values.extend(same.map(Value::from));
+    session.one(if same.is_some() { CHANGE } else { ADD }, values).await?.integer(0)
+}
+
+/// Refuses usage that a final invoice of another account charged for: what was whose was changed meanwhile.
+async fn refuse_twice(session: &mut Session, invoice: &Invoice) -> Result<(), StoreError> {
+    // What earlier versions made final charges for its organizations as a whole.
+    const ELSEWHERE: Sql = Sql::new(
+        "SELECT invoice.number, invoice.account, ours.organization_guid
+         FROM {rows} AS ours
+         JOIN invoice ON invoice.status = 'final' AND invoice.kind = 'invoice' AND invoice.month = $1
+             AND invoice.account <> $2
+         WHERE NOT EXISTS (SELECT 1 FROM invoice AS note WHERE note.corrects = invoice.number AND note.reopens)
+             AND (EXISTS (SELECT 1 FROM invoice_coverage AS covered
+                          WHERE covered.invoice_id = invoice.id AND covered.foundation = ours.foundation
+                              AND covered.organization_guid = ours.organization_guid
+                              AND covered.space_guid = ours.space_guid
+                              AND covered.started_at < ours.ended_at AND covered.ended_at > ours.started_at)
+                  OR invoice.issued_on IS NULL
+                      AND EXISTS (SELECT 1 FROM invoice_line AS line
+                                  WHERE line.invoice_id = invoice.id AND line.foundation = ours.foundation
+                                      AND line.organization_guid = ours.organization_guid))
+         LIMIT 1",
+    );
+    let mut payload = session.payload(&[
+        ("foundation", Type::Text),
+        ("organization_guid", Type::Text),
+        ("space_guid", Type::Text),
+        ("started_at", Type::Time),
+        ("ended_at", Type::Time),
+    ]);
+    let covered: BTreeSet<_> = invoice.coverage.iter().collect();
+    for one in covered {
+        payload
+            .row()
+            .text(Some(&one.foundation))
+            .text(Some(&one.organization.to_string()))
+            .text(Some(&one.space.to_string()))
+            .time(one.span.from)
+            .time(one.span.to);
+    }
+    if payload.is_empty() {
+        return Ok(());
+    }
+    let month = invoice.month.to_string();
+    match session.all_of(ELSEWHERE, values![&month, &invoice.account], payload).await?.first() {
+        None => Ok(()),
+        Some(row) => Err(StoreError::InvoicedElsewhere {
+            organization: row.text(2)?.to_owned(),
+            month,
+            number: row.owned(0)?.unwrap_or_default(),
+            account: row.text(1)?.to_owned(),
+        }),
+    }
+}

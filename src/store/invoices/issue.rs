@@ -1,0 +1,176 @@
+//! Makes invoices and credit notes final: number, digest, what they rest on and their documents, in one transaction, so
+//! that wherever the process dies there is no gap, no repeat and no half document.
+
+use sha2::{Digest, Sha256};
+
+use super::super::cards::put_card;
+use super::super::database::{Session, Sql, values};
+use super::super::{Finalized, Issuing, RenderedDocument, Store, StoreError, StoredCard};
+use super::beside::put_document;
+use super::draft::{held, put_draft, put_row};
+use super::read::corrections_of;
+use super::write::put_corrections;
+use crate::documents::{DocumentError, Issue};
+use crate::domain::text::hexadecimal;
+use crate::invoicing::Invoice;
+
+/// Makes the documents of what becomes final, once its number is known.
+pub type Render<'a> = dyn Fn(&Issue) -> Result<Vec<RenderedDocument>, DocumentError> + Send + Sync + 'a;
+
+impl Store {
+    /// Makes an invoice final under the next number of its series, in one transaction: no gap and no repeat,
+    /// wherever the process dies.
+    ///
+    /// # Errors
+    /// [`StoreError`]; [`StoreError::Held`] if somebody held it meanwhile, [`StoreError::Corrected`] if what it
+    /// corrects was corrected meanwhile.
+    pub async fn finalize(
+        &self,
+        card: &StoredCard,
+        invoice: &Invoice,
+        issuing: &Issuing<'_>,
+        render: &Render<'_>,
+    ) -> Result<Finalized, StoreError> {
+        again!(self.try_finalize(card, invoice, issuing, render))
+    }
+
+    async fn try_finalize(
+        &self,
+        card: &StoredCard,
+        invoice: &Invoice,
+        issuing: &Issuing<'_>,
+        render: &Render<'_>,
+    ) -> Result<Finalized, StoreError> {
+        const CARRIED: Sql = Sql::new(
+            "DELETE FROM invoice_recalculation
+             WHERE invoice_id = (SELECT id FROM invoice WHERE number = $1 AND kind = 'invoice')
+             RETURNING net",
+        );
+        let mut session = self.invoicing().await?;
+        put_card(&mut session, card, issuing.at).await?;
+        let Some(id) = put_draft(&mut session, invoice, issuing.at).await? else { return Ok(Finalized::Before) };
+        if let Some(reason) = held(&mut session, invoice).await? {
+            return Err(StoreError::Held {
+                account: invoice.account.clone(),
+                month: invoice.month.to_string(),
+                reason,
+            });
+        }
+        let mut carried: Vec<&str> = invoice.corrections.iter().map(|one| one.number.as_str()).collect();
+        carried.dedup();
+        for number in carried {
+            let of = invoice.corrections.iter().filter(|one| one.number == number);
+            let total: i64 = of.map(|one| one.after.0.saturating_sub(one.before.0)).fold(0, i64::saturating_add);
+            let row = session.maybe(CARRIED, values![number]).await?;
+            let kept = row.map(|row| row.amount(0, invoice.currency)).transpose()?.flatten();
+            if kept.map(|kept| kept.0) != Some(total) {
+                return Err(StoreError::Corrected(number.to_owned()));
+            }
+        }
+        let number = self.finish(&mut session, id, invoice, issuing, render).await?;
+        session.commit().await?;
+        Ok(Finalized::Now(number))
+    }
+
+    /// Makes a credit note, final at once. `expected` is how many corrections of its invoice it rests on.
+    ///
+    /// # Errors
+    /// [`StoreError`]; [`StoreError::Corrected`] if there are others by now.
+    pub async fn credit(
+        &self,
+        card: &StoredCard,
+        note: &Invoice,
+        expected: usize,
+        issuing: &Issuing<'_>,
+        render: &Render<'_>,
+    ) -> Result<String, StoreError> {
+        again!(self.try_credit(card, note, expected, issuing, render))
+    }
+
+    async fn try_credit(
+        &self,
+        card: &StoredCard,
+        note: &Invoice,
+        expected: usize,
+        issuing: &Issuing<'_>,
+        render: &Render<'_>,
+    ) -> Result<String, StoreError> {
+        const SETTLED: Sql = Sql::new(
+            "DELETE FROM invoice_recalculation
+             WHERE invoice_id = (SELECT id FROM invoice WHERE number = $1 AND kind = 'invoice')",
+        );
+        let corrected = note.corrects.as_ref().map(|corrected| corrected.number.as_str()).unwrap_or_default();
+        let mut session = self.invoicing().await?;
+        if corrections_of(&mut session, corrected).await?.len() != expected {
+            return Err(StoreError::Corrected(corrected.to_owned()));
+        }
+        put_card(&mut session, card, issuing.at).await?;
+        let id = put_row(&mut session, note, None, 0, issuing.at).await?;
+        put_corrections(&mut session, id, note).await?;
+        session.run(SETTLED, values![corrected]).await?;
+        let number = self.finish(&mut session, id, note, issuing, render).await?;
+        session.commit().await?;
+        Ok(number)
+    }
+
+    async fn finish(
+        &self,
+        session: &mut Session,
+        id: i64,
+        invoice: &Invoice,
+        issuing: &Issuing<'_>,
+        render: &Render<'_>,
+    ) -> Result<String, StoreError> {
+        const NEXT: Sql = Sql::new(
+            "INSERT INTO invoice_series (name, last_number) VALUES ($1, 1)
+             ON CONFLICT (name) DO UPDATE SET last_number = invoice_series.last_number + 1
+             RETURNING last_number",
+        );
+        const BASIS: Sql = Sql::new("INSERT INTO invoice_basis (invoice_id, body) VALUES ($1, $2)");
+        const BEFORE: Sql = Sql::new("SELECT digest FROM invoice WHERE series = $1 AND series_number = $2");
+        const FINAL: Sql = Sql::new(
+            "UPDATE invoice SET status = 'final', in_review = $10, series = $2, series_number = $3, number = $4,
+                                finalized_at = $5, accepted = $6, digest = $7, issued_on = $8, due_on = $9
+             WHERE id = $1",
+        );
+        let Issuing { series, at, dates, basis } = issuing;
+        let series_number = session.one(NEXT, values![&series.name]).await?.integer(0)?;
+        let number = series.number(series_number);
+        if let Some(basis) = basis {
+            session.run(BASIS, values![id, basis.as_slice()]).await?;
+        }
+        let before = session.maybe(BEFORE, values![&series.name, series_number - 1]).await?;
+        let before = before.map(|row| row.owned(0)).transpose()?.flatten();
+        let basis = basis.as_ref().map(|basis| hexadecimal(&Sha256::digest(basis)));
+        let canonical = invoice.canonical(&number, *at, Some(*dates), basis.as_deref());
+        let digest = invoice_digest(before.as_deref(), &canonical);
+        let accepted = (!invoice.accepted.is_empty())
+            .then(|| serde_json::to_string(&invoice.accepted).expect("texts are plain values"));
+        let values = values![
+            id,
+            &series.name,
+            series_number,
+            &number,
+            *at,
+            accepted,
+            digest,
+            dates.issued_on.to_string(),
+            dates.due_on.map(|due_on| due_on.to_string()),
+            false,
+        ];
+        session.run(FINAL, values).await?;
+        let issue = Issue { number: number.clone(), issued_on: dates.issued_on, due_on: dates.due_on };
+        // Documents take longer than a statement may rest.
+        session.may_rest().await?;
+        for document in render(&issue)? {
+            put_document(session, id, &document, *at).await?;
+        }
+        self.check_lease(session).await?;
+        Ok(number)
+    }
+}
+
+pub(super) fn invoice_digest(before: Option<&str>, canonical: &str) -> String {
+    let hash = Sha256::new().chain_update(before.unwrap_or_default()).chain_update(canonical);
+    hexadecimal(&hash.finalize())
+}

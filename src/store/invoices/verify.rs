@@ -1,0 +1,86 @@
+//! Whether final invoices and their documents are as they were made: hash chains, computed again.
+
+use sha2::{Digest, Sha256};
+
+use super::super::database::{Sql, values};
+use super::super::{Store, StoreError};
+use super::issue::invoice_digest;
+use crate::domain::text::hexadecimal;
+
+/// What verifying the hash chain of a series of invoices came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifiedSeries {
+    pub name: String,
+    /// In the chain.
+    pub invoices: u64,
+    /// Before it begins: they were made final by an earlier version.
+    pub before: u64,
+    /// The last digest, hexadecimal.
+    pub digest: String,
+    /// Documents whose hash was compared.
+    pub documents: u64,
+    /// The first place that isn't as it was written.
+    pub broken: Option<String>,
+}
+
+impl Store {
+    /// Computes the hash chain of every series again from what is kept, and names the first break of each.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn verify_invoices(&self) -> Result<Vec<VerifiedSeries>, StoreError> {
+        const SERIES: Sql = Sql::new("SELECT name, last_number FROM invoice_series ORDER BY name");
+        let rows = self.database.read().await?.all(SERIES, Vec::new()).await?;
+        let mut verified = Vec::with_capacity(rows.len());
+        for row in rows {
+            verified.push(self.verify_series(row.text(0)?, row.integer(1)?).await?);
+        }
+        Ok(verified)
+    }
+
+    async fn verify_series(&self, name: &str, last_number: i64) -> Result<VerifiedSeries, StoreError> {
+        const DIGEST: Sql = Sql::new("SELECT number, digest FROM invoice WHERE series = $1 AND series_number = $2");
+        let (invoices, digest) = (0, String::new());
+        let mut verified =
+            VerifiedSeries { name: name.to_owned(), invoices, before: 0, digest, documents: 0, broken: None };
+        for series_number in 1..=last_number {
+            let row = self.database.read().await?.maybe(DIGEST, values![name, series_number]).await?;
+            let Some(row) = row else {
+                verified.broken = Some(format!("invoice {series_number} is missing"));
+                return Ok(verified);
+            };
+            let (number, kept) = (row.text(0)?, row.owned(1)?);
+            let Some(kept) = kept else {
+                if verified.invoices > 0 {
+                    verified.broken = Some(format!("invoice {number} has no digest"));
+                    return Ok(verified);
+                }
+                verified.before += 1;
+                continue;
+            };
+            let stored = self.invoice(number).await?;
+            let mut again = None;
+            if let Some(stored) = stored
+                && let Some(at) = stored.finalized_at
+            {
+                let basis = self.invoice_basis(stored.id).await?.map(|basis| hexadecimal(&Sha256::digest(basis)));
+                let before = (!verified.digest.is_empty()).then_some(verified.digest.as_str());
+                let canonical = stored.invoice.canonical(number, at, stored.dates, basis.as_deref());
+                again = Some(invoice_digest(before, &canonical));
+                let (documents, changed) = self.verify_documents(stored.id).await?;
+                verified.documents += documents;
+                if let Some(format) = changed {
+                    verified.broken = Some(format!("the {format} document of {number} isn't as it was made"));
+                    return Ok(verified);
+                }
+            }
+            if again.as_deref() != Some(&kept) {
+                verified.broken = Some(format!("invoice {number} isn't as it was made final"));
+                return Ok(verified);
+            }
+            verified.invoices += 1;
+            verified.digest = kept;
+        }
+        Ok(verified)
+    }
+}
