@@ -25,6 +25,7 @@ mod fold;
 mod front;
 mod fuzz;
 mod invoices;
+mod invoicing;
 mod kill;
 mod ledger;
 mod races;

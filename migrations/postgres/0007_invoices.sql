@@ -130,7 +130,7 @@ CREATE TRIGGER documents_are_not_truncated BEFORE TRUNCATE ON invoice_document
 DROP VIEW invoices;
 CREATE VIEW invoices AS
 SELECT
-    invoice.number, invoice.kind, CASE WHEN invoice.in_review THEN 'review' ELSE invoice.status END AS status,
+    invoice.number, invoice.kind, CASE WHEN invoice.in_review THEN 'in_review' ELSE invoice.status END AS status,
     invoice.account_name AS account, invoice.account AS account_id, invoice.month, invoice.period_start,
     invoice.period_end, invoice.time_zone, invoice.net, invoice.tax, invoice.net + coalesce(invoice.tax, 0) AS gross,
     invoice.estimated, invoice.currency, invoice.issued_on, invoice.due_on, invoice.corrects, invoice.reason,

@@ -1,7 +1,7 @@
 //! Who pays for what was used when: who did, where it is invoiced; else whose it is by the accounts file.
 //! Owns how usage is split at a change of hands; never rates any.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::accounts::{Account, Accounts, Whereabouts};
@@ -15,6 +15,8 @@ use crate::store::Invoiced;
 pub(super) struct Paid {
     /// Name by account.
     pub names: HashMap<String, Option<String>>,
+    /// Account, and foundation and organization that it was charged for.
+    organizations: HashSet<(String, (String, Guid))>,
     /// By foundation, organization and space; without a space: all of the organization.
     spans: HashMap<(String, Guid, Option<Guid>), Vec<(Span, String)>>,
 }
@@ -25,6 +27,7 @@ impl Paid {
         for Invoiced { account, account_name, organization, space, span } in invoiced {
             paid.names.insert(account.clone(), account_name);
             if let Some((foundation, organization)) = organization {
+                paid.organizations.insert((account.clone(), (foundation.clone(), organization.clone())));
                 paid.spans.entry((foundation, organization, space)).or_default().push((span, account));
             }
         }
@@ -32,6 +35,12 @@ impl Paid {
             spans.sort();
         }
         paid
+    }
+
+    /// Whether usage of the organization is on the account's final invoice.
+    fn has(&self, account: &str, key: &UsageKey) -> bool {
+        let organization = (key.line.foundation.clone(), key.line.organization.guid.clone());
+        self.organizations.contains(&(account.to_owned(), organization))
     }
 
     /// The spans of a space's usage that are charged already, in order.
@@ -97,8 +106,12 @@ impl<'a> Payers<'a> {
         let mut owners: Vec<Owner> = Vec::new();
         for (span, account) in configured {
             let account = match account {
-                Some(account) => self.account(&account.id),
-                None => self.own(key),
+                // Who joins an account whose invoice is final pays for that month alone; more of what is on it comes
+                // with the account's next one.
+                Some(account) if !self.paid.names.contains_key(&account.id) || self.paid.has(&account.id, key) => {
+                    self.account(&account.id)
+                }
+                _ => self.own(key),
             };
             owners.push((span, account));
         }

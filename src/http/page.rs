@@ -7,7 +7,7 @@ use axum::response::{Html, IntoResponse, Response};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::Served;
-use crate::domain::{GapReason, GapStage, Timestamp};
+use crate::domain::{Amount, GapReason, GapStage, Timestamp};
 use crate::invoicing::Status;
 use crate::store::{InvoiceFilter, StoreError, StoredGap, StoredInvoice};
 use crate::telemetry::FoundationStatus;
@@ -63,9 +63,11 @@ struct Book {
 
 async fn book(served: &Served) -> Result<Book, StoreError> {
     let of = |status| InvoiceFilter { status: Some(status), ..InvoiceFilter::default() };
+    let mut drafts = served.store.invoices(&of(Status::Review)).await?;
+    drafts.extend(served.store.invoices(&of(Status::Draft)).await?);
     Ok(Book {
         gaps: served.store.gaps(None).await?,
-        drafts: served.store.invoices(&of(Status::Draft)).await?,
+        drafts,
         finals: served.store.invoices(&of(Status::Final)).await?,
     })
 }
@@ -229,6 +231,19 @@ fn invoice_table(invoices: &[StoredInvoice], none: &str) -> Markup {
                             td.number { (invoice.net.in_major_units(invoice.currency).to_string()) " " (invoice.currency.code()) }
                             td.number { (invoice.estimated.in_major_units(invoice.currency).to_string()) }
                             td {
+                                @if stored.status == Status::Review {
+                                    div { "in review" }
+                                }
+                                @if let Some(reason) = &stored.held {
+                                    div.wait { "held: " (reason) }
+                                }
+                                @if let Some(difference) = stored.difference {
+                                    @let word = if difference.0 < 0 { " less" } else { " more" };
+                                    @let apart = Amount(difference.0.saturating_abs());
+                                    div.wait {
+                                        "by now it would be " (apart.in_major_units(invoice.currency).to_string()) (word)
+                                    }
+                                }
                                 @if stored.unpriced_lines > 0 {
                                     div.bad { (stored.unpriced_lines) " lines without a price" }
                                 }

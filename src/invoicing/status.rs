@@ -19,7 +19,7 @@ impl Status {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Draft => "draft",
-            Self::Review => "review",
+            Self::Review => "in_review",
             Self::Final => "final",
         }
     }

@@ -22,6 +22,11 @@ pub fn kind() -> Kind {
     KIND.get()
 }
 
+/// Which database a URL names.
+pub fn kind_of(url: &str) -> Kind {
+    if url.starts_with("sqlite:") { Kind::Sqlite } else { Kind::Postgres }
+}
+
 /// Runs a test on PostgreSQL.
 pub fn on_postgres(test: fn()) {
     KIND.set(Kind::Postgres);

@@ -18,7 +18,7 @@ use crate::billing_run::{BillingRun, Card, FinalizeResult};
 use crate::clock::Clock;
 use crate::config::{self, Configuration};
 use crate::daemon::{Daemon, Member};
-use crate::domain::{Month, Timestamp};
+use crate::domain::{Amount, Month, Timestamp};
 use crate::simulator::prices::Prices;
 use crate::simulator::{ADMIN, Foundation};
 use crate::store::{InvoiceFilter, Store, StoredInvoice};
@@ -180,8 +180,11 @@ async fn bill(
 ) -> Result<Vec<StoredInvoice>, Failure> {
     let card = card(configuration)?;
     let run = BillingRun::new(configuration, store, clock, &card)?;
-    run.draft(month, None).await?;
-    for outcome in run.finalize(month, None, &[]).await? {
+    // What the demo doesn't tell is estimated: said and accepted, account by account.
+    let drafts = run.draft(month, None).await?;
+    let estimated = drafts.iter().filter(|stored| stored.invoice.estimated != Amount::default());
+    let accept: Vec<String> = estimated.map(|stored| format!("estimated:{}", stored.invoice.account)).collect();
+    for outcome in run.finalize(month, None, &accept, |_, _| {}).await? {
         if let FinalizeResult::Blocked(blockers) = outcome.result {
             let why: Vec<String> = blockers.iter().map(ToString::to_string).collect();
             return Err(Failure::failed(format!("an invoice can't be final: {}", why.join("; "))));
@@ -247,7 +250,7 @@ fn configure(folder: &Path, prices: &Prices) -> Result<Configuration, Failure> {
     let text = format!(
         "# Made by `cf-billing demo`.\n\
          [database]\nurl = \"sqlite://{}\"\n\n\
-         [billing]\nrates = \"{}\"\nseller = \"Example Platform Team\"\ninvoice_series = \"DEMO\"\n\n\
+         [billing]\nrates = \"{}\"\nseller = \"Example Platform Team\"\ninvoice_series = \"DEMO\"\ngrace = \"0s\"\n\n\
          [log]\nlevel = \"warn\"\n\n\
          # The foundation is gone when the demo ends.\n\
          [[foundation]]\nname = \"demo\"\napi = \"http://127.0.0.1\"\nclient_id = \"{}\"\nclient_secret = \"{}\"\n",

@@ -20,7 +20,7 @@ use crate::rating::{LineKey, Named, Part};
 macro_rules! select_invoice {
     ($where:literal) => {
         Sql::new(concat!(
-            "SELECT invoice.id, invoice.kind, CASE WHEN invoice.in_review THEN 'review' ELSE invoice.status END AS status,
+            "SELECT invoice.id, invoice.kind, CASE WHEN invoice.in_review THEN 'in_review' ELSE invoice.status END AS status,
                     invoice.number, invoice.account, invoice.account_name, invoice.seller, invoice.month,
                     invoice.period_start, invoice.period_end, invoice.time_zone, invoice.currency, invoice.net,
                     invoice.estimated, invoice.rate_card_hash, invoice.rated_through, invoice.drafted_at,
@@ -89,7 +89,7 @@ impl Store {
     pub async fn invoices(&self, filter: &InvoiceFilter) -> Result<Vec<StoredInvoice>, StoreError> {
         const LIST: Sql = select_invoice!(
             "WHERE ($1 IS NULL OR invoice.month = $1)
-                 AND ($2 IS NULL OR CASE WHEN invoice.in_review THEN 'review' ELSE invoice.status END = $2)
+                 AND ($2 IS NULL OR CASE WHEN invoice.in_review THEN 'in_review' ELSE invoice.status END = $2)
                  AND ($3 IS NULL OR invoice.account = $3 OR invoice.account_name = $3)
              ORDER BY invoice.period_start, invoice.account_name NULLS FIRST, invoice.account, invoice.id"
         );

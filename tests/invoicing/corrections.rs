@@ -1,0 +1,245 @@
+//! Credit notes and differences: never more than was charged, never twice, each with its cause.
+
+use serde_json::Value;
+
+use super::{cents, configure, import_more, october, october_json, shown};
+use crate::support::month;
+use crate::support::program::{Program, Run};
+
+const RATES: &str = "name = \"t\"\ncurrency = \"EUR\"\n[[process]]\ninstance_hour = \"1\"\n[[service]]\nfree = true\n[[task]]\nfree = true\n[[staging]]\nfree = true\n[[tax]]\npercent = \"19\"\n";
+
+/// App a runs 10 hours, app b 5 hours, with the rest of the month known.
+fn invoiced(card: &str) -> Program {
+    let program = Program::new();
+    month::card(&program, card);
+    month::import(
+        &program,
+        "00:00 p STARTED 512x1 app=a\n10:00 p STOPPED\n00:00 q STARTED 512x1 app=b\n05:00 q STOPPED",
+        "80d00:00",
+    );
+    configure(&program, "[billing]\nrates = \"card.toml\"\ngrace = \"0s\"\n");
+    october_json(&program, "finalize", &[]);
+    program
+}
+
+fn credit(program: &Program, more: &[&str]) -> Run {
+    program.run(&[&["invoices", "credit", "CF-000001", "--reason", "by mistake", "--config", "cf-billing.toml"], more].concat())
+}
+
+#[track_caller]
+fn credited(program: &Program, more: &[&str]) -> Value {
+    let run = credit(program, &[more, &["--format", "json"]].concat());
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let list: Value = serde_json::from_str(&run.stdout).unwrap();
+    shown(program, list[0]["number"].as_str().unwrap())
+}
+
+fn draft(program: &Program, month: &str) -> Value {
+    program.json(&["invoices", "draft", "--period", month, "--config", "cf-billing.toml"])
+}
+
+/// What a document corrects, as `what: before -> after, cause`.
+fn corrections(document: &Value) -> Vec<String> {
+    let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+    (document["corrections"].as_array().unwrap().iter())
+        .map(|one| {
+            format!("{} {}: {} -> {}, {}", text(&one["invoice"]), text(&one["what"]), text(&one["before"]), text(&one["after"]), text(&one["cause"]))
+        })
+        .collect()
+}
+
+#[test]
+fn a_whole_invoice_is_given_back_to_the_cent() {
+    let program = invoiced(RATES);
+    let before = shown(&program, "CF-000001");
+    assert_eq!((&before["net"], &before["gross"]), (&"15.00".into(), &"17.85".into()));
+    let note = credited(&program, &[]);
+    assert_eq!(note["number"], "CN-000001");
+    assert_eq!(note["document"], "credit_note");
+    assert_eq!((&note["net"], &note["gross"]), (&"-15.00".into(), &"-17.85".into()));
+    assert_eq!(note["reason"], "by mistake");
+    assert_eq!(note["corrects"]["number"], "CF-000001");
+    assert_eq!(
+        corrections(&note),
+        ["CF-000001 process a: 10.00 -> 0.00, credited", "CF-000001 process b: 5.00 -> 0.00, credited"]
+    );
+    assert_eq!(shown(&program, "CF-000001")["net"], "15.00");
+    let again = credit(&program, &[]);
+    assert!(again.code == Some(1) && again.stderr.contains("nothing is left to give back"), "{}", again.stderr);
+    let note = program.run(&["invoices", "credit", "CN-000001", "--reason", "x", "--config", "cf-billing.toml"]);
+    assert!(note.stderr.contains("is a credit note"), "{}", note.stderr);
+    // The month stays closed, and what was waived isn't charged again.
+    assert_eq!(draft(&program, "2026-10"), Value::Array(Vec::new()));
+    assert_eq!(draft(&program, "2026-11"), Value::Array(Vec::new()));
+}
+
+#[test]
+fn lines_are_given_back_as_far_as_there_is_something_left() {
+    let program = invoiced(RATES);
+    let note = credited(&program, &["--line", "1", "--amount", "2.50"]);
+    assert_eq!((&note["net"], &note["gross"]), (&"-2.50".into(), &"-2.98".into()));
+    for (more, told) in [
+        (&["--line", "1", "--amount", "7.51"][..], "7.51 is more than the 7.50 left of line 1"),
+        (&["--line", "3"], "CF-000001 has no line 3"),
+        (&["--line", "0"], "CF-000001 has no line 0"),
+        (&["--line", "2", "--line", "2"], "line 2 is named twice"),
+    ] {
+        let run = credit(&program, more);
+        assert!(run.code == Some(1) && run.stderr.contains(told) && run.stderr.contains("hint: "), "{more:?}: {}", run.stderr);
+    }
+    for (more, told) in [
+        (&["--line", "1", "--amount", "0"][..], "not more than nothing"),
+        (&["--line", "1", "--amount", "0.001"], "EUR has 2 decimals"),
+        (&["--line", "1", "--line", "2", "--amount", "1"], "--amount is for one --line"),
+        (&["--amount", "1"], "--line"),
+    ] {
+        let run = credit(&program, more);
+        assert!(run.code == Some(2) && run.stderr.contains(told), "{more:?}: {}", run.stderr);
+    }
+    credited(&program, &["--line", "1", "--amount", "7.50"]);
+    let run = credit(&program, &["--line", "1"]);
+    assert!(run.stderr.contains("nothing is left to give back of line 1"), "{}", run.stderr);
+    // The rest, with the rest of the tax.
+    let last = credited(&program, &[]);
+    assert_eq!(corrections(&last), ["CF-000001 process b: 5.00 -> 0.00, credited"]);
+    let taxes: i64 = (1..=3).map(|note| cents(&shown(&program, &format!("CN-00000{note}"))["tax"]["amount"])).sum();
+    assert_eq!(taxes, -285);
+}
+
+#[test]
+fn an_invoice_given_back_to_be_made_anew_is_drafted_again() {
+    let program = invoiced(RATES);
+    let note = credited(&program, &["--reissue"]);
+    assert_eq!(note["net"], "-15.00");
+    let drafts = draft(&program, "2026-10");
+    assert_eq!((&drafts[0]["net"], &drafts[0]["account"]), (&"15.00".into(), &"f/o1".into()));
+    october_json(&program, "finalize", &["--config", "cf-billing.toml"]);
+    let anew = shown(&program, "CF-000002");
+    assert_eq!(anew["net"], "15.00");
+    assert_eq!(draft(&program, "2026-10"), Value::Array(Vec::new()));
+    let verified = program.succeed(&["ledger", "verify"]).stdout;
+    assert!(verified.contains("invoices/CF") && verified.contains("invoices/CN"), "{verified}");
+}
+
+/// A late event: app a stopped at 12:00, not at 10:00; the first ending was another process's.
+#[test]
+fn late_usage_goes_on_the_next_invoice_and_names_its_cause() {
+    let program = invoiced(RATES);
+    let file = program.folder.path().join("app.jsonl");
+    let events = std::fs::read_to_string(&file).unwrap();
+    let started = events.lines().next().unwrap();
+    // It ran from 20:00 to 22:00 once more, which was seen too late.
+    let late = [
+        started.replace("event-0", "late-1").replace("T00:00:00Z", "T20:00:00Z"),
+        started.replace("event-0", "late-2").replace("T00:00:00Z", "T22:00:00Z").replace("STARTED", "STOPPED"),
+    ];
+    let (head, rest): (Vec<&str>, Vec<&str>) = events.lines().partition(|line| !line.contains("marker"));
+    let all = [head.join("\n"), late.join("\n"), rest.join("\n")].join("\n");
+    import_more(&program, &all.lines().map(str::to_owned).collect::<Vec<_>>());
+    assert_eq!(draft(&program, "2026-10"), Value::Array(Vec::new()));
+    assert_eq!(shown(&program, "CF-000001")["difference"], "2.00");
+    // Where nothing else was used, the invoice has the correction alone.
+    let drafts = draft(&program, "2026-11");
+    assert_eq!(drafts[0]["net"], "2.00");
+    let november = shown(&program, &drafts[0]["id"].to_string());
+    assert_eq!(corrections(&november), ["CF-000001 process a: 10.00 -> 12.00, usage"]);
+    assert_eq!(november["tax"]["amount"], "0.38");
+    // It isn't on December's too, nor can it be given back.
+    assert_eq!(draft(&program, "2026-12"), Value::Array(Vec::new()));
+    let charged = credit(&program, &["--difference"]);
+    assert!(charged.code == Some(0) && charged.stderr.contains("2.00 EUR more than was invoiced"), "{}", charged.stderr);
+}
+
+/// A usage event that ends a run earlier than was known.
+#[test]
+fn what_was_charged_too_much_is_credited_by_difference_once() {
+    let program = invoiced(RATES);
+    let file = program.folder.path().join("app.jsonl");
+    let events = std::fs::read_to_string(&file).unwrap();
+    let stopped = events.lines().find(|line| line.contains("STOPPED") && line.contains("T10:00:00Z")).unwrap();
+    let late = stopped.replace(stopped.split('"').nth(3).unwrap(), "late").replace("T10:00:00Z", "T04:00:00Z");
+    let at = events.lines().position(|line| line == stopped).unwrap();
+    let mut all: Vec<String> = events.lines().map(str::to_owned).collect();
+    all.insert(at, late);
+    import_more(&program, &all);
+    draft(&program, "2026-10");
+    assert_eq!(shown(&program, "CF-000001")["difference"], "-6.00");
+    let note = credited(&program, &["--difference"]);
+    assert_eq!(corrections(&note), ["CF-000001 process a: 10.00 -> 4.00, usage"]);
+    assert_eq!((&note["net"], &note["gross"]), (&"-6.00".into(), &"-7.14".into()));
+    draft(&program, "2026-10");
+    assert_eq!(shown(&program, "CF-000001")["difference"], Value::Null);
+    let again = credit(&program, &["--difference"]);
+    assert!(again.code == Some(1) && again.stderr.contains("costs what was invoiced"), "{}", again.stderr);
+    // What is left of the line can still be given back, no more.
+    let rest = credited(&program, &["--line", "1"]);
+    assert_eq!(corrections(&rest), ["CF-000001 process a: 4.00 -> 0.00, credited"]);
+}
+
+#[test]
+fn a_wrong_price_is_mended_by_a_fixed_card_that_the_correction_names() {
+    for (price, net, expected) in [("0.8", -300, "CF-000001 process a: 10.00 -> 8.00, rate"), ("1.2", 300, "CF-000001 process a: 10.00 -> 12.00, rate")] {
+        let program = invoiced(RATES);
+        let fixed = RATES.replace("instance_hour = \"1\"", &format!("instance_hour = \"{price}\""));
+        std::fs::write(program.folder.path().join("fixed.toml"), &fixed).unwrap();
+        // As the card in use it would be refused: it changes what is invoiced.
+        let refused = october(&program, "draft", &["--rates", "fixed.toml"]);
+        assert_ne!(refused.code, Some(0));
+        let fix = ["--difference", "--rates", "fixed.toml"];
+        let document = if net < 0 {
+            credited(&program, &fix)
+        } else {
+            let run = credit(&program, &fix);
+            assert_eq!(run.code, Some(0), "{}", run.stderr);
+            // Drafting the month again doesn't forget which card is right.
+            draft(&program, "2026-10");
+            let drafts = draft(&program, "2026-11");
+            shown(&program, &drafts[0]["id"].to_string())
+        };
+        assert_eq!(cents(&document["net"]), net);
+        assert_eq!(corrections(&document)[0], expected);
+        let version = document["corrections"][0]["rate_card_sha256"].as_str().unwrap().to_owned();
+        assert_ne!(version, shown(&program, "CF-000001")["rate_card_sha256"].as_str().unwrap());
+        // From now on the fixed card is the one that counts.
+        if net < 0 {
+            std::fs::copy(program.folder.path().join("fixed.toml"), program.folder.path().join("card.toml")).unwrap();
+            draft(&program, "2026-10");
+            assert_eq!(shown(&program, "CF-000001")["difference"], Value::Null);
+        }
+    }
+}
+
+/// An allowance of 10 hours: when b used more, a's share of it is smaller.
+#[test]
+fn a_line_moved_only_by_what_it_shares_says_so() {
+    let card = format!("{RATES}[[allowance]]\nname = \"free\"\nkind = \"process\"\nmeter = \"instance_hour\"\namount = \"10\"\n");
+    let program = invoiced(&card);
+    assert_eq!(shown(&program, "CF-000001")["net"], "5.00");
+    let file = program.folder.path().join("app.jsonl");
+    let events = std::fs::read_to_string(&file).unwrap();
+    let started = events.lines().find(|line| line.contains("\"b\"")).unwrap_or(events.lines().nth(2).unwrap());
+    let guid = started.split('"').nth(3).unwrap();
+    let late = [
+        started.replace(guid, "late-1").replace("T00:00:00Z", "T20:00:00Z"),
+        started.replace(guid, "late-2").replace("T00:00:00Z", "T22:00:00Z").replace("STARTED", "STOPPED"),
+    ];
+    let (head, rest): (Vec<&str>, Vec<&str>) = events.lines().partition(|line| !line.contains("marker"));
+    let all = [head.join("\n"), late.join("\n"), rest.join("\n")].join("\n");
+    import_more(&program, &all.lines().map(str::to_owned).collect::<Vec<_>>());
+    draft(&program, "2026-10");
+    let drafts = draft(&program, "2026-11");
+    let november = shown(&program, &drafts[0]["id"].to_string());
+    let told = corrections(&november);
+    assert!(told.iter().any(|one| one.contains("process a") && one.ends_with(", shared")), "{told:?}");
+    assert!(told.iter().any(|one| one.contains("process b") && one.ends_with(", usage")), "{told:?}");
+    assert_eq!(november["net"], "2.00");
+}
+
+crate::on_postgres! {
+    a_whole_invoice_is_given_back_to_the_cent,
+    lines_are_given_back_as_far_as_there_is_something_left,
+    an_invoice_given_back_to_be_made_anew_is_drafted_again,
+    late_usage_goes_on_the_next_invoice_and_names_its_cause,
+    what_was_charged_too_much_is_credited_by_difference_once,
+    a_wrong_price_is_mended_by_a_fixed_card_that_the_correction_names,
+}
