@@ -157,7 +157,8 @@ pub async fn document(
 }
 
 /// Number and dates of a final invoice; of earlier versions' the day on which it became final.
-pub(super) fn issue_of(stored: &StoredInvoice) -> Option<Issue> {
+#[must_use]
+pub fn issue_of(stored: &StoredInvoice) -> Option<Issue> {
     let number = stored.number.clone()?;
     let zone = stored.invoice.time_zone.parse().unwrap_or(Tz::UTC);
     let finalized = || stored.finalized_at.map(|at| Dates { issued_on: date_of(at, zone), due_on: None });

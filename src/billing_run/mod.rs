@@ -23,7 +23,7 @@ use crate::store::{FinalInvoice, Recalculation, Series, Store, StoreError, Store
 pub use card::{Card, CardError, hash_of, read_text};
 pub use correcting::{CreditOutcome, What};
 pub use explain::{Explained, ExplainedLine, Origin, Step, Use, explain, resource_word};
-pub use issuing::{FinalizeResult, Outcome, document};
+pub use issuing::{FinalizeResult, Outcome, document, issue_of};
 pub use seller::Sender;
 
 /// What a billing run can't do.
@@ -219,5 +219,5 @@ pub fn accounts(configuration: &Configuration) -> Result<Accounts, BillingError>
     let name = file.display().to_string();
     let unread = |error: std::io::Error| BillingError::AccountsUnread { file: name.clone(), reason: error.to_string() };
     let text = std::fs::read_to_string(file).map_err(unread)?;
-    Accounts::parse(&name, &text).map_err(BillingError::Accounts)
+    Accounts::parse(&name, &text, configuration.billing.time_zone).map_err(BillingError::Accounts)
 }

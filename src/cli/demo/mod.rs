@@ -150,7 +150,7 @@ impl Demo {
         let comparison = Comparison::of(&invoices, &play.foundation.lock(), prices, period);
         list(&invoices, Format::Table)?;
         if let Some(shortest) = invoices.iter().min_by_key(|stored| stored.invoice.lines.len()) {
-            show_table(shortest, LINES)?;
+            show_table(shortest, LINES, None)?;
         }
         let last_line = LastLine::new(month, comparison, self.lossy);
         if !self.once {

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use super::super::output::{Format, note};
 use super::super::rates::read_card;
-use super::super::{Failure, Global};
+use super::super::Failure;
 use super::hold::reason;
-use super::{list, money};
+use super::{card_of, list, money};
 use crate::billing_run::{BillingRun, CreditOutcome, What};
 use crate::clock::Clock;
+use crate::config::Configuration;
 use crate::domain::{Amount, Currency};
 use crate::invoicing::{Credit as Part, Status};
 use crate::store::{Store, StoredInvoice};
@@ -50,16 +51,14 @@ pub(super) struct Credit {
 }
 
 impl Credit {
-    pub async fn run(self, global: &Global) -> Result<(), Failure> {
-        let configuration = global.configuration()?;
+    pub async fn run(self, configuration: &Configuration, store: &Store) -> Result<(), Failure> {
         let why = reason(&self.reason)?.to_owned();
         if self.amount.is_some() && self.line.len() != 1 {
             return Err(Failure::usage("--amount is for one --line\nhint: make a credit note for each amount"));
         }
-        let store = Global::open_existing(&configuration).await?;
-        let stored = final_invoice(&store, &self.invoice).await?;
+        let stored = final_invoice(store, &self.invoice).await?;
         let what = if self.difference {
-            let given = self.rates.clone().map(|rates| read_card(Some(rates), &configuration)).transpose()?;
+            let given = self.rates.clone().map(|rates| read_card(Some(rates), configuration)).transpose()?;
             What::Difference(given)
         } else if self.line.is_empty() {
             What::Credit(Part::Whole)
@@ -71,9 +70,9 @@ impl Credit {
         // The configured card is for what is drafted; credit notes rest on the invoice's own.
         let card = match &what {
             What::Difference(Some(card)) => card.clone(),
-            _ => card_of(&store, &stored, &configuration).await?,
+            _ => card_of(store, &stored, configuration).await?,
         };
-        let run = BillingRun::new(&configuration, &store, &Clock::System, &card)?;
+        let run = BillingRun::new(configuration, store, &Clock::System, &card)?;
         let outcome = run.credit(&self.invoice, what, &why, self.reissue).await?;
         let shown = match outcome {
             CreditOutcome::Note(number) => store.invoice(&number).await?,
@@ -86,7 +85,6 @@ impl Credit {
                 None
             }
         };
-        store.close().await;
         let shown: Vec<StoredInvoice> = shown.into_iter().collect();
         if shown.is_empty() && self.format == Format::Table { Ok(()) } else { list(&shown, self.format) }
     }
@@ -98,17 +96,6 @@ async fn final_invoice(store: &Store, reference: &str) -> Result<StoredInvoice, 
     found
         .filter(|stored| stored.status == Status::Final)
         .ok_or_else(|| Failure::failed(format!("there is no final invoice `{reference}`\nhint: {hint}")))
-}
-
-async fn card_of(
-    store: &Store,
-    stored: &StoredInvoice,
-    configuration: &crate::config::Configuration,
-) -> Result<crate::billing_run::Card, Failure> {
-    let card = store.card(&stored.invoice.rate_card).await?;
-    let card = card.ok_or_else(|| Failure::failed("the invoice's rate card isn't kept\nhint: restore a backup"))?;
-    crate::billing_run::Card::parse("the invoice's card", card.text, configuration.billing.time_zone)
-        .map_err(|problems| Failure::failed(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))
 }
 
 /// An amount as people write it: `12.50`.

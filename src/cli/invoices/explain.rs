@@ -3,12 +3,13 @@
 use serde_json::{Value, json};
 
 use super::super::output::{self, Format, numbers, words};
-use super::super::rates::read_card;
-use super::super::{Failure, Global};
-use super::money;
+use super::super::Failure;
+use super::{card_of, find, money};
 use crate::billing_run::{BillingRun, Explained, ExplainedLine, Origin, Step, Use, explain, resource_word};
 use crate::clock::Clock;
+use crate::config::Configuration;
 use crate::rate_card::units;
+use crate::store::Store;
 
 /// Explain an invoice, or some of its lines, down to the usage events
 #[derive(Debug, clap::Args)]
@@ -26,13 +27,11 @@ pub(super) struct Explain {
 }
 
 impl Explain {
-    pub async fn run(self, global: &Global) -> Result<(), Failure> {
-        let configuration = global.configuration()?;
-        let store = Global::open_existing(&configuration).await?;
-        let card = super::card_for(&store, &self.invoice, || read_card(None, &configuration), &configuration).await?;
-        let run = BillingRun::new(&configuration, &store, &Clock::System, &card)?;
+    pub async fn run(self, configuration: &Configuration, store: &Store) -> Result<(), Failure> {
+        let stored = find(store, &self.invoice).await?;
+        let card = card_of(store, &stored, configuration).await?;
+        let run = BillingRun::new(configuration, store, &Clock::System, &card)?;
         let explained = explain(&run, &self.invoice, &self.line).await?;
-        store.close().await;
         match self.format {
             Format::Json => output::json(&explained_json(&explained)),
             Format::Csv => output::csv(&USE_HEADER, explained.lines.iter().flat_map(use_rows)),

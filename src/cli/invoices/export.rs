@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 
 use super::super::output::note;
 use super::super::progress::Bars;
-use super::super::{Failure, Global};
+use super::super::Failure;
+use super::find;
 use crate::billing_run::{Sender, document, issue_of};
 use crate::clock::Clock;
+use crate::config::Configuration;
 use crate::documents::focus::{Writer, rows};
 use crate::documents::{Format, Subject};
 use crate::domain::Month;
@@ -87,18 +89,14 @@ fn file_name(stored: &StoredInvoice, format: Format) -> String {
 }
 
 impl Export {
-    pub async fn run(self, global: &Global) -> Result<(), Failure> {
-        let configuration = global.configuration()?;
-        let store = Global::open_existing(&configuration).await?;
+    pub async fn run(self, configuration: &Configuration, store: &Store) -> Result<(), Failure> {
         let sender = Sender::new(&configuration.billing.seller)?;
         std::fs::create_dir_all(&self.out).map_err(|error| cannot(&self.out, &error))?;
-        let references = self.references(&store).await?;
-        let result = match self.format.document() {
-            Some(format) => self.documents(&store, &sender, &references, format).await,
-            None => self.focus(&store, &sender, &references).await,
-        };
-        store.close().await;
-        result
+        let references = self.references(store).await?;
+        match self.format.document() {
+            Some(format) => self.documents(store, &sender, &references, format).await,
+            None => self.focus(store, &sender, &references).await,
+        }
     }
 
     /// Ids of what is to be exported.
@@ -190,12 +188,6 @@ impl Export {
         note(&format!("{} invoice(s) written to {}", references.len(), file.display()));
         Ok(())
     }
-}
-
-async fn find(store: &Store, reference: &str) -> Result<StoredInvoice, Failure> {
-    let hint = "`cf-billing invoices list` shows numbers and ids";
-    let found = store.invoice(reference).await?;
-    found.ok_or_else(|| Failure::failed(format!("there is no invoice `{reference}`\nhint: {hint}")))
 }
 
 /// Writes a file that is there whole or not at all.

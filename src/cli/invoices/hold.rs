@@ -1,7 +1,7 @@
 //! `cf-billing invoices hold` and `release`: a month of an account, kept from becoming final.
 
 use super::super::output::note;
-use super::super::{Failure, Global};
+use super::super::Failure;
 use crate::clock::Clock;
 use crate::domain::Month;
 use crate::invoicing::Status;
@@ -73,13 +73,10 @@ pub(super) fn reason(text: &str) -> Result<&str, Failure> {
 }
 
 impl Hold {
-    pub async fn run(self, global: &Global) -> Result<(), Failure> {
-        let configuration = global.configuration()?;
+    pub async fn run(self, store: &Store) -> Result<(), Failure> {
         let reason = self.what.reason()?.to_owned();
-        let store = Global::open_existing(&configuration).await?;
-        let account = self.what.account(&store).await?;
+        let account = self.what.account(store).await?;
         let held = store.hold(&account, self.what.period, &reason, Clock::System.now()).await?;
-        store.close().await;
         if !held {
             return Err(Failure::failed(format!(
                 "{} of `{account}` is held already\nhint: `invoices release` lets it go on",
@@ -92,13 +89,10 @@ impl Hold {
 }
 
 impl Release {
-    pub async fn run(self, global: &Global) -> Result<(), Failure> {
-        let configuration = global.configuration()?;
+    pub async fn run(self, store: &Store) -> Result<(), Failure> {
         let reason = self.what.reason()?.to_owned();
-        let store = Global::open_existing(&configuration).await?;
-        let account = self.what.account(&store).await?;
+        let account = self.what.account(store).await?;
         let released = store.release(&account, self.what.period, &reason, Clock::System.now()).await?;
-        store.close().await;
         if !released {
             return Err(Failure::failed(format!(
                 "{} of `{account}` isn't held\nhint: `invoices list --period {}` shows what is",

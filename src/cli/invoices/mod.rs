@@ -1,23 +1,31 @@
-//! `cf-billing invoices`: drafts, lists, one invoice, and making them final.
+//! `cf-billing invoices`: from drafts to documents that are filed, and what to do when one is wrong.
+
+mod credit;
+mod explain;
+mod export;
+mod finalize;
+mod hold;
+mod list;
+mod show;
 
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use rust_decimal::{Decimal, RoundingStrategy};
-use serde_json::{Value, json};
 
-use super::output::{self, Column, Format, note, numbers, words};
+use super::output::{Format, note};
 use super::rates::read_card;
 use super::{Failure, Global};
-use crate::billing_run::{BillingError, BillingRun, Card, FinalizeResult};
+use crate::billing_run::{BillingError, BillingRun, Card};
 use crate::clock::Clock;
 use crate::config::Configuration;
 use crate::domain::{Amount, Currency, Month};
-use crate::invoicing::{Adjustment, AdjustmentType, Blocker, Invoice, InvoiceLine, Status};
-use crate::rating::{Named, Part};
+use crate::invoicing::Status;
 use crate::store::{InvoiceFilter, Store, StoredInvoice};
 
-/// Make, read and finalize invoices
+pub(super) use list::list;
+pub(super) use show::show_table;
+
+/// Make, read, finalize, correct and export invoices
 #[derive(Debug, clap::Args)]
 pub struct Invoices {
     #[command(subcommand)]
@@ -27,12 +35,19 @@ pub struct Invoices {
 #[derive(Debug, Subcommand)]
 enum Command {
     Draft(Draft),
-    List(List),
-    Show(Show),
-    Finalize(Finalize),
+    List(list::List),
+    Show(show::Show),
+    Explain(explain::Explain),
+    Hold(hold::Hold),
+    Release(hold::Release),
+    Finalize(finalize::Finalize),
+    Credit(credit::Credit),
+    Export(export::Export),
 }
 
 /// Compute the invoices of a month as they now are, and keep them as drafts
+///
+/// What final invoices of the month would cost now is compared with what was invoiced; `list` shows the difference.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  cf-billing invoices draft --period 2026-10 --rates rates/standard.toml")]
 struct Draft {
@@ -42,63 +57,17 @@ struct Draft {
     format: Format,
 }
 
-/// Make a month's invoices final: numbered, and never changed again
-///
-/// An invoice with usage that has no price, or whose usage may still be incomplete, stays a draft and is
-/// reported; the exit code is 1 then. So does one whose period touches a gap in what could be read, until that is
-/// accepted by its name.
-#[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Example:\n  cf-billing invoices finalize --period 2026-10 --account eu1/0b35e9e2-1784-4881-9c4e-0deb1d51458c"
-)]
-struct Finalize {
-    #[command(flatten)]
-    run: RunOptions,
-    /// Have it final though this would keep it a draft, such as `gap:eu1/1`; kept with the invoice
-    #[arg(long, value_name = "WHAT")]
-    accept: Vec<String>,
-    #[arg(long, value_enum, default_value = "table")]
-    format: Format,
-}
-
 #[derive(Debug, clap::Args)]
 struct RunOptions {
     /// The month, in the billing time zone
     #[arg(long, value_name = "YYYY-MM")]
     period: Month,
-    /// Only this account: foundation/organization-guid, or the organization's name
+    /// Only this account: its id or name, or foundation/organization-guid
     #[arg(long, value_name = "ACCOUNT")]
     account: Option<String>,
     /// The rate card, instead of the configured one
     #[arg(long, value_name = "FILE")]
     rates: Option<PathBuf>,
-}
-
-/// List invoices
-#[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  cf-billing invoices list --period 2026-10 --status final")]
-struct List {
-    /// Only this month
-    #[arg(long, value_name = "YYYY-MM")]
-    period: Option<Month>,
-    /// Only drafts, or only final ones
-    #[arg(long, value_parser = |text: &str| Status::from_name(text).ok_or("draft or final"))]
-    status: Option<Status>,
-    /// Only this account
-    #[arg(long, value_name = "ACCOUNT")]
-    account: Option<String>,
-    #[arg(long, value_enum, default_value = "table")]
-    format: Format,
-}
-
-/// Show one invoice with its lines
-#[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  cf-billing invoices show CF-000001 --format csv")]
-struct Show {
-    /// Its number, or the id that `list` shows
-    invoice: String,
-    #[arg(long, value_enum, default_value = "table")]
-    format: Format,
 }
 
 impl From<BillingError> for Failure {
@@ -118,8 +87,13 @@ impl Invoices {
         let result = match self.command {
             Command::Draft(draft) => draft.run(&configuration, &store).await,
             Command::List(list) => list.run(&store).await,
-            Command::Show(show) => show.run(&store).await,
+            Command::Show(show) => show.run(&configuration, &store).await,
+            Command::Explain(explain) => explain.run(&configuration, &store).await,
+            Command::Hold(hold) => hold.run(&store).await,
+            Command::Release(release) => release.run(&store).await,
             Command::Finalize(finalize) => finalize.run(&configuration, &store).await,
+            Command::Credit(credit) => credit.run(&configuration, &store).await,
+            Command::Export(export) => export.run(&configuration, &store).await,
         };
         store.close().await;
         result
@@ -131,7 +105,7 @@ impl RunOptions {
     fn nothing_used(&self) -> Failure {
         let by = self.account.as_ref().map_or_else(String::new, |account| format!(" by `{account}`"));
         Failure::failed(format!(
-            "nothing was used in {}{by}\nhint: `cf-billing usage` shows what was used when; accounts are `foundation/organization-guid` or the organization's name",
+            "nothing was used in {}{by}\nhint: `cf-billing usage` shows what was used when; `accounts list` shows accounts; who has none is `foundation/organization-guid` or the organization's name",
             self.period
         ))
     }
@@ -166,414 +140,26 @@ impl Draft {
     }
 }
 
-impl List {
-    async fn run(self, store: &Store) -> Result<(), Failure> {
-        let filter = InvoiceFilter { month: self.period, status: self.status, account: self.account };
-        list(&store.invoices(&filter).await?, self.format)
-    }
+/// The invoice of that number or id.
+async fn find(store: &Store, reference: &str) -> Result<StoredInvoice, Failure> {
+    let hint = "`cf-billing invoices list` shows numbers and ids";
+    let found = store.invoice(reference).await?;
+    found.ok_or_else(|| Failure::failed(format!("there is no invoice `{reference}`\nhint: {hint}")))
 }
 
-impl Finalize {
-    async fn run(self, configuration: &Configuration, store: &Store) -> Result<(), Failure> {
-        let card = self.run.card(configuration)?;
-        let run = BillingRun::new(configuration, store, &Clock::System, &card)?;
-        let outcomes = run.finalize(self.run.period, self.run.account.as_deref(), &self.accept).await?;
-        if outcomes.is_empty() {
-            return Err(self.run.nothing_used());
-        }
-        let mut problems = Vec::new();
-        let mut unpriced = false;
-        let mut acceptable: Vec<String> = Vec::new();
-        let mut numbered = Vec::new();
-        for outcome in &outcomes {
-            let account = outcome.invoice.account_name.as_deref().unwrap_or(&outcome.invoice.account);
-            match &outcome.result {
-                FinalizeResult::Numbered(number) => {
-                    numbered.extend(store.invoice(number).await?);
-                }
-                FinalizeResult::Before => note(&format!("{account}: final already")),
-                FinalizeResult::Blocked(blockers) => {
-                    unpriced |= blockers.iter().any(|blocker| matches!(blocker, Blocker::Unpriced { .. }));
-                    acceptable.extend(blockers.iter().filter_map(Blocker::acceptance));
-                    problems.extend(blockers.iter().map(|blocker| format!("{account}: {blocker}")));
-                }
-            }
-        }
-        list(&numbered, self.format)?;
-        match problems.last_mut() {
-            None => Ok(()),
-            Some(last) => {
-                acceptable.sort();
-                acceptable.dedup();
-                let accept: Vec<String> = acceptable.iter().map(|what| format!("--accept {what}")).collect();
-                let accept = format!(
-                    "`gaps` and the lines marked as estimated tell what was assumed; if that is to be billed, say {}",
-                    accept.join(" ")
-                );
-                let hint = if !acceptable.is_empty() {
-                    &accept
-                } else if unpriced {
-                    "add rates (or free = true) for what has no price; `invoices draft`, then `invoices show` tell more"
-                } else {
-                    "once the month is over, usage must be collected through its end and a sweep window more; drafts are there until then"
-                };
-                last.push_str("\nhint: ");
-                last.push_str(hint);
-                Err(Failure { code: 1, problems })
-            }
-        }
+/// The card that a final invoice was made with; for a draft the configured one.
+async fn card_of(store: &Store, stored: &StoredInvoice, configuration: &Configuration) -> Result<Card, Failure> {
+    if stored.status != Status::Final {
+        return read_card(None, configuration);
     }
-}
-
-impl Show {
-    async fn run(self, store: &Store) -> Result<(), Failure> {
-        let Some(stored) = store.invoice(&self.invoice).await? else {
-            let hint = "`cf-billing invoices list` shows numbers and ids";
-            return Err(Failure::failed(format!("there is no invoice `{}`\nhint: {hint}", self.invoice)));
-        };
-        match self.format {
-            Format::Json => output::json(&invoice_json(&stored, true)),
-            Format::Csv => {
-                // What isn't of a line has a row, too, so that the amounts add up to the net.
-                let adjustments = stored.invoice.adjustments.iter().map(|one| adjustment_cells(&stored, one));
-                let lines = stored.invoice.lines.iter().map(|line| line_cells(&stored, line));
-                output::csv(&LINE_HEADER, lines.chain(adjustments))
-            }
-            Format::Table => show_table(&stored, usize::MAX),
-        }
-    }
+    let missing = || Failure::failed("the invoice's rate card isn't kept\nhint: restore the database from a backup");
+    let card = store.card(&stored.invoice.rate_card).await?.ok_or_else(missing)?;
+    let told = |problems: Vec<_>| problems.iter().map(|one: &crate::rate_card::Problem| one.to_string()).collect::<Vec<_>>();
+    Card::parse("the invoice's card", card.text, configuration.billing.time_zone)
+        .map_err(|problems| Failure::failed(told(problems).join("\n")))
 }
 
 /// An amount with the currency's decimals.
 fn money(amount: Amount, currency: Currency) -> String {
     amount.in_major_units(currency).to_string()
-}
-
-fn name_of(named: Option<&Named>) -> String {
-    named.map(|named| named.name.clone().unwrap_or_else(|| named.guid.to_string())).unwrap_or_default()
-}
-
-/// The quantity in units of the price, for people: six decimals.
-fn units(line: &InvoiceLine) -> Decimal {
-    (Decimal::from(line.quantity) / Decimal::from(line.unit_size)).round_dp(6)
-}
-
-const LIST_HEADER: [&str; 10] =
-    ["id", "number", "status", "account", "account_name", "month", "net", "estimated", "currency", "unpriced_lines"];
-
-pub(super) fn list(invoices: &[StoredInvoice], format: Format) -> Result<(), Failure> {
-    match format {
-        Format::Json => output::json(&invoices.iter().map(|stored| invoice_json(stored, false)).collect::<Vec<_>>()),
-        Format::Csv => output::csv(&LIST_HEADER, invoices.iter().map(list_cells)),
-        Format::Table => {
-            let columns: Vec<Column> = LIST_HEADER
-                .into_iter()
-                .map(|name| {
-                    if matches!(name, "id" | "net" | "estimated" | "unpriced_lines") {
-                        numbers(name)
-                    } else {
-                        words(name)
-                    }
-                })
-                .collect();
-            output::table(&columns, invoices.iter().map(list_cells))
-        }
-    }
-}
-
-fn list_cells(stored: &StoredInvoice) -> Vec<String> {
-    let invoice = &stored.invoice;
-    vec![
-        stored.id.to_string(),
-        stored.number.clone().unwrap_or_default(),
-        stored.status.name().to_owned(),
-        invoice.account.clone(),
-        invoice.account_name.clone().unwrap_or_default(),
-        invoice.month.to_string(),
-        money(invoice.net, invoice.currency),
-        money(invoice.estimated, invoice.currency),
-        invoice.currency.to_string(),
-        stored.unpriced_lines.to_string(),
-    ]
-}
-
-/// What keeps a draft from being final; asks for its lines.
-fn blockers(stored: &StoredInvoice) -> Vec<String> {
-    if stored.status == Status::Final {
-        return Vec::new();
-    }
-    stored.invoice.blockers().iter().map(ToString::to_string).collect()
-}
-
-fn invoice_json(stored: &StoredInvoice, with_lines: bool) -> Value {
-    let invoice = &stored.invoice;
-    let mut value = json!({
-        "id": stored.id,
-        "number": stored.number,
-        "status": stored.status.name(),
-        "account": invoice.account,
-        "account_name": invoice.account_name,
-        "seller": invoice.seller,
-        "month": invoice.month.to_string(),
-        "period_start": invoice.period.from,
-        "period_end": invoice.period.to,
-        "time_zone": invoice.time_zone,
-        "currency": invoice.currency.code(),
-        "net": money(invoice.net, invoice.currency),
-        "tax": invoice.tax.as_ref().map(|tax| json!({
-            "name": tax.name,
-            "category": tax.category,
-            "percent": tax.percent,
-            "amount": money(tax.amount, invoice.currency),
-        })),
-        "gross": invoice.gross().ok().map(|gross| money(gross, invoice.currency)),
-        "estimated": money(invoice.estimated, invoice.currency),
-        "rate_card_sha256": invoice.rate_card,
-        "rated_through": invoice.rated_through,
-        "drafted_at": stored.drafted_at,
-        "finalized_at": stored.finalized_at,
-        "unpriced_lines": stored.unpriced_lines,
-    });
-    if with_lines {
-        value["blockers"] = blockers(stored).into();
-        value["accepted"] = invoice.accepted.clone().into();
-        let lines: Vec<Value> = invoice.lines.iter().map(|line| line_json(invoice, line)).collect();
-        value["lines"] = lines.into();
-        let adjustments = invoice.adjustments.iter().map(|one| {
-            json!({
-                "adjustment": one.adjustment.name(),
-                "name": one.name,
-                "basis": one.basis.map(|basis| money(basis, invoice.currency)),
-                "percent": one.percent,
-                "amount": money(one.amount, invoice.currency),
-            })
-        });
-        value["adjustments"] = adjustments.collect();
-    }
-    value
-}
-
-fn line_json(invoice: &Invoice, line: &InvoiceLine) -> Value {
-    let named = |named: Option<&Named>| named.map(|named| json!({"guid": named.guid, "name": named.name}));
-    let key = &line.key;
-    json!({
-        "foundation": key.foundation,
-        "organization": named(Some(&key.organization)),
-        "space": named(Some(&key.space)),
-        "kind": key.kind.name(),
-        "app": named(key.app.as_ref()),
-        "service_instance": named(key.service_instance.as_ref()),
-        "service_offering": named(key.service_offering.as_ref()),
-        "service_plan": named(key.service_plan.as_ref()),
-        "buildpack": key.buildpack,
-        "estimated": key.estimated,
-        "from": line.span.from,
-        "to": line.span.to,
-        "meter": line.meter.name(),
-        "quantity": line.quantity,
-        "used": line.used,
-        "unit_size": line.unit_size,
-        "part": line.part.to_string(),
-        "granularity": line.granularity,
-        "units": units(line).to_string(),
-        "price": line.charge.as_ref().map(|charge| charge.price),
-        "amount": line.charge.as_ref().map(|charge| money(charge.amount, invoice.currency)),
-        "rate": line.charge.as_ref().map(|charge| charge.rate.clone()),
-    })
-}
-
-const LINE_HEADER: [&str; 25] = [
-    "invoice",
-    "foundation",
-    "organization_guid",
-    "organization",
-    "space_guid",
-    "space",
-    "kind",
-    "app_guid",
-    "app",
-    "service_instance_guid",
-    "service_instance",
-    "service_offering",
-    "service_plan",
-    "buildpack",
-    "estimated",
-    "from",
-    "to",
-    "meter",
-    "quantity",
-    "unit_size",
-    "price",
-    "amount",
-    "part",
-    "used",
-    "granularity",
-];
-
-/// A row of what is added to the lines, or taken off them: its type stands where a line's kind does.
-fn adjustment_cells(stored: &StoredInvoice, adjustment: &Adjustment) -> Vec<String> {
-    let mut cells = vec![String::new(); LINE_HEADER.len()];
-    let mut put = |name: &str, value: String| {
-        if let Some(position) = LINE_HEADER.iter().position(|header| *header == name) {
-            cells[position] = value;
-        }
-    };
-    put("invoice", stored.number.clone().unwrap_or_else(|| stored.id.to_string()));
-    put("kind", adjustment.adjustment.name().to_owned());
-    put("part", adjustment.name.clone());
-    put("from", stored.invoice.period.from.to_string());
-    put("to", stored.invoice.period.to.to_string());
-    put("amount", money(adjustment.amount, stored.invoice.currency));
-    cells
-}
-
-fn line_cells(stored: &StoredInvoice, line: &InvoiceLine) -> Vec<String> {
-    let key = &line.key;
-    let guid = |named: Option<&Named>| named.map(|named| named.guid.to_string()).unwrap_or_default();
-    let name = |named: Option<&Named>| named.and_then(|named| named.name.clone()).unwrap_or_default();
-    let currency = stored.invoice.currency;
-    vec![
-        stored.number.clone().unwrap_or_else(|| stored.id.to_string()),
-        key.foundation.clone(),
-        key.organization.guid.to_string(),
-        name(Some(&key.organization)),
-        key.space.guid.to_string(),
-        name(Some(&key.space)),
-        key.kind.name().to_owned(),
-        guid(key.app.as_ref()),
-        name(key.app.as_ref()),
-        guid(key.service_instance.as_ref()),
-        name(key.service_instance.as_ref()),
-        name(key.service_offering.as_ref()),
-        name(key.service_plan.as_ref()),
-        key.buildpack.clone().unwrap_or_default(),
-        key.estimated.to_string(),
-        line.span.from.to_string(),
-        line.span.to.to_string(),
-        line.meter.name().to_owned(),
-        line.quantity.to_string(),
-        line.unit_size.to_string(),
-        line.charge.as_ref().map(|charge| charge.price.to_string()).unwrap_or_default(),
-        line.charge.as_ref().map(|charge| money(charge.amount, currency)).unwrap_or_default(),
-        line.part.to_string(),
-        line.used.to_string(),
-        line.granularity.clone().unwrap_or_default(),
-    ]
-}
-
-/// What a line is for beside its resource, for people.
-fn remarks(line: &InvoiceLine) -> String {
-    let mut remarks = match &line.part {
-        Part::Whole => String::new(),
-        Part::Allowance(name) => format!(", {name}"),
-        Part::Tier(tier) => format!(", tier {tier}"),
-        Part::Packages(packages) => format!(", of {packages} package(s) in all"),
-    };
-    if line.key.estimated {
-        remarks.push_str(", estimated");
-    }
-    if let Some(granularity) = &line.granularity {
-        remarks.push_str(", ");
-        remarks.push_str(granularity);
-    }
-    remarks
-}
-
-/// An adjustment for people.
-fn adjusted(adjustment: &Adjustment, currency: Currency) -> String {
-    let basis = adjustment.basis.map(|basis| money(basis, currency)).unwrap_or_default();
-    let amount = money(adjustment.amount, currency);
-    let name = &adjustment.name;
-    match (adjustment.adjustment, adjustment.percent) {
-        (AdjustmentType::Discount, Some(percent)) => format!("{name}, {percent} % of {basis}: {amount}"),
-        (AdjustmentType::Discount, None) => format!("{name}: {amount}"),
-        (AdjustmentType::Commitment, _) => format!("{name}, paid in any case: {amount}"),
-        (AdjustmentType::Covered, _) => format!("{name}, covering {basis} of usage: {amount}"),
-        (AdjustmentType::Minimum, _) => format!("{name}, filled up from {basis}: {amount}"),
-    }
-}
-
-/// An invoice for people, with the `most` lines that cost most.
-pub(super) fn show_table(stored: &StoredInvoice, most: usize) -> Result<(), Failure> {
-    let invoice = &stored.invoice;
-    let title = match &stored.number {
-        Some(number) => format!("Invoice {number}"),
-        None => format!("Draft invoice {}", stored.id),
-    };
-    output::print(&title)?;
-    if let Some(seller) = &invoice.seller {
-        output::print(&format!("From     {seller}"))?;
-    }
-    let account = invoice.account_name.as_deref().unwrap_or("-");
-    output::print(&format!("For      {account} ({})", invoice.account))?;
-    output::print(&format!(
-        "Period   {} in {}: {} to {}",
-        invoice.month, invoice.time_zone, invoice.period.from, invoice.period.to
-    ))?;
-    let columns = [
-        words("space"),
-        words("for"),
-        words("from"),
-        numbers("quantity"),
-        words("unit"),
-        numbers("price"),
-        numbers("amount"),
-    ];
-    let amount = |line: &InvoiceLine| line.charge.as_ref().map(|charge| charge.amount);
-    let mut amounts: Vec<_> = invoice.lines.iter().map(amount).collect();
-    amounts.sort_unstable_by(|one, two| two.cmp(one));
-    let least = amounts.get(most).copied().flatten();
-    let shown = invoice.lines.iter().filter(|line| least.is_none() || amount(line) > least);
-    let left_out = invoice.lines.len() - shown.clone().count();
-    let rows = shown.map(|line| {
-        let from = if line.span.from == invoice.period.from { String::new() } else { line.span.from.to_string() };
-        vec![
-            name_of(Some(&line.key.space)),
-            format!("{}{}", line.what(), remarks(line)),
-            from,
-            format!("{:.3}", units(line).round_dp_with_strategy(3, RoundingStrategy::MidpointAwayFromZero)),
-            if matches!(line.part, Part::Packages(_)) {
-                format!("packages of {}", line.meter.unit())
-            } else {
-                line.meter.unit().to_owned()
-            },
-            line.charge.as_ref().map_or_else(|| "no price".to_owned(), |charge| charge.price.to_string()),
-            line.charge.as_ref().map(|charge| money(charge.amount, invoice.currency)).unwrap_or_default(),
-        ]
-    });
-    output::table(&columns, rows)?;
-    if left_out > 0 {
-        output::print(&format!("and {left_out} smaller lines"))?;
-    }
-    if !invoice.adjustments.is_empty() {
-        let lines = invoice.lines.iter().filter_map(|line| line.charge.as_ref()).map(|charge| charge.amount.0).sum();
-        output::print(&format!("Lines    {} {}", money(Amount(lines), invoice.currency), invoice.currency))?;
-    }
-    for adjustment in &invoice.adjustments {
-        output::print(&adjusted(adjustment, invoice.currency))?;
-    }
-    output::print(&format!("Net      {} {}", money(invoice.net, invoice.currency), invoice.currency))?;
-    if let Some(tax) = &invoice.tax {
-        output::print(&format!(
-            "{} {} % ({})  {} {}",
-            tax.name,
-            tax.percent,
-            tax.category,
-            money(tax.amount, invoice.currency),
-            invoice.currency
-        ))?;
-        let gross = invoice.gross().map_err(Failure::failed)?;
-        output::print(&format!("To pay   {} {}", money(gross, invoice.currency), invoice.currency))?;
-    }
-    if invoice.estimated != Amount::default() {
-        let estimated = money(invoice.estimated, invoice.currency);
-        output::print(&format!("of which {estimated} {} rests on estimated usage", invoice.currency))?;
-    }
-    for blocker in blockers(stored) {
-        output::print(&format!("Not final: {blocker}"))?;
-    }
-    for accepted in &invoice.accepted {
-        output::print(&format!("Accepted: {accepted}"))?;
-    }
-    Ok(())
 }

@@ -1,0 +1,122 @@
+//! `cf-billing invoices finalize`: numbers, for good.
+
+use std::path::{Path, PathBuf};
+
+use super::super::Failure;
+use super::super::output::{Format, note};
+use super::super::progress::Bars;
+use super::{RunOptions, list};
+use crate::billing_run::{BillingRun, FinalizeResult, Outcome};
+use crate::clock::Clock;
+use crate::config::Configuration;
+use crate::invoicing::Blocker;
+use crate::store::Store;
+
+/// Make a month's invoices final: numbered, with their documents, and never changed again
+///
+/// An invoice whose usage may still be incomplete, or that is held, stays as it is and is reported; the exit code is 1
+/// then. So does one with usage that has no price, with estimated usage, with a gap in what could be read, or far above
+/// the month before, until that is accepted by its name.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  cf-billing invoices finalize --period 2026-10\n  cf-billing invoices finalize --period 2026-10 --account acme --accept estimated:acme"
+)]
+pub(super) struct Finalize {
+    #[command(flatten)]
+    run: RunOptions,
+    /// Have it final though this would keep it as it is, such as `gap:eu1/1`; kept with the invoice
+    #[arg(long, value_name = "WHAT")]
+    accept: Vec<String>,
+    /// As --accept, names from a file, one a line; what follows a `#` is left out
+    #[arg(long, value_name = "FILE")]
+    accept_from: Option<PathBuf>,
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+}
+
+/// Names to accept that a message has room for.
+const MOST_TOLD: usize = 20;
+
+impl Finalize {
+    pub async fn run(self, configuration: &Configuration, store: &Store) -> Result<(), Failure> {
+        let card = self.run.card(configuration)?;
+        let run = BillingRun::new(configuration, store, &Clock::System, &card)?;
+        let mut accept = self.accept;
+        if let Some(file) = &self.accept_from {
+            accept.extend(names_in(file)?);
+        }
+        let bars = Bars::default();
+        let mut bar = None;
+        let progress = |done: usize, of: usize| {
+            let bar = bar.get_or_insert_with(|| bars.add(of as u64, "finalizing  {human_pos} of {human_len} invoices"));
+            bar.set_position(done as u64);
+        };
+        let outcomes = run.finalize(self.run.period, self.run.account.as_deref(), &accept, progress).await;
+        if let Some(bar) = bar {
+            bar.finish_and_clear();
+        }
+        let outcomes = outcomes?;
+        if outcomes.is_empty() {
+            return Err(self.run.nothing_used());
+        }
+        let mut numbered = Vec::new();
+        for outcome in &outcomes {
+            match &outcome.result {
+                FinalizeResult::Numbered(number) => numbered.extend(store.invoice(number).await?),
+                FinalizeResult::Before => note(&format!("{}: final already", name(outcome))),
+                FinalizeResult::Blocked(_) => {}
+            }
+        }
+        list(&numbered, self.format)?;
+        blocked(&outcomes)
+    }
+}
+
+fn name(outcome: &Outcome) -> &str {
+    outcome.account_name.as_deref().unwrap_or(&outcome.account)
+}
+
+/// What keeps invoices from being final, and what to do about it.
+fn blocked(outcomes: &[Outcome]) -> Result<(), Failure> {
+    let mut problems = Vec::new();
+    let (mut unpriced, mut held) = (false, false);
+    let mut acceptable: Vec<String> = Vec::new();
+    for outcome in outcomes {
+        if let FinalizeResult::Blocked(blockers) = &outcome.result {
+            unpriced |= blockers.iter().any(|blocker| matches!(blocker, Blocker::Unpriced { .. }));
+            held |= blockers.iter().any(|blocker| matches!(blocker, Blocker::Held { .. }));
+            acceptable.extend(blockers.iter().filter_map(|blocker| blocker.acceptance(&outcome.account)));
+            problems.extend(blockers.iter().map(|blocker| format!("{}: {blocker}", name(outcome))));
+        }
+    }
+    let Some(last) = problems.last_mut() else { return Ok(()) };
+    acceptable.sort();
+    acceptable.dedup();
+    let hint = if !acceptable.is_empty() {
+        let mut told: Vec<String> =
+            acceptable.iter().take(MOST_TOLD).map(|what| format!("--accept {what}")).collect();
+        if acceptable.len() > MOST_TOLD {
+            told.push(format!("and {} more; --accept-from FILE takes a list", acceptable.len() - MOST_TOLD));
+        }
+        let rates = if unpriced { "rates, or free = true, mend what has no price; " } else { "" };
+        format!(
+            "{rates}`invoices show`, `invoices explain` and `gaps` tell more; if that is to be billed, say {}",
+            told.join(" ")
+        )
+    } else if held {
+        "`invoices release` lets it go on".to_owned()
+    } else {
+        "once the month is over, usage must be collected through its end and a sweep window more, and the grace time pass; drafts are there until then".to_owned()
+    };
+    last.push_str("\nhint: ");
+    last.push_str(&hint);
+    Err(Failure { code: 1, problems })
+}
+
+fn names_in(file: &Path) -> Result<Vec<String>, Failure> {
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        Failure::usage(format!("can't read `{}`: {error}\nhint: give a file with a name such as estimated:acme a line", file.display()))
+    })?;
+    let names = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
+    Ok(names.filter(|name| !name.is_empty()).map(str::to_owned).collect())
+}
