@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 use rust_decimal::{Decimal, RoundingStrategy};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::output::{self, Column, Format, note, numbers, words};
 use super::rates::read_card;
@@ -12,8 +12,10 @@ use super::{Failure, Global};
 use crate::billing_run::{BillingError, BillingRun, Card, FinalizeResult};
 use crate::clock::Clock;
 use crate::config::Configuration;
+use crate::documents::{Issue, Look, Subject, csv, json};
+use crate::domain::period::date_of;
 use crate::domain::{Amount, Currency, Month};
-use crate::invoicing::{Adjustment, AdjustmentType, Blocker, Invoice, InvoiceLine, Status};
+use crate::invoicing::{Adjustment, AdjustmentType, Blocker, InvoiceLine, Status};
 use crate::rating::{Named, Part};
 use crate::store::{InvoiceFilter, Store, StoredInvoice};
 
@@ -232,12 +234,14 @@ impl Show {
             return Err(Failure::failed(format!("there is no invoice `{}`\nhint: {hint}", self.invoice)));
         };
         match self.format {
-            Format::Json => output::json(&invoice_json(&stored, true)),
+            Format::Json => {
+                let document = with_subject(&stored, json::document).map_err(Failure::failed)?;
+                output::json(&invoice_json(&stored, document))
+            }
             Format::Csv => {
-                // What isn't of a line has a row, too, so that the amounts add up to the net.
-                let adjustments = stored.invoice.adjustments.iter().map(|one| adjustment_cells(&stored, one));
-                let lines = stored.invoice.lines.iter().map(|line| line_cells(&stored, line));
-                output::csv(&LINE_HEADER, lines.chain(adjustments))
+                let name = stored.number.clone().unwrap_or_else(|| stored.id.to_string());
+                let rows = with_subject(&stored, |subject| csv::rows(subject, &name)).map_err(Failure::failed)?;
+                output::csv(&csv::HEADER, rows)
             }
             Format::Table => show_table(&stored, usize::MAX),
         }
@@ -263,7 +267,13 @@ const LIST_HEADER: [&str; 10] =
 
 pub(super) fn list(invoices: &[StoredInvoice], format: Format) -> Result<(), Failure> {
     match format {
-        Format::Json => output::json(&invoices.iter().map(|stored| invoice_json(stored, false)).collect::<Vec<_>>()),
+        Format::Json => {
+            let summary = |stored: &StoredInvoice| {
+                let value = with_subject(stored, |subject| json::summary(subject, stored.unpriced_lines));
+                invoice_json(stored, value)
+            };
+            output::json(&invoices.iter().map(summary).collect::<Vec<_>>())
+        }
         Format::Csv => output::csv(&LIST_HEADER, invoices.iter().map(list_cells)),
         Format::Table => {
             let columns: Vec<Column> = LIST_HEADER
@@ -305,160 +315,28 @@ fn blockers(stored: &StoredInvoice) -> Vec<String> {
     stored.invoice.blockers().iter().map(ToString::to_string).collect()
 }
 
-fn invoice_json(stored: &StoredInvoice, with_lines: bool) -> Value {
-    let invoice = &stored.invoice;
-    let mut value = json!({
-        "id": stored.id,
-        "number": stored.number,
-        "status": stored.status.name(),
-        "account": invoice.account,
-        "account_name": invoice.account_name,
-        "seller": invoice.seller,
-        "month": invoice.month.to_string(),
-        "period_start": invoice.period.from,
-        "period_end": invoice.period.to,
-        "time_zone": invoice.time_zone,
-        "currency": invoice.currency.code(),
-        "net": money(invoice.net, invoice.currency),
-        "tax": invoice.tax.as_ref().map(|tax| json!({
-            "name": tax.name,
-            "category": tax.category,
-            "percent": tax.percent,
-            "amount": money(tax.amount, invoice.currency),
-        })),
-        "gross": invoice.gross().ok().map(|gross| money(gross, invoice.currency)),
-        "estimated": money(invoice.estimated, invoice.currency),
-        "rate_card_sha256": invoice.rate_card,
-        "rated_through": invoice.rated_through,
-        "drafted_at": stored.drafted_at,
-        "finalized_at": stored.finalized_at,
-        "unpriced_lines": stored.unpriced_lines,
-    });
-    if with_lines {
-        value["blockers"] = blockers(stored).into();
-        value["accepted"] = invoice.accepted.clone().into();
-        let lines: Vec<Value> = invoice.lines.iter().map(|line| line_json(invoice, line)).collect();
-        value["lines"] = lines.into();
-        let adjustments = invoice.adjustments.iter().map(|one| {
-            json!({
-                "adjustment": one.adjustment.name(),
-                "name": one.name,
-                "basis": one.basis.map(|basis| money(basis, invoice.currency)),
-                "percent": one.percent,
-                "amount": money(one.amount, invoice.currency),
-            })
-        });
-        value["adjustments"] = adjustments.collect();
-    }
+/// What the book adds to a document.
+fn invoice_json(stored: &StoredInvoice, mut value: Value) -> Value {
+    value["id"] = stored.id.into();
+    value["finalized_at"] = stored.finalized_at.map(|at| at.to_string()).into();
     value
 }
 
-fn line_json(invoice: &Invoice, line: &InvoiceLine) -> Value {
-    let named = |named: Option<&Named>| named.map(|named| json!({"guid": named.guid, "name": named.name}));
-    let key = &line.key;
-    json!({
-        "foundation": key.foundation,
-        "organization": named(Some(&key.organization)),
-        "space": named(Some(&key.space)),
-        "kind": key.kind.name(),
-        "app": named(key.app.as_ref()),
-        "service_instance": named(key.service_instance.as_ref()),
-        "service_offering": named(key.service_offering.as_ref()),
-        "service_plan": named(key.service_plan.as_ref()),
-        "buildpack": key.buildpack,
-        "estimated": key.estimated,
-        "from": line.span.from,
-        "to": line.span.to,
-        "meter": line.meter.name(),
-        "quantity": line.quantity,
-        "used": line.used,
-        "unit_size": line.unit_size,
-        "part": line.part.to_string(),
-        "granularity": line.granularity,
-        "units": units(line).to_string(),
-        "price": line.charge.as_ref().map(|charge| charge.price),
-        "amount": line.charge.as_ref().map(|charge| money(charge.amount, invoice.currency)),
-        "rate": line.charge.as_ref().map(|charge| charge.rate.clone()),
-    })
+/// What makes a stored invoice final.
+fn issue(stored: &StoredInvoice) -> Option<Issue> {
+    let (number, at) = (stored.number.clone()?, stored.finalized_at?);
+    let zone = stored.invoice.time_zone.parse().unwrap_or(chrono_tz::Tz::UTC);
+    let issued_on = date_of(at, zone);
+    let days = chrono::Days::new(stored.invoice.particulars.payment.days.into());
+    let is_paid = stored.invoice.gross().is_ok_and(|gross| gross > Amount::default());
+    Some(Issue { number, issued_on, due_on: issued_on.checked_add_days(days).filter(|_| is_paid) })
 }
 
-const LINE_HEADER: [&str; 25] = [
-    "invoice",
-    "foundation",
-    "organization_guid",
-    "organization",
-    "space_guid",
-    "space",
-    "kind",
-    "app_guid",
-    "app",
-    "service_instance_guid",
-    "service_instance",
-    "service_offering",
-    "service_plan",
-    "buildpack",
-    "estimated",
-    "from",
-    "to",
-    "meter",
-    "quantity",
-    "unit_size",
-    "price",
-    "amount",
-    "part",
-    "used",
-    "granularity",
-];
-
-/// A row of what is added to the lines, or taken off them: its type stands where a line's kind does.
-fn adjustment_cells(stored: &StoredInvoice, adjustment: &Adjustment) -> Vec<String> {
-    let mut cells = vec![String::new(); LINE_HEADER.len()];
-    let mut put = |name: &str, value: String| {
-        if let Some(position) = LINE_HEADER.iter().position(|header| *header == name) {
-            cells[position] = value;
-        }
-    };
-    put("invoice", stored.number.clone().unwrap_or_else(|| stored.id.to_string()));
-    put("kind", adjustment.adjustment.name().to_owned());
-    put("part", adjustment.name.clone());
-    put("from", stored.invoice.period.from.to_string());
-    put("to", stored.invoice.period.to.to_string());
-    put("amount", money(adjustment.amount, stored.invoice.currency));
-    cells
-}
-
-fn line_cells(stored: &StoredInvoice, line: &InvoiceLine) -> Vec<String> {
-    let key = &line.key;
-    let guid = |named: Option<&Named>| named.map(|named| named.guid.to_string()).unwrap_or_default();
-    let name = |named: Option<&Named>| named.and_then(|named| named.name.clone()).unwrap_or_default();
-    let currency = stored.invoice.currency;
-    vec![
-        stored.number.clone().unwrap_or_else(|| stored.id.to_string()),
-        key.foundation.clone(),
-        key.organization.guid.to_string(),
-        name(Some(&key.organization)),
-        key.space.guid.to_string(),
-        name(Some(&key.space)),
-        key.kind.name().to_owned(),
-        guid(key.app.as_ref()),
-        name(key.app.as_ref()),
-        guid(key.service_instance.as_ref()),
-        name(key.service_instance.as_ref()),
-        name(key.service_offering.as_ref()),
-        name(key.service_plan.as_ref()),
-        key.buildpack.clone().unwrap_or_default(),
-        key.estimated.to_string(),
-        line.span.from.to_string(),
-        line.span.to.to_string(),
-        line.meter.name().to_owned(),
-        line.quantity.to_string(),
-        line.unit_size.to_string(),
-        line.charge.as_ref().map(|charge| charge.price.to_string()).unwrap_or_default(),
-        line.charge.as_ref().map(|charge| money(charge.amount, currency)).unwrap_or_default(),
-        line.part.to_string(),
-        line.used.to_string(),
-        line.granularity.clone().unwrap_or_default(),
-    ]
+/// Hands a stored invoice to what makes documents.
+fn with_subject<T>(stored: &StoredInvoice, made: impl FnOnce(&Subject<'_>) -> T) -> T {
+    let (issue, look) = (issue(stored), Look::default());
+    let (invoice, drafted_at) = (&stored.invoice, stored.drafted_at);
+    made(&Subject { invoice, issue: issue.as_ref(), drafted_at, look: &look })
 }
 
 /// What a line is for beside its resource, for people.
