@@ -1,6 +1,9 @@
 //! An invoice or credit note as documents: values in, bytes out.
 //! Owns how they look and what formats say; never decides an amount.
 
+pub mod csv;
+pub mod focus;
+pub mod json;
 pub mod view;
 
 use chrono::NaiveDate;
