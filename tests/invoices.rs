@@ -196,7 +196,7 @@ fn unpriced_usage_is_shown_and_keeps_an_invoice_from_being_final() {
     warning: card.toml:3:1: every `process` rate is for a buildpack; docker apps and the like have none
     hint: add a [[process]] that is for everything, with prices or free = true
     error: f/o1: 1 line(s) of usage have no price, such as process b
-    hint: add rates (or free = true) for what has no price; `invoices draft`, then `invoices show` tell more
+    hint: rates, or free = true, mend what has no price; `invoices show`, `invoices explain` and `gaps` tell more; if that is to be billed, say --accept unpriced:f/o1
     ");
     }
     let drafts = program.json(&["invoices", "draft", "--period", "2026-10", "--rates", "card.toml"]);
@@ -243,7 +243,9 @@ fn numbers_have_no_gaps_whoever_asks_and_whatever_dies() {
     let program = Program::new();
     import(&program, &kept("small"), "5000");
     month::card(&program, CARD);
+    let accept = month::accepted_estimates(&program);
     let finalize = ["invoices", "finalize", "--period", "2026-10", "--rates", "card.toml"];
+    let finalize: Vec<&str> = finalize.into_iter().chain(accept.iter().map(String::as_str)).collect();
     // Two at once, killed again and again, each time a little later.
     for round in 0..12_u32 {
         let mut children = [program.spawn(&finalize), program.spawn(&finalize)];
@@ -301,7 +303,7 @@ fn a_final_invoice_never_changes() {
             "INSERT INTO invoice_line SELECT invoice_id, 99, foundation, organization_guid, organization_name, space_guid, space_name, kind,
                 app_guid, app_name, service_instance_guid, service_instance_name, service_offering_guid, service_offering_name,
                 service_plan_guid, service_plan_name, buildpack, estimated, started_at, ended_at, meter, quantity, unit_size,
-                price, amount, rate, used, part, granularity FROM invoice_line LIMIT 1",
+                price, amount, rate, used, part, granularity, list_price, discount, days, basis_row FROM invoice_line LIMIT 1",
             "UPDATE invoice SET tax = 0",
             "UPDATE invoice_adjustment SET amount = 0",
             "DELETE FROM invoice_adjustment",

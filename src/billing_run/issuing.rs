@@ -78,8 +78,12 @@ impl BillingRun<'_> {
         for one in self.rate(&[self.card], month, account, true).await? {
             let Some(invoice) = one.invoices.into_iter().next().flatten() else { continue };
             let review = self.review(holds.get(&invoice.account).cloned());
-            let blockers = if finals.contains(&invoice.account) { Vec::new() } else { invoice.blockers(&review) };
+            let mut blockers = invoice.blockers(&review);
             acceptable.extend(blockers.iter().filter_map(|blocker| blocker.acceptance(&invoice.account)));
+            if finals.contains(&invoice.account) {
+                // Accepted before, perhaps: the same command goes on where it stopped.
+                blockers.clear();
+            }
             computed.push((invoice, one.basis, blockers));
         }
         if let Some(what) = accept.iter().find(|what| !acceptable.contains(what)) {

@@ -84,7 +84,9 @@ impl<'a> Payers<'a> {
             let name = self.paid.names.get(id).cloned().flatten();
             let (foundation, guid) = id.split_once('/').unwrap_or(("", id));
             let named = crate::rating::Named { name, guid: Guid::new(guid) };
-            Account { id: id.to_owned(), ..self.accounts.own(foundation, &named) }
+            let mut own = self.accounts.own(foundation, &named);
+            id.clone_into(&mut own.id);
+            own
         });
         let account = Arc::new(account);
         self.by_id.insert(id.to_owned(), account.clone());

@@ -16,10 +16,6 @@ pub fn document(subject: &Subject<'_>) -> Result<Value, DocumentError> {
     let invoice = subject.invoice;
     let unpriced = invoice.lines.iter().filter(|line| line.charge.is_none()).count();
     let mut value = summary(subject, unpriced);
-    let is_draft = subject.issue.is_none();
-    let blockers = invoice.blockers();
-    let blockers: Vec<String> = blockers.iter().filter(|_| is_draft).map(ToString::to_string).collect();
-    value["blockers"] = blockers.into();
     value["accepted"] = invoice.accepted.clone().into();
     value["particulars"] =
         serde_json::to_value(&invoice.particulars).map_err(|error| DocumentError::Failed(error.to_string()))?;
@@ -34,7 +30,11 @@ pub fn document(subject: &Subject<'_>) -> Result<Value, DocumentError> {
 #[must_use]
 pub fn summary(subject: &Subject<'_>, unpriced_lines: usize) -> Value {
     let invoice = subject.invoice;
-    let status = if subject.issue.is_some() { Status::Final } else { Status::Draft };
+    let status = match (subject.issue, invoice.in_review) {
+        (Some(_), _) => Status::Final,
+        (None, true) => Status::Review,
+        (None, false) => Status::Draft,
+    };
     json!({
         "document": invoice.kind.name(),
         "number": subject.issue.map(|issue| &issue.number),
@@ -143,6 +143,7 @@ fn correction(one: &Correction, currency: Currency) -> Result<Value, DocumentErr
     let amount = one.amount().map_err(|error| DocumentError::Failed(error.to_string()))?;
     Ok(json!({
         "number": one.number,
+        "rate_card_sha256": one.rate_card,
         "line": one.line,
         "month": one.month.to_string(),
         "from": one.span.from,

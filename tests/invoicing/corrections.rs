@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{cents, configure, import_more, october, october_json, shown};
+use super::{cents, configure, events, import_between, like, october, october_json, shown};
 use crate::support::month;
 use crate::support::program::{Program, Run};
 
@@ -43,7 +43,7 @@ fn corrections(document: &Value) -> Vec<String> {
     let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
     (document["corrections"].as_array().unwrap().iter())
         .map(|one| {
-            format!("{} {}: {} -> {}, {}", text(&one["invoice"]), text(&one["what"]), text(&one["before"]), text(&one["after"]), text(&one["cause"]))
+            format!("{} {}: {} -> {}, {}", text(&one["number"]), text(&one["what"]), text(&one["before"]), text(&one["after"]), text(&one["cause"]))
         })
         .collect()
 }
@@ -125,17 +125,10 @@ fn an_invoice_given_back_to_be_made_anew_is_drafted_again() {
 #[test]
 fn late_usage_goes_on_the_next_invoice_and_names_its_cause() {
     let program = invoiced(RATES);
-    let file = program.folder.path().join("app.jsonl");
-    let events = std::fs::read_to_string(&file).unwrap();
-    let started = events.lines().next().unwrap();
     // It ran from 20:00 to 22:00 once more, which was seen too late.
-    let late = [
-        started.replace("event-0", "late-1").replace("T00:00:00Z", "T20:00:00Z"),
-        started.replace("event-0", "late-2").replace("T00:00:00Z", "T22:00:00Z").replace("STARTED", "STOPPED"),
-    ];
-    let (head, rest): (Vec<&str>, Vec<&str>) = events.lines().partition(|line| !line.contains("marker"));
-    let all = [head.join("\n"), late.join("\n"), rest.join("\n")].join("\n");
-    import_more(&program, &all.lines().map(str::to_owned).collect::<Vec<_>>());
+    let started = &events(&program)[0];
+    let late = [like(started, "late-1", "20:00", None), like(started, "late-2", "22:00", Some("STOPPED"))];
+    import_between(&program, 4, &late);
     assert_eq!(draft(&program, "2026-10"), Value::Array(Vec::new()));
     assert_eq!(shown(&program, "CF-000001")["difference"], "2.00");
     // Where nothing else was used, the invoice has the correction alone.
@@ -154,14 +147,8 @@ fn late_usage_goes_on_the_next_invoice_and_names_its_cause() {
 #[test]
 fn what_was_charged_too_much_is_credited_by_difference_once() {
     let program = invoiced(RATES);
-    let file = program.folder.path().join("app.jsonl");
-    let events = std::fs::read_to_string(&file).unwrap();
-    let stopped = events.lines().find(|line| line.contains("STOPPED") && line.contains("T10:00:00Z")).unwrap();
-    let late = stopped.replace(stopped.split('"').nth(3).unwrap(), "late").replace("T10:00:00Z", "T04:00:00Z");
-    let at = events.lines().position(|line| line == stopped).unwrap();
-    let mut all: Vec<String> = events.lines().map(str::to_owned).collect();
-    all.insert(at, late);
-    import_more(&program, &all);
+    let late = like(&events(&program)[1], "late", "04:00", None);
+    import_between(&program, 1, &[late]);
     draft(&program, "2026-10");
     assert_eq!(shown(&program, "CF-000001")["difference"], "-6.00");
     let note = credited(&program, &["--difference"]);
@@ -215,17 +202,9 @@ fn a_line_moved_only_by_what_it_shares_says_so() {
     let card = format!("{RATES}[[allowance]]\nname = \"free\"\nkind = \"process\"\nmeter = \"instance_hour\"\namount = \"10\"\n");
     let program = invoiced(&card);
     assert_eq!(shown(&program, "CF-000001")["net"], "5.00");
-    let file = program.folder.path().join("app.jsonl");
-    let events = std::fs::read_to_string(&file).unwrap();
-    let started = events.lines().find(|line| line.contains("\"b\"")).unwrap_or(events.lines().nth(2).unwrap());
-    let guid = started.split('"').nth(3).unwrap();
-    let late = [
-        started.replace(guid, "late-1").replace("T00:00:00Z", "T20:00:00Z"),
-        started.replace(guid, "late-2").replace("T00:00:00Z", "T22:00:00Z").replace("STARTED", "STOPPED"),
-    ];
-    let (head, rest): (Vec<&str>, Vec<&str>) = events.lines().partition(|line| !line.contains("marker"));
-    let all = [head.join("\n"), late.join("\n"), rest.join("\n")].join("\n");
-    import_more(&program, &all.lines().map(str::to_owned).collect::<Vec<_>>());
+    let started = &events(&program)[2];
+    let late = [like(started, "late-1", "20:00", None), like(started, "late-2", "22:00", Some("STOPPED"))];
+    import_between(&program, 4, &late);
     draft(&program, "2026-10");
     let drafts = draft(&program, "2026-11");
     let november = shown(&program, &drafts[0]["id"].to_string());

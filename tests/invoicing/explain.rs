@@ -6,7 +6,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
 
-use super::{cents, configure, import_more, october_json, shown};
+use super::{cents, configure, events, import_between, like, october_json, shown};
 use crate::support::month;
 use crate::support::program::Program;
 
@@ -15,18 +15,18 @@ name = "everything"
 currency = "EUR"
 [[process]]
 instance_hour = "0.0021"
-memory_gib_hour = { tiers = [{ up_to = "50", price = "0.0123456789" }, { price = "0.01" }] }
+memory_gib_hour = { model = "graduated", tiers = [{ up_to = "50", price = "0.0123456789" }, { price = "0.01" }] }
 [[process]]
 buildpack = "go"
 memory_gib_hour = "0.02"
-granularity = "1h"
+granularity = { unit = "hour", round = "up", per = "interval" }
 [[staging]]
 memory_gib_hour = "0.5"
 disk_gib_hour = "0.25"
 per_staging = "0.01"
 minimum_seconds = 60
 [[task]]
-memory_gib_hour = { package = "1", price = "0.5" }
+memory_gib_hour = { model = "package", size = "1", price = "0.5" }
 [[service]]
 month = "25"
 [[allowance]]
@@ -177,15 +177,11 @@ fn what_became_known_later_doesn_t_change_what_a_final_invoice_rests_on() {
         .filter_map(Value::as_str)
         .collect();
     assert_eq!(guids.len(), 2, "{guids:?}");
-    let events = std::fs::read_to_string(program.folder.path().join("app.jsonl")).unwrap();
-    let stopped = events.lines().nth(1).unwrap();
-    let late = stopped.replace(stopped.split('"').nth(3).unwrap(), "late").replace("T10:00:00Z", "T04:00:00Z");
-    let mut all: Vec<String> = events.lines().map(str::to_owned).collect();
-    all.insert(1, late);
-    import_more(&program, &all);
+    let late = like(&events(&program)[1], "late", "04:00", None);
+    import_between(&program, 1, &[late]);
     assert_eq!(explain(), before);
-    // A draft is explained as it is, and only as long as it is.
     program.json(&["invoices", "draft", "--period", "2026-10", "--config", "cf-billing.toml"]);
+    assert_ne!(shown(&program, "CF-000001")["difference"], Value::Null);
     let wrong = program.run(&["invoices", "explain", "CF-000001", "--line", "99", "--config", "cf-billing.toml"]);
     assert!(wrong.code == Some(1) && wrong.stderr.contains("has no line 99"), "{}", wrong.stderr);
 }

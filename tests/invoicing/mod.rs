@@ -47,3 +47,27 @@ fn import_more(program: &Program, lines: &[String]) {
     std::fs::write(&file, lines.join("\n")).unwrap();
     program.succeed(&["import", "--foundation", "f", "--app-events", crate::support::program::path(&file)]);
 }
+
+/// An event as another: with this guid, at this time of the script's day, and in this state if one is given.
+fn like(event: &str, guid: &str, time: &str, state: Option<&str>) -> String {
+    let mut event: Value = serde_json::from_str(event).unwrap();
+    event["guid"] = guid.into();
+    event["created_at"] = format!("2026-10-10T{time}:00Z").into();
+    if let Some(state) = state {
+        event["state"]["current"] = state.into();
+    }
+    event.to_string()
+}
+
+/// The imported app events, a line each.
+fn events(program: &Program) -> Vec<String> {
+    let text = std::fs::read_to_string(program.folder.path().join("app.jsonl")).unwrap();
+    text.lines().map(str::to_owned).collect()
+}
+
+/// Imports the app events once more, with others between them: these before that position.
+fn import_between(program: &Program, position: usize, others: &[String]) {
+    let mut all = events(program);
+    all.splice(position..position, others.iter().cloned());
+    import_more(program, &all);
+}

@@ -44,10 +44,10 @@ fn an_organization_that_moves_on_the_12th_is_split_there() {
     let with = configure(&program, "[billing]\naccounts = \"accounts.toml\"\n");
     let drafts = october_json(&program, "draft", &with);
     assert_eq!(nets(&drafts), [("new".to_owned(), 20 * 24 * 100), ("old".to_owned(), 2 * 24 * 100)]);
-    // Under another zone it moves at that zone's midnight: 22:00 UTC of the day before.
+    // Under another zone it moves at that zone's midnight, 22:00 UTC of the day before; the month ends there at 23:00.
     let zone = configure(&program, "[billing]\naccounts = \"accounts.toml\"\ntime_zone = \"Europe/Berlin\"\n");
     let drafts = october_json(&program, "draft", &zone);
-    assert_eq!(nets(&drafts), [("new".to_owned(), (20 * 24 + 2 + 1) * 100), ("old".to_owned(), (2 * 24 - 2) * 100)]);
+    assert_eq!(nets(&drafts), [("new".to_owned(), (20 * 24 + 2 - 1) * 100), ("old".to_owned(), (2 * 24 - 2) * 100)]);
 
     // What is invoiced stays whose it was, whatever the file says later.
     let with = configure(&program, "[billing]\naccounts = \"accounts.toml\"\n");

@@ -142,6 +142,9 @@ pub fn bill(card: &RateCard, month: &str, usage: &str) -> Invoice {
         particulars: Particulars::default(),
         tax: None,
         corrections: Vec::new(),
+        coverage: Vec::new(),
+        previous_net: None,
+        replaces: 0,
     };
     invoice(header, card, &rater.finish().unwrap()).unwrap()
 }

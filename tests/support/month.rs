@@ -35,3 +35,10 @@ pub fn import_into(program: &Program, foundation: &str, script: &str, through: &
 pub fn card(program: &Program, text: &str) {
     std::fs::write(program.folder.path().join("card.toml"), text).unwrap();
 }
+
+/// What is to be said to have October's invoices final though some of their usage is estimated.
+pub fn accepted_estimates(program: &Program) -> Vec<String> {
+    let drafts = program.json(&["invoices", "draft", "--period", "2026-10", "--rates", "card.toml"]);
+    let estimated = drafts.as_array().unwrap().iter().filter(|draft| draft["estimated"] != "0.00");
+    estimated.map(|draft| format!("--accept=estimated:{}", draft["account"].as_str().unwrap())).collect()
+}

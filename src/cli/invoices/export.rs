@@ -1,7 +1,7 @@
 //! `cf-billing invoices export`: documents as files, one invoice's or thousands'.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
 use super::super::output::note;
@@ -11,7 +11,7 @@ use super::find;
 use crate::billing_run::{Sender, document, issue_of};
 use crate::clock::Clock;
 use crate::config::Configuration;
-use crate::documents::focus::{Writer, rows};
+use crate::documents::focus::Writer;
 use crate::documents::{Format, Subject};
 use crate::domain::Month;
 use crate::invoicing::Status;
@@ -178,12 +178,11 @@ impl Export {
                 drafted_at: stored.drafted_at,
                 look: &sender.look,
             };
-            writer.write(&rows(&subject).map_err(Failure::failed)?).map_err(Failure::failed)?;
+            writer.write(&subject).map_err(Failure::failed)?;
             bar.inc(1);
         }
         bar.finish_and_clear();
-        let mut output = writer.finish().map_err(Failure::failed)?;
-        output.flush().map_err(|error| cannot(&begun, &error))?;
+        writer.finish().map_err(Failure::failed)?;
         std::fs::rename(&begun, &file).map_err(|error| cannot(&file, &error))?;
         note(&format!("{} invoice(s) written to {}", references.len(), file.display()));
         Ok(())

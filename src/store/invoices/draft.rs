@@ -39,7 +39,7 @@ impl Store {
         put_card(&mut session, card, drafted_at).await?;
         let mut stored = Vec::with_capacity(invoices.len());
         for invoice in invoices {
-            if let Some(id) = put_draft(&mut session, invoice, drafted_at).await? {
+            if let Some(Put { id, .. }) = put_draft(&mut session, invoice, drafted_at).await? {
                 stored.push(StoredInvoice {
                     id,
                     status: if invoice.in_review { Status::Review } else { Status::Draft },
@@ -105,12 +105,19 @@ async fn remove(session: &mut Session, id: i64) -> Result<(), StoreError> {
 /// Two time zones begin a month at most this far apart.
 const DAYS_APART_SECONDS: i64 = 2 * 86_400;
 
+/// A draft as it was written.
+pub(super) struct Put {
+    pub id: i64,
+    /// The invoice in whose place it is; 0: none.
+    pub replaces: i64,
+}
+
 /// Writes a draft in the place of the one that was there. `None`: the account's invoice is final.
 pub(super) async fn put_draft(
     session: &mut Session,
     invoice: &Invoice,
     at: Timestamp,
-) -> Result<Option<i64>, StoreError> {
+) -> Result<Option<Put>, StoreError> {
     // Under another time zone the same month begins and ends at other instants.
     const OVERLAPPING: Sql = Sql::new(
         "SELECT id, status, period_start,
@@ -147,7 +154,7 @@ pub(super) async fn put_draft(
     put_adjustments(session, id, invoice).await?;
     put_corrections(session, id, invoice).await?;
     put_coverage(session, id, &invoice.coverage).await?;
-    Ok(Some(id))
+    Ok(Some(Put { id, replaces }))
 }
 
 /// Writes the invoice's own row, as a draft: in the place of `same`, if there is one.

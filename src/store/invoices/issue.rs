@@ -7,7 +7,7 @@ use super::super::cards::put_card;
 use super::super::database::{Session, Sql, values};
 use super::super::{Finalized, Issuing, RenderedDocument, Store, StoreError, StoredCard};
 use super::beside::put_document;
-use super::draft::{held, put_draft, put_row};
+use super::draft::{Put, held, put_draft, put_row};
 use super::read::corrections_of;
 use super::write::put_corrections;
 use crate::documents::{DocumentError, Issue};
@@ -48,7 +48,9 @@ impl Store {
         );
         let mut session = self.invoicing().await?;
         put_card(&mut session, card, issuing.at).await?;
-        let Some(id) = put_draft(&mut session, invoice, issuing.at).await? else { return Ok(Finalized::Before) };
+        let put = put_draft(&mut session, invoice, issuing.at).await?;
+        let Some(Put { id, replaces }) = put else { return Ok(Finalized::Before) };
+        let invoice = &Invoice { replaces, ..invoice.clone() };
         if let Some(reason) = held(&mut session, invoice).await? {
             return Err(StoreError::Held {
                 account: invoice.account.clone(),
