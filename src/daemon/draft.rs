@@ -70,6 +70,7 @@ impl Drafting {
             for status in Status::ALL {
                 self.metrics.invoices(status.name(), 0);
             }
+            self.metrics.invoice_differences(0, 0);
         }
     }
 
@@ -131,6 +132,9 @@ impl Drafting {
             let filter = InvoiceFilter { status: Some(status), ..InvoiceFilter::default() };
             self.metrics.invoices(status.name(), self.store.invoices(&filter).await?.len());
         }
+        let differences = self.store.recalculations().await?;
+        let less = differences.iter().filter(|one| one.net < Amount::default()).count();
+        self.metrics.invoice_differences(differences.len() - less, less);
         Ok(drafts.len())
     }
 

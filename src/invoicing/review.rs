@@ -103,6 +103,7 @@ impl Invoice {
             blockers.push(Blocker::Grace { until });
         }
         blockers.extend(review.held.clone().map(|reason| Blocker::Held { reason }));
+        blockers.extend(self.gaps.iter().cloned().map(Blocker::Gap));
         let unpriced: Vec<&InvoiceLine> = self.lines.iter().filter(|line| line.charge.is_none()).collect();
         if let Some(first) = unpriced.first() {
             blockers.push(Blocker::Unpriced { lines: unpriced.len(), example: first.what() });
@@ -116,7 +117,6 @@ impl Invoice {
         {
             blockers.push(Blocker::Jump { net: self.net, previous, factor, currency: self.currency });
         }
-        blockers.extend(self.gaps.iter().cloned().map(Blocker::Gap));
         blockers
     }
 

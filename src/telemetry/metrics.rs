@@ -88,6 +88,7 @@ pub struct Metrics {
     unpriced_lines: IntGaugeVec,
     accrued: GaugeVec,
     invoices: IntGaugeVec,
+    invoice_differences: IntGaugeVec,
     database_size: IntGauge,
     http_requests: IntCounterVec,
     http_duration: HistogramVec,
@@ -311,7 +312,12 @@ impl Metrics {
                 "Net sum of the draft invoices, in major units, for display.",
                 &["currency"],
             ),
-            invoices: new.gauges("invoices", "Invoices by status.", &["status"]),
+            invoices: new.gauges("invoices", "Invoices and credit notes by status.", &["status"]),
+            invoice_differences: new.gauges(
+                "invoice_differences",
+                "Final invoices whose period costs more or less by now.",
+                &["direction"],
+            ),
             database_size: new.gauge("database_size_bytes", "Size of the database on disk, with its log."),
             http_requests: new.counters("http_requests_total", "HTTP requests answered.", &["route", "method", "code"]),
             http_duration: new.histograms("http_request_duration_seconds", "Time to answer.", &["route", "method"]),
@@ -336,8 +342,11 @@ impl Metrics {
         for kind in Kind::ALL {
             self.unpriced_lines.with_label_values(&[kind.name()]);
         }
-        for status in ["draft", "final"] {
+        for status in ["draft", "in_review", "final"] {
             self.invoices.with_label_values(&[status]);
+        }
+        for direction in ["more", "less"] {
+            self.invoice_differences.with_label_values(&[direction]);
         }
     }
 
@@ -470,6 +479,12 @@ impl Metrics {
         for (currency, amount) in accrued {
             self.accrued.with_label_values(&[currency]).set(amount);
         }
+    }
+
+    /// How many final invoices' periods cost more, and how many less, by now.
+    pub fn invoice_differences(&self, more: usize, less: usize) {
+        self.invoice_differences.with_label_values(&["more"]).set(to_i64(more));
+        self.invoice_differences.with_label_values(&["less"]).set(to_i64(less));
     }
 
     /// How many invoices there are, by status.
