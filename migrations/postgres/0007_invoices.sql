@@ -213,7 +213,7 @@ COMMENT ON TABLE invoice_hold IS 'Accounts'' months that somebody held back.';
 COMMENT ON COLUMN invoice_hold.account IS 'The account.';
 COMMENT ON COLUMN invoice_hold.month IS 'The month.';
 COMMENT ON COLUMN invoice_hold.held_at IS 'When it was held.';
-COMMENT ON COLUMN invoice_hold.reason IS 'Why.';
+COMMENT ON COLUMN invoice_hold.reason IS 'Why it is held.';
 COMMENT ON COLUMN invoice_hold.released_at IS 'When it was released; null: it is held.';
 COMMENT ON COLUMN invoice_hold.release_reason IS 'Why it was released.';
 COMMENT ON VIEW invoices IS 'For people: invoices and credit notes with their rate card and how many lines they have.';

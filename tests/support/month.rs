@@ -38,7 +38,12 @@ pub fn card(program: &Program, text: &str) {
 
 /// What is to be said to have October's invoices final though some of their usage is estimated.
 pub fn accepted_estimates(program: &Program) -> Vec<String> {
-    let drafts = program.json(&["invoices", "draft", "--period", "2026-10", "--rates", "card.toml"]);
+    accepted_estimates_of(program, "2026-10", "card.toml")
+}
+
+/// As [`accepted_estimates`], of another month and card.
+pub fn accepted_estimates_of(program: &Program, month: &str, card: &str) -> Vec<String> {
+    let drafts = program.json(&["invoices", "draft", "--period", month, "--rates", card]);
     let estimated = drafts.as_array().unwrap().iter().filter(|draft| draft["estimated"] != "0.00");
     estimated.map(|draft| format!("--accept=estimated:{}", draft["account"].as_str().unwrap())).collect()
 }

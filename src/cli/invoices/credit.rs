@@ -19,7 +19,7 @@ use crate::store::{Store, StoredInvoice};
 /// A credit note is final at once, with a number of its own; the invoice stays as it is. Where a period costs more than
 /// was invoiced, that goes on the account's next invoice.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
+#[command(after_help = "Example:
   cf-billing invoices credit CF-000001 --line 3 --reason \"the app was shut down by our mistake\"
   cf-billing invoices credit CF-000001 --line 3 --amount 12.50 --reason \"goodwill\"
   cf-billing invoices credit CF-000001 --reissue --reason \"wrong buyer address\"

@@ -13,7 +13,7 @@ use crate::store::Store;
 
 /// Explain an invoice, or some of its lines, down to the usage events
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
+#[command(after_help = "Example:
   cf-billing invoices explain CF-000001
   cf-billing invoices explain CF-000001 --line 3")]
 pub(super) struct Explain {

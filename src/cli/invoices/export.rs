@@ -22,7 +22,7 @@ use crate::store::{InvoiceFilter, Store, StoredInvoice};
 /// A final invoice's documents are made once, and exported as they were made; drafts are rendered anew. Files that are
 /// there already are left alone, so that what was interrupted goes on. FOCUS is one file for all.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
+#[command(after_help = "Example:
   cf-billing invoices export CF-000001 --format pdf --out invoices
   cf-billing invoices export --period 2026-10 --format facturx --out invoices
   cf-billing invoices export --period 2026-10 --format focus --out focus")]

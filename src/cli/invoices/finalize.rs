@@ -19,7 +19,7 @@ use crate::store::Store;
 /// the month before, until that is accepted by its name.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  cf-billing invoices finalize --period 2026-10\n  cf-billing invoices finalize --period 2026-10 --account acme --accept estimated:acme"
+    after_help = "Example:\n  cf-billing invoices finalize --period 2026-10\n  cf-billing invoices finalize --period 2026-10 --account acme --accept estimated:acme"
 )]
 pub(super) struct Finalize {
     #[command(flatten)]
