@@ -115,6 +115,7 @@ impl<'a> Cells<'a> {
         cells
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "so that a column is put in one short line")]
     fn put(&mut self, column: &str, value: impl ToString) {
         if let Some(position) = HEADER.iter().position(|header| *header == column) {
             self.0[position] = value.to_string();

@@ -1,12 +1,6 @@
-//! FOCUS rows: they come to what is to be paid, prices times quantities to their costs, and the official validator
-//! finds nothing in them but what focus-allowed.txt explains.
+//! FOCUS rows: they come to what is to be paid, and prices times quantities to their costs.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::OnceLock;
-
-use cf_billing::documents::focus::{self, Cell, Column, Exact, Row, Writer};
+use cf_billing::documents::focus::{self, Cell, Column, Exact, Row};
 use cf_billing::documents::{Issue, Look, Subject};
 use cf_billing::domain::{Amount, Month, Rounding};
 use cf_billing::invoicing::{AdjustmentType, CorrectionCause, Invoice};
@@ -20,9 +14,9 @@ use crate::rates::bill::{bill, card};
 use crate::support::sample;
 
 /// A document: an invoice, and what makes it final.
-struct Document {
-    invoice: Invoice,
-    issue: Option<Issue>,
+pub struct Document {
+    pub invoice: Invoice,
+    pub issue: Option<Issue>,
 }
 
 impl Document {
@@ -34,7 +28,7 @@ impl Document {
         Self { invoice, issue: None }
     }
 
-    fn with<T>(&self, made: impl FnOnce(&Subject<'_>) -> T) -> T {
+    pub fn with<T>(&self, made: impl FnOnce(&Subject<'_>) -> T) -> T {
         let look = Look::default();
         made(&Subject {
             invoice: &self.invoice,
@@ -44,11 +38,11 @@ impl Document {
         })
     }
 
-    fn rows(&self) -> Vec<Row> {
-        self.with(|subject| focus::rows(subject)).unwrap()
+    pub fn rows(&self) -> Vec<Row> {
+        self.with(focus::rows).unwrap()
     }
 
-    fn gross(&self) -> Exact {
+    pub fn gross(&self) -> Exact {
         Exact::amount(self.invoice.gross().unwrap(), self.invoice.currency)
     }
 }
@@ -121,7 +115,7 @@ fn unused() -> Invoice {
 }
 
 /// Every sort of document that is final, numbered from after `before`.
-fn finals(before: u32) -> Vec<Document> {
+pub fn finals(before: u32) -> Vec<Document> {
     let invoices = [
         sample::standard(),
         sample::reverse_charge(),
@@ -134,32 +128,12 @@ fn finals(before: u32) -> Vec<Document> {
     numbered.map(|(invoice, number)| Document::new(&format!("CF-{number:06}"), invoice)).collect()
 }
 
-fn drafts() -> Vec<Document> {
+pub fn drafts() -> Vec<Document> {
     let text = "[[process]]\nbuildpack = \"java_buildpack\"\nmemory_gib_hour = \"0.01\"\n[[task]]\nmemory_gib_hour = \"1\"\n[[staging]]\nfree = true\n[[service]]\ninstance_hour = \"1\"\n";
     let unpriced = named(bill(&card(text, Tz::UTC), "2026-10", USAGE));
     assert!(unpriced.lines.iter().any(|line| line.charge.is_none()));
     vec![Document::draft(sample::standard()), Document::draft(unpriced)]
 }
-
-fn write(documents: &[Document], mut writer: Writer<&mut Vec<u8>>) {
-    for document in documents {
-        document.with(|subject| writer.write(subject)).unwrap();
-    }
-    writer.finish().unwrap();
-}
-
-fn csv(documents: &[Document]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    write(documents, Writer::csv(&mut bytes).unwrap());
-    bytes
-}
-
-fn parquet(documents: &[Document]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    write(documents, Writer::parquet(&mut bytes).unwrap());
-    bytes
-}
-
 
 fn decimal(row: &Row, column: Column) -> Exact {
     match row.get(column) {
@@ -305,11 +279,11 @@ fn discounts_that_lines_do_not_know_have_a_row_of_their_own() {
 fn rows_that_do_not_come_to_the_total_are_refused() {
     let mut invoice = sample::standard();
     invoice.lines[3].charge.as_mut().unwrap().amount.0 += 1;
-    let refused = Document::draft(invoice).with(|subject| focus::rows(subject)).unwrap_err();
+    let refused = Document::draft(invoice).with(focus::rows).unwrap_err();
     insta::assert_snapshot!(refused, @"can't make the document: the FOCUS rows come to `100.58`, and the document to `100.57`");
     let mut invoice = sample::standard();
     invoice.time_zone = "Mars".to_owned();
-    let refused = Document::draft(invoice).with(|subject| focus::rows(subject)).unwrap_err();
+    let refused = Document::draft(invoice).with(focus::rows).unwrap_err();
     insta::assert_snapshot!(refused, @"can't make the document: `Mars` is no time zone");
 }
 
@@ -339,9 +313,15 @@ fn any_invoice() -> impl Strategy<Value = Invoice> {
             format!("[[process]]\nmemory_gib_hour = {memory}\ndisk_gib_hour = {disk}\n"),
             optional("granularity = { unit = \"hour\", per = \"day\" }\n".to_owned(), there[7]),
             format!("[[staging]]\nper_staging = \"{staging}\"\n[[service]]\nmonth = \"{service}\"\n"),
-            optional(format!("[[process]]\naccount = \"acme\"\nbuildpack = \"go\"\nmemory_gib_hour = \"{agreed}\"\n"), there[1]),
+            optional(
+                format!("[[process]]\naccount = \"acme\"\nbuildpack = \"go\"\nmemory_gib_hour = \"{agreed}\"\n"),
+                there[1],
+            ),
             optional(format!("[[process]]\norg = \"eu1/north\"\nmemory_gib_hour = \"{service}\"\n"), there[2]),
-            optional(format!("[[allowance]]\nkind = \"process\"\nmeter = \"memory_gib_hour\"\namount = \"{allowance}\"\n"), there[3]),
+            optional(
+                format!("[[allowance]]\nkind = \"process\"\nmeter = \"memory_gib_hour\"\namount = \"{allowance}\"\n"),
+                there[3],
+            ),
             optional(format!("[[discount]]\nname = \"a\"\npercent = \"{percent}\"\nkind = \"process\"\n"), there[4]),
             optional(format!("[[discount]]\nname = \"b\"\namount = \"{}\"\n", cents(off)), there[4]),
             optional(format!("[[commitment]]\nname = \"c\"\namount = \"{}\"\n", cents(commitment)), there[5]),
@@ -393,218 +373,5 @@ proptest! {
             let amount = Amount(line.charge.as_ref().unwrap().amount.0 + line.discount.0);
             prop_assert_eq!(sum(&own, Column::BilledCost), Exact::amount(amount, document.invoice.currency), "seed {}", SEED);
         }
-    }
-}
-
-/// The Python that has other people's validators.
-fn python() -> &'static Path {
-    static PYTHON: OnceLock<PathBuf> = OnceLock::new();
-    PYTHON.get_or_init(|| {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let output = Command::new(root.join("tests/validators")).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        root.join(String::from_utf8(output.stdout).unwrap().trim())
-    })
-}
-
-/// Files to be looked at, more than one group of rows of them.
-struct Files {
-    folder: tempfile::TempDir,
-    finals: Vec<Document>,
-}
-
-fn files() -> &'static Files {
-    static FILES: OnceLock<Files> = OnceLock::new();
-    FILES.get_or_init(|| {
-        let folder = tempfile::tempdir().unwrap();
-        let finals: Vec<Document> = (0..11).flat_map(|round| finals(round * 10)).collect();
-        std::fs::write(folder.path().join("finals.csv"), csv(&finals)).unwrap();
-        std::fs::write(folder.path().join("finals.parquet"), parquet(&finals)).unwrap();
-        Files { folder, finals }
-    })
-}
-
-#[test]
-fn both_files_hold_the_same_and_prices_times_quantities_are_costs() {
-    let files = files();
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/documents/focus-files.py");
-    let paths = ["finals.csv", "finals.parquet"].map(|name| files.folder.path().join(name));
-    let output = Command::new(python()).arg(script).args(paths).output().unwrap();
-    let said = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
-    let mut lines = said.lines();
-    let rows: usize = files.finals.iter().map(|document| document.rows().len()).sum();
-    assert!(rows > 16_384, "{rows} rows are one group");
-    assert_eq!(lines.next().unwrap(), format!("{rows} rows in 2 group(s)"));
-    let mut expected: Vec<String> = (files.finals.iter())
-        .map(|document| {
-            let gross = document.gross().to_string();
-            let gross = gross.trim_end_matches(".0");
-            format!("{}: {gross} {gross}", document.issue.as_ref().unwrap().number)
-        })
-        .collect();
-    expected.sort();
-    assert_eq!(lines.collect::<Vec<_>>(), expected);
-}
-
-/// What of FOCUS's criteria is so with us; others are of what Cloud Foundry or a bill of ours doesn't have.
-const CRITERIA: [&str; 14] = [
-    "ACCOUNT_NAMING_SUPPORTED",
-    "BILLING_BASED_ON_PROVISIONED_RESOURCES_SUPPORTED",
-    "COMMITMENT_DISCOUNT_SUPPORTED",
-    "MULTIPLE_BILLING_ACCOUNT_TYPES_SUPPORTED",
-    "MULTIPLE_PRICING_CATEGORIES_SUPPORTED",
-    "MULTIPLE_SUB_ACCOUNT_TYPES_SUPPORTED",
-    "NEGOTIATED_PRICING_SUPPORTED",
-    "PUBLIC_PRICE_LIST_SUPPORTED",
-    "REGION_SUPPORTED",
-    "RESOURCE_TYPE_ASSIGNMENT_SUPPORTED",
-    "SUB_ACCOUNT_SUPPORTED",
-    "TAGGING_SUPPORTED",
-    "UNIT_PRICING_SUPPORTED",
-    "USAGE_MEASUREMENT_SUPPORTED",
-];
-
-/// Each rule and how it went: `passed`, `failure`, `error` or `skipped`.
-fn validate(file: &Path) -> BTreeMap<String, String> {
-    let report = file.with_extension("xml");
-    // It writes a log of debugging for each run otherwise, into the folder it runs in.
-    let logging = file.with_extension("logging.yaml");
-    std::fs::write(&logging, "version: 1\ndisable_existing_loggers: true\n").unwrap();
-    // It opens a file of its own relative to where it runs.
-    let packages = python().parent().unwrap().parent().unwrap().join("lib");
-    let packages = std::fs::read_dir(packages).unwrap().next().unwrap().unwrap().path().join("site-packages");
-    let output = Command::new(python())
-        .args(["-m", "focus_validator.main", "--validate-version", "1.2", "--block-download", "--data-file"])
-        .arg(file)
-        .args(["--applicability-criteria", &CRITERIA.join(","), "--output-type", "unittest", "--output-destination"])
-        .arg(&report)
-        .env("LOGGING_CONFIG", &logging)
-        .current_dir(packages)
-        .output()
-        .unwrap();
-    let text = std::fs::read_to_string(&report)
-        .unwrap_or_else(|error| panic!("{error}\n{}", String::from_utf8_lossy(&output.stderr)));
-    let mut rules = BTreeMap::new();
-    for case in text.split("<testcase name=\"").skip(1) {
-        let rule = case.split([' ', '"']).next().unwrap().to_owned();
-        let case = case.split("<testcase").next().unwrap();
-        let outcome = ["failure", "error", "skipped"].into_iter().find(|outcome| case.contains(&format!("<{outcome}")));
-        rules.insert(rule, outcome.unwrap_or("passed").to_owned());
-    }
-    rules
-}
-
-fn failed(rules: &BTreeMap<String, String>) -> BTreeSet<&str> {
-    let failed = rules.iter().filter(|(_, outcome)| matches!(&***outcome, "failure" | "error"));
-    failed.map(|(rule, _)| &**rule).collect()
-}
-
-fn allowed(files: &str) -> BTreeSet<&'static str> {
-    let text = include_str!("focus-allowed.txt");
-    let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
-    let words = lines.map(|line| {
-        let mut words = line.split_whitespace();
-        let (rule, of) = (words.next().unwrap(), words.next().unwrap());
-        assert!(words.count() > 3, "`{line}` gives no reason");
-        (rule, of)
-    });
-    words.filter(|(_, of)| *of == "all" || *of == files).map(|(rule, _)| rule).collect()
-}
-
-/// 578 rules; 240 can't be looked at by a program, or are of what we don't have.
-fn check(file: &Path, of: &str) {
-    let rules = validate(file);
-    assert_eq!(failed(&rules), allowed(of), "{}", file.display());
-    let passed = rules.values().filter(|outcome| *outcome == "passed").count();
-    assert!(passed >= 330, "only {passed} rules passed");
-}
-
-#[test]
-fn the_official_validator_finds_nothing_in_csv() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("finals.csv");
-    std::fs::write(&file, csv(&finals(0))).unwrap();
-    check(&file, "finals");
-}
-
-#[test]
-fn the_official_validator_finds_nothing_in_parquet() {
-    check(&files().folder.path().join("finals.parquet"), "finals");
-}
-
-#[test]
-fn the_official_validator_finds_nothing_in_drafts() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("drafts.parquet");
-    std::fs::write(&file, parquet(&drafts())).unwrap();
-    check(&file, "drafts");
-}
-
-/// A file of which some cells are others: column and value by row of a category, counted from 0.
-fn broken(name: &str, without: &str, cells: &[(&str, usize, &str, &str)]) -> BTreeSet<String> {
-    let text = csv(&finals(0));
-    let mut reader = ::csv::Reader::from_reader(&*text);
-    let header = reader.headers().unwrap().clone();
-    let at = |column: &str| header.iter().position(|name| name == column).unwrap();
-    let mut rows: Vec<Vec<String>> =
-        reader.records().map(|row| row.unwrap().iter().map(str::to_owned).collect()).collect();
-    for (category, number, column, value) in cells {
-        let mut rows = rows.iter_mut().filter(|row| row[at("ChargeCategory")] == *category);
-        rows.nth(*number).unwrap()[at(column)] = (*value).to_owned();
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join(name);
-    let mut writer = ::csv::Writer::from_path(&file).unwrap();
-    for row in std::iter::once(header.iter().map(str::to_owned).collect()).chain(rows) {
-        let kept = row.iter().zip(&header).filter(|(_, column)| *column != without).map(|(cell, _)| cell);
-        writer.write_record(kept).unwrap();
-    }
-    writer.flush().unwrap();
-    let rules = validate(&file);
-    let allowed = allowed("finals");
-    failed(&rules).into_iter().filter(|rule| !allowed.contains(rule)).map(str::to_owned).collect()
-}
-
-#[test]
-fn the_official_validator_finds_a_missing_column() {
-    let found = broken("missing.csv", "BilledCost", &[]);
-    assert!(found.contains("CostAndUsage-D-006-M"), "{found:?}");
-    assert!(found.iter().all(|rule| rule.starts_with("BilledCost") || rule == "CostAndUsage-D-006-M"), "{found:?}");
-}
-
-#[test]
-fn the_official_validator_finds_wrong_cells() {
-    let found = broken(
-        "wrong.csv",
-        "",
-        &[
-            ("Usage", 0, "BillingCurrency", "Euro"),
-            ("Usage", 1, "SkuId", "another"),
-            ("Usage", 2, "PricingUnit", ""),
-            ("Usage", 3, "EffectiveCost", ""),
-            ("Usage", 4, "Tags", "cf:space=live"),
-            ("Usage", 5, "ListUnitPrice", "-1.0"),
-            ("Usage", 6, "ServiceSubcategory", "Virtual Machines"),
-            ("Tax", 0, "PricingQuantity", "1.0"),
-            ("Tax", 0, "SkuId", "tax"),
-            ("Purchase", 0, "ChargeFrequency", "Usage-Based"),
-            ("Purchase", 0, "EffectiveCost", "30.0"),
-        ],
-    );
-    for rule in [
-        "BillingCurrency-C-003-M",
-        "SkuPriceId-C-008-M",
-        "PricingUnit-C-006-C",
-        "EffectiveCost-C-003-M",
-        "Tags-C-001-M",
-        "ListUnitPrice-C-008-M",
-        "ServiceName-C-008-C",
-        "PricingQuantity-C-004-C",
-        "SkuId-C-004-C",
-        "ChargeFrequency-C-004-C",
-        "EffectiveCost-C-005-C",
-    ] {
-        assert!(found.contains(rule), "{rule} isn't in {found:?}");
     }
 }

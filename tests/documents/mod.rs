@@ -2,3 +2,4 @@
 
 mod data;
 mod focus;
+mod focus_files;

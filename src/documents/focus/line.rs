@@ -119,7 +119,10 @@ impl<'a> Lines<'a> {
         let mut template = template.clone();
         let sku = name::sku(&line.key, line.meter);
         template.set(Column::SkuPriceId, format!("{sku}/{part}/{}", list.decimal().normalize()));
-        template.set(Column::SkuPriceDetails, serde_json::json!({"x_Meter": line.meter.name(), "x_Part": part}).to_string());
+        template.set(
+            Column::SkuPriceDetails,
+            serde_json::json!({"x_Meter": line.meter.name(), "x_Part": part}).to_string(),
+        );
         template.set(Column::Rate, &*charge.rate);
         let unit = name::pricing_unit(line.meter, matches!(line.part, Part::Packages(_)));
         let (consumed_unit, consumed_size) = name::consumed_unit(line.meter);
@@ -194,13 +197,8 @@ fn unpriced(line: &InvoiceLine, mut row: Row) -> Result<Row, DocumentError> {
 /// A discount is of a whole row: what a commitment covers of a line is a portion by itself.
 fn portions(line: &InvoiceLine, charge: &Charge, covered: i64) -> Result<Vec<Portion>, DocumentError> {
     let billed = charge.amount.plus(line.discount).map_err(failed)?.0;
-    let whole = Portion {
-        billed,
-        covered,
-        discount: line.discount.0 + covered,
-        quantity: line.quantity,
-        used: line.used,
-    };
+    let whole =
+        Portion { billed, covered, discount: line.discount.0 + covered, quantity: line.quantity, used: line.used };
     if billed <= 0 || covered == 0 {
         return Ok(vec![whole]);
     }

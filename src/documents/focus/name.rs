@@ -55,7 +55,8 @@ pub(super) fn service(key: &LineKey) -> Service<'_> {
 fn offered(name: &str) -> Service<'_> {
     let lower = name.to_lowercase();
     let words = || lower.split(|letter: char| !letter.is_alphanumeric());
-    let found = OFFERINGS.iter().find(|(begin, ..)| words().any(|word| begin.iter().any(|begin| word.starts_with(begin))));
+    let found =
+        OFFERINGS.iter().find(|(begin, ..)| words().any(|word| begin.iter().any(|begin| word.starts_with(begin))));
     let (category, subcategory) =
         found.map_or((PLATFORM.category, PLATFORM.subcategory), |(_, category, subcategory)| (category, subcategory));
     Service { name, category, subcategory }

@@ -164,3 +164,61 @@ fn field(column: Column) -> Result<Type, ParquetError> {
 const fn repetition(column: Column) -> Repetition {
     if column.is_nullable() { Repetition::OPTIONAL } else { Repetition::REQUIRED }
 }
+
+#[cfg(test)]
+mod tests {
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+
+    use super::super::Exact;
+    use super::{Cell, Column, Kind, ROWS_OF_A_GROUP, Row, Writer};
+    use crate::domain::Timestamp;
+
+    fn row() -> Row {
+        let mut row = Row::empty();
+        for column in Column::ALL {
+            let cell = match column.kind() {
+                Kind::Text => Cell::from("text"),
+                Kind::Decimal(_) => Cell::from(Exact::ONE),
+                Kind::Integer => Cell::Integer(1),
+                Kind::Boolean => Cell::from(true),
+                Kind::Time => Cell::from(Timestamp::from_unix(1)),
+            };
+            row.set(*column, cell);
+        }
+        row
+    }
+
+    #[test]
+    fn a_group_ends_when_it_is_full() {
+        for (rows, groups) in [(0, 0), (1, 1), (ROWS_OF_A_GROUP, 1), (ROWS_OF_A_GROUP + 1, 2)] {
+            let mut bytes = Vec::new();
+            let mut writer = Writer::new(&mut bytes).unwrap();
+            for _ in 0..rows {
+                writer.write(row()).unwrap();
+            }
+            writer.finish().unwrap();
+            let reader = SerializedFileReader::new(bytes::Bytes::from(bytes)).unwrap();
+            assert_eq!(reader.metadata().file_metadata().num_rows(), i64::try_from(rows).unwrap());
+            assert_eq!(reader.num_row_groups(), groups, "{rows} rows");
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_a_column_is_refused() {
+        let mut writer = Writer::new(Vec::new()).unwrap();
+        for (column, cell) in [
+            (Column::BilledCost, Cell::Null),
+            (Column::BilledCost, Cell::from("1")),
+            (Column::BilledCost, Cell::from(Exact::new(1, 13))),
+            (Column::InvoiceId, Cell::Integer(1)),
+        ] {
+            let mut wrong = row();
+            wrong.set(column, cell.clone());
+            assert!(writer.write(wrong).is_err(), "{cell:?}");
+        }
+        let mut right = row();
+        right.set(Column::BilledCost, Exact::new(1, 12));
+        right.set(Column::InvoiceId, Cell::Null);
+        assert!(Writer::new(Vec::new()).unwrap().write(right).is_ok());
+    }
+}

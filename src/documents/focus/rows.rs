@@ -105,18 +105,15 @@ pub(super) struct Document<'a> {
 impl<'a> Document<'a> {
     fn new(subject: &Subject<'a>) -> Result<Self, DocumentError> {
         let invoice = subject.invoice;
-        let zone = Tz::from_str(&invoice.time_zone)
-            .map_err(|_| failed(format!("`{}` is no time zone", invoice.time_zone)))?;
+        let zone =
+            Tz::from_str(&invoice.time_zone).map_err(|_| failed(format!("`{}` is no time zone", invoice.time_zone)))?;
         let particulars = &invoice.particulars;
         let filled = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
         let seller = filled(&particulars.seller.name).or_else(|| invoice.seller.clone());
         let seller = seller.as_deref().unwrap_or(NOBODY);
         let mut base = Row::empty();
         base.set(Column::BillingAccountId, &*invoice.account);
-        base.set(
-            Column::BillingAccountName,
-            invoice.account_name.clone().or_else(|| filled(&particulars.buyer.name)),
-        );
+        base.set(Column::BillingAccountName, invoice.account_name.clone().or_else(|| filled(&particulars.buyer.name)));
         base.set(Column::BillingAccountType, "Billing Account");
         base.set(Column::BillingCurrency, invoice.currency.code());
         base.set(Column::BillingPeriodStart, invoice.period.from);
@@ -354,4 +351,3 @@ fn days(period: Span, zone: Tz) -> Vec<Span> {
     }
     days
 }
-
