@@ -1,6 +1,10 @@
 //! An invoice or credit note as documents: values in, bytes out.
 //! Owns how they look and what formats say; never decides an amount.
 
+pub mod chart;
+pub mod compose;
+pub mod html;
+pub mod language;
 pub mod view;
 
 use chrono::NaiveDate;
