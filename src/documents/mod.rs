@@ -1,10 +1,17 @@
 //! An invoice or credit note as documents: values in, bytes out.
 //! Owns how they look and what formats say; never decides an amount.
 
+pub mod chart;
+pub mod compose;
 pub mod csv;
 pub mod focus;
+pub mod html;
 pub mod json;
+pub mod language;
+mod make;
 pub mod view;
+
+pub use make::{check, make};
 
 use chrono::NaiveDate;
 
