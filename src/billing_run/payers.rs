@@ -59,20 +59,39 @@ impl Paid {
 /// A span of one space's usage, and who pays for it.
 pub(super) type Owner = (Span, Arc<Account>);
 
+/// A space of one organization in one foundation, and whose it is when.
+#[derive(Debug)]
+struct Place {
+    foundation: String,
+    organization: Guid,
+    space: Guid,
+    /// The whole period, in order, without gap or overlap.
+    owners: Arc<[Owner]>,
+}
+
+/// One account's pieces of a resource, and the places that they are of.
+#[derive(Debug)]
+pub(super) struct Share {
+    pub account: Arc<Account>,
+    pub pieces: Vec<Piece>,
+    pub places: BTreeSet<usize>,
+}
+
 /// Finds payers, each place once.
 #[derive(Debug)]
 pub(super) struct Payers<'a> {
     pub accounts: &'a Accounts,
     pub paid: &'a Paid,
     pub period: Span,
-    known: HashMap<(String, Guid, Guid), Arc<Vec<Owner>>>,
+    places: Vec<Place>,
+    known: HashMap<(String, Guid, Guid), usize>,
     /// Accounts by id, so that one id is one account.
     by_id: HashMap<String, Arc<Account>>,
 }
 
 impl<'a> Payers<'a> {
     pub fn new(accounts: &'a Accounts, paid: &'a Paid, period: Span) -> Self {
-        Self { accounts, paid, period, known: HashMap::new(), by_id: HashMap::new() }
+        Self { accounts, paid, period, places: Vec::new(), known: HashMap::new(), by_id: HashMap::new() }
     }
 
     /// The account of that id: of the file, or one that only the book knows.
@@ -93,26 +112,32 @@ impl<'a> Payers<'a> {
         account
     }
 
-    /// Who pays for a space's usage: the whole period, in order, without gap or overlap.
-    pub fn owners(&mut self, key: &UsageKey) -> Arc<Vec<Owner>> {
+    /// The number of a space's place.
+    fn place(&mut self, key: &UsageKey) -> usize {
         let line = &key.line;
-        let place = (line.foundation.clone(), line.organization.guid.clone(), line.space.guid.clone());
-        if let Some(known) = self.known.get(&place) {
-            return known.clone();
+        let of = (line.foundation.clone(), line.organization.guid.clone(), line.space.guid.clone());
+        if let Some(known) = self.known.get(&of) {
+            return *known;
         }
-        let configured: Vec<(Span, Option<Account>)> = (self.accounts)
+        let owners = self.owners(key).into();
+        let (foundation, organization, space) = of.clone();
+        self.places.push(Place { foundation, organization, space, owners });
+        self.known.insert(of, self.places.len() - 1);
+        self.places.len() - 1
+    }
+
+    fn owners(&mut self, key: &UsageKey) -> Vec<Owner> {
+        let configured: Vec<(Span, Option<String>)> = (self.accounts)
             .owners(&Whereabouts::from(key), self.period)
             .into_iter()
-            .map(|(span, account)| (span, account.cloned()))
+            .map(|(span, account)| (span, account.map(|account| account.id.clone())))
             .collect();
         let mut owners: Vec<Owner> = Vec::new();
         for (span, account) in configured {
             let account = match account {
                 // Who joins an account whose invoice is final pays for that month alone; more of what is on it comes
                 // with the account's next one.
-                Some(account) if !self.paid.names.contains_key(&account.id) || self.paid.has(&account.id, key) => {
-                    self.account(&account.id)
-                }
+                Some(id) if !self.paid.names.contains_key(&id) || self.paid.has(&id, key) => self.account(&id),
                 _ => self.own(key),
             };
             owners.push((span, account));
@@ -121,8 +146,6 @@ impl<'a> Payers<'a> {
             let account = self.account(&id);
             owners = overlaid(owners, span, &account);
         }
-        let owners = Arc::new(owners);
-        self.known.insert(place, owners.clone());
         owners
     }
 
@@ -132,40 +155,59 @@ impl<'a> Payers<'a> {
     }
 
     /// A resource's pieces by who pays for them, cut where it changes hands.
-    pub fn split(&mut self, pieces: Vec<Piece>) -> Vec<(Arc<Account>, Vec<Piece>)> {
-        let mut split: Vec<(Arc<Account>, Vec<Piece>)> = Vec::new();
+    pub fn split(&mut self, pieces: Vec<Piece>) -> Vec<Share> {
+        let mut shares: Vec<Share> = Vec::new();
+        // Mostly all of one place.
+        let mut last: Option<(Arc<UsageKey>, usize)> = None;
         for piece in pieces {
-            let owners = self.owners(&piece.key);
-            let last = owners.len().saturating_sub(1);
+            let place = match &last {
+                Some((key, place)) if Arc::ptr_eq(key, &piece.key) => *place,
+                _ => self.place(&piece.key),
+            };
+            last = Some((piece.key.clone(), place));
+            let owners = self.places[place].owners.clone();
+            let last_owner = owners.len().saturating_sub(1);
             for (position, (span, account)) in owners.iter().enumerate() {
                 let within = Span { from: piece.span.from.max(span.from), to: piece.span.to.min(span.to) };
                 // What has no length is its owner's at that instant.
                 let at_once = piece.span.from == piece.span.to
                     && span.from <= piece.span.from
-                    && (piece.span.from < span.to || position == last);
+                    && (piece.span.from < span.to || position == last_owner);
                 if within.from >= within.to && !at_once {
                     continue;
                 }
                 let piece = Piece { span: if at_once { piece.span } else { within }, ..piece.clone() };
-                match split.iter_mut().find(|(known, _)| known.id == account.id) {
-                    Some((_, pieces)) => pieces.push(piece),
-                    None => split.push((account.clone(), vec![piece])),
+                match shares.iter_mut().find(|share| share.account.id == account.id) {
+                    Some(share) => {
+                        share.pieces.push(piece);
+                        share.places.insert(place);
+                    }
+                    None => shares.push(Share {
+                        account: account.clone(),
+                        pieces: vec![piece],
+                        places: BTreeSet::from([place]),
+                    }),
                 }
             }
         }
-        split
+        shares
     }
 
-    /// The spans of a space's usage that are an account's.
-    pub fn coverage(&mut self, key: &UsageKey, account: &str) -> BTreeSet<Coverage> {
-        let line = &key.line;
-        let of = |(span, _): &Owner| Coverage {
-            foundation: line.foundation.clone(),
-            organization: line.organization.guid.clone(),
-            space: line.space.guid.clone(),
-            span: *span,
+    /// What of some places an account is charged for.
+    pub fn coverage(&self, places: &BTreeSet<usize>, account: &str) -> Vec<Coverage> {
+        let of_place = |place: &Place| -> Vec<Coverage> {
+            let owned = place.owners.iter().filter(|(_, owner)| owner.id == account);
+            let of = |(span, _): &Owner| Coverage {
+                foundation: place.foundation.clone(),
+                organization: place.organization.clone(),
+                space: place.space.clone(),
+                span: *span,
+            };
+            owned.map(of).collect()
         };
-        self.owners(key).iter().filter(|(_, owner)| owner.id == account).map(of).collect()
+        let mut coverage: Vec<Coverage> = places.iter().flat_map(|place| of_place(&self.places[*place])).collect();
+        coverage.sort();
+        coverage
     }
 }
 

@@ -8,7 +8,7 @@ use super::payers::{Paid, Payers};
 use super::{BillingError, BillingRun, Card};
 use crate::accounts::Account;
 use crate::domain::{Amount, Month, Span, Timestamp};
-use crate::invoicing::{Coverage, DocumentKind, Header, Invoice, Particulars, Payment, invoice};
+use crate::invoicing::{DocumentKind, Header, Invoice, Particulars, Payment, invoice};
 use crate::rate_card::Whom;
 use crate::rating::{Piece, Rater};
 use crate::store::{FoundationHead, InvoiceFilter, Recalculation};
@@ -26,8 +26,8 @@ pub(super) struct Computed {
 /// An account whose usage is being added up.
 struct Open<'a> {
     account: Arc<Account>,
-    foundations: BTreeSet<String>,
-    coverage: BTreeSet<Coverage>,
+    /// Whose usage it is charged for.
+    places: BTreeSet<usize>,
     raters: Vec<Rater<'a>>,
     basis: Option<Basis>,
 }
@@ -39,8 +39,7 @@ impl<'a> Open<'a> {
         if traced {
             raters = raters.into_iter().enumerate().map(|(at, one)| if at == 0 { one.traced() } else { one }).collect();
         }
-        let foundations = account.foundations.iter().cloned().collect();
-        Self { account, foundations, coverage: BTreeSet::new(), raters, basis: traced.then(Basis::default) }
+        Self { account, places: BTreeSet::new(), raters, basis: traced.then(Basis::default) }
     }
 
     fn add(&mut self, pieces: &[Piece]) -> Result<(), BillingError> {
@@ -74,18 +73,15 @@ impl BillingRun<'_> {
         while let Some(resources) = pieces.more().await? {
             for resource in resources {
                 // Who moved with it pays each their part.
-                for (payer, pieces) in payers.split(resource) {
-                    if !wanted(&payer) {
+                for share in payers.split(resource) {
+                    if !wanted(&share.account) {
                         continue;
                     }
                     let begun = open
-                        .entry(payer.id.clone())
-                        .or_insert_with(|| Open::new(payer.clone(), cards, period, self, traced));
-                    for piece in &pieces {
-                        begun.foundations.insert(piece.key.line.foundation.clone());
-                        begun.coverage.extend(payers.coverage(&piece.key, &payer.id));
-                    }
-                    begun.add(&pieces)?;
+                        .entry(share.account.id.clone())
+                        .or_insert_with(|| Open::new(share.account.clone(), cards, period, self, traced));
+                    begun.places.extend(share.places);
+                    begun.add(&share.pieces)?;
                 }
             }
         }
@@ -101,16 +97,19 @@ impl BillingRun<'_> {
         let previous = self.previous_nets(month).await?;
         let mut computed = Vec::with_capacity(open.len());
         for (id, open) in open {
-            let of_payer = gaps.iter().filter(|gap| open.foundations.contains(&gap.foundation));
+            let coverage = payers.coverage(&open.places, &id);
+            let of_usage = coverage.iter().map(|covered| covered.foundation.clone());
+            let foundations: BTreeSet<String> = open.account.foundations.iter().cloned().chain(of_usage).collect();
+            let of_payer = gaps.iter().filter(|gap| foundations.contains(&gap.foundation));
             let is_final = paid.names.contains_key(&id);
             let header = Header {
                 gaps: of_payer.filter_map(|gap| gap.note(period)).collect(),
-                rated_through: self.rated_through(&pieces.heads, &open.foundations),
+                rated_through: self.rated_through(&pieces.heads, &foundations),
                 corrections: if is_final { Vec::new() } else { corrections_of(&pending, &id) },
                 previous_net: previous.get(&id).copied(),
+                coverage,
                 ..self.header(&open.account, month)
             };
-            let header = Header { coverage: open.coverage.into_iter().collect(), ..header };
             computed.push(self.finish(header, cards, open.raters, open.basis, committed.contains(&id))?);
         }
         Ok(computed)

@@ -11,7 +11,7 @@ use super::{DocumentError, Format, Subject, compose, csv, html, json, pdf};
 pub fn make(format: Format, subject: &Subject<'_>) -> Result<Vec<u8>, DocumentError> {
     match format {
         Format::Html => Ok(html::render(&compose::compose(subject)?, subject.look).into_bytes()),
-        Format::Csv => csv::document(subject),
+        Format::Csv => csv::file(subject).map(String::into_bytes),
         Format::Json => {
             let text = serde_json::to_string_pretty(&json::document(subject)?);
             text.map(|text| (text + "\n").into_bytes()).map_err(|error| DocumentError::Failed(error.to_string()))

@@ -145,6 +145,8 @@ pub struct FinalInvoice {
     pub reason: Option<String>,
     /// In which its month was cut.
     pub time_zone: String,
+    /// Net of the month's own usage, with what corrections of it charged or gave back since, but by decision.
+    pub charged: Amount,
 }
 
 /// What a final invoice's period costs now beside what was invoiced.

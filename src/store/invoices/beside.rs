@@ -260,7 +260,18 @@ impl Store {
                      WHERE pending.invoice_id = invoice.id AND pending.pinned) AS pinned,
                     (SELECT pending.reason FROM invoice_recalculation AS pending
                      WHERE pending.invoice_id = invoice.id) AS reason,
-                    invoice.time_zone
+                    invoice.time_zone, invoice.currency,
+                    invoice.net
+                        - coalesce((SELECT sum(carried.amount_after - carried.amount_before)
+                                    FROM invoice_correction AS carried WHERE carried.invoice_id = invoice.id), 0)
+                        + coalesce((SELECT sum(correction.amount_after - correction.amount_before)
+                                    FROM invoice_correction AS correction JOIN invoice AS document
+                                        ON document.id = correction.invoice_id
+                                    WHERE correction.number = invoice.number AND document.status = 'final'
+                                        AND correction.cause <> 'credited'
+                                        AND NOT EXISTS (SELECT 1 FROM invoice AS note
+                                                        WHERE note.corrects = document.number AND note.reopens)), 0)
+                        AS charged
              FROM invoice
              WHERE invoice.month = $1 AND invoice.status = 'final' AND invoice.kind = 'invoice'
                  AND NOT EXISTS (SELECT 1 FROM invoice AS note WHERE note.corrects = invoice.number AND note.reopens)
@@ -268,6 +279,8 @@ impl Store {
         );
         let rows = self.database.read().await?.all(FINALS, values![month.to_string()]).await?;
         let read = |row: &Row| {
+            let code = row.text(8)?;
+            let currency = Currency::from_code(code).ok_or_else(|| unexpected("invoice.currency", code))?;
             Ok(FinalInvoice {
                 id: row.integer(0)?,
                 account: row.text(1)?.to_owned(),
@@ -277,6 +290,7 @@ impl Store {
                 pinned: row.integer(5)? > 0,
                 reason: row.owned(6)?,
                 time_zone: row.text(7)?.to_owned(),
+                charged: row.amount(9, currency)?.unwrap_or_default(),
             })
         };
         rows.iter().map(read).collect()
