@@ -50,9 +50,10 @@ pub use invoice_types::{
     Finalized, InvoiceFilter, Invoiced, Series, StoredCard, StoredInvoice, UsedBy, UsedCard, UsedFor,
 };
 pub use invoices::VerifiedSeries;
+pub use labels::{LabelRows, Owner};
 pub use lease::{DutyState, Lease};
 pub use lock::CollectorLock;
-pub use pieces::{LabelRows, Pieces};
+pub use pieces::Pieces;
 pub use retention::Seal;
 pub use transfer::{TransferError, Transferred};
 pub use types::{
