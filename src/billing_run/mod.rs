@@ -6,13 +6,13 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono_tz::Tz;
 
-use crate::accounts::{Account, Accounts, AccountsProblem};
+use crate::accounts::{Account, Accounts, AccountsProblem, Whereabouts};
 use crate::clock::Clock;
 use crate::config::Configuration;
-use crate::domain::{AmountOverflow, Guid, Month, Timestamp};
+use crate::domain::{AmountOverflow, Guid, Month, Span, Timestamp};
 use crate::invoicing::{Blocker, Header, Invoice, Particulars, invoice};
 use crate::rate_card::Whom;
-use crate::rating::{LineKey, Piece, Rater, RatingError};
+use crate::rating::{LineKey, Piece, Rater, RatingError, UsageKey};
 use crate::store::{Finalized, FoundationHead, Invoiced, Series, Store, StoreError, StoredInvoice};
 
 pub use card::{Card, CardError, hash_of, read_text};
@@ -86,14 +86,14 @@ impl Payer {
 /// A resource's pieces by who pays for them; what nobody is asked for pays is left out.
 fn by_payer(
     pieces: Vec<Piece>,
-    payers: &mut HashMap<(String, Guid), Option<Payer>>,
-    find: impl Fn(&LineKey) -> Option<Payer>,
+    payers: &mut HashMap<(String, Guid, Guid), Option<Payer>>,
+    find: impl Fn(&UsageKey) -> Option<Payer>,
 ) -> Vec<(Payer, Vec<Piece>)> {
     let mut split: Vec<(Payer, Vec<Piece>)> = Vec::new();
     for piece in pieces {
         let line = &piece.key.line;
-        let organization = (line.foundation.clone(), line.organization.guid.clone());
-        let payer = payers.entry(organization).or_insert_with(|| find(line));
+        let place = (line.foundation.clone(), line.organization.guid.clone(), line.space.guid.clone());
+        let payer = payers.entry(place).or_insert_with(|| find(&piece.key));
         let Some(payer) = payer else { continue };
         match split.iter_mut().find(|(known, _)| known == payer) {
             Some((_, pieces)) => pieces.push(piece),
@@ -184,7 +184,7 @@ impl<'a> BillingRun<'a> {
         let wanted = |payer: &Payer| {
             account.is_none_or(|account| account == payer.account || Some(account) == payer.name.as_deref())
         };
-        let mut payers: HashMap<(String, Guid), Option<Payer>> = HashMap::new();
+        let mut payers: HashMap<(String, Guid, Guid), Option<Payer>> = HashMap::new();
         let mut raters: BTreeMap<Payer, Vec<Rater<'_>>> = BTreeMap::new();
         let begin = |payer: &Payer| -> Vec<Rater<'_>> {
             cards.iter().map(|card| Rater::new(&card.rates, &payer.account, period, self.zone)).collect()
@@ -193,7 +193,7 @@ impl<'a> BillingRun<'a> {
             for resource in resources {
                 // Who moved with it pays each their part.
                 for (payer, pieces) in
-                    by_payer(resource, &mut payers, |key| Some(self.payer(key, &paid)).filter(wanted))
+                    by_payer(resource, &mut payers, |key| Some(self.payer(key, &paid, period)).filter(wanted))
                 {
                     let raters = raters.entry(payer).or_insert_with_key(begin);
                     for rater in raters {
@@ -249,12 +249,14 @@ impl<'a> BillingRun<'a> {
 
     /// Who pays for a line's usage: who did, if it is invoiced; else an account that can still be charged, or the
     /// organization itself. So what the accounts file says later bills nothing twice, and nothing to nobody.
-    fn payer(&self, key: &LineKey, paid: &Paid) -> Payer {
+    fn payer(&self, usage: &UsageKey, paid: &Paid, period: Span) -> Payer {
+        let key = &*usage.line;
         let organization = &key.organization;
         if let Some(payer) = paid.of(key) {
             return payer.clone();
         }
-        let account = self.accounts.of(&key.foundation, &organization.guid, organization.name.as_deref());
+        let owners = self.accounts.owners(&Whereabouts::from(usage), period);
+        let account = owners.first().and_then(|(_, account)| *account);
         match account.filter(|account| !paid.payers.contains_key(&account.id)) {
             Some(account) => Payer::of(account),
             None => Payer {
@@ -334,5 +336,5 @@ pub fn accounts(configuration: &Configuration) -> Result<Accounts, BillingError>
     let name = file.display().to_string();
     let unread = |error: std::io::Error| BillingError::AccountsUnread { file: name.clone(), reason: error.to_string() };
     let text = std::fs::read_to_string(file).map_err(unread)?;
-    Accounts::parse(&name, &text).map_err(BillingError::Accounts)
+    Accounts::parse(&name, &text, configuration.billing.time_zone).map_err(BillingError::Accounts)
 }

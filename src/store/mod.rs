@@ -34,6 +34,7 @@ mod load;
 mod lock;
 mod onboarding;
 mod pieces;
+mod places;
 mod retention;
 mod seen;
 mod transfer;
