@@ -8,7 +8,7 @@ use cf_billing::domain::{Kind, Settings, Span, Stream, Timestamp};
 use cf_billing::simulator::tables::{List, snapshots_path};
 use cf_billing::simulator::world::{Outcome, Size, Then};
 use cf_billing::simulator::{ADMIN, Foundation, api};
-use cf_billing::store::{GroupKey, OnboardingStage, UsageQuery};
+use cf_billing::store::{GroupKey, OnboardingStage, Owner, UsageQuery};
 use serde_json::{Value, json};
 
 use crate::support::collected::{Collected, NAME, caught_up};
@@ -590,8 +590,8 @@ fn labels_are_known_within_an_hour_and_buildpacks_by_their_guid() {
     };
     let labels = |collected: &Collected| -> Vec<String> {
         let labels = collected.runtime.block_on(collected.store.labels(&collected.head())).unwrap();
-        let of = |(owner, labels): (&str, std::collections::BTreeMap<String, String>)| {
-            labels.into_iter().map(move |(key, value)| format!("{owner} {key}={value}")).collect::<Vec<_>>()
+        let of = |(owner, labels): (Owner, std::collections::BTreeMap<String, String>)| {
+            labels.into_iter().map(move |(key, value)| format!("{} {key}={value}", owner.name())).collect::<Vec<_>>()
         };
         labels.into_iter().flat_map(|((owner, _), labels)| of((owner, labels))).collect()
     };

@@ -14,6 +14,7 @@
     reason = "tables are long"
 )]
 
+mod accounts;
 mod bad_input;
 mod client;
 mod collector;

@@ -11,7 +11,7 @@ const PURE: [&str; 7] = ["accounts", "domain", "fold", "rate_card", "rating", "i
 fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
     let shell = |more: &[&'static str]| [&PURE[..], &["clock", "config", "telemetry"], more].concat();
     BTreeMap::from([
-        ("accounts", vec!["domain"]),
+        ("accounts", vec!["domain", "invoicing", "rate_card", "rating"]),
         ("domain", vec![]),
         ("fold", vec!["domain"]),
         ("rate_card", vec!["domain"]),

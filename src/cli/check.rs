@@ -5,11 +5,13 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::accounts::looked_at;
 use super::output::{self, Format, words};
 use super::rates::past;
 use super::run::member;
 use super::{Failure, Global};
-use crate::billing_run::{self, Card, CardError};
+use crate::accounts::Severity;
+use crate::billing_run::{Card, CardError};
 use crate::clock::Clock;
 use crate::cloud_controller::{After, ApiError, Client, ErrorKind};
 use crate::config::{Configuration, Foundation};
@@ -75,12 +77,7 @@ impl Check {
         let store = database(&mut checked, &configuration).await;
         rate_card(&mut checked, configuration.billing.rates.as_deref(), &configuration, store.as_ref()).await;
         if let Some(file) = &configuration.billing.accounts {
-            match billing_run::accounts(&configuration) {
-                Ok(accounts) => {
-                    checked.say(Verdict::Ok, None, "accounts", format!("{}: {}", file.display(), accounts.len()));
-                }
-                Err(error) => checked.say(Verdict::Fail, None, "accounts", error),
-            }
+            accounts(&mut checked, file, &configuration, store.as_ref()).await;
         }
         listen(&mut checked, &configuration);
         for foundation in &configuration.foundations {
@@ -188,6 +185,25 @@ async fn rate_card(checked: &mut Checked, file: Option<&Path>, configuration: &C
             }
         }
         Err(error) => checked.say(Verdict::Fail, None, "rate card", error),
+    }
+}
+
+async fn accounts(checked: &mut Checked, file: &Path, configuration: &Configuration, store: Option<&Store>) {
+    match looked_at(file, configuration, store).await {
+        Ok((accounts, problems)) => {
+            let warnings = problems.iter().filter(|problem| problem.severity == Severity::Warning).count();
+            for problem in problems.iter().filter(|problem| problem.severity == Severity::Error) {
+                checked.say(Verdict::Fail, None, "accounts", problem);
+            }
+            if warnings == problems.len()
+                && let Some(accounts) = accounts
+            {
+                let told = format!("{}: {} account(s), {warnings} warning(s)", file.display(), accounts.len());
+                let told = if warnings == 0 { told } else { format!("{told}\nhint: `accounts check` tells them") };
+                checked.say(if warnings == 0 { Verdict::Ok } else { Verdict::Warn }, None, "accounts", told);
+            }
+        }
+        Err(failure) => checked.say(Verdict::Fail, None, "accounts", failure.problems.join("\n")),
     }
 }
 

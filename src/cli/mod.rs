@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand. Data on stdout, everything else on stderr.
 
+mod accounts;
 mod check;
 mod demo;
 mod gaps;
@@ -88,6 +89,7 @@ struct Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Accounts(accounts::Accounts),
     Check(check::Check),
     Demo(demo::Demo),
     Gaps(gaps::Gaps),
@@ -140,6 +142,7 @@ pub fn main() -> ExitCode {
 async fn run(cli: Cli) -> Result<(), Failure> {
     let global = cli.global;
     match cli.command {
+        Command::Accounts(accounts) => accounts.run(&global).await,
         Command::Check(check) => check.run(&global).await,
         Command::Demo(demo) => demo.run(&global).await,
         Command::Gaps(gaps) => gaps.run(&global).await,

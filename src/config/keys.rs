@@ -134,7 +134,7 @@ pub const KEYS: &[Key] = &[
         "accounts",
         Kind::Path,
         None,
-        "Which organizations share an invoice, a TOML file: `[[account]]` with `id`, `name` and `organizations = [\"FOUNDATION/NAME-OR-GUID\"]`, also of several foundations. Without, each organization has its own",
+        "Who pays, a TOML file: see docs/accounts.md. Without, each organization has an invoice of its own",
     ),
     key("billing", "seller", Kind::Text, None, "Who issues the invoices: the legal name"),
     key(

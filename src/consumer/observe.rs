@@ -2,7 +2,7 @@
 //! organizations.
 //! Asks in batches, after what is new is committed; a failure here holds nothing up.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::collector::{CollectError, Collector};
 use super::page::{Body, NewInput};
@@ -12,7 +12,7 @@ use crate::domain::{
     Timestamp,
 };
 use crate::fold::{Depth, Resource, SAME_SAVE_SECONDS};
-use crate::store::{LabelRows, NameOf, Names};
+use crate::store::{LabelRows, NameOf, Names, Owner};
 
 /// How far two looks overlap, in seconds: a row saved while the first was answered is seen by the second.
 const OVERLAP_SECONDS: i64 = 300;
@@ -39,7 +39,7 @@ impl Observed {
     }
 }
 
-/// Labels are read anew after this long: prices go by them.
+/// Labels and annotations are read anew after this long: prices and who pays go by them.
 const LABELLED_EVERY_SECONDS: i64 = 3600;
 /// Organizations' names are read anew after this long.
 const NAMED_EVERY_SECONDS: i64 = 86_400;
@@ -263,22 +263,27 @@ impl Collector {
         Ok(names)
     }
 
-    /// Keeps the labels of organizations and spaces as they are now, once an hour: no event tells them.
+    /// Keeps labels and annotations of organizations and spaces as they are now, once an hour: no event tells them.
     async fn labels(&mut self) -> Result<(), CollectError> {
         let now = self.clock.now();
         if self.labelled_at.is_some_and(|at| now.seconds_since(at) < LABELLED_EVERY_SECONDS) {
             return Ok(());
         }
         let Some(spaces) = self.tolerate("labels", self.ask(self.client.all_spaces()).await)? else { return Ok(()) };
-        let of_spaces = spaces.rows.iter().map(|space| ("space", &space.guid, &space.metadata));
-        let of_organizations = spaces
-            .organizations
-            .iter()
-            .map(|organization| ("organization", &organization.guid, &organization.metadata));
         let mut labels = LabelRows::new();
-        for (owner, guid, metadata) in of_spaces.chain(of_organizations).filter(|(.., of)| !of.labels.is_empty()) {
-            let values = metadata.labels.iter().map(|(key, value)| (key.clone(), value.clone().unwrap_or_default()));
-            labels.insert((owner, guid.clone()), values.collect());
+        let mut keep = |owner, guid: &Guid, values: &BTreeMap<String, Option<String>>| {
+            if !values.is_empty() {
+                let values = values.iter().map(|(key, value)| (key.clone(), value.clone().unwrap_or_default()));
+                labels.insert((owner, guid.clone()), values.collect());
+            }
+        };
+        for space in &spaces.rows {
+            keep(Owner::Space, &space.guid, &space.metadata.labels);
+            keep(Owner::SpaceAnnotation, &space.guid, &space.metadata.annotations);
+        }
+        for organization in &spaces.organizations {
+            keep(Owner::Organization, &organization.guid, &organization.metadata.labels);
+            keep(Owner::OrganizationAnnotation, &organization.guid, &organization.metadata.annotations);
         }
         if self.labels.as_ref() != Some(&labels) {
             self.store.put_labels(&self.head, &labels).await?;

@@ -47,6 +47,13 @@ pub fn local(at: Timestamp, zone: Tz) -> String {
     local.map_or_else(|| at.to_string(), |time| time.to_rfc3339_opts(chrono::SecondsFormat::Secs, true))
 }
 
+/// An instant for people who wrote a date: the date where it is its beginning in `zone`, else as [`local`].
+#[must_use]
+pub fn date_or_time(at: Timestamp, zone: Tz) -> String {
+    let date = date_of(at, zone);
+    if start_of_day(date, zone) == Some(at) { date.to_string() } else { local(at, zone) }
+}
+
 /// A calendar month.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Month {
@@ -152,6 +159,18 @@ mod tests {
         let day = "2018-11-04".parse().unwrap();
         let start = super::start_of_day(day, Tz::America__Sao_Paulo).unwrap();
         assert_eq!(start.to_string(), "2018-11-04T03:00:00Z");
+    }
+
+    #[test]
+    fn what_begins_a_day_is_shown_as_a_date() {
+        let zone = Tz::Europe__Berlin;
+        for (at, shown) in [
+            ("2026-10-11T22:00:00Z", "2026-10-12"),
+            ("2026-10-11T22:00:01Z", "2026-10-12T00:00:01+02:00"),
+            ("2026-10-12T00:00:00Z", "2026-10-12T02:00:00+02:00"),
+        ] {
+            assert_eq!(super::date_or_time(Timestamp::parse(at).unwrap(), zone), shown);
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 mod rater;
 mod shares;
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -46,8 +47,8 @@ impl LineKey {
     }
 }
 
-/// Everything that decides which line and which rate some usage has.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// Everything that decides which line and which rate some usage has, and whose it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UsageKey {
     pub line: Arc<LineKey>,
     pub process_type: Option<Arc<str>>,
@@ -55,7 +56,19 @@ pub struct UsageKey {
     pub buildpack_guid: Option<Arc<str>>,
     pub organization_labels: Arc<Labels>,
     pub space_labels: Arc<Labels>,
+    /// What else people wrote to the organization: decides who pays, never a price.
+    pub organization_annotations: Arc<Labels>,
+    /// As of the organization.
+    pub space_annotations: Arc<Labels>,
     pub user_provided: bool,
+}
+
+/// Annotations can be long, and are those of the line's space: what differs by them differs by that.
+impl Hash for UsageKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (&self.line, &self.process_type, &self.buildpack_guid, self.user_provided).hash(state);
+        (&self.organization_labels, &self.space_labels).hash(state);
+    }
 }
 
 impl UsageKey {

@@ -1,14 +1,49 @@
-//! Labels of organizations and spaces, as last read: prices may go by them.
+//! Labels and annotations of organizations and spaces, as last read: prices and who pays may go by them.
+//! Owns how they are kept; never decides what they mean.
+
+use std::collections::BTreeMap;
 
 use super::database::{Columns, Sql, Type, values};
-use super::pieces::LabelRows;
 use super::{FoundationHead, Store, StoreError};
 use crate::domain::Guid;
+use crate::rate_card::Labels;
+
+/// Of what a label is, and whether it is an annotation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Owner {
+    Organization,
+    Space,
+    OrganizationAnnotation,
+    SpaceAnnotation,
+}
+
+impl Owner {
+    pub const ALL: [Self; 4] = [Self::Organization, Self::Space, Self::OrganizationAnnotation, Self::SpaceAnnotation];
+
+    /// The word in the table.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Organization => "organization",
+            Self::Space => "space",
+            Self::OrganizationAnnotation => "organization_annotation",
+            Self::SpaceAnnotation => "space_annotation",
+        }
+    }
+
+    pub(super) fn of(word: &str) -> Result<Self, StoreError> {
+        let unexpected = || StoreError::Unexpected { place: "label", value: word.to_owned() };
+        Self::ALL.into_iter().find(|owner| owner.name() == word).ok_or_else(unexpected)
+    }
+}
+
+/// Labels and annotations of a foundation's organizations and spaces: by owner, guid and key.
+pub type LabelRows = BTreeMap<(Owner, Guid), Labels>;
 
 const COLUMNS: Columns = &[("owner", Type::Text), ("guid", Type::Text), ("key", Type::Text), ("value", Type::Text)];
 
 impl Store {
-    /// Puts a foundation's labels in the place of those that were there; nothing is written if they are the same.
+    /// Puts a foundation's labels and annotations in the place of those that were there; nothing is written if they are the same.
     ///
     /// # Errors
     /// [`StoreError`]; [`StoreError::Superseded`] if another collector took over.
@@ -34,7 +69,7 @@ impl Store {
         let mut payload = session.payload(COLUMNS);
         for ((owner, guid), labels) in labels {
             for (key, value) in labels {
-                let row = payload.row().text(Some(owner)).text(Some(&guid.to_string()));
+                let row = payload.row().text(Some(owner.name())).text(Some(&guid.to_string()));
                 row.text(Some(key)).text(Some(value));
             }
         }
@@ -42,7 +77,7 @@ impl Store {
         session.commit().await
     }
 
-    /// A foundation's labels.
+    /// A foundation's labels and annotations.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -50,7 +85,7 @@ impl Store {
         const LABELS: Sql = Sql::new("SELECT owner, guid, key, value FROM label WHERE foundation_id = $1");
         let mut labels = LabelRows::new();
         for row in self.database.read().await?.all(LABELS, values![foundation.id]).await? {
-            let owner = super::pieces::owner(row.text(0)?);
+            let owner = Owner::of(row.text(0)?)?;
             let of = labels.entry((owner, Guid::new(row.text(1)?))).or_default();
             of.insert(row.text(2)?.to_owned(), row.text(3)?.to_owned());
         }

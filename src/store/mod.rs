@@ -34,6 +34,7 @@ mod load;
 mod lock;
 mod onboarding;
 mod pieces;
+mod places;
 mod retention;
 mod seen;
 mod transfer;
@@ -51,9 +52,10 @@ pub use invoice_types::{
     StoredDocument, StoredInvoice, UsedBy, UsedCard, UsedFor,
 };
 pub use invoices::{Render, VerifiedSeries};
+pub use labels::{LabelRows, Owner};
 pub use lease::{DutyState, Lease};
 pub use lock::CollectorLock;
-pub use pieces::{LabelRows, Pieces};
+pub use pieces::Pieces;
 pub use retention::Seal;
 pub use transfer::{TransferError, Transferred};
 pub use types::{

@@ -1,13 +1,13 @@
 //! Usage of a period, resource by resource, for rating: net ledger entries and open intervals, with everything that
 //! decides their rate. One view of the book, read in parts, so that memory doesn't grow with the ledger.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::codes::Code;
 use super::database::{Row, Session, Sql, values};
 use super::foundations::read_foundations;
-use super::{FoundationHead, Store, StoreError};
+use super::{FoundationHead, Owner, Store, StoreError};
 use crate::domain::{Guid, Kind, Span, Timestamp};
 use crate::rate_card::Labels;
 use crate::rating::{LineKey, Named, Piece, Source, UsageKey};
@@ -72,10 +72,10 @@ pub struct Pieces {
 
 /// Guids and names by row id, and what else decides a rate.
 #[derive(Debug, Default)]
-struct Dimensions {
-    foundations: HashMap<i64, String>,
-    organizations: HashMap<i64, Named>,
-    spaces: HashMap<i64, Named>,
+pub(super) struct Dimensions {
+    pub foundations: HashMap<i64, String>,
+    pub organizations: HashMap<i64, Named>,
+    pub spaces: HashMap<i64, Named>,
     apps: HashMap<i64, Named>,
     /// Name and newest guid.
     buildpacks: HashMap<i64, (String, Option<Arc<str>>)>,
@@ -83,7 +83,7 @@ struct Dimensions {
     plans: HashMap<i64, (Named, Option<i64>)>,
     offerings: HashMap<i64, Named>,
     /// By foundation, owner and guid.
-    labels: HashMap<(i64, &'static str, String), Arc<Labels>>,
+    pub labels: HashMap<(i64, Owner, String), Arc<Labels>>,
     no_labels: Arc<Labels>,
 }
 
@@ -271,7 +271,7 @@ fn read_row(row: &Row) -> Result<PieceRow, StoreError> {
 const REVERSAL: i64 = 2;
 
 impl Dimensions {
-    async fn read(session: &mut Session, heads: &[FoundationHead]) -> Result<Self, StoreError> {
+    pub(super) async fn read(session: &mut Session, heads: &[FoundationHead]) -> Result<Self, StoreError> {
         const BUILDPACKS: Sql = Sql::new("SELECT id, name, guid FROM buildpack");
         const PLANS: Sql = Sql::new("SELECT id, guid, name, service_offering_id FROM service_plan");
         const LABELS: Sql = Sql::new("SELECT foundation_id, owner, guid, key, value FROM label");
@@ -291,16 +291,16 @@ impl Dimensions {
             let plan = Named { guid: Guid::new(row.text(1)?), name: row.owned(2)? };
             read.plans.insert(row.integer(0)?, (plan, row.maybe_integer(3)?));
         }
-        let mut labels: HashMap<(i64, &'static str, String), Labels> = HashMap::new();
+        let mut labels: HashMap<(i64, Owner, String), Labels> = HashMap::new();
         for row in session.all(LABELS, Vec::new()).await? {
-            let of = labels.entry((row.integer(0)?, owner(row.text(1)?), row.text(2)?.to_owned())).or_default();
+            let of = labels.entry((row.integer(0)?, Owner::of(row.text(1)?)?, row.text(2)?.to_owned())).or_default();
             of.insert(row.text(3)?.to_owned(), row.text(4)?.to_owned());
         }
         read.labels = labels.into_iter().map(|(of, labels)| (of, Arc::new(labels))).collect();
         Ok(read)
     }
 
-    fn labels(&self, foundation_id: i64, owner: &'static str, guid: &Guid) -> Arc<Labels> {
+    pub(super) fn labels_of(&self, foundation_id: i64, owner: Owner, guid: &Guid) -> Arc<Labels> {
         let of = (foundation_id, owner, guid.to_string());
         self.labels.get(&of).unwrap_or(&self.no_labels).clone()
     }
@@ -315,8 +315,14 @@ impl Dimensions {
         let buildpack = row.buildpack_id.and_then(|id| self.buildpacks.get(&id));
         let offering = plan.and_then(|(_, offering)| self.offerings.get(&(*offering)?));
         Ok(UsageKey {
-            organization_labels: self.labels(row.foundation_id, ORGANIZATION, &organization.guid),
-            space_labels: self.labels(row.foundation_id, SPACE, &space.guid),
+            organization_labels: self.labels_of(row.foundation_id, Owner::Organization, &organization.guid),
+            space_labels: self.labels_of(row.foundation_id, Owner::Space, &space.guid),
+            organization_annotations: self.labels_of(
+                row.foundation_id,
+                Owner::OrganizationAnnotation,
+                &organization.guid,
+            ),
+            space_annotations: self.labels_of(row.foundation_id, Owner::SpaceAnnotation, &space.guid),
             line: Arc::new(LineKey {
                 foundation: self.foundations.get(&row.foundation_id).ok_or_else(|| missing("foundation"))?.clone(),
                 organization: organization.clone(),
@@ -336,19 +342,8 @@ impl Dimensions {
     }
 }
 
-const ORGANIZATION: &str = "organization";
-pub(super) const SPACE: &str = "space";
-
-/// Whose a label is, by the word in its table.
-pub(super) fn owner(word: &str) -> &'static str {
-    if word == ORGANIZATION { ORGANIZATION } else { SPACE }
-}
-
 async fn named(session: &mut Session, sql: Sql) -> Result<HashMap<i64, Named>, StoreError> {
     let rows = session.all(sql, Vec::new()).await?;
     let named = |row: &Row| Ok((row.integer(0)?, Named { guid: Guid::new(row.text(1)?), name: row.owned(2)? }));
     rows.iter().map(named).collect()
 }
-
-/// Labels of a foundation's organizations and spaces: by owner, guid and key.
-pub type LabelRows = BTreeMap<(&'static str, Guid), Labels>;

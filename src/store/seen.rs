@@ -1,7 +1,7 @@
 //! What the ledger has seen: the names and guids that a rate card may point to.
 
 use super::database::{Sql, values};
-use super::{Store, StoreError};
+use super::{Owner, Store, StoreError};
 use crate::rate_card::Seen;
 
 impl Store {
@@ -45,8 +45,12 @@ impl Store {
         }
         for row in session.all(LABELS, values![]).await? {
             let label = format!("{}={}", row.text(1)?, row.text(2)?);
-            let of_spaces = super::pieces::owner(row.text(0)?) == super::pieces::SPACE;
-            if of_spaces { &mut seen.space_labels } else { &mut seen.organization_labels }.insert(label);
+            match Owner::of(row.text(0)?)? {
+                Owner::Organization => seen.organization_labels.insert(label),
+                Owner::Space => seen.space_labels.insert(label),
+                // No price goes by them.
+                Owner::OrganizationAnnotation | Owner::SpaceAnnotation => continue,
+            };
         }
         for row in session.all(CURRENCIES, values![]).await? {
             seen.currencies.insert(row.text(0)?.to_owned());

@@ -99,6 +99,8 @@ fn piece(month: Month, period: Span, line: &str) -> Piece {
             buildpack_guid,
             organization_labels: Arc::new(organization_labels),
             space_labels: Arc::new(space_labels),
+            organization_annotations: Arc::default(),
+            space_annotations: Arc::default(),
             user_provided,
         }),
         span: Span { from: from.max(period.from), to: to.min(period.to) },

@@ -119,8 +119,8 @@ pub fn past(problems: &[Problem]) -> Vec<String> {
     told
 }
 
-/// The ledger, if there is one: a card can be checked without.
-async fn ledger(configuration: &Configuration) -> Result<Option<Store>, Failure> {
+/// The ledger, if there is one: a file can be checked without.
+pub async fn ledger(configuration: &Configuration) -> Result<Option<Store>, Failure> {
     match Global::inspect(configuration).await {
         Ok(Found::Nothing { .. }) => Ok(None),
         Ok(_) => match Global::try_open(configuration).await {

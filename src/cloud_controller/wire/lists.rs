@@ -237,11 +237,13 @@ pub struct Space {
     pub metadata: Metadata,
 }
 
-/// Labels, which people set. A label without a value has an empty one.
+/// Labels and annotations, which people set. One without a value has an empty one; an annotation's has 5000 characters
+/// at most.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct Metadata {
     pub labels: std::collections::BTreeMap<String, Option<String>>,
+    pub annotations: std::collections::BTreeMap<String, Option<String>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

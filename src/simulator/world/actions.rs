@@ -244,6 +244,11 @@ impl World {
         tables.change(list, guid, &[("/metadata/labels", labels.clone())]);
     }
 
+    /// Annotates an organization or a space: no event tells.
+    pub fn annotate(&mut self, tables: &mut Tables, list: List, guid: &str, annotations: &Value) {
+        tables.change(list, guid, &[("/metadata/annotations", annotations.clone())]);
+    }
+
     /// Deletes an app: its running tasks end, then its processes; the droplet is gone already, so no buildpack is told
     /// unless a custom URL is asked for. A staging under way is forgotten.
     pub fn delete_app(&mut self, tables: &mut Tables, app: &str) {

@@ -1,0 +1,138 @@
+//! What may be wrong with accounts that can be used: what e-invoices lack, times that nobody owns, another currency than
+//! the rate card's. Owns these warnings; what makes a file unusable is the parser's.
+
+use std::collections::BTreeMap;
+
+use super::{Account, Accounts, AccountsProblem, Owned, Severity, Target};
+use crate::domain::period::date_or_time;
+use crate::rate_card::RateCard;
+
+/// Categories that need a reason in words or as a code (BR-E-10, BR-AE-10, BR-IC-10, BR-G-10, BR-O-10).
+const EXEMPT: [&str; 5] = ["E", "AE", "K", "G", "O"];
+
+impl Account {
+    /// The keys that an e-invoice (EN 16931, `XRechnung`, Peppol) needs and that the account doesn't have.
+    #[must_use]
+    pub fn lacks_for_e_invoice(&self) -> Vec<&'static str> {
+        let buyer = &self.particulars.buyer;
+        let category = self.tax.as_ref().map_or("", |tax| tax.category.as_str());
+        let has_id = buyer.vat_id.is_some() || category == "AE" && buyer.registration.is_some();
+        let has_reason = self.tax.as_ref().is_some_and(|tax| tax.exemption_reason.is_some());
+        let needs = [
+            ("address", !buyer.address_lines.is_empty()),
+            ("postal_code", buyer.postal_code.is_some()),
+            ("city", buyer.city.is_some()),
+            ("country", buyer.country.is_some()),
+            ("vat_id", has_id || !["AE", "K"].contains(&category)),
+            ("electronic_address", buyer.electronic_address.is_some()),
+            (
+                "buyer_reference or purchase_order",
+                self.particulars.buyer_reference.is_some() || self.particulars.purchase_order.is_some(),
+            ),
+            ("tax_exemption_reason", has_reason || !EXEMPT.contains(&category)),
+        ];
+        needs.into_iter().filter(|(_, has)| !has).map(|(key, _)| key).collect()
+    }
+}
+
+impl Accounts {
+    /// What may be wrong in the file by itself, by line.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<AccountsProblem> {
+        let mut warnings = Vec::new();
+        for account in self.all() {
+            let lacks = account.lacks_for_e_invoice();
+            if !lacks.is_empty() {
+                let lacks: Vec<String> =
+                    lacks.iter().map(|key| format!("`{}`", key.replace(" or ", "` or `"))).collect();
+                let what = format!("account `{}` lacks what an e-invoice needs: {}", account.id, lacks.join(", "));
+                let hint = "fine if it gets none: its invoices are made all the same";
+                warnings.push(AccountsProblem::warning(&self.file, account.lines.account, what, hint));
+            }
+            let is_outside = account.tax.as_ref().is_some_and(|tax| tax.category == "O");
+            if is_outside && account.particulars.buyer.vat_id.is_some() {
+                let what = format!("account `{}` is outside of VAT and has a `vat_id`", account.id);
+                let hint =
+                    "an e-invoice of category O must not have one (BR-O-02): remove it, or give another category";
+                warnings.push(AccountsProblem::warning(&self.file, account.line_of("vat_id"), what, hint));
+            }
+        }
+        warnings.extend(self.gaps());
+        warnings.sort_by_key(|warning| warning.line);
+        warnings
+    }
+
+    /// Times between two owners of the same.
+    fn gaps(&self) -> Vec<AccountsProblem> {
+        let mut all: BTreeMap<(&str, &Target), Vec<&Owned>> = BTreeMap::new();
+        for owned in self.all().flat_map(|account| &account.owns) {
+            all.entry((&owned.foundation, &owned.target)).or_default().push(owned);
+        }
+        let shown = |at| date_or_time(at, self.zone);
+        let mut gaps = Vec::new();
+        for owned in all.values_mut() {
+            owned.sort_by_key(|owned| owned.validity.from);
+            for pair in owned.windows(2) {
+                let (one, two) = (pair[0], pair[1]);
+                let (Some(to), Some(from)) = (one.validity.to, two.validity.from) else { continue };
+                if to < from {
+                    let what = format!("`{two}` is nobody's from {} (line {}) to {}", shown(to), one.line, shown(from));
+                    let hint = match two.target {
+                        Target::Organization(_) => "it is an account of its own then: close the gap if it shouldn't be",
+                        Target::Space(_) => "it goes with its org then: close the gap if it shouldn't",
+                        Target::Label { .. } => "it means nothing then: close the gap if it should",
+                    };
+                    gaps.push(AccountsProblem::warning(&self.file, Some(two.line), what, hint));
+                }
+            }
+        }
+        gaps
+    }
+
+    /// What is wrong between accounts and the rate card that they are billed by.
+    #[must_use]
+    pub fn check_card(&self, card: &RateCard) -> Vec<AccountsProblem> {
+        let mut problems = Vec::new();
+        if let Some(currency) = self.defaults.currency.filter(|currency| *currency != card.currency) {
+            problems.push(AccountsProblem {
+                severity: Severity::Error,
+                file: self.file.clone(),
+                line: None,
+                what: format!("`defaults` say {currency}, and the rate card is in {}", card.currency),
+                hint: format!("nothing is converted: write currency = \"{}\", or leave it out", card.currency),
+            });
+        }
+        let has_standard = card.taxes.iter().any(|tax| tax.category == "S");
+        for account in self.all() {
+            if let Some(currency) = account.currency.filter(|currency| *currency != card.currency) {
+                problems.push(AccountsProblem {
+                    severity: Severity::Error,
+                    file: self.file.clone(),
+                    line: account.line_of("currency"),
+                    what: format!(
+                        "account `{}` pays in {currency}, and the rate card is in {}",
+                        account.id, card.currency
+                    ),
+                    hint: format!(
+                        "nothing is converted: write currency = \"{}\", or bill it by another card",
+                        card.currency
+                    ),
+                });
+            }
+            let untold = account.tax.as_ref().is_some_and(|tax| tax.category == "S" && tax.percent.is_none());
+            if untold && !has_standard {
+                problems.push(AccountsProblem {
+                    severity: Severity::Error,
+                    file: self.file.clone(),
+                    line: account.line_of("tax_category"),
+                    what: format!(
+                        "account `{}` has category S, and neither it nor the rate card says how much",
+                        account.id
+                    ),
+                    hint: "write tax_percent = \"19\", or a [[tax]] with category = \"S\" in the card".to_owned(),
+                });
+            }
+        }
+        problems
+    }
+}

@@ -1,0 +1,194 @@
+//! What an account owns and when, and what two accounts own at once.
+
+use std::collections::HashMap;
+
+use chrono_tz::Tz;
+use toml::de::{DeTable, DeValue};
+
+use super::super::keys::OWNS;
+use super::super::{Account, AccountsProblem, Owned, Severity, Target};
+use super::{Parser, Value, span_of};
+use crate::domain::period::date_or_time;
+use crate::rate_card::Validity;
+
+/// Whether a text may be a guid; a space can be named by it alone.
+fn looks_like_guid(text: &str) -> bool {
+    text.len() == 36 && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+}
+
+fn is_foundation(text: &str) -> bool {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+    !text.is_empty() && text.chars().all(is_plain)
+}
+
+/// What a text names, in which foundation.
+fn target(kind: &str, text: &str) -> Option<(String, Target)> {
+    if kind == "label" {
+        let (foundation, label) = text.split_once(':')?;
+        let (key, value) = label.split_once('=')?;
+        let (foundation, key, value) = (foundation.trim(), key.trim().to_owned(), value.trim().to_owned());
+        // A label may have no value.
+        return (is_foundation(foundation) && !key.is_empty())
+            .then(|| (foundation.to_owned(), Target::Label { key, value }));
+    }
+    let (foundation, rest) = text.split_once('/')?;
+    let is_named = is_foundation(foundation) && !rest.is_empty();
+    let target = if kind == "organization" {
+        Target::Organization(rest.to_owned())
+    } else {
+        let parts = rest.split_once('/').is_some_and(|(one, two)| !one.is_empty() && !two.is_empty());
+        (parts || looks_like_guid(rest)).then(|| Target::Space(rest.to_owned()))?
+    };
+    is_named.then(|| (foundation.to_owned(), target))
+}
+
+const fn form(kind: &str) -> &'static str {
+    match kind.as_bytes() {
+        b"organization" => "FOUNDATION/ORG, with the org's name or guid",
+        b"space" => "FOUNDATION/ORG/SPACE, with names or guids, or FOUNDATION/SPACE-GUID",
+        _ => "FOUNDATION: KEY = VALUE",
+    }
+}
+
+impl<'a> Parser<'a> {
+    /// Everything an account owns, in the order of the file.
+    pub(super) fn owned(&mut self, table: &DeTable<'a>) -> Vec<Owned> {
+        let mut owned = Vec::new();
+        for (key, kind) in [("organizations", "organization"), ("spaces", "space"), ("labels", "label")] {
+            let Some(value) = table.get(key) else { continue };
+            let DeValue::Array(items) = value.get_ref() else {
+                let hint = format!("write {key} = [\"…\"]: {}", form(kind));
+                self.error(&value.span(), format!("`{key}` is not a list"), hint);
+                continue;
+            };
+            for item in items {
+                owned.extend(self.one(key, kind, item, Validity::default()));
+            }
+        }
+        match table.get("owns").map(|value| (value, value.get_ref())) {
+            None => {}
+            Some((_, DeValue::Array(items))) => {
+                for item in items {
+                    owned.extend(self.dated(item));
+                }
+            }
+            Some((value, _)) => self.error(&value.span(), "`owns` is not a list", "write [[account.owns]]"),
+        }
+        owned.sort_by_key(|owned| owned.line);
+        owned
+    }
+
+    fn one(&mut self, key: &str, kind: &str, value: &Value<'a>, validity: Validity) -> Option<Owned> {
+        let text = self.text_of(key, value)?;
+        let Some((foundation, target)) = target(kind, &text) else {
+            self.error(&value.span(), format!("`{text}` names no {kind}"), format!("write {}", form(kind)));
+            return None;
+        };
+        Some(Owned { foundation, target, validity, line: self.line(&value.span()) })
+    }
+
+    fn dated(&mut self, item: &Value<'a>) -> Option<Owned> {
+        let DeValue::Table(table) = item.get_ref() else {
+            self.error(&item.span(), "`owns` is not a list of tables", "write [[account.owns]]");
+            return None;
+        };
+        self.unknown_keys(table, &[OWNS], &[], "`account.owns`");
+        let (from, to) = (self.time(table, "from"), self.time(table, "to"));
+        if let (Some(begins), Some(ends)) = (from, to)
+            && ends <= begins
+        {
+            let span = span_of(table, "to");
+            let shown = |at| date_or_time(at, self.zone);
+            let what = format!("it ends at {}, not after it begins at {}", shown(ends), shown(begins));
+            self.error(&span, what, "`to` is the first instant at which it is no longer owned");
+        }
+        let mut given =
+            ["organization", "space", "label"].into_iter().filter_map(|kind| Some((kind, table.get(kind)?)));
+        let (Some((kind, value)), None) = (given.next(), given.next()) else {
+            let hint = "give one of organization, space and label; of several, one [[account.owns]] each";
+            self.error(&item.span(), "the `account.owns` doesn't say what is owned", hint);
+            return None;
+        };
+        self.one(kind, kind, value, Validity { from, to })
+    }
+
+    /// What is two accounts' at once, or one's twice.
+    pub(super) fn overlaps(&mut self, accounts: &[Account]) {
+        let mut all: Vec<(&Account, &Owned)> =
+            accounts.iter().flat_map(|account| account.owns.iter().map(move |owned| (account, owned))).collect();
+        all.sort_by_key(|(_, owned)| owned.line);
+        let mut earlier: HashMap<(&str, &Target), Vec<(&Account, &Owned)>> = HashMap::new();
+        for (account, owned) in all {
+            let before = earlier.entry((&owned.foundation, &owned.target)).or_default();
+            let other = before.iter().find(|(_, other)| overlap(other.validity, owned.validity));
+            if let Some((of, other)) = other {
+                let when = match (other.validity, owned.validity) {
+                    (Validity { from: None, to: None }, _) => " already".to_owned(),
+                    (validity, _) => format!(" already, {}", shown(validity, self.zone)),
+                };
+                self.problems.push(AccountsProblem {
+                    severity: Severity::Error,
+                    file: self.file.to_owned(),
+                    line: Some(owned.line),
+                    what: format!("`{owned}` is account `{}`'s{when} (line {})", of.id, other.line),
+                    hint: mend(other, owned, of.id == account.id, self.zone),
+                });
+            }
+            before.push((account, owned));
+        }
+    }
+}
+
+/// Whether there is an instant at which both hold.
+pub(in super::super) fn overlap(one: Validity, two: Validity) -> bool {
+    let before = |one: Validity, two: Validity| matches!((one.to, two.from), (Some(to), Some(from)) if to <= from);
+    !before(one, two) && !before(two, one)
+}
+
+/// A validity for people.
+fn shown(validity: Validity, zone: Tz) -> String {
+    let shown = |at| date_or_time(at, zone);
+    match (validity.from, validity.to) {
+        (None, None) => "always".to_owned(),
+        (Some(from), None) => format!("from {} on", shown(from)),
+        (None, Some(to)) => format!("until {}", shown(to)),
+        (Some(from), Some(to)) => format!("from {} to {}", shown(from), shown(to)),
+    }
+}
+
+/// How two that overlap can be parted.
+fn mend(one: &Owned, two: &Owned, same_account: bool, zone: Tz) -> String {
+    let shown = |at| date_or_time(at, zone);
+    let kind = one.target.kind();
+    let undated = |owned: &Owned| owned.validity == Validity::default();
+    if same_account {
+        return "once is enough: remove one of them".to_owned();
+    }
+    match (undated(one), undated(two)) {
+        (true, true) if matches!(one.target, Target::Label { .. }) => {
+            "a label's value means one account; give both times in [[account.owns]] if it moved".to_owned()
+        }
+        (true, true) => {
+            let article = if kind == "organization" { "an" } else { "a" };
+            format!(
+                "{article} {kind} is one account's at a time; if it moved, write [[account.owns]] with `to` and `from`"
+            )
+        }
+        (false, false) => {
+            let (first, second) = if one.validity.from <= two.validity.from { (one, two) } else { (two, one) };
+            match second.validity.from.filter(|from| first.validity.from < Some(*from)) {
+                Some(from) => format!("end the one on line {} with `to = {}`", first.line, shown(from)),
+                None => "both begin at once: give one of them another `from`, or remove it".to_owned(),
+            }
+        }
+        (one_undated, _) => {
+            let (always, dated) = if one_undated { (one, two) } else { (two, one) };
+            let edge = match (dated.validity.from, dated.validity.to) {
+                (Some(from), _) => format!("`to = {}`", shown(from)),
+                (None, Some(to)) => format!("`from = {}`", shown(to)),
+                (None, None) => String::new(),
+            };
+            format!("the one on line {} holds always: write it as [[account.owns]] with {edge}", always.line)
+        }
+    }
+}

@@ -1,0 +1,334 @@
+//! `cf-billing accounts`: who pays, checked and listed.
+
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use super::output::{self, Format, note, numbers, print, words};
+use super::rates::ledger;
+use super::{Failure, Global};
+use crate::accounts::{self, Account, AccountsProblem, Owned, Severity, Target, check_against};
+use crate::billing_run::{BillingError, Card};
+use crate::config::Configuration;
+use crate::domain::period::date_or_time;
+use crate::domain::{Currency, Timestamp};
+use crate::invoicing::{AccountTax, Party};
+use crate::store::Store;
+
+/// Check and list accounts: who pays, and for which organizations and spaces when
+#[derive(Debug, clap::Args)]
+pub struct Accounts {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Check(Check),
+    List(List),
+}
+
+/// Check an accounts file: every problem at once, with line and hint
+///
+/// Compares it with the rate card, if one is configured, and with what the ledger has seen, if there is a database: who
+/// is in no account, what there isn't, what two accounts have. Errors make the exit code 1; warnings don't.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  cf-billing accounts check deploy/accounts.toml")]
+struct Check {
+    /// The file; the configured one if left out
+    file: Option<PathBuf>,
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+}
+
+/// List accounts: what is theirs when, and on what terms
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  cf-billing accounts list --format json")]
+struct List {
+    /// The file; the configured one if left out
+    file: Option<PathBuf>,
+    /// Only this account, by its id
+    #[arg(long, value_name = "ID")]
+    account: Option<String>,
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+}
+
+impl Accounts {
+    pub async fn run(self, global: &Global) -> Result<(), Failure> {
+        match self.command {
+            Command::Check(check) => check.run(global).await,
+            Command::List(list) => list.run(global),
+        }
+    }
+}
+
+/// The file given, or the configured one.
+fn accounts_file(given: Option<PathBuf>, configuration: &Configuration) -> Result<PathBuf, Failure> {
+    given
+        .or_else(|| configuration.billing.accounts.clone())
+        .ok_or_else(|| Failure::usage("no accounts file is given\nhint: set [billing] accounts, or give the file"))
+}
+
+/// Accounts, or what is wrong with them.
+type Read = Result<accounts::Accounts, Vec<AccountsProblem>>;
+
+fn read(file: &Path, configuration: &Configuration) -> Result<Read, Failure> {
+    let name = file.display().to_string();
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        Failure::usage(BillingError::AccountsUnread { file: name.clone(), reason: error.to_string() })
+    })?;
+    Ok(accounts::Accounts::parse(&name, &text, configuration.billing.time_zone))
+}
+
+/// The accounts of a file, if they can be read, and everything that is or may be wrong with them: with a rate card also
+/// by that, with a ledger also by what it has seen.
+pub async fn looked_at(
+    file: &Path,
+    configuration: &Configuration,
+    store: Option<&Store>,
+) -> Result<(Option<accounts::Accounts>, Vec<AccountsProblem>), Failure> {
+    let accounts = match read(file, configuration)? {
+        Ok(accounts) => accounts,
+        Err(problems) => return Ok((None, problems)),
+    };
+    let zone = configuration.billing.time_zone;
+    let mut problems = accounts.warnings();
+    // What is wrong with the card is told by `rates check`.
+    if let Some(Ok(card)) = configuration.billing.rates.as_deref().map(|rates| Card::read(rates, zone)) {
+        problems.extend(accounts.check_card(&card.rates));
+    }
+    if let Some(store) = store {
+        let seen = store.seen_by_accounts().await?;
+        problems.extend(check_against(&accounts, &seen));
+    }
+    // What stands in no line comes last.
+    problems.sort_by_key(|problem| problem.line.unwrap_or(usize::MAX));
+    Ok((Some(accounts), problems))
+}
+
+/// Organizations in no account that are told one by one in a table; JSON and CSV have them all.
+const MOST_OF_NOBODY: usize = 20;
+
+impl Check {
+    async fn run(self, global: &Global) -> Result<(), Failure> {
+        let configuration = global.configuration()?;
+        let file = accounts_file(self.file, &configuration)?;
+        let store = ledger(&configuration).await?;
+        if store.is_none() {
+            note("no ledger to compare with: names are taken as they stand");
+        }
+        let looked = looked_at(&file, &configuration, store.as_ref()).await;
+        if let Some(store) = store {
+            store.close().await;
+        }
+        let (accounts, problems) = looked?;
+        let (errors, warnings): (Vec<_>, Vec<_>) =
+            problems.iter().partition(|problem| problem.severity == Severity::Error);
+        match self.format {
+            Format::Table => {
+                let (in_file, of_nobody): (Vec<_>, Vec<_>) =
+                    warnings.iter().copied().partition(|warning| warning.line.is_some());
+                for warning in in_file.iter().chain(of_nobody.iter().take(MOST_OF_NOBODY)) {
+                    note(&format!("warning: {warning}"));
+                }
+                if of_nobody.len() > MOST_OF_NOBODY {
+                    let more = of_nobody.len() - MOST_OF_NOBODY;
+                    note(&format!("warning: {more} more are in no account\nhint: --format json has them all"));
+                }
+                if let (Some(accounts), true) = (&accounts, errors.is_empty()) {
+                    print(&good(&file, accounts, warnings.len()))?;
+                }
+            }
+            Format::Json => output::json(&problems.iter().map(problem_json).collect::<Vec<_>>())?,
+            Format::Csv => output::csv(&PROBLEM_HEADER, problems.iter().map(problem_cells))?,
+        }
+        if errors.is_empty() {
+            return Ok(());
+        }
+        // What is printed as data isn't said again.
+        let problems = match self.format {
+            Format::Table => errors.iter().map(ToString::to_string).collect(),
+            Format::Json | Format::Csv => vec![format!("the accounts have {} error(s)", errors.len())],
+        };
+        Err(Failure { code: 1, problems })
+    }
+}
+
+/// What a file has, in a line.
+fn good(file: &Path, accounts: &accounts::Accounts, warnings: usize) -> String {
+    let owned: usize = accounts.all().map(|account| account.owns.len()).sum();
+    let verdict = if warnings == 0 { "good".to_owned() } else { format!("usable, with {warnings} warning(s)") };
+    format!("{}: {} account(s), {owned} entries, {verdict}", file.display(), accounts.len())
+}
+
+const PROBLEM_HEADER: [&str; 5] = ["severity", "file", "line", "message", "hint"];
+
+fn problem_json(problem: &AccountsProblem) -> Value {
+    json!({
+        "severity": problem.severity.name(),
+        "file": problem.file,
+        "line": problem.line,
+        "message": problem.what,
+        "hint": problem.hint,
+    })
+}
+
+fn problem_cells(problem: &AccountsProblem) -> Vec<String> {
+    vec![
+        problem.severity.name().to_owned(),
+        problem.file.clone(),
+        problem.line.map(|line| line.to_string()).unwrap_or_default(),
+        problem.what.clone(),
+        problem.hint.clone(),
+    ]
+}
+
+const LIST_HEADER: [&str; 10] =
+    ["account", "name", "owns", "what", "from", "to", "currency", "tax", "language", "payment_days"];
+
+impl List {
+    fn run(self, global: &Global) -> Result<(), Failure> {
+        let configuration = global.configuration()?;
+        let file = accounts_file(self.file, &configuration)?;
+        let accounts = read(&file, &configuration)?
+            .map_err(|problems| Failure { code: 1, problems: problems.iter().map(ToString::to_string).collect() })?;
+        let wanted = |account: &&Account| self.account.as_ref().is_none_or(|id| *id == account.id);
+        let listed: Vec<&Account> = accounts.all().filter(wanted).collect();
+        if let (Some(id), true) = (&self.account, listed.is_empty()) {
+            let ids: Vec<&str> = accounts.all().map(|account| account.id.as_str()).collect();
+            return Err(Failure::failed(format!("there is no account `{id}`\nhint: there are: {}", ids.join(", "))));
+        }
+        match self.format {
+            Format::Json => output::json(&listed.into_iter().map(account_json).collect::<Vec<_>>()),
+            Format::Csv => {
+                let rows =
+                    listed.into_iter().flat_map(|account| account.owns.iter().map(|owned| csv_row(account, owned)));
+                output::csv(&LIST_HEADER, rows)
+            }
+            Format::Table if listed.is_empty() => {
+                note("there are no accounts: each org is one of its own");
+                Ok(())
+            }
+            Format::Table => {
+                let zone = configuration.billing.time_zone;
+                let columns = [
+                    words("account"),
+                    words("name"),
+                    words("owns"),
+                    words("currency"),
+                    words("tax"),
+                    words("language"),
+                    numbers("payment_days"),
+                ];
+                output::table(&columns, listed.into_iter().map(|account| row(account, |time| date_or_time(time, zone))))
+            }
+        }
+    }
+}
+
+/// A tax in a word or two.
+fn tax(tax: Option<&AccountTax>) -> String {
+    match tax {
+        None => "the card's".to_owned(),
+        Some(AccountTax { category, percent: Some(percent), .. }) => format!("{category} {percent} %"),
+        Some(AccountTax { category, percent: None, .. }) if category == "S" => "S, the card's %".to_owned(),
+        Some(AccountTax { category, .. }) => category.clone(),
+    }
+}
+
+fn currency(account: &Account) -> String {
+    account.currency.map_or_else(|| "the card's".to_owned(), |currency| currency.to_string())
+}
+
+fn row(account: &Account, time: impl Fn(Timestamp) -> String) -> Vec<String> {
+    let when = |owned: &Owned| match (owned.validity.from, owned.validity.to) {
+        (None, None) => String::new(),
+        (Some(from), None) => format!(", from {}", time(from)),
+        (None, Some(to)) => format!(", until {}", time(to)),
+        (Some(from), Some(to)) => format!(", from {} to {}", time(from), time(to)),
+    };
+    let owns = account.owns.iter().map(|owned| {
+        let kind = if let Target::Organization(_) = owned.target { "org" } else { owned.target.kind() };
+        format!("{kind} {owned}{}", when(owned))
+    });
+    vec![
+        account.id.clone(),
+        account.name.clone(),
+        owns.collect::<Vec<_>>().join("\n"),
+        currency(account),
+        tax(account.tax.as_ref()),
+        account.particulars.language.code().to_owned(),
+        account.particulars.payment.days.to_string(),
+    ]
+}
+
+fn csv_row(account: &Account, owned: &Owned) -> Vec<String> {
+    let time = |time: Option<Timestamp>| time.map(|time| time.to_string()).unwrap_or_default();
+    vec![
+        account.id.clone(),
+        account.name.clone(),
+        owned.target.kind().to_owned(),
+        owned.to_string(),
+        time(owned.validity.from),
+        time(owned.validity.to),
+        account.currency.map(|currency| currency.to_string()).unwrap_or_default(),
+        account.tax.as_ref().map(|of| tax(Some(of))).unwrap_or_default(),
+        account.particulars.language.code().to_owned(),
+        account.particulars.payment.days.to_string(),
+    ]
+}
+
+fn account_json(account: &Account) -> Value {
+    let particulars = &account.particulars;
+    let owned = |owned: &Owned| {
+        let mut value = json!({
+            "foundation": owned.foundation,
+            "from": owned.validity.from,
+            "to": owned.validity.to,
+            "line": owned.line,
+        });
+        value[owned.target.kind()] = owned.to_string().into();
+        value
+    };
+    json!({
+        "account": account.id,
+        "name": account.name,
+        "foundations": account.foundations,
+        "owns": account.owns.iter().map(owned).collect::<Vec<_>>(),
+        "buyer": party_json(&particulars.buyer),
+        "purchase_order": particulars.purchase_order,
+        "cost_centre": particulars.cost_centre,
+        "buyer_reference": particulars.buyer_reference,
+        "currency": account.currency.map(Currency::code),
+        "payment_days": particulars.payment.days,
+        "payment_terms": particulars.payment.terms,
+        "tax": account.tax.as_ref().map(|tax| json!({
+            "category": tax.category,
+            "percent": tax.percent,
+            "exemption_reason": tax.exemption_reason,
+        })),
+        "language": particulars.language.code(),
+        "group_by": particulars.group_by.iter().map(|by| by.name()).collect::<Vec<_>>(),
+        "lacks_for_e_invoice": account.lacks_for_e_invoice(),
+    })
+}
+
+fn party_json(party: &Party) -> Value {
+    json!({
+        "legal_name": party.name,
+        "address": party.address_lines,
+        "postal_code": party.postal_code,
+        "city": party.city,
+        "region": party.region,
+        "country": party.country,
+        "vat_id": party.vat_id,
+        "tax_number": party.tax_number,
+        "registration": party.registration,
+        "contact": party.contact,
+        "email": party.email,
+        "phone": party.phone,
+        "electronic_address": party.electronic_address.as_ref().map(|address| format!("{}:{}", address.scheme, address.id)),
+    })
+}

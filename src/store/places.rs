@@ -1,0 +1,61 @@
+//! Where usage was: organizations and spaces, with what accounts may own them by.
+
+use super::database::{Sql, values};
+use super::foundations::read_foundations;
+use super::pieces::Dimensions;
+use super::{Owner, Store, StoreError};
+use crate::accounts::{Seen, SeenPlace};
+
+impl Store {
+    /// Every place that usage was seen in, and what else an accounts file may name.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn seen_by_accounts(&self) -> Result<Seen, StoreError> {
+        const ORGANIZATIONS: Sql = Sql::new("SELECT foundation_id, guid, name FROM organization");
+        const PLACES: Sql = Sql::new(
+            "SELECT used.foundation_id, used.organization_id, used.space_id, max(used.until)
+             FROM (
+                 SELECT foundation_id, organization_id, space_id, ended_at AS until FROM ledger_entry
+                 UNION ALL
+                 SELECT run.foundation_id, run.organization_id, run.space_id,
+                        coalesce(foundation.known_until, run.started_at)
+                 FROM open_interval AS run JOIN foundation ON foundation.id = run.foundation_id
+             ) AS used
+             GROUP BY used.foundation_id, used.organization_id, used.space_id
+             ORDER BY used.foundation_id, used.organization_id, used.space_id",
+        );
+        let mut session = self.database.read().await?;
+        let heads = read_foundations(&mut session, None).await?;
+        let names = Dimensions::read(&mut session, &heads).await?;
+        let mut seen = Seen { foundations: names.foundations.values().cloned().collect(), ..Seen::default() };
+        for row in session.all(ORGANIZATIONS, values![]).await? {
+            let Some(foundation) = names.foundations.get(&row.integer(0)?) else { continue };
+            seen.organizations.insert(format!("{foundation}/{}", row.text(1)?));
+            seen.organizations.extend(row.maybe_text(2)?.map(|name| format!("{foundation}/{name}")));
+        }
+        for ((foundation, ..), labels) in &names.labels {
+            let Some(foundation) = names.foundations.get(foundation) else { continue };
+            seen.labels.extend(labels.iter().map(|(key, value)| format!("{foundation}: {key} = {value}")));
+        }
+        for row in session.all(PLACES, values![]).await? {
+            let id = row.integer(0)?;
+            let foundation = names.foundations.get(&id);
+            let (organization, space) = (names.organizations.get(&row.integer(1)?), names.spaces.get(&row.integer(2)?));
+            let (Some(foundation), Some(organization), Some(space)) = (foundation, organization, space) else {
+                continue;
+            };
+            seen.places.push(SeenPlace {
+                foundation: foundation.clone(),
+                organization: organization.clone(),
+                space: space.clone(),
+                organization_labels: names.labels_of(id, Owner::Organization, &organization.guid),
+                space_labels: names.labels_of(id, Owner::Space, &space.guid),
+                organization_annotations: names.labels_of(id, Owner::OrganizationAnnotation, &organization.guid),
+                space_annotations: names.labels_of(id, Owner::SpaceAnnotation, &space.guid),
+                used_until: row.time(3)?,
+            });
+        }
+        Ok(seen)
+    }
+}
