@@ -133,8 +133,8 @@ const fn by(rank: Rank) -> &'static str {
 const fn level(rank: Rank) -> usize {
     match rank {
         Rank::SpaceGuid | Rank::SpaceName => 0,
-        Rank::SpaceLabel | Rank::SpaceAnnotation => 1,
-        Rank::OrganizationGuid | Rank::OrganizationName => 2,
+        Rank::OrganizationGuid | Rank::OrganizationName => 1,
+        Rank::SpaceLabel | Rank::SpaceAnnotation => 2,
         Rank::OrganizationLabel | Rank::OrganizationAnnotation => 3,
     }
 }

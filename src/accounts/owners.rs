@@ -1,4 +1,4 @@
-//! Whose a space is, and when: by itself, by its label, by its organization, by that one's label.
+//! Whose a space is, and when: by itself, by its organization, by its label, by its organization's label.
 //! Owns the precedence of owners; never reads a file.
 
 use std::collections::{BTreeMap, HashMap};
@@ -74,10 +74,10 @@ impl OfFoundation {
 pub(super) enum Rank {
     SpaceGuid,
     SpaceName,
-    SpaceLabel,
-    SpaceAnnotation,
     OrganizationGuid,
     OrganizationName,
+    SpaceLabel,
+    SpaceAnnotation,
     OrganizationLabel,
     OrganizationAnnotation,
 }
@@ -118,12 +118,13 @@ impl Index {
                 }
             }
         }
-        layers.extend(of.labelled(Rank::SpaceLabel, place.space_labels));
-        layers.extend(of.labelled(Rank::SpaceAnnotation, place.space_annotations));
         for (rank, name) in [Rank::OrganizationGuid, Rank::OrganizationName].into_iter().zip(&organizations) {
             let claims = name.as_ref().and_then(|name| of.organizations.get(name));
             layers.extend(claims.map(|claims| (rank, claims)));
         }
+        // Whoever may label a space must not move what the provider wrote down.
+        layers.extend(of.labelled(Rank::SpaceLabel, place.space_labels));
+        layers.extend(of.labelled(Rank::SpaceAnnotation, place.space_annotations));
         layers.extend(of.labelled(Rank::OrganizationLabel, place.organization_labels));
         layers.extend(of.labelled(Rank::OrganizationAnnotation, place.organization_annotations));
         layers

@@ -111,10 +111,10 @@ fn the_narrower_and_the_surer_comes_first() {
     let lines = [
         "sg space>eu1/org-guid/space-guid",
         "sn space>eu1/shop/live",
-        "sl label>eu1:a=1",
-        "sa label>eu1:a=2",
         "og organization>eu1/org-guid",
         "on organization>eu1/shop",
+        "sl label>eu1:a=1",
+        "sa label>eu1:a=2",
         "ol label>eu1:a=3",
         "oa label>eu1:a=4",
     ];
