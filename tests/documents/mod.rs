@@ -1,1 +1,3 @@
 //! Documents of invoices: as people and machines read them, checked by other people's validators.
+
+mod einvoice;
