@@ -97,7 +97,7 @@ fn line_item(xml: &mut Xml, document: &Document, number: usize, line: &Line) -> 
 fn tax_category(xml: &mut Xml, tax: &Tax) -> io::Result<()> {
     xml.text("ram:TypeCode", "VAT")?;
     xml.text("ram:CategoryCode", tax.category.code())?;
-    xml.optional("ram:RateApplicablePercent", tax.percent.map(|percent| percent.to_string()).as_deref())
+    xml.optional("ram:RateApplicablePercent", tax.percent_of_parts().as_deref())
 }
 
 fn period(xml: &mut Xml, days: Days) -> io::Result<()> {
@@ -158,9 +158,13 @@ fn contact(xml: &mut Xml, trader: &Trader) -> io::Result<()> {
 }
 
 fn delivery(xml: &mut Xml, document: &Document) -> io::Result<()> {
-    if let Some(country) = &document.deliver_to {
+    if let Some(place) = &document.deliver_to {
         xml.group("ram:ShipToTradeParty", |xml| {
-            xml.group("ram:PostalTradeAddress", |xml| xml.text("ram:CountryID", country))
+            xml.group("ram:PostalTradeAddress", |xml| {
+                xml.optional("ram:PostcodeCode", place.postal_code.as_deref())?;
+                xml.optional("ram:CityName", place.city.as_deref())?;
+                xml.text("ram:CountryID", &place.country)
+            })
         })?;
     }
     xml.group("ram:ActualDeliverySupplyChainEvent", |xml| date(xml, "ram:OccurrenceDateTime", document.period.last))
@@ -179,7 +183,7 @@ fn settlement(xml: &mut Xml, document: &Document) -> io::Result<()> {
         xml.text("ram:BasisAmount", &document.money(totals.net))?;
         xml.text("ram:CategoryCode", tax.category.code())?;
         xml.optional("ram:ExemptionReasonCode", tax.category.exemption_code())?;
-        xml.optional("ram:RateApplicablePercent", tax.percent.map(|percent| percent.to_string()).as_deref())
+        xml.text("ram:RateApplicablePercent", &tax.percent.to_string())
     })?;
     period(xml, document.period)?;
     for adjusted in &document.adjustments {
@@ -192,7 +196,8 @@ fn settlement(xml: &mut Xml, document: &Document) -> io::Result<()> {
         })?;
     }
     totals_of(xml, document)?;
-    for preceding in &document.preceding {
+    // Readers of the older schema, D16B, take one; each corrected line names its own.
+    if let Some(preceding) = document.preceding.first() {
         xml.group("ram:InvoiceReferencedDocument", |xml| {
             xml.text("ram:IssuerAssignedID", &preceding.number)?;
             let Some(issued_on) = preceding.issued_on else { return Ok(()) };

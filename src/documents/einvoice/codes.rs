@@ -17,12 +17,13 @@ const CURRENCIES: &str = "\
     PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP SVC SYP SZL THB TJS \
     TMT TND TOP TRY TTD TWD TZS UAH UGX USD USN UYI UYU UYW UZS VES VED VND VUV WST XAF XAG XAU XBA XBB XBC XBD \
     XCD XCG XDR XOF XPD XPF XPT XSU XTS XUA XXX YER ZAR ZMW ZWG";
-const SCHEMES: &str = "\
-    0002 0007 0009 0037 0060 0088 0096 0097 0106 0130 0135 0142 0147 0151 0154 0158 0170 0177 0183 0184 0188 \
-    0190 0191 0192 0193 0194 0195 0196 0198 0199 0200 0201 0202 0203 0204 0205 0208 0209 0210 0211 0212 0213 \
-    0215 0216 0217 0218 0221 0225 0230 0235 0240 0244 0242 0245 0246 0248 9910 9913 9914 9915 9918 9919 9920 \
-    9922 9923 9924 9925 9926 9927 9928 9929 9930 9931 9932 9933 9934 9935 9936 9937 9938 9939 9940 9941 9942 \
-    9943 9944 9945 9946 9947 9948 9949 9950 9951 9952 9953 9957 9959 AN AQ AS AU EM";
+const PEPPOL_SCHEMES: &str = "\
+    0002 0007 0009 0060 0088 0096 0097 0106 0130 0135 0142 0151 0158 0183 0184 0188 0190 0191 0192 0195 0196 \
+    0198 0199 0200 0201 0204 0208 0209 0210 0211 0216 0218 0221 0225 0230 0235 0240 0242 0244 0245 0246 0248 \
+    9910 9913 9914 9915 9918 9919 9920 9922 9923 9924 9925 9926 9927 9928 9929 9930 9931 9932 9933 9934 9935 \
+    9936 9937 9938 9939 9940 9941 9942 9943 9944 9945 9946 9947 9948 9949 9950 9951 9952 9953 9957 9959";
+const OTHER_SCHEMES: &str = "\
+    0037 0147 0154 0170 0177 0193 0194 0202 0203 0205 0212 0213 0215 0217 AN AQ AS AU EM";
 /// The letter of a VAT category (BT-118, BT-151), and what its rules ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Category {
@@ -108,7 +109,12 @@ pub(super) fn is_currency(code: &str) -> bool {
 
 /// EAS: a network of electronic addresses.
 pub(super) fn is_address_scheme(code: &str) -> bool {
-    is_in(SCHEMES, code)
+    is_in(OTHER_SCHEMES, code) || is_peppol_scheme(code)
+}
+
+/// Whether Peppol takes it; it has no email, for one.
+pub(super) fn is_peppol_scheme(code: &str) -> bool {
+    is_in(PEPPOL_SCHEMES, code)
 }
 
 /// A VAT id begins with its country's letters; Greece's are `EL` (BR-CO-09).
@@ -142,7 +148,7 @@ pub(super) fn is_gln(id: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Category, is_address_scheme, is_country, is_currency, is_gln, is_iban, is_vat_id};
+    use super::{Category, is_address_scheme, is_country, is_currency, is_gln, is_iban, is_peppol_scheme, is_vat_id};
 
     #[test]
     fn codes_are_those_of_the_lists() {
@@ -151,6 +157,7 @@ mod tests {
         assert!(["EUR", "JPY", "KWD"].into_iter().all(is_currency));
         assert!(!["", "eur", "XYZ"].into_iter().any(is_currency));
         assert!(["0088", "9930", "EM"].into_iter().all(is_address_scheme));
+        assert!(is_peppol_scheme("0088") && !is_peppol_scheme("EM"));
         assert!(!["", "em", "9958", "88"].into_iter().any(is_address_scheme));
         assert_eq!(Category::from_code("AE"), Some(Category::ReverseCharge));
         assert_eq!(Category::from_code("B"), None);

@@ -1,7 +1,9 @@
 //! What an invoice lacks to be an e-invoice, all of it, each with where it is set.
 //! Owns what the rules of EN 16931, Peppol and the formats ask for; never guesses what isn't there.
 
-use super::codes::{Category, is_address_scheme, is_country, is_currency, is_gln, is_iban, is_vat_id};
+use super::codes::{
+    Category, is_address_scheme, is_country, is_currency, is_gln, is_iban, is_peppol_scheme, is_vat_id,
+};
 use super::model::name_of;
 use super::{Syntax, xml};
 use crate::documents::{Lacking, Subject};
@@ -252,8 +254,14 @@ impl Missing<'_> {
         let invoice = self.subject.invoice;
         let has = |text: &Option<String>| text.as_deref().and_then(xml::line).is_some();
         for side in Side::BOTH {
-            if side.party(invoice).electronic_address.is_none() {
-                self.of(side, "electronic address, which is where Peppol sends it", "electronic_address");
+            let address = side.party(invoice).electronic_address.as_ref();
+            match address.and_then(|address| xml::line(&address.scheme)) {
+                None => self.of(side, "electronic address, which is where Peppol sends it", "electronic_address"),
+                Some(scheme) if is_address_scheme(&scheme) && !is_peppol_scheme(&scheme) => {
+                    let what = format!("electronic address on Peppol's network, and `{scheme}` is none of its schemes");
+                    self.of(side, &what, "electronic_address");
+                }
+                Some(_) => (),
             }
         }
         let particulars = &invoice.particulars;

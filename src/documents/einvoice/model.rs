@@ -43,8 +43,8 @@ pub(super) struct Document {
     pub seller: Trader,
     /// BG-7
     pub buyer: Trader,
-    /// BT-80: asked for within the EU (BR-IC-12).
-    pub deliver_to: Option<String>,
+    /// BG-15: asked for within the EU (BR-IC-12).
+    pub deliver_to: Option<Place>,
     /// BG-16
     pub payment: Payment,
     /// BT-20
@@ -109,6 +109,14 @@ pub(super) struct Trader {
     pub electronic_address: Option<(String, String)>,
 }
 
+/// Where something was delivered.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub city: Option<String>,
+    pub postal_code: Option<String>,
+    pub country: String,
+}
+
 /// How to pay.
 #[derive(Debug)]
 pub(super) struct Payment {
@@ -144,8 +152,7 @@ pub(super) struct Adjusted {
 #[derive(Debug)]
 pub(super) struct Tax {
     pub category: Category,
-    /// `None` outside the scope of VAT (BR-O-05).
-    pub percent: Option<Decimal>,
+    pub percent: Decimal,
     pub reason: Option<String>,
 }
 
@@ -158,6 +165,14 @@ pub(super) struct Totals {
     pub net: Amount,
     pub tax: Amount,
     pub gross: Amount,
+}
+
+impl Tax {
+    /// Of lines, allowances and charges: outside the scope of VAT they have none (BR-O-05), while the breakdown has 0,
+    /// as Peppol wants it in Germany (DE-R-014).
+    pub(super) fn percent_of_parts(&self) -> Option<String> {
+        (self.category != Category::Outside).then(|| self.percent.to_string())
+    }
 }
 
 impl Document {
@@ -210,6 +225,7 @@ fn made(invoice: &Invoice, issue: &Issue, tax: &TaxLine) -> Result<Document, Def
     }
     let number = xml::line(&issue.number).unwrap_or_default();
     let seller = trader(&particulars.seller, invoice.seller.as_deref(), None, is_vat);
+    let buyer = trader(&particulars.buyer, invoice.account_name.as_deref(), Some(&invoice.account), is_vat);
     Ok(Document {
         kind: invoice.kind,
         issued_on: issue.issued_on,
@@ -221,15 +237,15 @@ fn made(invoice: &Invoice, issue: &Issue, tax: &TaxLine) -> Result<Document, Def
         note: note(invoice, words),
         period,
         preceding: preceding(invoice),
-        buyer: trader(&particulars.buyer, invoice.account_name.as_deref(), Some(&invoice.account), is_vat),
-        deliver_to: (category == Category::IntraCommunity).then(|| country(&particulars.buyer)),
+        deliver_to: (category == Category::IntraCommunity).then(|| Place {
+            city: buyer.city.clone(),
+            postal_code: buyer.postal_code.clone(),
+            country: buyer.country.clone(),
+        }),
+        buyer,
         payment: payment(invoice, &number, &seller.name),
         terms: terms(invoice, words),
-        tax: Tax {
-            category,
-            percent: is_vat.then(|| tax.percent.decimal().normalize()),
-            reason: reason(category, tax, words),
-        },
+        tax: Tax { category, percent: tax.percent.decimal().normalize(), reason: reason(category, tax, words) },
         totals: totals(invoice, &lines, &adjustments)?,
         number,
         seller,
@@ -248,10 +264,6 @@ pub(super) fn signed(invoice: &Invoice, amount: Amount) -> Result<Amount, Amount
 
 fn optional(text: Option<&String>) -> Option<String> {
     xml::line(text?)
-}
-
-fn country(party: &Party) -> String {
-    optional(party.country.as_ref()).unwrap_or_default()
 }
 
 /// The name of a party, or else what it is called.
@@ -275,7 +287,7 @@ fn trader(party: &Party, called: Option<&str>, account: Option<&str>, is_vat: bo
         city: optional(party.city.as_ref()),
         postal_code: optional(party.postal_code.as_ref()),
         region: optional(party.region.as_ref()),
-        country: country(party),
+        country: optional(party.country.as_ref()).unwrap_or_default(),
         contact: optional(party.contact.as_ref()),
         phone: optional(party.phone.as_ref()),
         email: optional(party.email.as_ref()),

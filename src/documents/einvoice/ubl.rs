@@ -3,7 +3,6 @@
 
 use std::io;
 
-use super::codes::Category;
 use super::lines::Line;
 use super::model::{Adjusted, Days, Document, Tax, Trader};
 use super::xml::Xml;
@@ -139,8 +138,14 @@ fn country(xml: &mut Xml, code: &str) -> io::Result<()> {
 fn delivery(xml: &mut Xml, document: &Document) -> io::Result<()> {
     xml.group("cac:Delivery", |xml| {
         xml.text("cbc:ActualDeliveryDate", &document.period.last.to_string())?;
-        let Some(code) = &document.deliver_to else { return Ok(()) };
-        xml.group("cac:DeliveryLocation", |xml| xml.group("cac:Address", |xml| country(xml, code)))
+        let Some(place) = &document.deliver_to else { return Ok(()) };
+        xml.group("cac:DeliveryLocation", |xml| {
+            xml.group("cac:Address", |xml| {
+                xml.optional("cbc:CityName", place.city.as_deref())?;
+                xml.optional("cbc:PostalZone", place.postal_code.as_deref())?;
+                country(xml, &place.country)
+            })
+        })
     })
 }
 
@@ -175,7 +180,7 @@ fn tax_scheme(xml: &mut Xml, scheme: &str) -> io::Result<()> {
 fn tax_category(xml: &mut Xml, name: &str, tax: &Tax) -> io::Result<()> {
     xml.group(name, |xml| {
         xml.text("cbc:ID", tax.category.code())?;
-        xml.optional("cbc:Percent", tax.percent.map(|percent| percent.to_string()).as_deref())?;
+        xml.optional("cbc:Percent", tax.percent_of_parts().as_deref())?;
         tax_scheme(xml, "VAT")
     })
 }
@@ -204,8 +209,8 @@ fn tax_total(xml: &mut Xml, document: &Document) -> io::Result<()> {
             amount(xml, document, "cbc:TaxAmount", totals.tax)?;
             xml.group("cac:TaxCategory", |xml| {
                 xml.text("cbc:ID", tax.category.code())?;
-                xml.optional("cbc:Percent", tax.percent.map(|percent| percent.to_string()).as_deref())?;
-                xml.optional("cbc:TaxExemptionReasonCode", Category::exemption_code(tax.category))?;
+                xml.text("cbc:Percent", &tax.percent.to_string())?;
+                xml.optional("cbc:TaxExemptionReasonCode", tax.category.exemption_code())?;
                 xml.optional("cbc:TaxExemptionReason", tax.reason.as_deref())?;
                 tax_scheme(xml, "VAT")
             })

@@ -1,7 +1,7 @@
 //! Invoices of every sort: samples, VAT categories, currencies, odd texts, what has no line.
 
 use cf_billing::domain::{Amount, Price};
-use cf_billing::invoicing::{DocumentKind, Invoice, Language, TaxLine};
+use cf_billing::invoicing::{DocumentKind, Invoice, Language, Party, Payment, TaxLine};
 use chrono_tz::Tz;
 
 use crate::rates::bill::{bill, card};
@@ -71,17 +71,17 @@ fn parties() -> Vec<(String, Invoice)> {
                 let country = party.country.take();
                 let address = party.electronic_address.take();
                 let vat_id = party.vat_id.take();
-                *party = Default::default();
+                *party = Party::default();
                 (party.country, party.electronic_address, party.vat_id) = (country, address, vat_id);
             }
-            particulars.payment = Default::default();
+            particulars.payment = Payment::default();
             (particulars.buyer_reference, particulars.cost_centre) = (None, None);
         }),
         with("odd_texts", |invoice| {
             let odd = "A\u{0}\u{b}<b> & \"c\" 'd' ]]> \u{fffe}é 😀\r\n  e";
             let particulars = &mut invoice.particulars;
             for party in [&mut particulars.seller, &mut particulars.buyer] {
-                party.name = odd.to_owned();
+                odd.clone_into(&mut party.name);
                 party.address_lines =
                     ["", "one", " \u{1} ", "two", odd, "four", "five"].map(ToOwned::to_owned).to_vec();
                 party.region = Some(odd.to_owned());
@@ -129,8 +129,8 @@ fn amounts() -> Vec<(String, Invoice)> {
         ("unpriced", format!("{VAT}{price}"), "process shop 01 02; service db 01 03 plan=x/y"),
         ("only_unpriced", format!("{VAT}{price}"), "service db 01 03 plan=x/y"),
         ("commitment", format!("{VAT}{price}{commitment}{minimum}"), usage),
-        ("commitment_alone", format!("{VAT}{commitment}"), ""),
-        ("minimum_alone", format!("{VAT}{minimum}"), ""),
+        ("commitment_alone", format!("{VAT}{price}{commitment}"), ""),
+        ("minimum_alone", format!("{VAT}{price}{minimum}"), ""),
         ("all_taken_off", format!("{VAT}{price}{discount}"), usage),
         ("packages", format!("{VAT}{package}"), usage),
         ("tiers", format!("{VAT}{tiers}"), usage),
@@ -148,7 +148,7 @@ fn amounts() -> Vec<(String, Invoice)> {
         let is_note = invoice.kind == DocumentKind::CreditNote;
         (other.before, other.after) = if is_note { (Amount(0), Amount(5)) } else { (Amount(9_999_999), Amount(0)) };
         (other.key, other.meter, other.price, other.line) = (None, None, None, None);
-        other.number = "CF-000002".to_owned();
+        "CF-000002".clone_into(&mut other.number);
         invoice.net = Amount(invoice.net.0 + other.amount().unwrap().0);
         invoice.corrections.push(other);
         all.push((name.to_owned(), with_category(invoice, "S", "19")));

@@ -4,6 +4,7 @@ use cf_billing::documents::einvoice::{self, Syntax};
 use cf_billing::documents::{DocumentError, Lacking, Look, Subject};
 use cf_billing::domain::{Amount, Currency};
 use cf_billing::invoicing::{ElectronicAddress, Invoice};
+use en16931::codes::generated::PEPPOL_EAS_SCHEMES;
 use std::process::Command;
 
 use super::SCRIPT;
@@ -19,7 +20,9 @@ fn lacking(invoice: &Invoice, is_final: bool, syntax: Syntax) -> Vec<Lacking> {
 }
 
 /// A change, and what a draft then lacks in UBL.
-fn check(cases: &[(fn(&mut Invoice), &[&str])]) {
+type Case = (fn(&mut Invoice), &'static [&'static str]);
+
+fn check(cases: &[Case]) {
     for (position, (change, wanted)) in cases.iter().enumerate() {
         let mut invoice = sample::with_correction();
         change(&mut invoice);
@@ -83,6 +86,15 @@ fn parties_are_named_and_placed() {
             &[
                 "the seller's electronic address of a scheme of the EAS list, such as 0088 or 9930, and `9999` isn't in it → set `seller_electronic_address` in `[billing]`",
                 "the buyer's electronic address that is right, and the check digit of GLN `4012345000008` isn't → set `electronic_address` of account `acme` in the accounts file",
+            ],
+        ),
+        (
+            |invoice| {
+                let address = invoice.particulars.buyer.electronic_address.as_mut().unwrap();
+                (address.scheme, address.id) = ("EM".into(), "a@customer.example".into());
+            },
+            &[
+                "the buyer's electronic address on Peppol's network, and `EM` is none of its schemes → set `electronic_address` of account `acme` in the accounts file",
             ],
         ),
         (
@@ -225,7 +237,10 @@ fn an_invoice_that_charges_for_nothing_has_no_e_invoice() {
     let nothing = of_card(&format!("{vat}[[process]]\nmemory_gib_hour = \"1\"\n"), "");
     let what: Vec<String> = lacking(&nothing, true, Syntax::Ubl).into_iter().map(|lacking| lacking.what).collect();
     assert_eq!(what, ["a line, and this invoice charges for nothing"]);
-    let minimum = of_card(&format!("{vat}[[minimum]]\nname = \"least\"\namount = \"1\"\n"), "");
+    let minimum = of_card(
+        &format!("{vat}[[process]]\nmemory_gib_hour = \"1\"\n[[minimum]]\nname = \"least\"\namount = \"1\"\n"),
+        "",
+    );
     assert_eq!(lacking(&minimum, true, Syntax::Ubl), []);
 }
 
@@ -295,25 +310,27 @@ fn code_lists_are_those_of_the_validators() {
         letters.iter().flat_map(|one| letters.iter().map(move |two| format!("{one}{two}"))).collect();
     let three = two.iter().flat_map(|two| letters.iter().map(move |three| format!("{two}{three}")));
     let numbers = (0..10_000).map(|number| format!("{number:04}"));
-    let taken = |codes: &mut dyn Iterator<Item = String>, change: fn(&mut Invoice, String)| {
+    let taken = |codes: &mut dyn Iterator<Item = String>, syntax, change: fn(&mut Invoice, String)| {
         let mut invoice = sample::with_correction();
         let takes = |code: &String| {
             change(&mut invoice, code.clone());
-            lacking(&invoice, true, Syntax::Cii).is_empty()
+            lacking(&invoice, true, syntax).is_empty()
         };
         let mut codes: Vec<String> = codes.filter(takes).collect();
         codes.sort();
         codes
     };
-    let countries = taken(&mut two.iter().cloned().chain(["1A".to_owned()]), |invoice, code| {
+    let countries = taken(&mut two.iter().cloned().chain(["1A".to_owned()]), Syntax::Cii, |invoice, code| {
         invoice.particulars.buyer.country = Some(code);
     });
     assert_eq!(countries, list("countries"));
-    let schemes = taken(&mut numbers.chain(two.iter().cloned()), |invoice, scheme| {
+    let mut all: Vec<String> = numbers.chain(two.iter().cloned()).collect();
+    let scheme = |invoice: &mut Invoice, scheme| {
         let id = "4012345000009".to_owned();
         invoice.particulars.buyer.electronic_address = Some(ElectronicAddress { scheme, id });
-    });
-    assert_eq!(schemes, list("schemes"));
+    };
+    assert_eq!(taken(&mut all.iter().cloned(), Syntax::Cii, scheme), list("schemes"));
+    assert_eq!(taken(&mut all.drain(..), Syntax::Ubl, scheme), PEPPOL_EAS_SCHEMES);
 
     // Of ours, all that can be written: with two decimals at most.
     let currencies = list("currencies");

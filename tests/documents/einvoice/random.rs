@@ -1,5 +1,7 @@
 //! Whatever a card makes of whatever usage is valid as an e-invoice.
 
+use std::sync::Arc;
+
 use cf_billing::domain::Amount;
 use cf_billing::invoicing::{Invoice, Language};
 use proptest::prelude::*;
@@ -94,17 +96,40 @@ fn tax() -> impl Strategy<Value = (&'static str, String)> {
     ]
 }
 
+/// Puts any texts where people can write what they want.
+fn odd(invoice: &mut Invoice, texts: &[String]) {
+    let [name, line, city, terms, accepted, reason, organization, app, buildpack, contact] = texts else {
+        panic!("{texts:?}")
+    };
+    let particulars = &mut invoice.particulars;
+    particulars.buyer.name = format!("ACME {name}");
+    particulars.buyer.address_lines = vec![line.clone(); 4];
+    (particulars.buyer.city, particulars.seller.contact) = (Some(format!("A {city}")), Some(format!("B {contact}")));
+    particulars.payment.terms = Some(terms.clone());
+    (invoice.accepted, invoice.reason) = (vec![accepted.clone()], Some(reason.clone()));
+    for line in &mut invoice.lines {
+        let key = Arc::make_mut(&mut line.key);
+        key.organization.name = Some(organization.clone());
+        if let Some(named) = &mut key.app {
+            named.name = Some(app.clone());
+        }
+        key.buildpack = Some(buildpack.clone());
+    }
+}
+
 #[test]
 fn whatever_is_billed_is_valid() {
     let seed = TestRng::from_seed(RngAlgorithm::ChaCha, b"e-invoices of whatever is billed");
     let mut runner = TestRunner::new_with_rng(Config::default(), seed);
-    let one = (card(), usage(), tax(), 0..3_usize, any::<bool>());
+    let one = (card(), usage(), tax(), 0..3_usize, any::<bool>(), prop::collection::vec(any::<String>(), 10));
     let mut invoices: Vec<(String, Invoice)> = Vec::new();
     for number in 0..INVOICES {
-        let (card, usage, (category, percent), language, is_english) = one.new_tree(&mut runner).unwrap().current();
+        let (card, usage, (category, percent), language, is_irish, texts) =
+            one.new_tree(&mut runner).unwrap().current();
         let mut invoice = with_category(of_card(&card, &usage), category, &percent);
         invoice.particulars.language = Language::ALL[language];
-        if is_english {
+        odd(&mut invoice, &texts);
+        if is_irish {
             invoice.particulars.buyer.country = Some("IE".to_owned());
         }
         println!("{number}: {category} {percent}\n{card}{usage}\n");
