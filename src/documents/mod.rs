@@ -9,6 +9,7 @@ pub mod html;
 pub mod json;
 pub mod language;
 mod make;
+pub mod einvoice;
 pub mod view;
 
 pub use make::{check, make};

@@ -3,3 +3,4 @@
 mod data;
 mod focus;
 mod focus_files;
+mod einvoice;

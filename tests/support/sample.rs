@@ -73,10 +73,7 @@ pub fn seller() -> Party {
         contact: Some("Billing".to_owned()),
         email: Some("billing@platform.example".to_owned()),
         phone: Some("+49 30 1234567".to_owned()),
-        electronic_address: Some(ElectronicAddress {
-            scheme: "EM".to_owned(),
-            id: "billing@platform.example".to_owned(),
-        }),
+        electronic_address: Some(ElectronicAddress { scheme: "9930".to_owned(), id: "DE123456789".to_owned() }),
         ..Party::default()
     }
 }
@@ -90,10 +87,7 @@ fn buyer(name: &str, country: &str, vat_id: &str) -> Party {
         country: Some(country.to_owned()),
         vat_id: Some(vat_id.to_owned()),
         email: Some("accounts@customer.example".to_owned()),
-        electronic_address: Some(ElectronicAddress {
-            scheme: "EM".to_owned(),
-            id: "accounts@customer.example".to_owned(),
-        }),
+        electronic_address: Some(ElectronicAddress { scheme: "0088".to_owned(), id: "4012345000009".to_owned() }),
         ..Party::default()
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
 /// Runs a tool with `input`; gives whether it succeeded and what it said.
 pub fn tool(name: &str, arguments: &[&str], input: &str) -> (bool, String) {
@@ -15,4 +16,15 @@ pub fn tool(name: &str, arguments: &[&str], input: &str) -> (bool, String) {
     child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
     (output.status.success(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+}
+
+/// A Python that has the validators of `tests/requirements.txt`, installed once.
+pub fn python() -> &'static str {
+    static PYTHON: OnceLock<String> = OnceLock::new();
+    PYTHON.get_or_init(|| {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/validators");
+        let output = Command::new(script).output().unwrap_or_else(|error| panic!("{script}: {error}"));
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    })
 }

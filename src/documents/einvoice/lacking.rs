@@ -1,0 +1,297 @@
+//! What an invoice lacks to be an e-invoice, all of it, each with where it is set.
+//! Owns what the rules of EN 16931, Peppol and the formats ask for; never guesses what isn't there.
+
+use super::codes::{
+    Category, is_address_scheme, is_country, is_currency, is_gln, is_iban, is_peppol_scheme, is_vat_id,
+};
+use super::model::name_of;
+use super::{Syntax, xml};
+use crate::documents::{Lacking, Subject};
+use crate::domain::Amount;
+use crate::domain::Price;
+use crate::invoicing::{DocumentKind, Invoice, Party, Payment, TaxLine};
+
+/// A VAT id without its spaces.
+pub(super) fn vat_id(party: &Party) -> Option<String> {
+    without_spaces(party.vat_id.as_ref())
+}
+
+/// An IBAN without its spaces.
+pub(super) fn iban(payment: &Payment) -> Option<String> {
+    without_spaces(payment.iban.as_ref())
+}
+
+fn without_spaces(text: Option<&String>) -> Option<String> {
+    Some(xml::line(text?)?.replace(' ', "").to_uppercase())
+}
+
+/// A draft has none.
+pub(super) fn number() -> Lacking {
+    Lacking {
+        what: "a number, and this invoice is a draft".to_owned(),
+        hint: "make it final with `cf-billing invoices finalize`, then export it".to_owned(),
+    }
+}
+
+/// Everything but the number.
+pub(super) fn lacking(subject: &Subject<'_>, syntax: Syntax) -> Vec<Lacking> {
+    let mut missing = Missing { subject, found: Vec::new() };
+    missing.currency();
+    missing.parties();
+    missing.tax();
+    missing.payment();
+    if subject.invoice.lines.is_empty() && subject.invoice.corrections.is_empty() && !has_charge(subject.invoice) {
+        missing.push("a line, and this invoice charges for nothing", "export html or pdf instead");
+    }
+    if syntax == Syntax::Ubl {
+        missing.of_peppol();
+    }
+    missing.found
+}
+
+/// What is paid in any case stands in for lines.
+fn has_charge(invoice: &Invoice) -> bool {
+    invoice.adjustments.iter().any(|adjustment| adjustment.amount > Amount::default())
+}
+
+/// Who is named, with the keys of where.
+#[derive(Clone, Copy)]
+enum Side {
+    Seller,
+    Buyer,
+}
+
+impl Side {
+    const BOTH: [Self; 2] = [Self::Seller, Self::Buyer];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Seller => "seller",
+            Self::Buyer => "buyer",
+        }
+    }
+
+    fn party(self, invoice: &Invoice) -> &Party {
+        match self {
+            Self::Seller => &invoice.particulars.seller,
+            Self::Buyer => &invoice.particulars.buyer,
+        }
+    }
+}
+
+struct Missing<'a> {
+    subject: &'a Subject<'a>,
+    found: Vec<Lacking>,
+}
+
+impl Missing<'_> {
+    fn push(&mut self, what: impl Into<String>, hint: impl Into<String>) {
+        self.found.push(Lacking { what: what.into(), hint: hint.into() });
+    }
+
+    /// What a setting would mend; not for an invoice that is final, which keeps what it was made with.
+    fn unset(&mut self, what: impl Into<String>, set: &str) {
+        let later = "; an invoice that is final keeps what it was made with, so that is for the next one";
+        self.push(what, format!("{set}{}", if self.subject.issue.is_some() { later } else { "" }));
+    }
+
+    /// `key` is the buyer's; the seller's has `seller_` before it, but for its name.
+    fn of(&mut self, side: Side, what: &str, key: &str) {
+        let set = self.set(side, key);
+        self.unset(format!("the {}'s {what}", side.name()), &set);
+    }
+
+    fn set(&self, side: Side, key: &str) -> String {
+        let account = &self.subject.invoice.account;
+        match side {
+            Side::Seller if key == "legal_name" => "set `seller` in `[billing]`".to_owned(),
+            Side::Seller => format!("set `seller_{key}` in `[billing]`"),
+            // An organization that no account owns is its own account.
+            Side::Buyer if account.contains('/') => {
+                format!("give `{account}` an `[[account]]` in the accounts file, with `{key}`")
+            }
+            Side::Buyer => format!("set `{key}` of account `{account}` in the accounts file"),
+        }
+    }
+
+    /// Amounts have two decimals at most (BR-DEC).
+    fn currency(&mut self) {
+        let currency = self.subject.invoice.currency;
+        let hint = "export html, pdf, csv or json instead: EN 16931 can't say it";
+        if currency.digits() > 2 {
+            let what = format!("amounts of two decimals at most, and those in `{currency}` have {}", currency.digits());
+            self.push(what, hint);
+        }
+        if !is_currency(currency.code()) {
+            self.push(format!("a currency of its code list, and `{currency}` isn't in it"), hint);
+        }
+    }
+
+    fn parties(&mut self) {
+        let invoice = self.subject.invoice;
+        for side in Side::BOTH {
+            let party = side.party(invoice);
+            let called = match side {
+                Side::Seller => invoice.seller.as_deref(),
+                Side::Buyer => invoice.account_name.as_deref(),
+            };
+            if name_of(party, called).is_none() {
+                self.of(side, "name", "legal_name");
+            }
+            match party.country.as_deref().and_then(xml::line) {
+                None => self.of(side, "country", "country"),
+                Some(country) if !is_country(&country) => {
+                    let what = format!("country as two letters of ISO 3166-1, and `{country}` isn't one");
+                    self.of(side, &what, "country");
+                }
+                Some(_) => (),
+            }
+            if let Some(id) = vat_id(party).filter(|id| !is_vat_id(id)) {
+                let what = format!("VAT id with its country's two letters before it, and `{id}` has none");
+                self.of(side, &what, "vat_id");
+            }
+            self.electronic_address(side, party);
+        }
+    }
+
+    fn electronic_address(&mut self, side: Side, party: &Party) {
+        let Some(address) = &party.electronic_address else { return };
+        let scheme = xml::line(&address.scheme).unwrap_or_default();
+        let id = xml::line(&address.id).unwrap_or_default();
+        let wrong = if !is_address_scheme(&scheme) {
+            format!("of a scheme of the EAS list, such as 0088 or 9930, and `{scheme}` isn't in it")
+        } else if id.is_empty() {
+            format!("with an id after `{scheme}:`")
+        } else if scheme == "0088" && !is_gln(&id) {
+            format!("that is right, and the check digit of GLN `{id}` isn't")
+        } else {
+            return;
+        };
+        self.of(side, &format!("electronic address {wrong}"), "electronic_address");
+    }
+
+    fn tax(&mut self) {
+        let invoice = self.subject.invoice;
+        let Some(tax) = &invoice.tax else {
+            let set = format!("write a `[[tax]]` into the rate card, or {}", self.set(Side::Buyer, "tax_category"));
+            self.unset("a VAT category, also where there is no VAT", &set);
+            return;
+        };
+        let Some(category) = Category::from_code(&tax.category) else {
+            let what = format!("a VAT category such as S, Z, E, AE, K, G or O, and `{}` is none", tax.category);
+            let set = self.set(Side::Buyer, "tax_category");
+            self.unset(what, &set);
+            return;
+        };
+        self.percent(category, tax);
+        self.registrations(category);
+        if category == Category::Exempt && tax.exemption_reason.as_deref().and_then(xml::line).is_none() {
+            let set = self.set(Side::Buyer, "tax_exemption_reason");
+            self.unset("the reason why there is no VAT, with category `E`", &set);
+        }
+    }
+
+    fn percent(&mut self, category: Category, tax: &TaxLine) {
+        let wanted = match category {
+            Category::Standard if tax.percent == Price::ZERO => "more than 0 %",
+            Category::Standard | Category::Igic | Category::Ipsi => return,
+            _ if tax.percent != Price::ZERO || tax.amount != Amount::default() => "0 %",
+            _ => return,
+        };
+        let what = format!("{wanted} of VAT with category `{}`, and `{} %` is given", category.code(), tax.percent);
+        let set = format!("set `percent` of `[[tax]]` in the rate card, or {}", self.set(Side::Buyer, "tax_percent"));
+        self.unset(what, &set);
+    }
+
+    /// By what the tax office and the buyer know each other: BR-S-02 and its like, BR-CO-26.
+    fn registrations(&mut self, category: Category) {
+        let invoice = self.subject.invoice;
+        let (seller, buyer) = (&invoice.particulars.seller, &invoice.particulars.buyer);
+        let has = |text: &Option<String>| text.as_deref().and_then(xml::line).is_some();
+        let (has_vat_id, has_registration) = (has(&seller.vat_id), has(&seller.registration));
+        let letters = category.code();
+        match category {
+            Category::Outside if !has_registration => {
+                self.of(Side::Seller, "registration, with category `O`, which forbids its VAT id", "registration");
+            }
+            Category::Outside => (),
+            Category::IntraCommunity | Category::Export if !has_vat_id => {
+                self.of(Side::Seller, &format!("VAT id, with category `{letters}`"), "vat_id");
+            }
+            _ if !has_vat_id && !has(&seller.tax_number) => {
+                let what = format!("VAT id or tax number, with category `{letters}`");
+                self.of(Side::Seller, &what, "vat_id");
+            }
+            _ if !has_vat_id && !has_registration => {
+                self.of(Side::Seller, "VAT id or registration: a tax number alone won't do", "registration");
+            }
+            _ => (),
+        }
+        let asks_for_buyer = matches!(category, Category::ReverseCharge | Category::IntraCommunity);
+        let has_buyer = has(&buyer.vat_id) || category == Category::ReverseCharge && has(&buyer.registration);
+        if asks_for_buyer && !has_buyer {
+            self.of(Side::Buyer, &format!("VAT id, with category `{letters}`"), "vat_id");
+        }
+    }
+
+    fn payment(&mut self) {
+        let Subject { invoice, issue, .. } = *self.subject;
+        let payment = &invoice.particulars.payment;
+        if let Some(iban) = iban(payment).filter(|iban| !is_iban(iban)) {
+            self.of(Side::Seller, &format!("IBAN, and the check digits of `{iban}` are wrong"), "iban");
+        }
+        // BR-CO-25; a draft gets its date when it becomes final.
+        let has_terms = payment.terms.as_deref().and_then(xml::lines).is_some();
+        let is_due = invoice.kind == DocumentKind::Invoice && invoice.gross().is_ok_and(|gross| gross > Amount(0));
+        if is_due && issue.is_some_and(|issue| issue.due_on.is_none()) && !has_terms {
+            let set = self.set(Side::Buyer, "payment_days");
+            self.unset("a day by which it is to be paid, or terms in words", &set);
+        }
+    }
+
+    /// What Peppol wants beside EN 16931.
+    fn of_peppol(&mut self) {
+        let invoice = self.subject.invoice;
+        let has = |text: &Option<String>| text.as_deref().and_then(xml::line).is_some();
+        for side in Side::BOTH {
+            let address = side.party(invoice).electronic_address.as_ref();
+            match address.and_then(|address| xml::line(&address.scheme)) {
+                None => self.of(side, "electronic address, which is where Peppol sends it", "electronic_address"),
+                Some(scheme) if is_address_scheme(&scheme) && !is_peppol_scheme(&scheme) => {
+                    let what = format!("electronic address on Peppol's network, and `{scheme}` is none of its schemes");
+                    self.of(side, &what, "electronic_address");
+                }
+                Some(_) => (),
+            }
+        }
+        let particulars = &invoice.particulars;
+        let is_german = |side: Side| side.party(invoice).country.as_deref().map(str::trim) == Some("DE");
+        let has_reference = has(&particulars.buyer_reference);
+        if Side::BOTH.into_iter().all(is_german) {
+            self.of_germany();
+        } else if !has_reference && !has(&particulars.purchase_order) {
+            self.of(Side::Buyer, "reference or purchase order, for Peppol", "buyer_reference");
+        }
+    }
+
+    /// Peppol's rules for Germany, DE-R-002 to DE-R-009 and DE-R-015, where both parties are German.
+    fn of_germany(&mut self) {
+        let invoice = self.subject.invoice;
+        let has = |text: &Option<String>| text.as_deref().and_then(xml::line).is_some();
+        let (seller, buyer) = (&invoice.particulars.seller, &invoice.particulars.buyer);
+        for (side, value, what, key) in [
+            (Side::Seller, &seller.city, "city", "city"),
+            (Side::Seller, &seller.postal_code, "postal code", "postal_code"),
+            (Side::Seller, &seller.contact, "contact", "contact"),
+            (Side::Seller, &seller.phone, "phone", "phone"),
+            (Side::Seller, &seller.email, "email", "email"),
+            (Side::Buyer, &buyer.city, "city", "city"),
+            (Side::Buyer, &buyer.postal_code, "postal code", "postal_code"),
+            (Side::Buyer, &invoice.particulars.buyer_reference, "reference", "buyer_reference"),
+        ] {
+            if !has(value) {
+                self.of(side, &format!("{what}, as Peppol has it in Germany"), key);
+            }
+        }
+    }
+}

@@ -1,0 +1,425 @@
+//! The semantic model of EN 16931 that both syntaxes are written of, made of an invoice.
+//! Owns which business term says what; never decides an amount, and checks that they add up.
+
+use chrono::NaiveDate;
+use chrono_tz::Tz;
+use rust_decimal::Decimal;
+
+use super::codes::Category;
+use super::lines::{self, Line};
+use super::words::{Words, say, words};
+use super::{Syntax, lacking, xml};
+use crate::documents::{DocumentError, Issue, Subject};
+use crate::domain::period::date_of;
+use crate::domain::{Amount, AmountOverflow, Currency, Span, Timestamp};
+use crate::invoicing::{Adjustment, AdjustmentType, DocumentKind, Invoice, Party, TaxLine};
+
+/// An e-invoice. Texts can be written as they are; amounts have the sign that the document gives them: those of a
+/// credit note are more than zero.
+#[derive(Debug)]
+pub(super) struct Document {
+    pub kind: DocumentKind,
+    /// BT-1
+    pub number: String,
+    /// BT-2
+    pub issued_on: NaiveDate,
+    /// BT-9
+    pub due_on: Option<NaiveDate>,
+    /// BT-5
+    pub currency: Currency,
+    /// BT-10
+    pub buyer_reference: Option<String>,
+    /// BT-13
+    pub purchase_order: Option<String>,
+    /// BT-19
+    pub accounting_reference: Option<String>,
+    /// BT-22; Peppol takes one.
+    pub note: Option<String>,
+    /// BG-14; its last day is the delivery date (BT-72).
+    pub period: Days,
+    /// BG-3
+    pub preceding: Vec<Preceding>,
+    /// BG-4
+    pub seller: Trader,
+    /// BG-7
+    pub buyer: Trader,
+    /// BG-15: asked for within the EU (BR-IC-12).
+    pub deliver_to: Option<Place>,
+    /// BG-16
+    pub payment: Payment,
+    /// BT-20
+    pub terms: Option<String>,
+    /// BG-20 and BG-21
+    pub adjustments: Vec<Adjusted>,
+    /// BG-23
+    pub tax: Tax,
+    /// BG-22
+    pub totals: Totals,
+    /// BG-25
+    pub lines: Vec<Line>,
+}
+
+/// Days, both included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Days {
+    pub first: NaiveDate,
+    pub last: NaiveDate,
+}
+
+impl Days {
+    /// Those that a span touches.
+    pub(super) fn of(span: Span, zone: Tz) -> Self {
+        let first = date_of(span.from, zone);
+        let last_second = Timestamp::from_unix(span.to.unix() - 1);
+        Self { first, last: date_of(last_second, zone).max(first) }
+    }
+
+    pub(super) fn holds(self, other: Self) -> bool {
+        self.first <= other.first && other.last <= self.last
+    }
+}
+
+/// An earlier invoice: BT-25 and BT-26.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Preceding {
+    pub number: String,
+    pub issued_on: Option<NaiveDate>,
+}
+
+/// Seller or buyer.
+#[derive(Debug)]
+pub(super) struct Trader {
+    pub name: String,
+    /// The account, of the buyer (BT-46).
+    pub id: Option<String>,
+    pub registration: Option<String>,
+    pub vat_id: Option<String>,
+    /// Of the seller (BT-32).
+    pub tax_number: Option<String>,
+    /// Three at most.
+    pub address_lines: Vec<String>,
+    pub city: Option<String>,
+    pub postal_code: Option<String>,
+    pub region: Option<String>,
+    pub country: String,
+    pub contact: Option<String>,
+    pub phone: Option<String>,
+    pub email: Option<String>,
+    /// Scheme and id.
+    pub electronic_address: Option<(String, String)>,
+}
+
+/// Where something was delivered.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub city: Option<String>,
+    pub postal_code: Option<String>,
+    pub country: String,
+}
+
+/// How to pay.
+#[derive(Debug)]
+pub(super) struct Payment {
+    /// BT-81, of UNCL 4461.
+    pub means: &'static str,
+    /// BT-83
+    pub reference: String,
+    /// BG-17
+    pub account: Option<BankAccount>,
+}
+
+#[derive(Debug)]
+pub(super) struct BankAccount {
+    pub iban: String,
+    pub holder: String,
+    pub bic: Option<String>,
+}
+
+/// An allowance, or a charge, on the whole.
+#[derive(Debug)]
+pub(super) struct Adjusted {
+    pub is_charge: bool,
+    /// Not negative.
+    pub amount: Amount,
+    /// Basis and percentage, if they come to the amount (PEPPOL-EN16931-R040).
+    pub share: Option<(Amount, Decimal)>,
+    pub reason: String,
+    /// Of UNCL 5189.
+    pub code: Option<&'static str>,
+}
+
+/// All is of one category.
+#[derive(Debug)]
+pub(super) struct Tax {
+    pub category: Category,
+    pub percent: Decimal,
+    pub reason: Option<String>,
+}
+
+/// BT-106 to BT-115.
+#[derive(Debug)]
+pub(super) struct Totals {
+    pub lines: Amount,
+    pub allowances: Amount,
+    pub charges: Amount,
+    pub net: Amount,
+    pub tax: Amount,
+    pub gross: Amount,
+}
+
+impl Tax {
+    /// Of lines, allowances and charges: outside the scope of VAT they have none (BR-O-05), while the breakdown has 0,
+    /// as Peppol wants it in Germany (DE-R-014).
+    pub(super) fn percent_of_parts(&self) -> Option<String> {
+        (self.category != Category::Outside).then(|| self.percent.to_string())
+    }
+}
+
+impl Document {
+    /// As both syntaxes write an amount.
+    pub(super) fn money(&self, amount: Amount) -> String {
+        amount.in_major_units(self.currency).to_string()
+    }
+}
+
+/// The model of an invoice that lacks nothing.
+pub(super) fn document(subject: &Subject<'_>, syntax: Syntax) -> Result<Document, DocumentError> {
+    let mut lacking = lacking::lacking(subject, syntax);
+    lacking.extend(subject.issue.is_none().then(lacking::number));
+    let (Some(issue), Some(tax), true) = (subject.issue, &subject.invoice.tax, lacking.is_empty()) else {
+        return Err(DocumentError::Lacking(lacking));
+    };
+    let made = made(subject.invoice, issue, tax).map_err(|error| DocumentError::Failed(error.to_string()))?;
+    adds_up(&made, subject.invoice)?;
+    Ok(made)
+}
+
+/// Why a model can't be made of an invoice that lacks nothing.
+#[derive(Debug, thiserror::Error)]
+enum Defect {
+    #[error(transparent)]
+    Amount(#[from] AmountOverflow),
+    #[error("`{0}` is no time zone")]
+    TimeZone(String),
+    #[error("`{0}` is no VAT category of EN 16931")]
+    Category(String),
+}
+
+fn made(invoice: &Invoice, issue: &Issue, tax: &TaxLine) -> Result<Document, Defect> {
+    let words = words(invoice.particulars.language);
+    let zone: Tz = invoice.time_zone.parse().map_err(|_| Defect::TimeZone(invoice.time_zone.clone()))?;
+    let period = Days::of(invoice.period, zone);
+    let category = Category::from_code(&tax.category).ok_or_else(|| Defect::Category(tax.category.clone()))?;
+    let is_vat = category != Category::Outside;
+    let particulars = &invoice.particulars;
+    let mut lines = lines::lines(invoice, words, period, zone)?;
+    let mut adjustments = Vec::new();
+    for adjustment in &invoice.adjustments {
+        adjustments.push(adjusted(adjustment, invoice, words)?);
+    }
+    if lines.is_empty() {
+        // There has to be one (BR-16): what is paid in any case is all there is.
+        let (charges, allowances): (Vec<_>, Vec<_>) = adjustments.into_iter().partition(|one| one.is_charge);
+        lines = lines::of_charges(&charges, invoice.currency);
+        adjustments = allowances;
+    }
+    let number = xml::line(&issue.number).unwrap_or_default();
+    let seller = trader(&particulars.seller, invoice.seller.as_deref(), None, is_vat);
+    let buyer = trader(&particulars.buyer, invoice.account_name.as_deref(), Some(&invoice.account), is_vat);
+    Ok(Document {
+        kind: invoice.kind,
+        issued_on: issue.issued_on,
+        due_on: issue.due_on,
+        currency: invoice.currency,
+        buyer_reference: optional(particulars.buyer_reference.as_ref()),
+        purchase_order: optional(particulars.purchase_order.as_ref()),
+        accounting_reference: optional(particulars.cost_centre.as_ref()),
+        note: note(invoice, words),
+        period,
+        preceding: preceding(invoice),
+        deliver_to: (category == Category::IntraCommunity).then(|| Place {
+            city: buyer.city.clone(),
+            postal_code: buyer.postal_code.clone(),
+            country: buyer.country.clone(),
+        }),
+        buyer,
+        payment: payment(invoice, &number, &seller.name),
+        terms: terms(invoice, words),
+        tax: Tax { category, percent: tax.percent.decimal().normalize(), reason: reason(category, tax, words) },
+        totals: totals(invoice, &lines, &adjustments)?,
+        number,
+        seller,
+        adjustments,
+        lines,
+    })
+}
+
+/// The sign that amounts get: those of a credit note are negative in the book.
+pub(super) fn signed(invoice: &Invoice, amount: Amount) -> Result<Amount, AmountOverflow> {
+    match invoice.kind {
+        DocumentKind::Invoice => Ok(amount),
+        DocumentKind::CreditNote => amount.0.checked_neg().map(Amount).ok_or(AmountOverflow),
+    }
+}
+
+fn optional(text: Option<&String>) -> Option<String> {
+    xml::line(text?)
+}
+
+/// The name of a party, or else what it is called.
+pub(super) fn name_of(party: &Party, called: Option<&str>) -> Option<String> {
+    xml::line(&party.name).or_else(|| xml::line(called?))
+}
+
+fn trader(party: &Party, called: Option<&str>, account: Option<&str>, is_vat: bool) -> Trader {
+    let mut address_lines: Vec<String> = party.address_lines.iter().filter_map(|line| xml::line(line)).collect();
+    let more = address_lines.split_off(address_lines.len().min(2));
+    address_lines.extend((!more.is_empty()).then(|| more.join(", ")));
+    let address = party.electronic_address.as_ref();
+    Trader {
+        name: name_of(party, called).unwrap_or_default(),
+        id: account.and_then(xml::line),
+        registration: optional(party.registration.as_ref()),
+        // Neither party's may be told outside the scope of VAT (BR-O-02).
+        vat_id: lacking::vat_id(party).filter(|_| is_vat),
+        tax_number: optional(party.tax_number.as_ref()).filter(|_| account.is_none()),
+        address_lines,
+        city: optional(party.city.as_ref()),
+        postal_code: optional(party.postal_code.as_ref()),
+        region: optional(party.region.as_ref()),
+        country: optional(party.country.as_ref()).unwrap_or_default(),
+        contact: optional(party.contact.as_ref()),
+        phone: optional(party.phone.as_ref()),
+        email: optional(party.email.as_ref()),
+        electronic_address: address.and_then(|address| Some((xml::line(&address.scheme)?, xml::line(&address.id)?))),
+    }
+}
+
+/// What a credit note is about, and what the corrections on an invoice are about, each once.
+fn preceding(invoice: &Invoice) -> Vec<Preceding> {
+    let mut preceding: Vec<Preceding> = Vec::new();
+    let corrected = invoice.corrects.iter().map(|corrected| (&corrected.number, Some(corrected.issued_on)));
+    let corrections = invoice.corrections.iter().map(|correction| (&correction.number, None));
+    for (number, issued_on) in corrected.chain(corrections) {
+        if let Some(number) = xml::line(number)
+            && !preceding.iter().any(|known| known.number == number)
+        {
+            preceding.push(Preceding { number, issued_on });
+        }
+    }
+    preceding
+}
+
+/// Credit transfer, within SEPA where it is in euro. With no account, and on a credit note, which the buyer doesn't
+/// pay, the instrument isn't defined.
+fn payment(invoice: &Invoice, number: &str, seller: &str) -> Payment {
+    const NOT_DEFINED: &str = "1";
+    const CREDIT_TRANSFER: &str = "30";
+    const SEPA_CREDIT_TRANSFER: &str = "58";
+    let account = lacking::iban(&invoice.particulars.payment).filter(|_| invoice.kind == DocumentKind::Invoice);
+    let account = account.map(|iban| {
+        let bic = optional(invoice.particulars.payment.bic.as_ref());
+        BankAccount { iban, holder: seller.to_owned(), bic }
+    });
+    let means = match &account {
+        None => NOT_DEFINED,
+        Some(_) if invoice.currency == Currency::EUR => SEPA_CREDIT_TRANSFER,
+        Some(_) => CREDIT_TRANSFER,
+    };
+    Payment { means, reference: number.to_owned(), account }
+}
+
+fn terms(invoice: &Invoice, words: &Words) -> Option<String> {
+    match invoice.kind {
+        DocumentKind::Invoice => xml::lines(invoice.particulars.payment.terms.as_ref()?),
+        DocumentKind::CreditNote => Some(words.given_back.to_owned()),
+    }
+}
+
+/// In the seller's words, or in ours where the category says it all.
+fn reason(category: Category, tax: &TaxLine, words: &Words) -> Option<String> {
+    let ours = || words.exemption(category).map(ToOwned::to_owned);
+    category.has_reason().then(|| optional(tax.exemption_reason.as_ref()).or_else(ours)).flatten()
+}
+
+fn note(invoice: &Invoice, words: &Words) -> Option<String> {
+    let mut notes = Vec::new();
+    notes.extend(invoice.reason.as_ref().map(|reason| say(words.reason, reason)));
+    if invoice.estimated != Amount::default() {
+        let amount = invoice.estimated.in_major_units(invoice.currency);
+        notes.push(say(words.estimated_net, &words.money(amount, invoice.currency.code())));
+    }
+    let unpriced = invoice.lines.iter().enumerate().filter(|(_, line)| line.charge.is_none());
+    let unpriced: Vec<String> = unpriced.map(|(position, _)| (position + 1).to_string()).collect();
+    if !unpriced.is_empty() {
+        notes.push(say(words.unpriced_lines, &unpriced.join(", ")));
+    }
+    notes.extend(invoice.accepted.iter().map(|accepted| say(words.accepted, accepted)));
+    xml::lines(&notes.join("\n"))
+}
+
+fn adjusted(adjustment: &Adjustment, invoice: &Invoice, words: &Words) -> Result<Adjusted, AmountOverflow> {
+    let amount = signed(invoice, adjustment.amount)?;
+    let is_charge = amount > Amount::default()
+        || amount == Amount::default()
+            && matches!(adjustment.adjustment, AdjustmentType::Commitment | AdjustmentType::Minimum);
+    let code = match adjustment.adjustment {
+        // Special agreement; discount.
+        AdjustmentType::Covered => Some("64"),
+        AdjustmentType::Discount => Some("95"),
+        AdjustmentType::Commitment | AdjustmentType::Minimum => None,
+    };
+    let amount =
+        if amount < Amount::default() { Amount(amount.0.checked_neg().ok_or(AmountOverflow)?) } else { amount };
+    let share = adjustment.basis.zip(adjustment.percent).map(|(basis, percent)| (basis, percent.decimal().normalize()));
+    Ok(Adjusted {
+        is_charge,
+        amount,
+        share: share.filter(|(basis, percent)| comes_to(*basis, *percent, amount, invoice.currency)),
+        reason: xml::line(&words.adjusted(adjustment.adjustment, &adjustment.name)).unwrap_or_default(),
+        code: code.filter(|_| !is_charge),
+    })
+}
+
+/// Whether a reader who computes the percentage comes to the amount, within a hundredth: a discount can be cut to
+/// what there was to pay.
+fn comes_to(basis: Amount, percent: Decimal, amount: Amount, currency: Currency) -> bool {
+    let (basis, amount) = (basis.in_major_units(currency), amount.in_major_units(currency));
+    let exact = basis.checked_mul(percent).map(|product| product / Decimal::ONE_HUNDRED);
+    exact.is_some_and(|exact| (exact - amount).abs() <= Decimal::new(1, 2))
+}
+
+fn totals(invoice: &Invoice, lines: &[Line], adjustments: &[Adjusted]) -> Result<Totals, AmountOverflow> {
+    let of = |is_charge: bool| adjustments.iter().filter(move |one| one.is_charge == is_charge).map(|one| one.amount);
+    let tax = signed(invoice, invoice.tax.as_ref().map_or(Amount::default(), |tax| tax.amount))?;
+    let net = signed(invoice, invoice.net)?;
+    Ok(Totals {
+        lines: sum(lines.iter().map(|line| line.amount))?,
+        allowances: sum(of(false))?,
+        charges: sum(of(true))?,
+        net,
+        tax,
+        gross: net.plus(tax)?,
+    })
+}
+
+fn sum(mut amounts: impl Iterator<Item = Amount>) -> Result<Amount, AmountOverflow> {
+    amounts.try_fold(Amount::default(), Amount::plus)
+}
+
+/// BR-CO-13, for which no reader should have to tell us.
+fn adds_up(document: &Document, invoice: &Invoice) -> Result<(), DocumentError> {
+    let Totals { lines, allowances, charges, net, .. } = document.totals;
+    let sum = i128::from(lines.0) - i128::from(allowances.0) + i128::from(charges.0);
+    if sum == i128::from(net.0) {
+        return Ok(());
+    }
+    let money = |amount: Amount| amount.in_major_units(invoice.currency);
+    Err(DocumentError::Failed(format!(
+        "lines {} less allowances {} and charges {} aren't the net `{}`",
+        money(lines),
+        money(allowances),
+        money(charges),
+        money(net)
+    )))
+}
