@@ -50,7 +50,10 @@ fn chart_svg() -> String {
         )
     });
     let days = [1, 8, 15, 22, 29].map(|day| {
-        format!(r##"<text x="{}" y="166" font-size="10" text-anchor="middle" fill="#555">{day}.</text>"##, 31 + day * 20)
+        format!(
+            r##"<text x="{}" y="166" font-size="10" text-anchor="middle" fill="#555">{day}.</text>"##,
+            31 + day * 20
+        )
     });
     format!(
         r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 670 190" font-family="Inter, sans-serif"><line x1="40" y1="150" x2="664" y2="150" stroke="#999"/>{}{}<rect x="44" y="178" width="9" height="9" fill="#1f5f8b"/><text x="58" y="186" font-size="10" fill="#333">java_buildpack</text><rect x="150" y="178" width="9" height="9" fill="#8fb8d0"/><text x="164" y="186" font-size="10" fill="#333">go_buildpack</text></svg>"##,
@@ -238,7 +241,8 @@ pub fn credit_note() -> View {
         number: "CF-000043".to_owned(),
         facts: facts("Nummer: CF-000043\nDatum: 4. November 2026\nZur Rechnung: CF-000042 vom 3. November 2026"),
         introduction: vec![
-            "Wir korrigieren die Rechnung CF-000042. Grund: Die App wurde durch unseren Fehler abgeschaltet.".to_owned(),
+            "Wir korrigieren die Rechnung CF-000042. Grund: Die App wurde durch unseren Fehler abgeschaltet."
+                .to_owned(),
         ],
         summary: Table {
             columns: vec![column("Position", true), column("Leistung", false), column("Betrag in EUR", true)],
@@ -257,7 +261,8 @@ pub fn credit_note() -> View {
 pub fn long_names() -> View {
     let long = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft".repeat(3);
     let mut view = german();
-    view.recipient = vec![long.clone(), "Abteilung ".to_owned() + &"für vieles ".repeat(20), "60311 Frankfurt".to_owned()];
+    view.recipient =
+        vec![long.clone(), "Abteilung ".to_owned() + &"für vieles ".repeat(20), "60311 Frankfurt".to_owned()];
     view.facts.push(Fact { label: "Referenz".to_owned(), value: "X".repeat(200) });
     view.footer[0][0].clone_from(&long);
     view.sender = format!("{long} · Musterstraße 12 · 10115 Berlin");

@@ -170,6 +170,9 @@ fn with_properties(metadata: &[u8]) -> Result<String, Unexpected> {
     else {
         return unexpected("its metadata have no list of descriptions");
     };
+    if text.contains(NAMESPACE) {
+        return unexpected("its metadata have the properties already");
+    }
     let Some((middle, tail)) = once(rest, "</rdf:RDF>") else { return unexpected("its metadata don't end") };
     let values = PROPERTIES.map(|(name, value, _)| format!("<fx:{name}>{value}</fx:{name}>")).concat();
     let described = PROPERTIES.map(|(name, _, meaning)| {
@@ -222,4 +225,73 @@ fn find(bytes: &[u8], part: &[u8]) -> Option<usize> {
 
 fn rfind(bytes: &[u8], part: &[u8]) -> Option<usize> {
     bytes.windows(part.len()).rposition(|window| window == part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const METADATA: &str = "<?xpacket begin=''?><rdf:RDF><rdf:Description><pdfaExtension:schemas><rdf:Bag>\
+        <rdf:li/></rdf:Bag></pdfaExtension:schemas></rdf:Description></rdf:RDF><?xpacket end='r'?>";
+
+    /// A PDF as krilla orders one: pages, then metadata, then the catalog.
+    fn pdf(metadata: &str) -> String {
+        let objects = [
+            "1 0 obj\n<< /Type /Pages /Kids [] /Count 0 >>\nendobj\n\n".to_owned(),
+            format!(
+                "2 0 obj\n<<\n  /Length {}\n  /Type /Metadata\n  /Subtype /XML\n>>\nstream\n{metadata}\nendstream\n\
+                 endobj\n\n",
+                metadata.len()
+            ),
+            "3 0 obj\n<< /Type /Catalog /Pages 1 0 R /Metadata 2 0 R >>\nendobj\n\n".to_owned(),
+        ];
+        let (mut file, mut rows) = ("%PDF-1.7\n\n".to_owned(), "0000000000 65535 f\r\n".to_owned());
+        for object in objects {
+            rows = format!("{rows}{:010} 00000 n\r\n", file.len());
+            file += &object;
+        }
+        let start = file.len();
+        file + "xref\n0 4\n" + &rows + &format!("trailer\n<< /Size 4 /Root 3 0 R >>\nstartxref\n{start}\n%%EOF")
+    }
+
+    #[test]
+    fn metadata_grow_and_the_table_follows() {
+        let text = String::from_utf8(declare(pdf(METADATA).as_bytes()).unwrap()).unwrap();
+        let start = text.find("<?xpacket begin").unwrap();
+        let length = text.find("\nendstream").unwrap() - start;
+        assert_eq!(text, pdf(&text[start..start + length]));
+        assert_eq!(text.matches("<fx:ConformanceLevel>EN 16931</fx:ConformanceLevel>").count(), 1);
+    }
+
+    #[test]
+    fn any_other_layout_is_refused() {
+        let whole = pdf(METADATA);
+        for (from, to) in [
+            ("startxref\n", "startxref\n1"),
+            ("xref\n0 4", "xref\n0 5"),
+            ("xref\n0 4", "xref\n1 4"),
+            ("/Size 4", "/Size 4 /Prev 9"),
+            ("/Root 3", "/Root 1"),
+            ("/Root 3", "/Root 9"),
+            ("/Root 3 0 R", "/Boot 3 0 R"),
+            ("/Metadata 2", "/Metadata 1"),
+            ("/Metadata 2 0 R", "/Metadata 2 0 R /Metadata 2 0 R"),
+            ("/Type /Metadata", "/Filter /FlateDecode"),
+            ("/Length ", "/Length 1"),
+            ("3 0 obj", "4 0 obj"),
+            ("%%EOF", "%%EOF\n1 0 obj"),
+            ("00000 n", "00001 n"),
+            ("<pdfaExtension:schemas>", "<pdfaExtension:others>"),
+            ("</rdf:RDF>", "</rdf:RDF></rdf:RDF>"),
+            ("</rdf:RDF>", ""),
+        ] {
+            let changed = whole.replace(from, to);
+            assert_ne!(changed, whole, "{from}");
+            assert!(declare(changed.as_bytes()).is_err(), "{from:?} -> {to:?}");
+        }
+        assert!(declare(&declare(whole.as_bytes()).unwrap()).is_err());
+        for end in 0..whole.len() {
+            assert!(declare(&whole.as_bytes()[..end]).is_err(), "{end}");
+        }
+    }
 }

@@ -16,7 +16,7 @@ use typst_pdf::{PdfOptions, PdfStandard, PdfStandards};
 use super::facturx;
 use crate::documents::{Logo, LogoType};
 
-/// The faces in use, as they are published; licence beside them.
+/// Inter 4.001 as Google Fonts publishes it, whole; the licence is beside it.
 static FONTS: LazyLock<Vec<Font>> = LazyLock::new(|| {
     let faces: [&'static [u8]; 2] =
         [include_bytes!("fonts/Inter-Regular.ttf"), include_bytes!("fonts/Inter-SemiBold.ttf")];
@@ -43,16 +43,8 @@ enum File {
 }
 
 impl File {
-    const ALL: [Self; 8] = [
-        Self::Letter,
-        Self::Tables,
-        Self::View,
-        Self::Chart,
-        Self::Png,
-        Self::Jpeg,
-        Self::Svg,
-        Self::EInvoice,
-    ];
+    const ALL: [Self; 8] =
+        [Self::Letter, Self::Tables, Self::View, Self::Chart, Self::Png, Self::Jpeg, Self::Svg, Self::EInvoice];
 
     const fn name(self) -> &'static str {
         match self {
@@ -119,9 +111,11 @@ impl World for Files {
     }
 
     fn source(&self, asked: FileId) -> FileResult<Source> {
-        [&LETTER, &TABLES].into_iter().find(|source| source.id() == asked).map(|source| Source::clone(source)).ok_or_else(
-            || FileError::NotFound(asked.vpath().get_with_slash().into()),
-        )
+        [&LETTER, &TABLES]
+            .into_iter()
+            .find(|source| source.id() == asked)
+            .map(|source| Source::clone(source))
+            .ok_or_else(|| FileError::NotFound(asked.vpath().get_with_slash().into()))
     }
 
     fn file(&self, asked: FileId) -> FileResult<Bytes> {
