@@ -4,12 +4,13 @@
 pub mod chart;
 pub mod compose;
 pub mod csv;
+pub mod einvoice;
 pub mod focus;
 pub mod html;
 pub mod json;
 pub mod language;
 mod make;
-pub mod einvoice;
+pub mod pdf;
 pub mod view;
 
 pub use make::{check, make};

@@ -1,6 +1,8 @@
 //! Documents of invoices: as people and machines read them, checked by other people's validators.
 
 mod data;
+mod einvoice;
 mod focus;
 mod focus_files;
-mod einvoice;
+mod pdf;
+mod views;
