@@ -1,8 +1,11 @@
 //! Documents of invoices: as people and machines read them, checked by other people's validators.
 
+mod chart;
 mod data;
 mod einvoice;
 mod focus;
 mod focus_files;
+mod html;
 mod pdf;
+mod view;
 mod views;

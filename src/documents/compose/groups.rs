@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::language::Texts;
-use super::names::{name, printable};
+use super::names::{name, plan, printable};
 use crate::domain::Kind;
 use crate::invoicing::{GroupBy, InvoiceLine};
 use crate::rating::LineKey;
@@ -12,7 +12,7 @@ use crate::rating::LineKey;
 /// The group of a line at one level. Ordered as groups stand on a document.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
-    /// What has no name of its own comes last; kinds have an order.
+    /// 0: what the level is named after. What isn't comes after it; kinds have an order.
     order: usize,
     text: String,
     /// Tells groups of the same name apart.
@@ -25,7 +25,7 @@ pub(super) struct Leaf {
     keys: Vec<Key>,
     /// What its groups are called, the outermost first.
     pub names: Vec<String>,
-    /// Whether a name is one, or words for what has none.
+    /// Whether it is what the level is named after.
     named: Vec<bool>,
     /// Positions of its lines.
     pub lines: Vec<usize>,
@@ -69,7 +69,7 @@ pub(super) fn leaves(lines: &[InvoiceLine], levels: &[GroupBy], texts: &Texts) -
         .map(|(keys, lines)| Leaf {
             keys: keys.clone(),
             names: (0..keys.len()).map(|level| name(keys, level)).collect(),
-            named: keys.iter().map(|key| !key.id.is_empty()).collect(),
+            named: keys.iter().map(|key| key.order == 0).collect(),
             lines: lines.clone(),
         })
         .collect()
@@ -77,21 +77,26 @@ pub(super) fn leaves(lines: &[InvoiceLine], levels: &[GroupBy], texts: &Texts) -
 
 fn group(key: &LineKey, by: GroupBy, texts: &Texts) -> Key {
     let named = |text: String, id: String| Key { order: 0, text, id };
-    let nameless = |order: usize, text: &str| Key { order, text: text.to_owned(), id: String::new() };
+    let other = |order: usize, text: String, id: String| Key { order, text, id };
     match by {
         GroupBy::Organization => {
             named(name(&key.organization), format!("{}/{}", key.foundation, key.organization.guid))
         }
         GroupBy::Space => named(name(&key.space), key.space.guid.to_string()),
-        GroupBy::App => match &key.app {
-            Some(app) => named(name(app), app.guid.to_string()),
-            None => nameless(1, texts.no_app),
+        // What a service has instead of an app and a buildpack: its instance and its plan.
+        GroupBy::App => match (&key.app, &key.service_instance) {
+            (Some(app), _) => named(name(app), app.guid.to_string()),
+            (None, Some(instance)) => other(1, name(instance), instance.guid.to_string()),
+            (None, None) => other(2, texts.kinds.of(key.kind).to_owned(), String::new()),
         },
         GroupBy::Buildpack => match (&key.buildpack, key.kind) {
             (Some(buildpack), _) => named(printable(buildpack), buildpack.clone()),
-            (None, Kind::Service) => nameless(2, texts.kinds.service),
-            (None, _) => nameless(1, texts.no_buildpack),
+            (None, Kind::Service) => {
+                let plan = plan(key).unwrap_or_else(|| texts.kinds.service.to_owned());
+                other(2, plan.clone(), plan)
+            }
+            (None, _) => other(1, texts.no_buildpack.to_owned(), String::new()),
         },
-        GroupBy::Kind => nameless(key.kind as usize, texts.kinds.of(key.kind)),
+        GroupBy::Kind => other(1 + key.kind as usize, texts.kinds.of(key.kind).to_owned(), String::new()),
     }
 }

@@ -41,7 +41,9 @@ impl Composer<'_> {
         let (texts, invoice) = (self.locale.texts, self.invoice);
         let mut levels = self.group_by();
         let mut groups = leaves(&invoice.lines, &levels, texts);
-        if !levels.contains(&GroupBy::Kind) {
+        // Finer groups say it already.
+        let says_kind = [GroupBy::App, GroupBy::Buildpack, GroupBy::Kind];
+        if !levels.iter().any(|by| says_kind.contains(by)) {
             let by_kind: Vec<GroupBy> = levels.iter().copied().chain([GroupBy::Kind]).collect();
             let finer = leaves(&invoice.lines, &by_kind, texts);
             if levels.is_empty() || finer.len() <= MOST_ROWS_BY_KIND {

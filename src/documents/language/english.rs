@@ -46,7 +46,6 @@ pub(super) const TEXTS: Texts = Texts {
         kind: "Type of usage",
     },
     no_buildpack: "No known buildpack",
-    no_app: "Services",
     description: "Description",
     amount_in: |currency| format!("Amount in {currency}"),
     subtotal: |name| format!("Subtotal {name}"),

@@ -47,7 +47,6 @@ pub(super) const TEXTS: Texts = Texts {
         kind: "Type d’utilisation",
     },
     no_buildpack: "Buildpack inconnu",
-    no_app: "Services",
     description: "Désignation",
     amount_in: |currency| format!("Montant en {currency}"),
     subtotal: |name| format!("Sous-total {name}"),

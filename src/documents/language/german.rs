@@ -15,7 +15,7 @@ pub(super) const TEXTS: Texts = Texts {
     invoice_number: "Rechnungsnummer",
     credit_note_number: "Nummer",
     credited_invoice: "Zur Rechnung",
-    issue_date: "Rechnungsdatum",
+    issue_date: "Ausstellungsdatum",
     due_date: "Fällig am",
     billing_period: "Leistungszeitraum",
     computed_at: "Berechnet am",
@@ -47,7 +47,6 @@ pub(super) const TEXTS: Texts = Texts {
         kind: "Art der Nutzung",
     },
     no_buildpack: "Kein Buildpack bekannt",
-    no_app: "Services",
     description: "Bezeichnung",
     amount_in: |currency| format!("Betrag in {currency}"),
     subtotal: |name| format!("Zwischensumme {name}"),
@@ -86,7 +85,7 @@ pub(super) const TEXTS: Texts = Texts {
     credited: "Gutgeschriebener Gesamtbetrag",
 
     pay_by: |amount, date| format!("Bitte zahlen Sie {amount} bis zum {date}."),
-    pay_within: |days| format!("Zahlbar innerhalb von {days} Tagen ab Rechnungsdatum."),
+    pay_within: |days| format!("Zahlbar innerhalb von {days} Tagen ab Ausstellungsdatum."),
     nothing_to_pay: "Es ist nichts zu zahlen.",
     untaxed: Untaxed {
         reverse_charge: "Steuerschuldnerschaft des Leistungsempfängers",

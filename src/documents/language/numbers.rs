@@ -145,18 +145,17 @@ impl Locale {
 
 /// A quantity in units as it is shown, and whether it is too small to be.
 fn rounded(quantity: i64, unit_size: i64, price: Option<Price>, currency: Currency) -> (Decimal, bool) {
-    let value = units(quantity, unit_size);
+    let value = Decimal::from(quantity) / Decimal::from(unit_size.max(1));
+    let to = |decimals| value.round_dp_with_strategy(decimals, RoundingStrategy::MidpointAwayFromZero);
     // A tenth of the smallest unit of the currency: less than that is not seen in an amount.
     let tolerance = Decimal::new(1, currency.digits() + 1);
     let price = price.map_or(Decimal::ZERO, Price::decimal);
-    let is_near = |shown: Decimal| {
-        let error = (shown - value).abs().checked_mul(price).unwrap_or(Decimal::MAX);
-        error < tolerance && (!shown.is_zero() || quantity == 0)
+    let is_near = |shown: &Decimal| {
+        let error = (shown - value).abs();
+        // Nor may a small one look like another, whatever it costs: a hundredth of it at most.
+        error.checked_mul(price).is_some_and(|cost| cost < tolerance) && error * Decimal::ONE_HUNDRED <= value.abs()
     };
-    let shown = (FEWEST_DECIMALS..MOST_DECIMALS)
-        .map(|decimals| value.round_dp_with_strategy(decimals, RoundingStrategy::MidpointAwayFromZero))
-        .find(|shown| is_near(*shown))
-        .unwrap_or(value);
+    let shown = (FEWEST_DECIMALS..MOST_DECIMALS).map(to).find(is_near).unwrap_or_else(|| to(MOST_DECIMALS));
     (shown.normalize(), shown.is_zero() && quantity != 0)
 }
 
@@ -228,12 +227,16 @@ mod tests {
         for (quantity, unit, at, written) in [
             (gib_hour * 1488, gib_hour, "0.0125", "1,488"),
             (gib_hour * 3 / 2, gib_hour, "0.0125", "1.5"),
-            // 1488.123456…: the third decimal is 0.00001 of the amount
-            (5_485_818_308, gib_hour, "0.0125", "1,488.124"),
+            // 1488.12345…: what lies behind the third decimal is nothing at that price, and something at another.
+            (5_485_818_308, gib_hour, "0.0125", "1,488.123"),
+            (5_485_818_308, gib_hour, "12.5", "1,488.1235"),
             // A thirty-first of a month, at 25 and at 25,000
             (86_400, 2_678_400, "0.25", "0.032"),
             (86_400, 2_678_400, "25", "0.03226"),
             (86_400, 2_678_400, "25000", "0.032258"),
+            // A small one looks like itself: five decimals where four would be off by more than a hundredth of it.
+            (1843, gib_hour, "0", "0.0005"),
+            (1990, gib_hour, "0", "0.00054"),
             // Too small for three decimals, and for six
             (1843, gib_hour, "0.0125", "0.0005"),
             (4, gib_hour, "0.0125", "0.000001"),

@@ -227,8 +227,6 @@ pub struct Texts {
     pub kinds: Kinds,
     pub groups: Groups,
     pub no_buildpack: &'static str,
-    /// Of services, where lines are grouped by app.
-    pub no_app: &'static str,
     pub description: &'static str,
     /// Code of the currency.
     pub amount_in: fn(&str) -> String,
