@@ -31,6 +31,7 @@ fn value(kind: Kind) -> String {
         }
         Kind::Count { min, max } => format!("whole number, {min} to {max}"),
         Kind::Choice(choices) => choices.iter().map(|choice| format!("`{choice}`")).collect::<Vec<_>>().join(" or "),
+        Kind::Words(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
         Kind::TimeZone => "IANA time zone".to_owned(),
         Kind::Time => "RFC 3339 time, or date".to_owned(),
         Kind::Url => "URL".to_owned(),

@@ -203,7 +203,10 @@ fn seen(program: &Program) -> Vec<Value> {
             assert_eq!(line.remove("used"), line.get("quantity").cloned());
             assert_eq!((line.remove("part"), line.remove("granularity")), (Some("whole".into()), Some(Value::Null)));
             // Said since schema 7: nothing was agreed on, discounted, or known by day.
-            assert_eq!((line.remove("list_price"), line.remove("discount")), (line.get("price").cloned(), Some("0.00".into())));
+            assert_eq!(
+                (line.remove("list_price"), line.remove("discount")),
+                (line.get("price").cloned(), Some("0.00".into()))
+            );
             assert_eq!(line.remove("days"), Some(Value::Array(Vec::new())));
             assert!(line.remove("what").unwrap().is_string());
         }

@@ -161,7 +161,7 @@ impl BillingRun<'_> {
         let credited = self.credited(&number).await?;
         let note = credit_note(&stored.invoice, header, corrections, credited, card.hash.clone())?;
         let issuing = credit_issuing(&self.credit_note_series, self.clock.now(), self.zone);
-        let render = rendered(&note, self.clock.now(), &self.sender.look);
+        let render = rendered(&note, self.clock.now(), &self.sender.look, &self.documents);
         let note_number = self.store.credit(&card, &note, past.len(), &issuing, &render).await?;
         Ok(CreditOutcome::Note(note_number))
     }

@@ -33,18 +33,19 @@ pub(super) fn credit_issuing(series: &Series, at: Timestamp, zone: Tz) -> Issuin
     Issuing { series, at, dates: Dates { issued_on: date_of(at, zone), due_on: None }, basis: None }
 }
 
-/// Makes what every final document has, once its number is known. What an e-invoice lacks keeps it from being one, and
+/// Makes what is configured of a document that becomes final, once its number is known. What an e-invoice lacks keeps it from being one, and
 /// nothing else.
 pub(super) fn rendered<'a>(
     invoice: &'a Invoice,
     drafted_at: Timestamp,
     look: &'a Look,
+    formats: &'a [Format],
 ) -> impl Fn(&Issue) -> Result<Vec<RenderedDocument>, DocumentError> + Send + Sync + 'a {
     move |issue| {
         let subject = Subject { invoice, issue: Some(issue), drafted_at, look };
-        let mut made = Vec::with_capacity(Format::AT_ISSUE.len());
-        for format in Format::AT_ISSUE {
-            match documents::make(format, &subject) {
+        let mut made = Vec::with_capacity(formats.len());
+        for format in formats {
+            match documents::make(*format, &subject) {
                 Ok(bytes) => {
                     made.push(RenderedDocument { format: format.name(), renderer: documents::RENDERER, bytes })
                 }
@@ -114,7 +115,7 @@ impl BillingRun<'_> {
         let due_on = issued_on.checked_add_days(Days::new(u64::from(invoice.particulars.payment.days)));
         let dates = Dates { issued_on, due_on: due_on.filter(|_| is_due) };
         let issuing = Issuing { series: &self.series, at, dates, basis };
-        let render = rendered(invoice, at, &self.sender.look);
+        let render = rendered(invoice, at, &self.sender.look, &self.documents);
         match self.store.finalize(&self.card.stored, invoice, &issuing, &render).await {
             Ok(Finalized::Now(number)) => Ok(FinalizeResult::Numbered(number)),
             Ok(Finalized::Before) => Ok(FinalizeResult::Before),

@@ -14,7 +14,7 @@ use chrono_tz::Tz;
 use crate::accounts::{Accounts, AccountsProblem};
 use crate::clock::Clock;
 use crate::config::Configuration;
-use crate::documents::DocumentError;
+use crate::documents::{DocumentError, Format};
 use crate::domain::{Amount, AmountOverflow, Month};
 use crate::invoicing::{CreditError, Invoice, Review};
 use crate::rating::RatingError;
@@ -90,6 +90,8 @@ pub struct BillingRun<'a> {
     pub sweep_window_seconds: i64,
     pub grace_seconds: i64,
     pub jump_factor: Option<u32>,
+    /// What is made of each invoice that becomes final.
+    pub documents: Vec<Format>,
 }
 
 impl<'a> BillingRun<'a> {
@@ -115,6 +117,7 @@ impl<'a> BillingRun<'a> {
             sweep_window_seconds: configuration.collection.sweep_window_seconds,
             grace_seconds: configuration.billing.grace_seconds,
             jump_factor: configuration.billing.jump_factor,
+            documents: configuration.billing.documents.iter().filter_map(|name| Format::from_name(name)).collect(),
         })
     }
 

@@ -29,6 +29,8 @@ pub enum Kind {
         max: i64,
     },
     Choice(&'static [&'static str]),
+    /// Some of these words, with commas between them.
+    Words(&'static [&'static str]),
     /// An IANA name.
     TimeZone,
     /// RFC 3339, or a date at midnight in the billing time zone.
@@ -180,6 +182,13 @@ pub const KEYS: &[Key] = &[
         Kind::Duration { min: 0, max: 92 * 86_400 },
         Some("1d"),
         "How long after a month's end its invoices stay drafts that may still change; then they are in review",
+    ),
+    key(
+        "billing",
+        "documents",
+        Kind::Words(&["html", "pdf", "csv", "json", "ubl"]),
+        Some("html,pdf,csv,json,ubl"),
+        "Which documents are made when an invoice becomes final, as far as they can be; others are made when they are first asked for",
     ),
     key(
         "billing",

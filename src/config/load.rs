@@ -277,6 +277,7 @@ impl Loader {
         let credit_note_series = self.series(merged, "credit_note_series");
         let grace_seconds = self.duration(merged, "billing", "grace");
         let jump_factor = Some(self.count(merged, "billing", "jump_factor")).filter(|factor| *factor > 0);
+        let documents = self.words(merged, "billing", "documents");
         let default_disk_mib = self.count(merged, "billing", "default_disk_mib");
         let draft_interval = self.interval(merged, "billing", "draft_interval");
         let staging = Staging {
@@ -315,6 +316,7 @@ impl Loader {
                 credit_note_series: credit_note_series?,
                 grace_seconds,
                 jump_factor,
+                documents,
                 default_disk_mib,
                 draft_interval,
             },
@@ -456,6 +458,18 @@ impl Loader {
                 .ok_or_else(|| format!("`{text}` is not from {min} to {max}"))
         });
         parsed.unwrap_or_default()
+    }
+
+    /// Words with commas between them, each once, in the order of the choices.
+    fn words(&mut self, merged: &Config, section: &str, name: &str) -> Vec<String> {
+        let Some(Key { kind: Kind::Words(choices), .. }) = find(section, name) else { return Vec::new() };
+        let Some(text) = self.text(merged, section, section, name) else { return Vec::new() };
+        let words: Vec<&str> = text.split(',').map(str::trim).filter(|word| !word.is_empty()).collect();
+        self.parse(&format!("{section}.{name}"), &text, |_| {
+            let unknown = words.iter().find(|word| !choices.contains(word));
+            unknown.map_or(Ok(()), |word| Err(format!("`{word}` is none of {}", choices.join(", "))))
+        });
+        choices.iter().filter(|choice| words.contains(choice)).map(|choice| (*choice).to_owned()).collect()
     }
 
     fn listen(&mut self, merged: &Config) -> Option<SocketAddr> {

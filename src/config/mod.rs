@@ -78,6 +78,8 @@ pub struct Billing {
     pub grace_seconds: i64,
     /// So many times the month before need looking at; `None`: none do.
     pub jump_factor: Option<u32>,
+    /// Formats that are made when an invoice becomes final.
+    pub documents: Vec<String>,
     pub default_disk_mib: u32,
     /// Between two computations of the drafts.
     pub draft_interval: Duration,

@@ -82,8 +82,13 @@ pub enum Format {
 }
 
 impl Format {
-    /// What every final invoice has at once, as far as it can be made.
-    pub const AT_ISSUE: [Self; 5] = [Self::Html, Self::Pdf, Self::Csv, Self::Json, Self::Ubl];
+    pub const ALL: [Self; 6] = [Self::Html, Self::Pdf, Self::Csv, Self::Json, Self::Ubl, Self::Facturx];
+
+    /// The format of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|format| format.name() == name)
+    }
 
     /// The word in commands and tables.
     #[must_use]

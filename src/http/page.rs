@@ -65,11 +65,7 @@ async fn book(served: &Served) -> Result<Book, StoreError> {
     let of = |status| InvoiceFilter { status: Some(status), ..InvoiceFilter::default() };
     let mut drafts = served.store.invoices(&of(Status::Review)).await?;
     drafts.extend(served.store.invoices(&of(Status::Draft)).await?);
-    Ok(Book {
-        gaps: served.store.gaps(None).await?,
-        drafts,
-        finals: served.store.invoices(&of(Status::Final)).await?,
-    })
+    Ok(Book { gaps: served.store.gaps(None).await?, drafts, finals: served.store.invoices(&of(Status::Final)).await? })
 }
 
 fn layout(title: &str, now: Timestamp, body: &Markup) -> Markup {

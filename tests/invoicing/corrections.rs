@@ -23,7 +23,9 @@ fn invoiced(card: &str) -> Program {
 }
 
 fn credit(program: &Program, more: &[&str]) -> Run {
-    program.run(&[&["invoices", "credit", "CF-000001", "--reason", "by mistake", "--config", "cf-billing.toml"], more].concat())
+    program.run(
+        &[&["invoices", "credit", "CF-000001", "--reason", "by mistake", "--config", "cf-billing.toml"], more].concat(),
+    )
 }
 
 #[track_caller]
@@ -50,7 +52,14 @@ fn corrections(document: &Value) -> Vec<String> {
     let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
     (document["corrections"].as_array().unwrap().iter())
         .map(|one| {
-            format!("{} {}: {} -> {}, {}", text(&one["number"]), text(&one["what"]), text(&one["before"]), text(&one["after"]), text(&one["cause"]))
+            format!(
+                "{} {}: {} -> {}, {}",
+                text(&one["number"]),
+                text(&one["what"]),
+                text(&one["before"]),
+                text(&one["after"]),
+                text(&one["cause"])
+            )
         })
         .collect()
 }
@@ -92,7 +101,11 @@ fn lines_are_given_back_as_far_as_there_is_something_left() {
         (&["--line", "2", "--line", "2"], "line 2 is named twice"),
     ] {
         let run = credit(&program, more);
-        assert!(run.code == Some(1) && run.stderr.contains(told) && run.stderr.contains("hint: "), "{more:?}: {}", run.stderr);
+        assert!(
+            run.code == Some(1) && run.stderr.contains(told) && run.stderr.contains("hint: "),
+            "{more:?}: {}",
+            run.stderr
+        );
     }
     for (more, told) in [
         (&["--line", "1", "--amount", "0"][..], "not more than nothing"),
@@ -147,7 +160,11 @@ fn late_usage_goes_on_the_next_invoice_and_names_its_cause() {
     // It isn't on December's too, nor can it be given back.
     assert_eq!(draft(&program, "2026-12"), Value::Array(Vec::new()));
     let charged = credit(&program, &["--difference"]);
-    assert!(charged.code == Some(0) && charged.stderr.contains("2.00 EUR more than was invoiced"), "{}", charged.stderr);
+    assert!(
+        charged.code == Some(0) && charged.stderr.contains("2.00 EUR more than was invoiced"),
+        "{}",
+        charged.stderr
+    );
 }
 
 /// A usage event that ends a run earlier than was known.
@@ -172,7 +189,10 @@ fn what_was_charged_too_much_is_credited_by_difference_once() {
 
 #[test]
 fn a_wrong_price_is_mended_by_a_fixed_card_that_the_correction_names() {
-    for (price, net, expected) in [("0.8", -300, "CF-000001 process a: 10.00 -> 8.00, rate"), ("1.2", 300, "CF-000001 process a: 10.00 -> 12.00, rate")] {
+    for (price, net, expected) in [
+        ("0.8", -300, "CF-000001 process a: 10.00 -> 8.00, rate"),
+        ("1.2", 300, "CF-000001 process a: 10.00 -> 12.00, rate"),
+    ] {
         let program = invoiced(RATES);
         let fixed = RATES.replace("instance_hour = \"1\"", &format!("instance_hour = \"{price}\""));
         std::fs::write(program.folder.path().join("fixed.toml"), &fixed).unwrap();
@@ -206,7 +226,9 @@ fn a_wrong_price_is_mended_by_a_fixed_card_that_the_correction_names() {
 /// An allowance of 10 hours: when b used more, a's share of it is smaller.
 #[test]
 fn a_line_moved_only_by_what_it_shares_says_so() {
-    let card = format!("{RATES}[[allowance]]\nname = \"free\"\nkind = \"process\"\nmeter = \"instance_hour\"\namount = \"10\"\n");
+    let card = format!(
+        "{RATES}[[allowance]]\nname = \"free\"\nkind = \"process\"\nmeter = \"instance_hour\"\namount = \"10\"\n"
+    );
     let program = invoiced(&card);
     assert_eq!(shown(&program, "CF-000001")["net"], "5.00");
     let started = &events(&program)[2];

@@ -4,9 +4,9 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::{configure, october_json, shown};
+use crate::support::database;
 use crate::support::month;
 use crate::support::program::{Program, path};
-use crate::support::database;
 
 const RATES: &str = "name = \"t\"\ncurrency = \"EUR\"\n[[process]]\ninstance_hour = \"1\"\n[[service]]\nfree = true\n[[task]]\nfree = true\n[[staging]]\nfree = true\n[[tax]]\npercent = \"19\"\n";
 
@@ -24,7 +24,7 @@ seller_vat_id = "DE123456789"
 seller_email = "billing@platform.example"
 seller_contact = "Billing"
 seller_phone = "+49 30 1234567"
-seller_electronic_address = "EM:billing@platform.example"
+seller_electronic_address = "9930:DE123456789"
 seller_iban = "DE89370400440532013000"
 "#;
 
@@ -39,16 +39,20 @@ city = "München"
 country = "DE"
 vat_id = "DE987654321"
 email = "accounts@acme.example"
-electronic_address = "EM:accounts@acme.example"
+electronic_address = "9930:DE987654321"
 buyer_reference = "platform"
 language = "de"
 organizations = ["f/o1"]
 "#;
 
 fn program() -> Program {
-    let program = Program::new();
+    let program = Program::with_all_documents();
     month::card(&program, RATES);
-    month::import(&program, "00:00 p STARTED 512x1 app=a\n10:00 p STOPPED\n00:00 q STARTED 512x1 app=b org=o2 space=s2\n05:00 q STOPPED", "80d00:00");
+    month::import(
+        &program,
+        "00:00 p STARTED 512x1 app=a\n10:00 p STOPPED\n00:00 q STARTED 512x1 app=b org=o2 space=s2\n05:00 q STOPPED",
+        "80d00:00",
+    );
     fs::write(program.folder.path().join("accounts.toml"), ACCOUNTS).unwrap();
     configure(&program, CONFIGURATION);
     program
@@ -66,7 +70,14 @@ fn export(program: &Program, what: &[&str], format: &str, folder: &str) -> PathB
 fn documents_of_final_invoices_are_made_once() {
     let program = program();
     october_json(&program, "finalize", &WITH);
-    let formats = [("html", "CF-000001.html"), ("pdf", "CF-000001.pdf"), ("csv", "CF-000001.csv"), ("json", "CF-000001.json"), ("ubl", "CF-000001.xml"), ("facturx", "CF-000001-facturx.pdf")];
+    let formats = [
+        ("html", "CF-000001.html"),
+        ("pdf", "CF-000001.pdf"),
+        ("csv", "CF-000001.csv"),
+        ("json", "CF-000001.json"),
+        ("ubl", "CF-000001.xml"),
+        ("facturx", "CF-000001-facturx.pdf"),
+    ];
     let account = shown(&program, "CF-000001")["account"].as_str().unwrap().to_owned();
     assert_eq!(account, "acme");
     let first: Vec<Vec<u8>> = formats
@@ -100,7 +111,11 @@ fn documents_of_final_invoices_are_made_once() {
     };
     database::execute(&program.database(), &change).unwrap();
     let verified = program.run(&["ledger", "verify"]);
-    assert!(verified.code == Some(1) && verified.stderr.contains("the html document of CF-000001 isn't as it was made"), "{}", verified.stderr);
+    assert!(
+        verified.code == Some(1) && verified.stderr.contains("the html document of CF-000001 isn't as it was made"),
+        "{}",
+        verified.stderr
+    );
 }
 
 #[test]
@@ -112,13 +127,16 @@ fn what_an_e_invoice_lacks_keeps_nothing_else_from_being_made() {
     export(&program, &["CF-000002"], "pdf", "out");
     for format in ["ubl", "facturx"] {
         let out = program.folder.path().join("out");
-        let run = program.run(&[&["invoices", "export", "CF-000002", "--format", format, "--out", path(&out)][..], &WITH].concat());
+        let run = program
+            .run(&[&["invoices", "export", "CF-000002", "--format", format, "--out", path(&out)][..], &WITH].concat());
         assert_eq!(run.code, Some(1));
         assert!(run.stderr.contains("an e-invoice needs") && run.stderr.contains("hint: "), "{}", run.stderr);
     }
     // Of several, those that can be written are.
     let out = program.folder.path().join("all");
-    let run = program.run(&[&["invoices", "export", "--period", "2026-10", "--format", "ubl", "--out", path(&out)][..], &WITH].concat());
+    let run = program.run(
+        &[&["invoices", "export", "--period", "2026-10", "--format", "ubl", "--out", path(&out)][..], &WITH].concat(),
+    );
     assert_eq!(run.code, Some(1), "{}", run.stderr);
     assert!(out.join("CF-000001.xml").exists() && !out.join("CF-000002.xml").exists());
 }
@@ -126,8 +144,13 @@ fn what_an_e_invoice_lacks_keeps_nothing_else_from_being_made() {
 #[test]
 fn exports_go_on_where_they_stopped_and_drafts_are_rendered_anew() {
     let program = program();
-    let nothing = program.run(&[&["invoices", "export", "--period", "2026-10", "--format", "html", "--out", "out"][..], &WITH].concat());
-    assert!(nothing.code == Some(1) && nothing.stderr.contains("there is no final invoice to export"), "{}", nothing.stderr);
+    let nothing = program
+        .run(&[&["invoices", "export", "--period", "2026-10", "--format", "html", "--out", "out"][..], &WITH].concat());
+    assert!(
+        nothing.code == Some(1) && nothing.stderr.contains("there is no final invoice to export"),
+        "{}",
+        nothing.stderr
+    );
     let drafts = october_json(&program, "draft", &WITH);
     let id = drafts[0]["id"].to_string();
     let out = export(&program, &["--period", "2026-10", "--drafts"], "html", "drafts");
@@ -136,8 +159,14 @@ fn exports_go_on_where_they_stopped_and_drafts_are_rendered_anew() {
     let out = export(&program, &["--period", "2026-10"], "html", "out");
     let kept = fs::metadata(out.join("CF-000001.html")).unwrap().modified().unwrap();
     fs::remove_file(out.join("CF-000002.html")).unwrap();
-    let run = program.succeed(&[&["invoices", "export", "--period", "2026-10", "--format", "html", "--out", path(&out)][..], &WITH].concat());
-    assert!(run.stderr.contains("1 document(s) written") && run.stderr.contains("1 were there already"), "{}", run.stderr);
+    let run = program.succeed(
+        &[&["invoices", "export", "--period", "2026-10", "--format", "html", "--out", path(&out)][..], &WITH].concat(),
+    );
+    assert!(
+        run.stderr.contains("1 document(s) written") && run.stderr.contains("1 were there already"),
+        "{}",
+        run.stderr
+    );
     assert_eq!(fs::metadata(out.join("CF-000001.html")).unwrap().modified().unwrap(), kept);
     let out = export(&program, &["--account", "ACME"], "csv", "acme");
     assert_eq!(fs::read_dir(out).unwrap().count(), 1);
@@ -153,7 +182,14 @@ fn exports_go_on_where_they_stopped_and_drafts_are_rendered_anew() {
 fn credit_notes_are_documents_too() {
     let program = program();
     october_json(&program, "finalize", &WITH);
-    program.succeed(&[&["invoices", "credit", "CF-000001", "--line", "1", "--amount", "2", "--reason", "Ausfall am 12. Oktober"][..], &WITH].concat());
+    program.succeed(
+        &[
+            &["invoices", "credit", "CF-000001", "--line", "1", "--amount", "2", "--reason", "Ausfall am 12. Oktober"]
+                [..],
+            &WITH,
+        ]
+        .concat(),
+    );
     let html = fs::read_to_string(export(&program, &["CN-000001"], "html", "out").join("CN-000001.html")).unwrap();
     for told in ["CN-000001", "CF-000001", "Ausfall am 12. Oktober", "2,00", "2,38"] {
         assert!(html.contains(told), "{told}");

@@ -128,7 +128,11 @@ fn every_sum_is_the_same_in_random_months() {
             let column = reader.headers().unwrap().iter().position(|name| name == "BilledCost").unwrap();
             let billed: rust_decimal::Decimal =
                 reader.records().map(|row| row.unwrap()[column].parse::<rust_decimal::Decimal>().unwrap()).sum();
-            assert_eq!((billed * rust_decimal::Decimal::ONE_HUNDRED).normalize().to_string(), cents(&invoice["gross"]).to_string(), "{number}");
+            assert_eq!(
+                (billed * rust_decimal::Decimal::ONE_HUNDRED).normalize().to_string(),
+                cents(&invoice["gross"]).to_string(),
+                "{number}"
+            );
         }
     }
 }

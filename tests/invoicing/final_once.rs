@@ -63,11 +63,12 @@ fn check(program: &Program, round: u32) -> usize {
 /// Takes more than 20 s: a hundred PDFs are made by a program without optimisation.
 #[test]
 fn a_hundred_invoices_become_final_once_wherever_it_is_killed() {
-    let program = Program::new();
+    let program = Program::with_all_documents();
     month::card(&program, "name = \"t\"\ncurrency = \"EUR\"\n[[process]]\ninstance_hour = \"1\"\n");
     let mut script = String::new();
     for number in 0..ACCOUNTS {
-        writeln!(script, "00:{:02} p{number} STARTED 512x1 app=a{number} org=o{number} space=s{number}", number % 60).unwrap();
+        writeln!(script, "00:{:02} p{number} STARTED 512x1 app=a{number} org=o{number} space=s{number}", number % 60)
+            .unwrap();
     }
     // In order of time.
     let mut lines: Vec<&str> = script.lines().collect();

@@ -29,7 +29,11 @@ fn drafts_are_in_review_once_usage_is_complete_and_the_grace_time_is_over() {
         let run = october(&program, "finalize", &with);
         assert_eq!(run.code, Some(i32::from(status == "draft")), "{through} {grace}: {}", run.stderr);
         if grace == "92d" {
-            assert!(run.stderr.contains("the grace time after the period lasts until 2027-02-01T00:00:00Z"), "{}", run.stderr);
+            assert!(
+                run.stderr.contains("the grace time after the period lasts until 2027-02-01T00:00:00Z"),
+                "{}",
+                run.stderr
+            );
         }
     }
 }
@@ -70,7 +74,10 @@ fn what_is_held_stays_a_draft_until_it_is_released() {
 #[test]
 fn estimates_and_what_has_no_price_are_accepted_by_name() {
     let program = Program::new();
-    month::card(&program, "name = \"t\"\ncurrency = \"EUR\"\n[[process]]\nbuildpack = \"go\"\ninstance_hour = \"1\"\n[[staging]]\nmemory_gib_hour = \"1\"\n");
+    month::card(
+        &program,
+        "name = \"t\"\ncurrency = \"EUR\"\n[[process]]\nbuildpack = \"go\"\ninstance_hour = \"1\"\n[[staging]]\nmemory_gib_hour = \"1\"\n",
+    );
     // The staging's ending is lost; q has no price.
     month::import(
         &program,
@@ -90,7 +97,10 @@ fn estimates_and_what_has_no_price_are_accepted_by_name() {
     october_json(&program, "finalize", &["--accept", "estimated:f/o1", "--accept", "unpriced:f/o1"]);
     let invoice = shown(&program, "CF-000001");
     let accepted: Vec<&str> = invoice["accepted"].as_array().unwrap().iter().map(|one| one.as_str().unwrap()).collect();
-    assert_eq!(accepted, ["1 line(s) of usage have no price, such as process b", "0.25 EUR of it rest on estimated usage"]);
+    assert_eq!(
+        accepted,
+        ["1 line(s) of usage have no price, such as process b", "0.25 EUR of it rest on estimated usage"]
+    );
     assert_eq!(invoice["unpriced_lines"], 1);
     assert_eq!(invoice["net"], "1.25");
 }
@@ -111,7 +121,9 @@ fn acceptances_may_stand_in_a_file() {
 /// October has 16 hours; so many times that and a bit more must be accepted.
 #[test]
 fn an_invoice_far_above_the_month_before_is_accepted_by_name() {
-    for (hours, factor, blocked) in [(48, "3", false), (49, "3", true), (49, "0", false), (32, "2", false), (33, "2", true)] {
+    for (hours, factor, blocked) in
+        [(48, "3", false), (49, "3", true), (49, "0", false), (32, "2", false), (33, "2", true)]
+    {
         let program = Program::new();
         month::card(&program, RATES);
         let script = format!(

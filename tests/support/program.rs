@@ -13,6 +13,8 @@ pub struct Program {
     pub folder: tempfile::TempDir,
     /// `None`: a file in the folder.
     server: Option<OwnDatabase>,
+    /// What is made of invoices that become final.
+    documents: &'static str,
 }
 
 impl Program {
@@ -20,7 +22,13 @@ impl Program {
         // Memory where there is some: commits are synced, and a test's database needn't survive a crash of the machine.
         let memory = Path::new("/dev/shm");
         let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
-        Self { folder: folder.unwrap(), server: (kind() == Kind::Postgres).then(OwnDatabase::new) }
+        let server = (kind() == Kind::Postgres).then(OwnDatabase::new);
+        Self { folder: folder.unwrap(), server, documents: "html,json" }
+    }
+
+    /// With all documents made as invoices become final.
+    pub fn with_all_documents() -> Self {
+        Self { documents: "html,pdf,csv,json,ubl", ..Self::new() }
     }
 
     /// With a database that has no schema yet.
@@ -47,6 +55,8 @@ impl Program {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cf-billing"));
         command.args(arguments).current_dir(self.folder.path()).env_clear();
         command.env("CF_BILLING__DATABASE__URL", self.database()).env("HOME", self.folder.path());
+        // PDFs take most of the time, and are wanted where they are looked at.
+        command.env("CF_BILLING__BILLING__DOCUMENTS", self.documents);
         command.stdin(Stdio::null());
         command
     }

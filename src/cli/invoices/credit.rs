@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
+use super::super::Failure;
 use super::super::output::{Format, note};
 use super::super::rates::read_card;
-use super::super::Failure;
 use super::hold::reason;
 use super::{card_of, list, money};
 use crate::billing_run::{BillingRun, CreditOutcome, What};
@@ -100,7 +100,8 @@ async fn final_invoice(store: &Store, reference: &str) -> Result<StoredInvoice, 
 
 /// An amount as people write it: `12.50`.
 fn parse_amount(text: &str, currency: Currency) -> Result<Amount, Failure> {
-    let wrong = |why: String| Failure::usage(format!("--amount `{text}`: {why}\nhint: write it as 12.50, without currency"));
+    let wrong =
+        |why: String| Failure::usage(format!("--amount `{text}`: {why}\nhint: write it as 12.50, without currency"));
     let plain = text.chars().all(|letter| letter.is_ascii_digit() || letter == '.');
     let parsed = rust_decimal::Decimal::from_str_exact(text).ok().filter(|_| plain);
     let decimal = parsed.ok_or_else(|| wrong("it is not a decimal number".to_owned()))?.normalize();

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::super::output::{self, Format, numbers, words};
 use super::super::Failure;
+use super::super::output::{self, Format, numbers, words};
 use super::{card_of, find, money};
 use crate::billing_run::{BillingRun, Explained, ExplainedLine, Origin, Step, Use, explain, resource_word};
 use crate::clock::Clock;
@@ -94,7 +94,18 @@ fn explained_json(explained: &Explained) -> Value {
 }
 
 const USE_HEADER: [&str; 12] = [
-    "line", "resource", "from", "to", "instances", "size", "used", "charged", "ledger_entry", "began", "ended", "amount",
+    "line",
+    "resource",
+    "from",
+    "to",
+    "instances",
+    "size",
+    "used",
+    "charged",
+    "ledger_entry",
+    "began",
+    "ended",
+    "amount",
 ];
 
 fn origin(origin: Option<&Origin>) -> String {

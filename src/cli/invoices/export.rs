@@ -4,9 +4,9 @@ use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
+use super::super::Failure;
 use super::super::output::note;
 use super::super::progress::Bars;
-use super::super::Failure;
 use super::find;
 use crate::billing_run::{Sender, document, issue_of};
 use crate::clock::Clock;
@@ -167,7 +167,8 @@ impl Export {
         // Half a file is never under its name.
         let begun = self.out.join(format!(".{}.begun", std::process::id()));
         let output = BufWriter::new(File::create(&begun).map_err(|error| cannot(&begun, &error))?);
-        let mut writer = if columnar { Writer::parquet(output) } else { Writer::csv(output) }.map_err(Failure::failed)?;
+        let mut writer =
+            if columnar { Writer::parquet(output) } else { Writer::csv(output) }.map_err(Failure::failed)?;
         let bar = Bars::default().add(references.len() as u64, "exporting  {human_pos} of {human_len} invoices");
         for reference in references {
             let stored = find(store, reference).await?;
@@ -197,5 +198,8 @@ fn write_whole(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
 }
 
 fn cannot(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::failed(format!("can't write `{}`: {error}\nhint: give a folder that can be written with --out", path.display()))
+    Failure::failed(format!(
+        "can't write `{}`: {error}\nhint: give a folder that can be written with --out",
+        path.display()
+    ))
 }

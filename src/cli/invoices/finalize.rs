@@ -93,8 +93,7 @@ fn blocked(outcomes: &[Outcome]) -> Result<(), Failure> {
     acceptable.sort();
     acceptable.dedup();
     let hint = if !acceptable.is_empty() {
-        let mut told: Vec<String> =
-            acceptable.iter().take(MOST_TOLD).map(|what| format!("--accept {what}")).collect();
+        let mut told: Vec<String> = acceptable.iter().take(MOST_TOLD).map(|what| format!("--accept {what}")).collect();
         if acceptable.len() > MOST_TOLD {
             told.push(format!("and {} more; --accept-from FILE takes a list", acceptable.len() - MOST_TOLD));
         }
@@ -115,7 +114,10 @@ fn blocked(outcomes: &[Outcome]) -> Result<(), Failure> {
 
 fn names_in(file: &Path) -> Result<Vec<String>, Failure> {
     let text = std::fs::read_to_string(file).map_err(|error| {
-        Failure::usage(format!("can't read `{}`: {error}\nhint: give a file with a name such as estimated:acme a line", file.display()))
+        Failure::usage(format!(
+            "can't read `{}`: {error}\nhint: give a file with a name such as estimated:acme a line",
+            file.display()
+        ))
     })?;
     let names = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
     Ok(names.filter(|name| !name.is_empty()).map(str::to_owned).collect())

@@ -1,7 +1,7 @@
 //! `cf-billing invoices hold` and `release`: a month of an account, kept from becoming final.
 
-use super::super::output::note;
 use super::super::Failure;
+use super::super::output::note;
 use crate::clock::Clock;
 use crate::domain::Month;
 use crate::invoicing::Status;

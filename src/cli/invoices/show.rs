@@ -3,8 +3,8 @@
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde_json::Value;
 
-use super::super::output::{self, Format, numbers, words};
 use super::super::Failure;
+use super::super::output::{self, Format, numbers, words};
 use super::money;
 use crate::billing_run::issue_of;
 use crate::clock::Clock;
