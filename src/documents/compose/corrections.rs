@@ -57,7 +57,7 @@ impl Composer<'_> {
         let what = self.what(correction);
         let (text, remark) = if self.is_credit_note() {
             let line = correction.line.map(|line| (self.locale.texts.line)(&line.to_string()));
-            let text = line.map_or_else(|| what.clone(), |line| format!("{line}: {what}"));
+            let text = line.map_or_else(|| what.clone(), |line| format!("{line} · {what}"));
             (text, self.circumstances(correction, false))
         } else {
             (self.names_invoice(correction), [vec![what], self.circumstances(correction, true)].concat())
