@@ -212,7 +212,7 @@ fn databases() {
     });
     insta::assert_snapshot!(said(&program, &usage(&program, "newer.db")), @r"
     exit 1
-    error: the database `<folder>/newer.db` has schema version 9999, this program knows up to 6
+    error: the database `<folder>/newer.db` has schema version 9999, this program knows up to 7
     hint: it was written by a newer cf-billing; install that version or a later one
     ");
     write(&program, "cf-billing.toml", "");
@@ -279,7 +279,7 @@ fn files_to_import() {
     write(&program, "cut.jsonl.gz", &packed[..packed.len() / 2]);
     insta::assert_snapshot!(said(&program, &import(&program, "cut.jsonl.gz")), @"
     exit 1
-    error: `cut.jsonl.gz` line 982 column 0, after 981 records: incomplete deflate stream
+    error: `cut.jsonl.gz` line 993 column 0, after 992 records: incomplete deflate stream
     hint: the file can't be read to its end (cut short, or not gzip): fetch it again; what came before is kept
     ");
     assert!(archived(&program) > 300);

@@ -155,7 +155,7 @@ fn contested(accounts: &Accounts, seen: &Seen) -> Vec<AccountsProblem> {
                 if !both || !told.insert((one.line, two.line)) {
                     continue;
                 }
-                let name = if level(*rank) < 2 {
+                let name = if matches!(level(*rank), 0 | 2) {
                     format!("space `{}`", place.space())
                 } else {
                     format!("org `{}`", place.organization())

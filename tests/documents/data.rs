@@ -119,7 +119,7 @@ fn the_schema_knows_every_key_and_no_other() {
     let (_, invoice, issue) = documents().remove(0);
     let document = with(&invoice, issue.as_ref(), json::document).unwrap();
     let more: Vec<&String> = top.keys().filter(|key| document.get(key).is_none()).collect();
-    assert_eq!(more, ["finalized_at", "id"]);
+    assert_eq!(more, ["blockers", "difference", "finalized_at", "held", "id"]);
 }
 
 #[test]

@@ -548,15 +548,16 @@ fn gaps_and_what_was_accepted_are_told_once() {
         assumed: 3,
     };
     invoice.gaps = vec![gap(Some(at("2026-10-06T10:30:00Z")))];
-    invoice.accepted = invoice.blockers().last().map(ToString::to_string).into_iter().collect();
-    invoice.accepted.push("the cook's word for it".to_owned());
+    invoice.accepted = invoice.blockers(&review()).iter().map(ToString::to_string).collect();
+    assert!(invoice.accepted.len() > 1, "{:?}", invoice.accepted);
+    invoice.accepted.push("app events can't be read (gap eu1/8)".to_owned());
     let notes = |invoice: &Invoice| view(invoice).notes[2..].to_vec();
     assert_eq!(
         notes(&invoice),
         [
             "Usage from 5 October 2026, 12:00 to 6 October 2026, 12:30 is assumed in part, as records of it can’t be \
              read any more (eu1/7).",
-            "Accepted: the cook's word for it."
+            "Accepted: app events can't be read (gap eu1/8)."
         ]
     );
     invoice.gaps = vec![gap(None)];
@@ -581,4 +582,9 @@ fn nothing_that_does_not_add_up_is_printed() {
     let mut invoice = sample::standard();
     invoice.tax.as_mut().unwrap().amount = Amount(i64::MAX);
     assert!(failed(&invoice).contains("2^63 - 1"));
+}
+
+/// As if it were looked at long after its period.
+fn review() -> cf_billing::invoicing::Review {
+    cf_billing::invoicing::Review { now: Timestamp::MAX, grace_seconds: 0, jump_factor: None, held: None }
 }

@@ -68,10 +68,12 @@ impl Composer<'_> {
         }
     }
 
-    /// What was accepted and isn't said as a gap already.
+    /// What was accepted of gaps that aren't at hand any more. What is estimated or has no price is told anyway, and that
+    /// an invoice is far above the month before is nobody's business but the seller's.
     fn accepted(&self) -> impl Iterator<Item = String> {
         let is_said = |text: &str| self.invoice.gaps.iter().any(|gap| text.contains(&format!("gap {}", gap.reference)));
-        let accepted = self.invoice.accepted.iter().filter(move |text| !is_said(text));
+        let of_gaps = self.invoice.accepted.iter().filter(|text| text.contains("(gap "));
+        let accepted = of_gaps.filter(move |text| !is_said(text));
         accepted.map(|text| (self.locale.texts.accepted)(&printable(text)))
     }
 }

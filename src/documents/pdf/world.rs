@@ -13,7 +13,7 @@ use typst::{Library, LibraryExt, World, comemo};
 use typst_layout::PagedDocument;
 use typst_pdf::{PdfOptions, PdfStandard, PdfStandards};
 
-use super::facturx;
+use super::{FONT_FAMILY, facturx};
 use crate::documents::{Logo, LogoType};
 
 /// Inter 4.001 as Google Fonts publishes it, whole; the licence is beside it.
@@ -154,7 +154,10 @@ pub fn typeset(view: &Value, logo: Option<&Logo>, e_invoice: Option<&[u8]>) -> R
     });
     let files = Files {
         view: Bytes::from_string(input.to_string()),
-        chart: view.pointer("/chart/svg").and_then(Value::as_str).map(|svg| Bytes::from_string(svg.to_owned())),
+        // No generic family is at hand here.
+        chart: view.pointer("/chart/svg").and_then(Value::as_str).map(|svg| {
+            Bytes::from_string(svg.replace("font-family=\"sans-serif\"", &format!("font-family=\"{FONT_FAMILY}\"")))
+        }),
         logo,
         e_invoice: e_invoice.map(|xml| Bytes::new(xml.to_vec())),
     };
