@@ -334,7 +334,7 @@ fn a_full_disk() {
         Run::from(command.env("HOME", program.folder.path()).stdin(Stdio::null()).output().unwrap())
     };
     // So many KiB.
-    let full = run("700");
+    let full = run("850");
     insta::assert_snapshot!(said(&program, &full), @"
     exit 1
     error: the database can't be written, because its disk is full or failing: error returned from database: (code: 778) disk I/O error
