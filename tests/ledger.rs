@@ -34,7 +34,7 @@ fn book(seed: u64) -> Collected {
     let program = collected.program();
     let file = program.folder.path().join("card.toml");
     std::fs::write(&file, CARD).unwrap();
-    let accept = crate::support::month::accepted_estimates_of(&program, "2026-03", file.to_str().unwrap());
+    let accept = crate::support::month::accepted_estimates_of(program, "2026-03", file.to_str().unwrap());
     let finalize = ["invoices", "finalize", "--period", "2026-03", "--rates", file.to_str().unwrap()];
     program.succeed(&finalize.into_iter().chain(accept.iter().map(String::as_str)).collect::<Vec<_>>());
     collected

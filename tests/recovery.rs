@@ -801,7 +801,7 @@ fn finance_sees_every_gap_and_accepts_it_before_an_invoice_is_final() {
     );
 
     let accept = |month: &'static str, gaps: &[&'static str]| {
-        let estimates = crate::support::month::accepted_estimates_of(&program, month, card);
+        let estimates = crate::support::month::accepted_estimates_of(program, month, card);
         let mut all = vec!["--period".to_owned(), month.to_owned()];
         all.extend(gaps.iter().map(|gap| format!("--accept={gap}")).chain(estimates));
         finalize(&all.iter().map(String::as_str).collect::<Vec<_>>())

@@ -298,7 +298,7 @@ fn s50_a_late_event_never_rewrites_a_final_invoice() {
     let file = program.folder.path().join("card.toml");
     std::fs::write(&file, CARD).unwrap();
     let card = file.to_str().unwrap();
-    let accept = crate::support::month::accepted_estimates_of(&program, "2026-03", card);
+    let accept = crate::support::month::accepted_estimates_of(program, "2026-03", card);
     let finalize = ["invoices", "finalize", "--period", "2026-03", "--rates", card];
     program.succeed(&finalize.into_iter().chain(accept.iter().map(String::as_str)).collect::<Vec<_>>());
     let invoices = program.json(&["invoices", "list", "--status", "final"]);

@@ -14,7 +14,7 @@ pub enum What {
     /// Given back, whatever was used.
     Credit(Credit),
     /// As far as its period costs something else now; by another card, if one is given.
-    Difference(Option<Card>),
+    Difference(Option<Box<Card>>),
 }
 
 /// What came of it.
@@ -170,17 +170,15 @@ impl BillingRun<'_> {
     async fn difference(
         &self,
         stored: &StoredInvoice,
-        card: Option<Card>,
+        card: Option<Box<Card>>,
     ) -> Result<(Vec<Correction>, StoredCard), BillingError> {
         let (month, account): (Month, &str) = (stored.invoice.month, &stored.invoice.account);
         let finals = self.store.finals(month).await?;
-        let card = match card {
-            Some(card) => card,
-            None => {
-                let of = finals.iter().find(|of| of.id == stored.id);
-                let of = of.map_or(&stored.invoice.rate_card, |of| &of.rate_card);
-                self.stored_card(of).await?
-            }
+        let card = if let Some(card) = card {
+            *card
+        } else {
+            let of = finals.iter().find(|of| of.id == stored.id);
+            self.stored_card(of.map_or(&stored.invoice.rate_card, |of| &of.rate_card)).await?
         };
         let computed = self.rate(&[&card], month, Some(account), false).await?;
         let of_account = computed.into_iter().find(|computed| computed.account == *account);

@@ -47,7 +47,7 @@ pub(super) fn rendered<'a>(
         for format in formats {
             match documents::make(*format, &subject) {
                 Ok(bytes) => {
-                    made.push(RenderedDocument { format: format.name(), renderer: documents::RENDERER, bytes })
+                    made.push(RenderedDocument { format: format.name(), renderer: documents::RENDERER, bytes });
                 }
                 Err(DocumentError::Lacking(_) | DocumentError::WithoutPdf) => {}
                 Err(error) => return Err(error),

@@ -18,8 +18,11 @@ pub(super) struct Paid {
     /// Account, and foundation and organization that it was charged for.
     organizations: HashSet<(String, (String, Guid))>,
     /// By foundation, organization and space; without a space: all of the organization.
-    spans: HashMap<(String, Guid, Option<Guid>), Vec<(Span, String)>>,
+    spans: HashMap<(String, Guid, Option<Guid>), Vec<Charged>>,
 }
+
+/// A span, and the account that is charged for it.
+type Charged = (Span, String);
 
 impl Paid {
     pub fn new(invoiced: Vec<Invoiced>) -> Self {
@@ -44,7 +47,7 @@ impl Paid {
     }
 
     /// The spans of a space's usage that are charged already, in order.
-    fn of(&self, key: &UsageKey) -> Vec<(Span, String)> {
+    fn of(&self, key: &UsageKey) -> Vec<Charged> {
         let line = &key.line;
         let of = |space: Option<Guid>| {
             self.spans.get(&(line.foundation.clone(), line.organization.guid.clone(), space)).cloned()

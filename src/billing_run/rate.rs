@@ -110,14 +110,14 @@ impl BillingRun<'_> {
                 coverage,
                 ..self.header(&open.account, month)
             };
-            computed.push(self.finish(header, cards, open.raters, open.basis, committed.contains(&id))?);
+            computed.push(self.finish(&header, cards, open.raters, open.basis, committed.contains(&id))?);
         }
         Ok(computed)
     }
 
     fn finish(
         &self,
-        header: Header,
+        header: &Header,
         cards: &[&Card],
         raters: Vec<Rater<'_>>,
         basis: Option<Basis>,

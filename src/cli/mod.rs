@@ -144,7 +144,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Accounts(accounts) => accounts.run(&global).await,
         Command::Check(check) => check.run(&global).await,
-        Command::Demo(demo) => demo.run(&global).await,
+        Command::Demo(demo) => Box::pin(demo.run(&global)).await,
         Command::Gaps(gaps) => gaps.run(&global).await,
         Command::Import(import) => import.run(&global).await,
         Command::Invoices(invoices) => invoices.run(&global).await,

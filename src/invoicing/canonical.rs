@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::{Charge, Correction, DocumentKind, Invoice, InvoiceLine};
 use crate::domain::{Amount, Currency, Price, Timestamp};
+use crate::rate_card::Meter;
 use crate::rating::{LineKey, Named};
 
 /// When an invoice was issued, and until when it is to be paid.
@@ -84,7 +85,7 @@ impl Correction {
             self.span.to,
             self.what,
             self.key.as_ref().map(|key| subject(key)),
-            self.meter.map(|meter| meter.name()),
+            self.meter.map(Meter::name),
             self.quantity,
             self.unit_size,
             self.price.map(price),

@@ -185,12 +185,13 @@ fn beside(number: &str, invoice: &Invoice) -> Result<Vec<Correction>, AmountOver
         rate_card: invoice.rate_card.clone(),
     };
     let mut items: Vec<Correction> = Vec::new();
-    let mut add = |what: String, amount: Amount| match items.iter_mut().find(|known| known.what == what) {
-        Some(known) => known.before.plus(amount).map(|sum| known.before = sum),
-        None => {
+    let mut add = |what: String, amount: Amount| -> Result<(), AmountOverflow> {
+        if let Some(known) = items.iter_mut().find(|known| known.what == what) {
+            known.before = known.before.plus(amount)?;
+        } else {
             items.push(item(what, amount));
-            Ok(())
         }
+        Ok(())
     };
     for adjustment in &invoice.adjustments {
         add(adjustment.name.clone(), adjustment.amount)?;

@@ -7,7 +7,7 @@ use super::super::output::{Format, note};
 use super::super::rates::read_card;
 use super::hold::reason;
 use super::{card_of, list, money};
-use crate::billing_run::{BillingRun, CreditOutcome, What};
+use crate::billing_run::{BillingRun, Card, CreditOutcome, What};
 use crate::clock::Clock;
 use crate::config::Configuration;
 use crate::domain::{Amount, Currency};
@@ -59,7 +59,7 @@ impl Credit {
         let stored = final_invoice(store, &self.invoice).await?;
         let what = if self.difference {
             let given = self.rates.clone().map(|rates| read_card(Some(rates), configuration)).transpose()?;
-            What::Difference(given)
+            What::Difference(given.map(Box::new))
         } else if self.line.is_empty() {
             What::Credit(Part::Whole)
         } else {
@@ -69,7 +69,7 @@ impl Credit {
         };
         // The configured card is for what is drafted; credit notes rest on the invoice's own.
         let card = match &what {
-            What::Difference(Some(card)) => card.clone(),
+            What::Difference(Some(card)) => Card::clone(card),
             _ => card_of(store, &stored, configuration).await?,
         };
         let run = BillingRun::new(configuration, store, &Clock::System, &card)?;
