@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{Datelike, NaiveDate, TimeZone};
+use chrono::{Datelike, Days, NaiveDate, TimeZone};
 use chrono_tz::Tz;
 
 use super::Timestamp;
@@ -52,6 +52,20 @@ pub fn local(at: Timestamp, zone: Tz) -> String {
 pub fn date_or_time(at: Timestamp, zone: Tz) -> String {
     let date = date_of(at, zone);
     if start_of_day(date, zone) == Some(at) { date.to_string() } else { local(at, zone) }
+}
+
+/// The days of a period in `zone`, in order, the first and the last cut at the period's edges.
+#[must_use]
+pub fn days(period: Span, zone: Tz) -> Vec<Span> {
+    let mut days = Vec::new();
+    let (mut date, mut from) = (date_of(period.from, zone), period.from);
+    while from < period.to {
+        let Some(next) = date.checked_add_days(Days::new(1)) else { break };
+        let to = start_of_day(next, zone).map_or(period.to, |to| to.min(period.to)).max(from);
+        days.push(Span { from, to });
+        (date, from) = (next, to);
+    }
+    days
 }
 
 /// A calendar month.
@@ -170,6 +184,31 @@ mod tests {
             ("2026-10-12T00:00:00Z", "2026-10-12T02:00:00+02:00"),
         ] {
             assert_eq!(super::date_or_time(Timestamp::parse(at).unwrap(), zone), shown);
+        }
+    }
+
+    #[test]
+    fn days_are_as_long_as_the_zone_has_them() {
+        for (month, zone, count, odd) in [
+            ("2026-10", "UTC", 31, None),
+            // Clocks go back on the 25th, and forward on 29 March.
+            ("2026-10", "Europe/Berlin", 31, Some((24, 25))),
+            ("2026-03", "Europe/Berlin", 31, Some((28, 23))),
+            ("2026-02", "America/New_York", 28, None),
+        ] {
+            let zone: Tz = zone.parse().unwrap();
+            let period = month.parse::<Month>().unwrap().span(zone);
+            let days = super::days(period, zone);
+            assert_eq!(
+                (days.len(), days[0].from, days[count - 1].to),
+                (count, period.from, period.to),
+                "{month} {zone}"
+            );
+            for (position, day) in days.iter().enumerate() {
+                let hours = odd.filter(|(at, _)| *at == position).map_or(24, |(_, hours)| hours);
+                assert_eq!(day.seconds(), hours * 3600, "{month} {zone} {position}");
+            }
+            assert!(days.windows(2).all(|pair| pair[0].to == pair[1].from));
         }
     }
 

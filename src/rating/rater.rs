@@ -10,7 +10,7 @@ use chrono_tz::Tz;
 
 use super::shares::Sum;
 use super::{Contribution, LineKey, Piece, Quantities, Rated, RatingError, UnpricedLine, UsageKey};
-use crate::domain::period::{date_of, start_of_day};
+use crate::domain::period::{date_of, days, start_of_day};
 use crate::domain::{Kind, Overflow, Span, Timestamp, share};
 use crate::rate_card::{Charges, Granularity, Meter, Model, RateCard, Terms};
 
@@ -485,19 +485,6 @@ impl<'a> Rater<'a> {
         line.span = Span { from: line.span.from.min(cut.from), to: line.span.to.max(cut.to) };
         Ok(())
     }
-}
-
-/// The days of a period.
-fn days(period: Span, zone: Tz) -> Vec<Span> {
-    let mut days = Vec::new();
-    let (mut date, mut from) = (date_of(period.from, zone), period.from);
-    while from < period.to {
-        let Some(next) = date.checked_add_days(Days::new(1)) else { break };
-        let to = start_of_day(next, zone).map_or(period.to, |to| to.min(period.to)).max(from);
-        days.push(Span { from, to });
-        (date, from) = (next, to);
-    }
-    days
 }
 
 /// Adds a quantity, the same each second of `span`, to the days on which it was used.

@@ -2,9 +2,9 @@
 
 mod chart;
 mod data;
-mod einvoice;
+pub mod einvoice;
 mod focus;
-mod focus_files;
+pub mod focus_files;
 mod html;
 mod pdf;
 mod view;

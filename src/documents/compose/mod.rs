@@ -208,7 +208,9 @@ impl<'a> Composer<'a> {
         if let Some(tax) = &invoice.tax {
             let net = if self.is_credit_note() { texts.net_credited } else { texts.net };
             push(net.to_owned(), invoice.net, false)?;
-            let label = (texts.tax)(&printable(&tax.name), &self.locale.percent(tax.percent));
+            // The tax's usual name has one in each language.
+            let name = if tax.name == "VAT" { texts.vat.to_owned() } else { printable(&tax.name) };
+            let label = (texts.tax)(&name, &self.locale.percent(tax.percent));
             push(label, tax.amount, false)?;
         }
         let gross = self.gross()?;

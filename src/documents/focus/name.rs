@@ -122,12 +122,14 @@ pub(super) fn identify(row: &mut Row, key: &LineKey) {
     row.set(Column::RegionId, foundation);
     row.set(Column::RegionName, foundation);
     row.set(Column::SubAccountId, of(&key.organization));
-    row.set(Column::SubAccountName, key.organization.name.clone());
+    // What has an id must have a name, whether it is known or not.
+    let called = |named: &Named| named.name.clone().unwrap_or_else(|| named.guid.to_string());
+    row.set(Column::SubAccountName, called(&key.organization));
     row.set(Column::SubAccountType, "Organization");
     let resource = key.service_instance.as_ref().map(|instance| (instance, "Service Instance"));
     if let Some((named, kind)) = resource.or(key.app.as_ref().map(|app| (app, "App"))) {
         row.set(Column::ResourceId, of(named));
-        row.set(Column::ResourceName, named.name.clone());
+        row.set(Column::ResourceName, called(named));
         row.set(Column::ResourceType, kind);
     }
     row.set(Column::Tags, tags(key));

@@ -3,7 +3,6 @@
 
 use std::str::FromStr;
 
-use chrono::Days;
 use chrono_tz::Tz;
 
 use super::column::{Cell, Column, QUANTITY, Row};
@@ -11,8 +10,8 @@ use super::exact::Exact;
 use super::line::Lines;
 use super::name::{self, PLATFORM};
 use super::{DocumentError, Subject, failed};
-use crate::domain::period::{date_of, start_of_day};
-use crate::domain::{Amount, Rounding, Span};
+use crate::domain::period::{days, start_of_day};
+use crate::domain::{Amount, Month, Rounding, Span};
 use crate::invoicing::{Adjustment, AdjustmentType, Correction, DocumentKind, Invoice, TaxLine};
 
 /// Who is named where no seller is configured.
@@ -94,6 +93,14 @@ impl Sums {
     }
 }
 
+/// The period that a document is of: an invoice's month is closed when it is credited, so a credit note is of the month in
+/// which it is issued.
+fn billing_period(subject: &Subject<'_>, zone: Tz) -> Span {
+    let issued = subject.issue.filter(|_| subject.invoice.kind == DocumentKind::CreditNote);
+    let issued = issued.and_then(|issue| start_of_day(issue.issued_on, zone));
+    issued.map_or(subject.invoice.period, |at| Month::of(at, zone).span(zone))
+}
+
 /// What all rows of a document share.
 pub(super) struct Document<'a> {
     pub invoice: &'a Invoice,
@@ -116,8 +123,9 @@ impl<'a> Document<'a> {
         base.set(Column::BillingAccountName, invoice.account_name.clone().or_else(|| filled(&particulars.buyer.name)));
         base.set(Column::BillingAccountType, "Billing Account");
         base.set(Column::BillingCurrency, invoice.currency.code());
-        base.set(Column::BillingPeriodStart, invoice.period.from);
-        base.set(Column::BillingPeriodEnd, invoice.period.to);
+        let period = billing_period(subject, zone);
+        base.set(Column::BillingPeriodStart, period.from);
+        base.set(Column::BillingPeriodEnd, period.to);
         base.set(Column::InvoiceId, subject.issue.map(|issue| issue.number.clone()));
         for column in [Column::InvoiceIssuerName, Column::ProviderName, Column::PublisherName] {
             base.set(column, seller);
@@ -337,17 +345,4 @@ pub(super) fn quotient(quantity: i128, numerator: i128, denominator: i128) -> Re
     let dividend = quantity.checked_mul(numerator).and_then(|product| product.checked_mul(10_i128.pow(QUANTITY)));
     let dividend = dividend.ok_or_else(|| failed("a quantity is too large"))?;
     Ok(Rounding::HalfUp.divide(dividend, denominator.max(1)))
-}
-
-/// The days of a period.
-fn days(period: Span, zone: Tz) -> Vec<Span> {
-    let mut days = Vec::new();
-    let (mut date, mut from) = (date_of(period.from, zone), period.from);
-    while from < period.to {
-        let Some(next) = date.checked_add_days(Days::new(1)) else { break };
-        let to = start_of_day(next, zone).map_or(period.to, |to| to.min(period.to)).max(from);
-        days.push(Span { from, to });
-        (date, from) = (next, to);
-    }
-    days
 }

@@ -24,6 +24,7 @@ pub(super) const TEXTS: Texts = Texts {
     buyer_reference: "Your reference",
     your_vat_id: "Your VAT ID",
     our_vat_id: "Our VAT ID",
+    vat: "VAT",
     vat_id: "VAT ID",
     tax_number: "Tax number",
     number_of_date: |number, date| format!("{number} of {date}"),

@@ -25,6 +25,7 @@ pub(super) const TEXTS: Texts = Texts {
     buyer_reference: "Votre référence",
     your_vat_id: "Votre n° de TVA",
     our_vat_id: "Notre n° de TVA",
+    vat: "TVA",
     vat_id: "N° de TVA",
     tax_number: "N° fiscal",
     number_of_date: |number, date| format!("{number} du {date}"),

@@ -25,6 +25,7 @@ pub(super) const TEXTS: Texts = Texts {
     buyer_reference: "Ihr Zeichen",
     your_vat_id: "Ihre USt-IdNr.",
     our_vat_id: "Unsere USt-IdNr.",
+    vat: "USt.",
     vat_id: "USt-IdNr.",
     tax_number: "Steuernummer",
     number_of_date: |number, date| format!("{number} vom {date}"),

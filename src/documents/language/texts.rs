@@ -206,6 +206,7 @@ pub struct Texts {
     pub buyer_reference: &'static str,
     pub your_vat_id: &'static str,
     pub our_vat_id: &'static str,
+    pub vat: &'static str,
     pub vat_id: &'static str,
     pub tax_number: &'static str,
     /// Number, date.

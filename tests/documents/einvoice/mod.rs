@@ -31,7 +31,7 @@ fn made(invoice: &Invoice) -> [String; 2] {
 
 /// What schema and Schematron find in documents, a line each: `name xsd`, `name BR-CO-15`, `name warning BR-…`. Each
 /// document must be looked at.
-fn validated(documents: &BTreeMap<String, String>) -> Vec<String> {
+pub fn validated(documents: &BTreeMap<String, String>) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in documents {
         std::fs::write(folder.path().join(format!("{name}.xml")), text).unwrap();
