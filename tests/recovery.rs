@@ -807,7 +807,7 @@ fn finance_sees_every_gap_and_accepts_it_before_an_invoice_is_final() {
         finalize(&all.iter().map(String::as_str).collect::<Vec<_>>())
     };
     let refused = finalize(&["--period", "2026-02", "--accept", "gap:sim/1"]);
-    assert!(refused.code == Some(1) && refused.stderr.contains("rest on estimated usage"), "{}", refused.stderr);
+    assert!(refused.code == Some(1) && refused.stderr.contains("rests on estimated usage"), "{}", refused.stderr);
     let done = accept("2026-02", &["gap:sim/1"]);
     assert_eq!(done.code, Some(0), "{}", done.stderr);
     let shown = program.json(&["invoices", "show", "CF-000001"]);

@@ -303,7 +303,7 @@ fn a_book_moves_between_databases_and_goes_on_there() {
     let accept = month::accepted_estimates(&pilot);
     let finalize = ["invoices", "finalize", "--period", "2026-10", "--rates", &card];
     pilot.succeed(&finalize.into_iter().chain(accept.iter().map(String::as_str)).collect::<Vec<_>>());
-    pilot.succeed(&["invoices", "credit", "CF-000001", "--reason", "it moves, too"]);
+    pilot.succeed(&["invoices", "credit", "CF-000001", "--whole", "--reason", "it moves, too"]);
     let export = |program: &Program, name: &str| {
         let file = program.folder.path().join(name);
         let told = program.succeed(&["ledger", "export", "--out", path(&file)]).stderr;

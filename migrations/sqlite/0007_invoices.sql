@@ -80,6 +80,9 @@ CREATE TABLE invoice_coverage (
 CREATE TRIGGER final_coverage_stays BEFORE UPDATE ON invoice_coverage
 WHEN (SELECT status FROM invoice WHERE id = old.invoice_id) = 'final'
 BEGIN SELECT raise(ABORT, 'a final invoice never changes'); END;
+CREATE TRIGGER final_coverage_is_all BEFORE INSERT ON invoice_coverage
+WHEN (SELECT status FROM invoice WHERE id = new.invoice_id) = 'final'
+BEGIN SELECT raise(ABORT, 'a final invoice never changes'); END;
 CREATE TRIGGER final_coverage_remains BEFORE DELETE ON invoice_coverage
 WHEN (SELECT status FROM invoice WHERE id = old.invoice_id) = 'final'
 BEGIN SELECT raise(ABORT, 'a final invoice never changes'); END;
@@ -91,6 +94,9 @@ CREATE TABLE invoice_basis (
 ) STRICT;
 CREATE TRIGGER final_basis_stays BEFORE UPDATE ON invoice_basis
 WHEN (SELECT status FROM invoice WHERE id = old.invoice_id) = 'final'
+BEGIN SELECT raise(ABORT, 'a final invoice never changes'); END;
+CREATE TRIGGER final_basis_is_all BEFORE INSERT ON invoice_basis
+WHEN (SELECT status FROM invoice WHERE id = new.invoice_id) = 'final'
 BEGIN SELECT raise(ABORT, 'a final invoice never changes'); END;
 CREATE TRIGGER final_basis_remains BEFORE DELETE ON invoice_basis
 WHEN (SELECT status FROM invoice WHERE id = old.invoice_id) = 'final'

@@ -143,8 +143,21 @@ impl Card {
                 tracing::warn!("the rate card of {month} ({hash}) can't be read any more");
                 continue;
             };
-            for change in changes_within(&before.rates, &self.rates, used.period) {
-                let invoices = used.invoices.iter().filter(|invoice| concerns(invoice, &change));
+            let changed = changes_within(&before.rates, &self.rates, used.period);
+            // What is compared by a mended card since may be priced as that has it, too.
+            let mut mended: Vec<String> = Vec::new();
+            for hash in used.invoices.iter().map(|invoice| &invoice.compared_by) {
+                if *hash != used.card.hash
+                    && !mended.contains(hash)
+                    && self.prices_as(store, hash, zone, used.period).await?
+                {
+                    mended.push(hash.clone());
+                }
+            }
+            for change in changed {
+                let concerned =
+                    |invoice: &&UsedBy| concerns(invoice, &change) && !mended.contains(&invoice.compared_by);
+                let invoices = used.invoices.iter().filter(concerned);
                 let numbers: Vec<String> = invoices.map(|invoice| invoice.number.clone()).collect();
                 if numbers.is_empty() || same_tax(&before.rates, &self.rates, &change, used.period) {
                     continue;
@@ -160,6 +173,18 @@ impl Card {
         let problems: Vec<Problem> =
             changes.iter().map(|(change, touched)| describe(change, touched, &place)).collect();
         if problems.is_empty() { Ok(()) } else { Err(CardError::Past(problems)) }
+    }
+}
+
+impl Card {
+    /// Whether a kept card says the same within a period.
+    async fn prices_as(&self, store: &Store, hash: &str, zone: Tz, period: Span) -> Result<bool, CardError> {
+        if self.stored.hash == hash {
+            return Ok(true);
+        }
+        let Some(kept) = store.card(hash).await? else { return Ok(false) };
+        let kept = Self::parse("a card in use", kept.text, zone);
+        Ok(kept.is_ok_and(|kept| changes_within(&kept.rates, &self.rates, period).is_empty()))
     }
 }
 

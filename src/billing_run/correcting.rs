@@ -4,7 +4,8 @@ use super::issuing::{credit_issuing, rendered};
 use super::{BillingError, BillingRun, Card};
 use crate::domain::{Amount, Month};
 use crate::invoicing::{
-    Corrected, Correction, Credit, Credited, DocumentKind, Invoice, NoteHeader, Status, compare, credit, credit_note,
+    Corrected, Correction, Credit, CreditError, Credited, DocumentKind, Invoice, NoteHeader, Status, compare, credit,
+    credit_note,
 };
 use crate::store::{FinalInvoice, Recalculation, StoredCard, StoredInvoice};
 
@@ -24,6 +25,8 @@ pub enum CreditOutcome {
     Note(String),
     /// It costs so much more: that goes on the account's next invoice.
     Charged(Amount),
+    /// It costs the same by the card given, and is compared by it from now on.
+    Same,
 }
 
 fn net_of(corrections: &[Correction]) -> Result<Amount, BillingError> {
@@ -71,12 +74,12 @@ impl BillingRun<'_> {
         &self,
         finals: &[FinalInvoice],
         cards: &[&Card],
-        mut computed: Vec<(&FinalInvoice, Vec<Option<Invoice>>)>,
+        mut computed: Vec<(i64, Vec<Option<Invoice>>)>,
     ) -> Result<Vec<Recalculation>, BillingError> {
         let mut recalculations = Vec::new();
         for invoice in finals {
             let by_card = cards.iter().position(|card| card.stored.hash == invoice.rate_card);
-            let of_invoice = computed.iter_mut().find(|(of, _)| of.id == invoice.id).map(|(_, invoices)| invoices);
+            let of_invoice = computed.iter_mut().find(|(of, _)| *of == invoice.id).map(|(_, invoices)| invoices);
             let now = of_invoice.zip(by_card).and_then(|(invoices, card)| invoices.get_mut(card)?.take());
             // What comes to the same is most of them: their lines needn't be read.
             let comes_to = now.as_ref().map_or(Amount::default(), |now| now.net);
@@ -86,7 +89,7 @@ impl BillingRun<'_> {
             let Some(stored) = self.store.invoice(&invoice.id.to_string()).await? else { continue };
             let corrections = self.compared(&stored, now, &invoice.rate_card).await?;
             let net = net_of(&corrections)?;
-            if net != Amount::default() || invoice.pinned && !corrections.is_empty() {
+            if net != Amount::default() || invoice.pinned {
                 recalculations.push(Recalculation {
                     invoice_id: invoice.id,
                     number: invoice.number.clone(),
@@ -138,20 +141,24 @@ impl BillingRun<'_> {
         let (corrections, card) = match what {
             What::Credit(of) => {
                 let corrections = credit(&number, &stored.invoice, &past, &of)?;
+                self.within(&stored, &of, &corrections).await?;
                 (corrections, self.stored_card(&stored.invoice.rate_card).await?.stored)
             }
             What::Difference(card) => {
                 let given = card.is_some();
                 let (corrections, card) = self.difference(&stored, card).await?;
                 let net = net_of(&corrections)?;
-                if corrections.is_empty() || net == Amount::default() {
-                    return Err(BillingError::NoDifference { number });
-                }
-                if net > Amount::default() {
+                if net >= Amount::default() {
                     if given {
-                        self.pin(&stored, &card, corrections, net, reason).await?;
+                        self.pin(&stored, &card, corrections, past.len(), reason).await?;
+                    } else if net == Amount::default() {
+                        return Err(BillingError::NoDifference { number });
                     }
-                    return Ok(CreditOutcome::Charged(net));
+                    return Ok(if net == Amount::default() {
+                        CreditOutcome::Same
+                    } else {
+                        CreditOutcome::Charged(net)
+                    });
                 }
                 (corrections, card)
             }
@@ -166,6 +173,24 @@ impl BillingRun<'_> {
         Ok(CreditOutcome::Note(note_number))
     }
 
+    /// Refuses to give back by decision more than the invoice charged.
+    async fn within(
+        &self,
+        stored: &StoredInvoice,
+        of: &Credit,
+        corrections: &[Correction],
+    ) -> Result<(), BillingError> {
+        let number = stored.number.clone().unwrap_or_default();
+        let credited = self.credited(&number).await?.net;
+        let left = stored.invoice.net.plus(credited)?;
+        let off = net_of(corrections)?;
+        if *of != Credit::Anew && left.plus(off)? < Amount::default() {
+            let major = |amount: Amount| amount.in_major_units(stored.invoice.currency).to_string();
+            return Err(CreditError::MoreThanLeft { number, asked: major(Amount(-off.0)), left: major(left) }.into());
+        }
+        Ok(())
+    }
+
     /// What an invoice's period costs now less what was invoiced, by a card given or its own.
     async fn difference(
         &self,
@@ -174,12 +199,14 @@ impl BillingRun<'_> {
     ) -> Result<(Vec<Correction>, StoredCard), BillingError> {
         let (month, account): (Month, &str) = (stored.invoice.month, &stored.invoice.account);
         let finals = self.store.finals(month).await?;
-        let card = if let Some(card) = card {
-            *card
-        } else {
-            let of = finals.iter().find(|of| of.id == stored.id);
-            self.stored_card(of.map_or(&stored.invoice.rate_card, |of| &of.rate_card)).await?
+        let number = stored.number.clone().unwrap_or_default();
+        let Some(of) = finals.iter().find(|of| of.id == stored.id) else {
+            return Err(BillingError::Reopened { number });
         };
+        if of.time_zone != self.zone.name() {
+            return Err(BillingError::OtherZone { number, zone: of.time_zone.clone() });
+        }
+        let card = if let Some(card) = card { *card } else { self.stored_card(&of.rate_card).await? };
         let computed = self.rate(&[&card], month, Some(account), false).await?;
         let of_account = computed.into_iter().find(|computed| computed.account == *account);
         let now = of_account.and_then(|computed| computed.invoices.into_iter().next().flatten());
@@ -192,7 +219,7 @@ impl BillingRun<'_> {
         stored: &StoredInvoice,
         card: &StoredCard,
         corrections: Vec<Correction>,
-        net: Amount,
+        past: usize,
         reason: &str,
     ) -> Result<(), BillingError> {
         let recalculation = Recalculation {
@@ -204,10 +231,10 @@ impl BillingRun<'_> {
             pinned: true,
             reason: Some(reason.to_owned()),
             currency: stored.invoice.currency,
-            net,
+            net: net_of(&corrections)?,
             corrections,
         };
-        Ok(self.store.pin_recalculation(card, &recalculation, self.clock.now()).await?)
+        Ok(self.store.pin_recalculation(card, &recalculation, past, self.clock.now()).await?)
     }
 
     /// What credit notes of an invoice came to so far.

@@ -9,7 +9,7 @@ use super::basis::unpack;
 use super::{BillingError, BillingRun, Card};
 use crate::domain::money::amount;
 use crate::domain::{Amount, Currency, Guid, Kind, Span, Timestamp};
-use crate::invoicing::{Adjustment, AdjustmentType, Charge, Correction, InvoiceLine, Status};
+use crate::invoicing::{Adjustment, AdjustmentType, Charge, Correction, DocumentKind, InvoiceLine, Status};
 use crate::rate_card::Meter;
 use crate::rating::{Contribution, Part};
 use crate::store::{ArchivedInput, InputKind, Store, StoredInvoice};
@@ -95,7 +95,9 @@ pub async fn explain(run: &BillingRun<'_>, reference: &str, wanted: &[usize]) ->
     let mut explained = Vec::new();
     for position in wanted {
         let line = stored.invoice.lines[position - 1].clone();
-        let of_row: Vec<&Contribution> = contributions.iter().filter(|one| one.row == line.row).collect();
+        // What has no price is in no row.
+        let of_row: Vec<&Contribution> =
+            contributions.iter().filter(|one| line.charge.is_some() && one.row == line.row).collect();
         let uses = uses(run.store, &line.key.foundation, &of_row).await?;
         let steps = line_steps(&stored, &line, &uses, card.as_ref())?;
         explained.push(ExplainedLine { position: *position, line, uses, steps });
@@ -194,7 +196,8 @@ fn line_steps(
     card: Option<&Card>,
 ) -> Result<Vec<Step>, BillingError> {
     let unit = counted(line.meter);
-    let row: Vec<&InvoiceLine> = stored.invoice.lines.iter().filter(|other| other.row == line.row).collect();
+    let same = |other: &&InvoiceLine| other.row == line.row && other.charge.is_some() == line.charge.is_some();
+    let row: Vec<&InvoiceLine> = stored.invoice.lines.iter().filter(same).collect();
     let sum = |of: &dyn Fn(&InvoiceLine) -> i64| row.iter().map(|line| i128::from(of(line))).sum::<i128>();
     // An unpriced line stands by itself.
     let (used, charged) = match line.charge {
@@ -223,7 +226,7 @@ fn line_steps(
         let how = line.granularity.clone().unwrap_or_else(|| "minimum length of each staging".to_owned());
         steps.push(step("lengths rounded", how, format!("{charged} {unit}")));
     }
-    if row.len() > 1 || line.part != Part::Whole {
+    if line.charge.is_some() && row.len() > 1 || line.part != Part::Whole {
         let part = match &line.part {
             Part::Whole => "what an allowance leaves".to_owned(),
             Part::Allowance(name) => format!("what the allowance `{name}` takes of it, shared out over all it is for"),
@@ -349,8 +352,13 @@ fn invoice_steps(stored: &StoredInvoice) -> Result<Vec<Step>, BillingError> {
     steps.push(step("net", "sum of these", major(net, currency)));
     if let Some(tax) = &invoice.tax {
         let reason = tax.exemption_reason.as_ref().map_or_else(String::new, |reason| format!(", {reason}"));
+        let how = if invoice.kind == DocumentKind::CreditNote {
+            "of all that was given back so far, less its tax before"
+        } else {
+            "rounded once"
+        };
         let formula =
-            format!("{} % of {}, category {}{reason}, rounded once", tax.percent, major(net, currency), tax.category);
+            format!("{} % of {}, category {}{reason}, {how}", tax.percent, major(net, currency), tax.category);
         steps.push(step(tax.name.clone(), formula, major(tax.amount, currency)));
     }
     let gross = invoice.gross()?;

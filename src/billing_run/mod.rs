@@ -18,7 +18,7 @@ use crate::documents::{DocumentError, Format};
 use crate::domain::{Amount, AmountOverflow, Month};
 use crate::invoicing::{CreditError, Invoice, Review};
 use crate::rating::RatingError;
-use crate::store::{FinalInvoice, Recalculation, Series, Store, StoreError, StoredInvoice};
+use crate::store::{Compared, FinalInvoice, Recalculation, Series, Store, StoreError, StoredInvoice};
 
 pub use card::{Card, CardError, hash_of, read_text};
 pub use correcting::{CreditOutcome, What};
@@ -71,6 +71,14 @@ pub enum BillingError {
         "{number} costs what was invoiced\nhint: nothing is to be corrected; name lines, or leave --difference out, to give something back all the same"
     )]
     NoDifference { number: String },
+    #[error(
+        "{number} was given back to be made anew\nhint: the invoice in its place is the one to correct; `invoices list` shows it"
+    )]
+    Reopened { number: String },
+    #[error(
+        "{number} is of a month in {zone}\nhint: only under the same [billing] time_zone can its lines be compared"
+    )]
+    OtherZone { number: String, zone: String },
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Accounts(Vec<AccountsProblem>),
 }
@@ -184,29 +192,51 @@ impl<'a> BillingRun<'a> {
         for invoice in &mut drafts {
             invoice.in_review = invoice.is_ripe(&self.review(holds.get(&invoice.account).cloned()));
         }
+        // By a name that was another's, or isn't any more: what it used says nothing of these invoices.
+        let by_id = |invoice: &FinalInvoice| account.is_none_or(|account| account == invoice.account);
+        let of_finals: Vec<(i64, Vec<Option<Invoice>>)> =
+            of_finals.into_iter().map(|(of, invoices)| (of.id, invoices)).collect();
+        let was_computed = |invoice: &FinalInvoice| of_finals.iter().any(|(of, _)| *of == invoice.id);
+        let finals: Vec<FinalInvoice> =
+            finals.iter().filter(|invoice| by_id(invoice) || was_computed(invoice)).cloned().collect();
         let recalculations = self.recalculate(&finals, &cards, of_finals).await?;
-        let ids: Vec<i64> = finals.iter().map(|invoice| invoice.id).collect();
+        let compared: Vec<Compared> = (finals.iter())
+            .map(|invoice| Compared {
+                invoice_id: invoice.id,
+                rate_card: invoice.rate_card.clone(),
+                corrections: invoice.corrections,
+            })
+            .collect();
         let now = self.clock.now();
-        self.store.put_recalculations(&ids, &recalculations, now).await?;
+        self.store.put_recalculations(&compared, &recalculations, now).await?;
         let all_of = account.is_none().then_some(month);
         Ok(self.store.put_drafts(&self.card.stored, &drafts, all_of, now).await?)
     }
 
-    /// What is to be charged with `month`'s invoices of what earlier ones charged too little, by account.
-    async fn pending(&self, month: Month) -> Result<Vec<Recalculation>, BillingError> {
+    /// What is to be charged with `month`'s invoices of what earlier ones charged too little, each with the invoice that
+    /// it is of.
+    async fn pending(&self, month: Month) -> Result<Vec<(Recalculation, StoredInvoice)>, BillingError> {
+        let last = Month::of(self.clock.now(), self.zone).previous();
         let mut pending = Vec::new();
         for recalculation in self.store.recalculations().await? {
             if recalculation.net <= Amount::default() || recalculation.month >= month {
                 continue;
             }
-            // The next month that isn't closed.
-            let closed = self.store.final_months(&recalculation.account).await?;
+            // With the first month that is still open: one that has a draft, or is drafted by itself.
+            let months = self.store.months_of(&recalculation.account).await?;
+            let is_passed = |next: Month| match months.get(&next) {
+                Some(is_final) => *is_final,
+                None => next < last,
+            };
             let mut next = recalculation.month.next();
-            while closed.contains(&next) {
+            while next < month && is_passed(next) {
                 next = next.next();
             }
-            if next == month {
-                pending.push(recalculation);
+            if next != month || months.get(&month) == Some(&true) {
+                continue;
+            }
+            if let Some(stored) = self.store.invoice(&recalculation.invoice_id.to_string()).await? {
+                pending.push((recalculation, stored));
             }
         }
         Ok(pending)

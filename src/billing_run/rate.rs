@@ -8,10 +8,10 @@ use super::payers::{Paid, Payers};
 use super::{BillingError, BillingRun, Card};
 use crate::accounts::Account;
 use crate::domain::{Amount, Month, Span, Timestamp};
-use crate::invoicing::{DocumentKind, Header, Invoice, Particulars, Payment, invoice};
+use crate::invoicing::{AccountTax, Correction, DocumentKind, Header, Invoice, Particulars, Payment, invoice};
 use crate::rate_card::Whom;
 use crate::rating::{Piece, Rater};
-use crate::store::{FoundationHead, InvoiceFilter, Recalculation};
+use crate::store::{FoundationHead, InvoiceFilter, Recalculation, StoredInvoice};
 
 /// What an account's month comes to.
 #[derive(Debug)]
@@ -88,7 +88,7 @@ impl BillingRun<'_> {
         // Who committed to pay does, also without usage; so does who was charged too little before.
         let committed = self.committed(cards);
         let pending = self.pending(month).await?;
-        for id in committed.iter().chain(pending.iter().map(|one| &one.account)) {
+        for id in committed.iter().chain(pending.iter().map(|(one, _)| &one.account)) {
             let payer = payers.account(id);
             if wanted(&payer) {
                 open.entry(id.clone()).or_insert_with(|| Open::new(payer, cards, period, self, traced));
@@ -106,9 +106,10 @@ impl BillingRun<'_> {
                 gaps: of_payer.filter_map(|gap| gap.note(period)).collect(),
                 rated_through: self.rated_through(&pieces.heads, &foundations),
                 corrections: if is_final { Vec::new() } else { corrections_of(&pending, &id) },
+                taxed_before: of_pending(&pending, &id).map(|stored| stored.invoice.tax.clone()).collect(),
                 previous_net: previous.get(&id).copied(),
                 coverage,
-                ..self.header(&open.account, month)
+                ..self.header(&open.account, month, of_pending(&pending, &id).next())
             };
             computed.push(self.finish(&header, cards, open.raters, open.basis, committed.contains(&id))?);
         }
@@ -151,13 +152,21 @@ impl BillingRun<'_> {
     }
 
     /// What an account's invoices of a month all say.
-    fn header(&self, account: &Account, month: Month) -> Header {
+    fn header(&self, account: &Account, month: Month, invoiced: Option<&StoredInvoice>) -> Header {
         let sender = &self.sender;
+        // Whom the file knows no more is who it was.
+        let gone = invoiced.filter(|_| self.accounts.get(&account.id).is_none() && !account.id.contains('/'));
+        let known = gone.map_or(&account.particulars, |stored| &stored.invoice.particulars);
+        let own_tax = gone.and_then(|stored| stored.invoice.tax.as_ref()).map(|tax| AccountTax {
+            category: tax.category.clone(),
+            percent: Some(tax.percent),
+            exemption_reason: tax.exemption_reason.clone(),
+        });
         let payment = Payment {
             iban: sender.payment.iban.clone(),
             bic: sender.payment.bic.clone(),
             bank: sender.payment.bank.clone(),
-            ..account.particulars.payment.clone()
+            ..known.payment.clone()
         };
         Header {
             account: account.id.clone(),
@@ -169,12 +178,13 @@ impl BillingRun<'_> {
             rate_card: String::new(),
             rated_through: None,
             gaps: Vec::new(),
-            particulars: Particulars { seller: sender.party.clone(), payment, ..account.particulars.clone() },
-            tax: account.tax.clone(),
+            particulars: Particulars { seller: sender.party.clone(), payment, ..known.clone() },
+            tax: own_tax.or_else(|| account.tax.clone()),
             corrections: Vec::new(),
             coverage: Vec::new(),
             previous_net: None,
             replaces: 0,
+            taxed_before: Vec::new(),
         }
     }
 
@@ -211,6 +221,14 @@ impl BillingRun<'_> {
     }
 }
 
-fn corrections_of(pending: &[Recalculation], account: &str) -> Vec<crate::invoicing::Correction> {
-    pending.iter().filter(|one| one.account == account).flat_map(|one| one.corrections.clone()).collect()
+fn corrections_of(pending: &[(Recalculation, StoredInvoice)], account: &str) -> Vec<Correction> {
+    pending.iter().filter(|(one, _)| one.account == account).flat_map(|(one, _)| one.corrections.clone()).collect()
+}
+
+/// The invoices that an account's pending corrections are of.
+fn of_pending<'a>(
+    pending: &'a [(Recalculation, StoredInvoice)],
+    account: &'a str,
+) -> impl Iterator<Item = &'a StoredInvoice> {
+    pending.iter().filter(move |(one, _)| one.account == account).map(|(_, stored)| stored)
 }

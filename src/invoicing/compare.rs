@@ -19,7 +19,7 @@ pub struct PastCorrection {
 
 /// What tells lines apart whatever they are called now: guids, and what is counted. Tiers and prices don't.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Subject {
+pub(super) struct Subject {
     foundation: String,
     organization: Guid,
     space: Guid,
@@ -33,7 +33,7 @@ struct Subject {
 }
 
 impl Subject {
-    fn new(key: &LineKey, meter: Meter) -> Self {
+    pub(super) fn new(key: &LineKey, meter: Meter) -> Self {
         let guid = |named: &Option<crate::rating::Named>| named.as_ref().map(|named| named.guid.clone());
         Self {
             foundation: key.foundation.clone(),
@@ -47,6 +47,14 @@ impl Subject {
             estimated: key.estimated,
             meter,
         }
+    }
+}
+
+impl Subject {
+    /// For people, where no line is at hand.
+    pub(super) fn words(&self) -> String {
+        let guid = self.app.as_ref().or(self.service_instance.as_ref());
+        format!("{} {}, {}", self.kind, guid.map(ToString::to_string).unwrap_or_default(), self.meter)
     }
 }
 
@@ -91,42 +99,37 @@ fn part_of(part: &Part) -> Part {
     if let Part::Packages(_) = part { Part::Packages(0) } else { part.clone() }
 }
 
-/// Sums of a subject's past corrections.
-#[derive(Clone, Copy, Debug, Default)]
+/// A subject's past corrections, but those by decision.
+#[derive(Clone, Debug)]
 struct Past {
-    /// By comparisons such as this one.
-    compared: Amount,
-    /// Given back whatever was used; zero or less.
-    credited: Amount,
+    amount: Amount,
     quantity: i64,
+    /// The newest of them.
+    last: Correction,
 }
 
-impl Past {
-    fn add(&mut self, correction: &Correction) -> Result<(), AmountOverflow> {
+/// Adds up past corrections by what tells them apart.
+fn summed<K: Ord>(of: impl Iterator<Item = (K, Correction)>) -> Result<BTreeMap<K, Past>, AmountOverflow> {
+    let mut sums: BTreeMap<K, Past> = BTreeMap::new();
+    for (key, correction) in of {
         let amount = correction.amount()?;
-        if correction.cause == CorrectionCause::Credited {
-            self.credited = self.credited.plus(amount)?;
-        } else {
-            self.compared = self.compared.plus(amount)?;
-            self.quantity = self.quantity.saturating_add(correction.quantity);
+        match sums.get_mut(&key) {
+            Some(past) => {
+                past.amount = past.amount.plus(amount)?;
+                past.quantity = past.quantity.saturating_add(correction.quantity);
+                past.last = correction;
+            }
+            None => {
+                sums.insert(key, Past { amount, quantity: correction.quantity, last: correction });
+            }
         }
-        Ok(())
     }
-
-    /// What is charged so far, so that what was given back by hand isn't given back once more.
-    fn before(&self, invoiced: Amount, now: Amount) -> Result<Amount, AmountOverflow> {
-        let before = invoiced.plus(self.compared)?;
-        let (change, credited) = (now.0.saturating_sub(before.0), self.credited.0);
-        if change < 0 && credited < 0 {
-            let left = change.saturating_sub(credited).min(0);
-            return now.0.checked_sub(left).map(Amount).ok_or(AmountOverflow);
-        }
-        Ok(before)
-    }
+    Ok(sums)
 }
 
 /// What there is to be charged or given back of `invoiced`, whose number is `number`, now that its period comes to
-/// `now`; `past` is what was corrected of it before.
+/// `now`; `past` is what was corrected of it before. What was given back by decision isn't charged again; as far as it
+/// covers what turns out cheaper, nothing more is given back.
 ///
 /// # Errors
 /// [`AmountOverflow`].
@@ -136,67 +139,112 @@ pub fn compare(
     past: &[PastCorrection],
     now: &Invoice,
 ) -> Result<Vec<Correction>, AmountOverflow> {
-    let (before, after) = (sides(invoiced)?, sides(now)?);
-    let mut of_lines: BTreeMap<Subject, Past> = BTreeMap::new();
-    let mut beside: BTreeMap<String, Past> = BTreeMap::new();
-    for PastCorrection { correction, .. } in past {
-        match (&correction.key, correction.meter) {
-            (Some(key), Some(meter)) => of_lines.entry(Subject::new(key, meter)).or_default().add(correction)?,
-            _ => beside.entry(correction.what.clone()).or_default().add(correction)?,
-        }
+    let by_decision = |correction: &&Correction| correction.cause == CorrectionCause::Credited;
+    let all = || past.iter().map(|past| &past.correction);
+    let mut corrections = of_lines(number, invoiced, all().filter(|one| !by_decision(one)), now)?;
+    corrections.extend(beside_lines(number, invoiced, all().filter(|one| !by_decision(one)), now)?);
+    let mut total = Amount::default();
+    for correction in &corrections {
+        total = total.plus(correction.amount()?)?;
     }
+    let mut given = Amount::default();
+    for correction in all().filter(by_decision) {
+        given = given.plus(correction.amount()?)?;
+    }
+    if total >= Amount::default() || given >= Amount::default() {
+        return Ok(corrections);
+    }
+    let absorbed = Amount(total.0.max(given.0).checked_neg().ok_or(AmountOverflow)?);
+    if absorbed.0 == -total.0 {
+        return Ok(Vec::new());
+    }
+    corrections.push(Correction {
+        number: number.to_owned(),
+        line: None,
+        month: invoiced.month,
+        span: invoiced.period,
+        what: "given back before".to_owned(),
+        key: None,
+        meter: None,
+        quantity: 0,
+        unit_size: 1,
+        price: None,
+        before: Amount::default(),
+        after: absorbed,
+        cause: CorrectionCause::Credited,
+        rate_card: now.rate_card.clone(),
+    });
+    Ok(corrections)
+}
+
+fn of_lines<'a>(
+    number: &str,
+    invoiced: &Invoice,
+    past: impl Iterator<Item = &'a Correction>,
+    now: &Invoice,
+) -> Result<Vec<Correction>, AmountOverflow> {
+    let (before, after) = (sides(invoiced)?, sides(now)?);
+    let keyed = past.filter_map(|one| Some((Subject::new(one.key.as_ref()?, one.meter?), one.clone())));
+    let past = summed(keyed)?;
+    let subjects: BTreeSet<&Subject> = before.keys().chain(after.keys()).chain(past.keys()).collect();
     let mut corrections = Vec::new();
-    let subjects: BTreeSet<&Subject> = before.keys().chain(after.keys()).chain(of_lines.keys()).collect();
     for subject in subjects {
-        let (was, is) = (before.get(subject), after.get(subject));
-        let past = of_lines.get(subject).copied().unwrap_or_default();
-        let Some(shown) = was.or(is) else { continue };
-        let invoiced_amount = was.map_or(Amount::default(), |side| side.amount);
-        let now_amount = is.map_or(Amount::default(), |side| side.amount);
-        let before_amount = past.before(invoiced_amount, now_amount)?;
-        if before_amount == now_amount {
+        let (was, is, past) = (before.get(subject), after.get(subject), past.get(subject));
+        let charged = was.map_or(Amount::default(), |side| side.amount);
+        let charged = charged.plus(past.map_or(Amount::default(), |past| past.amount))?;
+        let comes_to = is.map_or(Amount::default(), |side| side.amount);
+        if charged == comes_to {
             continue;
         }
-        let quantity_before = was.map_or(0, |side| side.quantity).saturating_add(past.quantity);
-        let quantity = is.map_or(0, |side| side.quantity).saturating_sub(quantity_before);
-        let prices = |side: Option<&Side>| side.map(|side| side.prices.clone()).unwrap_or_default();
-        let other_card = now.rate_card != invoiced.rate_card;
-        let cause = if other_card && was.is_some() && is.is_some() && prices(was) != prices(is) {
-            CorrectionCause::Rate
-        } else if quantity != 0 {
-            CorrectionCause::Usage
-        } else if other_card {
-            CorrectionCause::Rate
-        } else {
-            CorrectionCause::Shared
-        };
+        let was_used = was.map_or(0, |side| side.quantity).saturating_add(past.map_or(0, |past| past.quantity));
+        let quantity = is.map_or(0, |side| side.quantity).saturating_sub(was_used);
         let one_price = is.map(|side| &side.prices).filter(|prices| prices.len() == 1);
+        // What vanished again is known from its corrections alone.
+        let (key, what, span, unit_size) = match (was.or(is), past) {
+            (Some(side), _) => (side.key.clone(), side.what.clone(), side.span, side.unit_size),
+            (None, Some(Past { last, .. })) => {
+                let Some(key) = &last.key else { continue };
+                (key.clone(), last.what.clone(), last.span, last.unit_size)
+            }
+            (None, None) => continue,
+        };
         corrections.push(Correction {
             number: number.to_owned(),
             line: was.map(|side| side.line),
             month: invoiced.month,
-            span: shown.span,
-            what: shown.what.clone(),
-            key: Some(shown.key.clone()),
+            span,
+            what,
+            key: Some(key),
             meter: Some(subject.meter),
             quantity,
-            unit_size: shown.unit_size,
+            unit_size,
             price: one_price.and_then(|prices| prices.first()).and_then(|(_, price)| *price),
-            before: before_amount,
-            after: now_amount,
-            cause,
+            before: charged,
+            after: comes_to,
+            cause: cause(was, is, quantity, now.rate_card != invoiced.rate_card),
             rate_card: now.rate_card.clone(),
         });
     }
-    corrections.extend(beside_lines(number, invoiced, &beside, now)?);
     Ok(corrections)
 }
 
+/// Why a line comes to something else.
+fn cause(was: Option<&Side>, is: Option<&Side>, quantity: i64, other_card: bool) -> CorrectionCause {
+    let reprices = was.zip(is).is_some_and(|(was, is)| was.prices != is.prices);
+    if other_card && (reprices || quantity == 0) {
+        CorrectionCause::Rate
+    } else if quantity != 0 {
+        CorrectionCause::Usage
+    } else {
+        CorrectionCause::Shared
+    }
+}
+
 /// Discounts, commitments and minimums, by name.
-fn beside_lines(
+fn beside_lines<'a>(
     number: &str,
     invoiced: &Invoice,
-    past: &BTreeMap<String, Past>,
+    past: impl Iterator<Item = &'a Correction>,
     now: &Invoice,
 ) -> Result<Vec<Correction>, AmountOverflow> {
     let by_name = |invoice: &Invoice| -> Result<BTreeMap<String, Amount>, AmountOverflow> {
@@ -208,14 +256,14 @@ fn beside_lines(
         Ok(amounts)
     };
     let (before, after) = (by_name(invoiced)?, by_name(now)?);
-    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let past = summed(past.filter(|one| one.key.is_none()).map(|one| (one.what.clone(), one.clone())))?;
+    let names: BTreeSet<&String> = before.keys().chain(after.keys()).chain(past.keys()).collect();
     let mut corrections = Vec::new();
     for name in names {
-        let now_amount = after.get(name).copied().unwrap_or_default();
-        let past = past.get(name).copied().unwrap_or_default();
-        // What a credit note took back of a discount is charged again: it absorbs nothing.
-        let charged = before.get(name).copied().unwrap_or_default().plus(past.compared)?;
-        if charged != now_amount {
+        let comes_to = after.get(name).copied().unwrap_or_default();
+        let charged = before.get(name).copied().unwrap_or_default();
+        let charged = charged.plus(past.get(name).map_or(Amount::default(), |past| past.amount))?;
+        if charged != comes_to {
             corrections.push(Correction {
                 number: number.to_owned(),
                 line: None,
@@ -228,7 +276,7 @@ fn beside_lines(
                 unit_size: 1,
                 price: None,
                 before: charged,
-                after: now_amount,
+                after: comes_to,
                 cause: CorrectionCause::Adjustment,
                 rate_card: now.rate_card.clone(),
             });

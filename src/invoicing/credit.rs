@@ -1,7 +1,12 @@
 //! Credit notes: what is given back of a final invoice, never more than was charged.
 
+use std::collections::BTreeMap;
+
 use super::adjust::percentage;
-use super::{Corrected, Correction, CorrectionCause, DocumentKind, Invoice, PastCorrection, TaxLine};
+use super::compare::Subject;
+use super::{
+    AdjustmentType, Corrected, Correction, CorrectionCause, DocumentKind, Invoice, InvoiceLine, PastCorrection, TaxLine,
+};
 use crate::domain::{Amount, AmountOverflow, Rounding};
 
 /// What is to be given back.
@@ -9,6 +14,8 @@ use crate::domain::{Amount, AmountOverflow, Rounding};
 pub enum Credit {
     /// All that is left of it.
     Whole,
+    /// All that is left of it, and what later invoices charged for its period: the month is invoiced anew.
+    Anew,
     /// Lines, from 1; each with how much of it, or all that is left.
     Lines(Vec<(usize, Option<Amount>)>),
 }
@@ -28,6 +35,10 @@ pub enum CreditError {
         "{asked} is more than the {left} left of line {line} of {number}\nhint: give less, or leave --amount out for all of it"
     )]
     TooMuch { number: String, line: usize, asked: String, left: String },
+    #[error(
+        "{asked} is more than the {left} left of {number}\nhint: a discount, or a credit note before, has taken the rest; give less with --amount"
+    )]
+    MoreThanLeft { number: String, asked: String, left: String },
     #[error("nothing is left to give back of {number}\nhint: `invoices show {number}` names its credit notes")]
     NothingAtAll { number: String },
     #[error(
@@ -71,22 +82,16 @@ pub fn credit(
     if invoice.kind != DocumentKind::Invoice {
         return Err(CreditError::NotAnInvoice { number: number.to_owned() });
     }
-    let notes: Vec<&Correction> =
-        past.iter().filter(|past| past.kind == DocumentKind::CreditNote).map(|past| &past.correction).collect();
+    let mut left = Left::new(invoice, past)?;
     let corrections = match credit {
-        Credit::Lines(lines) => some_lines(number, invoice, &notes, lines)?,
-        Credit::Whole => {
+        Credit::Lines(lines) => some_lines(number, invoice, &mut left, lines)?,
+        Credit::Whole | Credit::Anew => {
             let mut all = Vec::new();
-            for (position, line) in (1..).zip(&invoice.lines) {
-                let charged = line.charge.as_ref().map_or(Amount::default(), |charge| charge.amount);
-                let left = left_of(charged, &notes, |note| note.line == Some(position))?;
-                all.push(of_line(number, invoice, position, charged, left, Amount::default()));
+            for position in 1..=invoice.lines.len() {
+                let before = left.take(invoice, position)?;
+                all.push(of_line(number, invoice, position, before, Amount::default()));
             }
-            for item in beside(number, invoice)? {
-                let same = |note: &Correction| note.line.is_none() && note.what == item.what;
-                let before = left_of(item.before, &notes, same)?;
-                all.push(Correction { before, ..item });
-            }
+            all.extend(left.rest(number, invoice, *credit == Credit::Anew)?);
             all.retain(|correction| correction.before != correction.after);
             all
         }
@@ -95,58 +100,160 @@ pub fn credit(
     if is_something { Ok(corrections) } else { Err(CreditError::NothingAtAll { number: number.to_owned() }) }
 }
 
+/// What is left of an invoice to be given back: of each line, of all lines of one subject together, and of the rest.
+struct Left<'a> {
+    past: &'a [PastCorrection],
+    /// Lines have their share of what is taken off, so that giving one back gives no more than was paid for it.
+    shared: bool,
+    subjects: BTreeMap<Subject, Amount>,
+    /// By decision, by line.
+    given: BTreeMap<usize, Amount>,
+}
+
+impl<'a> Left<'a> {
+    fn new(invoice: &Invoice, past: &'a [PastCorrection]) -> Result<Self, AmountOverflow> {
+        let shares = invoice.lines.iter().try_fold(Amount::default(), |sum, line| sum.plus(line.discount))?;
+        let taken = invoice.adjustments.iter().filter(|one| is_shared(one.adjustment));
+        let taken = taken.map(|one| one.amount).try_fold(Amount::default(), Amount::plus)?;
+        let mut left = Self { past, shared: shares == taken, subjects: BTreeMap::new(), given: BTreeMap::new() };
+        for line in &invoice.lines {
+            let charged = left.charged(line)?;
+            let total = left.subjects.entry(Subject::new(&line.key, line.meter)).or_default();
+            *total = total.plus(charged)?;
+        }
+        for past in past.iter().filter(|past| past.kind == DocumentKind::CreditNote) {
+            let note = &past.correction;
+            if let (Some(key), Some(meter)) = (&note.key, note.meter) {
+                let total = left.subjects.entry(Subject::new(key, meter)).or_default();
+                *total = total.plus(note.amount()?)?;
+            }
+            if let (Some(line), CorrectionCause::Credited) = (note.line, note.cause) {
+                let given = left.given.entry(line).or_default();
+                *given = given.plus(note.amount()?)?;
+            }
+        }
+        Ok(left)
+    }
+
+    /// What was charged for a line, with its share of what was taken off.
+    fn charged(&self, line: &InvoiceLine) -> Result<Amount, AmountOverflow> {
+        let amount = line.charge.as_ref().map_or(Amount::default(), |charge| charge.amount);
+        if self.shared { amount.plus(line.discount) } else { Ok(amount) }
+    }
+
+    /// What is left of a line, from 1; zero or more.
+    fn of(&self, invoice: &Invoice, position: usize) -> Result<Amount, AmountOverflow> {
+        let line = &invoice.lines[position - 1];
+        let own = self.charged(line)?.plus(self.given.get(&position).copied().unwrap_or_default())?;
+        let subject = self.subjects.get(&Subject::new(&line.key, line.meter)).copied().unwrap_or_default();
+        Ok(own.min(subject).max(Amount::default()))
+    }
+
+    /// Takes all that is left of a line.
+    fn take(&mut self, invoice: &Invoice, position: usize) -> Result<Amount, AmountOverflow> {
+        let left = self.of(invoice, position)?;
+        self.take_off(invoice, position, left)?;
+        Ok(left)
+    }
+
+    fn take_off(&mut self, invoice: &Invoice, position: usize, off: Amount) -> Result<(), AmountOverflow> {
+        let line = &invoice.lines[position - 1];
+        let subject = self.subjects.entry(Subject::new(&line.key, line.meter)).or_default();
+        *subject = subject.plus(Amount(-off.0))?;
+        Ok(())
+    }
+
+    /// What is charged beside the lines, each as if all of it were given back; `anew`: also by later invoices.
+    fn rest(&self, number: &str, invoice: &Invoice, anew: bool) -> Result<Vec<Correction>, AmountOverflow> {
+        let mut items: BTreeMap<String, Amount> = BTreeMap::new();
+        let mut add = |what: String, amount: Amount| -> Result<(), AmountOverflow> {
+            let known = items.entry(what).or_default();
+            *known = known.plus(amount)?;
+            Ok(())
+        };
+        for adjustment in invoice.adjustments.iter().filter(|one| !(self.shared && is_shared(one.adjustment))) {
+            add(adjustment.name.clone(), adjustment.amount)?;
+        }
+        for correction in &invoice.corrections {
+            add(format!("{}: {}", correction.number, correction.what), correction.amount()?)?;
+        }
+        for past in self.past {
+            let (correction, of_note) = (&past.correction, past.kind == DocumentKind::CreditNote);
+            if of_note && correction.key.is_none() {
+                add(correction.what.clone(), correction.amount()?)?;
+            } else if anew && !of_note {
+                add(format!("{}: {}", past.document, correction.what), correction.amount()?)?;
+            }
+        }
+        // What credit notes changed of what the invoice has no line for, or more than its line had.
+        for (subject, left) in &self.subjects {
+            if *left != Amount::default() {
+                add(subject.words(), *left)?;
+            }
+        }
+        let item = |(what, before): (String, Amount)| Correction {
+            number: number.to_owned(),
+            line: None,
+            month: invoice.month,
+            span: invoice.period,
+            what,
+            key: None,
+            meter: None,
+            quantity: 0,
+            unit_size: 1,
+            price: None,
+            before,
+            after: Amount::default(),
+            cause: CorrectionCause::Credited,
+            rate_card: invoice.rate_card.clone(),
+        };
+        Ok(items.into_iter().map(item).collect())
+    }
+}
+
+/// Whether lines have their share of an adjustment.
+const fn is_shared(adjustment: AdjustmentType) -> bool {
+    matches!(adjustment, AdjustmentType::Discount | AdjustmentType::Covered)
+}
+
 fn some_lines(
     number: &str,
     invoice: &Invoice,
-    notes: &[&Correction],
+    left: &mut Left<'_>,
     lines: &[(usize, Option<Amount>)],
 ) -> Result<Vec<Correction>, CreditError> {
     let mut corrections: Vec<Correction> = Vec::new();
     for (position, asked) in lines {
-        let line = position.checked_sub(1).and_then(|index| invoice.lines.get(index)).ok_or_else(|| {
-            CreditError::NoSuchLine { number: number.to_owned(), line: *position, lines: invoice.lines.len() }
-        })?;
+        if *position == 0 || *position > invoice.lines.len() {
+            let lines = invoice.lines.len();
+            return Err(CreditError::NoSuchLine { number: number.to_owned(), line: *position, lines });
+        }
         if corrections.iter().any(|correction| correction.line == Some(*position)) {
             return Err(CreditError::Twice { line: *position });
         }
-        let charged = line.charge.as_ref().map_or(Amount::default(), |charge| charge.amount);
-        let left = left_of(charged, notes, |note| note.line == Some(*position))?;
-        if left <= Amount::default() {
+        let of_line_left = left.of(invoice, *position)?;
+        if of_line_left == Amount::default() {
             return Err(CreditError::NothingLeft { number: number.to_owned(), line: *position });
         }
-        let off = asked.unwrap_or(left);
-        if off > left || off <= Amount::default() {
+        let off = asked.unwrap_or(of_line_left);
+        if off > of_line_left || off <= Amount::default() {
             let shown = |amount: Amount| amount.in_major_units(invoice.currency).to_string();
             return Err(CreditError::TooMuch {
                 number: number.to_owned(),
                 line: *position,
                 asked: shown(off),
-                left: shown(left),
+                left: shown(of_line_left),
             });
         }
-        corrections.push(of_line(number, invoice, *position, charged, left, Amount(left.0 - off.0)));
+        left.take_off(invoice, *position, off)?;
+        corrections.push(of_line(number, invoice, *position, of_line_left, Amount(of_line_left.0 - off.0)));
     }
     Ok(corrections)
 }
 
-/// What is left of something that was charged, after earlier credit notes.
-fn left_of(
-    charged: Amount,
-    notes: &[&Correction],
-    same: impl Fn(&Correction) -> bool,
-) -> Result<Amount, AmountOverflow> {
-    notes.iter().filter(|note| same(note)).try_fold(charged, |left, note| left.plus(note.amount()?))
-}
-
-fn of_line(
-    number: &str,
-    invoice: &Invoice,
-    position: usize,
-    charged: Amount,
-    before: Amount,
-    after: Amount,
-) -> Correction {
+fn of_line(number: &str, invoice: &Invoice, position: usize, before: Amount, after: Amount) -> Correction {
     let line = &invoice.lines[position - 1];
+    let charged = line.charge.as_ref().map_or(Amount::default(), |charge| charge.amount);
     let whole = before == charged && after == Amount::default();
     Correction {
         number: number.to_owned(),
@@ -164,42 +271,6 @@ fn of_line(
         cause: CorrectionCause::Credited,
         rate_card: invoice.rate_card.clone(),
     }
-}
-
-/// What an invoice charges beside its lines, each as if all of it were given back.
-fn beside(number: &str, invoice: &Invoice) -> Result<Vec<Correction>, AmountOverflow> {
-    let item = |what: String, amount: Amount| Correction {
-        number: number.to_owned(),
-        line: None,
-        month: invoice.month,
-        span: invoice.period,
-        what,
-        key: None,
-        meter: None,
-        quantity: 0,
-        unit_size: 1,
-        price: None,
-        before: amount,
-        after: Amount::default(),
-        cause: CorrectionCause::Credited,
-        rate_card: invoice.rate_card.clone(),
-    };
-    let mut items: Vec<Correction> = Vec::new();
-    let mut add = |what: String, amount: Amount| -> Result<(), AmountOverflow> {
-        if let Some(known) = items.iter_mut().find(|known| known.what == what) {
-            known.before = known.before.plus(amount)?;
-        } else {
-            items.push(item(what, amount));
-        }
-        Ok(())
-    };
-    for adjustment in &invoice.adjustments {
-        add(adjustment.name.clone(), adjustment.amount)?;
-    }
-    for correction in &invoice.corrections {
-        add(format!("{}: {}", correction.number, correction.what), correction.amount()?)?;
-    }
-    Ok(items)
 }
 
 /// The credit note about `invoice` that has these corrections. `credited` is what earlier ones came to: the last one
@@ -222,15 +293,17 @@ pub fn credit_note(
         let net = net.in_major_units(invoice.currency).to_string();
         return Err(CreditError::NotLess { number: header.corrects.number, net });
     }
+    // Of all that was given back so far, less what was given back of it: cents don't add up.
     let tax = match &invoice.tax {
         None => None,
         Some(tax) => {
-            let amount = if invoice.net.plus(credited.net)?.plus(net)? == Amount::default() {
-                Amount(-tax.amount.plus(credited.tax)?.0)
+            let so_far = credited.net.plus(net)?;
+            let of_all = if invoice.net.plus(so_far)? == Amount::default() {
+                Amount(-tax.amount.0)
             } else {
-                percentage(net, tax.percent, Rounding::HalfUp)?
+                percentage(so_far, tax.percent, Rounding::HalfUp)?
             };
-            Some(TaxLine { amount, ..tax.clone() })
+            Some(TaxLine { amount: of_all.plus(Amount(-credited.tax.0))?, ..tax.clone() })
         }
     };
     Ok(Invoice {
@@ -251,6 +324,7 @@ pub fn credit_note(
         in_review: false,
         replaces: 0,
         reopens: header.reopens,
+        taxed_otherwise: false,
         ..invoice.clone()
     })
 }

@@ -147,6 +147,8 @@ pub struct Invoice {
     pub replaces: i64,
     /// Of a credit note: the month is invoiced anew.
     pub reopens: bool,
+    /// What it corrects had another tax; known while it is computed.
+    pub taxed_otherwise: bool,
 }
 
 /// A space's usage of some time, charged to one account.
@@ -207,6 +209,20 @@ pub struct Header {
     pub coverage: Vec<Coverage>,
     pub previous_net: Option<Amount>,
     pub replaces: i64,
+    /// The taxes of the invoices that are corrected.
+    pub taxed_before: Vec<Option<TaxLine>>,
+}
+
+/// The part of a line's span in which its space was the account's.
+fn owned(line: &InvoiceLine, coverage: &[Coverage]) -> Option<Span> {
+    let key = &line.key;
+    let of = coverage.iter().filter(|one| {
+        one.foundation == key.foundation && one.organization == key.organization.guid && one.space == key.space.guid
+    });
+    let hull =
+        of.map(|one| one.span).reduce(|one, two| Span { from: one.from.min(two.from), to: one.to.max(two.to) })?;
+    let span = Span { from: line.span.from.max(hull.from), to: line.span.to.min(hull.to) };
+    (span.from < span.to).then_some(span)
 }
 
 /// Makes an invoice of rated lines: each is rounded once; discounts, commitments and minimums follow, then what earlier
@@ -268,7 +284,21 @@ pub fn invoice(header: Header, card: &RateCard, rated: &Rated) -> Result<Invoice
         net = net.plus(adjustment.amount)?;
     }
     for correction in &header.corrections {
-        net = net.plus(correction.amount()?)?;
+        let amount = correction.amount()?;
+        net = net.plus(amount)?;
+        if correction.key.as_ref().is_some_and(|key| key.estimated) {
+            estimated = estimated.plus(amount)?;
+        }
+    }
+    let tax = adjust::tax(card, header.tax.as_ref(), header.period, net)?;
+    let same_tax = |before: &Option<TaxLine>| match (before, &tax) {
+        (None, None) => true,
+        (Some(one), Some(two)) => one.category == two.category && one.percent == two.percent,
+        _ => false,
+    };
+    let taxed_otherwise = header.taxed_before.iter().any(|before| !same_tax(before));
+    for line in &mut lines {
+        line.span = owned(line, &header.coverage).unwrap_or(line.span);
     }
     Ok(Invoice {
         kind: DocumentKind::Invoice,
@@ -281,7 +311,8 @@ pub fn invoice(header: Header, card: &RateCard, rated: &Rated) -> Result<Invoice
         currency: card.currency,
         lines,
         adjustments,
-        tax: adjust::tax(card, header.tax.as_ref(), header.period, net)?,
+        tax,
+        taxed_otherwise,
         corrections: header.corrections,
         corrects: None,
         reason: None,

@@ -28,6 +28,8 @@ pub enum Blocker {
     Unpriced { lines: usize, example: String },
     /// So much of it rests on assumed usage.
     Estimated { amount: Amount, currency: Currency },
+    /// What it corrects was charged with another tax than it has.
+    OtherTax,
     /// It is far more than the month before.
     Jump { net: Amount, previous: Amount, factor: u32, currency: Currency },
     /// What happened for a while can't be known, and was assumed.
@@ -43,6 +45,7 @@ impl Blocker {
             Self::Unpriced { .. } => Some(format!("unpriced:{account}")),
             Self::Estimated { .. } => Some(format!("estimated:{account}")),
             Self::Jump { .. } => Some(format!("jump:{account}")),
+            Self::OtherTax => Some(format!("tax:{account}")),
             Self::NotRatedThrough { .. } | Self::Grace { .. } | Self::Held { .. } | Self::Gap(_) => None,
         }
     }
@@ -70,7 +73,10 @@ impl std::fmt::Display for Blocker {
             }
             Self::Estimated { amount, currency } => {
                 let amount = amount.in_major_units(*currency);
-                write!(formatter, "{amount} {currency} of it rest on estimated usage")
+                write!(formatter, "{amount} {currency} of it rests on estimated usage")
+            }
+            Self::OtherTax => {
+                formatter.write_str("what it corrects was charged with another tax than this invoice has")
             }
             Self::Jump { net, previous, factor, currency } => {
                 let (net, previous) = (net.in_major_units(*currency), previous.in_major_units(*currency));
@@ -110,6 +116,9 @@ impl Invoice {
         }
         if self.estimated != Amount::default() {
             blockers.push(Blocker::Estimated { amount: self.estimated, currency: self.currency });
+        }
+        if self.taxed_otherwise {
+            blockers.push(Blocker::OtherTax);
         }
         if let (Some(factor), Some(previous)) = (review.jump_factor, self.previous_net)
             && i128::from(self.net.0) > i128::from(previous.0) * i128::from(factor)

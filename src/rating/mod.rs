@@ -3,6 +3,7 @@
 
 mod rater;
 mod shares;
+mod trace;
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;

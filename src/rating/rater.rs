@@ -9,6 +9,7 @@ use chrono::{Days, NaiveDate};
 use chrono_tz::Tz;
 
 use super::shares::Sum;
+use super::trace::{add_by_day, note};
 use super::{Contribution, LineKey, Piece, Quantities, Rated, RatingError, UnpricedLine, UsageKey};
 use crate::domain::period::{date_of, days, start_of_day};
 use crate::domain::{Kind, Overflow, Span, Timestamp, share};
@@ -487,47 +488,8 @@ impl<'a> Rater<'a> {
     }
 }
 
-/// Adds a quantity, the same each second of `span`, to the days on which it was used.
-fn add_by_day(totals: &mut [i64], days: &[Span], span: Span, quantity: i64) {
-    let first = days.partition_point(|day| day.to <= span.from).min(days.len().saturating_sub(1));
-    let seconds = span.seconds();
-    if seconds <= 0 {
-        totals.iter_mut().skip(first).take(1).for_each(|total| *total += quantity);
-        return;
-    }
-    let each = quantity / seconds;
-    for (total, day) in totals.iter_mut().zip(days).skip(first).take_while(|(_, day)| day.from < span.to) {
-        *total += each * overlap(*day, span);
-    }
-}
-
-/// Adds to what is told of a piece and a row.
-fn note(trace: &mut Vec<Contribution>, row: usize, piece: &Piece, size: i64, used: i64, charged: i64) {
-    let same = |noted: &&mut Contribution| {
-        (noted.row, noted.source, noted.span) == (row, piece.source, piece.span) && noted.resource == piece.resource
-    };
-    if let Some(noted) = trace.iter_mut().rev().take(MOST_ROWS_OF_A_PIECE).find(same) {
-        noted.used += used;
-        noted.charged += charged;
-        return;
-    }
-    trace.push(Contribution {
-        row,
-        resource: piece.resource.clone(),
-        source: piece.source,
-        span: piece.span,
-        instances: piece.instances,
-        size,
-        used,
-        charged,
-    });
-}
-
-/// A piece has a row for each meter and each cut.
-const MOST_ROWS_OF_A_PIECE: usize = 64;
-
 /// Seconds that two spans share.
-fn overlap(one: Span, two: Span) -> i64 {
+pub(super) fn overlap(one: Span, two: Span) -> i64 {
     one.to.min(two.to).seconds_since(one.from.max(two.from)).max(0)
 }
 

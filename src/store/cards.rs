@@ -6,28 +6,41 @@ use super::database::{Session, Sql, values};
 use super::{Store, StoreError, StoredCard, UsedBy, UsedCard, UsedFor};
 use crate::domain::{Kind, Month, Span, Timestamp};
 
+/// The card that `invoice` is to be compared by: the one it is pinned to, else the newest that a correction of it rests
+/// on, but those by decision, else its own.
+macro_rules! card_to_compare_by {
+    () => {
+        "coalesce((SELECT pending.rate_card_hash FROM invoice_recalculation AS pending
+                   WHERE pending.invoice_id = invoice.id AND pending.pinned),
+                  (SELECT correction.rate_card_hash
+                   FROM invoice_correction AS correction JOIN invoice AS document
+                       ON document.id = correction.invoice_id
+                   WHERE correction.number = invoice.number AND document.status = 'final'
+                       AND correction.cause <> 'credited'
+                   ORDER BY document.finalized_at DESC, document.id DESC
+                   LIMIT 1),
+                  invoice.rate_card_hash)"
+    };
+}
+
+pub(super) use card_to_compare_by;
+
 impl Store {
-    /// The rate cards that final invoices were made with, or corrected by since, month by month.
+    /// The rate cards that final invoices were made with, month by month, and by which they are compared since.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn used_cards(&self) -> Result<Vec<UsedCard>, StoreError> {
-        const INVOICES: Sql = Sql::new(
+        const INVOICES: Sql = Sql::new(concat!(
             "SELECT card.hash, card.name, card.currency, card.body, invoice.month, invoice.period_start,
-                    invoice.period_end, invoice.time_zone, invoice.account, invoice.number, invoice.id
-             FROM invoice JOIN rate_card AS card ON card.hash = coalesce(
-                 (SELECT correction.rate_card_hash
-                  FROM invoice_correction AS correction JOIN invoice AS document
-                      ON document.id = correction.invoice_id
-                  WHERE correction.number = invoice.number AND document.status = 'final'
-                      AND correction.cause <> 'credited'
-                  ORDER BY document.finalized_at DESC, document.id DESC
-                  LIMIT 1),
-                 invoice.rate_card_hash)
+                    invoice.period_end, invoice.time_zone, invoice.account, invoice.number, invoice.id, ",
+            card_to_compare_by!(),
+            " AS compared_by
+             FROM invoice JOIN rate_card AS card ON card.hash = invoice.rate_card_hash
              WHERE invoice.status = 'final' AND invoice.kind = 'invoice'
                  AND NOT EXISTS (SELECT 1 FROM invoice AS note WHERE note.corrects = invoice.number AND note.reopens)
              ORDER BY invoice.month, card.hash, invoice.number",
-        );
+        ));
         const LINES: Sql = Sql::new(
             "SELECT DISTINCT line.invoice_id, line.kind, line.foundation, line.organization_guid,
                     line.organization_name, line.buildpack, line.service_plan_guid, line.service_plan_name,
@@ -58,6 +71,7 @@ impl Store {
                 number: row.owned(9)?.unwrap_or_default(),
                 account: row.text(8)?.to_owned(),
                 used: used.remove(&row.integer(10)?).unwrap_or_default(),
+                compared_by: row.text(11)?.to_owned(),
             };
             match cards.last_mut() {
                 Some(last) if last.month == month && last.card.hash == row.text(0)? => last.invoices.push(invoice),

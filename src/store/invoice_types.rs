@@ -61,6 +61,8 @@ pub struct UsedBy {
     pub number: String,
     pub account: String,
     pub used: BTreeSet<UsedFor>,
+    /// SHA-256 of the card that it is compared by: a mended one, if there is one.
+    pub compared_by: String,
 }
 
 /// What a line of an invoice tells of what decided its rate.
@@ -147,6 +149,18 @@ pub struct FinalInvoice {
     pub time_zone: String,
     /// Net of the month's own usage, with what corrections of it charged or gave back since, but by decision.
     pub charged: Amount,
+    /// How many corrections of it there are.
+    pub corrections: usize,
+}
+
+/// What a final invoice was compared by, so that what came of it is kept only if nothing happened since.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compared {
+    pub invoice_id: i64,
+    /// SHA-256 of the card.
+    pub rate_card: String,
+    /// How many corrections of it there were.
+    pub corrections: usize,
 }
 
 /// What a final invoice's period costs now beside what was invoiced.

@@ -48,8 +48,8 @@ pub use differences::StoredDifference;
 pub use error::StoreError;
 pub use gaps::{GapProgress, Settled, StoredGap};
 pub use invoice_types::{
-    FinalInvoice, Finalized, InvoiceFilter, Invoiced, Issuing, Recalculation, RenderedDocument, Series, StoredCard,
-    StoredDocument, StoredInvoice, UsedBy, UsedCard, UsedFor,
+    Compared, FinalInvoice, Finalized, InvoiceFilter, Invoiced, Issuing, Recalculation, RenderedDocument, Series,
+    StoredCard, StoredDocument, StoredInvoice, UsedBy, UsedCard, UsedFor,
 };
 pub use invoices::{Render, VerifiedSeries};
 pub use labels::{LabelRows, Owner};

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{cents, configure, events, import_between, like, october, october_json, shown};
+use super::{cents, configure, events, import_between, import_more, like, october, october_json, shown};
 use crate::support::month;
 use crate::support::program::{Program, Run};
 
@@ -69,7 +69,7 @@ fn a_whole_invoice_is_given_back_to_the_cent() {
     let program = invoiced(RATES);
     let before = shown(&program, "CF-000001");
     assert_eq!((&before["net"], &before["gross"]), (&"15.00".into(), &"17.85".into()));
-    let note = credited(&program, &[]);
+    let note = credited(&program, &["--whole"]);
     assert_eq!(note["number"], "CN-000001");
     assert_eq!(note["document"], "credit_note");
     assert_eq!((&note["net"], &note["gross"]), (&"-15.00".into(), &"-17.85".into()));
@@ -80,9 +80,10 @@ fn a_whole_invoice_is_given_back_to_the_cent() {
         ["CF-000001 process a: 10.00 -> 0.00, credited", "CF-000001 process b: 5.00 -> 0.00, credited"]
     );
     assert_eq!(shown(&program, "CF-000001")["net"], "15.00");
-    let again = credit(&program, &[]);
+    let again = credit(&program, &["--whole"]);
     assert!(again.code == Some(1) && again.stderr.contains("nothing is left to give back"), "{}", again.stderr);
-    let note = program.run(&["invoices", "credit", "CN-000001", "--reason", "x", "--config", "cf-billing.toml"]);
+    let note =
+        program.run(&["invoices", "credit", "CN-000001", "--whole", "--reason", "x", "--config", "cf-billing.toml"]);
     assert!(note.stderr.contains("is a credit note"), "{}", note.stderr);
     // The month stays closed, and what was waived isn't charged again.
     assert_eq!(draft(&program, "2026-10"), Value::Array(Vec::new()));
@@ -108,7 +109,7 @@ fn lines_are_given_back_as_far_as_there_is_something_left() {
         );
     }
     for (more, told) in [
-        (&["--line", "1", "--amount", "0"][..], "not more than nothing"),
+        (&["--line", "1", "--amount", "0"][..], "must be more than 0"),
         (&["--line", "1", "--amount", "0.001"], "EUR has 2 decimals"),
         (&["--line", "1", "--line", "2", "--amount", "1"], "--amount is for one --line"),
         (&["--amount", "1"], "--line"),
@@ -120,7 +121,7 @@ fn lines_are_given_back_as_far_as_there_is_something_left() {
     let run = credit(&program, &["--line", "1"]);
     assert!(run.stderr.contains("nothing is left to give back of line 1"), "{}", run.stderr);
     // The rest, with the rest of the tax.
-    let last = credited(&program, &[]);
+    let last = credited(&program, &["--whole"]);
     assert_eq!(corrections(&last), ["CF-000001 process b: 5.00 -> 0.00, credited"]);
     let taxes: i64 = (1..=3).map(|note| cents(&shown(&program, &format!("CN-00000{note}"))["tax"]["amount"])).sum();
     assert_eq!(taxes, -285);
@@ -250,4 +251,165 @@ crate::on_postgres! {
     late_usage_goes_on_the_next_invoice_and_names_its_cause,
     what_was_charged_too_much_is_credited_by_difference_once,
     a_wrong_price_is_mended_by_a_fixed_card_that_the_correction_names,
+}
+
+/// Nothing is given back that a discount had taken off already.
+#[test]
+fn a_line_is_given_back_as_it_was_paid() {
+    let card = format!("{RATES}[[discount]]\nname = \"half\"\npercent = \"50\"\n");
+    let program = invoiced(&card);
+    assert_eq!(shown(&program, "CF-000001")["net"], "7.50");
+    let first = credited(&program, &["--line", "1"]);
+    assert_eq!(corrections(&first), ["CF-000001 process a: 5.00 -> 0.00, credited"]);
+    let more = credit(&program, &["--line", "2", "--amount", "2.51"]);
+    assert!(more.stderr.contains("2.51 is more than the 2.50 left of line 2"), "{}", more.stderr);
+    let rest = credited(&program, &["--whole"]);
+    assert_eq!(corrections(&rest), ["CF-000001 process b: 2.50 -> 0.00, credited"]);
+    let taxes: i64 = (1..=2).map(|note| cents(&shown(&program, &format!("CN-00000{note}"))["tax"]["amount"])).sum();
+    assert_eq!(taxes, -cents(&shown(&program, "CF-000001")["tax"]["amount"]));
+    // The whole month was waived: that it turns out cheaper gives nothing more, and charges nothing.
+    import_between(&program, 1, &[like(&events(&program)[1], "late", "04:00", None)]);
+    draft(&program, "2026-10");
+    assert_eq!(shown(&program, "CF-000001")["difference"], Value::Null);
+    assert_eq!(draft(&program, "2026-11"), Value::Array(Vec::new()));
+}
+
+/// Graduated prices: what a difference gave back is left of none of the lines.
+#[test]
+fn tiers_of_one_use_are_given_back_once() {
+    let card = RATES.replace(
+        "instance_hour = \"1\"",
+        "instance_hour = { model = \"graduated\", tiers = [{ up_to = \"4\", price = \"2\" }, { price = \"1\" }] }",
+    );
+    let program = invoiced(&card);
+    let net = cents(&shown(&program, "CF-000001")["net"]);
+    let lines = shown(&program, "CF-000001")["lines"].as_array().unwrap().len();
+    assert!(lines > 2, "{lines}");
+    import_between(&program, 1, &[like(&events(&program)[1], "late", "01:00", None)]);
+    draft(&program, "2026-10");
+    let mut given = cents(&credited(&program, &["--difference"])["net"]);
+    for line in 1..=lines {
+        let run = credit(&program, &["--line", &line.to_string(), "--format", "json"]);
+        if run.code == Some(0) {
+            let list: Value = serde_json::from_str(&run.stdout).unwrap();
+            given += cents(&list[0]["net"]);
+        }
+    }
+    // What b has more of the first tier since is on no line of its own.
+    given += cents(&credited(&program, &["--whole"])["net"]);
+    assert_eq!(given, -net);
+    assert!(credit(&program, &["--whole"]).stderr.contains("nothing is left to give back"));
+}
+
+/// Of September, charged with October, then shown never to have run.
+#[test]
+fn what_was_charged_later_and_then_vanished_is_given_back() {
+    let program = Program::new();
+    month::card(&program, RATES);
+    month::import(&program, "-20d00:00 p STARTED 512x1 app=a\n-20d10:00 p STOPPED", "80d00:00");
+    configure(&program, "[billing]\nrates = \"card.toml\"\ngrace = \"0s\"\n");
+    let finalize = |month: &str| {
+        program.json(&["invoices", "finalize", "--period", month, "--config", "cf-billing.toml"])
+    };
+    assert_eq!(finalize("2026-09")[0]["net"], "10.00");
+    let at = |guid: &str, time: &str, state: Option<&str>| {
+        let event = like(&events(&program)[0], guid, time, state).replace("2026-10-10", "2026-09-20");
+        event.replace("\"p\"", "\"z\"").replace("\"a\"", "\"c\"")
+    };
+    let late = [at("late-1", "20:00", None), at("late-2", "22:00", Some("STOPPED"))];
+    import_between(&program, 2, &late);
+    draft(&program, "2026-09");
+    assert_eq!(finalize("2026-10")[0]["net"], "2.00");
+    let mut all = events(&program);
+    all.splice(2..2, [late[0].clone(), at("late-3", "20:00", Some("STOPPED")), late[1].clone()]);
+    import_more(&program, &all);
+    draft(&program, "2026-09");
+    assert_eq!(shown(&program, "CF-000001")["difference"], "-2.00");
+    let note = credited(&program, &["--difference"]);
+    assert_eq!(corrections(&note), ["CF-000001 process c: 2.00 -> 0.00, usage"]);
+    draft(&program, "2026-09");
+    assert_eq!(shown(&program, "CF-000001")["difference"], Value::Null);
+}
+
+/// What a later invoice charged for the month is given back with it, or it would be charged twice.
+#[test]
+fn a_month_that_is_invoiced_anew_costs_once_what_it_costs() {
+    let program = Program::new();
+    month::card(&program, RATES);
+    month::import(&program, "-20d00:00 p STARTED 512x1 app=a\n-20d10:00 p STOPPED", "80d00:00");
+    configure(&program, "[billing]\nrates = \"card.toml\"\ngrace = \"0s\"\n");
+    let finalize = |month: &str| {
+        cents(&program.json(&["invoices", "finalize", "--period", month, "--config", "cf-billing.toml"])[0]["net"])
+    };
+    let mut charged = finalize("2026-09");
+    let at = |guid: &str, time: &str, state: Option<&str>| {
+        like(&events(&program)[0], guid, time, state).replace("2026-10-10", "2026-09-20")
+    };
+    import_between(&program, 2, &[at("late-1", "20:00", None), at("late-2", "22:00", Some("STOPPED"))]);
+    draft(&program, "2026-09");
+    charged += finalize("2026-10");
+    assert_eq!(charged, 1200);
+    charged += cents(&credited(&program, &["--reissue"])["net"]);
+    assert_eq!(draft(&program, "2026-09")[0]["net"], "12.00");
+    charged += finalize("2026-09");
+    assert_eq!(charged, 1200);
+    program.succeed(&["ledger", "verify"]);
+}
+
+#[test]
+fn a_decision_about_a_card_outlives_a_small_credit() {
+    let program = invoiced(RATES);
+    let fixed = RATES.replace("instance_hour = \"1\"", "instance_hour = \"2\"");
+    std::fs::write(program.folder.path().join("fixed.toml"), &fixed).unwrap();
+    let run = credit(&program, &["--difference", "--rates", "fixed.toml"]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    credited(&program, &["--line", "2", "--amount", "0.10"]);
+    draft(&program, "2026-10");
+    assert_eq!(shown(&program, "CF-000001")["difference"], "15.00");
+    // Both cards may be in use: the old one, and the one that the invoice is compared by.
+    std::fs::copy(program.folder.path().join("fixed.toml"), program.folder.path().join("card.toml")).unwrap();
+    let drafts = draft(&program, "2026-11");
+    assert_eq!(drafts[0]["net"], "15.00");
+    // A third one may not.
+    month::card(&program, &RATES.replace("instance_hour = \"1\"", "instance_hour = \"3\""));
+    let refused = october(&program, "draft", &[]);
+    assert!(refused.stderr.contains("would be 3 instead of 1"), "{}", refused.stderr);
+}
+
+#[test]
+fn a_card_that_changes_nothing_for_an_invoice_is_taken_note_of() {
+    let program = invoiced(RATES);
+    let fixed = RATES.replace("[[service]]\nfree = true", "[[service]]\ninstance_hour = \"5\"");
+    std::fs::write(program.folder.path().join("fixed.toml"), &fixed).unwrap();
+    let run = credit(&program, &["--difference", "--rates", "fixed.toml"]);
+    assert!(run.code == Some(0) && run.stderr.contains("costs the same by that card"), "{}", run.stderr);
+    let without = credit(&program, &["--difference"]);
+    assert!(without.code == Some(1) && without.stderr.contains("costs what was invoiced"), "{}", without.stderr);
+}
+
+#[test]
+fn what_was_given_back_to_be_made_anew_is_not_compared_any_more() {
+    let program = invoiced(RATES);
+    credited(&program, &["--reissue"]);
+    let run = credit(&program, &["--difference", "--rates", "card.toml"]);
+    assert!(run.code == Some(1) && run.stderr.contains("given back to be made anew"), "{}", run.stderr);
+    // Only a number names what is given back, and something must be said of how much.
+    let by_id = program.run(&["invoices", "credit", "1", "--whole", "--reason", "x", "--config", "cf-billing.toml"]);
+    assert!(by_id.code == Some(1) && by_id.stderr.contains("no final invoice `1`"), "{}", by_id.stderr);
+    let nothing = credit(&program, &[]);
+    assert!(nothing.code == Some(2) && nothing.stderr.contains("nothing says what to give back"), "{}", nothing.stderr);
+}
+
+/// Cents of many small credits never come to more tax than was charged.
+#[test]
+fn the_tax_of_small_credits_adds_up() {
+    let program = invoiced(RATES);
+    let mut taxes = 0;
+    for _ in 0..12 {
+        taxes += cents(&credited(&program, &["--line", "1", "--amount", "0.03"])["tax"]["amount"]);
+    }
+    // 19 % of 0.36 is 0.07, not 12 times 0.01.
+    assert_eq!(taxes, -7);
+    taxes += cents(&credited(&program, &["--whole"])["tax"]["amount"]);
+    assert_eq!(taxes, -285);
 }

@@ -191,6 +191,23 @@ fn what_became_known_later_doesn_t_change_what_a_final_invoice_rests_on() {
 }
 
 #[test]
+fn what_has_no_price_is_explained_as_such() {
+    let program = Program::new();
+    month::card(&program, "name = \"t\"\ncurrency = \"EUR\"\n[[process]]\nbuildpack = \"go\"\ninstance_hour = \"1\"\n");
+    month::import(
+        &program,
+        "00:00 p STARTED 512x1 app=a bp=go\n01:00 p STOPPED\n00:00 q STARTED 512x1 app=b\n05:00 q STOPPED",
+        "80d00:00",
+    );
+    configure(&program, "[billing]\nrates = \"card.toml\"\n");
+    october_json(&program, "finalize", &["--accept", "unpriced:f/o1"]);
+    let lines = ["--line", "1", "--line", "2", "--config", "cf-billing.toml"];
+    let explained = program.json(&[&["invoices", "explain", "CF-000001"][..], &lines].concat());
+    let last = |line: usize| explained["lines"][line]["steps"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!((&last(0)["result"], &last(1)["result"]), (&"1.00 EUR".into(), &"nothing is charged".into()));
+}
+
+#[test]
 fn drafts_are_explained_as_they_are() {
     let program = Program::new();
     month::card(&program, CARD);

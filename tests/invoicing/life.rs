@@ -99,7 +99,7 @@ fn estimates_and_what_has_no_price_are_accepted_by_name() {
     let accepted: Vec<&str> = invoice["accepted"].as_array().unwrap().iter().map(|one| one.as_str().unwrap()).collect();
     assert_eq!(
         accepted,
-        ["1 line(s) of usage have no price, such as process b", "0.25 EUR of it rest on estimated usage"]
+        ["1 line(s) of usage have no price, such as process b", "0.25 EUR of it rests on estimated usage"]
     );
     assert_eq!(invoice["unpriced_lines"], 1);
     assert_eq!(invoice["net"], "1.25");
@@ -156,7 +156,7 @@ fn a_draft_tells_what_keeps_it_from_being_final() {
     assert_eq!(blockers.len(), 2, "{blockers:?}");
     let table = program.succeed(&["invoices", "show", "1"]).stdout;
     assert!(table.contains("Not final: usage is complete only up to"), "{table}");
-    assert!(table.contains("Not final: 0.25 EUR of it rest on estimated usage"), "{table}");
+    assert!(table.contains("Not final: 0.25 EUR of it rests on estimated usage"), "{table}");
 }
 
 crate::on_postgres! {

@@ -147,6 +147,7 @@ pub fn bill(card: &RateCard, month: &str, usage: &str) -> Invoice {
         coverage: Vec::new(),
         previous_net: None,
         replaces: 0,
+        taxed_before: Vec::new(),
     };
     invoice(header, card, &rater.finish().unwrap()).unwrap()
 }

@@ -101,7 +101,7 @@ impl Demo {
         };
         let program = std::env::args().next().unwrap_or_else(|| "cf-billing".to_owned());
         note(&format!(
-            "Explore it: {program} invoices list --config {0}\n            {program} usage --from 2026-10-01 --to 2026-11-01 --by org,kind --config {0}",
+            "Explore it: {program} invoices list --config {0}\n            {program} invoices explain 1 --line 1 --config {0}\n            {program} invoices export --period 2026-10 --format html --out invoices --config {0}\n            {program} usage --from 2026-10-01 --to 2026-11-01 --by org,kind --config {0}",
             folder.join(CONFIGURATION).display()
         ));
         let showing = async {

@@ -20,6 +20,7 @@ use crate::store::{Store, StoredInvoice};
 /// was invoiced, that goes on the account's next invoice.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
+  cf-billing invoices credit CF-000001 --whole --reason \"the month is waived\"
   cf-billing invoices credit CF-000001 --line 3 --reason \"the app was shut down by our mistake\"
   cf-billing invoices credit CF-000001 --line 3 --amount 12.50 --reason \"goodwill\"
   cf-billing invoices credit CF-000001 --reissue --reason \"wrong buyer address\"
@@ -31,6 +32,9 @@ pub(super) struct Credit {
     /// Why; printed on the credit note
     #[arg(long, value_name = "TEXT")]
     reason: String,
+    /// Give back all that is left of it
+    #[arg(long, conflicts_with_all = ["line", "difference", "reissue"])]
+    whole: bool,
     /// Give back this line, from 1; may be named several times
     #[arg(long, value_name = "N")]
     line: Vec<usize>,
@@ -56,11 +60,18 @@ impl Credit {
         if self.amount.is_some() && self.line.len() != 1 {
             return Err(Failure::usage("--amount is for one --line\nhint: make a credit note for each amount"));
         }
+        if !self.whole && !self.reissue && !self.difference && self.line.is_empty() {
+            return Err(Failure::usage(
+                "nothing says what to give back\nhint: --line N, --whole, --reissue for all of it and the month anew, or --difference",
+            ));
+        }
         let stored = final_invoice(store, &self.invoice).await?;
         let what = if self.difference {
             let given = self.rates.clone().map(|rates| read_card(Some(rates), configuration)).transpose()?;
             What::Difference(given.map(Box::new))
-        } else if self.line.is_empty() {
+        } else if self.reissue {
+            What::Credit(Part::Anew)
+        } else if self.whole {
             What::Credit(Part::Whole)
         } else {
             let currency = stored.invoice.currency;
@@ -84,6 +95,10 @@ impl Credit {
                 ));
                 None
             }
+            CreditOutcome::Same => {
+                note(&format!("{} costs the same by that card, and is compared by it from now on", self.invoice));
+                None
+            }
         };
         let shown: Vec<StoredInvoice> = shown.into_iter().collect();
         if shown.is_empty() && self.format == Format::Table { Ok(()) } else { list(&shown, self.format) }
@@ -94,7 +109,8 @@ async fn final_invoice(store: &Store, reference: &str) -> Result<StoredInvoice, 
     let found = store.invoice(reference).await?;
     let hint = "`cf-billing invoices list --status final` shows numbers";
     found
-        .filter(|stored| stored.status == Status::Final)
+        // An id that happens to be another invoice's number would give back somebody else's money.
+        .filter(|stored| stored.status == Status::Final && stored.number.as_deref() == Some(reference))
         .ok_or_else(|| Failure::failed(format!("there is no final invoice `{reference}`\nhint: {hint}")))
 }
 
@@ -110,7 +126,7 @@ fn parse_amount(text: &str, currency: Currency) -> Result<Amount, Failure> {
     }
     let smallest = decimal.mantissa().checked_mul(10_i128.pow(currency.digits() - decimal.scale()));
     let smallest = smallest.and_then(|smallest| i64::try_from(smallest).ok()).filter(|smallest| *smallest > 0);
-    smallest.map(Amount).ok_or_else(|| wrong("it is not more than nothing, or too much".to_owned()))
+    smallest.map(Amount).ok_or_else(|| wrong("it must be more than 0, and fit".to_owned()))
 }
 
 #[cfg(test)]

@@ -1,16 +1,19 @@
 //! What stands beside invoices: documents, what a final invoice rests on, holds, and differences.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use sha2::{Digest, Sha256};
 
-use super::super::cards::put_card;
-use super::super::database::{Row, Session, Sql, values};
-use super::super::{FinalInvoice, Recalculation, RenderedDocument, Store, StoreError, StoredCard, StoredDocument};
-use super::read::{corrections_from_text, unexpected};
+use super::super::cards::{card_to_compare_by, put_card};
+use super::super::database::{Row, Session, Sql, Type, values};
+use super::super::{
+    Compared, FinalInvoice, Recalculation, RenderedDocument, Store, StoreError, StoredCard, StoredDocument,
+};
+use super::read::{corrections_from_text, corrections_of, unexpected};
 use super::write::corrections_text;
 use crate::domain::text::hexadecimal;
 use crate::domain::{Currency, Month, Timestamp};
+use crate::invoicing::Status;
 
 pub(super) async fn put_document(
     session: &mut Session,
@@ -26,6 +29,34 @@ pub(super) async fn put_document(
     let digest = hexadecimal(&Sha256::digest(&document.bytes));
     let values = values![invoice_id, document.format, document.renderer, at, digest, document.bytes.as_slice()];
     session.run(PUT, values).await?;
+    Ok(())
+}
+
+/// Puts what an invoice's period costs now in the place of what was kept.
+async fn replace(
+    session: &mut Session,
+    invoice_id: i64,
+    recalculation: Option<&Recalculation>,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    const CLEAR: Sql = Sql::new("DELETE FROM invoice_recalculation WHERE invoice_id = $1");
+    const PUT: Sql = Sql::new(
+        "INSERT INTO invoice_recalculation (invoice_id, computed_at, rate_card_hash, pinned, reason, net, body)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    );
+    session.run(CLEAR, values![invoice_id]).await?;
+    if let Some(recalculation) = recalculation {
+        let values = values![
+            invoice_id,
+            at,
+            &recalculation.rate_card,
+            recalculation.pinned,
+            &recalculation.reason,
+            (recalculation.net, recalculation.currency),
+            corrections_text(recalculation),
+        ];
+        session.run(PUT, values).await?;
+    }
     Ok(())
 }
 
@@ -147,68 +178,90 @@ impl Store {
         Ok(released > 0)
     }
 
-    /// Keeps what some final invoices' periods cost now, in the place of what was kept of those in `of`.
+    /// Keeps what some final invoices' periods cost now, in the place of what was kept. What was corrected, given back
+    /// to be made anew, or pinned to another card since it was compared stays as it is.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn put_recalculations(
         &self,
-        of: &[i64],
+        compared: &[Compared],
         recalculations: &[Recalculation],
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        if of.is_empty() {
+        if compared.is_empty() {
             return Ok(());
         }
-        again!(self.try_put_recalculations(of, None, recalculations, at))
+        again!(self.try_put_recalculations(compared, recalculations, at))
+    }
+
+    async fn try_put_recalculations(
+        &self,
+        compared: &[Compared],
+        recalculations: &[Recalculation],
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        const STANDING: Sql = Sql::new(
+            "SELECT invoice.id, pending.rate_card_hash, pending.pinned,
+                    (SELECT count(*) FROM invoice_correction AS correction JOIN invoice AS document
+                         ON document.id = correction.invoice_id
+                     WHERE correction.number = invoice.number AND document.status = 'final'
+                         AND NOT EXISTS (SELECT 1 FROM invoice AS note
+                                         WHERE note.corrects = document.number AND note.reopens)) AS corrections
+             FROM {rows} AS ours
+             JOIN invoice ON invoice.id = ours.invoice_id
+             LEFT JOIN invoice_recalculation AS pending ON pending.invoice_id = invoice.id
+             WHERE NOT EXISTS (SELECT 1 FROM invoice AS note WHERE note.corrects = invoice.number AND note.reopens)
+                 AND (pending.invoice_id IS NOT NULL OR ours.differs)",
+        );
+        let mut session = self.invoicing().await?;
+        let mut payload = session.payload(&[("invoice_id", Type::Integer), ("differs", Type::Flag)]);
+        for one in compared {
+            let differs = recalculations.iter().any(|recalculation| recalculation.invoice_id == one.invoice_id);
+            payload.row().integer(one.invoice_id).flag(differs);
+        }
+        for row in session.all_of(STANDING, Vec::new(), payload).await? {
+            let id = row.integer("id")?;
+            let Some(of) = compared.iter().find(|of| of.invoice_id == id) else { continue };
+            let pinned = row.maybe_text("rate_card_hash")?.is_some() && row.flag("pinned")?;
+            let other_pin = pinned && row.maybe_text("rate_card_hash")? != Some(&of.rate_card);
+            if other_pin || usize::try_from(row.integer("corrections")?).ok() != Some(of.corrections) {
+                continue;
+            }
+            let now = recalculations.iter().find(|recalculation| recalculation.invoice_id == id);
+            replace(&mut session, id, now, at).await?;
+        }
+        self.check_lease(&mut session).await?;
+        session.commit().await
     }
 
     /// Keeps what a final invoice's period costs by a card that somebody said is the right one.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// [`StoreError`]; [`StoreError::Corrected`] if it was corrected since it was compared.
     pub async fn pin_recalculation(
         &self,
         card: &StoredCard,
         recalculation: &Recalculation,
+        corrections: usize,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        let of = [recalculation.invoice_id];
-        again!(self.try_put_recalculations(&of, Some(card), std::slice::from_ref(recalculation), at))
+        again!(self.try_pin_recalculation(card, recalculation, corrections, at))
     }
 
-    async fn try_put_recalculations(
+    async fn try_pin_recalculation(
         &self,
-        of: &[i64],
-        card: Option<&StoredCard>,
-        recalculations: &[Recalculation],
+        card: &StoredCard,
+        recalculation: &Recalculation,
+        corrections: usize,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        const CLEAR: Sql = Sql::new("DELETE FROM invoice_recalculation WHERE invoice_id = $1");
-        const PUT: Sql = Sql::new(
-            "INSERT INTO invoice_recalculation (invoice_id, computed_at, rate_card_hash, pinned, reason, net, body)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        );
         let mut session = self.invoicing().await?;
-        if let Some(card) = card {
-            put_card(&mut session, card, at).await?;
+        if corrections_of(&mut session, &recalculation.number).await?.len() != corrections {
+            return Err(StoreError::Corrected(recalculation.number.clone()));
         }
-        for id in of {
-            session.run(CLEAR, values![*id]).await?;
-        }
-        for recalculation in recalculations {
-            let values = values![
-                recalculation.invoice_id,
-                at,
-                &recalculation.rate_card,
-                recalculation.pinned,
-                &recalculation.reason,
-                (recalculation.net, recalculation.currency),
-                corrections_text(recalculation),
-            ];
-            session.run(PUT, values).await?;
-        }
-        self.check_lease(&mut session).await?;
+        put_card(&mut session, card, at).await?;
+        replace(&mut session, recalculation.invoice_id, Some(recalculation), at).await?;
         session.commit().await
     }
 
@@ -222,20 +275,23 @@ impl Store {
         rows.iter().map(|row| Ok((row.text(0)?.to_owned(), row.text(1)?.to_owned()))).collect()
     }
 
-    /// The months that an account has a final invoice of, which wasn't given back to be made anew.
+    /// The months that an account has an invoice of, and whether that is final and wasn't given back to be made anew.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn final_months(&self, account: &str) -> Result<Vec<Month>, StoreError> {
+    pub async fn months_of(&self, account: &str) -> Result<BTreeMap<Month, bool>, StoreError> {
         const MONTHS: Sql = Sql::new(
-            "SELECT month FROM invoice
-             WHERE account = $1 AND status = 'final' AND kind = 'invoice'
-                 AND NOT EXISTS (SELECT 1 FROM invoice AS note WHERE note.corrects = invoice.number AND note.reopens)
-             ORDER BY month",
+            "SELECT month, status FROM invoice
+             WHERE account = $1 AND kind = 'invoice'
+                 AND NOT EXISTS (SELECT 1 FROM invoice AS note WHERE note.corrects = invoice.number AND note.reopens)",
         );
         let rows = self.database.read().await?.all(MONTHS, values![account]).await?;
-        let month = |row: &Row| row.text(0)?.parse().map_err(|_| unexpected("invoice.month", "no month"));
-        rows.iter().map(month).collect()
+        let mut months = BTreeMap::new();
+        for row in rows {
+            let month = row.text(0)?.parse().map_err(|_| unexpected("invoice.month", "no month"))?;
+            *months.entry(month).or_default() |= row.text(1)? == Status::Final.name();
+        }
+        Ok(months)
     }
 
     /// A month's final invoices that weren't given back to be made anew: id, account, number, and the card by which
@@ -244,18 +300,11 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn finals(&self, month: Month) -> Result<Vec<FinalInvoice>, StoreError> {
-        const FINALS: Sql = Sql::new(
+        const FINALS: Sql = Sql::new(concat!(
             "SELECT invoice.id, invoice.account, invoice.number, invoice.account_name,
-                    coalesce((SELECT pending.rate_card_hash FROM invoice_recalculation AS pending
-                              WHERE pending.invoice_id = invoice.id AND pending.pinned),
-                             (SELECT correction.rate_card_hash
-                              FROM invoice_correction AS correction JOIN invoice AS document
-                                  ON document.id = correction.invoice_id
-                              WHERE correction.number = invoice.number AND document.status = 'final'
-                                  AND correction.cause <> 'credited'
-                              ORDER BY document.finalized_at DESC, document.id DESC
-                              LIMIT 1),
-                             invoice.rate_card_hash) AS card,
+                    ",
+            card_to_compare_by!(),
+            " AS card,
                     (SELECT count(*) FROM invoice_recalculation AS pending
                      WHERE pending.invoice_id = invoice.id AND pending.pinned) AS pinned,
                     (SELECT pending.reason FROM invoice_recalculation AS pending
@@ -271,12 +320,17 @@ impl Store {
                                         AND correction.cause <> 'credited'
                                         AND NOT EXISTS (SELECT 1 FROM invoice AS note
                                                         WHERE note.corrects = document.number AND note.reopens)), 0)
-                        AS charged
+                        AS charged,
+                    (SELECT count(*) FROM invoice_correction AS correction JOIN invoice AS document
+                         ON document.id = correction.invoice_id
+                     WHERE correction.number = invoice.number AND document.status = 'final'
+                         AND NOT EXISTS (SELECT 1 FROM invoice AS note
+                                         WHERE note.corrects = document.number AND note.reopens)) AS corrections
              FROM invoice
              WHERE invoice.month = $1 AND invoice.status = 'final' AND invoice.kind = 'invoice'
                  AND NOT EXISTS (SELECT 1 FROM invoice AS note WHERE note.corrects = invoice.number AND note.reopens)
              ORDER BY invoice.id",
-        );
+        ));
         let rows = self.database.read().await?.all(FINALS, values![month.to_string()]).await?;
         let read = |row: &Row| {
             let code = row.text(8)?;
@@ -291,6 +345,7 @@ impl Store {
                 reason: row.owned(6)?,
                 time_zone: row.text(7)?.to_owned(),
                 charged: row.amount(9, currency)?.unwrap_or_default(),
+                corrections: usize::try_from(row.integer(10)?).unwrap_or_default(),
             })
         };
         rows.iter().map(read).collect()
@@ -323,6 +378,7 @@ impl Store {
             "SELECT pending.invoice_id, pending.rate_card_hash, pending.pinned, pending.reason, pending.net, pending.body,
                     invoice.number, invoice.account, invoice.month, invoice.currency
              FROM invoice_recalculation AS pending JOIN invoice ON invoice.id = pending.invoice_id
+             WHERE NOT EXISTS (SELECT 1 FROM invoice AS note WHERE note.corrects = invoice.number AND note.reopens)
              ORDER BY invoice.account, invoice.month",
         );
         let rows = self.database.read().await?.all(ALL, Vec::new()).await?;

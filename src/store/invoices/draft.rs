@@ -1,11 +1,9 @@
 //! Drafts: replaced as often as wanted, never a final invoice.
 
-use std::collections::BTreeSet;
-
 use super::super::cards::put_card;
 use super::super::database::{Dialect, Session, Sql, Type, Value, values};
 use super::super::{Store, StoreError, StoredCard, StoredInvoice};
-use super::write::{put_adjustments, put_corrections, put_coverage, put_lines, remove_parts};
+use super::write::{coverage_rows, put_adjustments, put_corrections, put_coverage, put_lines, remove_parts};
 use crate::domain::{Month, Timestamp};
 use crate::invoicing::{Invoice, Status};
 
@@ -238,23 +236,7 @@ async fn refuse_twice(session: &mut Session, invoice: &Invoice) -> Result<(), St
                                       AND line.organization_guid = ours.organization_guid))
          LIMIT 1",
     );
-    let mut payload = session.payload(&[
-        ("foundation", Type::Text),
-        ("organization_guid", Type::Text),
-        ("space_guid", Type::Text),
-        ("started_at", Type::Time),
-        ("ended_at", Type::Time),
-    ]);
-    let covered: BTreeSet<_> = invoice.coverage.iter().collect();
-    for one in covered {
-        payload
-            .row()
-            .text(Some(&one.foundation))
-            .text(Some(&one.organization.to_string()))
-            .text(Some(&one.space.to_string()))
-            .time(one.span.from)
-            .time(one.span.to);
-    }
+    let payload = coverage_rows(session, &invoice.coverage);
     if payload.is_empty() {
         return Ok(());
     }

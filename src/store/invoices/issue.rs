@@ -12,7 +12,7 @@ use super::read::corrections_of;
 use super::write::put_corrections;
 use crate::documents::{DocumentError, Issue};
 use crate::domain::text::hexadecimal;
-use crate::invoicing::Invoice;
+use crate::invoicing::{CorrectionCause, Invoice};
 
 /// Makes the documents of what becomes final, once its number is known.
 pub type Render<'a> = dyn Fn(&Issue) -> Result<Vec<RenderedDocument>, DocumentError> + Send + Sync + 'a;
@@ -97,9 +97,10 @@ impl Store {
         issuing: &Issuing<'_>,
         render: &Render<'_>,
     ) -> Result<String, StoreError> {
+        // What somebody said is the right card stays so, unless it is what is settled.
         const SETTLED: Sql = Sql::new(
             "DELETE FROM invoice_recalculation
-             WHERE invoice_id = (SELECT id FROM invoice WHERE number = $1 AND kind = 'invoice')",
+             WHERE (NOT pinned OR $2) AND invoice_id = (SELECT id FROM invoice WHERE number = $1 AND kind = 'invoice')",
         );
         let corrected = note.corrects.as_ref().map(|corrected| corrected.number.as_str()).unwrap_or_default();
         let mut session = self.invoicing().await?;
@@ -109,7 +110,8 @@ impl Store {
         put_card(&mut session, card, issuing.at).await?;
         let id = put_row(&mut session, note, None, 0, issuing.at).await?;
         put_corrections(&mut session, id, note).await?;
-        session.run(SETTLED, values![corrected]).await?;
+        let by_decision = note.corrections.iter().all(|one| one.cause == CorrectionCause::Credited);
+        session.run(SETTLED, values![corrected, !by_decision || note.reopens]).await?;
         let number = self.finish(&mut session, id, note, issuing, render).await?;
         session.commit().await?;
         Ok(number)

@@ -303,6 +303,7 @@ fn read_invoice(row: &Row) -> Result<StoredInvoice, StoreError> {
             in_review: status == Status::Review,
             replaces: row.integer("replaces")?,
             reopens: row.flag("reopens")?,
+            taxed_otherwise: false,
         },
     })
 }

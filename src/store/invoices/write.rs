@@ -1,6 +1,6 @@
 //! Writes what an invoice is made of, row by row, many in one statement.
 
-use super::super::database::{Columns, RowWriter, Session, Sql, Type, values};
+use super::super::database::{Columns, Payload, RowWriter, Session, Sql, Type, values};
 use super::super::{Recalculation, StoreError};
 use crate::domain::Amount;
 use crate::invoicing::{Correction, Coverage, Invoice};
@@ -179,11 +179,8 @@ pub(super) async fn put_corrections(session: &mut Session, id: i64, invoice: &In
     Ok(())
 }
 
-pub(super) async fn put_coverage(session: &mut Session, id: i64, coverage: &[Coverage]) -> Result<(), StoreError> {
-    const PUT: Sql = Sql::new(
-        "INSERT INTO invoice_coverage (invoice_id, foundation, organization_guid, space_guid, started_at, ended_at)
-         SELECT $1, foundation, organization_guid, space_guid, started_at, ended_at FROM {rows} AS new",
-    );
+/// What an invoice covers, as rows.
+pub(super) fn coverage_rows(session: &Session, coverage: &[Coverage]) -> Payload {
     const COLUMNS: Columns = &[
         ("foundation", Type::Text),
         ("organization_guid", Type::Text),
@@ -201,6 +198,15 @@ pub(super) async fn put_coverage(session: &mut Session, id: i64, coverage: &[Cov
             .time(one.span.from)
             .time(one.span.to);
     }
+    payload
+}
+
+pub(super) async fn put_coverage(session: &mut Session, id: i64, coverage: &[Coverage]) -> Result<(), StoreError> {
+    const PUT: Sql = Sql::new(
+        "INSERT INTO invoice_coverage (invoice_id, foundation, organization_guid, space_guid, started_at, ended_at)
+         SELECT $1, foundation, organization_guid, space_guid, started_at, ended_at FROM {rows} AS new",
+    );
+    let payload = coverage_rows(session, coverage);
     session.run_of(PUT, values![id], payload).await?;
     Ok(())
 }
