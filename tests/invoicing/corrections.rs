@@ -308,9 +308,8 @@ fn what_was_charged_later_and_then_vanished_is_given_back() {
     month::card(&program, RATES);
     month::import(&program, "-20d00:00 p STARTED 512x1 app=a\n-20d10:00 p STOPPED", "80d00:00");
     configure(&program, "[billing]\nrates = \"card.toml\"\ngrace = \"0s\"\n");
-    let finalize = |month: &str| {
-        program.json(&["invoices", "finalize", "--period", month, "--config", "cf-billing.toml"])
-    };
+    let finalize =
+        |month: &str| program.json(&["invoices", "finalize", "--period", month, "--config", "cf-billing.toml"]);
     assert_eq!(finalize("2026-09")[0]["net"], "10.00");
     let at = |guid: &str, time: &str, state: Option<&str>| {
         let event = like(&events(&program)[0], guid, time, state).replace("2026-10-10", "2026-09-20");
