@@ -145,6 +145,7 @@ fn check_tries_everything_and_changes_nothing() {
             "ok - configuration",
             "ok - database",
             "ok - rate card",
+            "warn - seller",
             "ok - listen",
             "ok sim address",
             "ok sim token",
@@ -209,6 +210,46 @@ fn check_fails_where_something_is_wrong() {
             assert!(line["hint"].is_string(), "{line}");
         }
     }
+}
+
+/// What an invoice needs of its seller is told before one is made.
+#[test]
+fn check_tells_what_the_seller_lacks() {
+    let program = Program::new();
+    let full = [
+        ("SELLER", "Example Platform GmbH"),
+        ("SELLER_ADDRESS", "Main Street 1"),
+        ("SELLER_POSTAL_CODE", "10115"),
+        ("SELLER_CITY", "Berlin"),
+        ("SELLER_COUNTRY", "DE"),
+        ("SELLER_VAT_ID", "DE123456789"),
+        ("SELLER_IBAN", "DE89370400440532013000"),
+    ];
+    let told = |seller: &[(&str, &str)]| {
+        let mut command = program.command(&["check", "--format", "json"]);
+        for (key, value) in seller {
+            command.env(format!("CF_BILLING__BILLING__{key}"), value);
+        }
+        let output = command.output().unwrap();
+        let lines: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let line = lines.as_array().unwrap().iter().find(|line| line["what"] == "seller").unwrap();
+        let text = |key: &str| line[key].as_str().unwrap_or_default().to_owned();
+        (text("verdict"), text("detail"), text("hint"))
+    };
+    assert_eq!(told(&full), ("ok".to_owned(), "Example Platform GmbH".to_owned(), String::new()));
+    for lacking in 0..full.len() {
+        let mut seller = full.to_vec();
+        let (key, _) = seller.remove(lacking);
+        let (verdict, _, hint) = told(&seller);
+        assert_eq!(verdict, "warn", "{key}");
+        assert!(hint.starts_with(&format!("set [billing] {}", key.to_lowercase())), "{key}: {hint}");
+        assert!(!hint.contains(", "), "{key}: {hint}");
+    }
+    let number = ("SELLER_TAX_NUMBER", "30/123/45678");
+    assert_eq!(told(&[&full[..5], &full[6..], &[number]].concat()).0, "ok", "one of the two numbers does");
+    let (verdict, detail, hint) = told(&[&full[..], &[("SELLER_LOGO", "/nowhere.png")]].concat());
+    assert_eq!(verdict, "fail");
+    assert!(detail.contains("/nowhere.png") && hint.contains("seller_logo"), "{detail}: {hint}");
 }
 
 /// The daemon as a real Prometheus scrapes it, with the rules we ship.

@@ -55,7 +55,7 @@ pub enum BillingError {
     Logo { file: String, reason: String },
     #[error("there is no invoice `{0}`\nhint: `cf-billing invoices list` shows numbers and ids")]
     NoInvoice(String),
-    #[error("`{invoice}` has no line {line}\nhint: it has lines 1 to {lines}; `invoices show` numbers them")]
+    #[error("`{invoice}` has no line {line}\nhint: it has {lines} lines of usage; `invoices show` numbers them")]
     NoLine { invoice: String, line: usize, lines: usize },
     #[error("draft `{0}` has changed since it was made\nhint: `invoices draft` makes it anew; then ask again")]
     DraftMoved(String),

@@ -11,7 +11,7 @@ use super::rates::past;
 use super::run::member;
 use super::{Failure, Global};
 use crate::accounts::Severity;
-use crate::billing_run::{Card, CardError};
+use crate::billing_run::{Card, CardError, Sender};
 use crate::clock::Clock;
 use crate::cloud_controller::{After, ApiError, Client, ErrorKind};
 use crate::config::{Configuration, Foundation};
@@ -76,6 +76,7 @@ impl Check {
         checked.say(verdict, None, "configuration", format!("{file}: {count} foundation(s)"));
         let store = database(&mut checked, &configuration).await;
         rate_card(&mut checked, configuration.billing.rates.as_deref(), &configuration, store.as_ref()).await;
+        seller(&mut checked, &configuration);
         if let Some(file) = &configuration.billing.accounts {
             accounts(&mut checked, file, &configuration, store.as_ref()).await;
         }
@@ -186,6 +187,30 @@ async fn rate_card(checked: &mut Checked, file: Option<&Path>, configuration: &C
         }
         Err(error) => checked.say(Verdict::Fail, None, "rate card", error),
     }
+}
+
+/// Who sends the invoices: what no invoice should go out without, and its logo.
+fn seller(checked: &mut Checked, configuration: &Configuration) {
+    let sender = match Sender::new(&configuration.billing.seller) {
+        Ok(sender) => sender,
+        Err(error) => return checked.say(Verdict::Fail, None, "seller", error),
+    };
+    let seller = &sender.party;
+    let required = [
+        ("seller", !seller.name.is_empty()),
+        ("seller_address", !seller.address_lines.is_empty()),
+        ("seller_postal_code", seller.postal_code.is_some()),
+        ("seller_city", seller.city.is_some()),
+        ("seller_country", seller.country.is_some()),
+        ("seller_vat_id (or seller_tax_number)", seller.vat_id.is_some() || seller.tax_number.is_some()),
+        ("seller_iban", sender.payment.iban.is_some()),
+    ];
+    let lacks: Vec<&str> = required.iter().filter(|(_, there)| !there).map(|(key, _)| *key).collect();
+    if lacks.is_empty() {
+        return checked.say(Verdict::Ok, None, "seller", &seller.name);
+    }
+    let told = format!("the invoices lack what buyers need\nhint: set [billing] {}", lacks.join(", "));
+    checked.say(Verdict::Warn, None, "seller", told);
 }
 
 async fn accounts(checked: &mut Checked, file: &Path, configuration: &Configuration, store: Option<&Store>) {

@@ -7,7 +7,7 @@ use crate::invoicing::{Adjustment, Correction, InvoiceLine, TaxLine};
 use crate::rating::{LineKey, Named};
 
 /// The columns. New ones come last; none goes, changes its name or its place.
-pub const HEADER: [&str; 40] = [
+pub const HEADER: [&str; 41] = [
     "invoice",
     "foundation",
     "organization_guid",
@@ -48,6 +48,7 @@ pub const HEADER: [&str; 40] = [
     "tax_category",
     "tax_percent",
     "total",
+    "line",
 ];
 
 /// What stands for a draft's number.
@@ -86,7 +87,8 @@ pub fn file(subject: &Subject<'_>) -> Result<String, DocumentError> {
 pub fn rows(subject: &Subject<'_>, name: &str) -> Result<Vec<Vec<String>>, DocumentError> {
     let invoice = subject.invoice;
     let cells = || Cells::new(subject, name);
-    let mut rows: Vec<Vec<String>> = invoice.lines.iter().map(|line| cells().line(line).0).collect();
+    let lines = (1..).zip(&invoice.lines);
+    let mut rows: Vec<Vec<String>> = lines.map(|(position, line)| cells().line(position, line).0).collect();
     rows.extend(invoice.adjustments.iter().map(|adjustment| cells().adjustment(adjustment).0));
     for correction in &invoice.corrections {
         rows.push(cells().correction(correction)?.0);
@@ -144,7 +146,8 @@ impl<'a> Cells<'a> {
         self.put("estimated", key.estimated);
     }
 
-    fn line(mut self, line: &InvoiceLine) -> Self {
+    fn line(mut self, position: usize, line: &InvoiceLine) -> Self {
+        self.put("line", position);
         self.put_key(&line.key);
         self.put("kind", line.key.kind);
         self.put("from", line.span.from);

@@ -23,7 +23,7 @@ pub enum Credit {
 /// Why something can't be given back.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CreditError {
-    #[error("{number} has no line {line}\nhint: it has lines 1 to {lines}; `invoices show {number}` shows them")]
+    #[error("{number} has no line {line}\nhint: it has {lines} lines of usage; `invoices show {number}` numbers them")]
     NoSuchLine { number: String, line: usize, lines: usize },
     #[error("line {line} is named twice\nhint: name each line once")]
     Twice { line: usize },

@@ -354,9 +354,9 @@ fn terms_of_lines_are_told() {
     + Space live |  |  |  |
       rounded | 1 | Instanzstunde | 0,50 | 0,50
         (Position 1 · go · genutzt: 0,5 Instanzstunden · jeder Lauf auf volle Stunden aufgerundet)
-      tiered | 10 | GiB-Stunden Speicher | 2,00 | 20,00
+      tiered | 10 | GiB-Stunden RAM | 2,00 | 20,00
         (Position 2 · Staffel 1)
-      tiered | 14 | GiB-Stunden Speicher | 1,50 | 21,00
+      tiered | 14 | GiB-Stunden RAM | 1,50 | 21,00
         (Position 3 · Staffel 2)
       monthly | 0,03226 | Monate | 31,00 | 1,00
         (Position 4 · o p)

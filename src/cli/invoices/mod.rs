@@ -19,7 +19,7 @@ use crate::billing_run::{BillingError, BillingRun, Card};
 use crate::clock::Clock;
 use crate::config::Configuration;
 use crate::domain::{Amount, Currency, Month};
-use crate::invoicing::Status;
+use crate::invoicing::{DocumentKind, Status};
 use crate::store::{InvoiceFilter, Store, StoredInvoice};
 
 pub(super) use list::list;
@@ -114,7 +114,9 @@ impl RunOptions {
     async fn nothing_to_draft(&self, store: &Store) -> Result<(), Failure> {
         let filter =
             InvoiceFilter { month: Some(self.period), status: Some(Status::Final), account: self.account.clone() };
-        match store.invoices(&filter).await?.len() {
+        let mut invoices = store.invoices(&filter).await?;
+        invoices.retain(|invoice| invoice.invoice.kind == DocumentKind::Invoice);
+        match invoices.len() {
             0 => Err(self.nothing_used()),
             count => {
                 note(&format!("{count} invoice(s) of {} are final already, and stay", self.period));

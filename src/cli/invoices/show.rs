@@ -46,7 +46,20 @@ impl Show {
                 let rows = with_subject(&stored, |subject| csv::rows(subject, &name)).map_err(Failure::failed)?;
                 output::csv(&csv::HEADER, rows)
             }
-            Format::Table => show_table(&stored, usize::MAX, Some(&review)),
+            Format::Table => {
+                show_table(&stored, usize::MAX, Some(&review))?;
+                let notes = match &stored.number {
+                    Some(number) => store.credit_notes_of(number).await?,
+                    None => Vec::new(),
+                };
+                for note in &notes {
+                    let (number, reason) =
+                        (note.number.as_deref().unwrap_or("-"), note.invoice.reason.as_deref().unwrap_or("-"));
+                    let given = money(Amount(-note.invoice.net.0), note.invoice.currency);
+                    output::print(&format!("Credit note {number}: net {given} {}: {reason}", note.invoice.currency))?;
+                }
+                Ok(())
+            }
         }
     }
 }
@@ -135,13 +148,13 @@ pub(in crate::cli) fn show_table(stored: &StoredInvoice, most: usize, review: Op
         output::print(&format!("Accepted: {accepted}"))?;
     }
     if let (Some(difference), Some(number)) = (stored.difference, &stored.number) {
-        let (amount, currency) = (money(difference, invoice.currency), invoice.currency);
-        let next = if difference < Amount::default() {
-            format!("`invoices credit {number} --difference --reason …` gives it back")
+        let (amount, currency) = (money(Amount(difference.0.abs()), invoice.currency), invoice.currency);
+        let (compared, next) = if difference < Amount::default() {
+            ("less", format!("`invoices credit {number} --difference --reason …` gives it back"))
         } else {
-            "it goes on the account's next invoice".to_owned()
+            ("more", "it goes on the account's next invoice".to_owned())
         };
-        output::print(&format!("By now the period costs {amount} {currency} more than was invoiced: {next}"))?;
+        output::print(&format!("By now the period costs {amount} {currency} {compared} than was invoiced: {next}"))?;
     }
     Ok(())
 }
@@ -265,7 +278,11 @@ fn totals(stored: &StoredInvoice) -> Result<(), Failure> {
             invoice.currency
         ))?;
         let gross = invoice.gross().map_err(Failure::failed)?;
-        output::print(&format!("To pay   {} {}", money(gross, invoice.currency), invoice.currency))?;
+        let (label, amount) = match invoice.kind {
+            DocumentKind::Invoice => ("To pay  ", gross),
+            DocumentKind::CreditNote => ("Credited", Amount(-gross.0)),
+        };
+        output::print(&format!("{label} {} {}", money(amount, invoice.currency), invoice.currency))?;
     }
     if invoice.estimated != Amount::default() {
         let estimated = money(invoice.estimated, invoice.currency);

@@ -46,7 +46,7 @@ impl Composer<'_> {
         }
         let rows = alike.into_iter().map(|((number, month, cause), (count, amount))| {
             let text = (texts.corrections_of)(&self.locale.number(count.into()), &printable(number));
-            let remark = format!("{}; {}", self.locale.month(month), texts.causes.of(cause));
+            let remark = format!("{}, {}", self.locale.month(month), texts.causes.of(cause));
             Ok(whole(RowKind::Adjustment, text, self.bare(amount)?, Some(remark)))
         });
         rows.collect()

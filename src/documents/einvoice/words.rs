@@ -100,7 +100,7 @@ const GERMAN: Words = Words {
     staging: "Staging von",
     task: "Task",
     instance_hours: "Instanz-Stunden",
-    memory_gib_hours: "GiB-Stunden Arbeitsspeicher",
+    memory_gib_hours: "GiB-Stunden RAM",
     disk_gib_hours: "GiB-Stunden Festplatte",
     months: "Monate",
     stagings: "Stagings",

@@ -33,11 +33,11 @@ pub(super) const TEXTS: Texts = Texts {
     introduction: |month| format!("Pour l’utilisation de notre plateforme en {month}, nous vous facturons\u{a0}:"),
     nothing_charged: |month| format!("En {month}, aucune utilisation n’est à facturer."),
     credit_introduction: |number, date, month| {
-        format!("Sur notre facture {number} du {date} pour {month}, nous vous créditons\u{a0}:")
+        format!("Au titre de notre facture n°\u{a0}{number} du {date} pour {month}, nous vous créditons\u{a0}:")
     },
     credit_reason: |reason| format!("Motif\u{a0}: {reason}"),
     draft_notice: "Ceci est un projet, pour information. Il ne vaut pas facture et ses montants peuvent encore changer.",
-    complete_up_to: |when| format!("L’utilisation est relevée intégralement jusqu’au {when}."),
+    complete_up_to: |when| format!("L’utilisation est intégralement relevée jusqu’au {when}."),
 
     kinds: Kinds { process: "Applications", service: "Services", staging: "Staging", task: "Tâches" },
     groups: Groups {
@@ -67,7 +67,7 @@ pub(super) const TEXTS: Texts = Texts {
         credited: "crédité",
         usage: "utilisation connue ou rectifiée après la facture",
         rate: "un autre prix s’applique",
-        shared: "partage un palier, un volume ou une franchise avec une utilisation rectifiée",
+        shared: "décalage dû à une utilisation rectifiée dans le même palier, volume ou franchise",
         adjustment: "remise, minimum ou engagement recalculé",
     },
     correction_of_line: |number, line| format!("Rectification de la facture {number}, ligne {line}"),
@@ -75,8 +75,8 @@ pub(super) const TEXTS: Texts = Texts {
     corrections_of: |count, number| format!("{count} rectifications de la facture {number}"),
     corrections: "Rectifications",
     credits: "Lignes créditées",
-    charged_before: "Facturé",
-    charged_now: "Rectifié",
+    charged_before: "Avant",
+    charged_now: "Après",
 
     net: "Total HT",
     net_credited: "Total HT crédité",
@@ -101,12 +101,12 @@ pub(super) const TEXTS: Texts = Texts {
     },
     gap: |reference, from, until| {
         format!(
-            "L’utilisation du {from} au {until} est supposée en partie, ses relevés n’étant plus lisibles ({reference})."
+            "L’utilisation du {from} au {until} est en partie estimée, ses relevés n’étant plus lisibles ({reference})."
         )
     },
     open_gap: |reference, from| {
         format!(
-            "L’utilisation à partir du {from} est supposée en partie, ses relevés n’étant plus lisibles ({reference})."
+            "L’utilisation à partir du {from} est en partie estimée, ses relevés n’étant plus lisibles ({reference})."
         )
     },
     accepted: |text| format!("Accepté\u{a0}: {text}."),

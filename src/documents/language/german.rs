@@ -33,7 +33,7 @@ pub(super) const TEXTS: Texts = Texts {
     introduction: |month| format!("Für die Nutzung unserer Plattform im {month} berechnen wir Ihnen:"),
     nothing_charged: |month| format!("Im {month} gab es keine Nutzung, die zu berechnen wäre."),
     credit_introduction: |number, date, month| {
-        format!("Aus unserer Rechnung {number} vom {date} für {month} schreiben wir Ihnen gut:")
+        format!("Zu unserer Rechnung {number} vom {date} für {month} schreiben wir Ihnen gut:")
     },
     credit_reason: |reason| format!("Grund: {reason}"),
     draft_notice: "Dies ist ein Entwurf zu Ihrer Information. Er ist keine Rechnung, und seine Beträge können sich noch ändern.",
@@ -67,7 +67,7 @@ pub(super) const TEXTS: Texts = Texts {
         credited: "gutgeschrieben",
         usage: "Nutzung wurde nach der Rechnung bekannt oder berichtigt",
         rate: "es gilt ein anderer Preis",
-        shared: "teilt Staffel, Menge oder Freimenge mit berichtigter Nutzung",
+        shared: "verschoben durch berichtigte Nutzung in derselben Staffel, Menge oder Freimenge",
         adjustment: "Rabatt, Mindestbetrag oder Zusage neu berechnet",
     },
     correction_of_line: |number, line| format!("Korrektur der Rechnung {number}, Position {line}"),
@@ -75,8 +75,8 @@ pub(super) const TEXTS: Texts = Texts {
     corrections_of: |count, number| format!("{count} Korrekturen der Rechnung {number}"),
     corrections: "Korrekturen",
     credits: "Gutgeschriebene Positionen",
-    charged_before: "Berechnet",
-    charged_now: "Richtig",
+    charged_before: "Bisher",
+    charged_now: "Neu",
 
     net: "Nettobetrag",
     net_credited: "Gutgeschriebener Nettobetrag",
@@ -92,9 +92,9 @@ pub(super) const TEXTS: Texts = Texts {
         reverse_charge: "Steuerschuldnerschaft des Leistungsempfängers",
         intra_community: "Steuerfreie innergemeinschaftliche Lieferung",
         export: "Steuerfreie Ausfuhr",
-        outside: "Nicht im Inland steuerbar",
+        outside: "Im Inland nicht umsatzsteuerbar",
         exempt: "Umsatzsteuerfrei",
-        zero_rated: "Umsatzsteuersatz null",
+        zero_rated: "Nullsteuersatz",
     },
     estimated_note: |amount| {
         format!("{amount} des Nettobetrags beruhen auf geschätzter Nutzung; die Positionen sind gekennzeichnet.")
@@ -134,8 +134,8 @@ pub(super) const TEXTS: Texts = Texts {
     price_in: |currency| format!("Einzelpreis in {currency}"),
     units: Units {
         instance_hour: Counted { one: "Instanzstunde", many: "Instanzstunden" },
-        memory_gib_hour: Counted { one: "GiB-Stunde Speicher", many: "GiB-Stunden Speicher" },
-        disk_gib_hour: Counted { one: "GiB-Stunde Plattenplatz", many: "GiB-Stunden Plattenplatz" },
+        memory_gib_hour: Counted { one: "GiB-Stunde RAM", many: "GiB-Stunden RAM" },
+        disk_gib_hour: Counted { one: "GiB-Stunde Festplatte", many: "GiB-Stunden Festplatte" },
         month: Counted { one: "Monat", many: "Monate" },
         staging: Counted { one: "Staging", many: "Stagings" },
     },

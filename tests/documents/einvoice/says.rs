@@ -61,8 +61,8 @@ fn lines_say_what_was_used() {
     23 HUR at 0 = 0.00 | Service q, instance-hours | acme / live; x y | no price is agreed on for this usage: it is not charged
     ");
     insta::assert_snapshot!(german, @"
-    4 HUR at 0 = 0.00 | App shop, GiB-Stunden Arbeitsspeicher | acme / live; go; Freimenge: first 4; geschätzte Nutzung
-    20 HUR at 0.02 = 0.40 | App shop, GiB-Stunden Arbeitsspeicher | acme / live; go; Stufe 1; geschätzte Nutzung
+    4 HUR at 0 = 0.00 | App shop, GiB-Stunden RAM | acme / live; go; Freimenge: first 4; geschätzte Nutzung
+    20 HUR at 0.02 = 0.40 | App shop, GiB-Stunden RAM | acme / live; go; Stufe 1; geschätzte Nutzung
     0.12 C62 at 1 per 0.12 = 1.00 | App shop, Pakete zu 100 GiB-Stunden Festplatte | acme / live; go; Pakete insgesamt: 1; geschätzte Nutzung
     0.997315 MON at 25 = 24.93 | Service db, Monate | acme / live; postgres small
     23 HUR at 0 = 0.00 | Service q, Instanz-Stunden | acme / live; x y | für diese Nutzung ist kein Preis vereinbart: sie wird nicht berechnet
@@ -84,11 +84,11 @@ fn corrections_say_what_they_correct() {
         lines(&invoice).lines().last().unwrap().to_owned()
     });
     insta::assert_snapshot!(english, @"1 C62 at 1.25 = 1.25 | Correction of invoice CF-000001, line 3: App api, GiB-hours of memory | 2026-09; acme / live; go_buildpack; +100 GiB-hours of memory, unit price 0 EUR; 11.25 EUR instead of 10.00 EUR; usage became known later, or was corrected");
-    insta::assert_snapshot!(german, @"1 C62 at 1.25 = 1.25 | Korrektur zu Rechnung CF-000001, Position 3: App api, GiB-Stunden Arbeitsspeicher | 2026-09; acme / live; go_buildpack; +100 GiB-Stunden Arbeitsspeicher, Einzelpreis 0 EUR; 11,25 EUR statt 10,00 EUR; Nutzung wurde später bekannt oder berichtigt");
+    insta::assert_snapshot!(german, @"1 C62 at 1.25 = 1.25 | Korrektur zu Rechnung CF-000001, Position 3: App api, GiB-Stunden RAM | 2026-09; acme / live; go_buildpack; +100 GiB-Stunden RAM, Einzelpreis 0 EUR; 11,25 EUR statt 10,00 EUR; Nutzung wurde später bekannt oder berichtigt");
     insta::assert_snapshot!(french, @"1 C62 at 1.25 = 1.25 | Correction de la facture CF-000001, ligne 3: Application api, Gio-heures de mémoire | 2026-09; acme / live; go_buildpack; +100 Gio-heures de mémoire, prix unitaire 0 EUR; 11,25 EUR au lieu de 10,00 EUR; utilisation connue plus tard, ou corrigée");
     insta::assert_snapshot!(lines(&sample::credit_note()), @"
-    1 C62 at 9.92 = 9.92 | Gutschrift zu Rechnung CF-000001, Position 2: App api, GiB-Stunden Arbeitsspeicher | 2026-10; acme / live; go_buildpack; -991,780291 GiB-Stunden Arbeitsspeicher, Einzelpreis 0,01 EUR; 0,00 EUR statt 9,92 EUR; zurückgegeben
-    1 C62 at 1.16 = 1.16 | Gutschrift zu Rechnung CF-000001, Position 4: App legacy, GiB-Stunden Arbeitsspeicher | 2026-10; acme / live; -93,002108 GiB-Stunden Arbeitsspeicher, Einzelpreis 0,0125 EUR; 0,00 EUR statt 1,16 EUR; zurückgegeben
+    1 C62 at 9.92 = 9.92 | Gutschrift zu Rechnung CF-000001, Position 2: App api, GiB-Stunden RAM | 2026-10; acme / live; go_buildpack; -991,780291 GiB-Stunden RAM, Einzelpreis 0,01 EUR; 0,00 EUR statt 9,92 EUR; zurückgegeben
+    1 C62 at 1.16 = 1.16 | Gutschrift zu Rechnung CF-000001, Position 4: App legacy, GiB-Stunden RAM | 2026-10; acme / live; -93,002108 GiB-Stunden RAM, Einzelpreis 0,0125 EUR; 0,00 EUR statt 1,16 EUR; zurückgegeben
     ");
 }
 
