@@ -125,6 +125,9 @@ fn lines_are_given_back_as_far_as_there_is_something_left() {
     assert_eq!(corrections(&last), ["CF-000001 process b: 5.00 -> 0.00, credited"]);
     let taxes: i64 = (1..=3).map(|note| cents(&shown(&program, &format!("CN-00000{note}"))["tax"]["amount"])).sum();
     assert_eq!(taxes, -285);
+    let table = |number: &str| program.succeed(&["invoices", "show", number]).stdout;
+    assert!(table("CF-000001").contains("Credit note CN-000001: net 2.50 EUR: by mistake\n"), "{}", table("CF-000001"));
+    assert!(table("CN-000001").contains("Credited 2.98 EUR\n"), "{}", table("CN-000001"));
 }
 
 #[test]

@@ -90,6 +90,28 @@ fn a_space_may_be_an_account_of_its_own() {
     assert_eq!(nets(&finals), [("all".to_owned(), 100), ("part".to_owned(), 200)]);
 }
 
+#[test]
+fn lines_of_several_organizations_tell_whose_they_are() {
+    let program = Program::new();
+    month::card(&program, RATES);
+    month::import(
+        &program,
+        "00:00 p STARTED 512x1 app=a\n01:00 p STOPPED\n00:00 q STARTED 512x1 app=b org=o2\n02:00 q STOPPED org=o2",
+        "40d00:00",
+    );
+    let table = |organizations: &str| {
+        accounts(&program, &format!("[[account]]\nid = \"all\"\nname = \"All\"\norganizations = {organizations}\n"));
+        let with = configure(&program, "[billing]\naccounts = \"accounts.toml\"\n");
+        let drafts = october_json(&program, "draft", &with);
+        let all = drafts.as_array().unwrap().iter().find(|draft| draft["account"] == "all").unwrap();
+        program.succeed(&["invoices", "show", &all["id"].to_string()]).stdout
+    };
+    let both = table("[\"f/o1\", \"f/o2\"]");
+    assert!(both.contains("   org   ") && both.contains("   o2   ") && both.contains("Net      3.00 EUR"), "{both}");
+    let one = table("[\"f/o1\"]");
+    assert!(!one.contains("   org   ") && one.contains("Net      1.00 EUR"), "{one}");
+}
+
 crate::on_postgres! {
     an_organization_that_moves_on_the_12th_is_split_there,
     a_space_may_be_an_account_of_its_own,

@@ -191,7 +191,7 @@ fn head(stored: &StoredInvoice) -> Result<(), Failure> {
 
 fn lines_table(stored: &StoredInvoice, most: usize) -> Result<(), Failure> {
     let invoice = &stored.invoice;
-    let columns = [
+    let mut columns = vec![
         numbers("line"),
         words("space"),
         words("for"),
@@ -201,6 +201,12 @@ fn lines_table(stored: &StoredInvoice, most: usize) -> Result<(), Failure> {
         numbers("price"),
         numbers("amount"),
     ];
+    // Most accounts have one org, which says nothing new.
+    let organization = |line: &InvoiceLine| (line.key.foundation.clone(), line.key.organization.guid.clone());
+    let has_several = invoice.lines.windows(2).any(|pair| organization(&pair[0]) != organization(&pair[1]));
+    if has_several {
+        columns.insert(1, words("org"));
+    }
     let amount = |line: &InvoiceLine| line.charge.as_ref().map(|charge| charge.amount);
     let mut amounts: Vec<_> = invoice.lines.iter().map(amount).collect();
     amounts.sort_unstable_by(|one, two| two.cmp(one));
@@ -209,7 +215,7 @@ fn lines_table(stored: &StoredInvoice, most: usize) -> Result<(), Failure> {
     let left_out = invoice.lines.len() - shown.clone().count();
     let rows = shown.map(|(position, line): (usize, &InvoiceLine)| {
         let from = if line.span.from == invoice.period.from { String::new() } else { line.span.from.to_string() };
-        vec![
+        let mut cells = vec![
             position.to_string(),
             name_of(Some(&line.key.space)),
             format!("{}{}", line.what(), remarks(line)),
@@ -222,7 +228,11 @@ fn lines_table(stored: &StoredInvoice, most: usize) -> Result<(), Failure> {
             },
             line.charge.as_ref().map_or_else(|| "no price".to_owned(), |charge| charge.price.to_string()),
             line.charge.as_ref().map(|charge| money(charge.amount, invoice.currency)).unwrap_or_default(),
-        ]
+        ];
+        if has_several {
+            cells.insert(1, name_of(Some(&line.key.organization)));
+        }
+        cells
     });
     output::table(&columns, rows)?;
     if left_out > 0 {
