@@ -225,6 +225,8 @@ fn of_lines<'a>(
             rate_card: now.rate_card.clone(),
         });
     }
+    // As the lines stand on the invoice; what is new comes last.
+    corrections.sort_by_key(|correction| correction.line.unwrap_or(usize::MAX));
     Ok(corrections)
 }
 

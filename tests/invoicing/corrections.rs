@@ -415,3 +415,23 @@ fn the_tax_of_small_credits_adds_up() {
     taxes += cents(&credited(&program, &["--whole"])["tax"]["amount"]);
     assert_eq!(taxes, -285);
 }
+
+/// As the lines stand on the invoice, which is by name, not by guid.
+#[test]
+fn corrections_are_in_the_order_of_the_lines() {
+    let program = Program::new();
+    month::card(&program, RATES);
+    month::import(
+        &program,
+        "00:00 p STARTED 512x1 app=a name=zebra\n10:00 p STOPPED app=a name=zebra\n\
+         00:00 q STARTED 512x1 app=b name=ant\n05:00 q STOPPED app=b name=ant",
+        "80d00:00",
+    );
+    configure(&program, "[billing]\nrates = \"card.toml\"\ngrace = \"0s\"\n");
+    october_json(&program, "finalize", &[]);
+    let fixed = RATES.replace("instance_hour = \"1\"", "instance_hour = \"0.8\"");
+    std::fs::write(program.folder.path().join("fixed.toml"), &fixed).unwrap();
+    let note = credited(&program, &["--difference", "--rates", "fixed.toml"]);
+    let wanted = ["CF-000001 process ant: 5.00 -> 4.00, rate", "CF-000001 process zebra: 10.00 -> 8.00, rate"];
+    assert_eq!(corrections(&note), wanted);
+}
