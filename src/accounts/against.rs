@@ -54,17 +54,13 @@ impl<'a> From<&'a SeenPlace> for Whereabouts<'a> {
 impl SeenPlace {
     /// As people know it: `FOUNDATION/ORG`.
     fn organization(&self) -> String {
-        format!("{}/{}", self.foundation, called(&self.organization))
+        format!("{}/{}", self.foundation, self.organization.called())
     }
 
     /// `FOUNDATION/ORG/SPACE`
     fn space(&self) -> String {
-        format!("{}/{}", self.organization(), called(&self.space))
+        format!("{}/{}", self.organization(), self.space.called())
     }
-}
-
-fn called(named: &Named) -> String {
-    named.name.clone().unwrap_or_else(|| named.guid.to_string())
 }
 
 /// Longer values than this are no typing mistakes of each other, and take long to compare.

@@ -165,7 +165,7 @@ impl Accounts {
     /// The account of its own that an organization is while it is nobody's: `foundation/guid`, on the default terms.
     #[must_use]
     pub fn own(&self, foundation: &str, organization: &Named) -> Account {
-        let name = organization.name.clone().unwrap_or_else(|| organization.guid.to_string());
+        let name = organization.called();
         let buyer = Party { name: name.clone(), ..Party::default() };
         Account {
             id: format!("{foundation}/{}", organization.guid),

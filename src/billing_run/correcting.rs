@@ -1,11 +1,12 @@
 //! What final invoices cost now beside what was invoiced, and credit notes.
 
-use super::issuing::{credit_issuing, rendered};
+use super::issuing::{credit_issuing, issue_of, rendered};
 use super::{BillingError, BillingRun, Card};
+use crate::documents::Issue;
 use crate::domain::{Amount, Month};
 use crate::invoicing::{
-    Corrected, Correction, Credit, CreditError, Credited, DocumentKind, Invoice, NoteHeader, Status, compare, credit,
-    credit_note,
+    Corrected, Correction, Credit, CreditError, Credited, DocumentKind, Invoice, NoteHeader, compare, credit,
+    credit_note, net_of,
 };
 use crate::store::{FinalInvoice, Recalculation, StoredCard, StoredInvoice};
 
@@ -27,14 +28,6 @@ pub enum CreditOutcome {
     Charged(Amount),
     /// It costs the same by the card given, and is compared by it from now on.
     Same,
-}
-
-fn net_of(corrections: &[Correction]) -> Result<Amount, BillingError> {
-    let mut net = Amount::default();
-    for correction in corrections {
-        net = net.plus(correction.amount()?)?;
-    }
-    Ok(net)
 }
 
 /// The invoice of a period in which nothing was used after all.
@@ -120,37 +113,34 @@ impl BillingRun<'_> {
     }
 
     /// Corrects a final invoice: by a credit note, final at once, or, where it costs more than was invoiced, with the
-    /// account's next invoice. `reopen`: the month is invoiced anew.
+    /// account's next invoice.
     ///
     /// # Errors
     /// [`BillingError`].
     pub async fn credit(
         &self,
-        reference: &str,
+        stored: &StoredInvoice,
         what: What,
         reason: &str,
-        reopen: bool,
     ) -> Result<CreditOutcome, BillingError> {
-        let unknown = || BillingError::NoInvoice(reference.to_owned());
-        let stored = self.store.invoice(reference).await?.ok_or_else(unknown)?;
-        if stored.status != Status::Final {
-            return Err(BillingError::NotFinal(reference.to_owned()));
-        }
-        let number = stored.number.clone().ok_or_else(unknown)?;
+        let Some(Issue { number, issued_on, .. }) = issue_of(stored) else {
+            return Err(BillingError::NotFinal(stored.id.to_string()));
+        };
+        let reopens = matches!(what, What::Credit(Credit::Anew));
         let past = self.store.corrections_of(&number).await?;
         let (corrections, card) = match what {
             What::Credit(of) => {
                 let corrections = credit(&number, &stored.invoice, &past, &of)?;
-                self.within(&stored, &of, &corrections).await?;
+                self.within(stored, &of, &corrections).await?;
                 (corrections, self.stored_card(&stored.invoice.rate_card).await?.stored)
             }
             What::Difference(card) => {
                 let given = card.is_some();
-                let (corrections, card) = self.difference(&stored, card).await?;
+                let (corrections, card) = self.difference(stored, card).await?;
                 let net = net_of(&corrections)?;
                 if net >= Amount::default() {
                     if given {
-                        self.pin(&stored, &card, corrections, past.len(), reason).await?;
+                        self.pin(stored, &card, corrections, past.len(), reason).await?;
                     } else if net == Amount::default() {
                         return Err(BillingError::NoDifference { number });
                     }
@@ -163,8 +153,8 @@ impl BillingRun<'_> {
                 (corrections, card)
             }
         };
-        let corrects = Corrected { issued_on: issued_on(&stored, self.zone), number: number.clone() };
-        let header = NoteHeader { corrects, reason: reason.to_owned(), reopens: reopen };
+        let corrects = Corrected { issued_on, number: number.clone() };
+        let header = NoteHeader { corrects, reason: reason.to_owned(), reopens };
         let credited = self.credited(&number).await?;
         let note = credit_note(&stored.invoice, header, corrections, credited, card.hash.clone())?;
         let issuing = credit_issuing(&self.credit_note_series, self.clock.now(), self.zone);
@@ -248,10 +238,4 @@ impl BillingRun<'_> {
         }
         Ok(credited)
     }
-}
-
-/// When a final invoice was issued; of earlier versions' it is the day on which it became final.
-fn issued_on(stored: &StoredInvoice, zone: chrono_tz::Tz) -> chrono::NaiveDate {
-    let finalized = || stored.finalized_at.map(|at| crate::domain::period::date_of(at, zone)).unwrap_or_default();
-    stored.dates.map_or_else(finalized, |dates| dates.issued_on)
 }

@@ -81,12 +81,11 @@ fn step(what: impl Into<String>, formula: impl Into<String>, result: impl Into<S
 ///
 /// # Errors
 /// [`BillingError`]; [`BillingError::Unexplained`] if a step doesn't come to what is printed.
-pub async fn explain(run: &BillingRun<'_>, reference: &str, wanted: &[usize]) -> Result<Explained, BillingError> {
-    let unknown = || BillingError::NoInvoice(reference.to_owned());
-    let stored = run.store.invoice(reference).await?.ok_or_else(unknown)?;
+pub async fn explain(run: &BillingRun<'_>, stored: StoredInvoice, wanted: &[usize]) -> Result<Explained, BillingError> {
     let lines = stored.invoice.lines.len();
     if let Some(line) = wanted.iter().find(|line| **line == 0 || **line > lines) {
-        return Err(BillingError::NoLine { invoice: reference.to_owned(), line: *line, lines });
+        let named = stored.number.clone().unwrap_or_else(|| stored.id.to_string());
+        return Err(BillingError::NoLine { invoice: named, line: *line, lines });
     }
     let card = run.store.card(&stored.invoice.rate_card).await?;
     let card = card.and_then(|card| Card::parse("the card", card.text, run.zone).ok());

@@ -142,8 +142,7 @@ pub async fn document(
     let named = stored.number.clone().unwrap_or_else(|| stored.id.to_string());
     let failed = |error: DocumentError| BillingError::Document { number: named.clone(), error };
     let issue = issue_of(stored);
-    let subject =
-        Subject { invoice: &stored.invoice, issue: issue.as_ref(), drafted_at: stored.drafted_at, look: &sender.look };
+    let subject = subject_of(stored, issue.as_ref(), &sender.look);
     let kept = format.kept_as();
     if format != kept {
         documents::check(format, &subject).map_err(failed)?;
@@ -159,6 +158,12 @@ pub async fn document(
     }
     let made = RenderedDocument { format: kept.name(), renderer: documents::RENDERER, bytes };
     Ok(store.keep_document(stored.id, &made, clock.now()).await?.bytes)
+}
+
+/// What documents are made of; `issue` as [`issue_of`] has it.
+#[must_use]
+pub const fn subject_of<'a>(stored: &'a StoredInvoice, issue: Option<&'a Issue>, look: &'a Look) -> Subject<'a> {
+    Subject { invoice: &stored.invoice, issue, drafted_at: stored.drafted_at, look }
 }
 
 /// Number and dates of a final invoice; of earlier versions' the day on which it became final.

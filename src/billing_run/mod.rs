@@ -23,7 +23,7 @@ use crate::store::{Compared, FinalInvoice, Recalculation, Series, Store, StoreEr
 pub use card::{Card, CardError, hash_of, read_text};
 pub use correcting::{CreditOutcome, What};
 pub use explain::{Explained, ExplainedLine, Origin, Step, Use, explain, resource_word};
-pub use issuing::{FinalizeResult, Outcome, document, issue_of};
+pub use issuing::{FinalizeResult, Outcome, document, issue_of, subject_of};
 pub use seller::Sender;
 
 /// What a billing run can't do.

@@ -171,7 +171,7 @@ impl<'a> Payers<'a> {
             let owners = self.places[place].owners.clone();
             let last_owner = owners.len().saturating_sub(1);
             for (position, (span, account)) in owners.iter().enumerate() {
-                let within = Span { from: piece.span.from.max(span.from), to: piece.span.to.min(span.to) };
+                let within = piece.span.within(*span);
                 // What has no length is its owner's at that instant.
                 let at_once = piece.span.from == piece.span.to
                     && span.from <= piece.span.from
@@ -219,7 +219,7 @@ fn overlaid(owners: Vec<Owner>, span: Span, account: &Arc<Account>) -> Vec<Owner
     let mut parts: Vec<Owner> = Vec::with_capacity(owners.len() + 2);
     for (known, owner) in owners {
         let before = Span { from: known.from, to: known.to.min(span.from) };
-        let within = Span { from: known.from.max(span.from), to: known.to.min(span.to) };
+        let within = known.within(span);
         let after = Span { from: known.from.max(span.to), to: known.to };
         for (part, owner) in [(before, &owner), (within, account), (after, &owner)] {
             if part.from >= part.to {

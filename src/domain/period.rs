@@ -21,6 +21,18 @@ impl Span {
     pub const fn seconds(self) -> i64 {
         self.to.seconds_since(self.from)
     }
+
+    /// The part of it that lies in `other`; it ends before it begins, or at once, if they have none in common.
+    #[must_use]
+    pub fn within(self, other: Self) -> Self {
+        Self { from: self.from.max(other.from), to: self.to.min(other.to) }
+    }
+
+    /// The shortest span that has both.
+    #[must_use]
+    pub fn hull(self, other: Self) -> Self {
+        Self { from: self.from.min(other.from), to: self.to.max(other.to) }
+    }
 }
 
 /// The instant at which `date` begins in `zone`: midnight, or the first instant there is after it where

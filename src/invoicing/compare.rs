@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::{Correction, CorrectionCause, DocumentKind, Invoice};
+use super::{Correction, CorrectionCause, DocumentKind, Invoice, net_of};
 use crate::domain::{Amount, AmountOverflow, Guid, Kind, Price, Span};
 use crate::rate_card::Meter;
 use crate::rating::{LineKey, Part};
@@ -89,7 +89,7 @@ fn sides(invoice: &Invoice) -> Result<BTreeMap<Subject, Side>, AmountOverflow> {
         side.amount = side.amount.plus(charge.map_or(Amount::default(), |charge| charge.amount))?;
         side.quantity = side.quantity.saturating_add(line.quantity);
         side.prices.insert((part_of(&line.part), charge.map(|charge| charge.price)));
-        side.span = Span { from: side.span.from.min(line.span.from), to: side.span.to.max(line.span.to) };
+        side.span = side.span.hull(line.span);
     }
     Ok(sides)
 }
@@ -143,14 +143,7 @@ pub fn compare(
     let all = || past.iter().map(|past| &past.correction);
     let mut corrections = of_lines(number, invoiced, all().filter(|one| !by_decision(one)), now)?;
     corrections.extend(beside_lines(number, invoiced, all().filter(|one| !by_decision(one)), now)?);
-    let mut total = Amount::default();
-    for correction in &corrections {
-        total = total.plus(correction.amount()?)?;
-    }
-    let mut given = Amount::default();
-    for correction in all().filter(by_decision) {
-        given = given.plus(correction.amount()?)?;
-    }
+    let (total, given) = (net_of(&corrections)?, net_of(all().filter(by_decision))?);
     if total >= Amount::default() || given >= Amount::default() {
         return Ok(corrections);
     }

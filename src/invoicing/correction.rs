@@ -94,3 +94,11 @@ impl Correction {
         self.after.0.checked_sub(self.before.0).map(Amount).ok_or(AmountOverflow)
     }
 }
+
+/// What corrections come to, without tax.
+///
+/// # Errors
+/// [`AmountOverflow`].
+pub fn net_of<'a>(corrections: impl IntoIterator<Item = &'a Correction>) -> Result<Amount, AmountOverflow> {
+    corrections.into_iter().try_fold(Amount::default(), |net, correction| net.plus(correction.amount()?))
+}

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::adjust::percentage;
 use super::compare::Subject;
 use super::{
-    AdjustmentType, Corrected, Correction, CorrectionCause, DocumentKind, Invoice, InvoiceLine, PastCorrection, TaxLine,
+    AdjustmentType, Corrected, Correction, CorrectionCause, DocumentKind, Invoice, InvoiceLine, PastCorrection,
+    TaxLine, net_of,
 };
 use crate::domain::{Amount, AmountOverflow, Rounding};
 
@@ -285,10 +286,7 @@ pub fn credit_note(
     credited: Credited,
     rate_card: String,
 ) -> Result<Invoice, CreditError> {
-    let mut net = Amount::default();
-    for correction in &corrections {
-        net = net.plus(correction.amount()?)?;
-    }
+    let net = net_of(&corrections)?;
     if net >= Amount::default() {
         let net = net.in_major_units(invoice.currency).to_string();
         return Err(CreditError::NotLess { number: header.corrects.number, net });

@@ -1,6 +1,5 @@
 //! Rated lines → an invoice: one rounding a line, a sum, and what keeps it from being final.
 
-use chrono::NaiveDate;
 mod adjust;
 mod canonical;
 mod compare;
@@ -12,15 +11,17 @@ mod status;
 
 use std::sync::Arc;
 
+use chrono::NaiveDate;
+
 use crate::domain::money::amount;
 use crate::domain::{Amount, AmountOverflow, Currency, GapNote, Guid, Month, Price, Span, Timestamp};
 use crate::rate_card::{Meter, RateCard};
-use crate::rating::{LineKey, Part, Rated};
+use crate::rating::{LineKey, Named, Part, Rated};
 
 pub use adjust::{AccountTax, Adjustment, AdjustmentType, TaxLine};
 pub use canonical::Dates;
 pub use compare::{PastCorrection, compare};
-pub use correction::{Correction, CorrectionCause};
+pub use correction::{Correction, CorrectionCause, net_of};
 pub use credit::{Credit, CreditError, Credited, NoteHeader, credit, credit_note};
 pub use particulars::{ElectronicAddress, GroupBy, Language, Particulars, Party, Payment};
 pub use review::{Blocker, Review};
@@ -174,12 +175,11 @@ impl InvoiceLine {
     /// What the line is for, in words.
     #[must_use]
     pub fn what(&self) -> String {
-        let named = |named: &crate::rating::Named| named.name.clone().unwrap_or_else(|| named.guid.to_string());
         let mut parts = vec![self.key.kind.name().to_owned()];
-        parts.extend(self.key.app.as_ref().map(named));
-        parts.extend(self.key.service_instance.as_ref().map(named));
-        let plan = self.key.service_plan.as_ref().map(named);
-        let offering = self.key.service_offering.as_ref().map(named);
+        parts.extend(self.key.app.as_ref().map(Named::called));
+        parts.extend(self.key.service_instance.as_ref().map(Named::called));
+        let plan = self.key.service_plan.as_ref().map(Named::called);
+        let offering = self.key.service_offering.as_ref().map(Named::called);
         parts.extend(plan.map(|plan| match offering {
             Some(offering) => format!("({offering} {plan})"),
             None => format!("(plan {plan})"),
@@ -219,9 +219,7 @@ fn owned(line: &InvoiceLine, coverage: &[Coverage]) -> Option<Span> {
     let of = coverage.iter().filter(|one| {
         one.foundation == key.foundation && one.organization == key.organization.guid && one.space == key.space.guid
     });
-    let hull =
-        of.map(|one| one.span).reduce(|one, two| Span { from: one.from.min(two.from), to: one.to.max(two.to) })?;
-    let span = Span { from: line.span.from.max(hull.from), to: line.span.to.min(hull.to) };
+    let span = line.span.within(of.map(|one| one.span).reduce(Span::hull)?);
     (span.from < span.to).then_some(span)
 }
 

@@ -23,6 +23,14 @@ pub struct Named {
     pub guid: Guid,
 }
 
+impl Named {
+    /// The name; the guid if none is known.
+    #[must_use]
+    pub fn called(&self) -> String {
+        self.name.clone().unwrap_or_else(|| self.guid.to_string())
+    }
+}
+
 /// What a line is for. Ordered as lines stand on an invoice.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct LineKey {

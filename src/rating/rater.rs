@@ -277,7 +277,7 @@ impl<'a> Rater<'a> {
             }
             match terms[position] {
                 Some(applied) => {
-                    let span = Span { from: cut.from.max(piece.span.from), to: cut.to.min(piece.span.to) };
+                    let span = cut.within(piece.span);
                     self.charge(piece, terms, applied, seconds, Some(span))?;
                 }
                 None => self.unpriced(piece, cut, seconds)?,
@@ -362,7 +362,7 @@ impl<'a> Rater<'a> {
         for stretch in daily.iter().filter(|stretch| stretch.granularity == Some(granularity)) {
             let (piece, span) = (stretch.piece, stretch.span);
             for position in 0..self.cuts.len() {
-                let within = Span { from: day.from.max(span.from), to: day.to.min(span.to) };
+                let within = day.within(span);
                 let seconds = overlap(within, self.cuts[position]);
                 // What a staging lacks to its minimum is of the day on which it ends.
                 let at_end = span.to.plus(-1).max(span.from);
@@ -450,7 +450,7 @@ impl<'a> Rater<'a> {
             row,
         });
         // Of several process types, each may have had it at another time.
-        part.span = Span { from: part.span.from.min(from), to: part.span.to.max(to) };
+        part.span = part.span.hull(Span { from, to });
         let total = if used.is_some() { &mut part.used } else { &mut part.quantity };
         *total = total.checked_add(quantity).ok_or(Overflow)?;
         if let Some(span) = used {
@@ -483,7 +483,7 @@ impl<'a> Rater<'a> {
         add(&mut line.quantities.instance_seconds, used.instance_seconds)?;
         add(&mut line.quantities.memory_mib_seconds, used.memory_mib_seconds)?;
         add(&mut line.quantities.disk_mib_seconds, used.disk_mib_seconds)?;
-        line.span = Span { from: line.span.from.min(cut.from), to: line.span.to.max(cut.to) };
+        line.span = line.span.hull(cut);
         Ok(())
     }
 }

@@ -11,7 +11,7 @@ use cf_billing::documents::{DocumentError, Logo, LogoType, Look};
 use serde_json::Value;
 
 use super::views;
-use crate::support::tool::tool;
+use crate::support::tool::{python, tool};
 
 /// A Cross Industry Invoice as far as who reads the attachment looks at it.
 const CII: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
@@ -172,8 +172,7 @@ fn read(view: &View, look: &Look, e_invoice: Option<&str>) -> Read {
 
     assert_apart(path.to_str().unwrap(), view.watermark.as_deref());
 
-    let python = concat!(env!("CARGO_MANIFEST_DIR"), "/target/validators/bin/python");
-    let (ran, said) = tool(python, &["-c", READ, path.to_str().unwrap()], "");
+    let (ran, said) = tool(python(), &["-c", READ, path.to_str().unwrap()], "");
     assert!(ran, "{said}");
     let json = said.lines().find(|line| line.starts_with('{')).unwrap_or_else(|| panic!("{said}"));
     let read = Read { folder, found: serde_json::from_str(json).unwrap() };

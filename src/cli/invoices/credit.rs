@@ -84,7 +84,7 @@ impl Credit {
             _ => card_of(store, &stored, configuration).await?,
         };
         let run = BillingRun::new(configuration, store, &Clock::System, &card)?;
-        let outcome = run.credit(&self.invoice, what, &why, self.reissue).await?;
+        let outcome = run.credit(&stored, what, &why).await?;
         let shown = match outcome {
             CreditOutcome::Note(number) => store.invoice(&number).await?,
             CreditOutcome::Charged(net) => {

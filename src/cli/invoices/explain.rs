@@ -31,7 +31,7 @@ impl Explain {
         let stored = find(store, &self.invoice).await?;
         let card = card_of(store, &stored, configuration).await?;
         let run = BillingRun::new(configuration, store, &Clock::System, &card)?;
-        let explained = explain(&run, &self.invoice, &self.line).await?;
+        let explained = explain(&run, stored, &self.line).await?;
         match self.format {
             Format::Json => output::json(&explained_json(&explained)),
             Format::Csv => output::csv(&USE_HEADER, explained.lines.iter().flat_map(use_rows)),

@@ -8,11 +8,11 @@ use super::super::Failure;
 use super::super::output::note;
 use super::super::progress::Bars;
 use super::find;
-use crate::billing_run::{Sender, document, issue_of};
+use crate::billing_run::{Sender, document, issue_of, subject_of};
 use crate::clock::Clock;
 use crate::config::Configuration;
+use crate::documents::Format;
 use crate::documents::focus::Writer;
-use crate::documents::{Format, Subject};
 use crate::domain::Month;
 use crate::invoicing::Status;
 use crate::store::{InvoiceFilter, Store, StoredInvoice};
@@ -92,17 +92,17 @@ impl Export {
     pub async fn run(self, configuration: &Configuration, store: &Store) -> Result<(), Failure> {
         let sender = Sender::new(&configuration.billing.seller)?;
         std::fs::create_dir_all(&self.out).map_err(|error| cannot(&self.out, &error))?;
-        let references = self.references(store).await?;
+        let wanted = self.wanted(store).await?;
         match self.format.document() {
-            Some(format) => self.documents(store, &sender, &references, format).await,
-            None => self.focus(store, &sender, &references).await,
+            Some(format) => self.documents(store, &sender, &wanted, format).await,
+            None => self.focus(store, &sender, &wanted).await,
         }
     }
 
-    /// Ids of what is to be exported.
-    async fn references(&self, store: &Store) -> Result<Vec<String>, Failure> {
+    /// What is to be exported; lines are read when it is its turn.
+    async fn wanted(&self, store: &Store) -> Result<Vec<StoredInvoice>, Failure> {
         if let Some(invoice) = &self.invoice {
-            return Ok(vec![invoice.clone()]);
+            return Ok(vec![find(store, invoice).await?]);
         }
         if self.period.is_none() && self.account.is_none() {
             return Err(Failure::usage(
@@ -110,32 +110,31 @@ impl Export {
             ));
         }
         let filter = InvoiceFilter { month: self.period, status: None, account: self.account.clone() };
-        let all = store.invoices(&filter).await?;
-        let wanted = all.iter().filter(|stored| self.drafts || stored.status == Status::Final);
-        let ids: Vec<String> = wanted.map(|stored| stored.id.to_string()).collect();
-        if ids.is_empty() {
+        let mut wanted = store.invoices(&filter).await?;
+        wanted.retain(|stored| self.drafts || stored.status == Status::Final);
+        if wanted.is_empty() {
             let hint = "drafts are exported with --drafts; `invoices list` shows what there is";
             return Err(Failure::failed(format!("there is no final invoice to export\nhint: {hint}")));
         }
-        Ok(ids)
+        Ok(wanted)
     }
 
     async fn documents(
         &self,
         store: &Store,
         sender: &Sender,
-        references: &[String],
+        wanted: &[StoredInvoice],
         format: Format,
     ) -> Result<(), Failure> {
-        let bar = Bars::default().add(references.len() as u64, "exporting  {human_pos} of {human_len} documents");
+        let bar = Bars::default().add(wanted.len() as u64, "exporting  {human_pos} of {human_len} documents");
         let (mut written, mut there) = (0_usize, 0_usize);
         let mut problems = Vec::new();
-        for reference in references {
-            let stored = find(store, reference).await?;
-            let file = self.out.join(file_name(&stored, format));
-            if stored.status == Status::Final && file.exists() {
+        for listed in wanted {
+            let file = self.out.join(file_name(listed, format));
+            if listed.status == Status::Final && file.exists() {
                 there += 1;
             } else {
+                let stored = again(store, listed).await?;
                 match document(store, &Clock::System, sender, &stored, format).await {
                     Ok(bytes) => {
                         write_whole(&file, &bytes)?;
@@ -153,7 +152,7 @@ impl Export {
         if problems.is_empty() { Ok(()) } else { Err(Failure { code: 1, problems }) }
     }
 
-    async fn focus(&self, store: &Store, sender: &Sender, references: &[String]) -> Result<(), Failure> {
+    async fn focus(&self, store: &Store, sender: &Sender, wanted: &[StoredInvoice]) -> Result<(), Failure> {
         let what = match (&self.invoice, self.period) {
             (Some(invoice), _) => invoice.replace('/', "-"),
             (None, Some(month)) => month.to_string(),
@@ -169,25 +168,24 @@ impl Export {
         let output = BufWriter::new(File::create(&begun).map_err(|error| cannot(&begun, &error))?);
         let mut writer =
             if columnar { Writer::parquet(output) } else { Writer::csv(output) }.map_err(Failure::failed)?;
-        let bar = Bars::default().add(references.len() as u64, "exporting  {human_pos} of {human_len} invoices");
-        for reference in references {
-            let stored = find(store, reference).await?;
+        let bar = Bars::default().add(wanted.len() as u64, "exporting  {human_pos} of {human_len} invoices");
+        for listed in wanted {
+            let stored = again(store, listed).await?;
             let issue = issue_of(&stored);
-            let subject = Subject {
-                invoice: &stored.invoice,
-                issue: issue.as_ref(),
-                drafted_at: stored.drafted_at,
-                look: &sender.look,
-            };
-            writer.write(&subject).map_err(Failure::failed)?;
+            writer.write(&subject_of(&stored, issue.as_ref(), &sender.look)).map_err(Failure::failed)?;
             bar.inc(1);
         }
         bar.finish_and_clear();
         writer.finish().map_err(Failure::failed)?;
         std::fs::rename(&begun, &file).map_err(|error| cannot(&file, &error))?;
-        note(&format!("{} invoice(s) written to {}", references.len(), file.display()));
+        note(&format!("{} invoice(s) written to {}", wanted.len(), file.display()));
         Ok(())
     }
+}
+
+/// What was listed, with its lines.
+async fn again(store: &Store, listed: &StoredInvoice) -> Result<StoredInvoice, Failure> {
+    find(store, &listed.id.to_string()).await
 }
 
 /// Writes a file that is there whole or not at all.

@@ -144,9 +144,7 @@ impl Draft {
 
 /// The invoice of that number or id.
 async fn find(store: &Store, reference: &str) -> Result<StoredInvoice, Failure> {
-    let hint = "`cf-billing invoices list` shows numbers and ids";
-    let found = store.invoice(reference).await?;
-    found.ok_or_else(|| Failure::failed(format!("there is no invoice `{reference}`\nhint: {hint}")))
+    Ok(store.invoice(reference).await?.ok_or_else(|| BillingError::NoInvoice(reference.to_owned()))?)
 }
 
 /// The card that a final invoice was made with; for a draft the configured one.

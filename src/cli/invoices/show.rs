@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::super::Failure;
 use super::super::output::{self, Format, numbers, words};
 use super::money;
-use crate::billing_run::issue_of;
+use crate::billing_run::{issue_of, subject_of};
 use crate::clock::Clock;
 use crate::config::Configuration;
 use crate::documents::{Look, Subject, csv, json};
@@ -65,7 +65,7 @@ impl Show {
 }
 
 fn name_of(named: Option<&Named>) -> String {
-    named.map(|named| named.name.clone().unwrap_or_else(|| named.guid.to_string())).unwrap_or_default()
+    named.map(Named::called).unwrap_or_default()
 }
 
 /// The quantity in units of the price, for people: six decimals.
@@ -94,8 +94,7 @@ pub(super) fn invoice_json(stored: &StoredInvoice, mut value: Value) -> Value {
 /// Hands a stored invoice to what makes documents.
 pub(super) fn with_subject<T>(stored: &StoredInvoice, made: impl FnOnce(&Subject<'_>) -> T) -> T {
     let (issue, look) = (issue_of(stored), Look::default());
-    let (invoice, drafted_at) = (&stored.invoice, stored.drafted_at);
-    made(&Subject { invoice, issue: issue.as_ref(), drafted_at, look: &look })
+    made(&subject_of(stored, issue.as_ref(), &look))
 }
 
 /// What a line is for beside its resource, for people.

@@ -68,15 +68,14 @@ impl By {
 
     /// What a line is counted under.
     fn of(self, invoice: &Invoice, line: &InvoiceLine) -> String {
-        let named = |named: &Named| named.name.clone().unwrap_or_else(|| named.guid.to_string());
         let key = &line.key;
         match self {
             Self::Account => account(invoice),
-            Self::Org => format!("{}/{}", key.foundation, named(&key.organization)),
-            Self::Space => format!("{}/{}/{}", key.foundation, named(&key.organization), named(&key.space)),
+            Self::Org => format!("{}/{}", key.foundation, key.organization.called()),
+            Self::Space => format!("{}/{}/{}", key.foundation, key.organization.called(), key.space.called()),
             Self::App => {
                 let of = key.app.as_ref().or(key.service_instance.as_ref());
-                of.map_or_else(|| "-".to_owned(), named)
+                of.map_or_else(|| "-".to_owned(), Named::called)
             }
             Self::Buildpack => key.buildpack.clone().unwrap_or_else(|| "none".to_owned()),
             Self::Kind => key.kind.to_string(),

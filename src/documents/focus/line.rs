@@ -245,6 +245,6 @@ impl Portion {
 
 /// The part of a day in which a line's terms hold; the day if they don't, as with lengths rounded up beyond it.
 fn within(day: Span, span: Span) -> Span {
-    let part = Span { from: day.from.max(span.from), to: day.to.min(span.to) };
+    let part = day.within(span);
     if part.from < part.to { part } else { day }
 }

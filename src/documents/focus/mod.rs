@@ -83,30 +83,6 @@ pub fn rows(subject: &Subject<'_>) -> Result<Vec<Row>, DocumentError> {
     Ok(rows)
 }
 
-/// A document as a CSV file of its own.
-///
-/// # Errors
-/// [`DocumentError::Failed`].
-pub fn csv(subject: &Subject<'_>) -> Result<Vec<u8>, DocumentError> {
-    let mut bytes = Vec::new();
-    let mut writer = Writer::csv(&mut bytes)?;
-    writer.write(subject)?;
-    writer.finish()?;
-    Ok(bytes)
-}
-
-/// A document as a Parquet file of its own.
-///
-/// # Errors
-/// [`DocumentError::Failed`].
-pub fn parquet(subject: &Subject<'_>) -> Result<Vec<u8>, DocumentError> {
-    let mut bytes = Vec::new();
-    let mut writer = Writer::parquet(&mut bytes)?;
-    writer.write(subject)?;
-    writer.finish()?;
-    Ok(bytes)
-}
-
 fn failed(error: impl std::fmt::Display) -> DocumentError {
     DocumentError::Failed(error.to_string())
 }

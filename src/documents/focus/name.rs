@@ -64,10 +64,9 @@ fn offered(name: &str) -> Service<'_> {
 
 /// What is sold: a quantity of a kind of thing. The same for everyone, whatever its price.
 pub(super) fn sku(key: &LineKey, meter: Meter) -> String {
-    let shown = |named: &Named| named.name.clone().unwrap_or_else(|| named.guid.to_string());
     let mut parts = vec![key.kind.name().to_owned()];
-    parts.extend(key.service_offering.as_ref().map(shown));
-    parts.extend(key.service_plan.as_ref().map(shown));
+    parts.extend(key.service_offering.as_ref().map(Named::called));
+    parts.extend(key.service_plan.as_ref().map(Named::called));
     parts.extend(key.buildpack.clone());
     parts.push(meter.name().to_owned());
     parts.join("/")
@@ -123,13 +122,12 @@ pub(super) fn identify(row: &mut Row, key: &LineKey) {
     row.set(Column::RegionName, foundation);
     row.set(Column::SubAccountId, of(&key.organization));
     // What has an id must have a name, whether it is known or not.
-    let called = |named: &Named| named.name.clone().unwrap_or_else(|| named.guid.to_string());
-    row.set(Column::SubAccountName, called(&key.organization));
+    row.set(Column::SubAccountName, key.organization.called());
     row.set(Column::SubAccountType, "Organization");
     let resource = key.service_instance.as_ref().map(|instance| (instance, "Service Instance"));
     if let Some((named, kind)) = resource.or(key.app.as_ref().map(|app| (app, "App"))) {
         row.set(Column::ResourceId, of(named));
-        row.set(Column::ResourceName, called(named));
+        row.set(Column::ResourceName, named.called());
         row.set(Column::ResourceType, kind);
     }
     row.set(Column::Tags, tags(key));

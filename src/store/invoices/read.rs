@@ -109,12 +109,14 @@ impl Store {
     /// [`StoreError`].
     pub async fn invoice(&self, reference: &str) -> Result<Option<StoredInvoice>, StoreError> {
         const ONE: Sql = select_invoice!(
-            "WHERE invoice.number = $1 OR CAST(invoice.id AS text) = $1
+            "WHERE invoice.number = $1 OR invoice.id = $2
              ORDER BY coalesce(invoice.number = $1, false) DESC
              LIMIT 1"
         );
+        // As `list` shows it, and no other way of writing the same.
+        let id = reference.parse::<i64>().ok().filter(|id| id.to_string() == reference);
         let mut session = self.database.read().await?;
-        let Some(row) = session.maybe(ONE, values![reference]).await? else { return Ok(None) };
+        let Some(row) = session.maybe(ONE, values![reference, id]).await? else { return Ok(None) };
         let mut stored = read_invoice(&row)?;
         read_parts(&mut session, &mut stored).await?;
         Ok(with_gaps(&mut session, vec![stored]).await?.pop())
