@@ -256,7 +256,9 @@ fn drafts(program: &Program) -> BTreeMap<String, Value> {
             let id = draft["id"].to_string();
             let mut shown = program.json(&["invoices", "show", &id]);
             let account = format!("{month} {}", shown["account"]);
-            for varying in ["id", "drafted_at", "rated_through", "blockers"] {
+            assert!(shown["status"] == "draft" || shown["status"] == "in_review", "{account}: {}", shown["status"]);
+            // Whether it is in review yet follows from how far usage is complete.
+            for varying in ["id", "drafted_at", "rated_through", "blockers", "status"] {
                 shown.as_object_mut().unwrap().remove(varying);
             }
             found.insert(account, shown);
