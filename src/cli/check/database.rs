@@ -1,0 +1,35 @@
+//! `check`: the database, opened if it is there; it isn't made, nor brought up to date.
+
+use super::{Checked, Verdict};
+use crate::cli::Global;
+use crate::config::Configuration;
+use crate::store::{Found, Store};
+
+/// Gives the database if it can be used as it is.
+pub(super) async fn check(checked: &mut Checked, configuration: &Configuration) -> Option<Store> {
+    match Global::inspect(configuration).await {
+        Ok(Found::Nothing { location }) => {
+            checked.say(Verdict::Ok, None, "database", format!("{location}: will be made"));
+            None
+        }
+        Ok(Found::Schema { location, found, known, lacks }) if found < known => {
+            let told = format!("{location}: schema {found}; `run` will bring it to {known}: {}", lacks.join(", "));
+            checked.say(Verdict::Warn, None, "database", told);
+            None
+        }
+        Ok(Found::Schema { location, found, .. }) => match Global::open(configuration).await {
+            Ok(store) => {
+                checked.say(Verdict::Ok, None, "database", format!("{location}: schema {found}"));
+                Some(store)
+            }
+            Err(error) => {
+                checked.say(Verdict::Fail, None, "database", error.problems.join("\n"));
+                None
+            }
+        },
+        Err(error) => {
+            checked.say(Verdict::Fail, None, "database", error);
+            None
+        }
+    }
+}
