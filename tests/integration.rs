@@ -29,6 +29,7 @@ mod invoices;
 mod invoicing;
 mod kill;
 mod ledger;
+mod lists;
 mod races;
 mod rates;
 mod readme;

@@ -1,4 +1,7 @@
-//! Requests to one Cloud Controller: discovery, token, retries, pages. Reads; and requests snapshots, no more.
+//! Requests to one Cloud Controller: discovery, token, retries, snapshots. Reads; and requests snapshots, no more.
+
+mod events;
+mod lists;
 
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -17,12 +20,8 @@ use url::Url;
 use super::error::{ApiError, ErrorKind, classify};
 use super::token::{Refusal, Token};
 use super::transport::Transport;
-use super::wire::lists::{
-    App, Build, Droplet, Job, Organization, Page, Process, RawPage, Root, ServiceInstance, ServiceOffering,
-    ServicePlan, Space, Task,
-};
+use super::wire::lists::{Job, Page, Root};
 use super::wire::snapshot::{Chunk, Snapshot};
-use super::wire::usage_event::{Decoded, decode};
 use super::wire::without_nul;
 use crate::clock::{Clock, Stopwatch};
 use crate::config::Secret;
@@ -30,11 +29,12 @@ use crate::domain::{Guid, Stream, Timestamp};
 use crate::telemetry::FoundationMetrics;
 use crate::telemetry::metrics::ENDPOINTS;
 
+pub use events::{After, EventPage};
+pub use lists::{GUIDS_PER_REQUEST, Listed};
+
 /// Cloud Controller's own limit.
 const LARGEST_PAGE: u32 = 5000;
 const SMALLEST_PAGE: u32 = 50;
-/// Guids in one filter: URLs stay below 4 KB.
-pub const GUIDS_PER_REQUEST: usize = 100;
 /// Times a request is repeated before its error is handed up, after 0.5, 1 and 2 s, each with jitter.
 const REPEATS: usize = 3;
 const FIRST_DELAY: Duration = Duration::from_millis(500);
@@ -89,25 +89,6 @@ pub struct Dated<T> {
     pub date: Timestamp,
 }
 
-/// One page of usage events, each with its text as received.
-#[derive(Clone, Debug)]
-pub struct EventPage {
-    pub events: Vec<(String, Decoded)>,
-    /// The page was as full as could be: more may follow.
-    pub full: bool,
-}
-
-/// After which events to read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum After {
-    /// From the stream's first row.
-    Nothing,
-    /// What comes after this event, in the order of Cloud Controller's ids.
-    Event(Guid),
-    /// What was created at or after this instant.
-    Time(Timestamp),
-}
-
 /// What came of requesting a snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Requested {
@@ -117,22 +98,6 @@ pub enum Requested {
     InProgress,
     /// The client isn't allowed to (403).
     NotAllowed,
-}
-
-/// Rows of a list with what was included.
-#[derive(Debug)]
-pub struct Listed<T> {
-    pub rows: Vec<T>,
-    pub spaces: Vec<Space>,
-    pub organizations: Vec<Organization>,
-    pub service_offerings: Vec<ServiceOffering>,
-}
-
-const fn events_path(stream: Stream) -> &'static str {
-    match stream {
-        Stream::App => "/v3/app_usage_events",
-        Stream::Service => "/v3/service_usage_events",
-    }
 }
 
 const fn snapshots_path(stream: Stream) -> &'static str {
@@ -249,45 +214,6 @@ impl Client {
         Token::from_answer(answer.body(), now).map_err(|error| invalid(&answer, &request, &error.to_string()))
     }
 
-    /// A page of usage events, in the order of Cloud Controller's ids. Asks for as many as it may; for fewer after
-    /// an answer that was too slow, too large or failed, and for more again when answers come.
-    ///
-    /// # Errors
-    /// [`ApiError`], of kind [`ErrorKind::AfterGuidUnknown`] if that event is gone.
-    pub async fn events(&self, stream: Stream, after: &After) -> Result<Dated<EventPage>, ApiError> {
-        let size = &self.inner.page_size[stream as usize];
-        let asked = AtomicU32::new(0);
-        let target = || {
-            asked.store(size.load(Ordering::Relaxed), Ordering::Relaxed);
-            let per_page = asked.load(Ordering::Relaxed).to_string();
-            let mut query = vec![("per_page".to_owned(), per_page)];
-            match after {
-                After::Nothing => {}
-                After::Event(guid) => query.push(("after_guid".to_owned(), guid.to_string())),
-                After::Time(at) => query.push(("created_ats[gte]".to_owned(), at.to_string())),
-            }
-            (events_path(stream).to_owned(), query)
-        };
-        let failed = |error: &ApiError| {
-            if error.wants_smaller_pages() {
-                size.store(self.halved(asked.load(Ordering::Relaxed), error), Ordering::Relaxed);
-            }
-        };
-        let answer = self.get_with(target, failed).await?;
-        let asked = asked.into_inner();
-        size.store(self.doubled(asked), Ordering::Relaxed);
-        let page: RawPage = parse_as_received(&answer.value.0, &answer.value.1)?;
-        let full = page.resources.len() >= asked as usize || page.pagination.next.is_some();
-        let events = (page.resources.into_iter())
-            .map(|raw| {
-                let text = String::from(Box::<str>::from(raw));
-                let decoded = decode(stream, &text);
-                (text, decoded)
-            })
-            .collect();
-        Ok(Dated { value: EventPage { events, full }, date: answer.date })
-    }
-
     /// The page size after a failure; if the size itself was refused, no larger one is asked for again.
     fn halved(&self, size: u32, error: &ApiError) -> u32 {
         let half = (size / 2).max(SMALLEST_PAGE);
@@ -300,41 +226,6 @@ impl Client {
     /// The page size after a success.
     fn doubled(&self, size: u32) -> u32 {
         (size * 2).min(self.inner.largest_page.load(Ordering::Relaxed))
-    }
-
-    /// The newest usage event, or one of the newest while others are written; `None` if there is none.
-    ///
-    /// # Errors
-    /// [`ApiError`].
-    pub async fn newest_event(&self, stream: Stream) -> Result<Option<Decoded>, ApiError> {
-        let path = events_path(stream);
-        let mut number = "1".to_owned();
-        loop {
-            let answer = self.get(path, &[("per_page", "1"), ("page", &number)]).await?;
-            let page: RawPage = parse_as_received(&answer.value.0, &answer.value.1)?;
-            // Ids aren't shown and can't be sorted by downwards: the last page has the newest.
-            let last = page.pagination.last.and_then(|link| link.href.parse::<Url>().ok());
-            let last = last
-                .and_then(|url| url.query_pairs().find(|(key, _)| key == "page").map(|(_, page)| page.into_owned()));
-            if let Some(last) = last.filter(|last| number == "1" && *last != number) {
-                number = last;
-            } else {
-                let row = page.resources.into_iter().next_back();
-                return Ok(row.map(|raw| decode(stream, &String::from(Box::<str>::from(raw)))));
-            }
-        }
-    }
-
-    /// One usage event; `None` if it is gone.
-    ///
-    /// # Errors
-    /// [`ApiError`].
-    pub async fn event(&self, stream: Stream, guid: &Guid) -> Result<Option<Decoded>, ApiError> {
-        let answer = self.get(&format!("{}/{guid}", events_path(stream)), &[]).await;
-        let Some(answer) = found(answer)? else { return Ok(None) };
-        let text = std::str::from_utf8(answer.value.0.body());
-        let text = text.map_err(|_| invalid(&answer.value.0, &answer.value.1, "it isn't UTF-8"))?;
-        Ok(Some(decode(stream, text)))
     }
 
     /// Asks for a snapshot to be made.
@@ -393,180 +284,9 @@ impl Client {
         Ok((page.resources, page.pagination.next.is_some()))
     }
 
-    /// Processes by guid, at most [`GUIDS_PER_REQUEST`]; those that are gone are missing.
-    ///
-    /// # Errors
-    /// [`ApiError`].
-    pub async fn processes(&self, guids: &[Guid]) -> Result<Dated<Vec<Process>>, ApiError> {
-        self.by_guid("/v3/processes", guids).await
-    }
-
-    /// Processes saved at or after an instant.
-    ///
-    /// # Errors
-    /// [`ApiError`].
-    pub async fn processes_updated_since(&self, since: Timestamp) -> Result<Dated<Vec<Process>>, ApiError> {
-        let since = since.to_string();
-        let listed = self.list_dated("/v3/processes", &[("updated_ats[gte]", &since)]).await?;
-        Ok(Dated { value: listed.value.rows, date: listed.date })
-    }
-
-    /// Tasks by guid, at most [`GUIDS_PER_REQUEST`]; those that are gone are missing.
-    ///
-    /// # Errors
-    /// [`ApiError`].
-    pub async fn tasks(&self, guids: &[Guid]) -> Result<Dated<Vec<Task>>, ApiError> {
-        self.by_guid("/v3/tasks", guids).await
-    }
-
-    /// Service instances by guid, at most [`GUIDS_PER_REQUEST`]; those that are gone are missing.
-    ///
-    /// # Errors
-    /// [`ApiError`].
-    pub async fn service_instances(&self, guids: &[Guid]) -> Result<Dated<Vec<ServiceInstance>>, ApiError> {
-        self.by_guid("/v3/service_instances", guids).await
-    }
-
-    /// Builds of apps, at most [`GUIDS_PER_REQUEST`], created at or after an instant. An app that is gone took its builds
-    /// with it.
-    ///
-    /// # Errors
-    /// [`ApiError`].
-    pub async fn builds(&self, apps: &[Guid], since: Timestamp) -> Result<Dated<Vec<Build>>, ApiError> {
-        let (apps, since) = (comma_list(apps), since.to_string());
-        let listed = self.list_dated("/v3/builds", &[("app_guids", &apps), ("created_ats[gte]", &since)]).await?;
-        Ok(Dated { value: listed.value.rows, date: listed.date })
-    }
-
-    /// Tasks that use resources now.
-    ///
-    /// # Errors
-    /// [`ApiError`].
-    pub async fn running_tasks(&self) -> Result<Vec<Task>, ApiError> {
-        Ok(self.list("/v3/tasks", &[("states", "RUNNING,CANCELING")]).await?.rows)
-    }
-
-    /// Apps by guid, at most [`GUIDS_PER_REQUEST`], with their spaces and organizations.
-    ///
-    /// # Errors
-    /// [`ApiError`].
-    pub async fn apps(&self, guids: &[Guid]) -> Result<Listed<App>, ApiError> {
-        let guids = comma_list(guids);
-        self.list("/v3/apps", &[("guids", &guids), ("include", "space.organization")]).await
-    }
-
-    /// All processes, running or not.
-    ///
-    /// # Errors
-    /// [`ApiError`].
-    pub async fn all_processes(&self) -> Result<Vec<Process>, ApiError> {
-        Ok(self.list("/v3/processes", &[]).await?.rows)
-    }
-
-    /// All apps with their spaces and organizations, and when the list was begun.
-    ///
-    /// # Errors
-    /// [`ApiError`].
-    pub async fn all_apps(&self) -> Result<Dated<Listed<App>>, ApiError> {
-        self.list_dated("/v3/apps", &[("include", "space.organization")]).await
-    }
-
-    /// All service instances.
-    ///
-    /// # Errors
-    /// [`ApiError`].
-    pub async fn all_service_instances(&self) -> Result<Vec<ServiceInstance>, ApiError> {
-        Ok(self.list("/v3/service_instances", &[]).await?.rows)
-    }
-
-    /// All service plans with their offerings.
-    ///
-    /// # Errors
-    /// [`ApiError`].
-    pub async fn all_service_plans(&self) -> Result<Listed<ServicePlan>, ApiError> {
-        self.list("/v3/service_plans", &[("include", "service_offering")]).await
-    }
-
-    /// All spaces with their organizations.
-    ///
-    /// # Errors
-    /// [`ApiError`].
-    pub async fn all_spaces(&self) -> Result<Listed<Space>, ApiError> {
-        self.list("/v3/spaces", &[("include", "organization")]).await
-    }
-
-    /// Droplets by guid, at most [`GUIDS_PER_REQUEST`]; those that are gone are missing.
-    ///
-    /// # Errors
-    /// [`ApiError`].
-    pub async fn droplets(&self, guids: &[Guid]) -> Result<Vec<Droplet>, ApiError> {
-        Ok(self.by_guid("/v3/droplets", guids).await?.value)
-    }
-
     /// Forgets the token, so that the next request asks for a new one, whose scope is checked.
     pub async fn forget_token(&self) {
         *self.inner.token.lock().await = None;
-    }
-
-    /// Organizations by guid, at most [`GUIDS_PER_REQUEST`]; deleted ones are missing.
-    ///
-    /// # Errors
-    /// [`ApiError`].
-    pub async fn organizations(&self, guids: &[Guid]) -> Result<Vec<Organization>, ApiError> {
-        Ok(self.by_guid("/v3/organizations", guids).await?.value)
-    }
-
-    /// Spaces by guid, at most [`GUIDS_PER_REQUEST`]; deleted ones are missing.
-    ///
-    /// # Errors
-    /// [`ApiError`].
-    pub async fn spaces(&self, guids: &[Guid]) -> Result<Vec<Space>, ApiError> {
-        Ok(self.by_guid("/v3/spaces", guids).await?.value)
-    }
-
-    async fn by_guid<T: DeserializeOwned>(&self, path: &str, guids: &[Guid]) -> Result<Dated<Vec<T>>, ApiError> {
-        let guids = comma_list(guids);
-        let listed = self.list_dated(path, &[("guids", &guids)]).await?;
-        Ok(Dated { value: listed.value.rows, date: listed.date })
-    }
-
-    async fn list<T: DeserializeOwned>(&self, path: &str, query: &[(&str, &str)]) -> Result<Listed<T>, ApiError> {
-        Ok(self.list_dated(path, query).await?.value)
-    }
-
-    /// All pages of a list; dated by its first.
-    async fn list_dated<T: DeserializeOwned>(
-        &self,
-        path: &str,
-        query: &[(&str, &str)],
-    ) -> Result<Dated<Listed<T>>, ApiError> {
-        let mut listed =
-            Listed { rows: Vec::new(), spaces: Vec::new(), organizations: Vec::new(), service_offerings: Vec::new() };
-        let mut date = None;
-        // The same for all pages of one list; smaller for the next list after a failure.
-        let size = self.inner.list_size.load(Ordering::Relaxed);
-        let per_page = size.to_string();
-        for number in 1_u32.. {
-            let number = number.to_string();
-            let query: Vec<(&str, &str)> =
-                query.iter().copied().chain([("per_page", per_page.as_str()), ("page", number.as_str())]).collect();
-            let answer = self.get(path, &query).await.inspect_err(|error| {
-                if error.wants_smaller_pages() {
-                    self.inner.list_size.store(self.halved(size, error), Ordering::Relaxed);
-                }
-            })?;
-            let page: Page<T> = parse(&answer.value.0, &answer.value.1)?;
-            date.get_or_insert(answer.date);
-            listed.rows.extend(page.resources);
-            listed.spaces.extend(page.included.spaces);
-            listed.organizations.extend(page.included.organizations);
-            listed.service_offerings.extend(page.included.service_offerings);
-            if page.pagination.next.is_none() {
-                break;
-            }
-        }
-        self.inner.list_size.store(self.doubled(size), Ordering::Relaxed);
-        Ok(Dated { value: listed, date: date.unwrap_or_else(|| self.inner.clock.now()) })
     }
 
     async fn find<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, ApiError> {
@@ -743,11 +463,6 @@ fn parse<T: DeserializeOwned>(answer: &Response<Bytes>, request: &str) -> Result
     serde_json::from_str(&without_nul(text)).map_err(|error| invalid(answer, request, &error.to_string()))
 }
 
-/// As it came: what is in it is archived before it is read.
-fn parse_as_received<T: DeserializeOwned>(answer: &Response<Bytes>, request: &str) -> Result<T, ApiError> {
-    serde_json::from_slice(answer.body()).map_err(|error| invalid(answer, request, &error.to_string()))
-}
-
 fn invalid(answer: &Response<Bytes>, request: &str, reason: &str) -> ApiError {
     let kind = answer.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("no content type");
     ApiError {
@@ -770,8 +485,4 @@ fn sensitive(text: &str) -> HeaderValue {
     let mut value = HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static(""));
     value.set_sensitive(true);
     value
-}
-
-fn comma_list(guids: &[Guid]) -> String {
-    guids.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
 }

@@ -1,6 +1,8 @@
 //! List pages and the rows of lists that are read beside the usage events.
 
-use serde::Deserialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::domain::{Guid, Timestamp};
@@ -43,14 +45,24 @@ pub struct Included {
     pub service_offerings: Vec<ServiceOffering>,
 }
 
+/// What a row is related to: `{"data": {"guid": …}}`. Where there is nothing, Cloud Controller says `{"data": null}` or
+/// `{"data": {"guid": null}}`: so does an app without a droplet, and every foundation has some.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Related {
-    pub data: Option<RelatedGuid>,
+    #[serde(default)]
+    data: Option<RelatedGuid>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct RelatedGuid {
-    pub guid: Guid,
+struct RelatedGuid {
+    #[serde(default, deserialize_with = "nullable_guid")]
+    guid: Option<Guid>,
+}
+
+/// A guid that may be null or empty.
+fn nullable_guid<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Guid>, D::Error> {
+    let text = Option::<Cow<'_, str>>::deserialize(deserializer)?;
+    Ok(Guid::from_nullable(text.as_deref()))
 }
 
 /// `GET /v3/processes`: sizes of every process, running or not; it doesn't say which.
@@ -183,7 +195,7 @@ impl OfApp {
     /// The app's guid.
     #[must_use]
     pub fn guid(&self) -> Option<&Guid> {
-        self.app.data.as_ref().map(|data| &data.guid)
+        self.app.guid()
     }
 }
 
@@ -223,7 +235,7 @@ impl Related {
     /// The guid of what it is related to.
     #[must_use]
     pub fn guid(&self) -> Option<&Guid> {
-        self.data.as_ref().map(|data| &data.guid)
+        self.data.as_ref()?.guid.as_ref()
     }
 }
 

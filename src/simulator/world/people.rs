@@ -1,10 +1,13 @@
 //! What people do all month, drawn by lot: mostly what anybody does, sometimes what nobody should.
 
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
 use super::actions::Size;
 use super::staging::{Outcome, Then};
-use super::{App, Receipt, World};
+use super::{App, Process, Receipt, World, random_guid, rows};
 use crate::domain::Timestamp;
-use crate::simulator::tables::Tables;
+use crate::simulator::tables::{List, Tables};
 
 /// How people behave.
 #[derive(Clone, Debug)]
@@ -59,9 +62,44 @@ impl World {
         for _ in 0..processes / 4 {
             self.create_some_service(tables);
         }
+        self.leave_apps_without_droplets(tables);
         // All that was under way ends.
         let to = self.now.plus(3600);
         self.advance(tables, to);
+    }
+
+    /// What every foundation has: apps that were created and never staged. Nobody touches them, so they are rows alone;
+    /// their guids come from a source of their own, so that what people do stays the same.
+    fn leave_apps_without_droplets(&self, tables: &mut Tables) {
+        let mut guids = ChaCha8Rng::seed_from_u64(self.random.clone().random());
+        for (number, space) in self.spaces.keys().enumerate().step_by(2) {
+            let guid = random_guid(&mut guids);
+            let app = App {
+                guid: guid.clone(),
+                name: format!("never-staged-{number}"),
+                space: space.clone(),
+                docker: false,
+                requested: Vec::new(),
+                droplet: None,
+                started: false,
+                processes: vec![guid.clone()],
+                staging: None,
+                deployment: None,
+                touched: self.now,
+            };
+            let process = Process {
+                guid,
+                kind: "web".to_owned(),
+                app: app.guid.clone(),
+                instances: 1,
+                memory_mib: 1024,
+                disk_mib: 1024,
+                started: false,
+                runs_on: None,
+            };
+            tables.put(List::Apps, rows::app(&app, self.now));
+            tables.put(List::Processes, rows::process(&process, space, self.now));
+        }
     }
 
     /// Lets people do so many things now.

@@ -49,7 +49,7 @@ pub fn app(app: &App, created_at: Timestamp) -> Value {
         "guid": app.guid, "created_at": created_at, "updated_at": created_at, "name": app.name,
         "state": if app.started { "STARTED" } else { "STOPPED" },
         "lifecycle": {"type": if app.docker { "docker" } else { "buildpack" }, "data": data},
-        "relationships": {"space": related(&app.space), "current_droplet": {"data": null}},
+        "relationships": {"space": related(&app.space), "current_droplet": {"data": {"guid": null}}},
         "metadata": metadata(),
         "links": {
             "self": {"href": own}, "environment_variables": to("environment_variables"), "space": link("spaces", &app.space),
