@@ -156,7 +156,11 @@ impl Client {
         Ok(Dated { value: listed.value.rows, date: listed.date })
     }
 
-    pub(super) async fn list<T: DeserializeOwned>(&self, path: &str, query: &[(&str, &str)]) -> Result<Listed<T>, ApiError> {
+    pub(super) async fn list<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<Listed<T>, ApiError> {
         Ok(self.list_dated(path, query).await?.value)
     }
 
