@@ -45,4 +45,5 @@ mod story;
 mod support;
 mod transport;
 mod tree;
+mod undecodable;
 mod what_is_billed;

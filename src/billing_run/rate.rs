@@ -66,6 +66,7 @@ impl BillingRun<'_> {
         let user_provided = cards.iter().any(|card| card.rates.prices_user_provided());
         let mut pieces = self.store.pieces(period, user_provided).await?;
         let gaps = self.store.gaps(None).await?;
+        let undecodable = self.store.undecodable(period).await?;
         let paid = Paid::new(self.store.invoiced(month).await?);
         let wanted = |of: &Account| account.is_none_or(|account| account == of.id || account == of.name);
         let mut payers = Payers::new(&self.accounts, &paid, period);
@@ -101,9 +102,11 @@ impl BillingRun<'_> {
             let of_usage = coverage.iter().map(|covered| covered.foundation.clone());
             let foundations: BTreeSet<String> = open.account.foundations.iter().cloned().chain(of_usage).collect();
             let of_payer = gaps.iter().filter(|gap| foundations.contains(&gap.foundation));
+            let unread = undecodable.iter().filter(|note| foundations.contains(&note.foundation));
             let is_final = paid.names.contains_key(&id);
             let header = Header {
                 gaps: of_payer.filter_map(|gap| gap.note(period)).collect(),
+                undecodable: unread.cloned().collect(),
                 rated_through: self.rated_through(&pieces.heads, &foundations),
                 corrections: if is_final { Vec::new() } else { corrections_of(&pending, &id) },
                 taxed_before: of_pending(&pending, &id).map(|stored| stored.invoice.tax.clone()).collect(),
@@ -178,6 +181,7 @@ impl BillingRun<'_> {
             rate_card: String::new(),
             rated_through: None,
             gaps: Vec::new(),
+            undecodable: Vec::new(),
             particulars: Particulars { seller: sender.party.clone(), payment, ..known.clone() },
             tax: own_tax.or_else(|| account.tax.clone()),
             corrections: Vec::new(),

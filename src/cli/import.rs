@@ -17,7 +17,8 @@ use super::{Failure, Global};
 use crate::clock::Clock;
 use crate::cloud_controller::{Chunk, Decoded, Snapshot, decode};
 use crate::consumer::{ImportError, Importer};
-use crate::domain::Stream;
+use crate::domain::{AnomalyKind, Stream};
+use crate::store::{AnomalyFilter, Store};
 
 /// Import recorded usage events, and snapshots to begin with
 ///
@@ -115,6 +116,16 @@ impl Import {
             grouped(report.entries.cast_signed()),
             grouped(report.anomalies.cast_signed()),
         ));
+        if report.undecodable > 0 {
+            let foundation = &self.foundation;
+            let (count, example) = (report.undecodable.cast_signed(), first_undecodable(&store, foundation).await?);
+            note(&format!(
+                "warning: {} record(s) can't be understood{example}; what they tell isn't billed, and the invoices of \
+                 their months wait for --accept undecodable:{foundation}\n\
+                 hint: `cf-billing anomalies --foundation {foundation} --kind undecodable --format json` shows them",
+                grouped(count)
+            ));
+        }
         store.close().await;
         Ok(())
     }
@@ -195,6 +206,14 @@ impl Import {
             Err(error) => Err(Failure::failed(format!("reading stopped: {error}"))),
         }
     }
+}
+
+/// What is wrong with one of the records that can't be read.
+async fn first_undecodable(store: &Store, foundation: &str) -> Result<String, Failure> {
+    let kind = Some(AnomalyKind::Undecodable);
+    let filter = AnomalyFilter { foundation: Some(foundation.to_owned()), kind, span: None };
+    let (first, _) = store.anomalies(&filter, 1).await?;
+    Ok(first.first().map(|one| format!(", such as input {}: {}", one.sequence, one.detail)).unwrap_or_default())
 }
 
 enum Part {

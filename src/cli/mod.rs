@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand. Data on stdout, everything else on stderr.
 
 mod accounts;
+mod anomalies;
 mod check;
 mod demo;
 mod gaps;
@@ -90,6 +91,7 @@ struct Global {
 #[derive(Debug, Subcommand)]
 enum Command {
     Accounts(accounts::Accounts),
+    Anomalies(anomalies::Anomalies),
     Check(check::Check),
     Demo(demo::Demo),
     Gaps(gaps::Gaps),
@@ -143,6 +145,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
     let global = cli.global;
     match cli.command {
         Command::Accounts(accounts) => accounts.run(&global).await,
+        Command::Anomalies(anomalies) => anomalies.run(&global).await,
         Command::Check(check) => check.run(&global).await,
         Command::Demo(demo) => Box::pin(demo.run(&global)).await,
         Command::Gaps(gaps) => gaps.run(&global).await,

@@ -6,7 +6,7 @@ use super::page::{Body, NewInput, Page, commit};
 use super::reading::{RawEvent, Reading};
 use crate::clock::Clock;
 use crate::cloud_controller::{Chunk, NamedItem, Snapshot};
-use crate::domain::{Place, Settings, Stream, Timestamp};
+use crate::domain::{AnomalyKind, Place, Settings, Stream, Timestamp};
 use crate::store::{FoundationHead, Names, Origin, Store, StoreError};
 
 /// What an import can't do.
@@ -56,6 +56,8 @@ pub struct ImportReport {
     pub late: u64,
     pub entries: u64,
     pub anomalies: u64,
+    /// Of the anomalies, records that can't be read.
+    pub undecodable: u64,
 }
 
 impl ImportReport {
@@ -191,6 +193,8 @@ impl<'a> Importer<'a> {
         self.report.late += report.late as u64;
         self.report.entries += report.entries as u64;
         self.report.anomalies += report.anomalies as u64;
+        let of_unread = report.counts.anomalies.iter().filter(|(kind, _)| *kind == AnomalyKind::Undecodable);
+        self.report.undecodable += of_unread.map(|(_, count)| count).sum::<u64>();
         self.head = report.head;
         Ok(())
     }

@@ -69,6 +69,12 @@ impl AnomalyKind {
             Self::Settled => "settled",
         }
     }
+
+    /// The kind of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
 }
 
 /// One piece of odd input. Stored, counted and visible.

@@ -34,6 +34,26 @@ pub struct GapNote {
     pub assumed: u64,
 }
 
+/// Records of a foundation that can't be read and touch an invoice's period, as finance sees them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UndecodableNote {
+    pub foundation: String,
+    /// How many there are.
+    pub records: u64,
+    /// When the first of them was made, as far as that is known.
+    pub first: Timestamp,
+    /// When the last of them was.
+    pub last: Timestamp,
+}
+
+impl UndecodableNote {
+    /// What to say to have what they touch final all the same.
+    #[must_use]
+    pub fn reference(&self) -> String {
+        format!("undecodable:{}", self.foundation)
+    }
+}
+
 /// How history was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

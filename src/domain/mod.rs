@@ -23,7 +23,7 @@ pub mod usage_event;
 pub use anomaly::{Anomaly, AnomalyKind};
 pub use baseline::{Baseline, BaselineItem, Strategy};
 pub use footprint::{DiskSource, Footprint, Location, MemorySource};
-pub use gap::{Gap, GapNote, GapReason, GapStage};
+pub use gap::{Gap, GapNote, GapReason, GapStage, UndecodableNote};
 pub use guid::Guid;
 pub use interval::Interval;
 pub use ledger_entry::{Cause, EntryType, LedgerEntry};

@@ -205,12 +205,19 @@ impl Fold {
             Fact::Undecodable(reason) => (AnomalyKind::Undecodable, reason.clone()),
             _ => return,
         };
-        if self.settings().billing_epoch.is_some_and(|epoch| event.created_at < epoch) {
+        // One whose time can't be read may be of any time.
+        let at = event.created_at;
+        if at > Timestamp::MIN && self.settings().billing_epoch.is_some_and(|epoch| at < epoch) {
             return;
         }
-        let at = event.created_at;
         self.outputs.anomalies.push(Anomaly { kind, sequence: numbered.sequence, resource: None, at, detail });
     }
+}
+
+/// What an event lacks without which nothing can begin.
+fn lacking(what: &str, members: &[(&str, bool)]) -> String {
+    let missing = members.iter().filter(|(_, is_missing)| *is_missing).map(|(member, _)| format!("`{member}`"));
+    format!("{what}, and {} is missing or null", missing.collect::<Vec<_>>().join(" and "))
 }
 
 /// One input being folded into one resource.

@@ -1,6 +1,6 @@
 //! Processes: opened, scaled, moved and stopped, by process guid.
 
-use super::{Opening, Piece, Resource, Step};
+use super::{Opening, Piece, Resource, Step, lacking};
 use crate::domain::usage_event::{ProcessChange, ProcessFact};
 use crate::domain::{
     AnomalyKind, Baseline, BaselineItem, Cause, DiskSource, Footprint, Interval, MemorySource, Timestamp,
@@ -73,7 +73,14 @@ impl Step<'_> {
         }
         let (Some(instances), Some(memory_mib), Some(location)) = (fact.instances, fact.memory_mib, &fact.location)
         else {
-            let detail = "a process opens with instance_count, memory_in_mb_per_instance, space and organization only";
+            let detail = lacking(
+                "a process begins",
+                &[
+                    ("instance_count", fact.instances.is_none()),
+                    ("memory_in_mb_per_instance", fact.memory_mib.is_none()),
+                    ("space or organization", fact.location.is_none()),
+                ],
+            );
             self.anomaly(resource, AnomalyKind::Undecodable, created_at, detail);
             return;
         };

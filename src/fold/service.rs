@@ -1,6 +1,6 @@
 //! Service instances: created, moved to another plan or space, deleted; nothing reopens.
 
-use super::{Opening, Resource, Step};
+use super::{Opening, Resource, Step, lacking};
 use crate::domain::usage_event::{ServiceChange, ServiceFact};
 use crate::domain::{AnomalyKind, Cause, FailedCreate, Footprint, Timestamp};
 
@@ -42,7 +42,7 @@ impl Step<'_> {
 
     fn open_service(&mut self, resource: &mut Resource, created_at: Timestamp, fact: &ServiceFact) {
         let Some(location) = &fact.location else {
-            let detail = "a service instance opens with space and organization only";
+            let detail = lacking("a service instance begins", &[("space or organization", true)]);
             self.anomaly(resource, AnomalyKind::Undecodable, created_at, detail);
             return;
         };

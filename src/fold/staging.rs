@@ -1,6 +1,6 @@
 //! Stagings: builds of one app, one after another. Only the app's next staging event decides one.
 
-use super::{Opening, Resource, SAME_SAVE_SECONDS, Step};
+use super::{Opening, Resource, SAME_SAVE_SECONDS, Step, lacking};
 use crate::domain::usage_event::{StagingChange, StagingFact};
 use crate::domain::{AnomalyKind, BuildObservation, Cause, DiskSource, Footprint, Interval, MemorySource, Timestamp};
 
@@ -20,7 +20,7 @@ impl Step<'_> {
 
     fn staging_started(&mut self, resource: &mut Resource, created_at: Timestamp, fact: &StagingFact) {
         let Some(location) = &fact.location else {
-            let detail = "a staging opens with space and organization only";
+            let detail = lacking("a staging begins", &[("space or organization", true)]);
             self.anomaly(resource, AnomalyKind::Undecodable, created_at, detail);
             return;
         };

@@ -1,6 +1,6 @@
 //! Tasks: the first beginning opens, the first ending ends, nothing reopens.
 
-use super::{Opening, Resource, Step};
+use super::{Opening, Resource, Step, lacking};
 use crate::domain::usage_event::{TaskChange, TaskFact};
 use crate::domain::{AnomalyKind, Footprint, MemorySource, Timestamp};
 
@@ -32,7 +32,13 @@ impl Step<'_> {
 
     fn open_task(&mut self, resource: &mut Resource, created_at: Timestamp, fact: &TaskFact) {
         let (Some(memory_mib), Some(location)) = (fact.memory_mib, &fact.location) else {
-            let detail = "a task opens with memory_in_mb_per_instance, space and organization only";
+            let detail = lacking(
+                "a task begins",
+                &[
+                    ("memory_in_mb_per_instance", fact.memory_mib.is_none()),
+                    ("space or organization", fact.location.is_none()),
+                ],
+            );
             self.anomaly(resource, AnomalyKind::Undecodable, created_at, detail);
             return;
         };

@@ -246,6 +246,9 @@ fn invoice_table(invoices: &[StoredInvoice], none: &str) -> Markup {
                                 @for gap in &invoice.gaps {
                                     div.wait { "use assumed: gap " (gap.reference) }
                                 }
+                                @for note in &invoice.undecodable {
+                                    div.wait { (note.records) " records can't be read: " (note.reference()) }
+                                }
                             }
                         }
                     }

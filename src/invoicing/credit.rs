@@ -316,6 +316,7 @@ pub fn credit_note(
         estimated: Amount::default(),
         rate_card,
         gaps: Vec::new(),
+        undecodable: Vec::new(),
         accepted: Vec::new(),
         coverage: Vec::new(),
         previous_net: None,

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 
 use crate::domain::money::amount;
-use crate::domain::{Amount, AmountOverflow, Currency, GapNote, Guid, Month, Price, Span, Timestamp};
+use crate::domain::{Amount, AmountOverflow, Currency, GapNote, Guid, Month, Price, Span, Timestamp, UndecodableNote};
 use crate::rate_card::{Meter, RateCard};
 use crate::rating::{LineKey, Named, Part, Rated};
 
@@ -136,6 +136,8 @@ pub struct Invoice {
     pub rated_through: Option<Timestamp>,
     /// Spans of history that can't be read any more and touch the period.
     pub gaps: Vec<GapNote>,
+    /// Records that can't be read and touch the period.
+    pub undecodable: Vec<UndecodableNote>,
     /// What was accepted when it became final though it would have kept it a draft, in words.
     pub accepted: Vec<String>,
     /// Whose usage of when it charges for.
@@ -201,6 +203,7 @@ pub struct Header {
     pub rate_card: String,
     pub rated_through: Option<Timestamp>,
     pub gaps: Vec<GapNote>,
+    pub undecodable: Vec<UndecodableNote>,
     pub particulars: Particulars,
     /// The account's own, instead of the card's.
     pub tax: Option<AccountTax>,
@@ -320,6 +323,7 @@ pub fn invoice(header: Header, card: &RateCard, rated: &Rated) -> Result<Invoice
         rate_card: header.rate_card,
         rated_through: header.rated_through,
         gaps: header.gaps,
+        undecodable: header.undecodable,
         accepted: Vec::new(),
         coverage: header.coverage,
         previous_net: header.previous_net,

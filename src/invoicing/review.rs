@@ -1,7 +1,7 @@
 //! What keeps an invoice from being final, and what to say to have it final all the same.
 
 use super::{Invoice, InvoiceLine};
-use crate::domain::{Amount, Currency, GapNote, Timestamp};
+use crate::domain::{Amount, Currency, GapNote, Timestamp, UndecodableNote};
 
 /// What an invoice is looked at with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub enum Blocker {
     Jump { net: Amount, previous: Amount, factor: u32, currency: Currency },
     /// What happened for a while can't be known, and was assumed.
     Gap(GapNote),
+    /// Records can't be read: what they tell isn't billed.
+    Undecodable(UndecodableNote),
 }
 
 impl Blocker {
@@ -42,6 +44,7 @@ impl Blocker {
     pub fn acceptance(&self, account: &str) -> Option<String> {
         match self {
             Self::Gap(gap) if gap.settled_at.is_some() => Some(format!("gap:{}", gap.reference)),
+            Self::Undecodable(note) => Some(note.reference()),
             Self::Unpriced { .. } => Some(format!("unpriced:{account}")),
             Self::Estimated { .. } => Some(format!("estimated:{account}")),
             Self::Jump { .. } => Some(format!("jump:{account}")),
@@ -92,6 +95,15 @@ impl std::fmt::Display for Blocker {
                     "{stream} events after {from} can't be read any more (gap {reference}), and the ledger isn't settled yet"
                 )
             }
+            Self::Undecodable(note) => {
+                let UndecodableNote { foundation, records, first, last } = note;
+                let when = if first == last { format!("of {first}") } else { format!("of {first} to {last}") };
+                let reference = note.reference();
+                write!(
+                    formatter,
+                    "{records} record(s) of {foundation}, {when}, can't be read, and what they tell isn't billed ({reference})"
+                )
+            }
         }
     }
 }
@@ -110,6 +122,7 @@ impl Invoice {
         }
         blockers.extend(review.held.clone().map(|reason| Blocker::Held { reason }));
         blockers.extend(self.gaps.iter().cloned().map(Blocker::Gap));
+        blockers.extend(self.undecodable.iter().cloned().map(Blocker::Undecodable));
         let unpriced: Vec<&InvoiceLine> = self.lines.iter().filter(|line| line.charge.is_none()).collect();
         if let Some(first) = unpriced.first() {
             blockers.push(Blocker::Unpriced { lines: unpriced.len(), example: first.what() });

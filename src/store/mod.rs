@@ -14,7 +14,8 @@ macro_rules! again {
     }};
 }
 
-pub mod archive;
+pub mod anomalies;
+mod archive;
 mod cards;
 mod chain;
 mod chunks;
@@ -41,6 +42,7 @@ mod transfer;
 mod types;
 mod usage;
 
+pub use anomalies::{AnomalyFilter, StoredAnomaly};
 pub use archive::{ArchivedInput, InputKind, identity};
 pub use chain::Verified;
 pub use database::PostgresOptions;

@@ -141,6 +141,7 @@ pub fn bill(card: &RateCard, month: &str, usage: &str) -> Invoice {
         rate_card: String::new(),
         rated_through: None,
         gaps: Vec::new(),
+        undecodable: Vec::new(),
         particulars: Particulars::default(),
         tax: None,
         corrections: Vec::new(),

@@ -15,8 +15,8 @@ use crate::store::Store;
 /// Make a month's invoices final: numbered, with their documents, and never changed again
 ///
 /// An invoice whose usage may still be incomplete, or that is held, stays as it is and is reported; the exit code is 1
-/// then. So does one with usage that has no price, with estimated usage, with a gap in what could be read, or far above
-/// the month before, until that is accepted by its name.
+/// then. So does one with usage that has no price, with estimated usage, with a gap in what could be read, with records
+/// that can't be read, or far above the month before, until that is accepted by its name.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  cf-billing invoices finalize --period 2026-10\n  cf-billing invoices finalize --period 2026-10 --account acme --accept estimated:acme"
@@ -99,7 +99,7 @@ fn blocked(outcomes: &[Outcome]) -> Result<(), Failure> {
         }
         let rates = if unpriced { "rates, or free = true, mend what has no price; " } else { "" };
         format!(
-            "{rates}`invoices show`, `invoices explain` and `gaps` tell more; if that is to be billed, say {}",
+            "{rates}`invoices show`, `invoices explain`, `gaps` and `anomalies` tell more; if that is to be billed, say {}",
             told.join(" ")
         )
     } else if held {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::super::anomalies::read_undecodable;
 use super::super::database::{Row, Session, Sql, values};
 use super::super::gaps::read_gaps;
 use super::super::{InvoiceFilter, Invoiced, Store, StoreError, StoredGap, StoredInvoice};
@@ -100,7 +101,7 @@ impl Store {
         ];
         let mut session = self.database.read().await?;
         let invoices = session.all(LIST, values).await?.iter().map(read_invoice).collect::<Result<Vec<_>, _>>()?;
-        with_gaps(&mut session, invoices).await
+        with_doubts(&mut session, invoices).await
     }
 
     /// The invoice or credit note of that number or id, with its lines.
@@ -119,7 +120,7 @@ impl Store {
         let Some(row) = session.maybe(ONE, values![reference, id]).await? else { return Ok(None) };
         let mut stored = read_invoice(&row)?;
         read_parts(&mut session, &mut stored).await?;
-        Ok(with_gaps(&mut session, vec![stored]).await?.pop())
+        Ok(with_doubts(&mut session, vec![stored]).await?.pop())
     }
 
     /// The credit notes about an invoice, the oldest first, without their lines.
@@ -214,8 +215,11 @@ async fn read_parts(session: &mut Session, stored: &mut StoredInvoice) -> Result
     Ok(())
 }
 
-/// Adds to drafts the gaps in whose foundations they have lines.
-async fn with_gaps(session: &mut Session, mut invoices: Vec<StoredInvoice>) -> Result<Vec<StoredInvoice>, StoreError> {
+/// Adds to drafts the gaps, and the records that can't be read, in whose foundations they have lines.
+async fn with_doubts(
+    session: &mut Session,
+    mut invoices: Vec<StoredInvoice>,
+) -> Result<Vec<StoredInvoice>, StoreError> {
     const FOUNDATIONS: Sql = Sql::new(
         "SELECT DISTINCT invoice.id, line.foundation
          FROM invoice JOIN invoice_line AS line ON line.invoice_id = invoice.id
@@ -225,7 +229,8 @@ async fn with_gaps(session: &mut Session, mut invoices: Vec<StoredInvoice>) -> R
         return Ok(invoices);
     }
     let gaps = read_gaps(session, None).await?;
-    if gaps.is_empty() {
+    let undecodable = read_undecodable(session).await?;
+    if gaps.is_empty() && undecodable.is_empty() {
         return Ok(invoices);
     }
     let only = (invoices.len() == 1).then(|| invoices[0].id);
@@ -238,6 +243,9 @@ async fn with_gaps(session: &mut Session, mut invoices: Vec<StoredInvoice>) -> R
         let touches = |gap: &&StoredGap| foundations.contains(&gap.foundation);
         let period = stored.invoice.period;
         stored.invoice.gaps = gaps.iter().filter(touches).filter_map(|gap| gap.note(period)).collect();
+        let mut notes = undecodable.notes(period);
+        notes.retain(|note| foundations.contains(&note.foundation));
+        stored.invoice.undecodable = notes;
     }
     Ok(invoices)
 }
@@ -296,6 +304,7 @@ fn read_invoice(row: &Row) -> Result<StoredInvoice, StoreError> {
             rate_card: row.text("rate_card_hash")?.to_owned(),
             rated_through: row.maybe_time("rated_through")?,
             gaps: Vec::new(),
+            undecodable: Vec::new(),
             accepted: match row.maybe_text("accepted")? {
                 Some(text) => serde_json::from_str(text).map_err(|_| unexpected("invoice.accepted", text))?,
                 None => Vec::new(),
