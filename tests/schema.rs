@@ -17,7 +17,9 @@ const CARD: &str = "name = \"test\"\ncurrency = \"EUR\"\n[[process]]\nmemory_gib
     [[staging]]\nmemory_gib_hour = \"0.5\"\n[[task]]\nmemory_gib_hour = \"1\"\n[[service]]\ninstance_hour = \"0.05\"\n";
 
 /// The schema this program knows.
-const NEWEST: i64 = 7;
+const NEWEST: i64 = 8;
+/// Later ones aren't released yet: they are filled with this one's rows.
+const RELEASED: i64 = 7;
 
 fn migrations() -> PathBuf {
     let folder = if kind() == Kind::Sqlite { "sqlite" } else { "postgres" };
@@ -114,7 +116,8 @@ fn at_schema(url: &str, version: i64) {
 /// Fills it with rows as they were then: a line a table, `{"table", "columns", "rows"}`; bytes are `{"hex": …}`.
 fn fill(url: &str, version: i64) {
     // What schema 1 had is as it was in schema 2.
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/schema/{}.jsonl", version.max(2)));
+    let file =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/schema/{}.jsonl", version.clamp(2, RELEASED)));
     for line in std::fs::read_to_string(file).unwrap().lines() {
         let table: Value = serde_json::from_str(line).unwrap();
         let of_invoicing = ["rate_card", "invoice_series", "invoice", "invoice_line"];

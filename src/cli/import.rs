@@ -79,7 +79,8 @@ impl Import {
         let billing_from = given("--billing-from", &self.billing_from)?;
         let complete_until = given("--complete-until", &self.complete_until)?;
         let (snapshots, chunks) = self.read_snapshots()?;
-        let epoch = Importer::epoch(&snapshots)?.max(billing_from);
+        let completed_at = Importer::epoch(&snapshots)?;
+        let epoch = completed_at.max(billing_from);
         let settings = configuration.fold_settings(epoch);
         let stop = stop_on_signal()?;
         let bars = Bars::default();
@@ -88,7 +89,7 @@ impl Import {
         let clock = Clock::System;
         let mut importer = Importer::begin(&store, &clock, &self.foundation, settings).await?;
         if !chunks.is_empty() {
-            importer.baseline(chunks).await?;
+            importer.baseline(chunks, completed_at).await?;
         }
         for (stream, file) in [(Stream::App, &self.app_events), (Stream::Service, &self.service_events)] {
             if let Some(file) = file {

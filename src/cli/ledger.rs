@@ -44,7 +44,8 @@ struct Verify {
 /// Fold everything archived again, and compare what comes out with the ledger
 ///
 /// Into a database of its own, in $TMPDIR, which is removed afterwards. Every ledger entry and every open interval must
-/// be the same. What is pruned is taken as it was sealed. Ends with 1 if something differs.
+/// be the same. What is pruned is taken as it was sealed. Ends with 1 if something differs. Names that the archive tells
+/// and the ledger lacks (earlier versions left out what was told late) are noted in the ledger.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  cf-billing ledger rebuild --foundation eu1")]
 struct Rebuild {
@@ -172,6 +173,12 @@ impl Rebuild {
             if let Some(difference) = same_ledger(&store, &head, &scratch.store, &rebuilt.head).await? {
                 problems.push(format!("{name}: {difference}"));
                 continue;
+            }
+            if !rebuilt.newer_names.is_empty() {
+                store.note_names(&head, &rebuilt.newer_names).await?;
+            }
+            if rebuilt.renamed > 0 {
+                note(&format!("{name}: {} names that were lacking or older are noted", rebuilt.renamed));
             }
             let sealed = match rebuilt.sealed {
                 0 => String::new(),

@@ -4,14 +4,16 @@ use super::page::{Body, NewInput};
 use crate::cloud_controller::NamedItem;
 use crate::domain::{Baseline, EventId, Place, Stream, Timestamp};
 use crate::fold::Input;
-use crate::store::{FoundationHead, InputKind, NameOf, Names, Store, StoreError};
+use crate::store::{FoundationHead, InputKind, NameOf, Names, Store, StoreError, Told};
 
-/// Inputs for those of `items`, all of one stream's resources, that aren't archived yet.
+/// Inputs for those of `items`, all of one stream's resources, that aren't archived yet. Their names are those of
+/// `read_at`: when the snapshot was made or the list was read, which may be long before the epoch.
 pub(super) async fn baseline_inputs(
     store: &Store,
     head: &FoundationHead,
     stream: Stream,
     epoch: Timestamp,
+    read_at: Timestamp,
     items: Vec<NamedItem>,
 ) -> Result<(Vec<NewInput>, Names), StoreError> {
     let ids: Vec<EventId> = (items.iter())
@@ -23,7 +25,7 @@ pub(super) async fn baseline_inputs(
     let mut inputs = Vec::new();
     for (named, archived) in items.into_iter().zip(archived) {
         if archived.is_none() {
-            note_names(&mut names, &named, epoch);
+            note_names(&mut names, &named, &Told::beside(read_at));
             let body = Body::Baseline { stream, epoch, item: named.item };
             inputs.push(NewInput { place: Place::default(), body });
         }
@@ -40,11 +42,11 @@ pub(super) const fn stream_of(named: &NamedItem) -> Stream {
 }
 
 /// The names a baseline row carries.
-fn note_names(names: &mut Names, named: &NamedItem, epoch: Timestamp) {
+fn note_names(names: &mut Names, named: &NamedItem, told: &Told) {
     let location = &named.item.location;
     let mut note = |of: NameOf, name: &Option<String>| {
         if let Some(name) = name {
-            names.note(of, name.clone(), epoch);
+            names.note(of, name.clone(), told.clone());
         }
     };
     note(NameOf::Organization(location.organization.clone()), &named.organization);
@@ -61,7 +63,7 @@ fn note_names(names: &mut Names, named: &NamedItem, epoch: Timestamp) {
                 note(NameOf::ServicePlan(plan.clone()), &named.service_plan);
                 if let Some((offering, name)) = &named.service_offering {
                     note(NameOf::ServiceOffering(offering.clone()), name);
-                    names.offerings.insert(plan.clone(), offering.clone());
+                    names.note_offering(plan.clone(), offering.clone(), told.clone());
                 }
             }
         }

@@ -43,6 +43,12 @@ pub enum ImportError {
          hint: import files in stream order, oldest first"
     )]
     OutOfOrder { stream: Stream, begins: Timestamp, first: Timestamp },
+    #[error(
+        "{stream} events up to {ends} are older than the newest archived one ({newest}), and none of them is archived: \
+         where they belong can't be known\n\
+         hint: import files in stream order, oldest first; a file that also holds an archived event shows where it belongs"
+    )]
+    BehindNewest { stream: Stream, ends: Timestamp, newest: Timestamp },
 }
 
 /// What an import did.
@@ -137,17 +143,18 @@ impl<'a> Importer<'a> {
         Ok(epoch)
     }
 
-    /// Takes the items of a snapshot's chunks as baseline.
+    /// Takes the items of a snapshot's chunks as baseline, with the names they had when it was completed.
     ///
     /// # Errors
     /// [`ImportError`].
-    pub async fn baseline(&mut self, chunks: Vec<Chunk>) -> Result<(), ImportError> {
+    pub async fn baseline(&mut self, chunks: Vec<Chunk>, completed_at: Option<Timestamp>) -> Result<(), ImportError> {
         let Some(epoch) = self.head.current_settings().billing_epoch else { return Err(ImportError::ChunksAlone) };
         let items: Vec<NamedItem> = chunks.into_iter().flat_map(Chunk::into_items).collect();
         self.report.read += items.len() as u64;
         for stream in Stream::ALL {
             let of_stream: Vec<NamedItem> = items.iter().filter(|named| stream_of(named) == stream).cloned().collect();
-            let (inputs, names) = baseline_inputs(self.store, &self.head, stream, epoch, of_stream).await?;
+            let read_at = completed_at.unwrap_or(epoch);
+            let (inputs, names) = baseline_inputs(self.store, &self.head, stream, epoch, read_at, of_stream).await?;
             if !inputs.is_empty() && self.head.stream(stream).last_ordinal > 0 {
                 return Err(ImportError::SnapshotTooLate { foundation: self.head.name.clone() });
             }
@@ -230,17 +237,23 @@ impl EventImport<'_, '_> {
         self.commit(placed).await
     }
 
-    /// Events that continue the stream without having met any of it must not be older than all of it.
+    /// Events that continue the stream without having met any of it must not be older than all of it; and if none of them
+    /// is as new as its newest, they belong somewhere between.
     fn check_guess(&mut self, placed: &[(Place, RawEvent)]) -> Result<(), ImportError> {
         if !self.reading.take_guess() {
             return Ok(());
         }
         let stream = self.reading.stream();
-        let first = self.importer.head.stream(stream).oldest_created_at;
-        match (placed.first(), first) {
-            (Some((_, (_, decoded))), Some(first)) if decoded.event.created_at < first => {
-                Err(ImportError::OutOfOrder { stream, begins: decoded.event.created_at, first })
-            }
+        let head = self.importer.head.stream(stream);
+        let mut times = placed.iter().map(|(_, (_, decoded))| decoded.event.created_at);
+        let (begins, ends) = (times.clone().next(), times.by_ref().max());
+        if let (Some(begins), Some(first)) = (begins, head.oldest_created_at)
+            && begins < first
+        {
+            return Err(ImportError::OutOfOrder { stream, begins, first });
+        }
+        match (ends, head.newest_created_at) {
+            (Some(ends), Some(newest)) if ends < newest => Err(ImportError::BehindNewest { stream, ends, newest }),
             _ => Ok(()),
         }
     }

@@ -12,7 +12,7 @@ use crate::domain::{
     Timestamp,
 };
 use crate::fold::{Depth, Resource, SAME_SAVE_SECONDS};
-use crate::store::{LabelRows, NameOf, Names, Owner};
+use crate::store::{LabelRows, NameOf, Names, Owner, Told};
 
 /// How far two looks overlap, in seconds: a row saved while the first was answered is seen by the second.
 const OVERLAP_SECONDS: i64 = 300;
@@ -257,7 +257,8 @@ impl Collector {
             self.gone_organizations.extend(guids.iter().cloned());
             for organization in found {
                 self.gone_organizations.remove(&organization.guid);
-                names.note(NameOf::Organization(organization.guid), organization.name, self.clock.now());
+                let told = Told::beside(self.client.last_date());
+                names.note(NameOf::Organization(organization.guid), organization.name, told);
             }
         }
         Ok(names)

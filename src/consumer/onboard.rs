@@ -212,7 +212,7 @@ impl Collector {
             let (found, more) = self.ask(self.client.chunks(stream, &taken.guid, page)).await?;
             chunks += found.len() as u64;
             let items = found.into_iter().flat_map(Chunk::into_items).filter(|named| stream_of(named) == stream);
-            self.take_items(stream, items.collect()).await?;
+            self.take_items(stream, items.collect(), snapshot.completed_at).await?;
             if !more {
                 break;
             }
@@ -223,10 +223,16 @@ impl Collector {
         Ok(())
     }
 
-    /// Archives those items that aren't.
-    async fn take_items(&mut self, stream: Stream, items: Vec<NamedItem>) -> Result<(), CollectError> {
+    /// Archives those items that aren't. `read_at`: when they were as they are; `None`: now.
+    async fn take_items(
+        &mut self,
+        stream: Stream,
+        items: Vec<NamedItem>,
+        read_at: Option<Timestamp>,
+    ) -> Result<(), CollectError> {
         let epoch = self.head.current_settings().billing_epoch.unwrap_or(Timestamp::MIN);
-        let (inputs, names) = baseline_inputs(&self.store, &self.head, stream, epoch, items).await?;
+        let read_at = read_at.unwrap_or_else(|| self.client.last_date());
+        let (inputs, names) = baseline_inputs(&self.store, &self.head, stream, epoch, read_at, items).await?;
         if inputs.is_empty() {
             return Ok(());
         }
@@ -254,7 +260,7 @@ impl Collector {
                 let item = running_task(task, app.guid.clone());
                 items.push(NamedItem { app: Some(app.name.clone()), ..place.named(item) });
             }
-            self.take_items(Stream::App, items).await?;
+            self.take_items(Stream::App, items, None).await?;
         }
         Ok(())
     }
@@ -274,7 +280,8 @@ impl Collector {
         page.inputs = vec![NewInput { place: Place::default(), body: Body::Settings(settings) }];
         for stream in Stream::ALL {
             let items = inventory.of_stream(stream);
-            let (inputs, names) = baseline_inputs(&self.store, &self.head, stream, epoch, items).await?;
+            let read_at = inventory.ended_at;
+            let (inputs, names) = baseline_inputs(&self.store, &self.head, stream, epoch, read_at, items).await?;
             page.inputs.extend(inputs);
             page.names.add(names);
         }
@@ -286,7 +293,7 @@ impl Collector {
     async fn take_inventory(&mut self, inventory: &Inventory) -> Result<(), CollectError> {
         for stream in Stream::ALL {
             for items in inventory.of_stream(stream).chunks(ITEMS_PER_PAGE) {
-                self.take_items(stream, items.to_vec()).await?;
+                self.take_items(stream, items.to_vec(), Some(inventory.ended_at)).await?;
             }
         }
         Ok(())

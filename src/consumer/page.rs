@@ -12,7 +12,7 @@ use crate::domain::{
 use crate::fold::{Depth, Fold, Input, Known, Numbered, Resource};
 use crate::store::{
     ArchivedInput, FoundationHead, GapProgress, InputKind, LoadedResource, NameOf, Names, Origin, Store, StoreError,
-    StreamHead, WriteSet, identity,
+    StreamHead, Told, WriteSet, identity,
 };
 use crate::telemetry::PageCounts;
 
@@ -320,11 +320,8 @@ fn number(sequence: u64, received_at: Timestamp, new: NewInput, write: &mut Writ
     let (kind, created_at, name, text, input) = match body {
         Body::Event { stream, raw, decoded } => {
             note_place(write, stream, &place, decoded.event.created_at);
-            let late = !place.fraction().is_empty();
             let Decoded { event, names } = *decoded;
-            if !late {
-                note_names(&mut write.names, &event.fact, names, event.created_at);
-            }
+            note_names(&mut write.names, &event.fact, names, &Told::by_event(event.created_at, place.clone()));
             (InputKind::Event(stream), event.created_at, event.guid.to_string(), raw, Input::Event(event))
         }
         Body::Settings(settings) => {
@@ -390,8 +387,8 @@ fn note_place(write: &mut WriteSet, stream: Stream, place: &Place, created_at: T
     }
 }
 
-/// The names an event carries are the newest known of its stream: its events are met in order.
-fn note_names(names: &mut Names, fact: &Fact, carried: crate::cloud_controller::Names, at: Timestamp) {
+/// Notes the names an event carries, with their time and place: which are the newest doesn't depend on when it arrived.
+fn note_names(names: &mut Names, fact: &Fact, carried: crate::cloud_controller::Names, told: &Told) {
     let resource = fact.resource();
     let (location, app, plan) = match fact {
         Fact::Process(fact) => (fact.location.as_ref(), fact.app.as_ref(), None),
@@ -401,11 +398,11 @@ fn note_names(names: &mut Names, fact: &Fact, carried: crate::cloud_controller::
         Fact::BuildpackSetByBuild | Fact::UnknownState(_) | Fact::Undecodable(_) => return,
     };
     if let Some((name, guid)) = carried.buildpack {
-        names.buildpacks.insert(name, guid);
+        names.note_buildpack(name, guid, told.clone());
     }
     let (offering, offering_name) = carried.service_offering.unzip();
     if let (Some(plan), Some(offering)) = (plan, &offering) {
-        names.offerings.insert(plan.clone(), offering.clone());
+        names.note_offering(plan.clone(), offering.clone(), told.clone());
     }
     let named = [
         (location.map(|location| NameOf::Space(location.space.clone())), carried.space),
@@ -415,7 +412,7 @@ fn note_names(names: &mut Names, fact: &Fact, carried: crate::cloud_controller::
         (offering.map(NameOf::ServiceOffering), offering_name.flatten()),
     ];
     for (of, name) in named.into_iter().filter_map(|(of, name)| of.zip(name)) {
-        names.note(of, name, at);
+        names.note(of, name, told.clone());
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::page::commit_again;
 use crate::domain::Timestamp;
-use crate::store::{ArchivedInput, FoundationHead, Origin, Seal, Store, StoreError, WriteSet};
+use crate::store::{ArchivedInput, FoundationHead, Names, Origin, Seal, Store, StoreError, WriteSet};
 
 /// Inputs read at a time.
 const PAGE: usize = 5_000;
@@ -19,6 +19,10 @@ pub struct Rebuilt {
     pub inputs: u64,
     /// Inputs before the seal that it began with: they are pruned.
     pub sealed: u64,
+    /// What the archive tells of names and the book doesn't, and of how much of it the names differ. Names of lists are
+    /// in no archive, and so are those of pruned events: they are taken over from the book.
+    pub newer_names: Names,
+    pub renamed: usize,
 }
 
 /// Why a ledger can't be rebuilt.
@@ -74,7 +78,12 @@ pub async fn rebuild(
     write.known_until = known_until;
     write.swept_until = head.swept_until;
     fresh.commit(&rebuilt, &write).await?;
-    Ok(Rebuilt { head: write.applied_to(&rebuilt), inputs, sealed })
+    let (kept, told) = (store.names(head).await?, fresh.names(&rebuilt).await?);
+    let (newer_names, renamed) = told.newer_than(&kept);
+    // At an earlier time what was told by then is right.
+    let kept = if until.is_some() { kept.lacking_in(&told) } else { kept };
+    fresh.note_names(&rebuilt, &kept).await?;
+    Ok(Rebuilt { head: write.applied_to(&rebuilt), inputs, sealed, newer_names, renamed })
 }
 
 /// Those that reached us at one time together.

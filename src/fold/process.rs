@@ -46,9 +46,10 @@ impl Step<'_> {
             next.buildpack.clone_from(&fact.buildpack);
         }
         let (id, started_at) = (run.id, run.piece.started_at);
-        if unconfirmed && !fact.reseeded && created_at > started_at && next == *now {
+        if unconfirmed && !fact.reseeded && !fact.was_started && created_at > started_at && next == *now {
             // It ran when the baseline was taken, or so a list made believe, and starts again: it stopped in between,
-            // unseen, or never ran. A sweep that finds the stop gives back the time before it.
+            // unseen, or never ran. A sweep that finds the stop gives back the time before it. Where it was started
+            // before, nothing stopped: `production` of the V2 API tells what runs once more, as it was.
             run.piece = Piece { started_at: created_at, opened_by: self.sequence, footprint: next, estimated: false };
             resource.latest = Some(created_at);
             self.correct(resource, Cause::RepairedEnding, |interval| (interval.run == id).then_some(None));

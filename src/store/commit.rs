@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::codes::Code;
 use super::database::{Columns, RowWriter, Session, Sql, Type, values};
-use super::dimensions::{Table, Wanted};
+use super::dimensions::{self, Table, Wanted, newer, take_newer};
 use super::gaps::{move_gap, put_gaps};
 use super::{FoundationHead, NameOf, Origin, Store, StoreError, StreamHead, WriteSet, chain, chunks};
 use crate::domain::{Footprint, Guid, Kind, ResourceKey, Stream};
@@ -102,7 +102,7 @@ async fn advance(
 
 /// Every guid the page's rows point to, with the newest name where the page has one.
 fn named(write: &WriteSet) -> Wanted<'_> {
-    let mut wanted = Wanted::new();
+    let mut wanted = dimensions::wanted(&write.names);
     let intervals = write.entries.iter().map(|entry| &entry.interval.footprint);
     let open = write.resources.iter().filter_map(|resource| resource.run.as_ref()).map(|run| &run.piece.footprint);
     for footprint in intervals.chain(open) {
@@ -118,21 +118,6 @@ fn named(write: &WriteSet) -> Wanted<'_> {
     for app in write.resources.iter().filter_map(|resource| resource.app.as_ref()) {
         wanted.entry((Table::App, app.clone())).or_default();
     }
-    for (plan, offering) in &write.names.offerings {
-        wanted.entry((Table::ServicePlan, plan.clone())).or_default();
-        wanted.entry((Table::ServiceOffering, offering.clone())).or_default();
-    }
-    for (of, name) in &write.names.names {
-        let key = match of {
-            NameOf::Organization(guid) => (Table::Organization, guid.clone()),
-            NameOf::Space(guid) => (Table::Space, guid.clone()),
-            NameOf::App(guid) => (Table::App, guid.clone()),
-            NameOf::ServicePlan(guid) => (Table::ServicePlan, guid.clone()),
-            NameOf::ServiceOffering(guid) => (Table::ServiceOffering, guid.clone()),
-            NameOf::Resource(_) => continue,
-        };
-        wanted.insert(key, Some(name));
-    }
     wanted
 }
 
@@ -146,26 +131,34 @@ async fn put_resources(
     write: &WriteSet,
     ids: &Ids,
 ) -> Result<HashMap<ResourceKey, i64>, StoreError> {
-    const PUT: Sql = Sql::new(
-        "INSERT INTO resource
-             (foundation_id, kind, guid, name, app_id, process_type, user_provided, latest, ended, disk_mib,
-              last_ordinal, last_fraction, last_sequence, to_observe)
-         SELECT $1, kind, guid, name, app_id, process_type, user_provided, latest, ended, disk_mib,
-                last_ordinal, last_fraction, last_sequence, to_observe
-         FROM {rows} AS new
-         WHERE true
-         ON CONFLICT (foundation_id, kind, guid) DO UPDATE SET
-             name = coalesce(excluded.name, resource.name), app_id = excluded.app_id,
-             process_type = excluded.process_type, user_provided = excluded.user_provided,
-             latest = excluded.latest, ended = excluded.ended, disk_mib = excluded.disk_mib,
-             last_ordinal = excluded.last_ordinal, last_fraction = excluded.last_fraction,
-             last_sequence = excluded.last_sequence, to_observe = excluded.to_observe
-         RETURNING kind, guid, id",
-    );
+    macro_rules! put {
+        ($collation:literal) => {
+            concat!(
+                "INSERT INTO resource
+                     (foundation_id, kind, guid, name, named_at, named_place, app_id, process_type, user_provided,
+                      latest, ended, disk_mib, last_ordinal, last_fraction, last_sequence, to_observe)
+                 SELECT $1, kind, guid, name, named_at, named_place, app_id, process_type, user_provided,
+                        latest, ended, disk_mib, last_ordinal, last_fraction, last_sequence, to_observe
+                 FROM {rows} AS new
+                 WHERE true
+                 ON CONFLICT (foundation_id, kind, guid) DO UPDATE SET ",
+                take_newer!("excluded", "resource", $collation),
+                ",   app_id = excluded.app_id,
+                     process_type = excluded.process_type, user_provided = excluded.user_provided,
+                     latest = excluded.latest, ended = excluded.ended, disk_mib = excluded.disk_mib,
+                     last_ordinal = excluded.last_ordinal, last_fraction = excluded.last_fraction,
+                     last_sequence = excluded.last_sequence, to_observe = excluded.to_observe
+                 RETURNING kind, guid, id"
+            )
+        };
+    }
+    const PUT: Sql = Sql::each(put!(""), put!(" COLLATE \"C\""));
     const COLUMNS: Columns = &[
         ("kind", Type::Integer),
         ("guid", Type::Text),
         ("name", Type::Text),
+        ("named_at", Type::Time),
+        ("named_place", Type::Text),
         ("app_id", Type::Integer),
         ("process_type", Type::Text),
         ("user_provided", Type::Flag),
@@ -183,7 +176,9 @@ async fn put_resources(
         (payload.row())
             .integer(resource.key.kind.code())
             .text(Some(&resource.key.guid.to_string()))
-            .text(name.map(|named| named.name.as_str()))
+            .text(name.map(|named| named.value.as_str()))
+            .time(name.and_then(|named| named.told.at))
+            .text(name.and_then(|named| named.told.place_text()).as_deref())
             .integer(id_of(ids, Table::App, resource.app.as_ref()))
             .text(resource.process_type.as_deref())
             .flag(resource.user_provided)

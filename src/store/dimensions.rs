@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::database::{Columns, Payload, Session, Sql, Type, values};
-use super::{FoundationHead, NamedAt, StoreError};
-use crate::domain::Guid;
+use super::codes::Code;
+use super::database::{Columns, Payload, Row, Session, Sql, Type, values};
+use super::{FoundationHead, NameOf, Names, Newest, Store, StoreError, Told};
+use crate::domain::{Guid, Kind, ResourceKey};
 
 /// A table of guids and names. Each takes rows of (guid, name) and gives (guid, id).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -18,43 +19,82 @@ pub enum Table {
     ServicePlan,
 }
 
-macro_rules! upsert {
-    ($table:literal) => {
-        Sql::new(concat!(
-            "INSERT INTO ",
+/// Whether a told name is newer than the stored one: told later; of one second, further on in its stream; of one place (or
+/// beside the streams), the greater, compared as bytes. What has no time is older than everything.
+macro_rules! newer {
+    ($told:literal, $table:literal, $collation:literal) => {
+        concat!(
+            "(",
+            $told,
+            ".name IS NOT NULL AND (",
             $table,
-            " (foundation_id, guid, name) SELECT $1, guid, name FROM {rows} AS named WHERE true ",
-            "ON CONFLICT (foundation_id, guid) DO UPDATE SET name = coalesce(excluded.name, ",
+            ".name IS NULL OR ",
             $table,
-            ".name) RETURNING guid, id"
-        ))
+            ".named_at IS NULL OR (",
+            $told,
+            ".named_at, coalesce(",
+            $told,
+            ".named_place, ''), ",
+            $told,
+            ".name",
+            $collation,
+            ") > (",
+            $table,
+            ".named_at, coalesce(",
+            $table,
+            ".named_place, ''), ",
+            $table,
+            ".name",
+            $collation,
+            ")))"
+        )
     };
 }
 
-/// A name that was the name later wins; of one second, the greater, compared as bytes.
-macro_rules! upsert_space {
-    (newer $collation:literal) => {
+/// The assignments that take over a name if it is newer.
+macro_rules! take_newer {
+    ($told:literal, $table:literal, $collation:literal) => {
         concat!(
-            "excluded.name IS NOT NULL AND (space.name IS NULL OR space.named_at IS NULL
-                 OR excluded.named_at > space.named_at
-                 OR excluded.named_at = space.named_at AND excluded.name",
-            $collation,
-            " > space.name)"
+            "name = CASE WHEN ",
+            newer!($told, $table, $collation),
+            " THEN ",
+            $told,
+            ".name ELSE ",
+            $table,
+            ".name END,
+             named_at = CASE WHEN ",
+            newer!($told, $table, $collation),
+            " THEN ",
+            $told,
+            ".named_at ELSE ",
+            $table,
+            ".named_at END,
+             named_place = CASE WHEN ",
+            newer!($told, $table, $collation),
+            " THEN ",
+            $told,
+            ".named_place ELSE ",
+            $table,
+            ".named_place END"
         )
     };
-    ($collation:literal) => {
+}
+pub(super) use {newer, take_newer};
+
+macro_rules! upsert {
+    ($table:literal, $collation:literal) => {
         concat!(
-            "INSERT INTO space (foundation_id, guid, name, named_at)
-             SELECT $1, guid, name, named_at FROM {rows} AS named WHERE true
-             ON CONFLICT (foundation_id, guid) DO UPDATE SET
-                 name = CASE WHEN ",
-            upsert_space!(newer $collation),
-            " THEN excluded.name ELSE space.name END,
-                 named_at = CASE WHEN ",
-            upsert_space!(newer $collation),
-            " THEN excluded.named_at ELSE space.named_at END
-             RETURNING guid, id"
+            "INSERT INTO ",
+            $table,
+            " (foundation_id, guid, name, named_at, named_place)
+             SELECT $1, guid, name, named_at, named_place FROM {rows} AS named WHERE true
+             ON CONFLICT (foundation_id, guid) DO UPDATE SET ",
+            take_newer!("excluded", $table, $collation),
+            " RETURNING guid, id"
         )
+    };
+    ($table:literal) => {
+        Sql::each(upsert!($table, ""), upsert!($table, " COLLATE \"C\""))
     };
 }
 
@@ -62,8 +102,7 @@ impl Table {
     const fn upsert(self) -> Sql {
         match self {
             Self::Organization => upsert!("organization"),
-            // Events of both streams name it, and which is read first says nothing of which is newer.
-            Self::Space => Sql::each(upsert_space!(""), upsert_space!(" COLLATE \"C\"")),
+            Self::Space => upsert!("space"),
             Self::App => upsert!("app"),
             Self::ServiceOffering => upsert!("service_offering"),
             Self::ServicePlan => upsert!("service_plan"),
@@ -83,14 +122,14 @@ const CACHED: usize = 200_000;
 #[derive(Clone, Debug)]
 struct Stored {
     id: i64,
-    name: Option<Arc<str>>,
+    /// A name that was stored: what is stored now is this one or a newer.
+    name: Option<Newest<String>>,
 }
 
 impl Stored {
     /// Nothing is to be written.
-    fn is_known(&self, table: Table, named: Option<&NamedAt>) -> bool {
-        // A space's is, for the time alone.
-        named.is_none_or(|named| table != Table::Space && self.name.as_deref() == Some(named.name.as_str()))
+    fn is_known(&self, named: Option<&Newest<String>>) -> bool {
+        named.is_none_or(|named| self.name.as_ref().is_some_and(|stored| *named <= *stored))
     }
 }
 
@@ -99,18 +138,44 @@ impl Stored {
 pub struct Dimensions {
     stored: HashMap<(Table, Guid), Stored>,
     /// Offering by plan.
-    offerings: HashMap<Guid, Guid>,
+    offerings: HashMap<Guid, Newest<Guid>>,
     /// The guid of each buildpack, by name.
-    buildpacks: HashMap<Arc<str>, Guid>,
+    buildpacks: HashMap<Arc<str>, Newest<Guid>>,
 }
 
-const NAMED: Columns = &[("guid", Type::Text), ("name", Type::Text), ("named_at", Type::Time)];
+const NAMED: Columns =
+    &[("guid", Type::Text), ("name", Type::Text), ("named_at", Type::Time), ("named_place", Type::Text)];
 
 /// What a page names: guid to newest name.
-pub type Wanted<'a> = HashMap<(Table, Guid), Option<&'a NamedAt>>;
+pub type Wanted<'a> = HashMap<(Table, Guid), Option<&'a Newest<String>>>;
+
+/// Everything that `names` names, and what else it points to.
+pub fn wanted(names: &Names) -> Wanted<'_> {
+    let mut wanted = Wanted::new();
+    for (plan, offering) in &names.offerings {
+        wanted.entry((Table::ServicePlan, plan.clone())).or_default();
+        wanted.entry((Table::ServiceOffering, offering.value.clone())).or_default();
+    }
+    // Also where nothing was used under it yet: that comes later, or late.
+    for name in names.buildpacks.keys() {
+        wanted.entry((Table::Buildpack, Guid::new(name))).or_default();
+    }
+    for (of, name) in &names.names {
+        let key = match of {
+            NameOf::Organization(guid) => (Table::Organization, guid.clone()),
+            NameOf::Space(guid) => (Table::Space, guid.clone()),
+            NameOf::App(guid) => (Table::App, guid.clone()),
+            NameOf::ServicePlan(guid) => (Table::ServicePlan, guid.clone()),
+            NameOf::ServiceOffering(guid) => (Table::ServiceOffering, guid.clone()),
+            NameOf::Resource(_) => continue,
+        };
+        wanted.insert(key, Some(name));
+    }
+    wanted
+}
 
 impl Dimensions {
-    /// The ids of all `wanted`; guids never seen are added, names that changed are stored.
+    /// The ids of all `wanted`; guids never seen are added, names that are newer are stored.
     pub async fn ids(
         &mut self,
         session: &mut Session,
@@ -124,22 +189,22 @@ impl Dimensions {
         let mut missing: HashMap<Table, Payload> = HashMap::new();
         for ((table, guid), name) in wanted {
             match self.stored.get(&(*table, guid.clone())) {
-                Some(stored) if stored.is_known(*table, *name) => {
+                Some(stored) if stored.is_known(*name) => {
                     ids.insert((*table, guid.clone()), stored.id);
                 }
                 _ => {
                     let row = missing.entry(*table).or_insert_with(|| session.payload(NAMED)).row();
                     row.text(Some(&guid.to_string()))
-                        .text(name.map(|named| named.name.as_str()))
-                        .time(name.map(|named| named.at));
+                        .text(name.map(|named| named.value.as_str()))
+                        .time(name.and_then(|named| named.told.at))
+                        .text(name.and_then(|named| named.told.place_text()).as_deref());
                 }
             }
         }
         for (table, payload) in missing {
             for row in session.all_of(table.upsert(), values![foundation_id], payload).await? {
                 let (guid, id) = (Guid::new(row.text(0)?), row.integer(1)?);
-                let name =
-                    wanted.get(&(table, guid.clone())).copied().flatten().map(|named| named.name.as_str().into());
+                let name = wanted.get(&(table, guid.clone())).copied().flatten().cloned();
                 ids.insert((table, guid.clone()), id);
                 self.stored.insert((table, guid), Stored { id, name });
             }
@@ -147,46 +212,163 @@ impl Dimensions {
         Ok(ids)
     }
 
-    /// Notes which offering each plan is of, where that isn't stored yet.
+    /// Notes which offering each plan is of, where nothing newer is stored.
     pub async fn link_plans(
         &mut self,
         session: &mut Session,
-        offerings: &HashMap<Guid, Guid>,
+        offerings: &HashMap<Guid, Newest<Guid>>,
         ids: &HashMap<(Table, Guid), i64>,
     ) -> Result<(), StoreError> {
-        const LINK: Sql = Sql::new("UPDATE service_plan SET service_offering_id = $2 WHERE id = $1");
+        const LINK: Sql = Sql::new(
+            "UPDATE service_plan
+             SET service_offering_id = told.offering_id, offering_at = told.at, offering_place = told.place
+             FROM {rows} AS told
+             WHERE service_plan.id = told.plan_id
+               AND (service_plan.service_offering_id IS NULL OR service_plan.offering_at IS NULL
+                    OR (told.at, coalesce(told.place, '')) >= (service_plan.offering_at, coalesce(service_plan.offering_place, '')))",
+        );
+        const COLUMNS: Columns =
+            &[("plan_id", Type::Integer), ("offering_id", Type::Integer), ("at", Type::Time), ("place", Type::Text)];
+        let mut payload = session.payload(COLUMNS);
         for (plan, offering) in offerings {
-            if self.offerings.get(plan) == Some(offering) {
+            if self.offerings.get(plan).is_some_and(|stored| *offering <= *stored) {
                 continue;
             }
             let plan_id = ids.get(&(Table::ServicePlan, plan.clone()));
-            let offering_id = ids.get(&(Table::ServiceOffering, offering.clone()));
+            let offering_id = ids.get(&(Table::ServiceOffering, offering.value.clone()));
             if let (Some(plan_id), Some(offering_id)) = (plan_id, offering_id) {
-                session.run(LINK, values![*plan_id, *offering_id]).await?;
+                let row = payload.row().integer(*plan_id).integer(*offering_id);
+                row.time(offering.told.at).text(offering.told.place_text().as_deref());
                 self.offerings.insert(plan.clone(), offering.clone());
             }
         }
+        session.run_of(LINK, Vec::new(), payload).await?;
         Ok(())
     }
 
-    /// Notes the newest guid of each buildpack that is stored.
+    /// Notes the guid of each buildpack, where nothing newer is stored.
     pub async fn note_buildpacks(
         &mut self,
         session: &mut Session,
         foundation_id: i64,
-        buildpacks: &HashMap<Arc<str>, Guid>,
+        buildpacks: &HashMap<Arc<str>, Newest<Guid>>,
     ) -> Result<(), StoreError> {
-        const NOTE: Sql = Sql::new("UPDATE buildpack SET guid = $3 WHERE foundation_id = $1 AND name = $2");
+        const NOTE: Sql = Sql::new(
+            "UPDATE buildpack SET guid = told.guid, guid_at = told.at, guid_place = told.place
+             FROM {rows} AS told
+             WHERE buildpack.foundation_id = $1 AND buildpack.name = told.name
+               AND (buildpack.guid IS NULL OR buildpack.guid_at IS NULL
+                    OR (told.at, coalesce(told.place, '')) >= (buildpack.guid_at, coalesce(buildpack.guid_place, '')))",
+        );
+        const COLUMNS: Columns =
+            &[("name", Type::Text), ("guid", Type::Text), ("at", Type::Time), ("place", Type::Text)];
+        let mut payload = session.payload(COLUMNS);
         for (name, guid) in buildpacks {
-            if self.buildpacks.get(name) == Some(guid) {
+            if self.buildpacks.get(name).is_some_and(|stored| *guid <= *stored) {
                 continue;
             }
-            // One that nothing was used under isn't stored.
-            if session.run(NOTE, values![foundation_id, &**name, guid.to_string()]).await? > 0 {
-                self.buildpacks.insert(name.clone(), guid.clone());
+            let row = payload.row().text(Some(&**name)).text(Some(&guid.value.to_string()));
+            row.time(guid.told.at).text(guid.told.place_text().as_deref());
+            self.buildpacks.insert(name.clone(), guid.clone());
+        }
+        session.run_of(NOTE, values![foundation_id], payload).await?;
+        Ok(())
+    }
+}
+
+impl Store {
+    /// All names that are kept of a foundation.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn names(&self, foundation: &FoundationHead) -> Result<Names, StoreError> {
+        macro_rules! named {
+            ($table:literal) => {
+                Sql::new(concat!(
+                    "SELECT named_at, named_place, name, guid FROM ",
+                    $table,
+                    " WHERE foundation_id = $1 AND name IS NOT NULL"
+                ))
+            };
+        }
+        const RESOURCES: Sql = Sql::new(
+            "SELECT named_at, named_place, name, guid, kind FROM resource WHERE foundation_id = $1 AND name IS NOT NULL",
+        );
+        const OFFERINGS: Sql = Sql::new(
+            "SELECT plan.offering_at, plan.offering_place, offering.guid, plan.guid
+             FROM service_plan AS plan JOIN service_offering AS offering ON offering.id = plan.service_offering_id
+             WHERE plan.foundation_id = $1",
+        );
+        const BUILDPACKS: Sql = Sql::new(
+            "SELECT guid_at, guid_place, guid, name FROM buildpack WHERE foundation_id = $1 AND guid IS NOT NULL",
+        );
+        let of_table: [(Sql, fn(Guid) -> NameOf); 5] = [
+            (named!("organization"), NameOf::Organization),
+            (named!("space"), NameOf::Space),
+            (named!("app"), NameOf::App),
+            (named!("service_plan"), NameOf::ServicePlan),
+            (named!("service_offering"), NameOf::ServiceOffering),
+        ];
+        let told = |row: &Row| Ok::<_, StoreError>(Told::from_parts(row.maybe_time(0)?, row.maybe_text(1)?));
+        let mut session = self.database.read().await?;
+        let mut names = Names::default();
+        for (sql, of) in of_table {
+            for row in session.all(sql, values![foundation.id]).await? {
+                names.note(of(Guid::new(row.text(3)?)), row.text(2)?.to_owned(), told(&row)?);
             }
         }
-        Ok(())
+        for row in session.all(RESOURCES, values![foundation.id]).await? {
+            let key = ResourceKey { kind: Kind::of(row.integer(4)?)?, guid: Guid::new(row.text(3)?) };
+            names.note(NameOf::Resource(key), row.text(2)?.to_owned(), told(&row)?);
+        }
+        for row in session.all(OFFERINGS, values![foundation.id]).await? {
+            names.note_offering(Guid::new(row.text(3)?), Guid::new(row.text(2)?), told(&row)?);
+        }
+        for row in session.all(BUILDPACKS, values![foundation.id]).await? {
+            names.note_buildpack(row.text(3)?.into(), Guid::new(row.text(2)?), told(&row)?);
+        }
+        Ok(names)
+    }
+
+    /// Notes names beside the fold, each where nothing newer is kept. Of resources, only those that are there.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn note_names(&self, foundation: &FoundationHead, names: &Names) -> Result<(), StoreError> {
+        again!(self.try_note_names(foundation, names))
+    }
+
+    async fn try_note_names(&self, foundation: &FoundationHead, names: &Names) -> Result<(), StoreError> {
+        macro_rules! resources {
+            ($collation:literal) => {
+                concat!(
+                    "UPDATE resource SET ", take_newer!("told", "resource", $collation),
+                    " FROM {rows} AS told
+                     WHERE resource.foundation_id = $1 AND resource.kind = told.kind AND resource.guid = told.guid"
+                )
+            };
+        }
+        const RESOURCES: Sql = Sql::each(resources!(""), resources!(" COLLATE \"C\""));
+        const COLUMNS: Columns = &[
+            ("kind", Type::Integer),
+            ("guid", Type::Text),
+            ("name", Type::Text),
+            ("named_at", Type::Time),
+            ("named_place", Type::Text),
+        ];
+        let mut session = self.database.write().await?;
+        let mut dimensions = Dimensions::default();
+        let ids = dimensions.ids(&mut session, foundation.id, &wanted(names)).await?;
+        dimensions.link_plans(&mut session, &names.offerings, &ids).await?;
+        dimensions.note_buildpacks(&mut session, foundation.id, &names.buildpacks).await?;
+        let mut payload = session.payload(COLUMNS);
+        for (of, name) in &names.names {
+            let NameOf::Resource(key) = of else { continue };
+            let row = payload.row().integer(key.kind.code()).text(Some(&key.guid.to_string()));
+            row.text(Some(&name.value)).time(name.told.at).text(name.told.place_text().as_deref());
+        }
+        session.run_of(RESOURCES, values![foundation.id], payload).await?;
+        session.commit().await
     }
 }
 

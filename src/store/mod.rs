@@ -33,6 +33,7 @@ mod labels;
 mod lease;
 mod load;
 mod lock;
+mod names;
 mod onboarding;
 mod pieces;
 mod places;
@@ -57,12 +58,13 @@ pub use invoices::{Render, VerifiedSeries};
 pub use labels::{LabelRows, Owner};
 pub use lease::{DutyState, Lease};
 pub use lock::CollectorLock;
+pub use names::{NameOf, Names, Newest, Told};
 pub use pieces::Pieces;
 pub use retention::Seal;
 pub use transfer::{TransferError, Transferred};
 pub use types::{
-    Found, FoundationHead, GroupKey, Keyed, LoadedResource, NameOf, NamedAt, Names, Onboarding, OnboardingStage,
-    OpenTotal, Origin, StreamHead, TakenSnapshot, UsageQuery, UsageRow, WriteSet,
+    Found, FoundationHead, GroupKey, Keyed, LoadedResource, Onboarding, OnboardingStage, OpenTotal, Origin, StreamHead,
+    TakenSnapshot, UsageQuery, UsageRow, WriteSet,
 };
 
 use std::sync::{Arc, Mutex};

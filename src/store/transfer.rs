@@ -32,7 +32,9 @@ macro_rules! columns {
     ($($name:ident: $of:expr),* $(,)?) => { &[$((stringify!($name), $of)),*] };
 }
 
-const NAMED: &[(&str, Type)] = columns![id: Integer, foundation_id: Integer, guid: Text, name: Text];
+const NAMED: &[(&str, Type)] = columns![
+    id: Integer, foundation_id: Integer, guid: Text, name: Text, named_at: Time, named_place: Text,
+];
 
 /// In an order in which each row finds the rows it points to.
 const TABLES: &[Table] = &[
@@ -79,16 +81,21 @@ const TABLES: &[Table] = &[
     table("late_place", 4, columns![foundation_id: Integer, stream: Text, ordinal: Integer, fraction: Bytes]),
     table("fold_settings", 2, columns![foundation_id: Integer, sequence: Integer, settings: Text]),
     table("organization", 1, NAMED),
-    table("space", 1, columns![id: Integer, foundation_id: Integer, guid: Text, name: Text, named_at: Time]),
+    table("space", 1, NAMED),
     table("app", 1, NAMED),
-    table("buildpack", 1, columns![id: Integer, foundation_id: Integer, name: Text, guid: Text]),
+    table(
+        "buildpack",
+        1,
+        columns![id: Integer, foundation_id: Integer, name: Text, guid: Text, guid_at: Time, guid_place: Text],
+    ),
     table("label", 4, columns![foundation_id: Integer, owner: Text, guid: Text, key: Text, value: Text]),
     table("service_offering", 1, NAMED),
     table(
         "service_plan",
         1,
         columns![
-            id: Integer, foundation_id: Integer, guid: Text, name: Text, service_offering_id: Integer,
+            id: Integer, foundation_id: Integer, guid: Text, name: Text, service_offering_id: Integer, named_at: Time,
+            named_place: Text, offering_at: Time, offering_place: Text,
         ],
     ),
     table(
@@ -97,7 +104,7 @@ const TABLES: &[Table] = &[
         columns![
             id: Integer, foundation_id: Integer, kind: Integer, guid: Text, name: Text, app_id: Integer,
             process_type: Text, user_provided: Flag, latest: Time, ended: Flag, disk_mib: Integer, last_ordinal: Integer,
-            last_fraction: Bytes, last_sequence: Integer, to_observe: Flag,
+            last_fraction: Bytes, last_sequence: Integer, to_observe: Flag, named_at: Time, named_place: Text,
         ],
     ),
     table(

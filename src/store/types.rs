@@ -1,10 +1,8 @@
 //! What goes into the store and comes out of it.
 
-use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::collections::HashSet;
 
-use super::{ArchivedInput, GapProgress};
+use super::{ArchivedInput, GapProgress, Names};
 use crate::domain::{
     Anomaly, EventId, Gap, Guid, Kind, LedgerEntry, Place, ResourceKey, Settings, Strategy, Stream, Timestamp,
 };
@@ -102,67 +100,6 @@ pub struct LoadedResource {
     pub sealed: Option<(u64, Sealed)>,
     /// Its archived inputs in sequence, where its history was asked for.
     pub history: Vec<ArchivedInput>,
-}
-
-/// What a name belongs to.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum NameOf {
-    Organization(Guid),
-    Space(Guid),
-    App(Guid),
-    ServicePlan(Guid),
-    ServiceOffering(Guid),
-    /// A task or service instance.
-    Resource(ResourceKey),
-}
-
-/// The newest names seen, and which offering a plan is of.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Names {
-    pub names: HashMap<NameOf, NamedAt>,
-    /// Offering by plan.
-    pub offerings: HashMap<Guid, Guid>,
-    /// The newest guid of each buildpack, by name.
-    pub buildpacks: HashMap<Arc<str>, Guid>,
-}
-
-/// A name, and when it was the name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NamedAt {
-    pub name: String,
-    pub at: Timestamp,
-}
-
-impl Names {
-    /// Notes a name, unless a newer one is noted. Events of both streams name spaces: of one second, which was read
-    /// first says nothing, and the greater name is taken, so that all runs agree.
-    pub fn note(&mut self, of: NameOf, name: String, at: Timestamp) {
-        let of_both_streams = matches!(of, NameOf::Space(_));
-        let noted = NamedAt { name, at };
-        match self.names.entry(of) {
-            Entry::Vacant(entry) => {
-                entry.insert(noted);
-            }
-            Entry::Occupied(mut entry) => {
-                let newest = entry.get();
-                let is_greater = !of_both_streams || noted.name > newest.name;
-                if at > newest.at || at == newest.at && is_greater {
-                    entry.insert(noted);
-                }
-            }
-        }
-    }
-}
-
-impl Names {
-    /// Notes all of others, each unless a newer one is noted.
-    pub fn add(&mut self, others: Self) {
-        for (of, named) in others.names {
-            self.note(of, named.name, named.at);
-        }
-        self.offerings.extend(others.offerings);
-        self.buildpacks.extend(others.buildpacks);
-    }
 }
 
 /// Whether a write comes from a collector or an import.

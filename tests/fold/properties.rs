@@ -10,7 +10,7 @@ use crate::support::database::{Kind as Database, kind};
 use crate::support::script::{Book, Line, clock, parse, time};
 
 /// Seeds are fixed, so that a run can be repeated; failures are kept beside the tests.
-fn config(cases: u32) -> Config {
+pub fn config(cases: u32) -> Config {
     let persistence = proptest::test_runner::FileFailurePersistence::Direct("tests/fold/properties.regressions");
     Config {
         cases,

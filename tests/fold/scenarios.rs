@@ -310,6 +310,58 @@ fn s56_started_after_the_checkpoint() {
     );
 }
 
+/// Recorded: `PUT /v2/apps/:guid {"production": true}` on an app that runs tells it once more, as it was.
+#[test]
+fn started_again_while_started_is_no_beginning() {
+    check_with(
+        "epoch 12:00
+         baseline p 512x2
+         13:00 p STARTED 512x2 prev=STARTED
+         14:00 p STOPPED",
+        &["p 12:00-14:00 512x2"],
+        &[],
+    );
+    // What is confirmed by it has no missed stop any more, whatever is told next.
+    check_with(
+        "epoch 12:00
+         baseline p 512x2
+         13:00 p STARTED 512x2 prev=STARTED
+         13:30 p STARTED 512x2 prev=STARTED
+         14:00 p STARTED 512x3 prev=STARTED",
+        &["p 12:00-14:00 512x2", "p 14:00- 512x3"],
+        &[],
+    );
+    // Another size is a scaling, here as anywhere.
+    check_with(
+        "epoch 12:00
+         baseline p 512x2
+         13:00 p STARTED 512x3 prev=STARTED",
+        &["p 12:00-13:00 512x2", "p 13:00- 512x3"],
+        &[],
+    );
+    // Only what wasn't started before proves that a stop was missed.
+    for previous in ["STOPPED", "null"] {
+        check_with(
+            &format!(
+                "epoch 12:00
+                 baseline p 512x2
+                 13:00 p STARTED 512x2 prev={previous}"
+            ),
+            &["p 13:00- 512x2"],
+            &["missed_ending"],
+        );
+    }
+    // The first sight of one, as before: it ran already, since nobody knows when.
+    check_with("13:00 p STARTED 512x2 prev=STARTED", &["p 13:00- 512x2"], &["start_unknown"]);
+    check_with(
+        "12:00 p STARTED 512x2
+         13:00 p STARTED 512x2 prev=STARTED
+         14:00 p STOPPED",
+        &["p 12:00-14:00 512x2"],
+        &[],
+    );
+}
+
 #[test]
 fn s57_stopped_below_the_checkpoint() {
     check("epoch 12:00\n baseline p 512x2\n 11:58 p STOPPED", &[]);

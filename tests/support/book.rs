@@ -5,9 +5,11 @@ use std::ops::Range;
 
 use cf_billing::clock::Clock;
 use cf_billing::cloud_controller::decode;
-use cf_billing::consumer::{ImportError, Importer};
-use cf_billing::domain::{LedgerEntry, Settings, Span, Stream, Timestamp};
-use cf_billing::store::{GroupKey, Store, UsageQuery};
+use cf_billing::consumer::{ImportError, Importer, rebuild, same_ledger};
+use cf_billing::domain::ledger_entry::net;
+use cf_billing::domain::{Interval, LedgerEntry, Settings, Span, Stream, Timestamp};
+use cf_billing::fold::Resource;
+use cf_billing::store::{GroupKey, Names, Store, UsageQuery};
 use tokio::runtime::Runtime;
 
 use super::program::Program;
@@ -16,7 +18,7 @@ use super::script::{Line, open_line};
 pub struct StoredBook {
     runtime: Runtime,
     store: Store,
-    _program: Program,
+    program: Program,
 }
 
 /// Quantities by what they are grouped by.
@@ -27,7 +29,7 @@ impl StoredBook {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let program = Program::new();
         let store = runtime.block_on(Store::open(&program.database())).unwrap();
-        Self { runtime, store, _program: program }
+        Self { runtime, store, program }
     }
 
     /// Imports a script's events, first one stream, then the other; the last settings apply to all.
@@ -118,6 +120,52 @@ impl StoredBook {
         })
     }
 
+    /// The net intervals, without what tells in which order their events arrived.
+    pub fn intervals(&self) -> Vec<Interval> {
+        let mut intervals: Vec<Interval> = (net(self.entries()).into_iter())
+            .map(|entry| Interval { run: 0, opened_by: 0, closed_by: 0, ..entry.interval })
+            .collect();
+        intervals.sort_by_key(|interval| (interval.resource.clone(), interval.started_at, interval.ended_at));
+        intervals
+    }
+
+    /// The open intervals, without what tells in which order their events arrived.
+    pub fn pieces(&self) -> Vec<String> {
+        self.runtime.block_on(async {
+            let head = self.store.foundation("f").await.unwrap();
+            let mut lines = Vec::new();
+            for loaded in self.store.open_resources(&head).await.unwrap() {
+                let Resource { key, run, process_type, app, .. } = loaded.resource;
+                let run = run.map(|run| (run.opening, run.piece.started_at, run.piece.footprint, run.piece.estimated));
+                lines.push(format!("{key:?} {process_type:?} {app:?} {run:?}"));
+            }
+            lines.sort();
+            lines
+        })
+    }
+
+    /// What has which name, each with its time: a line each. Where a name stands in its stream is numbered by arrival.
+    pub fn names(&self) -> Vec<String> {
+        let names = self.runtime.block_on(async {
+            let head = self.store.foundation("f").await.unwrap();
+            self.store.names(&head).await.unwrap()
+        });
+        name_lines(&names)
+    }
+
+    /// As [`StoredBook::names`], of the archive folded again into another book, and how many names come out otherwise.
+    pub fn names_rebuilt(&self) -> (Vec<String>, usize) {
+        let fresh = Program::new();
+        self.runtime.block_on(async {
+            let head = self.store.foundation("f").await.unwrap();
+            let store = Store::open(&fresh.database()).await.unwrap();
+            let rebuilt = rebuild(&self.store, &head, &store, None, |_| {}).await.unwrap();
+            let difference = same_ledger(&self.store, &head, &store, &rebuilt.head).await.unwrap();
+            assert_eq!(difference, None);
+            (name_lines(&store.names(&rebuilt.head).await.unwrap()), rebuilt.renamed)
+        })
+    }
+
     /// Usage by kind, space, process and buildpack.
     pub fn usage(&self, from: Timestamp, to: Timestamp) -> Quantities {
         let by = vec![GroupKey::Kind, GroupKey::Space, GroupKey::Process, GroupKey::Buildpack, GroupKey::ServicePlan];
@@ -140,6 +188,11 @@ impl StoredBook {
             .collect()
     }
 
+    /// Of which database, for what no method here does.
+    pub fn url(&self) -> String {
+        self.program.database()
+    }
+
     pub fn sum(pieces: &[Quantities]) -> Quantities {
         let mut sum = Quantities::new();
         for (key, quantities) in pieces.iter().flatten() {
@@ -150,4 +203,18 @@ impl StoredBook {
         }
         sum
     }
+}
+
+fn name_lines(names: &Names) -> Vec<String> {
+    let at = |at: Option<Timestamp>| at.map_or_else(|| "some time".to_owned(), |at| at.to_string());
+    let mut lines: Vec<String> =
+        names.names.iter().map(|(of, name)| format!("{of:?} is {} at {}", name.value, at(name.told.at))).collect();
+    lines.extend(
+        (names.offerings.iter()).map(|(plan, of)| format!("plan {plan} is of {} at {}", of.value, at(of.told.at))),
+    );
+    lines.extend(
+        (names.buildpacks.iter()).map(|(name, is)| format!("buildpack {name} is {} at {}", is.value, at(is.told.at))),
+    );
+    lines.sort();
+    lines
 }

@@ -157,7 +157,7 @@ fn baseline(words: &[&str]) -> BaselineItem {
     BaselineItem { location, item }
 }
 
-/// An event as Cloud Controller would send it. `null` as a word makes all numbers null.
+/// An event as Cloud Controller would send it. `null` as a word makes all numbers null; `called=X` is in all names.
 fn event(number: usize, at: &str, resource: &str, state: &str, words: &[&str]) -> (Stream, Value) {
     let guid = match value(words, "guid") {
         Some(guid) => guid.to_owned(),
@@ -166,7 +166,9 @@ fn event(number: usize, at: &str, resource: &str, state: &str, words: &[&str]) -
     };
     let created_at = time(at).to_string();
     let (organization, space) = location(words);
-    let space = json!({"guid": space, "name": format!("{space}-name")});
+    let called = value(words, "called");
+    let space = json!({"guid": space, "name": format!("{space}-{}", called.unwrap_or("name"))});
+    let named = |guid: &str| called.map_or_else(|| guid.to_owned(), |called| format!("{guid}-{called}"));
     let organization = json!({"guid": organization});
     if matches!(state, "CREATED" | "UPDATED" | "DELETED") || words.contains(&"service") {
         let kind = if words.contains(&"user-provided") {
@@ -175,12 +177,14 @@ fn event(number: usize, at: &str, resource: &str, state: &str, words: &[&str]) -
             "managed_service_instance"
         };
         let plan = value(words, "plan");
-        let name = value(words, "name").unwrap_or(resource);
+        let name = value(words, "name").map_or_else(|| named(resource), str::to_owned);
+        let offering = value(words, "offering").unwrap_or("offering");
         let raw = json!({
             "guid": guid, "created_at": created_at, "updated_at": created_at, "state": state,
             "space": space, "organization": organization,
             "service_instance": {"guid": resource, "name": name, "type": kind},
-            "service_plan": {"guid": plan, "name": plan}, "service_offering": {"guid": plan.map(|_| "offering"), "name": null},
+            "service_plan": {"guid": plan, "name": plan.map(named)},
+            "service_offering": {"guid": plan.map(|_| offering), "name": called.map(|_| named(offering))},
             "service_broker": {"guid": null, "name": null}, "links": {},
         });
         return (Stream::Service, raw);
@@ -194,11 +198,11 @@ fn event(number: usize, at: &str, resource: &str, state: &str, words: &[&str]) -
     let raw = json!({
         "guid": guid, "created_at": created_at, "updated_at": created_at,
         "state": {"current": state, "previous": previous},
-        "app": {"guid": app, "name": value(words, "name").unwrap_or(app)},
+        "app": {"guid": app, "name": value(words, "name").map_or_else(|| named(app), str::to_owned)},
         "process": {"guid": process.then_some(resource), "type": (process && !words.contains(&"reseeded")).then_some("web")},
         "space": space, "organization": organization,
-        "buildpack": {"guid": null, "name": value(words, "bp")},
-        "task": {"guid": task.then_some(resource), "name": task.then_some("task")},
+        "buildpack": {"guid": value(words, "bp-guid"), "name": value(words, "bp")},
+        "task": {"guid": task.then_some(resource), "name": task.then(|| named("task"))},
         "memory_in_mb_per_instance": {"current": numbers(memory), "previous": null},
         "instance_count": {"current": numbers(instances), "previous": null},
         "links": {},

@@ -198,6 +198,18 @@ impl World {
         }
     }
 
+    /// Saves what V2 asks for of a process without changing it (`"production": true`): if it is started, an event tells it
+    /// once more, as it was.
+    pub fn flag(&mut self, tables: &mut Tables, guid: &str) {
+        let Some(process) = self.processes.get(guid).cloned() else { return };
+        self.touch(&process.app);
+        self.save_process(tables, guid);
+        if process.started {
+            let (memory, instances) = (process.memory_mib, process.instances);
+            self.emit_process(tables, guid, ("STARTED", "STARTED"), (memory, memory), (instances, instances));
+        }
+    }
+
     /// Removes a process.
     pub fn delete_process(&mut self, tables: &mut Tables, guid: &str) {
         self.stop_process(tables, guid);
