@@ -74,6 +74,12 @@ impl<T> Placement<T> {
         if self.held.len() < HELD_BACK { Vec::new() } else { self.finish() }
     }
 
+    /// Puts a new event directly behind the cursor, before `next`, which follows it; gives its place.
+    pub fn put_here(&mut self, next: &Place) -> Place {
+        self.cursor = self.cursor.before(next);
+        self.cursor.clone()
+    }
+
     /// An event that is archived, at `place`.
     pub fn archived_event(&mut self, place: Place) -> Met {
         self.astray = false;

@@ -1,6 +1,7 @@
 //! One read of a stream: which of its events are new, where each stands, and what becomes of them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Bound;
 
 use super::page::{Body, NewInput};
 use super::placement::{Met, Placement};
@@ -18,15 +19,18 @@ pub(super) struct Reading {
     placement: Placement<RawEvent>,
     /// The answers of the API come in the stream's order, without repetitions; files may not.
     in_order: bool,
-    /// Where the next event goes that is older than everything archived: a record that is kept though we came later.
-    before_all: Option<(Timestamp, Place)>,
+    /// When the stream's first event was created. What is older, and stands before all that is archived, is a record
+    /// that was kept though we came later, or came back with a backup.
+    first_created_at: Option<Timestamp>,
+    /// Places between others that this read gave: the store knows them only once their page is committed.
+    given: BTreeSet<Place>,
 }
 
 impl Reading {
     /// A read that begins anywhere: it finds its place when it meets something archived.
     pub fn from_start(head: &FoundationHead, stream: Stream) -> Self {
         let placement = Placement::new(head.stream(stream).last_ordinal);
-        Self { stream, placement, in_order: false, before_all: None }
+        Self { stream, placement, in_order: false, first_created_at: None, given: BTreeSet::new() }
     }
 
     /// As [`Reading::from_start`], of answers of the API.
@@ -34,16 +38,16 @@ impl Reading {
         Self { in_order: true, ..Self::from_start(head, stream) }
     }
 
-    /// As [`Reading::in_order`], from the stream's first row: what is older than everything archived stands before it.
-    pub fn again(head: &FoundationHead, stream: Stream) -> Self {
-        let before_all = head.stream(stream).oldest_created_at.map(|oldest| (oldest, Place::default()));
-        Self { before_all, ..Self::in_order(head, stream) }
+    /// As [`Reading::in_order`], from the stream's first row: what is older than the first event that was archived in
+    /// order, of `first_created_at`, stands before it.
+    pub fn again(head: &FoundationHead, stream: Stream, first_created_at: Option<Timestamp>) -> Self {
+        Self { first_created_at, ..Self::in_order(head, stream) }
     }
 
     /// A read that begins after the archived event at `cursor`.
     pub fn after(head: &FoundationHead, stream: Stream, cursor: Place) -> Self {
         let placement = Placement::after(cursor, head.stream(stream).last_ordinal);
-        Self { stream, placement, in_order: true, before_all: None }
+        Self { stream, placement, in_order: true, first_created_at: None, given: BTreeSet::new() }
     }
 
     pub const fn stream(&self) -> Stream {
@@ -63,7 +67,9 @@ impl Reading {
             let id = event.1.event.id();
             match archived.get(&id).cloned() {
                 None if self.is_before_all(&id) => {
-                    let place = self.next_before_all(store, head).await?;
+                    let next = self.next_place(store, head).await?.unwrap_or(Place::at(1));
+                    let place = self.placement.put_here(&next);
+                    self.given.insert(place.clone());
                     archived.insert(id, place.clone());
                     placed.push((place, event));
                 }
@@ -75,14 +81,15 @@ impl Reading {
                 Some(place) => {
                     let met = self.placement.archived_event(place.clone());
                     let found_late = if met == Met::Undecided && self.in_order {
-                        let previous = store.previous_place(head, self.stream, &place).await?;
+                        let previous = self.previous_place(store, head, &place).await?;
                         self.placement.put_before(place, previous)
                     } else if met == Met::Undecided {
-                        let next = store.next_place(head, self.stream, self.placement.cursor()).await?;
+                        let next = self.next_place(store, head).await?;
                         self.placement.resolve(place, next.as_ref())
                     } else {
                         Vec::new()
                     };
+                    self.given.extend(found_late.iter().map(|(place, _)| place.clone()));
                     // The same page may hold one of them again.
                     archived.extend(found_late.iter().map(|(place, (_, decoded))| (decoded.event.id(), place.clone())));
                     placed.extend(found_late);
@@ -92,18 +99,24 @@ impl Reading {
         Ok(placed)
     }
 
+    /// Nothing was met yet that was archived in order, and it is older than what was first.
     fn is_before_all(&self, id: &EventId) -> bool {
-        self.before_all.as_ref().is_some_and(|(oldest, _)| id.created_at < *oldest)
+        self.placement.cursor().ordinal == 0 && self.first_created_at.is_some_and(|first| id.created_at < first)
     }
 
-    /// The place before the first archived event, after those already placed there.
-    async fn next_before_all(&mut self, store: &Store, head: &FoundationHead) -> Result<Place, StoreError> {
-        let Some((oldest, last)) = self.before_all.take() else { return Ok(Place::default()) };
-        let first = Place::at(1);
-        let last = if last == Place::default() { store.previous_place(head, self.stream, &first).await? } else { last };
-        let place = last.before(&first);
-        self.before_all = Some((oldest, place.clone()));
-        Ok(place)
+    /// The place before `place`, of what is archived and what this read put there.
+    async fn previous_place(&self, store: &Store, head: &FoundationHead, place: &Place) -> Result<Place, StoreError> {
+        let archived = store.previous_place(head, self.stream, place).await?;
+        let given = self.given.range(..place).next_back();
+        Ok(given.map_or(archived.clone(), |given| archived.max(given.clone())))
+    }
+
+    /// The place after the cursor, of what is archived and what this read put there.
+    async fn next_place(&self, store: &Store, head: &FoundationHead) -> Result<Option<Place>, StoreError> {
+        let cursor = self.placement.cursor();
+        let archived = store.next_place(head, self.stream, cursor).await?;
+        let given = self.given.range((Bound::Excluded(cursor), Bound::Unbounded)).next().cloned();
+        Ok(archived.into_iter().chain(given).min())
     }
 
     /// Ends the read: what could not be placed yet continues the stream.

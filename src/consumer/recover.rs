@@ -148,7 +148,13 @@ impl Collector {
     /// The first read of a stream whose events before are lost.
     pub(super) async fn begin_again(&self, stream: Stream) -> Result<(Reading, Dated<EventPage>), CollectError> {
         let page = self.ask(self.client.events(stream, &After::Nothing)).await?;
-        Ok((Reading::again(&self.head, stream), page))
+        Ok((self.reading_again(stream).await?, page))
+    }
+
+    /// A read of a stream from its first row, over what is archived of it.
+    pub(super) async fn reading_again(&self, stream: Stream) -> Result<Reading, CollectError> {
+        let first = self.store.first_created_at(&self.head, stream).await?;
+        Ok(Reading::again(&self.head, stream, first))
     }
 }
 

@@ -63,7 +63,7 @@ impl Collector {
         let (reading, after) = match self.last_before(stream, from, margin).await? {
             Some((event, place)) => (Reading::after(&self.head, stream, place), After::Event(event.guid)),
             // Everything that is archived is younger: as onboarding began.
-            None if self.has_gap(stream) => (Reading::again(&self.head, stream), After::Nothing),
+            None if self.has_gap(stream) => (self.reading_again(stream).await?, After::Nothing),
             None => (Reading::in_order(&self.head, stream), self.first_read(stream, onboarding)),
         };
         match self.ask(self.client.events(stream, &after)).await {

@@ -9,7 +9,7 @@ use lru::LruCache;
 use super::archive::{CHUNK_INPUTS, Packed, directory, pack, unpack};
 use super::database::{Row, Session, Sql, values};
 use super::{ArchivedInput, FoundationHead, InputKind, Store, StoreError, identity};
-use crate::domain::{EventId, Place, Stream};
+use crate::domain::{EventId, Place, Stream, Timestamp};
 
 /// Chunks whose identities stay in memory: some 128,000 inputs, 4 MB.
 const CACHED_CHUNKS: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
@@ -143,6 +143,33 @@ impl Store {
             Some(row) => Place::from_parts(ordinal, row.bytes(0)?.unwrap_or_default()),
             None => Place::at(ordinal),
         })
+    }
+
+    /// When the event was created that was the first to be archived of its stream in order; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn first_created_at(
+        &self,
+        foundation: &FoundationHead,
+        stream: Stream,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        if foundation.stream(stream).last_ordinal == 0 {
+            return Ok(None);
+        }
+        let mut session = self.database.read().await?;
+        let mut next = 1;
+        // Only what the baseline is made of comes before it.
+        while let Some(chunk) = read_chunk(&mut session, foundation.id, next).await? {
+            let is_first =
+                |input: &&ArchivedInput| input.kind == InputKind::Event(stream) && input.place == Place::at(1);
+            if let Some(first) = chunk.iter().find(is_first) {
+                return Ok(Some(first.created_at));
+            }
+            let Some(last) = chunk.last() else { break };
+            next = last.sequence + 1;
+        }
+        Ok(None)
     }
 
     /// Archived inputs from `first` on, at most `limit`, in sequence.
