@@ -229,6 +229,7 @@ fn a_task_that_panics_is_started_again_and_disturbs_no_other() {
             members,
             poll_interval,
             lease: Duration::from_secs(5),
+            not_ready_after: Duration::from_mins(1),
             metrics: metrics.clone(),
             board: Board::default(),
             listener: None,

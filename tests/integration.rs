@@ -30,6 +30,8 @@ mod invoicing;
 mod kill;
 mod ledger;
 mod lists;
+mod lost_again;
+mod operation;
 mod races;
 mod rates;
 mod readme;

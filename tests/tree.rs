@@ -20,7 +20,7 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("documents", vec!["domain", "invoicing", "rate_card", "rating"]),
         ("clock", vec!["domain"]),
         ("config", vec!["domain"]),
-        ("telemetry", vec!["domain", "config"]),
+        ("telemetry", vec!["domain", "config", "clock"]),
         ("cloud_controller", shell(&[])),
         ("store", shell(&[])),
         ("consumer", shell(&["cloud_controller", "store"])),

@@ -9,10 +9,11 @@ use serde_json::json;
 
 use super::output::{self, Format, grouped, note, numbers, words};
 use super::progress::Bars;
+use super::run::not_in_a_container;
 use super::scratch::Scratch;
 use super::{Failure, Global};
 use crate::consumer::{rebuild, same_ledger};
-use crate::store::{TransferError, Transferred, Verified};
+use crate::store::{Making, TransferError, Transferred, Verified};
 
 /// Verify and rebuild the ledger, and move the book from one database to another
 #[derive(Debug, clap::Args)]
@@ -23,10 +24,30 @@ pub struct Ledger {
 
 #[derive(Debug, Subcommand)]
 enum LedgerCommand {
+    Init(Init),
     Verify(Verify),
     Rebuild(Rebuild),
     Export(Export),
     Import(Import),
+}
+
+/// Make the book, and end
+///
+/// Once, when a service is set up that runs with `run --no-create`, or when a book is lost for good. One that is there is
+/// left as it is.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  cf-billing ledger init --config /etc/cf-billing/cf-billing.toml")]
+struct Init {}
+
+impl Init {
+    async fn run(self, global: &Global) -> Result<(), Failure> {
+        let configuration = global.configuration()?;
+        not_in_a_container(&configuration)?;
+        let store = Global::try_open_making(&configuration, Making::Always).await?;
+        note(&format!("The book is in {}", store.location()));
+        store.close().await;
+        Ok(())
+    }
 }
 
 /// Check that nothing was changed since it was written
@@ -88,6 +109,7 @@ const EVERY: u64 = 1000;
 impl Ledger {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
         match self.command {
+            LedgerCommand::Init(init) => init.run(global).await,
             LedgerCommand::Verify(verify) => verify.run(global).await,
             LedgerCommand::Rebuild(rebuild) => rebuild.run(global).await,
             LedgerCommand::Export(export) => export.run(global).await,

@@ -26,7 +26,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 
 use crate::config::{self, Configuration, Problem};
-use crate::store::{Found, PostgresOptions, Store, StoreError};
+use crate::store::{Found, Making, PostgresOptions, Store, StoreError};
 
 /// What went wrong, for people, and the exit code.
 #[derive(Debug)]
@@ -184,12 +184,20 @@ impl Global {
         Store::inspect(configuration.database.url.expose(), &postgres_options(configuration)).await
     }
 
+    async fn look_for_pooler(configuration: &Configuration) -> Result<(), StoreError> {
+        Store::look_for_pooler(configuration.database.url.expose(), &postgres_options(configuration)).await
+    }
+
     async fn open(configuration: &Configuration) -> Result<Store, Failure> {
         Ok(Self::try_open(configuration).await?)
     }
 
     async fn try_open(configuration: &Configuration) -> Result<Store, StoreError> {
-        Store::open_with(configuration.database.url.expose(), &postgres_options(configuration)).await
+        Self::try_open_making(configuration, Making::default()).await
+    }
+
+    async fn try_open_making(configuration: &Configuration, making: Making) -> Result<Store, StoreError> {
+        Store::open_making(configuration.database.url.expose(), &postgres_options(configuration), making).await
     }
 }
 

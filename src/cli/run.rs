@@ -19,7 +19,7 @@ use crate::config::{Configuration, Foundation};
 use crate::consumer::Plan;
 use crate::daemon::{Backoff, Daemon, Member};
 use crate::http;
-use crate::store::{Store, StoreError};
+use crate::store::{Making, Store, StoreError};
 use crate::telemetry::{self, Board, Metrics};
 
 /// Collect usage of the configured foundations, until told to stop
@@ -28,7 +28,14 @@ use crate::telemetry::{self, Board, Metrics};
 /// SIGTERM or Ctrl-C; whatever ends it, the next start goes on where it stopped.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  cf-billing run --config /etc/cf-billing/cf-billing.toml")]
-pub struct Run {}
+pub struct Run {
+    /// Make the book if there is none, also where one is expected: once, when a service is set up or its book is lost
+    #[arg(long, conflicts_with = "no_create")]
+    init: bool,
+    /// Never make a book: end with an error where there is none, such as when its disk isn't mounted
+    #[arg(long)]
+    no_create: bool,
+}
 
 /// How long the database may take to close.
 const CLOSING: Duration = Duration::from_secs(1);
@@ -41,6 +48,12 @@ impl Run {
                 "no foundation is configured\nhint: add a [[foundation]] with name, api, client_id and client_secret_file",
             ));
         }
+        not_in_a_container(&configuration)?;
+        let making = match self {
+            Self { init: true, .. } => Making::Always,
+            Self { no_create: true, .. } => Making::Never,
+            Self { .. } => Making::Unexpected,
+        };
         let bars = Bars::default();
         telemetry::init(&configuration.log, bars.clone());
         let configuration = Arc::new(configuration);
@@ -52,7 +65,7 @@ impl Run {
         let rates = configuration.billing.rates.as_deref();
         let card = rates.map(|rates| Card::read(rates, configuration.billing.time_zone)).transpose()?;
         billing_run::accounts(&configuration).map_err(Failure::usage)?;
-        let early = match Global::try_open(&configuration).await {
+        let early = match Global::try_open_making(&configuration, making).await {
             Err(error) if error.is_away() => Err(error),
             opened => Ok(opened?),
         };
@@ -68,7 +81,7 @@ impl Run {
         }
         let store = match early {
             Ok(store) => store,
-            Err(away) => match opened(&configuration, away, &listener, &metrics, &stop).await? {
+            Err(away) => match opened(&configuration, making, away, &listener, &metrics, &stop).await? {
                 Some(store) => store,
                 None => return Ok(()),
             },
@@ -81,6 +94,7 @@ impl Run {
             members,
             poll_interval: configuration.collection.poll_interval,
             lease: configuration.database.lease,
+            not_ready_after: configuration.not_ready_after,
             metrics,
             board: board.clone(),
             listener: Some(listener),
@@ -101,9 +115,22 @@ impl Run {
     }
 }
 
+/// Refuses a file as database where the platform throws the disk away at every restart, with all that was collected.
+pub(super) fn not_in_a_container(configuration: &Configuration) -> Result<(), Failure> {
+    let is_file = configuration.database.url.expose().starts_with("sqlite:");
+    if is_file && std::env::var_os("VCAP_APPLICATION").is_some() {
+        return Err(Failure::usage(
+            "SQLite can't be used where cf-billing runs as a Cloud Foundry app: the app's disk is lost at every restart, and all usage with it\n\
+             hint: set [database] url to a PostgreSQL database, such as one of a service bound to the app",
+        ));
+    }
+    Ok(())
+}
+
 /// Waits for a database that is away; `None` once told to stop. Health and metrics are served meanwhile.
 async fn opened(
     configuration: &Configuration,
+    making: Making,
     away: StoreError,
     listener: &TcpListener,
     metrics: &Metrics,
@@ -120,7 +147,7 @@ async fn opened(
             if !Clock::System.sleep_unless_stopped(backoff.next_wait(), stop).await {
                 return Ok(None);
             }
-            match Global::try_open(configuration).await {
+            match Global::try_open_making(configuration, making).await {
                 Err(error) if error.is_away() => {}
                 opened => return Ok(Some(opened?)),
             }

@@ -124,6 +124,13 @@ pub const KEYS: &[Key] = &[
     ),
     key("http", "listen", Kind::Listen, Some("127.0.0.1:9495"), "Address and port; loopback addresses only"),
     key(
+        "http",
+        "not_ready_after",
+        Kind::Interval { min_ms: 100, max_ms: 3_600_000 },
+        Some("60s"),
+        "`/readyz` answers 503 once writing or collecting has failed for this long",
+    ),
+    key(
         "billing",
         "time_zone",
         Kind::TimeZone,

@@ -270,6 +270,7 @@ impl Loader {
         let statement_timeout = self.interval(merged, "database", "statement_timeout");
         let lease = self.interval(merged, "database", "lease");
         let http_listen = self.listen(merged);
+        let not_ready_after = self.interval(merged, "http", "not_ready_after");
         let rates = self.text(merged, "billing", "billing", "rates").map(PathBuf::from);
         let accounts = self.text(merged, "billing", "billing", "accounts").map(PathBuf::from);
         let seller = self.seller(merged);
@@ -307,6 +308,7 @@ impl Loader {
         Some(Configuration {
             database: Database { url: database_url?, connections, acquire_timeout, statement_timeout, lease },
             http_listen: http_listen?,
+            not_ready_after,
             billing: Billing {
                 time_zone: zone,
                 rates,

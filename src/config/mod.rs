@@ -23,6 +23,8 @@ pub use secret::Secret;
 pub struct Configuration {
     pub database: Database,
     pub http_listen: SocketAddr,
+    /// Writing or collecting that has failed for this long makes `/readyz` say so.
+    pub not_ready_after: Duration,
     pub billing: Billing,
     pub staging: Staging,
     pub collection: Collection,

@@ -318,6 +318,7 @@ impl Collector {
         self.caught.entries += report.entries;
         self.caught.anomalies += report.anomalies;
         self.reporter.metrics.committed(stream, &report.counts);
+        self.reporter.committed();
         self.report();
         Ok(report)
     }

@@ -35,7 +35,7 @@ impl Collecting {
             self.clock.sleep_unless_stopped(wait, &self.stop).await;
         }
         self.reporter.alive(true);
-        if self.store.is_shared() {
+        if self.store.is_shared() && self.first_wait.is_none() {
             self.reporter.stands_by();
         }
         let duty = Lease::duty_of(&self.member.plan.foundation);
@@ -67,7 +67,7 @@ impl Collecting {
                     self.poll_interval
                 }
                 Err(CollectError::Stopped) => return,
-                Err(CollectError::Store(error @ StoreError::Superseded(_))) if self.store.is_shared() => {
+                Err(CollectError::Store(error @ StoreError::Superseded(_))) => {
                     let foundation = &self.member.plan.foundation;
                     tracing::warn!(%foundation, epoch = held.lease.epoch, "a write was refused: {error}");
                     self.reporter.metrics.failed("superseded");
@@ -88,6 +88,7 @@ impl Collecting {
 
     fn tell(&self, cycle: &Cycle, waiting_for: &mut Option<String>, failures: u32) {
         let foundation = &self.member.plan.foundation;
+        self.reporter.went_well();
         if failures > 0 {
             tracing::info!(%foundation, failures, "collecting again");
         }
@@ -117,6 +118,7 @@ impl Collecting {
         let asked = if let CollectError::Api(error) = error { error.retry_after() } else { None };
         let wait = backoff.next_wait().max(asked.unwrap_or_default().min(LONGEST_RETRY_AFTER));
         self.reporter.tell(Some(error.to_string()), self.clock.now());
+        self.reporter.failed();
         let reason = match error {
             CollectError::Api(_) | CollectError::NotRead { .. } | CollectError::Stopped => "api",
             CollectError::Store(_) => "store",

@@ -101,7 +101,7 @@ impl Drafting {
                 Ok(count) => tracing::info!(task = "draft", drafts = count, "drafts computed"),
                 Err(error) => {
                     tracing::error!(task = "draft", "{error}");
-                    if self.store.is_shared() && matches!(error, DraftError::Store(StoreError::Superseded(_))) {
+                    if matches!(error, DraftError::Store(StoreError::Superseded(_))) {
                         held.doubt();
                     }
                 }

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, Stopwatch};
 use crate::store::{Lease, Store, StoreError};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Board, Metrics};
 
 /// Drafting invoices; collecting a foundation is [`Lease::duty_of`] it.
 pub(super) const DRAFTS: &str = "drafts";
@@ -44,6 +44,7 @@ pub(super) struct Duties {
 struct Inner {
     store: Store,
     metrics: Metrics,
+    board: Board,
     stop: CancellationToken,
     /// This replica.
     name: String,
@@ -61,6 +62,7 @@ impl Duties {
     pub fn new(
         store: Store,
         metrics: Metrics,
+        board: Board,
         stop: CancellationToken,
         length: Duration,
         names: impl IntoIterator<Item = String>,
@@ -71,7 +73,8 @@ impl Duties {
         }
         let confirmed = Mutex::new(Stopwatch::start());
         let (forsaken, begun) = (Mutex::default(), Stopwatch::start());
-        let inner = Inner { store, metrics, stop, name: replica_name(), length, duties, confirmed, forsaken, begun };
+        let inner =
+            Inner { store, metrics, board, stop, name: replica_name(), length, duties, confirmed, forsaken, begun };
         Self { inner: Arc::new(inner) }
     }
 
@@ -93,24 +96,33 @@ impl Duties {
     /// [`StoreError`].
     pub async fn take_all(&self) -> Result<(), StoreError> {
         for duty in self.inner.duties.keys() {
-            self.take(duty).await?;
+            self.take(duty, true).await?;
         }
         Ok(())
     }
 
-    /// Shares duties with the other replicas until told to stop.
+    /// Shares duties with the other replicas until told to stop; on a file it only holds them, and notices if another
+    /// process got around the file's lock.
     pub async fn share(&self) {
-        let Inner { stop, name, length, .. } = &*self.inner;
-        tracing::info!(replica = %name, "sharing the work with other replicas");
+        let Inner { store, stop, name, length, .. } = &*self.inner;
+        if store.is_shared() {
+            tracing::info!(replica = %name, "sharing the work with other replicas");
+        }
         let mut failing = false;
         while !stop.is_cancelled() {
             let turn = Stopwatch::start();
             match tokio::time::timeout(*length / 2, self.turn()).await {
-                Ok(Ok(())) => failing = false,
+                Ok(Ok(())) => {
+                    failing = false;
+                    self.inner.board.writes(None);
+                }
                 Ok(Err(error)) => self.tell(&mut failing, &error.to_string()),
                 Err(_) => self.tell(&mut failing, "the database doesn't answer"),
             }
-            self.drop_what_ran_out();
+            // Nobody else takes what is in a file.
+            if store.is_shared() {
+                self.drop_what_ran_out();
+            }
             let wait = (*length / TURNS).saturating_sub(turn.elapsed());
             if !Clock::System.sleep_unless_stopped(wait.max(SHORTEST_WAIT), stop).await {
                 return;
@@ -123,6 +135,7 @@ impl Duties {
             tracing::warn!(replica = %self.inner.name, "can't renew the leases: {error}");
         }
         *failing = true;
+        self.inner.board.writes(Some(error.to_owned()));
     }
 
     /// Once every fifth of a lease: says that it lives, renews, gives up what is too much, takes what is free.
@@ -130,7 +143,9 @@ impl Duties {
         let Inner { store, name, length, duties, .. } = &*self.inner;
         let replicas = store.report_replica(name, *length).await?;
         self.renew().await?;
-        let share = duties.len().div_ceil(replicas.len().max(1));
+        // On a file the others are processes that died.
+        let living = if store.is_shared() { replicas.len().max(1) } else { 1 };
+        let share = duties.len().div_ceil(living);
         // What nobody else would take doesn't count: it is nothing that could be given up.
         let forsaken = self.forsaken().clone();
         let mine = || duties.keys().filter(|duty| !forsaken.contains(*duty)).filter_map(|duty| self.held(duty));
@@ -179,7 +194,7 @@ impl Duties {
                 None => begun.elapsed() > *length * 2,
                 Some(state) => state.free_for_seconds.is_some_and(|seconds| seconds > patience),
             };
-            if is_free && (count < share || forsaken) && self.take(duty).await? {
+            if is_free && (count < share || forsaken) && self.take(duty, false).await? {
                 if count < share {
                     count += 1;
                 } else {
@@ -194,9 +209,14 @@ impl Duties {
         self.inner.duties.get(duty)?.borrow().clone()
     }
 
-    async fn take(&self, duty: &str) -> Result<bool, StoreError> {
+    async fn take(&self, duty: &str, over: bool) -> Result<bool, StoreError> {
         let Inner { store, name, length, metrics, stop, .. } = &*self.inner;
-        let Some(lease) = store.take_lease(duty, name, *length).await? else { return Ok(false) };
+        let taken = if over {
+            store.take_lease_over(duty, name, *length).await?
+        } else {
+            store.take_lease(duty, name, *length).await?
+        };
+        let Some(lease) = taken else { return Ok(false) };
         tracing::info!(duty, epoch = lease.epoch, replica = %name, "taken over");
         metrics.leads(duty, Some(lease.epoch));
         let held = Held { lease, over: stop.child_token(), doubted: Arc::default() };

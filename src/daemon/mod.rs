@@ -20,7 +20,7 @@ use crate::cloud_controller::Client;
 use crate::config::Configuration;
 use crate::consumer::Plan;
 use crate::http::{self, Served};
-use crate::store::{Lease, Store};
+use crate::store::{Lease, Store, StoreError};
 use crate::telemetry::{Board, Metrics, Reporter};
 pub use backoff::Backoff;
 use duties::Duties;
@@ -42,6 +42,8 @@ pub struct Daemon {
     pub poll_interval: Duration,
     /// On a shared store: a replica that wasn't heard of for this long loses its duties.
     pub lease: Duration,
+    /// Writing or collecting that has failed for this long makes it not ready.
+    pub not_ready_after: Duration,
     pub metrics: Metrics,
     pub board: Board,
     /// Where to serve, if anywhere.
@@ -69,6 +71,9 @@ const GIVING_UP: Duration = Duration::from_secs(1);
 /// Between two measurements of the database's size.
 const MEASURED_EVERY: Duration = Duration::from_secs(15);
 
+/// Between two looks whether the database is still the file that was opened.
+const LOOKED_EVERY: Duration = Duration::from_secs(5);
+
 /// What a task does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Task {
@@ -93,7 +98,8 @@ impl Daemon {
                 .filter(|configuration| configuration.billing.rates.is_some())
                 .map(|_| duties::DRAFTS.to_owned()),
         );
-        let duties = Duties::new(self.store.clone(), self.metrics.clone(), self.stop.clone(), self.lease, names);
+        let (metrics, board) = (self.metrics.clone(), self.board.clone());
+        let duties = Duties::new(self.store.clone(), metrics, board, self.stop.clone(), self.lease, names);
         if !self.store.is_shared() {
             let taken = duties.take_all().await;
             taken.map_err(|error| Ended { task: "taking the lease", reason: format!("failed: {error}") })?;
@@ -127,14 +133,13 @@ struct Supervisor {
 
 impl Supervisor {
     fn start_all(&mut self, listener: Option<TcpListener>) {
+        let served = self.served();
         let Daemon { store, clock, metrics, board, members, stop, .. } = &self.daemon;
         for member in members {
             self.reporters.push(Reporter::new(metrics, board, &member.plan.foundation));
         }
         if let Some(listener) = listener {
-            let served =
-                Served { store: store.clone(), clock: clock.clone(), metrics: metrics.clone(), board: board.clone() };
-            let serving = http::serve(listener, served, stop.clone().cancelled_owned());
+            let serving = http::serve(listener, served.clone(), stop.clone().cancelled_owned());
             let handle = self.tasks.spawn(async move { serving.await.map_err(|error| error.to_string()) });
             self.running.insert(handle.id(), Task::Serve);
         }
@@ -154,19 +159,28 @@ impl Supervisor {
             self.running.insert(handle.id(), Task::Draft);
         }
         let duties = self.duties.clone();
-        let (store, metrics, stop) = (store.clone(), metrics.clone(), stop.clone());
+        let stop = stop.clone();
         let handle = self.tasks.spawn(async move {
-            let sharing = async {
-                if store.is_shared() {
-                    duties.share().await;
-                }
-            };
-            tokio::join!(sharing, measure(&store, &metrics, &stop));
-            Ok(())
+            tokio::select! {
+                () = async { tokio::join!(duties.share(), measure(&served, &stop)); } => Ok(()),
+                replaced = watch_file(&served.store, &stop) => replaced,
+            }
         });
         self.running.insert(handle.id(), Task::Share);
         for index in 0..self.daemon.members.len() {
             self.collect(index, Backoff::default());
+        }
+    }
+
+    fn served(&self) -> Served {
+        let Daemon { store, clock, metrics, board, not_ready_after, poll_interval, .. } = &self.daemon;
+        Served {
+            store: store.clone(),
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+            board: board.clone(),
+            not_ready_after: *not_ready_after,
+            poll_interval: *poll_interval,
         }
     }
 
@@ -213,7 +227,7 @@ impl Supervisor {
                 Some(_) if stop.is_cancelled() => return Ok(()),
                 Some(Task::Serve) => return Err(Ended { task: "the HTTP server", reason }),
                 Some(Task::Draft) => return Err(Ended { task: "the task that drafts invoices", reason }),
-                Some(Task::Share) => return Err(Ended { task: "the task that holds the leases", reason }),
+                Some(Task::Share) => return Err(Ended { task: "the task that holds leases and file", reason }),
                 Some(Task::Collect(index, mut backoff)) => {
                     let wait = backoff.next_wait();
                     let name = self.daemon.members.get(index).map_or("", |member| member.plan.foundation.as_str());
@@ -222,6 +236,7 @@ impl Supervisor {
                         reporter.alive(false);
                         reporter.state("failed");
                         reporter.tell(Some(format!("collecting {reason}")), self.daemon.clock.now());
+                        reporter.failed();
                         reporter.metrics.restarted();
                     }
                     self.collect(index, backoff);
@@ -240,14 +255,43 @@ impl Supervisor {
     }
 }
 
-/// Measures the database now and then, until told to stop: a scrape must not wait for it.
-async fn measure(store: &Store, metrics: &Metrics, stop: &CancellationToken) {
+/// Measures the database now and then, and whether all is well, until told to stop: a scrape must not wait for it.
+async fn measure(served: &Served, stop: &CancellationToken) {
     loop {
-        metrics.database_size(store.size_bytes().await);
+        served.metrics.ready(http::readiness(served).await.ready);
+        // A database that doesn't answer must not keep readiness from being told.
+        if let Ok(bytes) = tokio::time::timeout(MEASURED_EVERY, served.store.size_bytes()).await {
+            served.metrics.database_size(bytes);
+        }
         if !Clock::System.sleep_unless_stopped(MEASURED_EVERY, stop).await {
             return;
         }
     }
+}
+
+/// Ends when another file stands where the book was: what is in memory is of the old one. Until told to stop otherwise.
+async fn watch_file(store: &Store, stop: &CancellationToken) -> Result<(), String> {
+    let mut gone = false;
+    while Clock::System.sleep_unless_stopped(LOOKED_EVERY, stop).await {
+        match store.check_file() {
+            Err(error @ StoreError::Replaced(_)) => {
+                store.set_log_aside();
+                return Err(error.to_string());
+            }
+            Err(error) if !gone => {
+                tracing::error!("{error}");
+                gone = true;
+            }
+            Err(_) => {}
+            Ok(()) if gone => {
+                tracing::info!("the database file is back");
+                gone = false;
+            }
+            Ok(()) => {}
+        }
+    }
+    // Whoever was told to stop goes on until the rest is done.
+    std::future::pending().await
 }
 
 fn why(error: JoinError) -> String {

@@ -1,9 +1,11 @@
 //! What the daemon serves: metrics, health, and one plain page. Reads the board and the book, changes nothing.
 
 mod page;
+mod ready;
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -12,13 +14,15 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, Stopwatch};
 use crate::store::Store;
 use crate::telemetry::{Board, Metrics};
+
+pub use ready::{Readiness, readiness};
 
 /// What is served from.
 #[derive(Clone, Debug)]
@@ -27,6 +31,10 @@ pub struct Served {
     pub clock: Clock,
     pub metrics: Metrics,
     pub board: Board,
+    /// Writing or collecting that has failed for this long makes it not ready.
+    pub not_ready_after: Duration,
+    /// Between two looks at a foundation, by whoever collects it.
+    pub poll_interval: Duration,
 }
 
 /// Serves until `stop`; what is being answered is answered.
@@ -43,7 +51,8 @@ pub async fn serve(
         .route("/", get(page::overview))
         .route("/metrics", get(metrics))
         .route("/healthz", get(alive))
-        .route("/readyz", get(ready))
+        .route("/readyz", get(ready::ready))
+        .route("/servez", get(ready::serves))
         .fallback(nothing)
         .layer(from_fn_with_state(served.clone(), counted))
         .with_state(served);
@@ -60,13 +69,15 @@ pub async fn serve_without_database(
     metrics: Metrics,
     stop: CancellationToken,
 ) -> io::Result<()> {
-    let body = json!({ "ready": false, "database": reason, "foundations": {} });
+    let body = json!({ "ready": false, "database": reason, "writing": reason, "foundations": {} });
+    let serves = move || std::future::ready((StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")));
     let ready = move || std::future::ready((StatusCode::SERVICE_UNAVAILABLE, Json(body.clone())));
     let render = move || std::future::ready(exposition(&metrics));
     let router = Router::new()
         .route("/metrics", get(render))
         .route("/healthz", get(alive))
         .route("/readyz", get(ready))
+        .route("/servez", get(serves))
         .fallback(async || (StatusCode::SERVICE_UNAVAILABLE, "The database can't be reached. See /readyz\n"));
     axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
 }
@@ -96,20 +107,6 @@ fn exposition(metrics: &Metrics) -> Response {
 
 async fn alive() -> &'static str {
     "alive\n"
-}
-
-/// Ready when the database answers and every task lives, also while catching up.
-async fn ready(State(served): State<Arc<Served>>) -> Response {
-    let database = served.store.foundations().await;
-    let foundations = served.board.foundations();
-    let ready = database.is_ok() && foundations.values().all(|status| status.alive);
-    let body: Value = json!({
-        "ready": ready,
-        "database": match &database { Ok(_) => "good".to_owned(), Err(error) => error.to_string() },
-        "foundations": foundations,
-    });
-    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(body)).into_response()
 }
 
 async fn nothing() -> Response {

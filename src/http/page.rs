@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::response::{Html, IntoResponse, Response};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::Served;
+use super::{Served, ready};
 use crate::domain::{Amount, GapReason, GapStage, Timestamp};
 use crate::invoicing::Status;
 use crate::store::{InvoiceFilter, StoreError, StoredGap, StoredInvoice};
@@ -33,10 +33,15 @@ code { background: var(--soft); padding: .1rem .3rem; border-radius: .2rem; }
 
 pub(super) async fn overview(State(served): State<Arc<Served>>) -> Response {
     let now = served.clock.now();
-    let book = book(&served).await;
+    let heads = ready::read_book(&served).await;
+    let told = ready::told(&served, heads.as_deref().unwrap_or_default());
+    let book = match heads {
+        Ok(_) => book(&served).await.map_err(|error| error.to_string()),
+        Err(error) => Err(error),
+    };
     let body = html! {
         h2 { "Foundations" }
-        (foundations(&served.board.foundations(), now))
+        (foundations(&told, now))
         @match book {
             Ok(Book { gaps, drafts, finals }) => {
                 @if !gaps.is_empty() {
@@ -48,7 +53,7 @@ pub(super) async fn overview(State(served): State<Arc<Served>>) -> Response {
                 h2 { "Final invoices" }
                 (invoice_table(&finals, "No invoice is final yet: cf-billing invoices finalize --period YYYY-MM"))
             }
-            Err(error) => p.bad { "The book can't be read now: " (error.to_string()) }
+            Err(error) => p.bad { "The book can't be read now: " (error) }
         }
     };
     Html(layout("Overview", now, &body).into_string()).into_response()
@@ -85,6 +90,7 @@ fn layout(title: &str, now: Timestamp, body: &Markup) -> Markup {
                     nav {
                         a href="/metrics" { "metrics" }
                         a href="/readyz" { "readiness" }
+                        a href="/servez" { "serving" }
                         a href="/healthz" { "health" }
                     }
                 }
@@ -94,7 +100,7 @@ fn layout(title: &str, now: Timestamp, body: &Markup) -> Markup {
     }
 }
 
-fn foundations(of: &std::collections::BTreeMap<String, FoundationStatus>, now: Timestamp) -> Markup {
+fn foundations(of: &[(String, FoundationStatus)], now: Timestamp) -> Markup {
     if of.is_empty() {
         return html! { p { "No foundation is collected." } };
     }
@@ -121,7 +127,9 @@ fn foundations(of: &std::collections::BTreeMap<String, FoundationStatus>, now: T
                                 @if let Some(detail) = &status.detail {
                                     div.detail {
                                         (detail)
-                                        @if let Some(since) = status.since { " (since " (instant(since)) ")" }
+                                        @if let Some((since, last)) = status.since.zip(status.last) {
+                                            " (since " (instant(since)) ", last at " (instant(last)) ")"
+                                        }
                                     }
                                 }
                             }

@@ -39,6 +39,41 @@ pub enum StoreError {
     )]
     Collected(String),
     #[error(
+        "the database file `{0}` isn't there any more: it was moved or deleted; nothing was changed\n\
+         hint: put the same file back, and it goes on; if it is lost, restore it from a backup and start again"
+    )]
+    Gone(String),
+    #[error(
+        "the database file `{0}` was replaced by another file; nothing is written to either\n\
+         hint: start again to work with the file that is there now; with SQLite stop the daemon before a book is restored"
+    )]
+    Replaced(String),
+    #[error(
+        "there is no book in `{path}`, though one is expected there, as `{marker}` says\n\
+         hint: put the file back or restore it from a backup; only if it is lost for good: `cf-billing run --init` begins a new one"
+    )]
+    Expected { path: String, marker: String },
+    #[error(
+        "there is no book in `{0}`, and none is to be made\n\
+         hint: is that the right place (path, mounted disk, name of the database)? the first time, `cf-billing run --init` makes it"
+    )]
+    NoBook(String),
+    #[error(
+        "`{0}` is another name (a hard link) of a file that a running cf-billing collects into\n\
+         hint: use the name that the daemon has: with two names SQLite makes two books of one file, and destroys both"
+    )]
+    AnotherName(String),
+    #[error(
+        "the database `{location}` is reached through a pooler that hands connections on between transactions: {what}\n\
+         hint: use session pooling (PgBouncer: pool_mode = session) or connect to PostgreSQL directly"
+    )]
+    Pooled { location: String, what: String },
+    #[error(
+        "the database is read-only: {0}\n\
+         hint: it is a standby, or default_transaction_read_only is on, or file or disk is read-only; nothing was changed, and it goes on once it can be written"
+    )]
+    ReadOnly(#[source] sqlx::Error),
+    #[error(
         "usage of organization {organization} in {month} is on invoice {number} of account `{account}` already, which is final\n\
          hint: it was made final meanwhile; try again"
     )]
@@ -87,11 +122,17 @@ impl StoreError {
 /// PostgreSQL: disk full. `SQLITE_FULL`; and writing, syncing, growing a file or its shared memory that failed.
 const FULL: [&str; 6] = ["53100", "13", "778", "1034", "1546", "4874"];
 
+/// PostgreSQL: read-only transaction. `SQLITE_READONLY` and its kinds.
+const READ_ONLY: [&str; 7] = ["25006", "8", "264", "520", "776", "1032", "1544"];
+
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         if let sqlx::Error::Database(database) = &error {
             if database.code().is_some_and(|code| FULL.contains(&&*code)) {
                 return Self::Full(error);
+            }
+            if database.code().is_some_and(|code| READ_ONLY.contains(&&*code)) {
+                return Self::ReadOnly(error);
             }
             // PostgreSQL: numeric value out of range.
             if database.message().contains("integer overflow") || database.code().as_deref() == Some("22003") {

@@ -65,7 +65,7 @@ impl Store {
 
     async fn try_report(&self, name: &str, lives: Duration) -> Result<Vec<String>, StoreError> {
         const REPORT: Sql = Sql::each(
-            "INSERT INTO replica (name, started_at, expires_at) VALUES ($1, unixepoch(), unixepoch() + $2 / 1000)
+            "INSERT INTO replica (name, started_at, expires_at) VALUES ($1, unixepoch(), unixepoch() + ($2 + 500) / 1000)
              ON CONFLICT (name) DO UPDATE SET expires_at = excluded.expires_at",
             "INSERT INTO replica (name, started_at, expires_at)
              VALUES ($1, now(), now() + $2 * interval '1 millisecond')
@@ -116,31 +116,48 @@ impl Store {
         Ok(duties)
     }
 
-    /// Takes a duty that nobody has, or whose lease ran out. On a file, where the lock of the file keeps others away,
-    /// whoever had it before is gone. `None`: another has it.
+    /// Takes a duty that nobody has, or whose lease ran out. `None`: another has it.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn take_lease(&self, duty: &str, holder: &str, length: Duration) -> Result<Option<Lease>, StoreError> {
+        self.take(duty, holder, length, false).await
+    }
+
+    /// Takes a duty from whoever has it: on a file, whose lock keeps others away, that one is gone.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn take_lease_over(
+        &self,
+        duty: &str,
+        holder: &str,
+        length: Duration,
+    ) -> Result<Option<Lease>, StoreError> {
+        self.take(duty, holder, length, true).await
+    }
+
+    async fn take(&self, duty: &str, holder: &str, length: Duration, over: bool) -> Result<Option<Lease>, StoreError> {
         const TAKE: Sql = Sql::each(
             "INSERT INTO lease (duty, epoch, holder, taken_at, expires_at)
-             VALUES ($1, 1, $2, unixepoch(), unixepoch() + $3 / 1000)
+             VALUES ($1, 1, $2, unixepoch(), unixepoch() + ($3 + 500) / 1000)
              ON CONFLICT (duty) DO UPDATE SET
                  epoch = lease.epoch + 1, holder = excluded.holder, taken_at = excluded.taken_at,
                  expires_at = excluded.expires_at
+             WHERE $4 OR lease.holder IS NULL OR lease.expires_at <= unixepoch()
              RETURNING epoch",
             "INSERT INTO lease (duty, epoch, holder, taken_at, expires_at)
              VALUES ($1, 1, $2, now(), now() + $3 * interval '1 millisecond')
              ON CONFLICT (duty) DO UPDATE SET
                  epoch = lease.epoch + 1, holder = excluded.holder, taken_at = excluded.taken_at,
                  expires_at = excluded.expires_at
-             WHERE lease.holder IS NULL OR lease.expires_at <= now()
+             WHERE $4 OR lease.holder IS NULL OR lease.expires_at <= now()
              RETURNING epoch",
         );
         // Waits for what the former holder is committing; what it comes with later is refused.
         const FENCE: Sql = Sql::new("UPDATE foundation SET lease_epoch = $2 WHERE name = $1");
         let mut session = self.database.write().await?;
-        let Some(row) = session.maybe(TAKE, values![duty, holder, milliseconds(length)]).await? else {
+        let Some(row) = session.maybe(TAKE, values![duty, holder, milliseconds(length), over]).await? else {
             return Ok(None);
         };
         let lease = Lease { duty: duty.to_owned(), epoch: row.number(0)? };
@@ -157,7 +174,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn renew_leases(&self, holder: &str, length: Duration) -> Result<Vec<Lease>, StoreError> {
         const RENEW: Sql = Sql::each(
-            "UPDATE lease SET expires_at = unixepoch() + $2 / 1000 WHERE holder = $1 RETURNING duty, epoch",
+            "UPDATE lease SET expires_at = unixepoch() + ($2 + 500) / 1000 WHERE holder = $1 RETURNING duty, epoch",
             "UPDATE lease SET expires_at = now() + $2 * interval '1 millisecond'
              WHERE holder = $1
              RETURNING duty, epoch",

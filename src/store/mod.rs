@@ -46,7 +46,7 @@ mod usage;
 pub use anomalies::{AnomalyFilter, StoredAnomaly};
 pub use archive::{ArchivedInput, InputKind, identity};
 pub use chain::Verified;
-pub use database::PostgresOptions;
+pub use database::{Making, PostgresOptions};
 pub use differences::StoredDifference;
 pub use error::StoreError;
 pub use gaps::{GapProgress, Settled, StoredGap};
@@ -100,7 +100,15 @@ impl Store {
     /// [`StoreError`]: an unknown kind of URL, a file that can't be opened or isn't a database, a newer schema,
     /// a server that is away.
     pub async fn open_with(url: &str, options: &PostgresOptions) -> Result<Self, StoreError> {
-        let database = Database::open(url, options).await?;
+        Self::open_making(url, options, Making::default()).await
+    }
+
+    /// As [`Store::open_with`]; whether a book is made where there is none is said.
+    ///
+    /// # Errors
+    /// As [`Store::open_with`]; [`StoreError::NoBook`] and [`StoreError::Expected`] where none is to be made.
+    pub async fn open_making(url: &str, options: &PostgresOptions, making: Making) -> Result<Self, StoreError> {
+        let database = Database::open(url, options, making).await?;
         Ok(Self { database, dimensions: Arc::default(), identities: Arc::default(), lease: None })
     }
 
@@ -110,6 +118,28 @@ impl Store {
     /// As [`Store::open`].
     pub async fn inspect(url: &str, options: &PostgresOptions) -> Result<Found, StoreError> {
         Database::inspect(url, options).await
+    }
+
+    /// Refuses a server that is reached through a pooler which doesn't keep what is needed of a connection.
+    ///
+    /// # Errors
+    /// [`StoreError::Pooled`]; as [`Store::open`].
+    pub async fn look_for_pooler(url: &str, options: &PostgresOptions) -> Result<(), StoreError> {
+        Database::look_for_pooler(url, options).await
+    }
+
+    /// Whether the file is still the one that was opened; on a server there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::Gone`], [`StoreError::Replaced`].
+    pub fn check_file(&self) -> Result<(), StoreError> {
+        self.database.check_file()
+    }
+
+    /// After [`StoreError::Replaced`], before it is closed: puts the old book's log aside, which would be applied to the
+    /// file that is there now.
+    pub fn set_log_aside(&self) {
+        self.database.set_log_aside();
     }
 
     /// Where it is, for people; without secrets.

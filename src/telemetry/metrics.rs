@@ -83,6 +83,7 @@ pub struct Metrics {
     job_failures: IntCounterVec,
     job_duration: HistogramVec,
     rate_card_ok: IntGauge,
+    ready: IntGauge,
     rate_card_info: IntGaugeVec,
     rate_card_next: IntGauge,
     unpriced_lines: IntGaugeVec,
@@ -293,6 +294,7 @@ impl Metrics {
             ),
             job_failures: new.counters("job_failures_total", "Times a job failed.", &["task"]),
             job_duration: new.histograms("job_duration_seconds", "How long a job took.", &["task"]),
+            ready: new.gauge("cf_billing_ready", "1 while all is well, as /readyz says: the database answers and is written, every foundation is collected"),
             rate_card_ok: new.gauge(
                 "rate_card_last_reload_successful",
                 "1 if the rate card was accepted when it was last read, 0 if it was refused.",
@@ -434,6 +436,11 @@ impl Metrics {
         self.leader.with_label_values(&[duty]);
         self.leader_epoch.with_label_values(&[duty]);
         self.leader_transitions.with_label_values(&[duty]);
+    }
+
+    /// Whether all is well, as `/readyz` says.
+    pub fn ready(&self, ready: bool) {
+        self.ready.set(i64::from(ready));
     }
 
     /// This process took a duty under that epoch; or lost it.

@@ -50,6 +50,22 @@ impl Reporter {
             self.metrics.checkpoint_lost(stream, false);
         }
         self.update(|status| status.tell(None, Timestamp::MIN));
+        self.went_well();
+    }
+
+    /// A cycle failed.
+    pub fn failed(&self) {
+        self.board.note(&self.name, super::Health::failed);
+    }
+
+    /// A cycle came to its end, or waits for what isn't a failure.
+    pub fn went_well(&self) {
+        self.board.note(&self.name, super::Health::went_well);
+    }
+
+    /// Something was committed.
+    pub fn committed(&self) {
+        self.board.note(&self.name, super::Health::committed);
     }
 
     /// How far it is collected now.

@@ -1,4 +1,4 @@
-//! A network between a program and PostgreSQL that can be cut, or swallow everything without a word.
+//! A network between a program and PostgreSQL, or a foundation, that can be cut, or swallow everything without a word.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -25,14 +25,20 @@ pub struct Proxy {
 }
 
 impl Proxy {
+    /// Before the PostgreSQL server.
     pub fn new(runtime: &Runtime) -> Self {
+        Self::before(runtime, None)
+    }
+
+    /// Before that address, or the PostgreSQL server.
+    pub fn before(runtime: &Runtime, address: Option<std::net::SocketAddr>) -> Self {
         let (network, watching) = watch::channel(Network::Whole);
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let port = listener.local_addr().unwrap().port();
         runtime.spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                tokio::spawn(pass(stream, watching.clone()));
+                tokio::spawn(pass(stream, address, watching.clone()));
             }
         });
         Self { network, port }
@@ -40,6 +46,10 @@ impl Proxy {
 
     pub fn set(&self, network: Network) {
         self.network.send_replace(network);
+    }
+
+    pub const fn port(&self) -> u16 {
+        self.port
     }
 
     /// The URL of a database as seen through it.
@@ -51,13 +61,18 @@ impl Proxy {
     }
 }
 
-async fn pass(mut client: TcpStream, mut network: watch::Receiver<Network>) {
+async fn pass(mut client: TcpStream, address: Option<std::net::SocketAddr>, mut network: watch::Receiver<Network>) {
     if *network.borrow() == Network::Cut {
         return;
     }
     if *network.borrow() == Network::Silent {
         // Accepted by the system, heard by nobody.
         let _ = network.wait_for(|network| *network != Network::Silent).await;
+        return;
+    }
+    if let Some(address) = address {
+        let Ok(mut upstream) = TcpStream::connect(address).await else { return };
+        between(&mut client, &mut upstream, &mut network).await;
         return;
     }
     let server = server();

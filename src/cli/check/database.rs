@@ -2,11 +2,21 @@
 
 use super::{Checked, Verdict};
 use crate::cli::Global;
+use crate::cli::run::not_in_a_container;
 use crate::config::Configuration;
-use crate::store::{Found, Store};
+use crate::store::{Found, Store, StoreError};
 
 /// Gives the database if it can be used as it is.
 pub(super) async fn check(checked: &mut Checked, configuration: &Configuration) -> Option<Store> {
+    if let Err(failure) = not_in_a_container(configuration) {
+        checked.say(Verdict::Fail, None, "database", failure.problems.join("\n"));
+        return None;
+    }
+    // Only what names a pooler counts here; what else is wrong is told by what comes next.
+    if let Err(error @ StoreError::Pooled { .. }) = Global::look_for_pooler(configuration).await {
+        checked.say(Verdict::Fail, None, "database", error);
+        return None;
+    }
     match Global::inspect(configuration).await {
         Ok(Found::Nothing { location }) => {
             checked.say(Verdict::Ok, None, "database", format!("{location}: will be made"));

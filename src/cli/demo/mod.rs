@@ -93,6 +93,7 @@ impl Demo {
             members,
             poll_interval: configuration.collection.poll_interval,
             lease: configuration.database.lease,
+            not_ready_after: configuration.not_ready_after,
             metrics: Metrics::new(),
             board: Board::default(),
             listener,

@@ -1,11 +1,15 @@
 //! The two databases behind one face: sessions that run statements and give rows.
 //! Owns connections, transactions, how values are bound and read; knows no table.
 
+mod file;
 mod payload;
+mod pooler;
 mod postgres;
 mod sql;
 mod sqlite;
+mod trust;
 
+pub use file::Making;
 pub use payload::{Columns, Payload, RowWriter, Type, json as column_json};
 pub use postgres::PostgresOptions;
 pub(super) use sql::values;
@@ -41,10 +45,27 @@ pub enum Database {
 }
 
 impl Database {
-    pub async fn open(url: &str, options: &PostgresOptions) -> Result<Self, StoreError> {
+    pub async fn open(url: &str, options: &PostgresOptions, making: Making) -> Result<Self, StoreError> {
         match dialect(url)? {
-            Dialect::Sqlite => sqlite::SqliteDatabase::open(url).await.map(Self::Sqlite),
-            Dialect::Postgres => postgres::PostgresDatabase::open(url, options).await.map(Self::Postgres),
+            Dialect::Sqlite => sqlite::SqliteDatabase::open(url, making).await.map(Self::Sqlite),
+            Dialect::Postgres => postgres::PostgresDatabase::open(url, options, making).await.map(Self::Postgres),
+        }
+    }
+
+    /// Says why a server can't be used the way it is reached, if so: through a pooler that hands connections from one
+    /// client to another between two transactions.
+    pub async fn look_for_pooler(url: &str, options: &PostgresOptions) -> Result<(), StoreError> {
+        match dialect(url)? {
+            Dialect::Sqlite => Ok(()),
+            Dialect::Postgres => pooler::look(url, options).await,
+        }
+    }
+
+    /// Whether the file is still there, and still the same.
+    pub fn check_file(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(database) => database.check_file(),
+            Self::Postgres(_) => Ok(()),
         }
     }
 
@@ -60,6 +81,13 @@ impl Database {
         match self {
             Self::Sqlite(_) => newest(&sqlite::MIGRATIONS),
             Self::Postgres(_) => newest(&postgres::MIGRATIONS),
+        }
+    }
+
+    /// Puts the log of a replaced file aside, so that it isn't applied to the other.
+    pub fn set_log_aside(&self) {
+        if let Self::Sqlite(database) = self {
+            database.set_log_aside();
         }
     }
 
@@ -147,7 +175,7 @@ fn dialect(url: &str) -> Result<Dialect, StoreError> {
 /// A transaction of either database. Dropped without commit, it is undone.
 #[derive(Debug)]
 pub enum Session {
-    Sqlite(sqlx::Transaction<'static, Sqlite>),
+    Sqlite(sqlite::SqliteSession),
     Postgres(postgres::PostgresSession),
 }
 
@@ -204,7 +232,7 @@ impl Session {
 
     pub async fn commit(self) -> Result<(), StoreError> {
         match self {
-            Self::Sqlite(transaction) => Ok(transaction.commit().await?),
+            Self::Sqlite(session) => session.commit().await,
             Self::Postgres(session) => session.commit().await,
         }
     }
@@ -240,9 +268,8 @@ impl Session {
 
     async fn fetch(&mut self, text: SqlStr, values: Vec<Value>, rows: Option<Payload>) -> Result<Vec<Row>, StoreError> {
         match self {
-            Self::Sqlite(transaction) => {
-                let query = sqlite_query(text, values, rows);
-                let rows = query.fetch_all(&mut **transaction).await?;
+            Self::Sqlite(session) => {
+                let rows = session.fetch_all(sqlite_query(text, values, rows)).await?;
                 Ok(rows.into_iter().map(Row::Sqlite).collect())
             }
             Self::Postgres(session) => {
@@ -255,9 +282,7 @@ impl Session {
 
     async fn execute(&mut self, text: SqlStr, values: Vec<Value>, rows: Option<Payload>) -> Result<u64, StoreError> {
         match self {
-            Self::Sqlite(transaction) => {
-                Ok(sqlite_query(text, values, rows).execute(&mut **transaction).await?.rows_affected())
-            }
+            Self::Sqlite(session) => session.execute(sqlite_query(text, values, rows)).await,
             Self::Postgres(session) => session.execute(postgres_query(text, values, rows)).await,
         }
     }

@@ -6,8 +6,10 @@ use std::time::Duration;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions, PgRow};
 use sqlx::query::Query;
-use sqlx::{ConnectOptions, Connection, PgConnection, Postgres, Transaction};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, Postgres, Transaction};
 
+use super::file::Making;
+use super::trust::Trust;
 use crate::store::{Found, StoreError};
 
 pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
@@ -58,6 +60,7 @@ struct Patience {
     location: String,
     /// After this time without an answer a connection counts as lost.
     limit: Duration,
+    trust: Trust,
 }
 
 impl Patience {
@@ -69,7 +72,7 @@ impl Patience {
         let answer = tokio::time::timeout(self.limit, Box::pin(answer));
         async move {
             match answer.await {
-                Ok(answer) => Ok(answer?),
+                Ok(answer) => Ok(answer.inspect_err(|error| self.trust.note(error))?),
                 Err(_) => Err(StoreError::Silent { location: self.location.clone(), seconds: self.limit.as_secs() }),
             }
         }
@@ -77,17 +80,18 @@ impl Patience {
 }
 
 impl PostgresDatabase {
-    pub async fn open(url: &str, options: &PostgresOptions) -> Result<Self, StoreError> {
+    pub async fn open(url: &str, options: &PostgresOptions, making: Making) -> Result<Self, StoreError> {
         let (connect, location) = connect_options(url)?;
-        prepare(&connect, &location, options).await?;
-        let milliseconds = options.statement_timeout.as_millis().to_string();
-        let connect = connect.options([
-            ("statement_timeout", milliseconds.as_str()),
-            ("lock_timeout", milliseconds.as_str()),
-            ("idle_in_transaction_session_timeout", IDLE_MILLISECONDS),
-            // Compiling a page's statements takes longer than running them.
-            ("jit", "off"),
-        ]);
+        prepare(&connect, &location, options, making).await?;
+        let milliseconds = options.statement_timeout.as_millis();
+        // Not as parameters of the connection: poolers refuse those. Compiling a page's statements takes longer than
+        // running them.
+        let settings = format!(
+            "SET statement_timeout = {milliseconds}; SET lock_timeout = {milliseconds};
+             SET idle_in_transaction_session_timeout = {IDLE_MILLISECONDS}; SET jit = off"
+        );
+        let trust = Trust::default();
+        let (before, after) = (trust.clone(), trust.clone());
         let pool = PgPoolOptions::new()
             .max_connections(options.connections)
             .acquire_timeout(options.acquire_timeout)
@@ -95,14 +99,22 @@ impl PostgresDatabase {
             .idle_timeout(Duration::from_mins(5))
             // Both pings are bounded: a connection that was cut without a word would never answer.
             .test_before_acquire(false)
-            .before_acquire(|connection, meta| {
-                Box::pin(async move { Ok(meta.idle_for < RESTED || is_good(connection).await) })
+            .before_acquire(move |connection, meta| {
+                let trusted = before.has(meta.age);
+                Box::pin(async move { Ok(trusted && (meta.idle_for < RESTED || is_good(connection).await)) })
             })
-            .after_release(|connection, _| {
-                Box::pin(async { if is_good(connection).await { Ok(true) } else { Err(sqlx::Error::PoolTimedOut) } })
+            .after_release(move |connection, meta| {
+                let trusted = after.has(meta.age);
+                Box::pin(
+                    async move { if is_good(connection).await { Ok(trusted) } else { Err(sqlx::Error::PoolTimedOut) } },
+                )
+            })
+            .after_connect(move |connection, _| {
+                let settings = AssertSqlSafe(settings.clone());
+                Box::pin(async move { connection.execute(sqlx::raw_sql(settings)).await.map(|_| ()) })
             })
             .connect_lazy_with(connect);
-        Ok(Self { pool, patience: Patience { location, limit: options.statement_timeout + NETWORK } })
+        Ok(Self { pool, patience: Patience { location, limit: options.statement_timeout + NETWORK, trust } })
     }
 
     pub fn location(&self) -> &str {
@@ -155,23 +167,33 @@ impl PostgresSession {
     }
 }
 
-fn connect_options(url: &str) -> Result<(PgConnectOptions, String), StoreError> {
+pub(super) fn connect_options(url: &str) -> Result<(PgConnectOptions, String), StoreError> {
     let shown = crate::store::types::without_secret(url);
     let options = PgConnectOptions::from_str(url).map_err(|error| StoreError::Open {
         path: shown.clone(),
         reason: error.to_string(),
         hint: "give postgres://user:password@host:5432/database",
     })?;
-    Ok((options.application_name("cf-billing").disable_statement_logging(), shown))
+    // Poolers refuse the digits of floats, which nothing here is.
+    let options = options.application_name("cf-billing").extra_float_digits(None).disable_statement_logging();
+    Ok((options, shown))
 }
 
 /// Brings the schema up to date; one process at a time does, whoever else starts.
-async fn prepare(connect: &PgConnectOptions, location: &str, options: &PostgresOptions) -> Result<(), StoreError> {
-    // A process that was paused while it migrates must not hang every other for ever.
-    let waiting = MIGRATING_MILLISECONDS.to_string();
-    let connect = connect.clone().options([("lock_timeout", waiting.as_str())]);
-    let mut connection = connected(&connect, location, options).await?;
+async fn prepare(
+    connect: &PgConnectOptions,
+    location: &str,
+    options: &PostgresOptions,
+    making: Making,
+) -> Result<(), StoreError> {
+    let mut connection = connected(connect, location, options).await?;
     check_server(&mut connection, location)?;
+    if making == Making::Never && schema(&mut connection).await? == 0 {
+        return Err(StoreError::NoBook(location.to_owned()));
+    }
+    // A process that was paused while it migrates must not hang every other for ever.
+    let waiting = AssertSqlSafe(format!("SET lock_timeout = {MIGRATING_MILLISECONDS}"));
+    connection.execute(sqlx::raw_sql(waiting)).await.map_err(|error| open_error(location, &error))?;
     // An older schema is left as it is until it is this process's turn; migrating may take long.
     let migrated = MIGRATIONS.run(&mut connection).await;
     let _ = connection.close().await;
@@ -183,7 +205,7 @@ async fn prepare(connect: &PgConnectOptions, location: &str, options: &PostgresO
     })
 }
 
-async fn connected(
+pub(super) async fn connected(
     connect: &PgConnectOptions,
     location: &str,
     options: &PostgresOptions,
@@ -212,15 +234,20 @@ fn check_server(connection: &mut PgConnection, location: &str) -> Result<(), Sto
 }
 
 pub async fn inspect(url: &str, options: &PostgresOptions) -> Result<Found, StoreError> {
-    const TABLE: &str = "SELECT to_regclass('_sqlx_migrations') IS NOT NULL";
-    const VERSION: &str = "SELECT coalesce(max(version), 0) FROM _sqlx_migrations";
     let (connect, location) = connect_options(url)?;
     let mut connection = connected(&connect, &location, options).await?;
     check_server(&mut connection, &location)?;
-    let has_schema: bool = sqlx::query_scalar(TABLE).fetch_one(&mut connection).await?;
-    let found: i64 = if has_schema { sqlx::query_scalar(VERSION).fetch_one(&mut connection).await? } else { 0 };
+    let found = schema(&mut connection).await?;
     let _ = connection.close().await;
     super::found(&MIGRATIONS, location, found)
+}
+
+/// The schema version; 0 if there is none.
+async fn schema(connection: &mut PgConnection) -> Result<i64, StoreError> {
+    const TABLE: &str = "SELECT to_regclass('_sqlx_migrations') IS NOT NULL";
+    const VERSION: &str = "SELECT coalesce(max(version), 0) FROM _sqlx_migrations";
+    let has_schema: bool = sqlx::query_scalar(TABLE).fetch_one(&mut *connection).await?;
+    Ok(if has_schema { sqlx::query_scalar(VERSION).fetch_one(connection).await? } else { 0 })
 }
 
 /// Why no connection could be made. Away: it may come back; anything else is for people to mend.
@@ -237,6 +264,9 @@ fn open_error(location: &str, error: &sqlx::Error) -> StoreError {
         Some("28P01" | "28000") => "user or password are wrong, or pg_hba.conf doesn't let this host in",
         Some("3D000") => "make it first: CREATE DATABASE …",
         Some("55P03") => "another process brings its schema up to date, or was paused while it did",
+        _ if database.message().contains("startup parameter") => {
+            "a pooler stands before it: name the parameter in its ignore_startup_parameters, or connect to PostgreSQL directly"
+        }
         Some("42501") => "the user must own the database, or be allowed to make tables in its schema",
         Some(code) if code.starts_with("57P") || code.starts_with("53") => "it is starting, stopping or full",
         _ => "the server's log may say more",

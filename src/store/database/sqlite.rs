@@ -1,13 +1,19 @@
 //! SQLite: one file in WAL mode, one writer connection, readers beside it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::migrate::Migrator;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::query::Query;
+use sqlx::sqlite::{
+    SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
+    SqliteSynchronous,
+};
 use sqlx::{ConnectOptions, Connection, Sqlite, Transaction};
 
+use super::file::{self, BookFile, Making};
+use super::trust::Trust;
 use crate::store::{Found, StoreError, lock};
 
 pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -19,13 +25,14 @@ const READERS: u32 = 4;
 /// See the module.
 #[derive(Clone, Debug)]
 pub struct SqliteDatabase {
-    path: PathBuf,
+    file: BookFile,
     writer: SqlitePool,
     readers: SqlitePool,
+    trust: Trust,
 }
 
 impl SqliteDatabase {
-    pub async fn open(url: &str) -> Result<Self, StoreError> {
+    pub async fn open(url: &str, making: Making) -> Result<Self, StoreError> {
         let path = url.trim_start_matches("sqlite:").trim_start_matches("//").to_owned();
         let open_error = |error: &sqlx::Error| {
             let (reason, hint) = why_not_open(error);
@@ -33,28 +40,45 @@ impl SqliteDatabase {
         };
         let options = SqliteConnectOptions::from_str(url)
             .map_err(|error| open_error(&error))?
-            .create_if_missing(true)
+            .create_if_missing(false)
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT);
+        let book = options.get_filename().to_owned();
+        let opening = lock::opening(&book).await;
+        if is_none_yet(&inspect(url).await?) {
+            file::may_make(&book, making)?;
+        }
         // Readers leave the journal as the writer has it: asking for a mode takes locks that reading doesn't.
         let writing = (options.clone())
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             // Keeps the log small after a burst, so that it doesn't count as the database's size.
             .pragma("journal_size_limit", "16777216");
-        let file = options.get_filename().to_owned();
-        let opening = lock::opening(&file).await;
-        let pool = |connections| SqlitePoolOptions::new().max_connections(connections).idle_timeout(None);
-        let writer = pool(1).connect_with(writing).await.map_err(|error| open_error(&error))?;
-        let migrated = MIGRATIONS.run(&writer).await;
+        let making = writing.clone().create_if_missing(true);
+        let mut connection = making.connect().await.map_err(|error| open_error(&error))?;
+        let migrated = MIGRATIONS.run(&mut connection).await;
         migrated.map_err(|error| super::not_migrated(error, &MIGRATIONS, &path, |error| open_error(&error)))?;
+        let trust = Trust::default();
+        // Connections made later never make a file.
+        let (writer, readers) = (pool(1, &trust), pool(READERS, &trust).connect_lazy_with(options));
+        let writer = writer.connect_with(writing).await.map_err(|error| open_error(&error))?;
+        // The last one to close a book tidies its log; it is open by now.
+        connection.close().await?;
+        file::expect(&book);
         drop(opening);
-        let readers = pool(READERS).connect_lazy_with(options);
-        Ok(Self { path: file, writer, readers })
+        Ok(Self { file: BookFile::opened(&book), writer, readers, trust })
     }
 
     pub fn path(&self) -> &Path {
-        &self.path
+        self.file.path()
+    }
+
+    pub fn check_file(&self) -> Result<(), StoreError> {
+        self.file.check()
+    }
+
+    pub fn set_log_aside(&self) {
+        self.file.set_log_aside();
     }
 
     pub async fn close(&self) {
@@ -62,14 +86,76 @@ impl SqliteDatabase {
         self.writer.close().await;
     }
 
-    pub async fn read(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
-        Ok(self.readers.begin().await?)
+    pub async fn read(&self) -> Result<SqliteSession, StoreError> {
+        self.begin(&self.readers, "BEGIN").await
     }
 
     /// Takes the write lock at once, so that it never fails half-way for want of it.
-    pub async fn write(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
-        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+    pub async fn write(&self) -> Result<SqliteSession, StoreError> {
+        self.begin(&self.writer, "BEGIN IMMEDIATE").await
     }
+
+    async fn begin(&self, pool: &SqlitePool, statement: &'static str) -> Result<SqliteSession, StoreError> {
+        self.file.check()?;
+        let transaction = pool.begin_with(statement).await.inspect_err(|error| self.trust.note(error))?;
+        Ok(SqliteSession { transaction, file: self.file.clone(), trust: self.trust.clone() })
+    }
+}
+
+/// A pool that gives no connection out that may be wedged: one whose transaction couldn't be ended, or that was there when
+/// something went wrong.
+fn pool(connections: u32, trust: &Trust) -> SqlitePoolOptions {
+    let (before, after) = (trust.clone(), trust.clone());
+    SqlitePoolOptions::new()
+        .max_connections(connections)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .before_acquire(move |_, meta| {
+            let trusted = before.has(meta.age);
+            Box::pin(async move { Ok(trusted) })
+        })
+        .after_release(move |connection, meta| {
+            let trusted = after.has(meta.age);
+            Box::pin(async move {
+                // What was dropped is undone first.
+                connection.ping().await?;
+                Ok(trusted && !connection.is_in_transaction())
+            })
+        })
+}
+
+/// A transaction on the file as it was opened.
+#[derive(Debug)]
+pub struct SqliteSession {
+    transaction: Transaction<'static, Sqlite>,
+    file: BookFile,
+    trust: Trust,
+}
+
+impl SqliteSession {
+    pub(super) async fn fetch_all(
+        &mut self,
+        query: Query<'static, Sqlite, SqliteArguments>,
+    ) -> Result<Vec<SqliteRow>, StoreError> {
+        let rows = query.fetch_all(&mut *self.transaction).await;
+        Ok(rows.inspect_err(|error| self.trust.note(error))?)
+    }
+
+    pub(super) async fn execute(&mut self, query: Query<'static, Sqlite, SqliteArguments>) -> Result<u64, StoreError> {
+        let done = query.execute(&mut *self.transaction).await;
+        Ok(done.inspect_err(|error| self.trust.note(error))?.rows_affected())
+    }
+
+    pub(super) async fn commit(self) -> Result<(), StoreError> {
+        let Self { transaction, file, trust } = self;
+        // What goes to a file that nobody can see isn't committed.
+        file.check()?;
+        Ok(transaction.commit().await.inspect_err(|error| trust.note(error))?)
+    }
+}
+
+const fn is_none_yet(found: &Found) -> bool {
+    matches!(found, Found::Nothing { .. } | Found::Schema { found: 0, .. })
 }
 
 pub async fn inspect(url: &str) -> Result<Found, StoreError> {
@@ -90,6 +176,7 @@ pub async fn inspect(url: &str) -> Result<Found, StoreError> {
         }
         return Ok(Found::Nothing { location });
     }
+    lock::refuse_another_name(&file)?;
     let mut connection = options.connect().await.map_err(open_error)?;
     let tables: i64 = sqlx::query_scalar(TABLE).fetch_one(&mut connection).await.map_err(open_error)?;
     let found = match tables {

@@ -1,0 +1,103 @@
+//! How long something has been failing, by a clock that nobody sets: what readiness is judged by.
+
+use std::time::Duration;
+
+use crate::clock::Stopwatch;
+use crate::domain::Timestamp;
+
+/// After a failure this old, what was committed since shows that it is over, though the cycle goes on. Longer than the
+/// longest wait between two tries, so that one that fails each time isn't taken for it.
+const OVER: Duration = Duration::from_mins(2);
+
+/// Of one foundation's collection.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Health {
+    /// Since the first failure after which nothing went well.
+    failing: Option<Stopwatch>,
+    failed_last: Option<Stopwatch>,
+    committed: Option<Stopwatch>,
+    /// On a standby: the book's known until as last looked up, and since when it hasn't moved; unknown at the first look.
+    known: Option<(Option<Timestamp>, Option<Stopwatch>)>,
+}
+
+impl Health {
+    /// A cycle failed.
+    pub fn failed(&mut self) {
+        let now = Stopwatch::start();
+        self.failing = self.failing.or(Some(now));
+        self.failed_last = Some(now);
+    }
+
+    /// A cycle came to its end, or waits for what isn't a failure.
+    pub const fn went_well(&mut self) {
+        (self.failing, self.failed_last) = (None, None);
+    }
+
+    /// Something was committed.
+    pub fn committed(&mut self) {
+        self.committed = Some(Stopwatch::start());
+    }
+
+    /// What the book says that another process collects.
+    pub fn looked_up(&mut self, known_until: Option<Timestamp>) {
+        let moved = match self.known {
+            None => None,
+            Some((before, since)) if before == known_until => since,
+            Some(_) => Some(Stopwatch::start()),
+        };
+        self.known = Some((known_until, moved));
+    }
+
+    /// Whether it has failed for at least `limit`.
+    #[must_use]
+    pub fn has_failed_for(&self, limit: Duration) -> bool {
+        let [failing, last, committed] =
+            [self.failing, self.failed_last, self.committed].map(|watch| watch.map(Stopwatch::elapsed));
+        has_failed(failing, last, committed, limit)
+    }
+
+    /// Whether the book's known until moved within `limit`, while this process looked.
+    #[must_use]
+    pub fn moved_within(&self, limit: Duration) -> bool {
+        self.known.and_then(|(_, moved)| moved).is_some_and(|moved| moved.elapsed() < limit)
+    }
+}
+
+/// `failing`, `last` and `committed`: how long ago the first and the last failure and the last commit were.
+fn has_failed(failing: Option<Duration>, last: Option<Duration>, committed: Option<Duration>, limit: Duration) -> bool {
+    let Some(failing) = failing else { return false };
+    let over = last.is_some_and(|last| last > limit.max(OVER) && committed.is_some_and(|committed| committed < last));
+    failing >= limit && !over
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::has_failed;
+
+    #[test]
+    fn failing_counts_from_its_first_time_until_something_went_well() {
+        let limit = Duration::from_mins(1);
+        // First and last failure, and last commit, so many seconds ago.
+        for (failing, last, committed, wanted) in [
+            (None, None, None, false),
+            (None, None, Some(1), false),
+            (Some(59), Some(1), None, false),
+            (Some(60), Some(1), None, true),
+            (Some(60), Some(60), None, true),
+            // One stream is read, the other fails each time.
+            (Some(300), Some(1), Some(5), true),
+            (Some(300), Some(60), Some(5), true),
+            (Some(300), Some(120), Some(5), true),
+            // It catches up.
+            (Some(300), Some(121), Some(5), false),
+            (Some(300), Some(121), Some(122), true),
+            (Some(300), Some(121), None, true),
+        ] {
+            let ago = |seconds: Option<u64>| seconds.map(Duration::from_secs);
+            let found = has_failed(ago(failing), ago(last), ago(committed), limit);
+            assert_eq!(found, wanted, "{failing:?} {last:?} {committed:?}");
+        }
+    }
+}

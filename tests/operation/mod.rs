@@ -1,0 +1,6 @@
+//! Faults of operation: the daemon recovers alone once they are over, nothing is lost, and meanwhile it says so.
+
+mod databases;
+mod files;
+mod long;
+mod plant;
