@@ -54,7 +54,7 @@ fn http_basic((id, secret): (&str, &str)) -> String {
     format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("{id}:{secret}")))
 }
 
-fn request_snapshots(foundation: &mut Foundation) {
+pub fn request_snapshots(foundation: &mut Foundation) {
     for stream in Stream::ALL {
         let answer = admin(foundation, "POST", &format!("/v3/{}", snapshots_path(stream)));
         assert_eq!(answer.status, 202, "{}", String::from_utf8_lossy(&answer.body));
@@ -62,7 +62,7 @@ fn request_snapshots(foundation: &mut Foundation) {
 }
 
 /// Asks for them until they are complete.
-fn complete_snapshots(foundation: &mut Foundation) {
+pub fn complete_snapshots(foundation: &mut Foundation) {
     let all: Vec<(Stream, String)> =
         foundation.tables.snapshots.iter().map(|snapshot| (snapshot.stream, snapshot.guid.clone())).collect();
     for (stream, guid) in all {

@@ -37,6 +37,7 @@ mod rates;
 mod readme;
 mod recovery;
 mod replicas;
+mod reseeds;
 mod retention;
 mod scenarios;
 mod schema;

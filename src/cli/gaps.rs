@@ -9,7 +9,8 @@ use crate::store::StoredGap;
 /// List spans of stream history that can't be read any more, and what was assumed for them
 ///
 /// A gap begins when a stream was last read to its end, and ends with the first event that could be read again. Across
-/// it what ran before counts on; what had vanished ended at its beginning, what had appeared begins when it was seen.
+/// it what ran before counts on; what had vanished ended at its beginning, what had appeared begins when it was seen. What
+/// changed, as a reseed or a look was the first to tell, is estimated since its beginning.
 /// An invoice whose period touches a gap becomes final only with `--accept gap:FOUNDATION/NUMBER`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  cf-billing gaps --foundation eu1 --format json")]

@@ -17,7 +17,7 @@ use super::{Failure, Global};
 use crate::clock::Clock;
 use crate::cloud_controller::{Chunk, Decoded, Snapshot, decode};
 use crate::consumer::{ImportError, Importer};
-use crate::domain::{AnomalyKind, Stream};
+use crate::domain::{AnomalyKind, Settings, Stream, Timestamp};
 use crate::store::{AnomalyFilter, Store};
 
 /// Import recorded usage events, and snapshots to begin with
@@ -81,7 +81,9 @@ impl Import {
         let (snapshots, chunks) = self.read_snapshots()?;
         let completed_at = Importer::epoch(&snapshots)?;
         let epoch = completed_at.max(billing_from);
-        let settings = configuration.fold_settings(epoch);
+        // No snapshot holds tasks, and no list is read beside it.
+        let unlisted_tasks_until = completed_at.map(|_| Timestamp::MAX);
+        let settings = Settings { unlisted_tasks_until, ..configuration.fold_settings(epoch) };
         let stop = stop_on_signal()?;
         let bars = Bars::default();
         let store = Global::open(&configuration).await?;

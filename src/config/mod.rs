@@ -12,7 +12,7 @@ use std::time::Duration;
 use chrono_tz::Tz;
 use url::Url;
 
-use crate::domain::{Settings, Strategy, Timestamp};
+use crate::domain::{RULES, Settings, Strategy, Timestamp};
 
 pub use keys::{KEYS, Key, Kind, SECTIONS};
 pub use load::{Problem, load, parse_time};
@@ -42,6 +42,8 @@ impl Configuration {
             staging_lost_after_seconds: self.staging.lost_after_seconds,
             staging_disk_mib: self.staging.disk_mib,
             default_disk_mib: self.billing.default_disk_mib,
+            rules: RULES,
+            unlisted_tasks_until: None,
         }
     }
 }

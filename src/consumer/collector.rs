@@ -286,7 +286,11 @@ impl Collector {
     /// Archives the configured settings of the fold where they differ from those in force.
     async fn keep_settings(&mut self) -> Result<(), CollectError> {
         let current = self.head.current_settings();
-        let wanted = Settings { billing_epoch: current.billing_epoch, ..self.plan.settings.clone() };
+        let wanted = Settings {
+            billing_epoch: current.billing_epoch,
+            unlisted_tasks_until: current.unlisted_tasks_until,
+            ..self.plan.settings.clone()
+        };
         if wanted == current {
             return Ok(());
         }

@@ -108,6 +108,7 @@ impl<'a> Importer<'a> {
             return Err(ImportError::OtherEpoch { foundation: foundation.to_owned(), held, wanted });
         }
         settings.billing_epoch = settings.billing_epoch.or(held);
+        settings.unlisted_tasks_until = settings.unlisted_tasks_until.or(head.current_settings().unlisted_tasks_until);
         let mut importer = Self { store, clock, head, report: ImportReport::default() };
         if importer.head.settings.is_empty() || importer.head.current_settings() != settings {
             let input = NewInput { place: Place::default(), body: Body::Settings(settings) };

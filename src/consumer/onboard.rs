@@ -262,7 +262,9 @@ impl Collector {
             }
             self.take_items(Stream::App, items, None).await?;
         }
-        Ok(())
+        // Of those that ended before, only the endings tell.
+        let settings = Settings { unlisted_tasks_until: Some(self.client.last_date()), ..self.head.current_settings() };
+        self.put_settings(settings).await
     }
 
     /// Takes what the lists show as the baseline: read twice, because a row deleted meanwhile hides another. The foundation

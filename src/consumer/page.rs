@@ -6,13 +6,13 @@ use crate::cloud_controller::{Decoded, decode};
 use crate::domain::quantity::{instance_seconds, mib_seconds};
 use crate::domain::usage_event::ServiceChange;
 use crate::domain::{
-    BaselineItem, BuildObservation, DiskObservation, DiskSource, EntryType, Fact, FailedCreate, Footprint, Gap,
-    Interval, Kind, LedgerEntry, MemorySource, Place, ResourceKey, Settings, Settlement, Stream, Timestamp,
+    AnomalyKind, BaselineItem, BuildObservation, DiskObservation, DiskSource, EntryType, Fact, FailedCreate, Footprint,
+    Gap, Interval, Kind, LedgerEntry, MemorySource, Place, ResourceKey, Settings, Settlement, Stream, Timestamp,
 };
 use crate::fold::{Depth, Fold, Input, Known, Numbered, Resource};
 use crate::store::{
-    ArchivedInput, FoundationHead, GapProgress, InputKind, LoadedResource, NameOf, Names, Origin, Store, StoreError,
-    StreamHead, Told, WriteSet, identity,
+    ArchivedInput, FoundationHead, GapProgress, InputKind, LoadedResource, NameOf, Names, Origin, Settled, Store,
+    StoreError, StreamHead, Told, WriteSet, identity,
 };
 use crate::telemetry::PageCounts;
 
@@ -162,7 +162,7 @@ async fn fold_and_commit(
     mut write: WriteSet,
     numbered: Vec<Numbered>,
 ) -> Result<PageReport, StoreError> {
-    let mut fold = Fold::new(head.settings.clone(), head.last_entry);
+    let mut fold = Fold::new(head.settings.clone(), head.last_entry).across(head.gaps.clone());
     provide(store, head, &mut fold, &numbered).await?;
 
     for (input, archived) in numbered.iter().zip(&mut write.inputs) {
@@ -175,6 +175,7 @@ async fn fold_and_commit(
     write.last_entry = fold.last_entry();
     write.entries = outputs.entries;
     write.anomalies = outputs.anomalies;
+    write.told_by_reseeds = told_by_reseeds(head, &write, &numbered);
     write.to_observe = to_observe(write.origin, &fold, &numbered, &write.entries);
     write.resources = fold.into_resources();
     // Written in an order of their own, so that the same page always gives the same file.
@@ -190,6 +191,27 @@ async fn fold_and_commit(
         anomalies: write.anomalies.len(),
         late: write.late_places.len(),
     })
+}
+
+/// What the page's reseeded events told that was lost with a gap: resources that nobody knew, and footprints that changed.
+fn told_by_reseeds(head: &FoundationHead, write: &WriteSet, numbered: &[Numbered]) -> Vec<(u64, Settled)> {
+    let reseeded: HashSet<u64> = (numbered.iter())
+        .filter(|input| matches!(&input.input, Input::Event(event) if event.fact.is_reseeded()))
+        .map(|input| input.sequence)
+        .collect();
+    let mut told: BTreeMap<u64, Settled> = BTreeMap::new();
+    for anomaly in write.anomalies.iter().filter(|anomaly| reseeded.contains(&anomaly.sequence)) {
+        let Some(stream) = anomaly.resource.as_ref().map(|key| key.kind.stream()) else { continue };
+        let gaps = head.gaps.iter().chain(&write.gaps);
+        let gap = gaps.filter(|(sequence, gap)| *sequence < anomaly.sequence && gap.stream == stream).last();
+        let Some((gap, _)) = gap else { continue };
+        match anomaly.kind {
+            AnomalyKind::StartUnknown => told.entry(*gap).or_default().begun += 1,
+            AnomalyKind::ToldByReseed => told.entry(*gap).or_default().changed += 1,
+            _ => {}
+        }
+    }
+    told.into_iter().collect()
 }
 
 fn counts(write: &WriteSet, numbered: &[Numbered]) -> PageCounts {

@@ -115,6 +115,7 @@ async fn begin_at(
         let mut write = WriteSet::new(Origin::Import, &rebuilt);
         let within = |sequence: u64| page[0].sequence <= sequence && sequence < next;
         write.settings = head.settings.iter().filter(|(sequence, _)| within(*sequence)).cloned().collect();
+        write.gaps = head.gaps.iter().filter(|(sequence, _)| within(*sequence)).cloned().collect();
         write.inputs = page;
         fresh.commit(&rebuilt, &write).await?;
         rebuilt = write.applied_to(&rebuilt);

@@ -29,12 +29,15 @@ pub enum AnomalyKind {
     LateEvent,
     /// An event found behind what was sealed before pruning; no interval changed.
     BeforeSeal,
+    /// A reseed was the first to tell of a change that was lost with a gap; from the gap's beginning to the reseed the old
+    /// footprint is assumed.
+    ToldByReseed,
     /// What runs was looked at and differed from the ledger, which was settled accordingly.
     Settled,
 }
 
 impl AnomalyKind {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::UnknownState,
         Self::Undecodable,
         Self::TimeRanBackwards,
@@ -47,6 +50,7 @@ impl AnomalyKind {
         Self::MissedEnding,
         Self::LateEvent,
         Self::BeforeSeal,
+        Self::ToldByReseed,
         Self::Settled,
     ];
 
@@ -66,6 +70,7 @@ impl AnomalyKind {
             Self::MissedEnding => "missed_ending",
             Self::LateEvent => "late_event",
             Self::BeforeSeal => "before_seal",
+            Self::ToldByReseed => "told_by_reseed",
             Self::Settled => "settled",
         }
     }

@@ -32,7 +32,7 @@ pub use observation::{BuildObservation, DiskObservation, FailedCreate, Finding, 
 pub use period::{Month, Span};
 pub use quantity::{InstanceSeconds, MibSeconds, Overflow};
 pub use resource::{Kind, ResourceKey};
-pub use settings::Settings;
+pub use settings::{RULES, Settings};
 pub use share::share;
 pub use stream::{Place, Stream};
 pub use time::Timestamp;

@@ -18,6 +18,25 @@ pub struct Settings {
     pub staging_disk_mib: u32,
     /// MiB assumed per instance where disk was never observed.
     pub default_disk_mib: u32,
+    /// By which of the fold's rules: see [`RULES`]. What was archived before they were numbered is folded by 0.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub rules: u32,
+    /// Tasks that ran at the epoch and ended up to here are in no baseline: snapshots hold no tasks, and the list of those
+    /// that run was read later. `None`: there are none, or nothing tells of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unlisted_tasks_until: Option<Timestamp>,
+}
+
+/// The newest rules of the fold. A rule that gives another ledger of the same inputs gets a number of its own and holds for
+/// what comes after settings with it: what was folded before comes out again as it was.
+///
+/// - 1: a STARTED told once more as it was is no beginning; what a reseed is the first to tell of is assumed since the gap
+///   began; a task that ran at the epoch of a snapshot and ended before tasks were listed is billed
+pub const RULES: u32 = 1;
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+const fn is_zero(rules: &u32) -> bool {
+    *rules == 0
 }
 
 impl Default for Settings {
@@ -30,6 +49,8 @@ impl Default for Settings {
             staging_lost_after_seconds: 1800,
             staging_disk_mib: 6144,
             default_disk_mib: 1024,
+            rules: RULES,
+            unlisted_tasks_until: None,
         }
     }
 }

@@ -169,6 +169,8 @@ pub struct TaskFact {
     pub location: Option<Location>,
     /// MiB.
     pub memory_mib: Option<u32>,
+    /// Of an ending: the task ran, as the event says (previous state `RUNNING` or `CANCELING`, not `PENDING`).
+    pub was_running: bool,
     /// An ending appended by the backfill's repair (previous state `TASK_WAS_RUNNING`).
     pub repaired: bool,
 }

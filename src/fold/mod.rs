@@ -13,7 +13,7 @@ use std::collections::HashMap;
 
 use crate::domain::{
     Anomaly, AnomalyKind, Baseline, BaselineItem, BuildObservation, DiskObservation, Fact, FailedCreate, Gap, Kind,
-    LedgerEntry, Place, ResourceKey, Settings, Settlement, Timestamp, UsageEvent,
+    LedgerEntry, Place, ResourceKey, Settings, Settlement, Stream, Timestamp, UsageEvent,
 };
 
 pub use state::{Known, Opening, Piece, Resource, Run, SAME_SAVE_SECONDS, Sealed};
@@ -99,6 +99,7 @@ pub struct Outputs {
 #[derive(Clone, Debug)]
 pub struct Fold {
     settings: Vec<(u64, Settings)>,
+    gaps: Vec<(u64, Gap)>,
     resources: HashMap<ResourceKey, Resource>,
     outputs: Outputs,
     last_entry: u64,
@@ -108,7 +109,13 @@ impl Fold {
     /// Begins after entry number `last_entry`, with every settings input so far (sequence, settings) in order.
     #[must_use]
     pub fn new(settings: Vec<(u64, Settings)>, last_entry: u64) -> Self {
-        Self { settings, resources: HashMap::new(), outputs: Outputs::default(), last_entry }
+        Self { settings, gaps: Vec::new(), resources: HashMap::new(), outputs: Outputs::default(), last_entry }
+    }
+
+    /// With every gap so far (sequence, gap) in order: what a reseed is the first to tell of was lost with the last one.
+    #[must_use]
+    pub fn across(self, gaps: Vec<(u64, Gap)>) -> Self {
+        Self { gaps, ..self }
     }
 
     /// The number of the last entry made.
@@ -168,6 +175,10 @@ impl Fold {
             self.settings.push((numbered.sequence, settings.clone()));
             return;
         }
+        if let Input::Gap(gap) = &numbered.input {
+            self.gaps.push((numbered.sequence, gap.clone()));
+            return;
+        }
         let Some(key) = numbered.input.resource() else {
             self.note_without_resource(numbered);
             return;
@@ -185,6 +196,7 @@ impl Fold {
                 sequence: numbered.sequence,
                 received_at: numbered.received_at,
                 settings: &settings,
+                gaps: &self.gaps,
                 outputs: &mut self.outputs,
                 last_entry: &mut self.last_entry,
             };
@@ -225,6 +237,7 @@ struct Step<'fold> {
     sequence: u64,
     received_at: Timestamp,
     settings: &'fold Settings,
+    gaps: &'fold [(u64, Gap)],
     outputs: &'fold mut Outputs,
     last_entry: &'fold mut u64,
 }
@@ -250,6 +263,17 @@ impl Step<'_> {
 
     fn epoch(&self) -> Timestamp {
         self.settings.billing_epoch.unwrap_or(Timestamp::MIN)
+    }
+
+    /// Whether the fold's rules of that number hold.
+    const fn follows(&self, rules: u32) -> bool {
+        self.settings.rules >= rules
+    }
+
+    /// The last gap of a stream that was found before this input.
+    fn gap_before(&self, stream: Stream) -> Option<&Gap> {
+        let before = self.gaps.iter().filter(|(sequence, gap)| *sequence < self.sequence && gap.stream == stream);
+        before.last().map(|(_, gap)| gap)
     }
 
     /// Notes odd input; what lies before the epoch is nobody's concern.

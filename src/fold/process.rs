@@ -46,7 +46,8 @@ impl Step<'_> {
             next.buildpack.clone_from(&fact.buildpack);
         }
         let (id, started_at) = (run.id, run.piece.started_at);
-        if unconfirmed && !fact.reseeded && !fact.was_started && created_at > started_at && next == *now {
+        let told_again = fact.was_started && self.follows(1);
+        if unconfirmed && !fact.reseeded && !told_again && created_at > started_at && next == *now {
             // It ran when the baseline was taken, or so a list made believe, and starts again: it stopped in between,
             // unseen, or never ran. A sweep that finds the stop gives back the time before it. Where it was started
             // before, nothing stopped: `production` of the V2 API tells what runs once more, as it was.
@@ -65,6 +66,9 @@ impl Step<'_> {
             next.disk_source = DiskSource::Assumed;
         }
         let at = self.effective(resource, created_at);
+        if fact.reseeded {
+            self.told_by_reseed(resource, created_at, at);
+        }
         self.split(resource, at, next);
     }
 

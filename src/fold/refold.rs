@@ -40,6 +40,7 @@ impl Fold {
             sequence: late.sequence,
             received_at: late.received_at,
             settings: &settings,
+            gaps: &self.gaps,
             outputs: &mut self.outputs,
             last_entry: &mut self.last_entry,
         };
@@ -90,6 +91,7 @@ impl Fold {
                 sequence: numbered.sequence,
                 received_at: numbered.received_at,
                 settings: &settings,
+                gaps: &self.gaps,
                 outputs: &mut scratch.outputs,
                 last_entry: &mut scratch.last_entry,
             };

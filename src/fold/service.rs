@@ -73,6 +73,9 @@ impl Step<'_> {
         }
         if next != run.piece.footprint {
             let at = self.effective(resource, created_at);
+            if fact.reseeded {
+                self.told_by_reseed(resource, created_at, at);
+            }
             self.split(resource, at, next);
         }
     }

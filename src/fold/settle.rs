@@ -54,10 +54,7 @@ impl Step<'_> {
         // What was held is certain up to there, and assumed from there to the change.
         let certain_until = settlement.certain_until.max(floor);
         if certain_until < since {
-            self.split(resource, certain_until, now);
-            if let Some(run) = &mut resource.run {
-                run.piece.estimated = true;
-            }
+            self.assume_from(resource, certain_until);
         }
         self.split(resource, since, next);
         if let Some(run) = &mut resource.run {
@@ -65,6 +62,32 @@ impl Step<'_> {
         }
         let detail = format!("found with another footprint, counts from {since}, as is assumed");
         self.anomaly(resource, AnomalyKind::Settled, settlement.observed_at, detail);
+    }
+
+    /// A reseed at `at` is the first word of a change whose own event was purged: it happened in the gap, and what was held
+    /// is assumed from the gap's beginning on, or from what was last told of the resource after it.
+    pub(super) fn told_by_reseed(&mut self, resource: &mut Resource, created_at: Timestamp, at: Timestamp) {
+        if !self.follows(1) {
+            return;
+        }
+        let Some(from) = self.gap_before(resource.key.kind.stream()).map(|gap| gap.from) else { return };
+        let floor = resource.latest.unwrap_or(Timestamp::MIN).max(self.epoch());
+        let certain_until = from.max(floor);
+        if certain_until < at {
+            self.assume_from(resource, certain_until);
+        }
+        let detail =
+            format!("the reseed tells another footprint, what was held is assumed from {certain_until} to {at}");
+        self.anomaly(resource, AnomalyKind::ToldByReseed, created_at, detail);
+    }
+
+    /// What is held is certain up to there, and assumed from there on.
+    fn assume_from(&mut self, resource: &mut Resource, certain_until: Timestamp) {
+        let Some(footprint) = resource.run.as_ref().map(|run| run.piece.footprint.clone()) else { return };
+        self.split(resource, certain_until, footprint);
+        if let Some(run) = &mut resource.run {
+            run.piece.estimated = true;
+        }
     }
 
     /// The footprint of something that isn't tracked; notes what is known of the resource.

@@ -2,7 +2,7 @@
 
 use super::{Opening, Resource, Step, lacking};
 use crate::domain::usage_event::{TaskChange, TaskFact};
-use crate::domain::{AnomalyKind, Footprint, MemorySource, Timestamp};
+use crate::domain::{AnomalyKind, Footprint, Location, MemorySource, Stream, Timestamp};
 
 impl Step<'_> {
     pub(super) fn task(&mut self, resource: &mut Resource, created_at: Timestamp, fact: &TaskFact) {
@@ -20,6 +20,9 @@ impl Step<'_> {
                 }
             }
             TaskChange::Stopped => match &resource.run {
+                None if self.ran_at_the_epoch(resource, created_at, fact) => {
+                    self.bill_from_the_epoch(resource, created_at, fact);
+                }
                 None => self.ending_of_nothing(resource, created_at),
                 Some(run) if fact.repaired && run.opening == Opening::WasRunning => self.void(resource, created_at),
                 Some(_) => {
@@ -28,6 +31,28 @@ impl Step<'_> {
                 }
             },
         }
+    }
+
+    /// Whether an ending is all there is of a task that ran at the epoch: no snapshot holds tasks, and it was over when those
+    /// that run were listed. Its beginning would have been read if it were younger than the epoch, unless it was lost.
+    fn ran_at_the_epoch(&self, resource: &Resource, created_at: Timestamp, fact: &TaskFact) -> bool {
+        let unlisted = self.settings.unlisted_tasks_until.is_some_and(|until| created_at <= until);
+        let since_epoch = self.settings.billing_epoch.is_some_and(|epoch| created_at > epoch);
+        let ran = fact.was_running && !fact.repaired && !resource.ended;
+        self.follows(1) && unlisted && since_epoch && ran && self.gap_before(Stream::App).is_none()
+    }
+
+    fn bill_from_the_epoch(&mut self, resource: &mut Resource, created_at: Timestamp, fact: &TaskFact) {
+        let (Some(memory_mib), Some(location)) = (fact.memory_mib, &fact.location) else {
+            self.ending_of_nothing(resource, created_at);
+            return;
+        };
+        let epoch = self.epoch();
+        let detail = format!("ended at {created_at}, began before {epoch}, counts from then");
+        self.anomaly(resource, AnomalyKind::StartUnknown, created_at, detail);
+        let footprint = self.task_footprint(resource, memory_mib, location);
+        self.open(resource, Opening::FirstSight, epoch, footprint);
+        self.close(resource, created_at, false);
     }
 
     fn open_task(&mut self, resource: &mut Resource, created_at: Timestamp, fact: &TaskFact) {
@@ -47,8 +72,14 @@ impl Step<'_> {
             let detail = format!("began before {created_at}, counts from then");
             self.anomaly(resource, AnomalyKind::StartUnknown, created_at, detail);
         }
+        let footprint = self.task_footprint(resource, memory_mib, location);
+        let at = self.effective(resource, created_at);
+        self.open(resource, opening, at, footprint);
+    }
+
+    fn task_footprint(&self, resource: &Resource, memory_mib: u32, location: &Location) -> Footprint {
         let (disk_mib, disk_source) = self.disk_at_opening(resource);
-        let footprint = Footprint {
+        Footprint {
             instances: 1,
             memory_mib,
             memory_source: MemorySource::Event,
@@ -57,8 +88,6 @@ impl Step<'_> {
             buildpack: None,
             service_plan: None,
             location: location.clone(),
-        };
-        let at = self.effective(resource, created_at);
-        self.open(resource, opening, at, footprint);
+        }
     }
 }

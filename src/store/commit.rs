@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::codes::Code;
 use super::database::{Columns, RowWriter, Session, Sql, Type, values};
 use super::dimensions::{self, Table, Wanted, newer, take_newer};
-use super::gaps::{move_gap, put_gaps};
+use super::gaps::{count_told, move_gap, put_gaps};
 use super::{FoundationHead, NameOf, Origin, Store, StoreError, StreamHead, WriteSet, chain, chunks};
 use crate::domain::{Footprint, Guid, Kind, ResourceKey, Stream};
 
@@ -37,6 +37,7 @@ impl Store {
         put_settings_and_places(&mut session, foundation.id, write).await?;
         settle_observations(&mut session, foundation.id, write).await?;
         put_gaps(&mut session, foundation, &write.gaps).await?;
+        count_told(&mut session, foundation, &write.told_by_reseeds).await?;
         if let Some(progress) = &write.gap_progress {
             move_gap(&mut session, foundation, progress).await?;
         }

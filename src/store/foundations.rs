@@ -1,6 +1,7 @@
 //! Foundations as they stand: their streams, and the settings of their fold.
 
 use super::database::{Dialect, Row, Session, Sql, values};
+use super::gaps::read_gaps;
 use super::{FoundationHead, Lease, Store, StoreError, StreamHead};
 use crate::domain::{EventId, Guid, Settings, Stream};
 
@@ -89,6 +90,7 @@ pub(super) async fn read_foundations(
     );
     let streams = session.all(STREAMS, values![name]).await?;
     let settings = session.all(SETTINGS, values![name]).await?;
+    let gaps = read_gaps(session, name).await?;
     let mut heads = Vec::new();
     for row in session.all(FOUNDATIONS, values![name]).await? {
         let mut head = FoundationHead {
@@ -104,6 +106,7 @@ pub(super) async fn read_foundations(
             reconciled_at: row.maybe_time(9)?,
             swept_long_at: row.maybe_time(10)?,
             settings: Vec::new(),
+            gaps: Vec::new(),
             app: StreamHead::default(),
             service: StreamHead::default(),
         };
@@ -118,6 +121,8 @@ pub(super) async fn read_foundations(
                 };
             }
         }
+        let of_it = gaps.iter().filter(|gap| gap.foundation == head.name);
+        head.gaps = of_it.map(|gap| (gap.sequence, gap.recorded())).collect();
         for row in &settings {
             if row.integer(2)? == head.id {
                 let text = row.text(1)?;

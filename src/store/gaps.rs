@@ -44,6 +44,19 @@ impl StoredGap {
         })
     }
 
+    /// As it was archived.
+    #[must_use]
+    pub fn recorded(&self) -> Gap {
+        Gap {
+            stream: self.stream,
+            reason: self.reason,
+            from: self.from,
+            to: self.to,
+            checkpoint: self.checkpoint.clone().map(|event| (event.guid, event.created_at)),
+            found_at: self.found_at,
+        }
+    }
+
     /// Names it: `foundation/number`.
     #[must_use]
     pub fn reference(&self) -> String {
@@ -148,6 +161,22 @@ pub(super) async fn put_gaps(
             *sequence,
         ];
         session.run(PUT, values).await?;
+    }
+    Ok(())
+}
+
+/// Counts what reseeds told.
+pub(super) async fn count_told(
+    session: &mut Session,
+    foundation: &FoundationHead,
+    told: &[(u64, Settled)],
+) -> Result<(), StoreError> {
+    const COUNT: Sql = Sql::new(
+        "UPDATE gap SET ended = ended + $3, begun = begun + $4, changed = changed + $5
+         WHERE foundation_id = $1 AND sequence = $2",
+    );
+    for (sequence, Settled { ended, begun, changed }) in told {
+        session.run(COUNT, values![foundation.id, *sequence, *ended, *begun, *changed]).await?;
     }
     Ok(())
 }

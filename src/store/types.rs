@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{ArchivedInput, GapProgress, Names};
+use super::{ArchivedInput, GapProgress, Names, Settled};
 use crate::domain::{
     Anomaly, EventId, Gap, Guid, Kind, LedgerEntry, Place, ResourceKey, Settings, Strategy, Stream, Timestamp,
 };
@@ -33,6 +33,8 @@ pub struct FoundationHead {
     pub collected: bool,
     /// Every settings input so far, with its sequence number.
     pub settings: Vec<(u64, Settings)>,
+    /// Every gap so far, with the sequence number of the input that records it.
+    pub gaps: Vec<(u64, Gap)>,
     pub app: StreamHead,
     pub service: StreamHead,
 }
@@ -123,6 +125,8 @@ pub struct WriteSet {
     pub gaps: Vec<(u64, Gap)>,
     /// How it moves a gap on.
     pub gap_progress: Option<GapProgress>,
+    /// What reseeds told, by the sequence number of the gap in which it was lost.
+    pub told_by_reseeds: Vec<(u64, Settled)>,
     /// Numbered on from the head, in order.
     pub entries: Vec<LedgerEntry>,
     pub anomalies: Vec<Anomaly>,
@@ -156,6 +160,7 @@ impl WriteSet {
             late_places: Vec::new(),
             gaps: Vec::new(),
             gap_progress: None,
+            told_by_reseeds: Vec::new(),
             entries: Vec::new(),
             anomalies: Vec::new(),
             resources: Vec::new(),
@@ -186,6 +191,7 @@ impl WriteSet {
         next.swept_long_at = self.swept_long_at;
         next.collected |= self.origin == Origin::Collector;
         next.settings.extend(self.settings.iter().cloned());
+        next.gaps.extend(self.gaps.iter().cloned());
         next.app.clone_from(&self.app);
         next.service.clone_from(&self.service);
         next

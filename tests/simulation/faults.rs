@@ -24,6 +24,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
+use super::names;
 use super::oracle::{Billed, Lost, Oracle, Use};
 use crate::support::database;
 use crate::support::member::{credentials, plan};
@@ -259,6 +260,9 @@ struct Simulation {
     looked: Vec<Timestamp>,
     robbed: BTreeSet<String>,
     spoilt: u32,
+    /// Draws by itself whether something that runs is told once more: in a third of the seeds, so that the others stay as
+    /// they were.
+    once_more: Option<ChaCha8Rng>,
     told: Told,
     log: Option<Vec<String>>,
 }
@@ -331,6 +335,7 @@ impl Simulation {
             looked: Vec::new(),
             robbed: BTreeSet::new(),
             spoilt: 0,
+            once_more: (seed % 3 == 2).then(|| ChaCha8Rng::seed_from_u64(!seed)),
             told: Told::default(),
             log,
         }
@@ -401,6 +406,7 @@ impl Simulation {
         self.pass(seconds);
         let actions = self.below(5);
         self.world.lock().unwrap().foundation.act(actions);
+        self.tell_once_more();
         self.spoil_stream(before);
         self.commit_pending(self.now());
         self.spoil_world();
@@ -419,6 +425,13 @@ impl Simulation {
         self.world.lock().unwrap().foundation.act(u32::try_from(left).unwrap());
         if let Some(mend) = broken {
             database::execute(&self.program.database(), &mend).unwrap();
+        }
+    }
+
+    fn tell_once_more(&mut self) {
+        let Some(random) = &mut self.once_more else { return };
+        if random.random_bool(0.3) && names::tell_once_more(&mut self.world.lock().unwrap().foundation, random) {
+            self.say("a running process told once more");
         }
     }
 
@@ -741,6 +754,11 @@ impl Simulation {
         if gaps.is_empty() && onboarding.strategy != Strategy::KeptRecords {
             wrong.extend(self.found_late(&head).into_iter().map(|guid| format!("{guid} was found late, and wasn't")));
         }
+        let (names, inputs) = self.runtime.block_on(async {
+            (self.store.names(&head).await.unwrap(), self.store.archived(&head, 0, usize::MAX).await.unwrap())
+        });
+        self.told.note("names compared", names.names.len() as u64);
+        wrong.extend(names::wrong(&names, &inputs));
         let verified = self.runtime.block_on(self.store.verify(&head, |_| ())).unwrap();
         wrong.extend(verified.broken);
         if seed.is_multiple_of(5) {
@@ -748,7 +766,8 @@ impl Simulation {
             let again = self.runtime.block_on(async {
                 let fresh = Store::open(&fresh.database()).await.unwrap();
                 let rebuilt = rebuild(&self.store, &head, &fresh, None, |_| ()).await.unwrap();
-                same_ledger(&self.store, &head, &fresh, &rebuilt.head).await.unwrap()
+                let renamed = (rebuilt.renamed > 0).then(|| format!("{} names come out otherwise", rebuilt.renamed));
+                same_ledger(&self.store, &head, &fresh, &rebuilt.head).await.unwrap().or(renamed)
             });
             self.told.note("rebuilt", 1);
             wrong.extend(again);

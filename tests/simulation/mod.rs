@@ -5,6 +5,7 @@
 //! integration -- simulation::` runs more of them, every twentieth on PostgreSQL too; a single number plays one again, and prints what happened.
 
 mod faults;
+mod names;
 mod oracle;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,10 +1,11 @@
 //! Scripts: a line an input, so that a case is readable and a new one is short.
 //!
 //! ```text
-//! epoch 10:00                                   settings: epoch, cap, lost_after
+//! epoch 10:00                                   settings: epoch, cap, lost_after, rules, unlisted-tasks-until
 //! baseline p 512x2 bp=ruby                      baseline items: processes, `baseline-task`, `baseline-service`
 //! 10:00 p STARTED 512x2 bp=ruby prev=STOPPED    an event: time, resource, state, then what it says
 //! 10:05 disk p 2048 updated=10:00               an observation
+//! 10:10 gap app                                 a gap of that stream, since then
 //! late 10:01 p STOPPED                          stands here in the stream, arrives after all others
 //! ```
 //!
@@ -15,8 +16,8 @@ use std::collections::HashMap;
 use cf_billing::cloud_controller::decode;
 use cf_billing::domain::ledger_entry::net;
 use cf_billing::domain::{
-    Anomaly, Baseline, BaselineItem, BuildObservation, DiskObservation, FailedCreate, Guid, Interval, Kind,
-    LedgerEntry, Location, Place, ResourceKey, Settings, Stream, Timestamp,
+    Anomaly, Baseline, BaselineItem, BuildObservation, DiskObservation, FailedCreate, Gap, GapReason, Guid, Interval,
+    Kind, LedgerEntry, Location, Place, ResourceKey, Settings, Stream, Timestamp,
 };
 use cf_billing::fold::{Depth, Fold, Input, Known, Numbered, Resource};
 use serde_json::{Value, json};
@@ -67,6 +68,8 @@ pub fn parse(script: &str) -> Vec<Line> {
             ["epoch", at] => settings.billing_epoch = Some(time(at)),
             ["cap", seconds] => settings.staging_cap_seconds = seconds.parse().unwrap(),
             ["lost_after", seconds] => settings.staging_lost_after_seconds = seconds.parse().unwrap(),
+            ["unlisted-tasks-until", at] => settings.unlisted_tasks_until = Some(time(at)),
+            ["rules", rules] => settings.rules = rules.parse().unwrap(),
             ["baseline" | "baseline-task" | "baseline-service", ..] => {
                 lines.push(Line::Other(Input::Baseline(baseline(&words))));
                 continue;
@@ -77,6 +80,17 @@ pub fn parse(script: &str) -> Vec<Line> {
                     disk_mib: disk.parse().unwrap(),
                     observed_at: time(at),
                     updated_at: time(value(&words, "updated").unwrap_or(at)),
+                })));
+                continue;
+            }
+            [at, "gap", stream] => {
+                lines.push(Line::Other(Input::Gap(Gap {
+                    stream: if stream == "app" { Stream::App } else { Stream::Service },
+                    reason: GapReason::Reseeded,
+                    from: time(at),
+                    to: None,
+                    checkpoint: None,
+                    found_at: time(at),
                 })));
                 continue;
             }
@@ -214,6 +228,7 @@ fn event(number: usize, at: &str, resource: &str, state: &str, words: &[&str]) -
 #[derive(Default)]
 pub struct Book {
     settings: Vec<(u64, Settings)>,
+    gaps: Vec<(u64, Gap)>,
     last_entry: u64,
     resources: HashMap<ResourceKey, Resource>,
     inputs: Vec<Numbered>,
@@ -240,7 +255,7 @@ impl Book {
             let received_at = Timestamp::from_unix(DAY + 100 * 86_400);
             numbered.push(Numbered { sequence, received_at, place: place.clone(), input: input.clone() });
         }
-        let mut fold = Fold::new(self.settings.clone(), self.last_entry);
+        let mut fold = Fold::new(self.settings.clone(), self.last_entry).across(self.gaps.clone());
         loop {
             let lacking = fold.lacking(&numbered);
             if lacking.is_empty() {
@@ -253,6 +268,9 @@ impl Book {
         for input in &numbered {
             if let Input::Settings(settings) = &input.input {
                 self.settings.push((input.sequence, settings.clone()));
+            }
+            if let Input::Gap(gap) = &input.input {
+                self.gaps.push((input.sequence, gap.clone()));
             }
             fold.apply(input);
         }

@@ -197,7 +197,11 @@ impl AppEvent<'_> {
         let ending = matches!(&*state, "STOPPED" | "TASK_STOPPED" | "BUILDPACK_SET");
         let number = |member, value| if ending { Ok(None) } else { count(member, value) };
         let instances = number("instance_count", &self.instance_count);
-        let memory_mib = number("memory_in_mb_per_instance", &self.memory_in_mb_per_instance);
+        let memory_mib = match &*state {
+            // The one ending that may be all there is of something: of a task that ran before we came.
+            "TASK_STOPPED" => Ok(count("memory_in_mb_per_instance", &self.memory_in_mb_per_instance).unwrap_or(None)),
+            _ => number("memory_in_mb_per_instance", &self.memory_in_mb_per_instance),
+        };
         let process_change = match &*state {
             "STARTED" => Some(ProcessChange::Started),
             "STOPPED" => Some(ProcessChange::Stopped),
@@ -234,7 +238,8 @@ impl AppEvent<'_> {
         } else if let Some(change) = task_change {
             let task = need("task.guid", guid(&self.task.guid))?;
             let repaired = previous == "TASK_WAS_RUNNING";
-            Fact::Task(TaskFact { change, task, app, location, memory_mib: memory_mib?, repaired })
+            let was_running = matches!(&*previous, "RUNNING" | "CANCELING");
+            Fact::Task(TaskFact { change, task, app, location, memory_mib: memory_mib?, was_running, repaired })
         } else if let Some(change) = staging_change {
             let app = need("app.guid", app)?;
             Fact::Staging(StagingFact { change, app, location, memory_mib: memory_mib?, buildpack })
