@@ -340,6 +340,124 @@ fn scopes_that_read_everything_are_these_three() {
     }
 }
 
+fn own(code: i64) -> Value {
+    json!({"errors": [{"code": code, "title": "CF-Something", "detail": "something"}]})
+}
+
+/// What stands in Cloud Controller's place and isn't its own word, as seen in the wild.
+fn foreign() -> Vec<(&'static str, Response<Bytes>)> {
+    let response = |status: u16, kind: &str, body: &str| {
+        let builder = Response::builder().status(status).header("content-type", kind);
+        builder.body(Bytes::copy_from_slice(body.as_bytes())).unwrap()
+    };
+    let router = |status: u16, body: &str| {
+        let mut router = response(status, "text/plain; charset=utf-8", body);
+        router.headers_mut().insert("x-cf-routererror", "unknown_route".parse().unwrap());
+        router
+    };
+    let own_404 = own(10_000).to_string();
+    vec![
+        ("gorouter", router(404, "404 Not Found: Requested route ('api.example.org') does not exist.\n")),
+        ("a router, whatever its body", router(404, &own_404)),
+        ("a proxy's 403", response(403, "text/html", "<html><h1>Access denied</h1></html>")),
+        ("a proxy's 404", response(404, "text/html", "<html><h1>404</h1></html>")),
+        ("a proxy's 410", response(410, "text/html", "<html>gone</html>")),
+        ("a proxy's JSON", response(404, "application/json", r#"{"message":"no Route matched with those values"}"#)),
+        ("no errors in it", response(404, "application/json", r#"{"errors":[]}"#)),
+        ("errors without a code", response(404, "application/json", r#"{"errors":[{"detail":"not found"}]}"#)),
+        ("a list of errors", response(404, "application/json", r#"{"errors":["not found"]}"#)),
+        ("nothing", response(404, "application/json", "")),
+        ("a 409", response(409, "text/html", "<html>conflict</html>")),
+        ("a 422", response(422, "text/plain", "After guid filter must be a valid app usage event guid.")),
+        ("a login page", response(200, "text/html", "<html><form action=/login></form></html>")),
+        ("another's JSON", response(200, "application/json", r#"{"status":"ok"}"#)),
+        ("a list of JSON", response(200, "application/json", "[]")),
+        ("a redirect", response(302, "text/html", "")),
+        ("compressed", {
+            let mut compressed = response(404, "application/json", "\u{1f}");
+            compressed.headers_mut().insert("content-encoding", "gzip".parse().unwrap());
+            compressed
+        }),
+    ]
+}
+
+/// Every question whose answer may decide something.
+#[test]
+fn what_is_not_their_own_word_decides_nothing() {
+    for (name, given) in foreign() {
+        let (client, transport) = client(move |_, _| Ok(given.clone()));
+        let guid = Guid::new("5a1f2e3d-0000-4000-8000-000000000000");
+        let undecided = |error: &ApiError| {
+            let decides = matches!(
+                error.kind,
+                ErrorKind::NotFound
+                    | ErrorKind::NoRoute
+                    | ErrorKind::Forbidden
+                    | ErrorKind::Conflict
+                    | ErrorKind::AfterGuidUnknown
+                    | ErrorKind::Refused
+            );
+            assert!(!decides, "{name}: {error:?}");
+            assert!(error.foreign().is_some(), "{name}: {error:?}");
+        };
+        undecided(&run(client.snapshots(Stream::App)).unwrap_err());
+        undecided(&run(client.snapshot(Stream::App, &guid)).unwrap_err());
+        undecided(&run(client.request_snapshot(Stream::App)).unwrap_err());
+        undecided(&run(client.job(&guid)).unwrap_err());
+        undecided(&run(client.chunks(Stream::App, &guid, 1)).unwrap_err());
+        undecided(&run(client.event(Stream::App, &guid)).unwrap_err());
+        undecided(&run(client.events(Stream::App, &After::Event(guid.clone()))).unwrap_err());
+        undecided(&run(client.newest_event(Stream::App)).unwrap_err());
+        undecided(&run(client.droplets(std::slice::from_ref(&guid))).unwrap_err());
+        undecided(&run(client.all_processes()).unwrap_err());
+        drop(transport);
+    }
+}
+
+#[test]
+fn an_event_that_is_another_is_no_answer() {
+    let (client, _transport) = client(|_, _| ok(&exchange("events_app_show.json").body));
+    let error = run(client.event(Stream::App, &Guid::new("another"))).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::InvalidBody, "{error}");
+}
+
+#[test]
+fn a_stream_that_gives_what_was_asked_after_has_no_end() {
+    let event = exchange("events_app_show.json").body;
+    let guid = Guid::new(event["guid"].as_str().unwrap());
+    let (client, _transport) = client(move |_, _| ok(&page(std::slice::from_ref(&event))));
+    let error = run(client.events(Stream::App, &After::Event(guid))).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Endless, "{error}");
+}
+
+#[test]
+fn a_list_without_an_end_is_given_up_and_named() {
+    let (client, transport) = client(|_, _| {
+        let next = json!({"href": "https://evil.example/v3/processes?page=2"});
+        ok(&json!({"pagination": {"total_results": 0, "total_pages": 1, "next": next}, "resources": []}))
+    });
+    let error = run(client.all_processes()).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Endless);
+    assert!(error.to_string().contains("/v3/processes"), "{error}");
+    assert!(transport.asked.lock().unwrap().len() < 10);
+}
+
+/// Of a page's `next` nothing is used but that there is one: the rest might lead anywhere.
+#[test]
+fn pages_are_read_from_the_configured_address_wherever_next_leads() {
+    let (client, transport) = client(|request, _| {
+        let first = request.uri().query().unwrap().contains("page=1") && !request.uri().to_string().contains("page=2");
+        let next = first.then(|| json!({"href": "https://evil.example/v3/processes?page=2"}));
+        let last = json!({"href": "https://evil.example/v3/app_usage_events?page=7&per_page=1"});
+        ok(&json!({"pagination": {"total_results": 0, "next": next, "last": last}, "resources": []}))
+    });
+    let _ = run(client.all_processes());
+    let _ = run(client.newest_event(Stream::App));
+    let asked = transport.asked.lock().unwrap();
+    assert!(asked.iter().any(|asked| asked.contains("page=7")), "{asked:?}");
+    assert!(asked.iter().all(|asked| asked.contains("http://127.0.0.1:1818")), "{asked:?}");
+}
+
 #[test]
 fn what_passes_is_repeated_what_stays_is_not() {
     let html =
@@ -355,9 +473,14 @@ fn what_passes_is_repeated_what_stays_is_not() {
         ("429", Box::new(|| answer(429, &[("retry-after".into(), "2".into())], &Value::Null)), 4),
         ("429, long", Box::new(|| answer(429, &[("retry-after".into(), "1800".into())], &Value::Null)), 1),
         ("tls", Box::new(|| Err(TransportError::Tls("unknown issuer".into()))), 1),
-        ("403", Box::new(move || server(403)), 1),
-        ("404", Box::new(move || server(404)), 1),
-        ("418", Box::new(move || server(418)), 1),
+        // Without Cloud Controller's own words it is a router's or a proxy's.
+        ("403", Box::new(move || server(403)), 4),
+        ("404", Box::new(move || server(404)), 4),
+        ("410", Box::new(move || server(410)), 4),
+        ("their own 403", Box::new(|| answer(403, &[], &own(10_003))), 1),
+        ("their own 404", Box::new(|| answer(404, &[], &own(10_010))), 1),
+        ("301", Box::new(move || server(301)), 1),
+        ("414", Box::new(move || server(414)), 1),
         ("html", Box::new(html), 1),
     ];
     for (name, failing, times) in cases {

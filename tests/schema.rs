@@ -17,13 +17,23 @@ const CARD: &str = "name = \"test\"\ncurrency = \"EUR\"\n[[process]]\nmemory_gib
     [[staging]]\nmemory_gib_hour = \"0.5\"\n[[task]]\nmemory_gib_hour = \"1\"\n[[service]]\ninstance_hour = \"0.05\"\n";
 
 /// The schema this program knows.
-const NEWEST: i64 = 8;
+const NEWEST: i64 = 11;
 /// Later ones aren't released yet: they are filled with this one's rows.
 const RELEASED: i64 = 7;
 
 fn migrations() -> PathBuf {
     let folder = if kind() == Kind::Sqlite { "sqlite" } else { "postgres" };
     Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(folder)
+}
+
+/// The schemas there are; a number may be left out.
+fn versions() -> Vec<i64> {
+    let names = std::fs::read_dir(migrations()).unwrap().map(|entry| entry.unwrap().file_name());
+    let numbers = names.map(|name| name.to_str().unwrap().split('_').next().unwrap().parse().unwrap());
+    let mut versions: Vec<i64> = numbers.collect();
+    versions.sort_unstable();
+    assert_eq!(versions.last(), Some(&NEWEST));
+    versions
 }
 
 /// A DBA who asks for `\d+` reads what everything means.
@@ -250,7 +260,7 @@ fn every_earlier_schema_is_brought_up_to_date_with_its_data() {
     // What people saw of it was written down when it was the newest.
     let expected: Vec<Value> =
         serde_json::from_str(&std::fs::read_to_string(folder.join("seen.json")).unwrap()).unwrap();
-    for version in 1..NEWEST {
+    for version in versions().into_iter().filter(|version| *version < NEWEST) {
         let program = Program::unprepared();
         at_schema(&program.database(), version);
         fill(&program.database(), version);

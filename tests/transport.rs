@@ -1,18 +1,18 @@
 //! Real sockets: TLS, limits, broken connections.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use cf_billing::cloud_controller::transport::{Exchange, Http, LARGEST_BODY, TransportError};
+use cf_billing::cloud_controller::transport::{CertificateFault, Exchange, Http, LARGEST_BODY, Limits, TransportError};
 use http::Request;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::{ServerConfig, SupportedProtocolVersion};
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 fn run<T>(future: impl Future<Output = T>) -> T {
@@ -94,10 +94,48 @@ fn silence_is_given_up() {
     run(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let http = Http::with_read_timeout(None, Duration::from_millis(200)).unwrap();
+        let limits = Limits { silence: Duration::from_millis(200), whole: Duration::from_secs(20) };
+        let http = Http::with_limits(None, limits).unwrap();
         let error = get(&http, &format!("http://{address}/")).await.unwrap_err();
         assert_eq!(error, TransportError::Timeout);
         drop(listener);
+    });
+}
+
+/// A server that sends its answer byte by byte, so often as to never be silent.
+async fn drip(answer: Vec<u8>, between: Duration) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                let Ok(byte) = stream.read_u8().await else { break };
+                head.push(byte);
+            }
+            for byte in &answer {
+                if stream.write_all(&[*byte]).await.is_err() {
+                    break;
+                }
+                tokio::time::sleep(between).await;
+            }
+        }
+    });
+    address
+}
+
+#[test]
+fn a_whole_answer_takes_no_longer_than_the_limit_however_steadily_it_drips() {
+    run(async {
+        let answer = answer_with(20, &[b'x'; 20]);
+        let between = Duration::from_millis(10);
+        let url = format!("http://{}/", drip(answer, between).await);
+        let limits = |whole| Limits { silence: Duration::from_secs(5), whole };
+        let patient = Http::with_limits(None, limits(Duration::from_secs(20))).unwrap();
+        assert_eq!(get(&patient, &url).await.unwrap().len(), 20);
+        let whole = Duration::from_millis(200);
+        let error = get(&Http::with_limits(None, limits(whole)).unwrap(), &url).await.unwrap_err();
+        assert_eq!(error, TransportError::TooSlow(whole));
     });
 }
 
@@ -111,21 +149,42 @@ fn redirects_are_not_followed() {
     });
 }
 
+/// What a TLS server of a test is like.
+struct Tls {
+    name: &'static str,
+    /// From and until which year its certificate is good.
+    years: (i32, i32),
+    versions: &'static [&'static SupportedProtocolVersion],
+    /// It says that it ends before it does.
+    farewell: bool,
+    answer: Vec<u8>,
+}
+
+impl Default for Tls {
+    fn default() -> Self {
+        let versions = tokio_rustls::rustls::DEFAULT_VERSIONS;
+        Self { name: "127.0.0.1", years: (2020, 2090), versions, farewell: true, answer: answer_with(2, b"ok") }
+    }
+}
+
 /// A certificate authority's PEM, and a server with a certificate of it.
-async fn serve_tls(folder: &Path, name: &str) -> (std::path::PathBuf, SocketAddr) {
+async fn serve_tls(folder: &Path, name: &str, tls: Tls) -> (PathBuf, SocketAddr) {
     let authority_key = KeyPair::generate().unwrap();
     let mut authority = CertificateParams::new(Vec::new()).unwrap();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority_certificate = authority.self_signed(&authority_key).unwrap();
     let issuer = Issuer::new(authority, authority_key);
     let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
+    let mut params = CertificateParams::new(vec![tls.name.to_owned()]).unwrap();
+    params.not_before = rcgen::date_time_ymd(tls.years.0, 1, 1);
+    params.not_after = rcgen::date_time_ymd(tls.years.1, 1, 1);
+    let certificate = params.signed_by(&key, &issuer).unwrap();
     let file = folder.join(format!("{name}.pem"));
     std::fs::write(&file, authority_certificate.pem()).unwrap();
 
     let private = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
     let config = ServerConfig::builder_with_provider(Arc::new(tokio_rustls::rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(tls.versions)
         .unwrap()
         .with_no_client_auth()
         .with_single_cert(vec![certificate.der().clone()], private)
@@ -135,25 +194,102 @@ async fn serve_tls(folder: &Path, name: &str) -> (std::path::PathBuf, SocketAddr
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            if let Ok(stream) = acceptor.accept(stream).await {
-                answer_once(stream, &answer_with(2, b"ok")).await;
+            let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+            if tls.farewell {
+                answer_once(stream, &tls.answer).await;
+                continue;
             }
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                let Ok(byte) = stream.read_u8().await else { break };
+                head.push(byte);
+            }
+            let _ = stream.write_all(&tls.answer).await;
+            let _ = stream.flush().await;
+            let _ = stream.get_mut().0.shutdown().await;
         }
     });
     (file, address)
+}
+
+async fn certificate_fault(tls: Tls, authority: Option<&Path>) -> TransportError {
+    let folder = tempfile::tempdir().unwrap();
+    let (own, address) = serve_tls(folder.path(), "own", tls).await;
+    let http = Http::new(Some(authority.unwrap_or(&own))).unwrap();
+    get(&http, &format!("https://{address}/")).await.unwrap_err()
 }
 
 #[test]
 fn tls_trusts_the_given_authority_and_no_other() {
     run(async {
         let folder = tempfile::tempdir().unwrap();
-        let (ours, address) = serve_tls(folder.path(), "ours").await;
-        let (other, _) = serve_tls(folder.path(), "other").await;
+        let (ours, address) = serve_tls(folder.path(), "ours", Tls::default()).await;
+        let (other, _) = serve_tls(folder.path(), "other", Tls::default()).await;
         let url = format!("https://{address}/");
         assert_eq!(get(&Http::new(Some(&ours)).unwrap(), &url).await.as_deref(), Ok(&b"ok"[..]));
         for http in [Http::new(Some(&other)).unwrap(), Http::new(None).unwrap()] {
             let error = get(&http, &url).await.unwrap_err();
-            assert!(matches!(error, TransportError::Tls(_)), "{error:?}");
+            let fault = CertificateFault::UnknownAuthority;
+            assert!(matches!(&error, TransportError::Certificate { fault: of, .. } if *of == fault), "{error:?}");
+        }
+    });
+}
+
+#[test]
+fn what_is_wrong_with_a_certificate_is_told_apart() {
+    run(async {
+        let cases = [
+            (Tls { years: (2020, 2021), ..Tls::default() }, CertificateFault::Expired),
+            (Tls { years: (2090, 2091), ..Tls::default() }, CertificateFault::NotYetValid),
+            (Tls { name: "api.example.org", ..Tls::default() }, CertificateFault::OtherName),
+        ];
+        for (tls, expected) in cases {
+            let error = certificate_fault(tls, None).await;
+            assert!(matches!(&error, TransportError::Certificate { fault, .. } if *fault == expected), "{error:?}");
+        }
+    });
+}
+
+/// The first bytes of a server that has TLS 1.1 at most: an alert, protocol_version.
+const OLD_TLS: [u8; 7] = [21, 3, 2, 0, 2, 2, 70];
+
+#[test]
+fn an_old_protocol_and_plain_http_are_told_apart() {
+    run(async {
+        for (first, old) in [(OLD_TLS.to_vec(), true), (b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(), false)] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            tokio::spawn(async move {
+                while let Ok((mut stream, _)) = listener.accept().await {
+                    let mut hello = [0; 5];
+                    let _ = stream.read_exact(&mut hello).await;
+                    let _ = stream.write_all(&first).await;
+                    // What it says next isn't heard, but it isn't cut off either.
+                    let _ = stream.shutdown().await;
+                    let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
+                }
+            });
+            let error = get(&Http::new(None).unwrap(), &format!("https://{address}/")).await.unwrap_err();
+            let right = if old {
+                matches!(error, TransportError::Protocol(_))
+            } else {
+                matches!(error, TransportError::NoTls(_))
+            };
+            assert!(right, "{error:?}");
+        }
+    });
+}
+
+/// A proxy that is restarted cuts TLS without a word: that is no fault of a certificate.
+#[test]
+fn tls_cut_without_a_farewell_is_a_cut_connection() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        for answer in [answer_with(1000, b"only this"), b"HTTP/1.1 200 OK\r\n\r\nwithout a length".to_vec()] {
+            let tls = Tls { farewell: false, answer, ..Tls::default() };
+            let (authority, address) = serve_tls(folder.path(), "own", tls).await;
+            let error = get(&Http::new(Some(&authority)).unwrap(), &format!("https://{address}/")).await.unwrap_err();
+            assert!(matches!(error, TransportError::Cut(_)), "{error:?}");
         }
     });
 }

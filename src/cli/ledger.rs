@@ -13,6 +13,7 @@ use super::run::not_in_a_container;
 use super::scratch::Scratch;
 use super::{Failure, Global};
 use crate::consumer::{rebuild, same_ledger};
+use crate::store::files;
 use crate::store::{Making, TransferError, Transferred, Verified};
 
 /// Verify and rebuild the ledger, and move the book from one database to another
@@ -234,7 +235,7 @@ impl Export {
         let configuration = global.configuration()?;
         let store = Global::open_existing(&configuration).await?;
         let failed = |error: std::io::Error| about(&self.out, &error);
-        let file = File::create_new(&self.out).map_err(failed)?;
+        let file = files::create_new(&self.out).map_err(failed)?;
         let mut writer = zstd::Encoder::new(BufWriter::new(file), LEVEL).map_err(failed)?;
         let bar = Bars::default().add(0, "exporting  {human_pos} rows");
         let exported = store

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use super::progress::Bars;
 use super::{Failure, Global};
@@ -86,6 +87,14 @@ impl Run {
                 None => return Ok(()),
             },
         };
+        for warning in &configuration.warnings {
+            tracing::warn!("{warning}");
+        }
+        for foundation in &configuration.foundations {
+            if let Some(told) = plain_http(foundation, foundation.uaa.as_ref().unwrap_or(&foundation.api)) {
+                tracing::warn!(foundation = %foundation.name, "{told}");
+            }
+        }
         tracing::info!("collecting {} into {}", names.join(", "), store.location());
         let board = Board::default();
         let daemon = Daemon {
@@ -175,6 +184,15 @@ pub(super) fn member(configuration: &Configuration, foundation: &Foundation, clo
     Ok(member_over(Arc::new(http), configuration, foundation, clock))
 }
 
+/// What there is to be said of a foundation whose secrets travel readable. The answer isn't refused: many a platform
+/// ends TLS before it.
+pub(super) fn plain_http(foundation: &Foundation, uaa: &Url) -> Option<String> {
+    let plain = [&foundation.api, uaa].into_iter().find(|url| url.scheme() == "http")?;
+    Some(format!(
+        "the client's secret and its tokens go readable to {plain}\nhint: set `api`, and `uaa` if need be, to https"
+    ))
+}
+
 /// A configured foundation with its client over `transport`.
 pub(super) fn member_over(
     transport: Transport,
@@ -184,6 +202,7 @@ pub(super) fn member_over(
 ) -> Member {
     let credentials = Credentials {
         api: foundation.api.clone(),
+        uaa: foundation.uaa.clone(),
         client_id: foundation.client_id.clone(),
         client_secret: foundation.client_secret.clone(),
     };

@@ -18,6 +18,7 @@ use super::output::note;
 use super::run::stop_on_signal;
 use crate::clock::Clock;
 use crate::domain::{Kind, Timestamp};
+use crate::simulator::faults::Fault;
 use crate::simulator::http::serve;
 use crate::simulator::{ADMIN, Foundation};
 
@@ -38,6 +39,9 @@ pub struct Simulate {
     /// Apps that it begins with, give or take
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=5000))]
     processes: u32,
+    /// What goes wrong between it and whoever asks; may be given several times
+    #[arg(long, value_name = "NAME", value_enum)]
+    fault: Vec<Fault>,
     /// Where to write what was really used, every ten seconds and at the end
     #[arg(long, value_name = "FILE")]
     truth: Option<PathBuf>,
@@ -95,6 +99,7 @@ impl Simulate {
         let founded = now.plus(-SETTLING_SECONDS * (i64::from(self.processes) + 2));
         let mut foundation = Foundation::new(self.seed, founded);
         base.clone_into(&mut foundation.base);
+        foundation.options.faults.clone_from(&self.fault);
         foundation.world.settle(&mut foundation.tables, self.processes as usize);
         foundation.advance(now);
         foundation

@@ -11,15 +11,16 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue, LOCATION, RETRY_AFTER};
+use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue, LOCATION, RETRY_AFTER};
 use http::{Method, Request, Response};
 use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 use url::Url;
 
-use super::error::{ApiError, ErrorKind, classify};
-use super::token::{Refusal, Token};
-use super::transport::Transport;
+use super::error::{ApiError, ErrorKind, Speaker, classify, encoding, named, shown};
+use super::token::Token;
+use super::transport::{Transport, TransportError};
+use super::uaa::{self, Refused};
 use super::wire::lists::{Job, Page, Root};
 use super::wire::snapshot::{Chunk, Snapshot};
 use super::wire::without_nul;
@@ -45,6 +46,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub struct Credentials {
     pub api: Url,
+    /// Where tokens come from, if that is configured; else what the root document names, if it belongs to `api`.
+    pub uaa: Option<Url>,
     pub client_id: String,
     pub client_secret: Secret,
 }
@@ -61,6 +64,8 @@ struct Inner {
     clock: Clock,
     credentials: Credentials,
     endpoints: Mutex<Option<Endpoints>>,
+    /// Origin of the UAA that was used before; set once, before anything is sent.
+    pinned_uaa: OnceLock<String>,
     token: Mutex<Option<Token>>,
     page_size: [AtomicU32; 2],
     /// Of every list but the streams.
@@ -117,6 +122,7 @@ impl Client {
                 clock,
                 credentials,
                 endpoints: Mutex::new(None),
+                pinned_uaa: OnceLock::new(),
                 token: Mutex::new(None),
                 page_size: [AtomicU32::new(LARGEST_PAGE), AtomicU32::new(LARGEST_PAGE)],
                 list_size: AtomicU32::new(LARGEST_PAGE),
@@ -133,6 +139,17 @@ impl Client {
         // Set once, before the client is used.
         let _ = self.inner.metrics.set(metrics);
         self
+    }
+
+    /// Holds on to the UAA of this origin: another isn't followed, unless it is configured. Once, before anything is sent.
+    pub fn pin_uaa(&self, origin: String) {
+        let _ = self.inner.pinned_uaa.set(origin);
+    }
+
+    /// Origin of the UAA that gave the token that is in use; `None` before there was one.
+    pub async fn uaa_in_use(&self) -> Option<String> {
+        self.inner.token.lock().await.as_ref()?;
+        self.inner.endpoints.lock().await.as_ref().map(|endpoints| uaa::origin(&endpoints.uaa))
     }
 
     /// What time it was at the other side when it last answered; our own clock before that.
@@ -153,12 +170,36 @@ impl Client {
         if let Some(endpoints) = &*endpoints {
             return Ok(endpoints.clone());
         }
-        let (answer, request) = self.repeat(|| self.request(Method::GET, "/", &[], None)).await?;
+        let root = || self.request(Method::GET, "/", &[], None);
+        let (answer, request) = self.repeat(Speaker::CloudController, root).await?;
+        let wrong = |kind, detail: String| ApiError {
+            kind,
+            request: request.clone(),
+            detail,
+            request_id: request_id(&answer),
+        };
         let root: Root = parse(&answer, &request)?;
-        let version = root.links.cloud_controller_v3.and_then(|link| link.meta).and_then(|meta| meta.version);
-        let link = root.links.login.or(root.links.uaa);
-        let uaa = link.and_then(|link| link.href.parse().ok());
-        let uaa = uaa.ok_or_else(|| invalid(&answer, &request, "it names no login or uaa link"))?;
+        if root.cf_on_k8s {
+            let told = "this is Korifi: it has no usage events, cf-billing can't bill it";
+            return Err(wrong(ErrorKind::Korifi, told.to_owned()));
+        }
+        let Some(v3) = root.links.cloud_controller_v3 else {
+            let told = "this isn't a Cloud Controller with a V3 API: its root names no `cloud_controller_v3` link";
+            return Err(wrong(ErrorKind::NoV3, told.to_owned()));
+        };
+        let version = v3.meta.and_then(|meta| meta.version);
+        let links = [root.links.login, root.links.uaa].into_iter().flatten();
+        let urls: Vec<Url> = links.filter_map(|link| link.href.parse().ok()).collect();
+        let Credentials { api, uaa, .. } = &self.inner.credentials;
+        let pinned = self.inner.pinned_uaa.get().map(String::as_str);
+        let uaa = uaa::choose(api, uaa.as_ref(), pinned, &urls).map_err(|refused| match refused {
+            Refused::NoneNamed => invalid(&answer, &request, "it names no login or uaa link"),
+            Refused::Foreign { named, why } => {
+                let named = named.as_str().trim_end_matches('/').to_owned();
+                let told = format!("it names `{named}` as its UAA, which {why}; the client's secret isn't sent there");
+                wrong(ErrorKind::ForeignUaa { named }, told)
+            }
+        })?;
         Ok(endpoints.insert(Endpoints { uaa, version }).clone())
     }
 
@@ -200,12 +241,13 @@ impl Client {
             *request.uri_mut() = url.as_str().parse().unwrap_or_default();
             let headers = request.headers_mut();
             headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
             headers.insert(AUTHORIZATION, authorization.clone());
             request
         };
         let now = self.inner.clock.now();
-        let (answer, request) = self.repeat(build).await.map_err(|mut error| {
+        let (answer, request) = self.repeat(Speaker::Uaa, build).await.map_err(|mut error| {
             if matches!(error.kind, ErrorKind::Unauthorized | ErrorKind::Refused) {
                 error.kind = ErrorKind::BadClient;
             }
@@ -313,7 +355,7 @@ impl Client {
             let (path, query) = target();
             let query: Vec<(&str, &str)> = query.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
             let request = self.request(Method::GET, &path, &query, Some(&token));
-            let error = match self.send(request).await {
+            let error = match self.send(Speaker::CloudController, request).await {
                 Ok(answer) => {
                     let date = self.date_of(&answer.0);
                     return Ok(Dated { value: answer, date });
@@ -321,7 +363,7 @@ impl Client {
                 Err(error) => error,
             };
             failed(&error);
-            if error.kind == ErrorKind::Unauthorized && !renewed {
+            if error.is_unauthorized() && !renewed {
                 renewed = true;
                 *self.inner.token.lock().await = None;
                 continue;
@@ -333,21 +375,22 @@ impl Client {
     /// One request with a token, not repeated.
     async fn once(&self, method: Method, path: &str) -> Result<Answer, ApiError> {
         let token = self.token().await?;
-        match self.send(self.request(method.clone(), path, &[], Some(&token))).await {
-            Err(error) if error.kind == ErrorKind::Unauthorized => {
+        let request = self.request(method.clone(), path, &[], Some(&token));
+        match self.send(Speaker::CloudController, request).await {
+            Err(error) if error.is_unauthorized() => {
                 *self.inner.token.lock().await = None;
                 let token = self.token().await?;
-                self.send(self.request(method, path, &[], Some(&token))).await
+                self.send(Speaker::CloudController, self.request(method, path, &[], Some(&token))).await
             }
             answer => answer,
         }
     }
 
     /// Sends a request without a token of its own, until it succeeds, fails for good, or was repeated enough.
-    async fn repeat(&self, build: impl Fn() -> Request<Bytes>) -> Result<Answer, ApiError> {
+    async fn repeat(&self, speaker: Speaker, build: impl Fn() -> Request<Bytes>) -> Result<Answer, ApiError> {
         let mut delays = delays();
         loop {
-            match self.send(build()).await {
+            match self.send(speaker, build()).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => self.wait_or(error, &mut delays).await?,
             }
@@ -364,22 +407,26 @@ impl Client {
         if delay > LONGEST_WAIT {
             return Err(error);
         }
+        if matches!(error.kind, ErrorKind::Transport(TransportError::TooSlow(_))) {
+            // Minutes have passed, and the next try may take as long.
+            tracing::warn!(request = %error.request, "{}", error.detail);
+        }
         tracing::debug!(error = %error, delay_seconds = delay.as_secs_f32(), "repeating a request");
         self.inner.clock.sleep(delay).await;
         Ok(())
     }
 
-    async fn send(&self, request: Request<Bytes>) -> Result<Answer, ApiError> {
-        let Some(metrics) = self.inner.metrics.get() else { return self.exchange(request).await };
+    async fn send(&self, speaker: Speaker, request: Request<Bytes>) -> Result<Answer, ApiError> {
+        let Some(metrics) = self.inner.metrics.get() else { return self.exchange(speaker, request).await };
         let endpoint = endpoint(request.uri().path());
         let watch = Stopwatch::start();
-        let answer = self.exchange(request).await;
+        let answer = self.exchange(speaker, request).await;
         let outcome = answer.as_ref().map_or_else(ApiError::outcome, |_| "success");
         metrics.request(endpoint, outcome, watch.elapsed());
         answer
     }
 
-    async fn exchange(&self, request: Request<Bytes>) -> Result<Answer, ApiError> {
+    async fn exchange(&self, speaker: Speaker, request: Request<Bytes>) -> Result<Answer, ApiError> {
         let name = format!("{} {}", request.method(), request.uri());
         let answer = self.inner.transport.exchange(request).await.map_err(|error| ApiError {
             detail: error.to_string(),
@@ -387,14 +434,11 @@ impl Client {
             request: name.clone(),
             request_id: None,
         })?;
-        if answer.status().is_success() {
+        if answer.status().is_success() && encoding(answer.headers()).is_none() {
             return Ok((answer, name));
         }
         let retry_after = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-        let (kind, mut detail) = classify(answer.status(), answer.body(), retry_after.map(Duration::from_secs));
-        if let Ok(refusal) = serde_json::from_slice::<Refusal>(answer.body()) {
-            detail = format!("{} {}: {}", answer.status().as_u16(), refusal.error, refusal.error_description);
-        }
+        let (kind, detail) = classify(speaker, &answer, retry_after.map(Duration::from_secs));
         Err(ApiError { kind, request: name, detail, request_id: request_id(&answer) })
     }
 
@@ -408,6 +452,7 @@ impl Client {
         *request.method_mut() = method;
         *request.uri_mut() = url.as_str().parse().unwrap_or_default();
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
+        request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         if let Some(token) = token {
             let bearer = sensitive(&format!("bearer {}", token.access_token.expose()));
             request.headers_mut().insert(AUTHORIZATION, bearer);
@@ -426,7 +471,7 @@ impl Client {
 }
 
 /// What a path asks for, in one of a few words.
-fn endpoint(path: &str) -> &'static str {
+pub(super) fn endpoint(path: &str) -> &'static str {
     if path.ends_with("/oauth/token") {
         return "token";
     }
@@ -464,17 +509,22 @@ fn parse<T: DeserializeOwned>(answer: &Response<Bytes>, request: &str) -> Result
 }
 
 fn invalid(answer: &Response<Bytes>, request: &str, reason: &str) -> ApiError {
-    let kind = answer.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("no content type");
     ApiError {
         kind: ErrorKind::InvalidBody,
         request: request.to_owned(),
         detail: format!(
-            "the answer ({}, {kind}, {} bytes) is not what was asked for: {reason}",
-            answer.status().as_u16(),
-            answer.body().len()
+            "the answer ({}, {} bytes, {}) is not what was asked for: {reason}",
+            named(answer.status()),
+            answer.body().len(),
+            shown(answer)
         ),
         request_id: request_id(answer),
     }
+}
+
+fn endless(answer: &Response<Bytes>, request: &str, told: String) -> ApiError {
+    tracing::warn!(request, "{told}");
+    ApiError { kind: ErrorKind::Endless, request: request.to_owned(), detail: told, request_id: request_id(answer) }
 }
 
 fn request_id(answer: &Response<Bytes>) -> Option<String> {

@@ -1,13 +1,15 @@
 //! Everything that knows how Cloud Controller and UAA speak.
 
+mod bounds;
 mod client;
 mod error;
 mod token;
 pub mod transport;
+pub mod uaa;
 mod wire;
 
 pub use client::{After, Client, Credentials, Dated, Endpoints, EventPage, GUIDS_PER_REQUEST, Listed, Requested};
-pub use error::{ApiError, ErrorKind};
+pub use error::{Answerer, ApiError, ErrorKind};
 pub use token::Token;
 pub use wire::lists::{App, Build, Droplet, Job, Organization, Process, ServiceInstance, ServicePlan, Space, Task};
 pub use wire::snapshot::{Chunk, NamedItem, Snapshot};

@@ -65,11 +65,3 @@ impl Token {
         &self.scopes
     }
 }
-
-/// What UAA says of a client it doesn't take.
-#[derive(Deserialize)]
-pub(super) struct Refusal {
-    pub error: String,
-    #[serde(default)]
-    pub error_description: String,
-}

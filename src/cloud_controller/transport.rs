@@ -11,24 +11,102 @@ use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Without a byte for this long, an answer is given up.
-const READ_TIMEOUT: Duration = Duration::from_mins(1);
 /// No answer may be larger; a page of 5 000 usage events is 4 MB.
 pub const LARGEST_BODY: usize = 64 << 20;
+
+/// How long an answer may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Without a byte for this long, it is given up.
+    pub silence: Duration,
+    /// All of it must be there after this long, however steadily it drips.
+    pub whole: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { silence: Duration::from_mins(1), whole: Duration::from_mins(3) }
+    }
+}
 
 /// Why there was no whole answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TransportError {
     #[error("can't connect: {0}")]
     Connect(String),
-    #[error("the server's certificate isn't trusted: {0}")]
+    #[error("the server's certificate {fault}: {reason}")]
+    Certificate { fault: CertificateFault, reason: String },
+    #[error("the server speaks no TLS that we do: {0}")]
+    Protocol(String),
+    #[error("the server doesn't speak TLS there: {0}")]
+    NoTls(String),
+    #[error("TLS failed: {0}")]
     Tls(String),
     #[error("no answer in time")]
     Timeout,
+    #[error("the answer was not whole after {} s", .0.as_secs_f32())]
+    TooSlow(Duration),
     #[error("the connection broke: {0}")]
     Cut(String),
     #[error("the answer is larger than {} MiB", LARGEST_BODY >> 20)]
     TooLarge,
+}
+
+/// What is wrong with a server's certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CertificateFault {
+    Expired,
+    /// By our clock.
+    NotYetValid,
+    /// It is another host's.
+    OtherName,
+    UnknownAuthority,
+    Revoked,
+}
+
+impl fmt::Display for CertificateFault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Expired => "has expired",
+            Self::NotYetValid => "isn't valid yet",
+            Self::OtherName => "is another host's",
+            Self::UnknownAuthority => "isn't trusted",
+            Self::Revoked => "was revoked",
+        })
+    }
+}
+
+impl TransportError {
+    /// Whether nothing but somebody's work at the certificates, or at the configuration, mends it.
+    #[must_use]
+    pub const fn is_of_tls(&self) -> bool {
+        matches!(self, Self::Certificate { .. } | Self::Protocol(_) | Self::NoTls(_) | Self::Tls(_))
+    }
+
+    /// What to do about it.
+    pub(super) const fn hint(&self) -> &'static str {
+        match self {
+            Self::Connect(_) => "check `api` of the foundation, DNS and firewalls",
+            Self::Certificate { fault, .. } => match fault {
+                CertificateFault::Expired => "have the server's certificate renewed; check this machine's clock, too",
+                CertificateFault::NotYetValid => "check this machine's clock; else have the server's certificate replaced",
+                CertificateFault::OtherName => {
+                    "set `api` to a name that the certificate has, or have one made that has this name"
+                }
+                CertificateFault::UnknownAuthority => {
+                    "set ca_file to the authority that signed the server's certificate"
+                }
+                CertificateFault::Revoked => "have the server's certificate replaced",
+            },
+            Self::Protocol(_) => "the server, or a proxy before it, must offer TLS 1.2 or 1.3 with common ciphers",
+            Self::NoTls(_) => "check scheme and port of `api`: plain HTTP answers there, or something else",
+            Self::Tls(_) => "check `api`, and what proxies stand between",
+            Self::TooSlow(_) => {
+                "Cloud Controller, or a proxy on the way, sends too slowly; it is tried again in smaller pages"
+            }
+            Self::Timeout | Self::Cut(_) | Self::TooLarge => "the network, or a proxy on the way, failed; it is tried again",
+        }
+    }
 }
 
 /// A future that gives a whole answer.
@@ -56,6 +134,7 @@ pub enum SetupError {
 #[derive(Debug)]
 pub struct Http {
     client: reqwest::Client,
+    limits: Limits,
 }
 
 impl Http {
@@ -64,20 +143,20 @@ impl Http {
     /// # Errors
     /// [`SetupError`].
     pub fn new(ca_file: Option<&Path>) -> Result<Self, SetupError> {
-        Self::with_read_timeout(ca_file, READ_TIMEOUT)
+        Self::with_limits(ca_file, Limits::default())
     }
 
-    /// As [`Http::new`], giving up after another time without a byte.
+    /// As [`Http::new`], giving up after other times.
     ///
     /// # Errors
     /// [`SetupError`].
-    pub fn with_read_timeout(ca_file: Option<&Path>, read_timeout: Duration) -> Result<Self, SetupError> {
+    pub fn with_limits(ca_file: Option<&Path>, limits: Limits) -> Result<Self, SetupError> {
         // Only the first call in a process counts.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("cf-billing/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT_TIMEOUT)
-            .read_timeout(read_timeout)
+            .read_timeout(limits.silence)
             // A redirect would carry the token somewhere else.
             .redirect(reqwest::redirect::Policy::none());
         if let Some(file) = ca_file {
@@ -91,7 +170,7 @@ impl Http {
             }
             builder = builder.tls_certs_only(certificates);
         }
-        Ok(Self { client: builder.build().map_err(SetupError::Tls)? })
+        Ok(Self { client: builder.build().map_err(SetupError::Tls)?, limits })
     }
 
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
@@ -114,7 +193,10 @@ impl Http {
 
 impl Exchange for Http {
     fn exchange(&self, request: Request<Bytes>) -> Exchanging<'_> {
-        Box::pin(self.send(request))
+        Box::pin(async move {
+            let whole = self.limits.whole;
+            tokio::time::timeout(whole, self.send(request)).await.unwrap_or(Err(TransportError::TooSlow(whole)))
+        })
     }
 }
 
@@ -122,12 +204,60 @@ fn why(error: &reqwest::Error) -> TransportError {
     let reason = innermost(error);
     if error.is_timeout() {
         TransportError::Timeout
-    } else if reason.contains("certificate") || reason.contains("tls") || reason.contains("TLS") {
-        TransportError::Tls(reason)
+    } else if let Some(tls) = of_tls(error) {
+        why_tls(tls, reason)
     } else if error.is_connect() || error.is_builder() {
         TransportError::Connect(reason)
     } else {
+        // Also a connection that ended without TLS's own farewell: what came may be less than was sent.
         TransportError::Cut(reason)
+    }
+}
+
+/// What TLS says, if it is the cause.
+fn of_tls<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        // An I/O error hides what it wraps from `source`.
+        let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        if let Some(tls) = wrapped.and_then(|wrapped| wrapped.downcast_ref()).or_else(|| error.downcast_ref()) {
+            return Some(tls);
+        }
+        cause = match wrapped {
+            Some(wrapped) => Some(wrapped),
+            None => error.source(),
+        };
+    }
+    None
+}
+
+fn why_tls(error: &rustls::Error, reason: String) -> TransportError {
+    use rustls::{AlertDescription, CertificateError};
+    let certificate = |fault| TransportError::Certificate { fault, reason: reason.clone() };
+    match error {
+        rustls::Error::InvalidCertificate(what) => match what {
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                certificate(CertificateFault::Expired)
+            }
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                certificate(CertificateFault::NotYetValid)
+            }
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                certificate(CertificateFault::OtherName)
+            }
+            CertificateError::Revoked => certificate(CertificateFault::Revoked),
+            // What else makes a certificate unfit, such as one that signed itself, says no more than that nobody vouches
+            // for it.
+            _ => certificate(CertificateFault::UnknownAuthority),
+        },
+        rustls::Error::PeerIncompatible(_)
+        | rustls::Error::AlertReceived(
+            AlertDescription::ProtocolVersion
+            | AlertDescription::HandshakeFailure
+            | AlertDescription::InsufficientSecurity,
+        ) => TransportError::Protocol(reason),
+        rustls::Error::InvalidMessage(_) => TransportError::NoTls(reason),
+        _ => TransportError::Tls(reason),
     }
 }
 

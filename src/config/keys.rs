@@ -295,6 +295,13 @@ pub const KEYS: &[Key] = &[
         "Names it in the book, in metrics and in commands: letters, digits, `-`, `_`, `.`",
     ),
     required("foundation", "api", Kind::Url, "Cloud Controller's address, such as `https://api.cf.example.org`"),
+    key(
+        "foundation",
+        "uaa",
+        Kind::Url,
+        None,
+        "Where tokens come from, such as `https://uaa.example.org`. Left out: what Cloud Controller names, if that is on its own host or under its parent domain (`api.SYSTEM`: `uaa.SYSTEM`, `login.SYSTEM`), and the one that was used before",
+    ),
     required("foundation", "client_id", Kind::Text, "The UAA client to use"),
     required("foundation", "client_secret", Kind::Secret, "Its secret"),
     key(

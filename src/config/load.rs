@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -62,6 +63,7 @@ pub fn load(
     }
     let merged = loader.merge(&text, environment, &foundations);
     let loaded = loader.configuration(&merged, foundations.len());
+    let loaded = loaded.map(|loaded| Configuration { warnings: std::mem::take(&mut loader.warnings), ..loaded });
     if loader.problems.is_empty() { loaded.ok_or_else(Vec::new) } else { Err(loader.problems) }
 }
 
@@ -82,6 +84,7 @@ struct Loader {
     /// It isn't TOML.
     unreadable: bool,
     problems: Vec<Problem>,
+    warnings: Vec<Problem>,
     /// Line of each key in the file, by its path in the merged configuration.
     lines: BTreeMap<String, usize>,
     /// Environment variable of each overridden key.
@@ -326,6 +329,7 @@ impl Loader {
             collection,
             foundations: all.into_iter().collect::<Option<Vec<_>>>()?,
             log: Log { format, level },
+            warnings: Vec::new(),
         })
     }
 
@@ -342,6 +346,7 @@ impl Loader {
         let api = self
             .text(merged, "foundation", &path, "api")
             .and_then(|api| self.parse(&format!("{path}.api"), &api, parse_url));
+        let uaa = self.uaa(merged, &path, api.as_ref());
         let client_id = self.text(merged, "foundation", &path, "client_id");
         let client_secret = self.secret(merged, "foundation", &path, "client_secret");
         if client_secret.is_none() {
@@ -356,11 +361,24 @@ impl Loader {
         Some(Foundation {
             name: name?,
             api: api?,
+            uaa,
             client_id: client_id?,
             client_secret: client_secret?,
             ca_file,
             billing_from,
             onboarding,
+        })
+    }
+
+    /// Where tokens come from, if it is configured: as openly as `api` at most.
+    fn uaa(&mut self, merged: &Config, path: &str, api: Option<&Url>) -> Option<Url> {
+        let text = self.text(merged, "foundation", path, "uaa")?;
+        self.parse(&format!("{path}.uaa"), &text, |text| {
+            let uaa = parse_url(text)?;
+            if api.is_some_and(|api| api.scheme() == "https") && uaa.scheme() != "https" {
+                return Err(format!("`{text}` isn't https, as `api` is: the client's secret would travel readable"));
+            }
+            Ok(uaa)
         })
     }
 
@@ -571,7 +589,14 @@ impl Loader {
             return None;
         }
         match std::fs::read_to_string(&file) {
-            Ok(text) => Some(Secret::new(text.trim_end_matches(['\n', '\r']).to_owned())),
+            Ok(text) => {
+                if let Some(mode) = open_to_all(Path::new(&file)) {
+                    let message = format!("`{file}` holds a secret, and everybody may use it (mode {mode:04o})");
+                    let hint = Some(format!("chmod 0600 {file}; Kubernetes: defaultMode of the volume"));
+                    self.warnings.push(Problem { place, message, hint });
+                }
+                Some(Secret::new(text.trim_end_matches(['\n', '\r']).to_owned()))
+            }
             Err(error) => {
                 self.problem(place, format!("can't read `{file}`: {error}"), None);
                 None
@@ -597,6 +622,12 @@ impl Loader {
         }
         Some(Secret::new(format!("sqlite://{}", folder.join("cf-billing.db").display())))
     }
+}
+
+/// A file's mode, if others than its owner and group may read it, or others than its owner write it.
+fn open_to_all(file: &Path) -> Option<u32> {
+    let mode = std::fs::metadata(file).ok()?.permissions().mode() & 0o777;
+    (mode & 0o026 != 0).then_some(mode)
 }
 
 fn parse_url(text: &str) -> Result<Url, String> {

@@ -30,6 +30,8 @@ pub struct Configuration {
     pub collection: Collection,
     pub foundations: Vec<Foundation>,
     pub log: Log,
+    /// What isn't wrong, but should be looked at.
+    pub warnings: Vec<Problem>,
 }
 
 impl Configuration {
@@ -145,6 +147,8 @@ pub struct Collection {
 pub struct Foundation {
     pub name: String,
     pub api: Url,
+    /// Where tokens come from; `None`: what the API names, if it belongs to it.
+    pub uaa: Option<Url>,
     pub client_id: String,
     pub client_secret: Secret,
     pub ca_file: Option<PathBuf>,

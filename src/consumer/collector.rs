@@ -115,6 +115,8 @@ pub struct Collector {
     pub(super) plan: Plan,
     stop: CancellationToken,
     pub(super) head: FoundationHead,
+    /// Where its tokens come from, as the book has it.
+    uaa: Option<String>,
     /// Organizations that have no name to be read.
     pub(super) gone_organizations: HashSet<Guid>,
     /// When all organizations' names were last read.
@@ -147,7 +149,12 @@ impl Collector {
         reporter: Reporter,
     ) -> Result<Self, StoreError> {
         let head = store.foundation(&plan.foundation).await?;
+        let uaa = store.uaa(&head).await?;
+        if let Some(uaa) = &uaa {
+            client.pin_uaa(uaa.clone());
+        }
         Ok(Self {
+            uaa,
             store,
             client,
             clock,
@@ -174,6 +181,7 @@ impl Collector {
         self.caught = Caught::default();
         self.head = self.store.foundation(&self.plan.foundation).await?;
         let mut onboarding = self.onboarding().await?;
+        self.keep_uaa().await?;
         self.reporter.state(state(onboarding.stage));
         self.report();
         if let Some(waiting) = self.onboard(&mut onboarding).await? {
@@ -186,6 +194,7 @@ impl Collector {
         let app = self.read_over_gaps(Stream::App, &onboarding).await;
         let service = self.read_over_gaps(Stream::Service, &onboarding).await;
         let (app, service) = (app?, service?);
+        self.keep_uaa().await?;
         self.observe(changed, app, app.min(service)).await?;
         self.sweep(&onboarding).await?;
         if onboarding.stage == OnboardingStage::Replay && onboarding.strategy == Strategy::KeptRecords {
@@ -274,13 +283,30 @@ impl Collector {
             return Err(CollectError::Imported(self.head.name.clone()));
         }
         if let Some(onboarding) = self.store.onboarding(&self.head).await? {
-            return Ok(onboarding);
+            // While nothing is taken, another way may be configured: where snapshots can't be read for good.
+            let another = self.plan.onboarding.is_some_and(|configured| configured != onboarding.strategy);
+            if !another || onboarding.stage != OnboardingStage::Snapshots {
+                return Ok(onboarding);
+            }
         }
         let (strategy, reason) = self.ask(choose_strategy(&self.client, self.plan.onboarding)).await?;
         tracing::info!(foundation = %self.head.name, strategy = strategy.name(), "onboarding: {reason}");
         let onboarding = Onboarding::new(strategy, &reason, self.client.last_date());
         self.store.put_onboarding(&self.head, &onboarding).await?;
         Ok(onboarding)
+    }
+
+    /// Keeps where tokens came from: the next start holds on to it.
+    async fn keep_uaa(&mut self) -> Result<(), CollectError> {
+        let Some(used) = self.client.uaa_in_use().await.filter(|used| self.uaa.as_ref() != Some(used)) else {
+            return Ok(());
+        };
+        if let Some(before) = &self.uaa {
+            tracing::warn!(foundation = %self.head.name, "tokens come from {used} from now on, as configured; before from {before}");
+        }
+        self.store.put_uaa(&self.head, &used).await?;
+        self.uaa = Some(used);
+        Ok(())
     }
 
     /// Archives the configured settings of the fold where they differ from those in force.

@@ -23,4 +23,4 @@ pub use page::{Body, NewInput, Page, PageReport, commit, recall};
 pub use reading::RawEvent;
 pub use rebuild::{RebuildError, Rebuilt, rebuild, same_ledger};
 pub use reconcile::{Class, Difference, Look, Repair};
-pub use strategy::choose_strategy;
+pub use strategy::{choose_strategy, way_on};

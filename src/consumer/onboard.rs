@@ -213,7 +213,8 @@ impl Collector {
             chunks += found.len() as u64;
             let items = found.into_iter().flat_map(Chunk::into_items).filter(|named| stream_of(named) == stream);
             self.take_items(stream, items.collect(), snapshot.completed_at).await?;
-            if !more {
+            // More than there are is wrong already.
+            if !more || chunks > snapshot.summary.chunk_count {
                 break;
             }
         }

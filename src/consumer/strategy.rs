@@ -39,6 +39,14 @@ pub async fn choose_strategy(client: &Client, configured: Option<Strategy>) -> R
     Ok((Strategy::LiveLists, reason))
 }
 
+/// What goes on without the answer that doesn't come, where the way was to be found (`configured`: none is).
+#[must_use]
+pub fn way_on(error: &ApiError, configured: Option<Strategy>) -> Option<&'static str> {
+    let of_snapshots = matches!(error.endpoint(), "app_usage_snapshots" | "service_usage_snapshots" | "jobs");
+    let found = configured.is_none() && of_snapshots;
+    found.then_some("`onboarding = \"live_lists\"` in its [[foundation]] goes on without usage snapshots")
+}
+
 /// Whether a stream holds a record that a backfill wrote for something that ran: then beginnings are kept, too.
 async fn keeps_records(client: &Client, stream: Stream) -> Result<bool, ApiError> {
     let mut after = After::Nothing;

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::Member;
 use super::backoff::Backoff;
 use super::duties::{Duties, Held};
+use super::standing::Standing;
 use crate::clock::Clock;
 use crate::consumer::{CollectError, Collector, Cycle};
 use crate::store::{Lease, Store, StoreError};
@@ -52,6 +53,7 @@ impl Collecting {
     async fn collect(&self, held: &Held, backoff: &mut Backoff) {
         let mut collector = None;
         let mut waiting_for = None;
+        let mut standing = Standing::default();
         while !held.over.is_cancelled() {
             let cycle = match &mut collector {
                 Some(collector) => Collector::cycle(collector).await,
@@ -62,6 +64,7 @@ impl Collecting {
             };
             let wait = match cycle {
                 Ok(cycle) => {
+                    standing.over(&self.reporter);
                     self.tell(&cycle, &mut waiting_for, backoff.failures());
                     backoff.reset();
                     self.poll_interval
@@ -74,7 +77,7 @@ impl Collecting {
                     held.doubt();
                     return;
                 }
-                Err(error) => self.failed(&error, backoff),
+                Err(error) => self.failed(&error, backoff, &mut standing),
             };
             self.clock.sleep_unless_stopped(wait, &held.over).await;
         }
@@ -114,10 +117,18 @@ impl Collecting {
     }
 
     /// Logs a failure; gives how long to wait before the next try.
-    fn failed(&self, error: &CollectError, backoff: &mut Backoff) -> Duration {
+    fn failed(&self, error: &CollectError, backoff: &mut Backoff, standing: &mut Standing) -> Duration {
         let asked = if let CollectError::Api(error) = error { error.retry_after() } else { None };
         let wait = backoff.next_wait().max(asked.unwrap_or_default().min(LONGEST_RETRY_AFTER));
-        self.reporter.tell(Some(error.to_string()), self.clock.now());
+        let now = self.clock.now();
+        let told = match error {
+            CollectError::Api(error) => standing.failed(error, self.member.plan.onboarding, now, &self.reporter),
+            error => {
+                standing.over(&self.reporter);
+                error.to_string()
+            }
+        };
+        self.reporter.tell(Some(told.clone()), now);
         self.reporter.failed();
         let reason = match error {
             CollectError::Api(_) | CollectError::NotRead { .. } | CollectError::Stopped => "api",
@@ -138,7 +149,7 @@ impl Collecting {
         };
         self.reporter.metrics.failed(reason);
         tracing::error!(
-            foundation = %self.member.plan.foundation, retry_in_seconds = wait.as_secs(), "{error}"
+            foundation = %self.member.plan.foundation, retry_in_seconds = wait.as_secs(), "{told}"
         );
         wait
     }

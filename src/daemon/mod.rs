@@ -6,6 +6,7 @@ mod cards;
 mod collect;
 mod draft;
 mod duties;
+mod standing;
 
 use std::collections::HashMap;
 use std::sync::Arc;

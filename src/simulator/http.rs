@@ -5,12 +5,16 @@ use std::io;
 use axum::body::{Body, to_bytes};
 use axum::extract::State;
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderName, HeaderValue};
 use http::{Request, Response, StatusCode};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
+use tokio_util::io::ReaderStream;
 
 use super::Foundation;
 use super::api;
+use super::faults::Travels;
+use crate::clock::Clock;
 
 /// No request is larger.
 const LARGEST_REQUEST: usize = 1 << 20;
@@ -34,7 +38,8 @@ impl Foundation {
                 response.headers_mut().insert(HeaderName::from_static(name), value);
             }
         }
-        response
+        let faults = self.options.faults.clone();
+        faults.into_iter().fold(response, |response, fault| fault.spoil(request, response))
     }
 }
 
@@ -54,13 +59,41 @@ where
     axum::serve(listener, router).with_graceful_shutdown(stop).await
 }
 
+/// How an answer goes out: whole, unless that is what is wrong with it.
+fn sent(mut answer: Response<Bytes>) -> Response<Body> {
+    let Some(travels) = answer.extensions_mut().remove::<Travels>() else { return answer.map(Body::from) };
+    let length = answer.body().len();
+    answer.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
+    answer.map(|body| {
+        let (mut writer, reader) = tokio::io::duplex(1);
+        #[expect(clippy::disallowed_methods, reason = "ends with its connection; there is nothing to supervise")]
+        tokio::spawn(async move {
+            match travels {
+                Travels::Drips(between) => {
+                    for byte in body {
+                        if writer.write_u8(byte).await.is_err() {
+                            break;
+                        }
+                        Clock::System.sleep(between).await;
+                    }
+                }
+                // Less than was announced: the connection can't be used any more.
+                Travels::Cut => {
+                    let _ = writer.write_all(&body[..length / 2]).await;
+                }
+            }
+        });
+        Body::from_stream(ReaderStream::new(reader))
+    })
+}
+
 async fn handle<A>(State(answer): State<A>, request: Request<Body>) -> Response<Body>
 where
     A: Fn(&Request<Bytes>) -> Response<Bytes>,
 {
     let (head, body) = request.into_parts();
     if let Ok(body) = to_bytes(body, LARGEST_REQUEST).await {
-        return answer(&Request::from_parts(head, body)).map(Body::from);
+        return sent(answer(&Request::from_parts(head, body)));
     }
     let mut refused = Response::new(Body::empty());
     *refused.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;

@@ -3,6 +3,7 @@
 //! Knows the domain at most, never the client's wire types: a wrong struct must not agree with itself.
 
 pub mod api;
+pub mod faults;
 pub mod http;
 pub mod prices;
 pub mod tables;
@@ -15,6 +16,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::domain::{Stream, Timestamp};
 use api::{Client, Uaa};
+use faults::Fault;
 use tables::{Completed, Tables};
 use world::World;
 
@@ -29,11 +31,13 @@ pub struct Options {
     pub snapshot_jobs_fail: bool,
     /// Requests per hour for those who aren't admins.
     pub rate_limit: Option<u64>,
+    /// What stands between, over HTTP.
+    pub faults: Vec<Fault>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { snapshots: true, snapshot_polls: 2, snapshot_jobs_fail: false, rate_limit: None }
+        Self { snapshots: true, snapshot_polls: 2, snapshot_jobs_fail: false, rate_limit: None, faults: Vec::new() }
     }
 }
 

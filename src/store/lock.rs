@@ -2,10 +2,10 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::mem::ManuallyDrop;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use super::StoreError;
+use super::{StoreError, files};
 
 /// Held while a database is made or brought up to date: two processes that do both at once disturb each other.
 /// `None` where no file can be made beside the database; opening then says why.
@@ -83,5 +83,5 @@ pub(super) fn refuse_another_name(database: &Path) -> Result<(), StoreError> {
 fn lock_file(database: &Path, purpose: &str) -> std::io::Result<File> {
     let mut name = database.as_os_str().to_owned();
     name.push(format!("-{purpose}.lock"));
-    OpenOptions::new().create(true).truncate(false).write(true).open(PathBuf::from(name))
+    OpenOptions::new().create(true).truncate(false).write(true).mode(files::OWN).open(PathBuf::from(name))
 }

@@ -25,6 +25,7 @@ mod database;
 mod differences;
 mod dimensions;
 mod error;
+pub mod files;
 mod foundations;
 mod gaps;
 mod invoice_types;
@@ -41,6 +42,7 @@ mod retention;
 mod seen;
 mod transfer;
 mod types;
+mod uaa;
 mod usage;
 
 pub use anomalies::{AnomalyFilter, StoredAnomaly};

@@ -54,7 +54,7 @@ impl Store {
             "INSERT INTO onboarding (foundation_id, strategy, reason, stage, begun_at, completed_at)
              VALUES ($1, $5, $6, $2, $3, $4)
              ON CONFLICT (foundation_id) DO UPDATE SET
-                 stage = excluded.stage, begun_at = excluded.begun_at, completed_at = excluded.completed_at",
+                 strategy = excluded.strategy, reason = excluded.reason, stage = excluded.stage, begun_at = excluded.begun_at, completed_at = excluded.completed_at",
         );
         const REMOVE: Sql = Sql::new("DELETE FROM onboarding_snapshot WHERE foundation_id = $1 AND stream = $2");
         const PUT_SNAPSHOT: Sql = Sql::new(

@@ -44,7 +44,7 @@ const TABLES: &[Table] = &[
         columns![
             id: Integer, name: Text, lease_epoch: Integer, last_sequence: Integer, last_entry: Integer, known_until: Time,
             swept_until: Time, observed_until: Time, collected: Flag, reconciled_at: Time, swept_long_at: Time,
-            chained_from: Integer, chained_entry: Integer,
+            chained_from: Integer, chained_entry: Integer, uaa: Text,
         ],
     ),
     table(

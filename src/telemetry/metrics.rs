@@ -6,6 +6,7 @@ use prometheus::{
     Encoder, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
+use super::ForeignAnswer;
 use crate::domain::{AnomalyKind, EntryType, Fact, GapStage, Kind, Stream, Timestamp};
 
 /// How long Cloud Controller keeps usage events at least, in seconds: 31 days, by default.
@@ -50,6 +51,7 @@ pub struct Metrics {
     requests: IntCounterVec,
     request_duration: HistogramVec,
     onboarding_state: IntGaugeVec,
+    foreign_answer: IntGaugeVec,
     baseline: IntGaugeVec,
     known_until: IntGaugeVec,
     rated_through: IntGaugeVec,
@@ -149,6 +151,11 @@ impl Metrics {
                 "onboarding_state",
                 "1 for what the foundation's collection is doing, else 0.",
                 &["foundation", "state"],
+            ),
+            foreign_answer: new.gauges(
+                "cc_foreign_answer_since_timestamp_seconds",
+                "Since when a request has had the same answer, one that is neither Cloud Controller's nor UAA's own. Unix time; 0 while it has none.",
+                &["foundation", "endpoint", "answer"],
             ),
             baseline: new.gauges(
                 "baseline_timestamp_seconds",
@@ -415,6 +422,9 @@ impl Metrics {
         }
         for endpoint in ENDPOINTS {
             self.request_duration.with_label_values(&[name, endpoint]);
+            for answer in ForeignAnswer::ALL {
+                self.foreign_answer.with_label_values(&[name, endpoint, answer.name()]);
+            }
             for outcome in ["success", "timeout", "unreachable", "server_error"] {
                 self.requests.with_label_values(&[name, endpoint, outcome]);
             }
@@ -552,7 +562,12 @@ impl FoundationMetrics {
         self.metrics.scope_ok.with_label_values(&[&self.name]).set(i64::from(reads_everything));
     }
 
-    /// One of [`STATES`].
+    /// Since when a request has had the same answer of somebody else; `None`: it has none any more.
+    pub fn foreign(&self, endpoint: &str, answer: ForeignAnswer, since: Option<Timestamp>) {
+        let gauge = self.metrics.foreign_answer.with_label_values(&[&*self.name, endpoint, answer.name()]);
+        gauge.set(since.map_or(0, Timestamp::unix));
+    }
+
     /// There is no token to tell of.
     pub fn no_token(&self) {
         for gauges in [&self.metrics.token_expiry, &self.metrics.scope_ok] {
@@ -560,6 +575,7 @@ impl FoundationMetrics {
         }
     }
 
+    /// One of [`STATES`].
     pub fn state(&self, state: &str) {
         for known in STATES {
             let value = i64::from(known == state);

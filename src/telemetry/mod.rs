@@ -1,6 +1,7 @@
 //! What the program says of itself while it runs: log lines, metrics, and a board of what is being done.
 
 mod board;
+mod foreign;
 mod health;
 pub mod metrics;
 mod reporter;
@@ -13,6 +14,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use crate::config::{Log, LogFormat};
 
 pub use board::{Board, FoundationStatus};
+pub use foreign::ForeignAnswer;
 pub use health::Health;
 pub use metrics::{FoundationMetrics, Metrics, PageCounts};
 pub use reporter::{Progress, Reporter};

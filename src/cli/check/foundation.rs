@@ -1,15 +1,17 @@
 //! `check`: one foundation, as far as it answers: address, token, scope, streams of usage events, clock.
 
-use super::{Checked, Verdict, onboarding};
-use crate::cli::run::member;
+use super::{Checked, Verdict, lists, onboarding, release};
+use crate::cli::run::{member, plain_http};
 use crate::clock::Clock;
-use crate::cloud_controller::{After, ErrorKind};
+use crate::cloud_controller::{After, ApiError, Client, ErrorKind};
 use crate::config::{Configuration, Foundation};
-use crate::domain::Stream;
-use crate::store::Store;
+use crate::domain::{Stream, Timestamp};
+use crate::store::{Store, StoreError};
 
 /// Clocks further apart than this are worth a word.
 const CLOCK_SKEW_SECONDS: i64 = 10;
+/// Events since then are asked for by their time.
+const RECENT_SECONDS: i64 = 3600;
 
 /// Its address, token, scope, streams and clock; then how it is onboarded.
 pub(super) async fn check(
@@ -29,11 +31,17 @@ pub(super) async fn check(
             return;
         }
     };
+    if let Err(error) = hold_to_uaa(&client, foundation, store).await {
+        return checked.say(Verdict::Fail, name, "UAA", error);
+    }
     match client.endpoints().await {
         Err(error) => return checked.say(Verdict::Fail, name, "address", error),
         Ok(endpoints) => {
-            let version = endpoints.version.map_or_else(String::new, |version| format!(", V3 API {version}"));
-            checked.say(Verdict::Ok, name, "address", format!("{}{version}, UAA at {}", foundation.api, endpoints.uaa));
+            checked.say(Verdict::Ok, name, "address", format!("{}, UAA at {}", foundation.api, endpoints.uaa));
+            if let Some(told) = plain_http(foundation, &endpoints.uaa) {
+                checked.say(Verdict::Warn, name, "plain http", told);
+            }
+            release::check(checked, &foundation.name, endpoints.version.as_deref());
         }
     }
     let scopes = match client.token().await {
@@ -51,13 +59,21 @@ pub(super) async fn check(
     let mut served = true;
     for stream in Stream::ALL {
         let what = if stream == Stream::App { "app events" } else { "service events" };
-        match client.events(stream, &After::Nothing).await {
+        match stream_queries(&client, stream).await {
+            Err(error) if error.kind == ErrorKind::NoRoute => {
+                served = false;
+                let told = format!(
+                    "this API has no usage events, so cf-billing can't bill it: {}: {}\n\
+                     hint: set `api` to a Cloud Controller of V3 API 3.89.0 or later",
+                    error.request, error.detail
+                );
+                checked.say(Verdict::Fail, name, what, told);
+            }
             Err(error) => {
                 served = false;
                 checked.say(Verdict::Fail, name, what, error);
             }
-            Ok(page) => {
-                let oldest = page.value.events.first().map(|(_, decoded)| decoded.event.created_at);
+            Ok(oldest) => {
                 let told = oldest.map_or_else(|| "none yet".to_owned(), |at| format!("kept since {at}"));
                 checked.say(Verdict::Ok, name, what, told);
             }
@@ -68,5 +84,38 @@ pub(super) async fn check(
         let verdict = if skew.abs() <= CLOCK_SKEW_SECONDS { Verdict::Ok } else { Verdict::Warn };
         checked.say(verdict, name, "clock", format!("ours is {skew} s ahead of Cloud Controller's"));
     }
+    if served {
+        lists::check(checked, &foundation.name, &client).await;
+    }
     onboarding::check(checked, foundation, store, &client, &scopes).await;
+}
+
+/// Every way in which `run` reads a stream; gives when its oldest event was created.
+async fn stream_queries(client: &Client, stream: Stream) -> Result<Option<Timestamp>, ApiError> {
+    let page = client.events(stream, &After::Nothing).await?;
+    client.events(stream, &After::Time(page.date.plus(-RECENT_SECONDS))).await?;
+    if let Some(newest) = client.newest_event(stream).await?
+        && newest.has_guid()
+    {
+        let guid = newest.event.guid;
+        client.events(stream, &After::Event(guid.clone())).await?;
+        client.event(stream, &guid).await?;
+    }
+    Ok(page.value.events.first().map(|(_, decoded)| decoded.event.created_at))
+}
+
+/// As `run` would: the UAA that was used at onboarding.
+pub(super) async fn hold_to_uaa(
+    client: &Client,
+    foundation: &Foundation,
+    store: Option<&Store>,
+) -> Result<(), StoreError> {
+    let Some(store) = store else { return Ok(()) };
+    let heads = store.foundations().await?;
+    if let Some(head) = heads.iter().find(|head| head.name == foundation.name)
+        && let Some(uaa) = store.uaa(head).await?
+    {
+        client.pin_uaa(uaa);
+    }
+    Ok(())
 }

@@ -3,7 +3,9 @@
 mod billing;
 mod database;
 mod foundation;
+mod lists;
 mod onboarding;
+mod release;
 
 use std::net::TcpListener;
 
@@ -67,6 +69,9 @@ impl Check {
         let count = configuration.foundations.len();
         let verdict = if count == 0 { Verdict::Warn } else { Verdict::Ok };
         checked.say(verdict, None, "configuration", format!("{file}: {count} foundation(s)"));
+        for warning in &configuration.warnings {
+            checked.say(Verdict::Warn, None, "secrets", warning);
+        }
         let store = database::check(&mut checked, &configuration).await;
         billing::rate_card(&mut checked, configuration.billing.rates.as_deref(), &configuration, store.as_ref()).await;
         billing::seller(&mut checked, &configuration);

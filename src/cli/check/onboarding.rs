@@ -3,7 +3,7 @@
 use super::{Checked, Verdict};
 use crate::cloud_controller::{ApiError, Client};
 use crate::config::Foundation;
-use crate::consumer::choose_strategy;
+use crate::consumer::{choose_strategy, way_on};
 use crate::domain::{Strategy, Stream};
 use crate::store::{OnboardingStage, Store};
 
@@ -20,7 +20,10 @@ pub(super) async fn check(
         return;
     }
     match choose_strategy(client, foundation.onboarding).await {
-        Err(error) => checked.say(Verdict::Fail, name, "baseline", error),
+        Err(error) => match way_on(&error, foundation.onboarding) {
+            Some(way) => checked.say(Verdict::Fail, name, "baseline", format!("{error}; {way}")),
+            None => checked.say(Verdict::Fail, name, "baseline", error),
+        },
         Ok((strategy, reason)) => {
             let from = match strategy {
                 Strategy::Snapshot => "from usage snapshots",

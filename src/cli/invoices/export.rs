@@ -1,6 +1,5 @@
 //! `cf-billing invoices export`: documents as files, one invoice's or thousands'.
 
-use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
@@ -15,6 +14,7 @@ use crate::documents::Format;
 use crate::documents::focus::Writer;
 use crate::domain::Month;
 use crate::invoicing::Status;
+use crate::store::files;
 use crate::store::{InvoiceFilter, Store, StoredInvoice};
 
 /// Write documents into a folder: of one invoice, of an account, or of a period
@@ -165,7 +165,7 @@ impl Export {
         let file = self.out.join(name);
         // Half a file is never under its name.
         let begun = self.out.join(format!(".{}.begun", std::process::id()));
-        let output = BufWriter::new(File::create(&begun).map_err(|error| cannot(&begun, &error))?);
+        let output = BufWriter::new(files::create(&begun).map_err(|error| cannot(&begun, &error))?);
         let mut writer =
             if columnar { Writer::parquet(output) } else { Writer::csv(output) }.map_err(Failure::failed)?;
         let bar = Bars::default().add(wanted.len() as u64, "exporting  {human_pos} of {human_len} invoices");
@@ -191,7 +191,7 @@ async fn again(store: &Store, listed: &StoredInvoice) -> Result<StoredInvoice, F
 /// Writes a file that is there whole or not at all.
 fn write_whole(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let begun = file.with_extension(format!("begun-{}", std::process::id()));
-    std::fs::write(&begun, bytes).map_err(|error| cannot(&begun, &error))?;
+    files::write(&begun, bytes).map_err(|error| cannot(&begun, &error))?;
     std::fs::rename(&begun, file).map_err(|error| cannot(file, &error))
 }
 

@@ -7,7 +7,7 @@ use http::Response;
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use super::{Client, Dated, found, invalid};
+use super::{Client, Dated, endless, found, invalid};
 use crate::cloud_controller::error::ApiError;
 use crate::cloud_controller::wire::lists::RawPage;
 use crate::cloud_controller::wire::usage_event::{Decoded, decode};
@@ -68,6 +68,13 @@ impl Client {
         let asked = asked.into_inner();
         size.store(self.doubled(asked), Ordering::Relaxed);
         let page: RawPage = parse_as_received(&answer.value.0, &answer.value.1)?;
+        if let (After::Event(guid), Some(last)) = (after, page.resources.last())
+            && decode(stream, last.get()).event.guid == *guid
+        {
+            // Asked for what comes after it, for ever.
+            let told = format!("the stream has no end: what comes after {guid} ends with itself");
+            return Err(endless(&answer.value.0, &answer.value.1, told));
+        }
         let full = page.resources.len() >= asked as usize || page.pagination.next.is_some();
         let events = (page.resources.into_iter())
             .map(|raw| {
@@ -111,7 +118,11 @@ impl Client {
         let Some(answer) = found(answer)? else { return Ok(None) };
         let text = std::str::from_utf8(answer.value.0.body());
         let text = text.map_err(|_| invalid(&answer.value.0, &answer.value.1, "it isn't UTF-8"))?;
-        Ok(Some(decode(stream, text)))
+        let decoded = decode(stream, text);
+        if decoded.event.guid != *guid {
+            return Err(invalid(&answer.value.0, &answer.value.1, "it isn't that event"));
+        }
+        Ok(Some(decoded))
     }
 }
 

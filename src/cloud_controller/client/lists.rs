@@ -4,7 +4,8 @@ use std::sync::atomic::Ordering;
 
 use serde::de::DeserializeOwned;
 
-use super::{Client, Dated, parse};
+use super::{Client, Dated, endless, parse};
+use crate::cloud_controller::bounds::Bounds;
 use crate::cloud_controller::error::ApiError;
 use crate::cloud_controller::wire::lists::{
     App, Build, Droplet, Organization, Page, Process, ServiceInstance, ServiceOffering, ServicePlan, Space, Task,
@@ -176,6 +177,7 @@ impl Client {
         // The same for all pages of one list; smaller for the next list after a failure.
         let size = self.inner.list_size.load(Ordering::Relaxed);
         let per_page = size.to_string();
+        let mut bounds = Bounds::new(self.inner.clock.now());
         for number in 1_u32.. {
             let number = number.to_string();
             let query: Vec<(&str, &str)> =
@@ -187,11 +189,13 @@ impl Client {
             })?;
             let page: Page<T> = parse(&answer.value.0, &answer.value.1)?;
             date.get_or_insert(answer.date);
+            let goes_on = bounds.goes_on(page.resources.len(), &page.pagination, self.inner.clock.now());
+            let goes_on = goes_on.map_err(|told| endless(&answer.value.0, &answer.value.1, told))?;
             listed.rows.extend(page.resources);
             listed.spaces.extend(page.included.spaces);
             listed.organizations.extend(page.included.organizations);
             listed.service_offerings.extend(page.included.service_offerings);
-            if page.pagination.next.is_none() {
+            if !goes_on {
                 break;
             }
         }

@@ -23,10 +23,13 @@ pub struct Page<T> {
     pub included: Included,
 }
 
-/// `next` is null on the last page. Totals are not relied upon: app usage events count them separately.
+/// `next` is null on the last page. Totals decide nothing, since app usage events count them separately: they only tell
+/// a list that doesn't end from one that is long.
 #[derive(Deserialize)]
 pub struct Pagination {
     pub next: Option<Link>,
+    #[serde(default)]
+    pub total_results: Option<u64>,
     #[serde(default)]
     pub last: Option<Link>,
 }
@@ -302,6 +305,9 @@ impl Job {
 #[derive(Deserialize)]
 pub struct Root {
     pub links: RootLinks,
+    /// Korifi says so of itself.
+    #[serde(default)]
+    pub cf_on_k8s: bool,
 }
 
 #[derive(Deserialize)]

@@ -14,7 +14,7 @@ use sqlx::{ConnectOptions, Connection, Sqlite, Transaction};
 
 use super::file::{self, BookFile, Making};
 use super::trust::Trust;
-use crate::store::{Found, StoreError, lock};
+use crate::store::{Found, StoreError, files, lock};
 
 pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
@@ -54,6 +54,7 @@ impl SqliteDatabase {
             .synchronous(SqliteSynchronous::Full)
             // Keeps the log small after a burst, so that it doesn't count as the database's size.
             .pragma("journal_size_limit", "16777216");
+        files::prepare_database(&book);
         let making = writing.clone().create_if_missing(true);
         let mut connection = making.connect().await.map_err(|error| open_error(&error))?;
         let migrated = MIGRATIONS.run(&mut connection).await;

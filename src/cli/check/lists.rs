@@ -1,0 +1,74 @@
+//! `check`: every list and query that `run` reads beside the streams, read as `run` reads it. Only reads.
+
+use super::{Checked, Verdict};
+use crate::cloud_controller::{ApiError, Client, GUIDS_PER_REQUEST};
+use crate::domain::Guid;
+
+/// Builds are asked for since then, in seconds.
+const BUILDS_SECONDS: i64 = 3600;
+
+/// What was read, as far as it went.
+struct Lists<'a> {
+    checked: &'a mut Checked,
+    foundation: &'a str,
+    read: Vec<String>,
+    failed: bool,
+    /// What fails in passing fails for the next list, too.
+    over: bool,
+}
+
+impl Lists<'_> {
+    async fn take<T>(&mut self, what: &str, rows: impl Future<Output = Result<Vec<T>, ApiError>>) -> Vec<T> {
+        if self.over {
+            return Vec::new();
+        }
+        match rows.await {
+            Ok(rows) => {
+                self.read.push(format!("{} {what}", rows.len()));
+                rows
+            }
+            Err(error) => {
+                self.failed = true;
+                self.over = error.is_transient();
+                self.checked.say(Verdict::Fail, Some(self.foundation), "lists", error);
+                Vec::new()
+            }
+        }
+    }
+}
+
+/// Reads every list whole, and asks for some rows of each by their guids.
+pub(super) async fn check(checked: &mut Checked, foundation: &str, client: &Client) {
+    let mut lists = Lists { checked, foundation, read: Vec::new(), failed: false, over: false };
+    let apps = lists.take("apps", async { Ok(client.all_apps().await?.value.rows) }).await;
+    let processes = lists.take("processes", client.all_processes()).await;
+    let tasks = lists.take("running tasks", client.running_tasks()).await;
+    let instances = lists.take("service instances", client.all_service_instances()).await;
+    lists.take("service plans", async { Ok(client.all_service_plans().await?.rows) }).await;
+    let spaces = lists.take("spaces", async { Ok(client.all_spaces().await?.rows) }).await;
+
+    let some = |guids: Vec<Guid>| guids.into_iter().take(GUIDS_PER_REQUEST).collect::<Vec<_>>();
+    let now = client.last_date();
+    lists.take("changed processes", async { Ok(client.processes_updated_since(now).await?.value) }).await;
+    let droplets = apps.iter().filter_map(|app| app.relationships.current_droplet.as_ref()?.guid().cloned());
+    let droplets = some(droplets.collect());
+    lists.take("droplets", client.droplets(&droplets)).await;
+    let app_guids = some(apps.iter().map(|app| app.guid.clone()).collect());
+    lists.take("builds", async { Ok(client.builds(&app_guids, now.plus(-BUILDS_SECONDS)).await?.value) }).await;
+    let organizations = spaces.iter().filter_map(|space| space.relationships.organization.guid().cloned());
+    let organizations = some(organizations.collect());
+    lists.take("organizations", client.organizations(&organizations)).await;
+    // By guid they were read above; here only whether such a query is taken counts.
+    let told = lists.read.join(", ");
+    let by_guid = async {
+        client.apps(&app_guids).await?;
+        client.processes(&some(processes.into_iter().map(|row| row.guid).collect())).await?;
+        client.tasks(&some(tasks.into_iter().map(|row| row.guid).collect())).await?;
+        client.service_instances(&some(instances.into_iter().map(|row| row.guid).collect())).await?;
+        Ok(Vec::<()>::new())
+    };
+    lists.take("", by_guid).await;
+    if !lists.failed {
+        checked.say(Verdict::Ok, Some(foundation), "lists", told);
+    }
+}
