@@ -172,12 +172,8 @@ impl Client {
         }
         let root = || self.request(Method::GET, "/", &[], None);
         let (answer, request) = self.repeat(Speaker::CloudController, root).await?;
-        let wrong = |kind, detail: String| ApiError {
-            kind,
-            request: request.clone(),
-            detail,
-            request_id: request_id(&answer),
-        };
+        let wrong =
+            |kind, detail: String| ApiError { kind, request: request.clone(), detail, request_id: request_id(&answer) };
         let root: Root = parse(&answer, &request)?;
         if root.cf_on_k8s {
             let told = "this is Korifi: it has no usage events, cf-billing can't bill it";

@@ -201,7 +201,9 @@ impl ApiError {
             ErrorKind::RequestTooLong { status: 414 } => {
                 "a proxy or router on the way takes no addresses this long: let it take 8 KiB; Cloud Controller does"
             }
-            ErrorKind::RequestTooLong { status: 413 } => "a proxy on the way takes no request this large: raise its limit",
+            ErrorKind::RequestTooLong { status: 413 } => {
+                "a proxy on the way takes no request this large: raise its limit"
+            }
             ErrorKind::RequestTooLong { .. } => {
                 "a proxy or router on the way takes no headers this long: let it take 16 KiB, or give the UAA client fewer authorities, which makes its token shorter"
             }
@@ -346,7 +348,8 @@ pub(super) fn classify(
     }
     if status.is_redirection() {
         let to = answer.headers().get(LOCATION).and_then(|to| to.to_str().ok()).map(str::to_owned);
-        let told = to.as_ref().map_or_else(|| named(status), |to| format!("{}, to `{}`", named(status), to.escape_debug()));
+        let told =
+            to.as_ref().map_or_else(|| named(status), |to| format!("{}, to `{}`", named(status), to.escape_debug()));
         return (ErrorKind::Redirected { to }, told);
     }
     // What a router says it says of itself, whatever its words look like.

@@ -89,7 +89,9 @@ impl TransportError {
             Self::Connect(_) => "check `api` of the foundation, DNS and firewalls",
             Self::Certificate { fault, .. } => match fault {
                 CertificateFault::Expired => "have the server's certificate renewed; check this machine's clock, too",
-                CertificateFault::NotYetValid => "check this machine's clock; else have the server's certificate replaced",
+                CertificateFault::NotYetValid => {
+                    "check this machine's clock; else have the server's certificate replaced"
+                }
                 CertificateFault::OtherName => {
                     "set `api` to a name that the certificate has, or have one made that has this name"
                 }
@@ -104,7 +106,9 @@ impl TransportError {
             Self::TooSlow(_) => {
                 "Cloud Controller, or a proxy on the way, sends too slowly; it is tried again in smaller pages"
             }
-            Self::Timeout | Self::Cut(_) | Self::TooLarge => "the network, or a proxy on the way, failed; it is tried again",
+            Self::Timeout | Self::Cut(_) | Self::TooLarge => {
+                "the network, or a proxy on the way, failed; it is tried again"
+            }
         }
     }
 }

@@ -74,7 +74,9 @@ impl Fault {
         match self {
             Self::Router404 => router_404(),
             Self::Router404Snapshots if of_snapshots => router_404(),
-            Self::Proxy403Lists if of_lists => page(403, "<html><body><h1>403 Forbidden</h1>blocked by policy</body></html>"),
+            Self::Proxy403Lists if of_lists => {
+                page(403, "<html><body><h1>403 Forbidden</h1>blocked by policy</body></html>")
+            }
             Self::LoginPage => page(200, "<html><body><form action=\"/login\">Please log in</form></body></html>"),
             Self::OtherJson => json_of(&json!({"status": "ok"})),
             Self::RedirectHttps => {

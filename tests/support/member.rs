@@ -22,5 +22,10 @@ pub fn plan(foundation: &str) -> Plan {
 }
 
 pub fn credentials(api: &str, (id, secret): (&str, &str)) -> Credentials {
-    Credentials { api: api.parse().unwrap(), uaa: None, client_id: id.to_owned(), client_secret: Secret::new(secret.to_owned()) }
+    Credentials {
+        api: api.parse().unwrap(),
+        uaa: None,
+        client_id: id.to_owned(),
+        client_secret: Secret::new(secret.to_owned()),
+    }
 }
