@@ -25,6 +25,7 @@ mod documents;
 mod fold;
 mod front;
 mod fuzz;
+mod import_lists;
 mod invoices;
 mod invoicing;
 mod kill;

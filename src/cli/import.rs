@@ -8,9 +8,10 @@ use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::lists::{Expected, survey};
 use super::output::{grouped, note};
 use super::progress::Bars;
-use super::records::{self, RecordsError};
+use super::records::{Recording, RecordsError};
 use super::run::stop_on_signal;
 use super::usage::time;
 use super::{Failure, Global};
@@ -23,7 +24,9 @@ use crate::store::{AnomalyFilter, Store};
 /// Import recorded usage events, and snapshots to begin with
 ///
 /// Files hold V3 JSON as Cloud Controller sends it: arrays, list pages, or one record a line; gzipped or
-/// not. Importing again skips what is archived, so an import that was interrupted is simply repeated.
+/// not. Lists must be whole and in Cloud Controller's own order (no order_by): whatever isn't is refused before anything is
+/// written, but whole pages in another order are sorted. Importing again skips what is archived, so an import that was
+/// interrupted is simply repeated.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  cf-billing import --foundation eu1 --app-events app.jsonl.gz --service-events service.jsonl.gz"
@@ -78,13 +81,17 @@ impl Import {
         };
         let billing_from = given("--billing-from", &self.billing_from)?;
         let complete_until = given("--complete-until", &self.complete_until)?;
-        let (snapshots, chunks) = self.read_snapshots()?;
+        let stop = stop_on_signal()?;
+        let Some(given) = self.surveyed(&stop).await? else {
+            let hint = "run the same command again";
+            return Err(Failure::interrupted(format!("interrupted; nothing was imported\nhint: {hint}")));
+        };
+        let Given { snapshots, chunks, app, service } = given;
         let completed_at = Importer::epoch(&snapshots)?;
         let epoch = completed_at.max(billing_from);
         // No snapshot holds tasks, and no list is read beside it.
         let unlisted_tasks_until = completed_at.map(|_| Timestamp::MAX);
         let settings = Settings { unlisted_tasks_until, ..configuration.fold_settings(epoch) };
-        let stop = stop_on_signal()?;
         let bars = Bars::default();
         let store = Global::open(&configuration).await?;
         let _alone = store.collector_lock()?;
@@ -93,9 +100,9 @@ impl Import {
         if !chunks.is_empty() {
             importer.baseline(chunks, completed_at).await?;
         }
-        for (stream, file) in [(Stream::App, &self.app_events), (Stream::Service, &self.service_events)] {
-            if let Some(file) = file {
-                self.import_events(&mut importer, stream, file, &bars, &stop).await?;
+        for (stream, recording) in [(Stream::App, app), (Stream::Service, service)] {
+            if let Some(recording) = recording {
+                import_events(&mut importer, stream, recording, &bars, &stop, self.page_size as usize).await?;
             }
         }
         let report = importer.report();
@@ -133,81 +140,130 @@ impl Import {
         Ok(())
     }
 
-    /// Snapshots and chunks, in whatever files they are.
-    fn read_snapshots(&self) -> Result<(Vec<Snapshot>, Vec<Chunk>), Failure> {
-        let (mut snapshots, mut chunks) = (Vec::new(), Vec::new());
-        for file in &self.snapshot {
-            let mut wrong = None;
-            records::read(file, |record| match read_snapshot(&record) {
-                Ok(Part::Snapshot(snapshot)) => {
-                    snapshots.push(snapshot);
-                    true
-                }
-                Ok(Part::Chunk(chunk)) => {
-                    chunks.push(chunk);
-                    true
-                }
-                Err(error) => {
-                    wrong = Some(error);
-                    false
-                }
-            })
-            .map_err(|error| match wrong {
-                Some(reason) => Failure::failed(format!(
-                    "`{}` holds neither a usage snapshot nor chunks of one: {reason}\n\
-                     hint: give GET /v3/app_usage/snapshots/GUID and GET /v3/app_usage/snapshots/GUID/chunks as answered",
-                    file.display()
-                )),
-                None => Failure::failed(error),
-            })?;
+    /// Opens all files and looks through them, before anything is written; `None` if it was told to stop.
+    async fn surveyed(&self, stop: &CancellationToken) -> Result<Option<Given>, Failure> {
+        let (snapshot, app, service) = (self.snapshot.clone(), self.app_events.clone(), self.service_events.clone());
+        let reading = tokio::task::spawn_blocking(move || {
+            let (snapshots, chunks) = read_snapshots(&snapshot)?;
+            let events = |stream, file: Option<PathBuf>| file.map(|file| surveyed(stream, &file)).transpose();
+            let (app, service) = (events(Stream::App, app)?, events(Stream::Service, service)?);
+            Ok(Given { snapshots, chunks, app, service })
+        });
+        tokio::select! {
+            biased;
+            // What waits for input ends with the process.
+            () = stop.cancelled() => Ok(None),
+            given = reading => match given {
+                Ok(given) => given.map(Some),
+                Err(error) => Err(Failure::failed(format!("reading stopped: {error}"))),
+            },
         }
-        Ok((snapshots, chunks))
     }
+}
 
-    /// A thread reads and decodes the file, a page ahead of the transaction that stores it.
-    async fn import_events(
-        &self,
-        importer: &mut Importer<'_>,
-        stream: Stream,
-        file: &Path,
-        bars: &Bars,
-        stop: &CancellationToken,
-    ) -> Result<(), Failure> {
-        if stop.is_cancelled() {
-            return Ok(());
-        }
-        let bytes = std::fs::metadata(file).map_or(0, |file| file.len());
-        let bar = bars.add(bytes, "{prefix}  {wide_bar} {percent}%  {msg}").with_prefix(format!("{stream} events"));
-        let position = Arc::new(AtomicU64::new(0));
-        let (sender, mut pages) = mpsc::channel(1);
-        let (file, page_size, counted) = (file.to_owned(), self.page_size as usize, position.clone());
-        let reader = tokio::task::spawn_blocking(move || read_pages(&file, &counted, stream, page_size, &sender));
-        let mut events = importer.events(stream);
-        let mut read = 0;
-        loop {
-            let page = tokio::select! {
-                biased;
-                () = stop.cancelled() => break,
-                page = pages.recv() => page,
-            };
-            let Some(page) = page else { break };
-            read += page.len() as u64;
-            events.page(page).await?;
-            bar.set_position(position.load(Ordering::Relaxed));
-            bar.set_message(format!("{} read", grouped(read.cast_signed())));
-        }
-        events.finish().await?;
-        bar.finish_and_clear();
-        // A reader that waits for its next page to be taken gives up; one that waits for input ends with the process.
-        drop(pages);
-        if stop.is_cancelled() {
-            return Ok(());
-        }
-        match reader.await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(Failure::failed(error)),
-            Err(error) => Err(Failure::failed(format!("reading stopped: {error}"))),
-        }
+/// What an import was given, looked through.
+struct Given {
+    snapshots: Vec<Snapshot>,
+    chunks: Vec<Chunk>,
+    app: Option<Recording>,
+    service: Option<Recording>,
+}
+
+/// A stream's file, once it is known to be one.
+fn surveyed(stream: Stream, file: &Path) -> Result<Recording, Failure> {
+    let mut recording = Recording::open(file).map_err(Failure::failed)?;
+    if let Some(pages) = survey(&mut recording, Expected::Events(stream)).map_err(Failure::failed)? {
+        let name = recording.name();
+        note(&format!("`{name}`: its {pages} pages aren't in order, and are taken in that of their `pagination`"));
+    }
+    Ok(recording)
+}
+
+/// Snapshots and chunks, in whatever files they are.
+fn read_snapshots(files: &[PathBuf]) -> Result<(Vec<Snapshot>, Vec<Chunk>), Failure> {
+    let (mut snapshots, mut chunks) = (Vec::new(), Vec::new());
+    for file in files {
+        let mut recording = Recording::open(file).map_err(Failure::failed)?;
+        survey(&mut recording, Expected::Snapshot).map_err(Failure::failed)?;
+        let mut wrong = None;
+        let read = recording.records(&AtomicU64::new(0), |record| match read_snapshot(&record) {
+            Ok(Part::Snapshot(snapshot)) => {
+                snapshots.push(snapshot);
+                true
+            }
+            Ok(Part::Chunk(chunk)) => {
+                chunks.push(chunk);
+                true
+            }
+            Err(error) => {
+                wrong = Some(error);
+                false
+            }
+        });
+        read.map_err(|error| match wrong {
+            Some(reason) => Failure::failed(format!(
+                "`{}` holds neither a usage snapshot nor chunks of one: {reason}\n\
+                 hint: give GET /v3/app_usage/snapshots/GUID and GET /v3/app_usage/snapshots/GUID/chunks as answered",
+                file.display()
+            )),
+            None => Failure::failed(error),
+        })?;
+    }
+    let complete = snapshots.iter().filter(|snapshot: &&Snapshot| snapshot.completed_at.is_some());
+    let wanted: u64 = complete.map(|snapshot| snapshot.summary.chunk_count).sum();
+    if (chunks.len() as u64) < wanted {
+        return Err(Failure::failed(format!(
+            "the snapshots given have {wanted} chunks, and {} were given\n\
+             hint: give all pages of GET /v3/app_usage/snapshots/GUID/chunks for each; nothing was imported",
+            chunks.len()
+        )));
+    }
+    Ok((snapshots, chunks))
+}
+
+/// A thread reads and decodes the file, a page ahead of the transaction that stores it.
+async fn import_events(
+    importer: &mut Importer<'_>,
+    stream: Stream,
+    recording: Recording,
+    bars: &Bars,
+    stop: &CancellationToken,
+    page_size: usize,
+) -> Result<(), Failure> {
+    if stop.is_cancelled() {
+        return Ok(());
+    }
+    let bar =
+        bars.add(recording.length(), "{prefix}  {wide_bar} {percent}%  {msg}").with_prefix(format!("{stream} events"));
+    let position = Arc::new(AtomicU64::new(0));
+    let (sender, mut pages) = mpsc::channel(1);
+    let counted = position.clone();
+    let reader = tokio::task::spawn_blocking(move || read_pages(&recording, &counted, stream, page_size, &sender));
+    let mut events = importer.events(stream);
+    let mut read = 0;
+    loop {
+        let page = tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            page = pages.recv() => page,
+        };
+        let Some(page) = page else { break };
+        read += page.len() as u64;
+        events.page(page).await?;
+        bar.set_position(position.load(Ordering::Relaxed));
+        bar.set_message(format!("{} read", grouped(read.cast_signed())));
+    }
+    events.finish().await?;
+    bar.finish_and_clear();
+    // A reader that waits for its next page to be taken gives up.
+    drop(pages);
+    if stop.is_cancelled() {
+        return Ok(());
+    }
+    match reader.await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(Failure::failed(error)),
+        Err(error) => Err(Failure::failed(format!("reading stopped: {error}"))),
     }
 }
 
@@ -235,7 +291,7 @@ fn read_snapshot(record: &RawValue) -> Result<Part, serde_json::Error> {
 type EventPage = Vec<(String, Decoded)>;
 
 fn read_pages(
-    file: &Path,
+    recording: &Recording,
     position: &AtomicU64,
     stream: Stream,
     page_size: usize,
@@ -243,7 +299,7 @@ fn read_pages(
 ) -> Result<(), RecordsError> {
     let mut page = Vec::with_capacity(page_size);
     let mut stopped = false;
-    let result = records::read_counting(file, position, |record| {
+    let result = recording.records(position, |record| {
         let text = String::from(Box::<str>::from(record));
         let decoded = decode(stream, &text);
         page.push((text, decoded));

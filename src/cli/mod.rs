@@ -8,6 +8,7 @@ mod gaps;
 mod import;
 mod invoices;
 mod ledger;
+mod lists;
 mod output;
 mod progress;
 mod rates;
