@@ -47,6 +47,7 @@ mod simulation;
 mod simulator;
 mod story;
 mod support;
+mod tenants_text;
 mod transport;
 mod tree;
 mod undecodable;

@@ -316,7 +316,7 @@ impl Survey {
     fn finish(self, cut: Option<RecordsError>, recording: &mut Recording) -> Result<Option<usize>, RecordsError> {
         let mut pages: Vec<&Page> = self.pages.iter().collect();
         let mut is_sorted = false;
-        if let Err(broken) = self.lead_on(&pages, cut.is_some()) {
+        if let Err(broken) = self.lead_on(&pages) {
             // What is cut short can't be known to be whole.
             if let Some(cut) = cut {
                 return Err(cut);
@@ -326,6 +326,10 @@ impl Survey {
             }
             pages = self.sorted()?.ok_or(broken)?;
             is_sorted = true;
+        } else if let Some(last) = pages.last().filter(|_| cut.is_none())
+            && let Some(next) = &last.next
+        {
+            return Err(self.without_next(last, next));
         }
         let Expected::Events(stream) = self.expected else { return Ok(None) };
         if self.records > 0 && !self.has_states && cut.is_none() {
@@ -356,8 +360,8 @@ impl Survey {
         Ok(Some(pages.len()))
     }
 
-    /// Whether each page follows the one before it, and the last one has no next.
-    fn lead_on(&self, pages: &[&Page], is_cut: bool) -> Result<(), RecordsError> {
+    /// Whether each page follows the one before it.
+    fn lead_on(&self, pages: &[&Page]) -> Result<(), RecordsError> {
         let mut before: Option<&Page> = None;
         for page in pages {
             let follows = match before.filter(|before| before.next.is_some()) {
@@ -373,10 +377,7 @@ impl Survey {
             }
             before = Some(page);
         }
-        match before.filter(|_| !is_cut).and_then(|last| Some((last, last.next.as_ref()?))) {
-            Some((last, next)) => Err(self.without_next(last, next)),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     fn not_led_to(&self, page: &Page, before: Option<&Page>) -> RecordsError {
@@ -421,7 +422,7 @@ impl Survey {
                 return Err(self.without_next(last, next));
             }
         }
-        Ok(self.lead_on(&sorted, false).is_ok().then_some(sorted))
+        Ok(self.lead_on(&sorted).is_ok().then_some(sorted))
     }
 }
 

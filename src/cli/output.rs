@@ -6,6 +6,7 @@ use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
 use serde::Serialize;
 
 use super::Failure;
+use crate::domain::text::{inert, is_number, visible, visible_lines};
 
 /// How data is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -32,8 +33,37 @@ pub const fn numbers(title: &'static str) -> Column {
     Column { title, right: true }
 }
 
-/// Prints a table for people.
+/// Columns of CSV with text from outside: there `+1` is a name, and not a number.
+const NAMES: [&str; 20] = [
+    "account",
+    "account_name",
+    "app",
+    "buildpack",
+    "cause",
+    "detail",
+    "foundation",
+    "hint",
+    "invoice",
+    "message",
+    "name",
+    "organization",
+    "part",
+    "process",
+    "reason",
+    "seller",
+    "service_instance",
+    "service_offering",
+    "service_plan",
+    "space",
+];
+
+/// Prints a table for people. What would act on their terminal is shown escaped.
 pub fn table(columns: &[Column], rows: impl IntoIterator<Item = Vec<String>>) -> Result<(), Failure> {
+    table_of_lines(columns, rows.into_iter().map(|row| row.iter().map(|cell| visible(cell).into_owned()).collect()))
+}
+
+/// As [`table`], of cells that may have several lines of our own words.
+pub fn table_of_lines(columns: &[Column], rows: impl IntoIterator<Item = Vec<String>>) -> Result<(), Failure> {
     let mut table = Table::new();
     let line = LineStyle::none().fill('─').junction('─');
     table.load_style(TableStyle::new().header_separator(line).bottom_border(line));
@@ -44,30 +74,45 @@ pub fn table(columns: &[Column], rows: impl IntoIterator<Item = Vec<String>>) ->
         }
     }
     for row in rows {
-        table.add_row(row);
+        table.add_row(row.iter().map(|cell| visible_lines(cell).into_owned()));
     }
-    print(&table.to_string())
+    print_as_is(&table.to_string())
 }
 
 /// Prints JSON.
 pub fn json(value: &impl Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(value).map_err(Failure::failed)?;
-    print(&text)
+    print_as_is(&text)
 }
 
-/// Prints CSV with a header.
+/// Prints CSV with a header. No text of it is a formula ([`inert`]); numbers are as they are.
 pub fn csv(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Result<(), Failure> {
+    let is_name = |column: &str| NAMES.contains(&column) || column.ends_with("_name") || column.ends_with("_label");
+    let cell = |(position, cell): (usize, String)| {
+        let may_be_number = header.get(position).is_none_or(|column| !is_name(column));
+        if may_be_number && is_number(&cell) { cell } else { inert(&cell).into_owned() }
+    };
+    csv_as_is(header, rows.into_iter().map(|row| row.into_iter().enumerate().map(cell).collect()))
+}
+
+/// As [`csv`], of cells that are inert already.
+pub fn csv_as_is(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Result<(), Failure> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(header).map_err(Failure::failed)?;
     for row in rows {
         writer.write_record(row).map_err(Failure::failed)?;
     }
     let bytes = writer.into_inner().map_err(Failure::failed)?;
-    print(String::from_utf8_lossy(&bytes).trim_end())
+    print_as_is(String::from_utf8_lossy(&bytes).trim_end())
+}
+
+/// Prints lines for people. What would act on their terminal is shown escaped.
+pub fn print(text: &str) -> Result<(), Failure> {
+    print_as_is(&visible_lines(text))
 }
 
 /// Prints text and a line end. A reader that has gone (`| head`) is no failure.
-pub fn print(text: &str) -> Result<(), Failure> {
+fn print_as_is(text: &str) -> Result<(), Failure> {
     match writeln!(io::stdout().lock(), "{text}") {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Failure::failed(format!("can't write to stdout: {error}")))
@@ -79,7 +124,7 @@ pub fn print(text: &str) -> Result<(), Failure> {
 /// Says something to a person, on stderr, beside the data.
 #[expect(clippy::print_stderr, reason = "the one place where commands talk")]
 pub fn note(text: &str) {
-    eprintln!("{text}");
+    eprintln!("{}", visible_lines(text));
 }
 
 /// An integer with thin groups of three digits, for people.

@@ -12,7 +12,11 @@ use serde::Deserialize;
 
 use super::client::endpoint;
 use super::transport::TransportError;
+<<<<<<< HEAD
 use crate::telemetry::ForeignAnswer;
+=======
+use crate::domain::text::visible;
+>>>>>>> 7ddc44a (What tenants write is only text: on terminals, in logs, in spreadsheets)
 
 /// A request that did not give what was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -247,7 +251,8 @@ fn redirect_hint(request: &str, to: Option<&str>) -> Cow<'static, str> {
 
 impl fmt::Display for ApiError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}: {}", self.request, self.detail)?;
+        // What was answered is text of others.
+        write!(formatter, "{}: {}", self.request, visible(&self.detail))?;
         if let Some(request_id) = &self.request_id {
             write!(formatter, " (request id {request_id})")?;
         }

@@ -246,7 +246,9 @@ impl EventImport<'_, '_> {
         }
         let stream = self.reading.stream();
         let head = self.importer.head.stream(stream);
-        let mut times = placed.iter().map(|(_, (_, decoded))| decoded.event.created_at);
+        // A record whose time can't be read says nothing of where it belongs.
+        let times = placed.iter().map(|(_, (_, decoded))| decoded.event.created_at);
+        let mut times = times.filter(|at| *at > Timestamp::MIN);
         let (begins, ends) = (times.clone().next(), times.by_ref().max());
         if let (Some(begins), Some(first)) = (begins, head.oldest_created_at)
             && begins < first

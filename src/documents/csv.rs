@@ -2,6 +2,7 @@
 //! Owns its columns, which others rely on; never an amount.
 
 use super::{DocumentError, Subject};
+use crate::domain::text::inert;
 use crate::domain::{Amount, Currency};
 use crate::invoicing::{Adjustment, Correction, InvoiceLine, TaxLine};
 use crate::rating::{LineKey, Named};
@@ -49,6 +50,24 @@ pub const HEADER: [&str; 41] = [
     "tax_percent",
     "total",
     "line",
+];
+
+/// Columns of text that others wrote: none of it is a formula ([`inert`]).
+const TEXTS: [&str; 14] = [
+    "invoice",
+    "foundation",
+    "organization",
+    "space",
+    "app",
+    "service_instance",
+    "service_offering",
+    "service_plan",
+    "buildpack",
+    "part",
+    "granularity",
+    "what",
+    "corrected_invoice",
+    "tax_category",
 ];
 
 /// What stands for a draft's number.
@@ -120,7 +139,8 @@ impl<'a> Cells<'a> {
     #[expect(clippy::needless_pass_by_value, reason = "so that a column is put in one short line")]
     fn put(&mut self, column: &str, value: impl ToString) {
         if let Some(position) = HEADER.iter().position(|header| *header == column) {
-            self.0[position] = value.to_string();
+            let value = value.to_string();
+            self.0[position] = if TEXTS.contains(&column) { inert(&value).into_owned() } else { value };
         }
     }
 

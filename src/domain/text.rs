@@ -1,5 +1,7 @@
-//! Help for people who made a mistake in a text: where it is, and what they may have meant.
+//! Help for people who made a mistake in a text: where it is, and what they may have meant. And text from outside, so that it
+//! is nothing but text: on terminals, in logs and in spreadsheets.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 /// A place in a text, both from 1; columns count characters.
@@ -34,9 +36,107 @@ pub fn hexadecimal(bytes: &[u8]) -> String {
     })
 }
 
+/// Moves a terminal's cursor, ends a line, or turns the direction of what follows.
+fn acts(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+fn escaped(text: &str, is_kept: impl Fn(char) -> bool) -> Cow<'_, str> {
+    let is_text = |letter: char| is_kept(letter) || !acts(letter);
+    if text.chars().all(is_text) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 8);
+    for letter in text.chars() {
+        if is_text(letter) { shown.push(letter) } else { shown.extend(letter.escape_default()) }
+    }
+    Cow::Owned(shown)
+}
+
+/// Text from outside in one line, as a person may see it on a terminal or in a log: what would act there is shown escaped,
+/// `\u{1b}`, `\n`.
+#[must_use]
+pub fn visible(text: &str) -> Cow<'_, str> {
+    escaped(text, |_| false)
+}
+
+/// As [`visible`], of several lines.
+#[must_use]
+pub fn visible_lines(text: &str) -> Cow<'_, str> {
+    escaped(text, |letter| letter == '\n')
+}
+
+/// With these a spreadsheet begins a formula.
+const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
+
+/// A text cell of CSV that no spreadsheet takes for a formula: one that begins with `=`, `+`, `-`, `@`, a tab or a carriage
+/// return has a `'` before it. So has one that begins with such marks and then with one of these, so that taking one `'` off
+/// each that begins so gives every text back.
+#[must_use]
+pub fn inert(cell: &str) -> Cow<'_, str> {
+    let is_formula = cell.trim_start_matches('\'').starts_with(FORMULA);
+    if is_formula { Cow::Owned(format!("'{cell}")) } else { Cow::Borrowed(cell) }
+}
+
+/// Whether a cell is nothing but a number such as `-12.50`.
+#[must_use]
+pub fn is_number(cell: &str) -> bool {
+    let digits = cell.strip_prefix('-').unwrap_or(cell);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    [whole, fraction].iter().all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Position, did_you_mean, position};
+    use super::{Position, did_you_mean, inert, is_number, position, visible, visible_lines};
+
+    #[test]
+    fn what_would_act_on_a_terminal_is_shown_escaped() {
+        for (text, shown) in [
+            ("plain", "plain"),
+            ("Zürich 東京 🙂", "Zürich 東京 🙂"),
+            ("a\u{1b}[2K", "a\\u{1b}[2K"),
+            ("a\u{9b}2K\u{7f}\0", "a\\u{9b}2K\\u{7f}\\u{0}"),
+            ("a\nb\r\tc", "a\\nb\\r\\tc"),
+            ("a\u{202e}b\u{2066}c\u{200f}d\u{61c}e\u{2028}", "a\\u{202e}b\\u{2066}c\\u{200f}d\\u{61c}e\\u{2028}"),
+        ] {
+            assert_eq!(visible(text), shown);
+        }
+        assert_eq!(visible_lines("a\nb\u{1b}"), "a\nb\\u{1b}");
+    }
+
+    #[test]
+    fn no_cell_is_a_formula_and_every_text_comes_back() {
+        for (text, cell) in [
+            ("=1+1", "'=1+1"),
+            ("+1", "'+1"),
+            ("-1", "'-1"),
+            ("@SUM(A1)", "'@SUM(A1)"),
+            ("\t=1", "'\t=1"),
+            ("\r=1", "'\r=1"),
+            ("'=1", "''=1"),
+            ("'tis", "'tis"),
+            ("a=1", "a=1"),
+            ("", ""),
+        ] {
+            assert_eq!(inert(text), cell);
+            let without = cell.strip_prefix('\'').filter(|without| inert(without) == cell);
+            assert_eq!(without.unwrap_or(cell), text);
+        }
+        for (cell, expected) in [
+            ("-12.50", true),
+            ("7", true),
+            ("+1", false),
+            ("-", false),
+            ("1.", false),
+            (".5", false),
+            ("-1-1", false),
+            ("", false),
+        ] {
+            assert_eq!(is_number(cell), expected, "{cell}");
+        }
+    }
 
     #[test]
     fn lines_and_columns_count_from_one() {

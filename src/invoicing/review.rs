@@ -1,6 +1,7 @@
 //! What keeps an invoice from being final, and what to say to have it final all the same.
 
 use super::{Invoice, InvoiceLine};
+use crate::domain::text::visible;
 use crate::domain::{Amount, Currency, GapNote, Timestamp, UndecodableNote};
 
 /// What an invoice is looked at with.
@@ -72,7 +73,7 @@ impl std::fmt::Display for Blocker {
             Self::Grace { until } => write!(formatter, "the grace time after the period lasts until {until}"),
             Self::Held { reason } => write!(formatter, "it is held: {reason}"),
             Self::Unpriced { lines, example } => {
-                write!(formatter, "{lines} line(s) of usage have no price, such as {example}")
+                write!(formatter, "{lines} line(s) of usage have no price, such as {}", visible(example))
             }
             Self::Estimated { amount, currency } => {
                 let amount = amount.in_major_units(*currency);

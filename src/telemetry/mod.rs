@@ -9,9 +9,12 @@ mod reporter;
 use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::debug_fn;
 
 use crate::config::{Log, LogFormat};
+use crate::domain::text::visible;
 
 pub use board::{Board, FoundationStatus};
 pub use foreign::ForeignAnswer;
@@ -32,7 +35,14 @@ pub fn init(log: &Log, writer: impl for<'w> MakeWriter<'w> + Send + Sync + 'stat
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(writer);
     // An error means that logging has begun already.
     let _ = match log.format {
-        LogFormat::Text => builder.with_target(false).try_init(),
+        LogFormat::Text => {
+            // One event is one line, whatever stands in it; and nothing of it acts on the terminal it is read on.
+            let fields = debug_fn(|writer, field, value| match field.name() {
+                "message" => write!(writer, "{}", visible(&format!("{value:?}"))),
+                name => write!(writer, "{name}={}", visible(&format!("{value:?}"))),
+            });
+            builder.with_target(false).fmt_fields(fields.delimited(" ")).try_init()
+        }
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
     };
 }

@@ -118,7 +118,7 @@ impl Check {
                         format!("{}{hint}", line.detail),
                     ]
                 });
-                output::table(&columns, rows)
+                output::table_of_lines(&columns, rows)
             }
         }
     }

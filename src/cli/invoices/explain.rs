@@ -8,6 +8,7 @@ use super::{card_of, find, money};
 use crate::billing_run::{BillingRun, Explained, ExplainedLine, Origin, Step, Use, explain, resource_word};
 use crate::clock::Clock;
 use crate::config::Configuration;
+use crate::domain::text::visible;
 use crate::rate_card::units;
 use crate::store::Store;
 
@@ -146,7 +147,7 @@ fn table(explained: &Explained) -> Result<(), Failure> {
         output::print(&format!(
             "\nLine {}: {}, {} {}",
             line.position,
-            line.line.what(),
+            visible(&line.line.what()),
             units(line.line.quantity, line.line.unit_size),
             line.line.meter.unit()
         ))?;

@@ -10,6 +10,7 @@ use crate::billing_run::{issue_of, subject_of};
 use crate::clock::Clock;
 use crate::config::Configuration;
 use crate::documents::{Look, Subject, csv, json};
+use crate::domain::text::visible;
 use crate::domain::{Amount, Currency};
 use crate::invoicing::{Adjustment, AdjustmentType, DocumentKind, InvoiceLine, Review, Status};
 use crate::rating::{Named, Part};
@@ -44,7 +45,7 @@ impl Show {
             Format::Csv => {
                 let name = stored.number.clone().unwrap_or_else(|| stored.id.to_string());
                 let rows = with_subject(&stored, |subject| csv::rows(subject, &name)).map_err(Failure::failed)?;
-                output::csv(&csv::HEADER, rows)
+                output::csv_as_is(&csv::HEADER, rows)
             }
             Format::Table => {
                 show_table(&stored, usize::MAX, Some(&review))?;
@@ -180,8 +181,8 @@ fn head(stored: &StoredInvoice) -> Result<(), Failure> {
     if let Some(seller) = &invoice.seller {
         output::print(&format!("From     {seller}"))?;
     }
-    let account = invoice.account_name.as_deref().unwrap_or("-");
-    output::print(&format!("For      {account} ({})", invoice.account))?;
+    let account = visible(invoice.account_name.as_deref().unwrap_or("-"));
+    output::print(&format!("For      {account} ({})", visible(&invoice.account)))?;
     output::print(&format!(
         "Period   {} in {}: {} to {}",
         invoice.month, invoice.time_zone, invoice.period.from, invoice.period.to

@@ -1,7 +1,9 @@
-//! Rows as CSV.
+//! Rows as CSV. No text in them is a formula for a spreadsheet.
 //! Owns their text; never their values.
 
 use std::io::Write;
+
+use crate::domain::text::inert;
 
 use super::{Cell, Column, DocumentError, Row, failed};
 
@@ -20,7 +22,7 @@ impl<W: Write> Writer<W> {
         for cell in row.cells() {
             match cell {
                 Cell::Null => self.0.write_field(""),
-                Cell::Text(text) => self.0.write_field(&**text),
+                Cell::Text(text) => self.0.write_field(&*inert(text)),
                 Cell::Decimal(number) => self.0.write_field(number.to_string()),
                 Cell::Integer(number) => self.0.write_field(number.to_string()),
                 Cell::Boolean(value) => self.0.write_field(value.to_string()),
