@@ -12,11 +12,8 @@ use serde::Deserialize;
 
 use super::client::endpoint;
 use super::transport::TransportError;
-<<<<<<< HEAD
-use crate::telemetry::ForeignAnswer;
-=======
 use crate::domain::text::visible;
->>>>>>> 7ddc44a (What tenants write is only text: on terminals, in logs, in spreadsheets)
+use crate::telemetry::ForeignAnswer;
 
 /// A request that did not give what was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
