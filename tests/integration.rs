@@ -31,6 +31,7 @@ mod invoicing;
 mod kill;
 mod ledger;
 mod lists;
+mod looks;
 mod lost_again;
 mod operation;
 mod races;

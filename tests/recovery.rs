@@ -252,6 +252,7 @@ fn s48_down_for_forty_days() {
     let from = collected.head().known_until.unwrap();
     let instances = collected.open_of(&scaled.1).unwrap().2;
     collected.pass(2 * DAY);
+    let changed = collected.now();
     collected.world(|world, tables| {
         world.stop_app(tables, &stopped.0);
         world.scale(tables, &scaled.1, Size { instances: Some(i64::from(instances) + 3), ..Size::default() });
@@ -292,10 +293,12 @@ fn s48_down_for_forty_days() {
     // What the stream still tells is exact.
     let last = collected.entries_of(&seen.1).pop().unwrap();
     assert_eq!((last.interval.ended_at, last.interval.estimated), (first, false));
-    // Across the gap the old footprint holds, from the look on the new one.
-    let across = collected.entries_of(&scaled.1).pop().unwrap();
-    assert_eq!((across.interval.started_at, across.interval.ended_at), (from, now));
-    assert_eq!((across.interval.footprint.instances, across.interval.estimated), (instances, true));
+    // Across the gap the old footprint holds until the row was saved, from then on the new one; certain from the look on.
+    let across: Vec<_> = (collected.entries_of(&scaled.1).iter().rev().take(2))
+        .map(|entry| &entry.interval)
+        .map(|of| (of.started_at, of.ended_at, of.footprint.instances, of.estimated))
+        .collect();
+    assert_eq!(across, [(changed, now, instances + 3, true), (from, changed, instances, true)]);
     assert_eq!(collected.open_of(&scaled.1).unwrap(), (now, false, instances + 3));
     // What appeared unseen begins with the look.
     assert_eq!(collected.open_of(&appeared), Some((now, true, 1)));
@@ -534,14 +537,19 @@ fn what_two_looks_found_alike_is_settled() {
     collected.pass(60);
     assert!(told(&collected.look(Repair::Confirmed)).iter().all(|(_, _, repaired)| !repaired));
     collected.pass(600);
+    let settled = collected.now();
     assert!(told(&collected.look(Repair::Confirmed)).iter().all(|(_, _, repaired)| *repaired));
     collected.pass(600);
     assert_eq!(told(&collected.look(Repair::Confirmed)), []);
 
-    assert_eq!(collected.open_of(&apps[0].1).unwrap().0, changed);
+    let again = collected.entries_of(&apps[0].1).pop().unwrap().interval;
+    assert_eq!((again.started_at, again.ended_at, again.estimated), (changed, settled, true));
+    assert_eq!(collected.open_of(&apps[0].1).unwrap().0, settled);
     let stopped = collected.entries_of(&apps[1].1).pop().unwrap().interval;
     assert_eq!((stopped.ended_at, stopped.estimated), (changed, true), "the row says when at the latest");
-    assert_eq!(collected.open_of(&apps[2].1).unwrap(), (changed, true, instances + 1));
+    let scaled = collected.entries_of(&apps[2].1).pop().unwrap().interval;
+    assert_eq!((scaled.started_at, scaled.ended_at, scaled.estimated), (changed, settled, true));
+    assert_eq!(collected.open_of(&apps[2].1).unwrap(), (settled, false, instances + 1), "certain from the look on");
     let deleted = collected.entries_of(&apps[3].1).pop().unwrap().interval;
     assert_eq!((deleted.ended_at, deleted.estimated), (agreed, true), "no row says when: the last look that agreed");
     let deleted = collected.entries_of(&service).pop().unwrap().interval;
@@ -704,6 +712,7 @@ fn finance_sees_every_gap_and_accepts_it_before_an_invoice_is_final() {
     // Everything stands still for forty days, in which things happen that nobody sees.
     let down = collected.head().known_until.unwrap();
     collected.pass(3 * DAY);
+    let (changed, held) = (collected.now(), i64::from(collected.open_of(&apps[1].1).unwrap().2));
     collected.world(|world, tables| {
         world.stop_app(tables, &apps[0].0);
         world.scale(tables, &apps[1].1, Size { instances: Some(9), ..Size::default() });
@@ -793,11 +802,10 @@ fn finance_sees_every_gap_and_accepts_it_before_an_invoice_is_final() {
     let march = Timestamp::parse("2026-03-01T00:00:00Z").unwrap();
     assert!(down < february, "the gap is all of February");
     assert_eq!(of(&apps[0].1), None, "it vanished: it ended when it was last known to run");
-    let held = collected.entries_of(&apps[1].1).last().unwrap().interval.footprint.instances;
     assert_eq!(
         of(&apps[1].1),
-        Some(i64::from(held) * march.seconds_since(february)),
-        "it was scaled: assumed as before"
+        Some(held * changed.seconds_since(february) + 9 * march.seconds_since(changed)),
+        "it was scaled: assumed as before until its row was saved"
     );
 
     let accept = |month: &'static str, gaps: &[&'static str]| {

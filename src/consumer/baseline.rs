@@ -42,7 +42,7 @@ pub(super) const fn stream_of(named: &NamedItem) -> Stream {
 }
 
 /// The names a baseline row carries.
-fn note_names(names: &mut Names, named: &NamedItem, told: &Told) {
+pub(super) fn note_names(names: &mut Names, named: &NamedItem, told: &Told) {
     let location = &named.item.location;
     let mut note = |of: NameOf, name: &Option<String>| {
         if let Some(name) = name {

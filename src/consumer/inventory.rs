@@ -1,7 +1,7 @@
 //! Everything there is and runs, as the lists of the API tell it: the baseline where there are no snapshots, and what the
 //! ledger is compared with. Owns what a list row means; never decides what becomes of it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::collector::{CollectError, Collector};
 use crate::cloud_controller::{
@@ -16,6 +16,10 @@ pub(super) struct Inventory {
     pub running: BTreeMap<ResourceKey, Row>,
     /// Processes whose app is stopped, by when their rows were last saved.
     pub stopped: BTreeMap<ResourceKey, Timestamp>,
+    /// Those among them whose apps are container images, as they would run: such a process may run all the same.
+    pub docker: BTreeMap<ResourceKey, Row>,
+    /// Of which it can't be read whether they run.
+    pub unsure: BTreeSet<ResourceKey>,
     /// Service instances that were never made: their creation failed.
     pub failed: Vec<Guid>,
     /// When the first list was begun, by Cloud Controller's clock.
@@ -57,7 +61,8 @@ impl Collector {
         let apps: HashMap<&Guid, &App> = apps.value.rows.iter().map(|app| (&app.guid, app)).collect();
 
         let (running, stopped, failed) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
-        let mut inventory = Inventory { running, stopped, failed, begun_at, ended_at };
+        let (docker, unsure) = (BTreeMap::new(), BTreeSet::new());
+        let mut inventory = Inventory { running, stopped, docker, unsure, failed, begun_at, ended_at };
         for process in &processes {
             inventory.add_process(process, &apps, &places, &buildpacks);
         }
@@ -146,9 +151,12 @@ impl Inventory {
         let key = ResourceKey { kind: Kind::Process, guid: process.guid.clone() };
         // The lists are read one after another: an app may have come or gone between.
         let Some(app) = process.relationships.guid().and_then(|app| apps.get(app)) else { return };
-        if app.state != "STARTED" {
-            self.stopped.insert(key, process.updated_at);
-            return;
+        let is_stopped = app.state != "STARTED";
+        if is_stopped {
+            self.stopped.insert(key.clone(), process.updated_at);
+            if app.lifecycle.r#type.as_deref() != Some("docker") {
+                return;
+            }
         }
         let Some(place) = app.relationships.space.guid().and_then(|space| places.of(space)) else { return };
         let item = Baseline::Process {
@@ -161,7 +169,8 @@ impl Inventory {
         };
         let named = NamedItem { app: Some(app.name.clone()), ..place.named(item) };
         let (created_at, updated_at) = (process.created_at, process.updated_at);
-        self.running.insert(key, Row { named, created_at, updated_at, disk_mib: Some(process.disk_in_mb) });
+        let of = if is_stopped { &mut self.docker } else { &mut self.running };
+        of.insert(key, Row { named, created_at, updated_at, disk_mib: Some(process.disk_in_mb) });
     }
 
     fn add_task(&mut self, task: &Task, apps: &HashMap<&Guid, &App>, places: &Places) {

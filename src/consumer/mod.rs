@@ -2,6 +2,7 @@
 //! Owns the order of things within one page; never decides what an event means.
 
 mod baseline;
+mod bounds;
 mod collector;
 mod import;
 mod inventory;

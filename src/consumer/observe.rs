@@ -1,5 +1,5 @@
-//! What no event tells: disk of processes and tasks, sizes of builds, failed creations, names of
-//! organizations.
+//! What no event tells: disk of processes and tasks, types of reseeded processes, sizes of builds, failed creations, names
+//! of organizations.
 //! Asks in batches, after what is new is committed; a failure here holds nothing up.
 
 use std::collections::{BTreeMap, HashMap};
@@ -119,19 +119,34 @@ impl Collector {
             .map(|loaded| (loaded.resource.key.clone(), loaded.resource))
             .collect();
         let told = |row: &&Process| {
-            let run = tracked.get(&process(&row.guid)).and_then(|resource| resource.run.as_ref());
-            run.is_some_and(|run| {
+            let Some(resource) = tracked.get(&process(&row.guid)) else { return false };
+            resource.run.as_ref().is_some_and(|run| {
                 let footprint = &run.piece.footprint;
                 let vouches = row.updated_at <= run.piece.started_at.plus(SAME_SAVE_SECONDS);
                 let tells = footprint.disk_mib != row.disk_in_mb
+                    || resource.process_type.is_none()
                     || footprint.disk_source == DiskSource::Default
                     || (footprint.disk_source == DiskSource::Assumed && vouches);
                 // What began after the row was read is another save's.
                 tells && run.piece.started_at <= observed_at
             })
         };
-        let disks = rows.iter().filter(told).map(|row| of_process(row, observed_at)).collect();
+        let of_row = |row: &Process| untyped(of_process(row, observed_at), tracked.get(&process(&row.guid)));
+        let disks = rows.iter().filter(told).map(of_row).collect();
         Ok(Observed { disks, ..Observed::default() })
+    }
+
+    /// Observations without the types that are known.
+    async fn without_known_types(&self, disks: Vec<DiskObservation>) -> Result<Vec<DiskObservation>, CollectError> {
+        let wanted = disks.iter().map(|observation| (observation.resource.clone(), Depth::State)).collect();
+        let tracked: HashMap<ResourceKey, Resource> = (self.store.load(&self.head, &wanted).await?.into_iter())
+            .map(|loaded| (loaded.resource.key.clone(), loaded.resource))
+            .collect();
+        let strip = |observation: DiskObservation| {
+            let resource = tracked.get(&observation.resource);
+            untyped(observation, resource)
+        };
+        Ok(disks.into_iter().map(strip).collect())
     }
 
     /// A batch of what is yet to be observed; `None` if there is none, or none can be observed now. A row saved after
@@ -161,6 +176,7 @@ impl Collector {
                 return Ok(None);
             }
         }
+        observed.disks = self.without_known_types(std::mem::take(&mut observed.disks)).await?;
         let nothing = observed.size() == 0 && observed.gone.is_empty();
         Ok((!nothing).then_some(observed))
     }
@@ -231,6 +247,7 @@ impl Collector {
                     disk_mib: task.disk_in_mb,
                     observed_at: tasks.date,
                     updated_at: task.created_at,
+                    process_type: None,
                 };
                 (tasks.date, tasks.value.iter().map(of_task).collect())
             }));
@@ -326,6 +343,19 @@ fn of_build(build: &Build, app: &Guid, observed_at: Timestamp) -> Option<BuildOb
     })
 }
 
+/// An observation that tells a type only if none is known.
+fn untyped(observation: DiskObservation, resource: Option<&Resource>) -> DiskObservation {
+    let known = resource.is_some_and(|resource| resource.process_type.is_some());
+    let process_type = observation.process_type.filter(|_| !known);
+    DiskObservation { process_type, ..observation }
+}
+
 fn of_process(row: &Process, observed_at: Timestamp) -> DiskObservation {
-    DiskObservation { resource: process(&row.guid), disk_mib: row.disk_in_mb, observed_at, updated_at: row.updated_at }
+    DiskObservation {
+        resource: process(&row.guid),
+        disk_mib: row.disk_in_mb,
+        observed_at,
+        updated_at: row.updated_at,
+        process_type: Some(row.r#type.as_str().into()),
+    }
 }

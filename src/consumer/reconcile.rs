@@ -2,21 +2,27 @@
 //! Owns what counts as a difference and when it is settled; what a settlement does to an interval is the fold's business.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::baseline::note_names;
+use super::bounds::Reseed;
 use super::collector::{CollectError, Collector};
 use super::inventory::{Inventory, Row};
 use super::page::{Body, NewInput};
-use crate::cloud_controller::GUIDS_PER_REQUEST;
+use crate::cloud_controller::{GUIDS_PER_REQUEST, NamedItem};
 use crate::domain::{
-    Baseline, BaselineItem, DiskObservation, FailedCreate, Finding, Footprint, GapStage, Guid, Kind, ResourceKey,
+    Baseline, DiskObservation, FailedCreate, Finding, GapStage, Guid, Kind, ResourceKey,
     Settlement, Stream, Timestamp,
 };
-use crate::fold::{Depth, Resource};
-use crate::store::{GapProgress, Onboarding, OnboardingStage, Settled, StoredDifference, StoredGap};
+use crate::fold::{Depth, Piece, Resource, Run};
+use crate::store::{GapProgress, Names, Onboarding, OnboardingStage, Settled, StoredDifference, StoredGap};
 
 /// Settlements committed in one transaction.
 const BATCH: usize = 1000;
+
+/// What a resource is kept as of which a look could say nothing.
+const IN_FLIGHT: &str = "in_flight";
 
 /// What sort of difference it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,7 +31,7 @@ pub enum Class {
     MissedStart,
     /// The ledger holds it open, and it doesn't run any more.
     MissedStop,
-    /// Other instances, memory, plan or place.
+    /// Other instances, memory, plan, place or type.
     WrongFootprint,
     /// Another disk: no event tells of it.
     DiskChanged,
@@ -33,16 +39,19 @@ pub enum Class {
     FailedCreate,
     /// A process that no event ever started, of an app that runs: as a rule a new process type that waits for a restart.
     NeverStarted,
+    /// Whether it runs can't be read.
+    Unsure,
 }
 
 impl Class {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::MissedStart,
         Self::MissedStop,
         Self::WrongFootprint,
         Self::DiskChanged,
         Self::FailedCreate,
         Self::NeverStarted,
+        Self::Unsure,
     ];
 
     /// The word used in tables, metrics and output.
@@ -55,6 +64,7 @@ impl Class {
             Self::DiskChanged => "disk_changed",
             Self::FailedCreate => "failed_create",
             Self::NeverStarted => "never_started",
+            Self::Unsure => "unsure",
         }
     }
 }
@@ -75,13 +85,17 @@ pub struct Difference {
 enum Found {
     /// Not running; since when, if its row is still there, and whether that is exact.
     Ended(Option<(Timestamp, bool)>),
-    /// Running so since then at the latest.
-    Running(BaselineItem, Timestamp),
+    /// Running so; since when, if its row tells.
+    Running(Box<NamedItem>, Option<Timestamp>),
+    /// Another disk, or a type that no event told.
     Disk {
         disk_mib: u32,
         updated_at: Timestamp,
+        process_type: Option<Arc<str>>,
     },
     FailedCreate,
+    /// Perhaps running.
+    Unsure,
     Nothing,
 }
 
@@ -93,6 +107,10 @@ pub struct Look {
     pub compared: usize,
     /// Those that changed while the lists were read: nothing is said of them.
     pub in_flight: usize,
+    /// Which they are: this look doesn't agree with the ledger on them.
+    in_flight_resources: Vec<ResourceKey>,
+    /// What was assumed and is so: certain from this look on.
+    confirmed: Vec<Difference>,
     /// Stagings whose ending is overdue: they count to their cap, as estimated.
     pub overdue_stagings: usize,
 }
@@ -106,6 +124,18 @@ pub enum Repair {
     All,
 }
 
+/// What a difference that is to be settled rests on.
+#[derive(Clone, Copy, Debug)]
+struct Ground {
+    /// The last look that agreed, or the last caught-up poll before a gap; then, the resource's last event.
+    certain_until: Timestamp,
+    /// The first look that found it.
+    found_at: Timestamp,
+    observed_at: Timestamp,
+    /// It came about where events were lost: from the first word of it it counts, if its row doesn't tell.
+    in_gap: bool,
+}
+
 impl Collector {
     /// Settles what is left open by gaps that are read over.
     pub(super) async fn settle_gaps(&mut self, onboarding: &Onboarding) -> Result<(), CollectError> {
@@ -113,11 +143,14 @@ impl Collector {
         if gaps.is_empty() {
             return Ok(());
         }
-        let (mut look, observed_at) = self.look_at_everything(onboarding, true).await?;
+        let of_apps = gaps.iter().any(|gap| gap.stream == Stream::App);
+        let reseed = if of_apps { self.reseed().await? } else { None };
+        let (mut look, _, observed_at) = self.look_at_everything(onboarding, &After::Gap(reseed)).await?;
+        let stored = self.store.differences(&self.head).await?;
         for gap in gaps {
             let of_stream = |difference: &&mut Difference| difference.resource.kind.stream() == gap.stream;
             let differences: Vec<&mut Difference> = look.differences.iter_mut().filter(of_stream).collect();
-            self.settle_gap(&gap, differences, observed_at).await?;
+            self.settle_gap(&gap, differences, &stored, observed_at).await?;
         }
         self.load_gaps().await
     }
@@ -126,30 +159,35 @@ impl Collector {
         &mut self,
         gap: &StoredGap,
         differences: Vec<&mut Difference>,
+        stored: &[StoredDifference],
         observed_at: Timestamp,
     ) -> Result<(), CollectError> {
-        let (mut bodies, mut settled) = (Vec::new(), Settled::default());
+        let mut settled = Settled::default();
+        let mut settling = Vec::new();
         for difference in differences {
             match difference.found {
                 Found::Ended(_) => settled.ended += 1,
                 Found::Running(..) if difference.class == Class::WrongFootprint => settled.changed += 1,
                 Found::Running(..) => settled.begun += 1,
-                Found::Disk { .. } | Found::FailedCreate | Found::Nothing => {}
+                Found::Disk { .. } | Found::FailedCreate | Found::Unsure | Found::Nothing => {}
             }
-            // What vanished unseen ended when we last looked; what appeared unseen begins now.
-            let body = match &difference.found {
-                Found::Ended(Some((at, true))) => Some(Finding::Ended { at: *at, exact: true }),
-                Found::Ended(_) => Some(Finding::Ended { at: gap.from, exact: false }),
-                Found::Running(item, _) => Some(Finding::Running { item: item.clone(), since: observed_at }),
-                _ => None,
-            };
-            let body = match body {
-                Some(finding) => Some(settlement(difference, gap.from, observed_at, finding)),
-                None => difference.body(gap.from, observed_at),
-            };
-            bodies.extend(body);
             difference.repaired = true;
+            // What a look had found before the gap isn't the gap's.
+            let before = stored.iter().find(|before| difference.is(before));
+            let agreed = before.map_or(Some(gap.from.max(self.head.reconciled_at.unwrap_or(gap.from))), |before| {
+                before.certain_until
+            });
+            settling.push((
+                &*difference,
+                Ground {
+                    certain_until: agreed.unwrap_or(Timestamp::MIN),
+                    found_at: before.map_or(observed_at, |before| before.found_at),
+                    observed_at,
+                    in_gap: before.is_none(),
+                },
+            ));
         }
+        let (mut bodies, mut names) = self.settlements(settling).await?;
         self.count_repairs(&settled, gap.stream);
         let progress = GapProgress {
             number: gap.number,
@@ -167,6 +205,8 @@ impl Collector {
         for (number, bodies) in batches.into_iter().enumerate() {
             let mut page = self.page();
             page.inputs = self.inputs(bodies);
+            // With the first of them: none is priced under a guid alone.
+            page.names = std::mem::take(&mut names);
             page.gap_progress = Some(progress);
             if number == last {
                 page.gap_progress =
@@ -180,6 +220,22 @@ impl Collector {
             "the gap is settled; what was assumed is estimated"
         );
         Ok(())
+    }
+
+    /// What settles differences, each within what is known of its resource, and the names it brings.
+    async fn settlements(&self, settling: Vec<(&Difference, Ground)>) -> Result<(Vec<Body>, Names), CollectError> {
+        let keys: Vec<ResourceKey> = settling.iter().map(|(difference, _)| difference.resource.clone()).collect();
+        let last_told = self.last_told(&keys).await?;
+        let (mut bodies, mut names) = (Vec::new(), Names::default());
+        for (difference, ground) in settling {
+            let told_at = last_told.get(&difference.resource).copied().unwrap_or(Timestamp::MIN);
+            let certain_until = ground.certain_until.max(told_at.min(ground.observed_at));
+            bodies.extend(difference.body(Ground { certain_until, ..ground }));
+            if let Found::Running(named, _) = &difference.found {
+                note_names(&mut names, named, ground.observed_at);
+            }
+        }
+        Ok((bodies, names))
     }
 
     /// Compares the ledger with what runs, if it is time to.
@@ -199,34 +255,41 @@ impl Collector {
 
     /// Compares the ledger with what runs, and settles what is confirmed.
     pub(super) async fn reconcile(&mut self, onboarding: &Onboarding, repair: Repair) -> Result<Look, CollectError> {
-        let (mut look, observed_at) = self.look_at_everything(onboarding, false).await?;
+        let (mut look, begun_at, observed_at) = self.look_at_everything(onboarding, &After::Looks).await?;
         let stored = self.store.differences(&self.head).await?;
         let before: HashMap<&ResourceKey, &StoredDifference> =
             stored.iter().map(|difference| (&difference.resource, difference)).collect();
-        let mut bodies = Vec::new();
+        // A look that found something else, or nothing, of a resource didn't agree with the ledger on it.
+        let agreed = |key: &ResourceKey| before.get(key).map_or(self.head.reconciled_at, |before| before.certain_until);
+        let mut settling = Vec::new();
         let mut left = Vec::new();
         let mut settled: BTreeMap<Stream, Settled> = BTreeMap::new();
         for difference in &mut look.differences {
-            let same = before
-                .get(&difference.resource)
-                .filter(|before| before.class == difference.class.name() && before.detail == difference.detail);
-            let certain_until = same.map_or(self.head.reconciled_at, |before| before.certain_until);
+            let same = before.get(&difference.resource).filter(|before| difference.is(before));
+            let certain_until = agreed(&difference.resource);
             let found_at = same.map_or(observed_at, |before| before.found_at);
             // Read beside the stream anyway, these need nobody's word.
-            let plain = matches!(difference.found, Found::Disk { .. } | Found::FailedCreate);
+            let plain = matches!(difference.found, Found::Disk { .. } | Found::FailedCreate | Found::Unsure);
             let confirmed = observed_at.seconds_since(found_at) >= self.plan.sweep_interval_seconds;
             let is_settled = plain || repair == Repair::All || (same.is_some() && confirmed);
-            let body = difference.body(certain_until.unwrap_or(Timestamp::MIN), observed_at);
-            if let Some(body) = body.filter(|_| is_settled) {
-                bodies.push(body);
+            let ground = Ground {
+                certain_until: certain_until.unwrap_or(Timestamp::MIN),
+                found_at,
+                observed_at,
+                in_gap: false,
+            };
+            if is_settled && difference.found != Found::Nothing {
                 difference.repaired = true;
                 let counts = settled.entry(difference.resource.kind.stream()).or_default();
                 match difference.class {
                     Class::MissedStart => counts.begun += 1,
                     Class::MissedStop => counts.ended += 1,
                     Class::WrongFootprint => counts.changed += 1,
-                    Class::DiskChanged | Class::FailedCreate | Class::NeverStarted => {}
+                    Class::DiskChanged | Class::FailedCreate | Class::NeverStarted | Class::Unsure => {}
                 }
+                settling.push((&*difference, ground));
+            }
+            if difference.repaired && difference.class != Class::Unsure {
                 continue;
             }
             left.push(StoredDifference {
@@ -238,6 +301,20 @@ impl Collector {
                 seen_at: observed_at,
             });
         }
+        settling.extend(look.confirmed.iter().map(|confirmed| {
+            let ground =
+                Ground { certain_until: Timestamp::MIN, found_at: observed_at, observed_at, in_gap: false };
+            (confirmed, ground)
+        }));
+        let (mut bodies, mut names) = self.settlements(settling).await?;
+        left.extend(look.in_flight_resources.iter().map(|resource| StoredDifference {
+            resource: resource.clone(),
+            class: IN_FLIGHT.to_owned(),
+            detail: "it changed while the lists were read".to_owned(),
+            certain_until: agreed(resource),
+            found_at: observed_at,
+            seen_at: observed_at,
+        }));
         for (stream, counts) in settled {
             self.count_repairs(&counts, stream);
         }
@@ -245,11 +322,13 @@ impl Collector {
             let rest = bodies.split_off(bodies.len().min(BATCH));
             let mut page = self.page();
             page.inputs = self.inputs(std::mem::replace(&mut bodies, rest));
+            page.names = std::mem::take(&mut names);
             self.commit(None, page).await?;
         }
         self.store.put_differences(&self.head, &left).await?;
         let mut page = self.page();
-        page.reconciled_at = page.reconciled_at.max(Some(observed_at));
+        // A list may have been read as early as this.
+        page.reconciled_at = page.reconciled_at.max(Some(begun_at.min(observed_at)));
         self.commit(None, page).await?;
         self.tell(&look);
         Ok(look)
@@ -283,7 +362,7 @@ impl Collector {
             }
             self.clock.sleep(STEP).await;
         }
-        self.compare(&inventory, sequence, false).await.map(Some)
+        self.compare(inventory, sequence, &After::Looks).await.map(Some)
     }
 
     fn tell(&self, look: &Look) {
@@ -316,26 +395,32 @@ impl Collector {
         metrics.repaired(stream, "changed", settled.changed);
     }
 
-    /// Reads the lists, then the streams to their end again, and compares; also when the last list had been read.
+    /// Reads the lists, then the streams to their end again, and compares; also when the first list was begun and the last
+    /// had been read.
     async fn look_at_everything(
         &mut self,
         onboarding: &Onboarding,
-        after_gap: bool,
-    ) -> Result<(Look, Timestamp), CollectError> {
+        after: &After,
+    ) -> Result<(Look, Timestamp, Timestamp), CollectError> {
         let sequence = self.head.last_sequence;
         let inventory = self.inventory().await?;
         // What was done while the lists were read is in the streams by now, and says itself what it is.
         for stream in Stream::ALL {
             self.read(stream, onboarding).await?;
         }
-        let look = self.compare(&inventory, sequence, after_gap).await?;
-        Ok((look, inventory.ended_at))
+        let (begun_at, ended_at) = (inventory.begun_at, inventory.ended_at);
+        let look = self.compare(inventory, sequence, after).await?;
+        Ok((look, begun_at, ended_at))
     }
 
-    async fn compare(&self, inventory: &Inventory, sequence: u64, after_gap: bool) -> Result<Look, CollectError> {
-        let tracked = self.tracked(inventory).await?;
-        let mut look = compare(inventory, &tracked, sequence, after_gap);
+    async fn compare(&self, mut inventory: Inventory, sequence: u64, after: &After) -> Result<Look, CollectError> {
+        let tracked = self.tracked(&inventory).await?;
+        self.ask_diego(&mut inventory, &tracked).await?;
+        let mut look = compare(&inventory, &tracked, sequence, after);
         self.look_closer(&mut look, inventory.begun_at).await?;
+        if let After::Gap(Some(reseed)) = after {
+            self.believe_reseed(&mut look, reseed, &inventory, &tracked, sequence).await?;
+        }
         let settings = self.head.current_settings();
         let overdue = |resource: &&Resource| {
             let started_at = resource.run.as_ref().map(|run| run.piece.started_at);
@@ -391,14 +476,47 @@ impl Collector {
             }
         }
         let before = look.differences.len();
-        look.differences
-            .retain(|difference| difference.found != Found::Ended(None) || !there.contains(&difference.resource));
+        let in_flight = |difference: &Difference| {
+            difference.found == Found::Ended(None) && there.contains(&difference.resource)
+        };
+        let unclear = look.differences.iter().filter(|difference| in_flight(difference));
+        look.in_flight_resources.extend(unclear.map(|difference| difference.resource.clone()));
+        look.differences.retain(|difference| !in_flight(difference));
         look.in_flight += before - look.differences.len();
         for difference in &mut look.differences {
             if let Some(at) = done.get(&difference.resource) {
                 difference.found = Found::Ended(Some((*at, true)));
             }
         }
+        Ok(())
+    }
+
+    /// A whole reseed names every process that is started: one that is held as running, and of which neither it nor
+    /// anything since says so, doesn't run, whatever the lists make believe of its app.
+    async fn believe_reseed(
+        &self,
+        look: &mut Look,
+        reseed: &Reseed,
+        inventory: &Inventory,
+        tracked: &HashMap<ResourceKey, Resource>,
+        sequence: u64,
+    ) -> Result<(), CollectError> {
+        let silent = |(key, resource): &(&ResourceKey, &Resource)| {
+            let runs = key.kind == Kind::Process && resource.run.is_some() && inventory.running.contains_key(key);
+            runs && resource.last_sequence <= sequence && reseed.is_silent_of(key, Some(resource))
+        };
+        let mut keys: Vec<ResourceKey> = tracked.iter().filter(silent).map(|(key, _)| key.clone()).collect();
+        let last = self.last_told(&keys).await?;
+        keys.retain(|key| last.get(key).is_none_or(|at| *at < reseed.created_at()));
+        look.differences.retain(|difference| !keys.contains(&difference.resource));
+        look.differences.extend(keys.into_iter().map(|resource| Difference {
+            resource,
+            class: Class::MissedStop,
+            detail: "held as running, the reseed doesn't name it".to_owned(),
+            repaired: false,
+            found: Found::Ended(None),
+        }));
+        look.differences.sort_by(|one, two| one.resource.cmp(&two.resource));
         Ok(())
     }
 
@@ -415,23 +533,34 @@ impl Collector {
     }
 }
 
-fn settlement(difference: &Difference, certain_until: Timestamp, observed_at: Timestamp, finding: Finding) -> Body {
-    Body::Settlement(Settlement { resource: difference.resource.clone(), certain_until, observed_at, finding })
-}
-
 impl Difference {
-    /// What settles it, where no gap says more; `None` if nothing is to be done.
-    fn body(&self, certain_until: Timestamp, observed_at: Timestamp) -> Option<Body> {
+    /// Whether an earlier look found the same.
+    fn is(&self, before: &StoredDifference) -> bool {
+        before.resource == self.resource && before.class == self.class.name() && before.detail == self.detail
+    }
+
+    /// What settles it; `None` if nothing is to be done.
+    fn body(&self, ground: Ground) -> Option<Body> {
+        let Ground { certain_until, found_at, observed_at, in_gap } = ground;
         let finding = match &self.found {
-            Found::Ended(None) => Finding::Ended { at: certain_until, exact: false },
-            Found::Ended(Some((at, exact))) => Finding::Ended { at: *at, exact: *exact },
-            Found::Running(item, since) => Finding::Running { item: item.clone(), since: *since },
-            Found::Disk { disk_mib, updated_at } => {
+            Found::Ended(Some((at, true))) => Finding::Ended { at: *at, exact: true },
+            Found::Ended(Some((at, false))) if !in_gap => Finding::Ended { at: (*at).min(found_at), exact: false },
+            // What vanished unseen ended when it was last known to run.
+            Found::Ended(_) => Finding::Ended { at: certain_until, exact: false },
+            Found::Running(named, told) => {
+                // No later than it was found; a row that was saved before what is known doesn't tell of it.
+                let told = told.filter(|at| certain_until < *at && *at <= found_at);
+                let told = told.filter(|_| !in_gap || self.class == Class::WrongFootprint);
+                let since = told.unwrap_or(if in_gap { observed_at } else { certain_until });
+                Finding::Running { item: named.item.clone(), since }
+            }
+            Found::Disk { disk_mib, updated_at, process_type } => {
                 return Some(Body::Disk(DiskObservation {
                     resource: self.resource.clone(),
                     disk_mib: *disk_mib,
                     observed_at,
                     updated_at: *updated_at,
+                    process_type: process_type.clone(),
                 }));
             }
             Found::FailedCreate => {
@@ -440,15 +569,30 @@ impl Difference {
                     observed_at,
                 }));
             }
+            Found::Unsure => Finding::Unsure,
             Found::Nothing => return None,
         };
-        Some(settlement(self, certain_until, observed_at, finding))
+        let resource = self.resource.clone();
+        Some(Body::Settlement(Settlement { resource, certain_until, observed_at, finding, bounded: true }))
     }
 }
 
+/// What a look comes after.
+#[derive(Clone, Debug)]
+enum After {
+    /// Other looks: everything that began has its event.
+    Looks,
+    /// A gap, in which anything may have begun; with the reseed that the stream begins with, if it does.
+    Gap(Option<Reseed>),
+}
+
 /// Compares what the lists show with what is tracked. What an input after `sequence` touched changed meanwhile.
-/// `after_gap`: what is unknown may have begun in it.
-fn compare(inventory: &Inventory, tracked: &HashMap<ResourceKey, Resource>, sequence: u64, after_gap: bool) -> Look {
+fn compare(
+    inventory: &Inventory,
+    tracked: &HashMap<ResourceKey, Resource>,
+    sequence: u64,
+    after: &After,
+) -> Look {
     let mut look = Look::default();
     let mut keys: Vec<&ResourceKey> = tracked.keys().filter(|key| key.kind != Kind::Staging).collect();
     keys.extend(inventory.running.keys().filter(|key| !tracked.contains_key(key)));
@@ -458,53 +602,99 @@ fn compare(inventory: &Inventory, tracked: &HashMap<ResourceKey, Resource>, sequ
         look.compared += 1;
         if resource.is_some_and(|resource| resource.last_sequence > sequence) {
             look.in_flight += 1;
+            look.in_flight_resources.push(key.clone());
             continue;
         }
         let run = resource.and_then(|resource| resource.run.as_ref());
         let found = match (run, row) {
-            (Some(run), Some(row)) => differs(&run.piece.footprint, row),
+            (Some(run), Some(row)) => differs(run, resource.and_then(|resource| resource.process_type.as_ref()), row),
             (Some(_), None) if inventory.failed.contains(&key.guid) => {
                 Some((Class::FailedCreate, "its creation failed".to_owned(), Found::FailedCreate))
+            }
+            (Some(run), None) if inventory.unsure.contains(key) => {
+                let detail = "its app is stopped, and whether it runs can't be read".to_owned();
+                // Once is enough.
+                Some((Class::Unsure, detail, if run.piece.estimated { Found::Nothing } else { Found::Unsure }))
             }
             (Some(_), None) => {
                 let stopped_at = inventory.stopped.get(key).map(|at| (*at, false));
                 Some((Class::MissedStop, "held as running, doesn't run".to_owned(), Found::Ended(stopped_at)))
             }
-            (None, Some(row)) => unknown(key, resource, row, after_gap),
+            (None, Some(row)) => unknown(key, resource, row, after),
             (None, None) => None,
         };
-        if let Some((class, detail, found)) = found {
-            look.differences.push(Difference { resource: key.clone(), class, detail, repaired: false, found });
+        let difference = |(class, detail, found)| Difference { resource: key.clone(), class, detail, repaired: false, found };
+        if let Some(found) = found {
+            look.differences.push(difference(found));
+        } else if let (Some(Run { piece: Piece { estimated: true, .. }, .. }), Some(row)) = (run, row) {
+            let found = Found::Running(Box::new(vouched(row)), None);
+            look.confirmed.push(difference((Class::WrongFootprint, "as was assumed".to_owned(), found)));
         }
     }
     look
 }
 
 /// How what runs differs from what is held of it.
-fn differs(held: &Footprint, row: &Row) -> Option<(Class, String, Found)> {
+fn differs(run: &Run, held_type: Option<&Arc<str>>, row: &Row) -> Option<(Class, String, Found)> {
+    let held = &run.piece.footprint;
     let item = &row.named.item;
-    let (same, told, was) = match &item.item {
-        Baseline::Process { instances, memory_mib, .. } => (
-            held.instances == *instances && held.memory_mib == *memory_mib,
-            format!("{instances} x {memory_mib} MiB"),
-            format!("{} x {} MiB", held.instances, held.memory_mib),
-        ),
+    let mut differences = Vec::new();
+    // A row tells of a change of what is its own; where an app is, is the app's.
+    let mut told = None;
+    let mut told_type = None;
+    match &item.item {
+        Baseline::Process { instances, memory_mib, process_type, .. } => {
+            if (held.instances, held.memory_mib) != (*instances, *memory_mib) {
+                let was = format!("{} x {} MiB", held.instances, held.memory_mib);
+                differences.push(format!("has {instances} x {memory_mib} MiB, held as {was}"));
+                told = Some(row.updated_at);
+            }
+            match (held_type, process_type) {
+                (Some(was), Some(is)) if was != is => differences.push(format!("is of type {is}, held as {was}")),
+                (None, Some(is)) => told_type = Some(is.clone()),
+                _ => {}
+            }
+        }
         Baseline::Task { memory_mib, .. } => {
-            (held.memory_mib == *memory_mib, format!("{memory_mib} MiB"), format!("{} MiB", held.memory_mib))
+            if held.memory_mib != *memory_mib {
+                differences.push(format!("has {memory_mib} MiB, held as {} MiB", held.memory_mib));
+            }
         }
         Baseline::Service { plan, .. } => {
             let name = |plan: &Option<Guid>| plan.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string);
-            (held.service_plan == *plan, format!("plan {}", name(plan)), format!("plan {}", name(&held.service_plan)))
+            if held.service_plan != *plan && plan.is_some() {
+                differences.push(format!("has plan {}, held as plan {}", name(plan), name(&held.service_plan)));
+                told = Some(row.updated_at);
+            }
         }
-    };
-    if !same || held.location != item.location {
-        let place = if held.location == item.location { "" } else { ", in another space" };
-        let detail = format!("has {told}{place}, held as {was}");
-        return Some((Class::WrongFootprint, detail, Found::Running(item.clone(), row.updated_at)));
     }
-    let disk_mib = row.disk_mib.filter(|disk_mib| *disk_mib != held.disk_mib)?;
-    let detail = format!("has {disk_mib} MiB of disk, held as {} MiB", held.disk_mib);
-    Some((Class::DiskChanged, detail, Found::Disk { disk_mib, updated_at: row.updated_at }))
+    if held.location != item.location {
+        differences.push("is in another space".to_owned());
+    }
+    if !differences.is_empty() {
+        return Some((Class::WrongFootprint, differences.join(", "), Found::Running(Box::new(vouched(row)), told)));
+    }
+    let disk_mib = row.disk_mib?;
+    if disk_mib != held.disk_mib || told_type.is_some() {
+        let mut details = Vec::new();
+        if disk_mib != held.disk_mib {
+            details.push(format!("has {disk_mib} MiB of disk, held as {} MiB", held.disk_mib));
+        }
+        details.extend(told_type.as_ref().map(|told| format!("is of type {told}, which no event told")));
+        let found = Found::Disk { disk_mib, updated_at: row.updated_at, process_type: told_type };
+        return Some((Class::DiskChanged, details.join(", "), found));
+    }
+    None
+}
+
+/// What is taken of the row of something tracked: never its buildpack. A list tells that of the app's current droplet, or
+/// the one asked for, and what runs may be older than either; an event tells of another only when it starts anew.
+fn vouched(row: &Row) -> NamedItem {
+    let mut named = row.named.clone();
+    if let Baseline::Process { buildpack, .. } = &mut named.item.item {
+        *buildpack = None;
+    }
+    named
 }
 
 /// What to make of something that runs and isn't open.
@@ -512,24 +702,32 @@ fn unknown(
     key: &ResourceKey,
     resource: Option<&Resource>,
     row: &Row,
-    after_gap: bool,
+    after: &After,
 ) -> Option<(Class, String, Found)> {
-    let item = row.named.item.clone();
     let ended = resource.is_some_and(|resource| resource.ended);
-    match &item.item {
+    let running = |told| Found::Running(Box::new(row.named.clone()), told);
+    match &row.named.item.item {
         Baseline::Process { instances: 0, .. } => None,
+        // A whole reseed names everything that is started.
+        Baseline::Process { .. }
+            if matches!(after, After::Gap(Some(reseed)) if reseed.is_silent_of(key, resource)) =>
+        {
+            Some((Class::NeverStarted, "the reseed doesn't name it".to_owned(), Found::Nothing))
+        }
         // An app that was stopped and runs again had a start. One that never began waits for its app's next start.
-        Baseline::Process { .. } if !ended && !after_gap => {
+        Baseline::Process { .. } if !ended && matches!(after, After::Looks) => {
             Some((Class::NeverStarted, "no event ever started it".to_owned(), Found::Nothing))
         }
         Baseline::Process { .. } => {
-            Some((Class::MissedStart, "runs, held as stopped".to_owned(), Found::Running(item, row.updated_at)))
+            Some((Class::MissedStart, "runs, held as stopped".to_owned(), running(Some(row.updated_at))))
         }
-        // Nothing that ended reopens.
-        Baseline::Task { .. } | Baseline::Service { .. } if ended => None,
+        // Cloud Controller's database was set back: it is a new run, begun when it came back.
+        Baseline::Task { .. } | Baseline::Service { .. } if ended => {
+            Some((Class::MissedStart, format!("there is a {} that had ended", key.kind), running(None)))
+        }
         Baseline::Task { .. } | Baseline::Service { .. } => {
             let detail = format!("there is a {} that isn't known", key.kind);
-            Some((Class::MissedStart, detail, Found::Running(item, row.created_at)))
+            Some((Class::MissedStart, detail, running(Some(row.created_at))))
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What is read beside the stream.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::{BaselineItem, Guid, ResourceKey, Timestamp};
@@ -14,6 +16,9 @@ pub struct DiskObservation {
     pub observed_at: Timestamp,
     /// The last save of the row: no change of disk is later, so the value held since then.
     pub updated_at: Timestamp,
+    /// Of a process whose type no event told: a reseed names none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process_type: Option<Arc<str>>,
 }
 
 /// The size of one build, read from `GET /v3/builds`: its staging events always say 1024 MiB of memory and nothing of disk.
@@ -48,11 +53,21 @@ pub struct FailedCreate {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settlement {
     pub resource: ResourceKey,
-    /// Up to here what the ledger held is certain: the last caught-up poll before a gap, or the last look that agreed.
+    /// Up to here what the ledger held is certain: the latest of the last caught-up poll before a gap or the last look
+    /// that agreed, and the resource's last event.
     pub certain_until: Timestamp,
     /// When the look was taken.
     pub observed_at: Timestamp,
     pub finding: Finding,
+    /// All time since `certain_until` is assumed, up to the look, and nothing before it changes; what had ended may run
+    /// again. False in archives of earlier versions, which assumed less.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub bounded: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// What was found.
@@ -67,4 +82,6 @@ pub enum Finding {
     },
     /// It runs with this footprint, since this time as far as can be told.
     Running { item: BaselineItem, since: Timestamp },
+    /// Whether it runs can't be told: it counts on, as is assumed.
+    Unsure,
 }

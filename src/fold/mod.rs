@@ -1,6 +1,7 @@
 //! From one numbered sequence of inputs to intervals, ledger entries and anomalies.
 //! Total: never fails on data, never looks at a clock, and gives the same ledger whatever the page sizes.
 
+mod look;
 mod process;
 mod refold;
 mod service;
@@ -12,8 +13,8 @@ mod task;
 use std::collections::HashMap;
 
 use crate::domain::{
-    Anomaly, AnomalyKind, Baseline, BaselineItem, BuildObservation, DiskObservation, Fact, FailedCreate, Gap, Kind,
-    LedgerEntry, Place, ResourceKey, Settings, Settlement, Stream, Timestamp, UsageEvent,
+    Anomaly, AnomalyKind, Baseline, BaselineItem, BuildObservation, DiskObservation, Fact, FailedCreate, Finding, Gap,
+    Kind, LedgerEntry, Place, ResourceKey, Settings, Settlement, Stream, Timestamp, UsageEvent,
 };
 
 pub use state::{Known, Opening, Piece, Resource, Run, SAME_SAVE_SECONDS, Sealed};
@@ -47,6 +48,17 @@ pub enum Input {
 }
 
 impl Input {
+    /// When it tells how its resource is, if it does: no look later reaches behind that.
+    #[must_use]
+    pub const fn told_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Event(event) => Some(event.created_at),
+            Self::Settlement(Settlement { finding: Finding::Unsure, .. }) => None,
+            Self::Settlement(settlement) if settlement.bounded => Some(settlement.observed_at),
+            _ => None,
+        }
+    }
+
     /// The resource that the input touches.
     #[must_use]
     pub fn resource(&self) -> Option<ResourceKey> {
@@ -259,6 +271,7 @@ impl Step<'_> {
             Input::Settlement(settlement) => self.settle(resource, settlement),
             Input::Settings(_) | Input::Gap(_) | Input::Sealed(_) => {}
         }
+        resource.told_at = resource.told_at.max(input.told_at());
     }
 
     fn epoch(&self) -> Timestamp {

@@ -13,7 +13,7 @@ impl Step<'_> {
                 let at = self.effective(resource, created_at);
                 self.close(resource, at, false);
             }
-        } else if resource.ended {
+        } else if resource.ended && resource.run.is_none() {
             let detail = "the service instance had been deleted";
             self.anomaly(resource, AnomalyKind::IgnoredBeginning, created_at, detail);
         } else if resource.run.is_none() {

@@ -1,5 +1,5 @@
-//! What a look at everything that runs showed, where the ledger held something else.
-//! Owns what is assumed for a time that nobody saw; what is assumed is marked as estimated.
+//! What a look at everything that runs showed, where the ledger held something else, as versions before `bounded` archived
+//! it: such books come out as they were. Owns what is assumed for a time that nobody saw; it is marked as estimated.
 
 use super::{Opening, Resource, Step};
 use crate::domain::{
@@ -8,9 +8,14 @@ use crate::domain::{
 
 impl Step<'_> {
     pub(super) fn settle(&mut self, resource: &mut Resource, settlement: &Settlement) {
+        if settlement.bounded {
+            self.settle_within(resource, settlement);
+            return;
+        }
         match &settlement.finding {
             Finding::Ended { at, exact } => self.settle_ended(resource, settlement, *at, *exact),
             Finding::Running { item, since } => self.settle_running(resource, settlement, item, *since),
+            Finding::Unsure => {}
         }
     }
 

@@ -36,6 +36,10 @@ pub struct Resource {
     pub last_place: Place,
     /// Sequence number of the input last folded; 0 before any. The archive chains a resource's inputs by it.
     pub last_sequence: u64,
+    /// When something last told of it, of what was folded since it was loaded: a look reaches no further back. Never stored,
+    /// because a look knows of what came before it; only an event found late and put before the look is news to it.
+    #[serde(skip)]
+    pub told_at: Option<Timestamp>,
     /// What else is loaded; never stored.
     #[serde(skip)]
     pub known: Known,
@@ -140,7 +144,7 @@ impl Known {
         }
     }
 
-    const fn entries_mut(&mut self) -> Option<&mut Vec<LedgerEntry>> {
+    pub(super) const fn entries_mut(&mut self) -> Option<&mut Vec<LedgerEntry>> {
         match self {
             Self::State => None,
             Self::Run(entries) | Self::Entries(entries) | Self::History(entries, _) => Some(entries),
@@ -171,6 +175,7 @@ impl Resource {
             disk_mib: None,
             last_place: Place::default(),
             last_sequence: 0,
+            told_at: None,
             known: Known::History(Vec::new(), Vec::new()),
         }
     }
@@ -197,6 +202,7 @@ impl Resource {
             Input::Disk(_) if self.disk_mib.is_none() => Depth::Entries,
             Input::Build(_) => Depth::Entries,
             Input::CreateFailed(_) if self.run.is_some() => Depth::Run,
+            Input::Settlement(settlement) if settlement.bounded && self.run.is_some() => Depth::Run,
             Input::Disk(_)
             | Input::CreateFailed(_)
             | Input::Baseline(_)
@@ -322,6 +328,9 @@ impl Step<'_> {
     /// last save; time never observed takes it as assumed.
     pub(super) fn disk(&mut self, resource: &mut Resource, observation: &DiskObservation) {
         let disk_mib = observation.disk_mib;
+        if resource.process_type.is_none() {
+            resource.process_type.clone_from(&observation.process_type);
+        }
         if resource.disk_mib.replace(disk_mib).is_none() {
             self.correct(resource, Cause::Observation, |interval| {
                 let footprint = &interval.footprint;

@@ -59,6 +59,13 @@ pub struct Foundation {
     completed: BTreeMap<Stream, Timestamp>,
 }
 
+/// A foundation's database as it once was.
+#[derive(Clone, Debug)]
+pub struct Backup {
+    world: World,
+    tables: Tables,
+}
+
 /// A client that may do everything.
 pub const ADMIN: (&str, &str) = ("billing", "simulated-secret");
 
@@ -158,6 +165,22 @@ impl Foundation {
             position += 1;
             position > newest || !is_old(event)
         });
+    }
+
+    /// A backup of its database.
+    #[must_use]
+    pub fn backup(&self) -> Backup {
+        Backup { world: self.world.clone(), tables: self.tables.clone() }
+    }
+
+    /// Sets its database back: what was made since is gone, what was deleted since is there again, and so are the events as
+    /// they were. Time goes on.
+    pub fn restore(&mut self, backup: Backup) {
+        let (now, truth) = (self.now(), std::mem::take(&mut self.world.truth));
+        // Guids that were drawn since aren't drawn again.
+        let random = self.world.reseeded();
+        self.world = backup.world.restored(now, truth, random);
+        self.tables = backup.tables;
     }
 
     /// Empties a stream and writes one event for everything that runs, its guid that of the process or instance.

@@ -292,6 +292,7 @@ pub(super) fn read_resource(row: &Row) -> Result<Resource, StoreError> {
         disk_mib: disk_mib
             .map_err(|error| StoreError::Unexpected { place: "resource.disk_mib", value: error.to_string() })?,
         last_place: Place::from_parts(row.number(9)?, row.bytes(10)?.unwrap_or_default()),
+        told_at: None,
         last_sequence: row.number(11)?,
         known: Known::State,
     })

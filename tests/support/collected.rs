@@ -54,6 +54,13 @@ impl Exchange for InMemory {
 }
 
 impl InMemory {
+    /// Lets somebody do something there.
+    pub fn world(&self, act: impl FnOnce(&mut World, &mut Tables)) {
+        let mut foundation = self.foundation.lock().unwrap();
+        let foundation = &mut *foundation;
+        act(&mut foundation.world, &mut foundation.tables);
+    }
+
     /// Lets time pass, and people do something then.
     pub fn act(&self, seconds: i64, actions: u32, clock: &Clock) {
         let mut foundation = self.foundation.lock().unwrap();
@@ -305,9 +312,7 @@ impl Collected {
 
     /// Lets somebody do something there.
     pub fn world(&self, act: impl FnOnce(&mut World, &mut Tables)) {
-        let mut foundation = self.foundation();
-        let foundation = &mut *foundation;
-        act(&mut foundation.world, &mut foundation.tables);
+        self.exchange.world(act);
     }
 
     /// Started apps whose only process is a web process with instances: app and process guid.

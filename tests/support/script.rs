@@ -6,6 +6,7 @@
 //! 10:00 p STARTED 512x2 bp=ruby prev=STOPPED    an event: time, resource, state, then what it says
 //! 10:05 disk p 2048 updated=10:00               an observation
 //! 10:10 gap app                                 a gap of that stream, since then
+//! 10:30 look p 512x4 certain=09:00 since=09:30  what a look found: or `ended at=09:40`, with `exact`; or `unsure`
 //! late 10:01 p STOPPED                          stands here in the stream, arrives after all others
 //! ```
 //!
@@ -16,8 +17,8 @@ use std::collections::HashMap;
 use cf_billing::cloud_controller::decode;
 use cf_billing::domain::ledger_entry::net;
 use cf_billing::domain::{
-    Anomaly, Baseline, BaselineItem, BuildObservation, DiskObservation, FailedCreate, Gap, GapReason, Guid, Interval,
-    Kind, LedgerEntry, Location, Place, ResourceKey, Settings, Stream, Timestamp,
+    Anomaly, Baseline, BaselineItem, BuildObservation, DiskObservation, FailedCreate, Finding, Gap, GapReason, Guid,
+    Interval, Kind, LedgerEntry, Location, Place, ResourceKey, Settings, Settlement, Stream, Timestamp,
 };
 use cf_billing::fold::{Depth, Fold, Input, Known, Numbered, Resource};
 use serde_json::{Value, json};
@@ -80,6 +81,7 @@ pub fn parse(script: &str) -> Vec<Line> {
                     disk_mib: disk.parse().unwrap(),
                     observed_at: time(at),
                     updated_at: time(value(&words, "updated").unwrap_or(at)),
+                    process_type: value(&words, "type").map(Into::into),
                 })));
                 continue;
             }
@@ -99,6 +101,10 @@ pub fn parse(script: &str) -> Vec<Line> {
                     service_instance: Guid::new(instance),
                     observed_at: time(at),
                 })));
+                continue;
+            }
+            [at, "look", resource, ..] => {
+                lines.push(Line::Other(Input::Settlement(look(at, resource, &words))));
                 continue;
             }
             [at, "build", app, memory, disk, ..] => {
@@ -140,6 +146,32 @@ fn size(words: &[&str]) -> Option<(i64, i64)> {
 fn location(words: &[&str]) -> (String, String) {
     let space = value(words, "space").unwrap_or("s1");
     (value(words, "org").unwrap_or("o1").to_owned(), space.to_owned())
+}
+
+fn look(at: &str, resource: &str, words: &[&str]) -> Settlement {
+    let (kind, item) = match () {
+        () if words.contains(&"task") => (Kind::Task, "baseline-task"),
+        () if value(words, "plan").is_some() || words.contains(&"service") => (Kind::Service, "baseline-service"),
+        () => (Kind::Process, "baseline"),
+    };
+    let of = |name: &str| value(words, name).map(time);
+    let finding = if words.contains(&"ended") {
+        Finding::Ended { at: of("at").unwrap(), exact: words.contains(&"exact") }
+    } else if words.contains(&"unsure") {
+        Finding::Unsure
+    } else {
+        let created = format!("created={at}");
+        let mut of_item = vec![item, resource, created.as_str()];
+        of_item.extend_from_slice(&words[3..]);
+        Finding::Running { item: baseline(&of_item), since: of("since").unwrap_or(Timestamp::MIN) }
+    };
+    Settlement {
+        resource: ResourceKey { kind, guid: Guid::new(resource) },
+        certain_until: of("certain").unwrap_or(Timestamp::MIN),
+        observed_at: time(at),
+        finding,
+        bounded: true,
+    }
 }
 
 fn baseline(words: &[&str]) -> BaselineItem {
@@ -279,7 +311,9 @@ impl Book {
         self.entries.extend(outputs.entries);
         self.anomalies.extend(outputs.anomalies);
         for resource in fold.into_resources() {
-            self.resources.insert(resource.key.clone(), Resource { known: Known::State, ..resource });
+            // What isn't stored is forgotten.
+            let stored = Resource { known: Known::State, told_at: None, ..resource };
+            self.resources.insert(stored.key.clone(), stored);
         }
         self.inputs.extend(numbered);
     }

@@ -10,6 +10,7 @@ use crate::cloud_controller::error::ApiError;
 use crate::cloud_controller::wire::lists::{
     App, Build, Droplet, Organization, Page, Process, ServiceInstance, ServiceOffering, ServicePlan, Space, Task,
 };
+use crate::cloud_controller::wire::stats::ProcessStats;
 use crate::domain::{Guid, Timestamp};
 
 /// Guids in one filter: URLs stay below 4 KB.
@@ -31,6 +32,16 @@ impl Client {
     /// [`ApiError`].
     pub async fn processes(&self, guids: &[Guid]) -> Result<Dated<Vec<Process>>, ApiError> {
         self.by_guid("/v3/processes", guids).await
+    }
+
+    /// What Diego runs of a process.
+    ///
+    /// # Errors
+    /// [`ApiError`], of kind [`ErrorKind::NotFound`](crate::cloud_controller::ErrorKind::NotFound) if there is none of that
+    /// guid.
+    pub async fn process_stats(&self, guid: &Guid) -> Result<ProcessStats, ApiError> {
+        let answer = self.get(&format!("/v3/processes/{guid}/stats"), &[]).await?;
+        parse(&answer.value.0, &answer.value.1)
     }
 
     /// Processes saved at or after an instant.

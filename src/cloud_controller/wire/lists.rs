@@ -215,6 +215,9 @@ pub struct App {
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Lifecycle {
+    /// `buildpack`, `docker` or `cnb`.
+    #[serde(default)]
+    pub r#type: Option<String>,
     pub data: LifecycleData,
 }
 

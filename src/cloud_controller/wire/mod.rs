@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 pub mod lists;
 pub mod snapshot;
+pub mod stats;
 pub mod usage_event;
 
 /// JSON whose texts hold no NUL: a Cloud Controller on MySQL may store one, PostgreSQL can't. The replacement character

@@ -116,6 +116,7 @@ impl Foundation {
                 let query = query.and("app_guids", app);
                 self.list(&caller, List::Processes, &query, &path, &["app_guids"])
             }
+            ("GET", ["v3", "processes", process, "stats"]) => self.stats(&caller, process),
             (method, ["v3", rest @ ..]) => {
                 for stream in Stream::ALL {
                     if let Some(answered) = self.usage(&caller, method, stream, rest, &query, request.body) {
@@ -320,6 +321,15 @@ impl Foundation {
     fn show(&self, caller: &Caller, list: List, guid: &str) -> Answered {
         let found = self.tables.row(list, guid).filter(|_| caller.reads_everything());
         found.map(|row| Reply::Json(row.clone())).ok_or_else(|| Refusal::not_found(list.noun()))
+    }
+
+    /// What Diego runs of a process: an instance that is wanted and isn't there is DOWN.
+    fn stats(&self, caller: &Caller, process: &str) -> Answered {
+        let found = self.world.processes.get(process).filter(|_| caller.reads_everything());
+        let process = found.ok_or_else(|| Refusal::not_found("Process"))?;
+        let state = if process.started { "RUNNING" } else { "DOWN" };
+        let instances = (0..process.instances).map(|index| json!({"type": process.kind, "index": index, "state": state}));
+        Ok(Reply::Json(json!({"resources": instances.collect::<Vec<_>>()})))
     }
 
     fn root(&self) -> Value {

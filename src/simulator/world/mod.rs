@@ -8,6 +8,7 @@ pub mod rows;
 mod services;
 mod staging;
 pub mod truth;
+mod unseen;
 
 use std::collections::BTreeMap;
 

@@ -90,7 +90,7 @@ impl World {
     }
 
     /// What an instance uses, for the account; user-provided ones cost nothing and aren't counted.
-    fn account_service(&mut self, guid: &str) {
+    pub(super) fn account_service(&mut self, guid: &str) {
         let service = &self.services[guid];
         let Some(plan) = service.plan.clone() else { return };
         let space = &self.spaces[&service.space];

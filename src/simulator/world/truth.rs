@@ -167,6 +167,13 @@ impl Truth {
         }
     }
 
+    /// Everything stops.
+    pub fn stop_everything(&mut self, now: Timestamp) {
+        for id in self.running.keys().cloned().collect::<Vec<_>>() {
+            self.stops(&id, now);
+        }
+    }
+
     /// It stops.
     pub fn stops(&mut self, id: &str, now: Timestamp) {
         self.settle(id, now);
