@@ -71,7 +71,9 @@ impl Step<'_> {
 
     fn found_other(&mut self, resource: &mut Resource, bounds: Bounds, item: &BaselineItem, since: Timestamp) {
         let Some(run) = &resource.run else { return };
-        let (same, was_assumed) = (as_found(&run.piece.footprint, item) == run.piece.footprint, run.piece.estimated);
+        let same = as_found(&run.piece.footprint, item) == run.piece.footprint;
+        // What began with this look stays marked until another has seen it.
+        let was_assumed = run.piece.estimated && run.piece.started_at < bounds.look;
         let type_told = self.take_type(resource, item);
         if same && !was_assumed {
             if let Some(detail) = type_told {
@@ -95,8 +97,8 @@ impl Step<'_> {
         self.open(resource, Opening::Baseline, since, footprint);
         if let Some(run) = &mut resource.run {
             run.piece.estimated = true;
-            // Its true beginning, told late, would reach behind what is counted from here.
-            run.unconfirmed = resource.key.kind == Kind::Process;
+            // Its true beginning, told later, would reach behind what is counted in two pieces from here.
+            run.unconfirmed &= since == bounds.look || resource.key.kind == Kind::Process;
         }
         if since < bounds.look {
             self.certain_from(resource, bounds.look);
