@@ -16,7 +16,7 @@ use crate::domain::{
     Settlement, Stream, Timestamp,
 };
 use crate::fold::{Depth, Piece, Resource, Run};
-use crate::store::{GapProgress, Names, Onboarding, OnboardingStage, Settled, StoredDifference, StoredGap};
+use crate::store::{GapProgress, Names, Onboarding, OnboardingStage, Settled, StoredDifference, StoredGap, Told};
 
 /// Settlements committed in one transaction.
 const BATCH: usize = 1000;
@@ -232,7 +232,7 @@ impl Collector {
             let certain_until = ground.certain_until.max(told_at.min(ground.observed_at));
             bodies.extend(difference.body(Ground { certain_until, ..ground }));
             if let Found::Running(named, _) = &difference.found {
-                note_names(&mut names, named, ground.observed_at);
+                note_names(&mut names, named, &Told::beside(ground.observed_at));
             }
         }
         Ok((bodies, names))
