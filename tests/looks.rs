@@ -2,8 +2,8 @@
 //! and collected from a simulated Cloud Controller in which what no event tells comes about.
 
 use cf_billing::consumer::{Class, Look, Repair};
-use cf_billing::domain::{GapReason, Kind, LedgerEntry, Stream, Timestamp};
 use cf_billing::domain::ledger_entry::net;
+use cf_billing::domain::{GapReason, Kind, LedgerEntry, Stream, Timestamp};
 use cf_billing::simulator::tables::List;
 use cf_billing::simulator::world::Size;
 use cf_billing::store::Settled;
@@ -24,7 +24,12 @@ fn a_changed_size_counts_from_its_row_and_is_assumed_since_the_bound() {
         ),
         (
             "12:00 look p 512x4 certain=10:00 since=10:00:01",
-            ["p 08:00-10:00 512x1", "p 10:00-10:00:01 512x1 estimated", "p 10:00:01-12:00 512x4 estimated", "p 12:00- 512x4"],
+            [
+                "p 08:00-10:00 512x1",
+                "p 10:00-10:00:01 512x1 estimated",
+                "p 10:00:01-12:00 512x4 estimated",
+                "p 12:00- 512x4",
+            ],
         ),
     ] {
         check(&format!("08:00 p STARTED 512x1\n {look}"), &expected);
@@ -111,9 +116,13 @@ fn an_ending_lies_between_the_bound_and_the_look() {
 
 #[test]
 fn what_is_there_again_is_a_new_run() {
-    for (again, expected) in [("certain=10:00", "10:00"), ("certain=08:00", "09:00"), ("certain=10:00 since=11:00", "11:00")] {
+    for (again, expected) in
+        [("certain=10:00", "10:00"), ("certain=08:00", "09:00"), ("certain=10:00 since=11:00", "11:00")]
+    {
         check(
-            &format!("08:00 s CREATED plan=A\n 09:00 s DELETED plan=A\n 12:00 look s plan=A {again}\n 13:00 s DELETED plan=A"),
+            &format!(
+                "08:00 s CREATED plan=A\n 09:00 s DELETED plan=A\n 12:00 look s plan=A {again}\n 13:00 s DELETED plan=A"
+            ),
             &["s 08:00-09:00 plan=A", &format!("s {expected}-12:00 plan=A estimated"), "s 12:00-13:00 plan=A"],
         );
     }
@@ -312,7 +321,16 @@ fn a_plan_migrated_in_bulk_counts_from_the_last_look_that_agreed_under_its_name(
         assert_eq!(collected.open_of(service), Some((second, false, 1)));
     }
     // A plan that no event ever named.
-    let usage = collected.program().json(&["usage", "--from", &agreed.to_string(), "--to", &second.to_string(), "--by", "plan", "--names"]);
+    let usage = collected.program().json(&[
+        "usage",
+        "--from",
+        &agreed.to_string(),
+        "--to",
+        &second.to_string(),
+        "--by",
+        "plan",
+        "--names",
+    ]);
     assert!(usage.to_string().contains("enormous"), "{usage:#}");
     rebuilds(&collected);
 }
@@ -344,7 +362,16 @@ fn an_app_moved_by_v2_is_in_its_new_space_since_the_last_look_that_agreed() {
     assert!(entries.iter().all(|entry| entry.interval.footprint.location.space.to_string() == space), "{entries:?}");
     assert_eq!(entries.iter().map(|entry| entry.interval.footprint.disk_mib).collect::<Vec<_>>()[1], 7000);
     assert_eq!(collected.open_of(&process).map(|(from, estimated, _)| (from, estimated)), Some((second, false)));
-    let usage = collected.program().json(&["usage", "--from", &agreed.to_string(), "--to", &second.to_string(), "--by", "space", "--names"]);
+    let usage = collected.program().json(&[
+        "usage",
+        "--from",
+        &agreed.to_string(),
+        "--to",
+        &second.to_string(),
+        "--by",
+        "space",
+        "--names",
+    ]);
     assert!(usage.to_string().contains("far away"), "{usage:#}");
     rebuilds(&collected);
 }
@@ -587,7 +614,8 @@ fn the_type_of_a_reseeded_process_is_read_from_its_row() {
     assert!(of_type(&collected), "{:?}", collected.open());
     // It tells nothing new of what had a type.
     let archived = collected.archived();
-    let told: Vec<_> = archived.iter().filter(|input| input.starts_with("Disk") && input.contains("process_type")).collect();
+    let told: Vec<_> =
+        archived.iter().filter(|input| input.starts_with("Disk") && input.contains("process_type")).collect();
     assert!(matches!(&told[..], [told] if told.contains(&worker)), "{told:#?}");
     rebuilds(&collected);
 }

@@ -12,8 +12,7 @@ use super::inventory::{Inventory, Row};
 use super::page::{Body, NewInput};
 use crate::cloud_controller::{GUIDS_PER_REQUEST, NamedItem};
 use crate::domain::{
-    Baseline, DiskObservation, FailedCreate, Finding, GapStage, Guid, Kind, ResourceKey,
-    Settlement, Stream, Timestamp,
+    Baseline, DiskObservation, FailedCreate, Finding, GapStage, Guid, Kind, ResourceKey, Settlement, Stream, Timestamp,
 };
 use crate::fold::{Depth, Piece, Resource, Run};
 use crate::store::{GapProgress, Names, Onboarding, OnboardingStage, Settled, StoredDifference, StoredGap, Told};
@@ -174,9 +173,8 @@ impl Collector {
             difference.repaired = true;
             // What a look had found before the gap isn't the gap's.
             let before = stored.iter().find(|before| difference.is(before));
-            let agreed = before.map_or(Some(gap.from.max(self.head.reconciled_at.unwrap_or(gap.from))), |before| {
-                before.certain_until
-            });
+            let agreed = before
+                .map_or(Some(gap.from.max(self.head.reconciled_at.unwrap_or(gap.from))), |before| before.certain_until);
             settling.push((
                 &*difference,
                 Ground {
@@ -272,12 +270,8 @@ impl Collector {
             let plain = matches!(difference.found, Found::Disk { .. } | Found::FailedCreate | Found::Unsure);
             let confirmed = observed_at.seconds_since(found_at) >= self.plan.sweep_interval_seconds;
             let is_settled = plain || repair == Repair::All || (same.is_some() && confirmed);
-            let ground = Ground {
-                certain_until: certain_until.unwrap_or(Timestamp::MIN),
-                found_at,
-                observed_at,
-                in_gap: false,
-            };
+            let ground =
+                Ground { certain_until: certain_until.unwrap_or(Timestamp::MIN), found_at, observed_at, in_gap: false };
             if is_settled && difference.found != Found::Nothing {
                 difference.repaired = true;
                 let counts = settled.entry(difference.resource.kind.stream()).or_default();
@@ -302,8 +296,7 @@ impl Collector {
             });
         }
         settling.extend(look.confirmed.iter().map(|confirmed| {
-            let ground =
-                Ground { certain_until: Timestamp::MIN, found_at: observed_at, observed_at, in_gap: false };
+            let ground = Ground { certain_until: Timestamp::MIN, found_at: observed_at, observed_at, in_gap: false };
             (confirmed, ground)
         }));
         let (mut bodies, mut names) = self.settlements(settling).await?;
@@ -476,9 +469,8 @@ impl Collector {
             }
         }
         let before = look.differences.len();
-        let in_flight = |difference: &Difference| {
-            difference.found == Found::Ended(None) && there.contains(&difference.resource)
-        };
+        let in_flight =
+            |difference: &Difference| difference.found == Found::Ended(None) && there.contains(&difference.resource);
         let unclear = look.differences.iter().filter(|difference| in_flight(difference));
         look.in_flight_resources.extend(unclear.map(|difference| difference.resource.clone()));
         look.differences.retain(|difference| !in_flight(difference));
@@ -587,12 +579,7 @@ enum After {
 }
 
 /// Compares what the lists show with what is tracked. What an input after `sequence` touched changed meanwhile.
-fn compare(
-    inventory: &Inventory,
-    tracked: &HashMap<ResourceKey, Resource>,
-    sequence: u64,
-    after: &After,
-) -> Look {
+fn compare(inventory: &Inventory, tracked: &HashMap<ResourceKey, Resource>, sequence: u64, after: &After) -> Look {
     let mut look = Look::default();
     let mut keys: Vec<&ResourceKey> = tracked.keys().filter(|key| key.kind != Kind::Staging).collect();
     keys.extend(inventory.running.keys().filter(|key| !tracked.contains_key(key)));
@@ -623,7 +610,8 @@ fn compare(
             (None, Some(row)) => unknown(key, resource, row, after),
             (None, None) => None,
         };
-        let difference = |(class, detail, found)| Difference { resource: key.clone(), class, detail, repaired: false, found };
+        let difference =
+            |(class, detail, found)| Difference { resource: key.clone(), class, detail, repaired: false, found };
         if let Some(found) = found {
             look.differences.push(difference(found));
         } else if let (Some(Run { piece: Piece { estimated: true, .. }, .. }), Some(row)) = (run, row) {
@@ -698,20 +686,13 @@ fn vouched(row: &Row) -> NamedItem {
 }
 
 /// What to make of something that runs and isn't open.
-fn unknown(
-    key: &ResourceKey,
-    resource: Option<&Resource>,
-    row: &Row,
-    after: &After,
-) -> Option<(Class, String, Found)> {
+fn unknown(key: &ResourceKey, resource: Option<&Resource>, row: &Row, after: &After) -> Option<(Class, String, Found)> {
     let ended = resource.is_some_and(|resource| resource.ended);
     let running = |told| Found::Running(Box::new(row.named.clone()), told);
     match &row.named.item.item {
         Baseline::Process { instances: 0, .. } => None,
         // A whole reseed names everything that is started.
-        Baseline::Process { .. }
-            if matches!(after, After::Gap(Some(reseed)) if reseed.is_silent_of(key, resource)) =>
-        {
+        Baseline::Process { .. } if matches!(after, After::Gap(Some(reseed)) if reseed.is_silent_of(key, resource)) => {
             Some((Class::NeverStarted, "the reseed doesn't name it".to_owned(), Found::Nothing))
         }
         // An app that was stopped and runs again had a start. One that never began waits for its app's next start.

@@ -328,7 +328,8 @@ impl Foundation {
         let found = self.world.processes.get(process).filter(|_| caller.reads_everything());
         let process = found.ok_or_else(|| Refusal::not_found("Process"))?;
         let state = if process.started { "RUNNING" } else { "DOWN" };
-        let instances = (0..process.instances).map(|index| json!({"type": process.kind, "index": index, "state": state}));
+        let instances =
+            (0..process.instances).map(|index| json!({"type": process.kind, "index": index, "state": state}));
         Ok(Reply::Json(json!({"resources": instances.collect::<Vec<_>>()})))
     }
 

@@ -6,9 +6,9 @@ use serde_json::json;
 use super::World;
 use super::truth::{Truth, Use};
 use crate::domain::{Kind, Timestamp};
+use crate::simulator::tables::{List, Tables};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use crate::simulator::tables::{List, Tables};
 
 impl World {
     /// An operator moves every instance of a plan to another, in the database: no event, and no row's `updated_at` moves.
