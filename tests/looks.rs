@@ -166,6 +166,16 @@ fn what_cant_be_read_is_assumed_until_a_look_confirms_it() {
     check("08:00 p STARTED 512x1\n 13:00 look p 512x1 certain=10:00\n 14:00 p STOPPED", &["p 08:00-14:00 512x1"]);
 }
 
+/// As a `BUILDPACK_SET` that was lost: of the whole run. One that is known stays.
+#[test]
+fn a_buildpack_is_taken_where_none_is_known() {
+    check(
+        "08:00 p STARTED 512x1\n 09:00 p STARTED 512x2\n 12:00 look p 512x2 certain=10:00 bp=go\n 13:00 p STOPPED",
+        &["p 08:00-09:00 512x1 bp=go", "p 09:00-13:00 512x2 bp=go"],
+    );
+    check("08:00 p STARTED 512x1 bp=ruby\n 12:00 look p 512x1 certain=10:00\n 13:00 p STOPPED", &["p 08:00-13:00 512x1 bp=ruby"]);
+}
+
 // --- collected
 
 fn onboarded(seed: u64) -> Collected {

@@ -133,18 +133,43 @@ fn what_kept_records_lack_is_taken_from_the_lists() {
     let mut collected = Collected::settled(303, 12);
     collected.foundation().options.snapshots = false;
     keep_records(&collected);
-    // The backfill was skipped for the half of it.
+    // Processes weren't backfilled, nor was the half of the service instances.
     for stream in Stream::ALL {
         let mut foundation = collected.foundation();
         let events = foundation.tables.events_mut(stream);
-        let half = events.len() / 2;
-        events.drain(..half);
+        let some = if stream == Stream::App { events.len() } else { events.len() / 2 };
+        events.drain(..some);
     }
     collected.onboard_standing_still();
     assert_eq!(collected.onboarding().unwrap().strategy, Strategy::KeptRecords);
     collected.foundation().world.truth.begin(collected.epoch());
     for _ in 0..24 {
         collected.act(3600, 2);
+        caught_up(collected.cycle());
+    }
+    collected.check_truth();
+}
+
+/// A backfill names every process that is started: a type that waits for a restart isn't begun by the lists.
+#[test]
+fn what_a_backfill_does_not_name_does_not_run() {
+    let mut collected = Collected::settled(305, 12);
+    collected.foundation().options.snapshots = false;
+    let (app, _) = collected.plain_apps().remove(0);
+    let mut worker = String::new();
+    collected.world(|world, tables| {
+        let receipt = world.apps[&app].droplet.clone().unwrap();
+        world.set_droplet(tables, &app, receipt, &["web", "worker"]);
+        worker.clone_from(&world.apps[&app].processes[1]);
+        world.scale(tables, &worker, Size { instances: Some(3), ..Size::default() });
+    });
+    keep_records(&collected);
+    collected.onboard_standing_still();
+    assert_eq!(collected.onboarding().unwrap().strategy, Strategy::KeptRecords);
+    assert_eq!(collected.open_of(&worker), None);
+    collected.foundation().world.truth.begin(collected.epoch());
+    for _ in 0..12 {
+        collected.act(3600, 1);
         caught_up(collected.cycle());
     }
     collected.check_truth();

@@ -9,8 +9,8 @@ use super::inventory::{Inventory, Places, running_task};
 use super::page::{Body, NewInput};
 use super::strategy::choose_strategy;
 use crate::cloud_controller::{ApiError, Chunk, ErrorKind, GUIDS_PER_REQUEST, NamedItem, Requested, Snapshot};
-use crate::domain::{EventId, Guid, Place, ResourceKey, Settings, Strategy, Stream, Timestamp};
-use crate::fold::Depth;
+use crate::domain::{EventId, Guid, Kind, Place, ResourceKey, Settings, Strategy, Stream, Timestamp};
+use crate::fold::{Depth, Opening, Resource};
 use crate::store::{Onboarding, OnboardingStage, TakenSnapshot};
 
 impl Collector {
@@ -305,6 +305,16 @@ impl Collector {
     /// What runs and the stream doesn't tell of, because its records weren't kept from the beginning.
     pub(super) async fn take_complement(&mut self) -> Result<(), CollectError> {
         let mut inventory = self.inventory().await?;
+        // A backfill names every process that is started: one that the records don't name waits for its first start, whatever
+        // the lists make believe. Where nothing was backfilled, what began before records were kept is in the lists alone.
+        let is_backfilled = |resource: &Resource| {
+            let opening = resource.run.as_ref().map(|run| run.opening);
+            resource.key.kind == Kind::Process && opening == Some(Opening::WasRunning)
+        };
+        let open = self.store.open_resources(&self.head).await?;
+        if open.iter().any(|loaded| is_backfilled(&loaded.resource)) {
+            inventory.running.retain(|key, _| key.kind != Kind::Process);
+        }
         let wanted: HashMap<ResourceKey, Depth> =
             inventory.running.keys().map(|key| (key.clone(), Depth::State)).collect();
         for loaded in self.store.load(&self.head, &wanted).await? {

@@ -12,7 +12,7 @@ use super::inventory::{Inventory, Row};
 use super::page::{Body, NewInput};
 use crate::cloud_controller::{GUIDS_PER_REQUEST, NamedItem};
 use crate::domain::{
-    Baseline, DiskObservation, FailedCreate, Finding, GapStage, Guid, Kind, ResourceKey, Settlement, Stream, Timestamp,
+    Baseline, DiskObservation, FailedCreate, Finding, Footprint, GapStage, Guid, Kind, ResourceKey, Settlement, Stream, Timestamp,
 };
 use crate::fold::{Depth, Piece, Resource, Run};
 use crate::store::{GapProgress, Names, Onboarding, OnboardingStage, Settled, StoredDifference, StoredGap, Told};
@@ -614,8 +614,8 @@ fn compare(inventory: &Inventory, tracked: &HashMap<ResourceKey, Resource>, sequ
             |(class, detail, found)| Difference { resource: key.clone(), class, detail, repaired: false, found };
         if let Some(found) = found {
             look.differences.push(difference(found));
-        } else if let (Some(Run { piece: Piece { estimated: true, .. }, .. }), Some(row)) = (run, row) {
-            let found = Found::Running(Box::new(vouched(row)), None);
+        } else if let (Some(run @ Run { piece: Piece { estimated: true, .. }, .. }), Some(row)) = (run, row) {
+            let found = Found::Running(Box::new(vouched(&run.piece.footprint, row)), None);
             look.confirmed.push(difference((Class::WrongFootprint, "as was assumed".to_owned(), found)));
         }
     }
@@ -631,7 +631,10 @@ fn differs(run: &Run, held_type: Option<&Arc<str>>, row: &Row) -> Option<(Class,
     let mut told = None;
     let mut told_type = None;
     match &item.item {
-        Baseline::Process { instances, memory_mib, process_type, .. } => {
+        Baseline::Process { instances, memory_mib, process_type, buildpack, .. } => {
+            if let (None, Some(name)) = (&held.buildpack, buildpack) {
+                differences.push(format!("has buildpack {name}, held without"));
+            }
             if (held.instances, held.memory_mib) != (*instances, *memory_mib) {
                 let was = format!("{} x {} MiB", held.instances, held.memory_mib);
                 differences.push(format!("has {instances} x {memory_mib} MiB, held as {was}"));
@@ -660,7 +663,7 @@ fn differs(run: &Run, held_type: Option<&Arc<str>>, row: &Row) -> Option<(Class,
         differences.push("is in another space".to_owned());
     }
     if !differences.is_empty() {
-        return Some((Class::WrongFootprint, differences.join(", "), Found::Running(Box::new(vouched(row)), told)));
+        return Some((Class::WrongFootprint, differences.join(", "), Found::Running(Box::new(vouched(held, row)), told)));
     }
     let disk_mib = row.disk_mib?;
     if disk_mib != held.disk_mib || told_type.is_some() {
@@ -675,11 +678,11 @@ fn differs(run: &Run, held_type: Option<&Arc<str>>, row: &Row) -> Option<(Class,
     None
 }
 
-/// What is taken of the row of something tracked: never its buildpack. A list tells that of the app's current droplet, or
-/// the one asked for, and what runs may be older than either; an event tells of another only when it starts anew.
-fn vouched(row: &Row) -> NamedItem {
+/// What is taken of the row of something tracked: its buildpack only where none is known. A list tells that of the app's
+/// current droplet, or the one asked for, and what runs may be older than either: an event's word wins.
+fn vouched(held: &Footprint, row: &Row) -> NamedItem {
     let mut named = row.named.clone();
-    if let Baseline::Process { buildpack, .. } = &mut named.item.item {
+    if let (Baseline::Process { buildpack, .. }, Some(_)) = (&mut named.item.item, &held.buildpack) {
         *buildpack = None;
     }
     named

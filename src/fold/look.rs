@@ -70,6 +70,7 @@ impl Step<'_> {
     }
 
     fn found_other(&mut self, resource: &mut Resource, bounds: Bounds, item: &BaselineItem, since: Timestamp) {
+        self.take_buildpack(resource, item);
         let Some(run) = &resource.run else { return };
         let same = as_found(&run.piece.footprint, item) == run.piece.footprint;
         // What began with this look stays marked until another has seen it.
@@ -126,6 +127,21 @@ impl Step<'_> {
         } else {
             run.piece.estimated = false;
         }
+    }
+
+    /// A buildpack where none is known: of the whole run, as a `BUILDPACK_SET` would tell it, which was lost.
+    fn take_buildpack(&mut self, resource: &mut Resource, item: &BaselineItem) {
+        let Baseline::Process { buildpack: Some(name), .. } = &item.item else { return };
+        let Some(run) = resource.run.as_mut().filter(|run| run.piece.footprint.buildpack.is_none()) else { return };
+        run.piece.footprint.buildpack = Some(name.clone());
+        let id = run.id;
+        self.correct(resource, Cause::Observation, |interval| {
+            if interval.run != id || interval.footprint.buildpack.is_some() {
+                return None;
+            }
+            let footprint = Footprint { buildpack: Some(name.clone()), ..interval.footprint.clone() };
+            Some(Some(Interval { footprint, ..interval.clone() }))
+        });
     }
 
     /// The type a row tells; gives what to say where another was held.

@@ -25,7 +25,8 @@ use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
 use super::names;
-use super::oracle::{Billed, Lost, Oracle, Use};
+use super::oracle::{Assumed, Billed, Lost, Oracle, Use};
+use super::unseen::{Done, Unseen};
 use crate::support::database;
 use crate::support::member::{credentials, plan};
 use crate::support::program::Program;
@@ -259,6 +260,8 @@ struct Simulation {
     /// When everything that runs was looked at, as far as the ledger knows.
     looked: Vec<Timestamp>,
     robbed: BTreeSet<String>,
+    /// What no event tells, in some of the seeds.
+    silent: Option<Unseen>,
     spoilt: u32,
     /// Draws by itself whether something that runs is told once more: in a third of the seeds, so that the others stay as
     /// they were.
@@ -334,6 +337,7 @@ impl Simulation {
             swept: Vec::new(),
             looked: Vec::new(),
             robbed: BTreeSet::new(),
+            silent: Unseen::of_seed(seed),
             spoilt: 0,
             once_more: (seed % 3 == 2).then(|| ChaCha8Rng::seed_from_u64(!seed)),
             told: Told::default(),
@@ -407,6 +411,7 @@ impl Simulation {
         let actions = self.below(5);
         self.world.lock().unwrap().foundation.act(actions);
         self.tell_once_more();
+        self.change_unseen();
         self.spoil_stream(before);
         self.commit_pending(self.now());
         self.spoil_world();
@@ -426,6 +431,36 @@ impl Simulation {
         if let Some(mend) = broken {
             database::execute(&self.program.database(), &mend).unwrap();
         }
+    }
+
+    /// What no event tells, once the baseline is taken.
+    fn change_unseen(&mut self) {
+        let Some(mut silent) = self.silent.take() else { return };
+        let head = self.head();
+        let onboarding = self.runtime.block_on(self.store.onboarding(&head)).unwrap();
+        if onboarding.is_some_and(|onboarding| onboarding.stage == OnboardingStage::Complete) {
+            let database = silent.wants_database();
+            if database {
+                self.commit_pending(Timestamp::MAX);
+            }
+            let done = {
+                let mut world = self.world.lock().unwrap();
+                let foundation = &mut world.foundation;
+                if database { silent.of_database(foundation) } else { silent.act(foundation) }
+            };
+            match done {
+                Done::Nothing => {}
+                Done::MigratedPlan => self.say("a plan migrated in bulk"),
+                Done::MovedApp => self.say("an app moved by V2"),
+                Done::InsertedStarted => self.say("a docker app's process inserted as started"),
+                Done::Restored(at) => {
+                    let now = self.now();
+                    self.unseen.extend(Stream::ALL.map(|stream| (stream, Some(at), now)));
+                    self.say("a database set back");
+                }
+            }
+        }
+        self.silent = Some(silent);
     }
 
     fn tell_once_more(&mut self) {
@@ -730,7 +765,13 @@ impl Simulation {
         };
         let never = never_started.clone();
         let robbed = self.robbed.clone();
-        let oracle = Oracle { epoch, until, history, lost, listed, robbed, never_started };
+        // From the last look before to the third after it: two found it, and one may have been cut short.
+        let assumed = self.silent.iter().flat_map(|silent| &silent.changed).map(|(guid, at)| {
+            let third = self.looked.iter().filter(|look| *look >= at).nth(2).copied().unwrap_or(until);
+            Assumed { guid: guid.clone(), from: looked(*at).plus(-UNCOMMITTED_SECONDS), to: third }
+        });
+        let assumed = assumed.collect();
+        let oracle = Oracle { epoch, until, history, lost, listed, robbed, never_started, assumed };
         let mut wrong = oracle.judge(&billed);
         // Nothing stays open that doesn't run, and nothing runs that isn't open, whatever was lost.
         let open: BTreeSet<String> = billed

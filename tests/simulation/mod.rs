@@ -7,6 +7,7 @@
 mod faults;
 mod names;
 mod oracle;
+mod unseen;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};

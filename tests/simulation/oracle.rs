@@ -39,6 +39,14 @@ pub struct Lost {
     pub looked: Timestamp,
 }
 
+/// A resource that changed while no event told: what a look finds of it counts from a time that is assumed.
+#[derive(Clone, Debug)]
+pub struct Assumed {
+    pub guid: String,
+    pub from: Timestamp,
+    pub to: Timestamp,
+}
+
 /// What the oracle knows of one foundation.
 #[derive(Debug)]
 pub struct Oracle {
@@ -52,6 +60,7 @@ pub struct Oracle {
     pub robbed: BTreeSet<String>,
     /// Processes that never started though their apps did: no list tells them apart.
     pub never_started: BTreeSet<String>,
+    pub assumed: Vec<Assumed>,
 }
 
 fn kind_of(used: &Used) -> (Kind, String) {
@@ -82,7 +91,7 @@ impl Oracle {
             let truth = truth.get(&key).map(Vec::as_slice).unwrap_or_default();
             let ours = ours.get(&key).map(Vec::as_slice).unwrap_or_default();
             let found =
-                if *kind == Kind::Staging { self.stagings(truth, ours) } else { self.resource(*kind, truth, ours) };
+                if *kind == Kind::Staging { self.stagings(truth, ours) } else { self.resource(*kind, guid, truth, ours) };
             wrong.extend(found.into_iter().map(|what| format!("{kind} {guid}: {what}")));
         }
         wrong
@@ -118,7 +127,13 @@ impl Oracle {
         at < end && (listed || (kind == Kind::Process && self.lost.iter().any(lost)))
     }
 
-    fn resource(&self, kind: Kind, truth: &[&Used], ours: &[&Billed]) -> Vec<String> {
+    /// Whether it changed unseen around that time, and all that is billed then is marked as estimated.
+    fn may_be_assumed(&self, guid: &str, at: Timestamp, mine: &[&&Billed]) -> bool {
+        let about = |assumed: &Assumed| assumed.guid == guid && assumed.from <= at && at < assumed.to;
+        self.assumed.iter().any(about) && mine.iter().all(|one| one.estimated)
+    }
+
+    fn resource(&self, kind: Kind, guid: &str, truth: &[&Used], ours: &[&Billed]) -> Vec<String> {
         let mut edges: BTreeSet<Timestamp> = BTreeSet::from([self.epoch, self.until]);
         edges.extend(truth.iter().flat_map(|used| [used.from, used.to]));
         edges.extend(ours.iter().flat_map(|one| [one.from, one.to]));
@@ -133,6 +148,9 @@ impl Oracle {
             let real: Vec<&&Used> = truth.iter().filter(|used| used.from <= from && to <= used.to).collect();
             let real: Vec<Use> = real.iter().filter(|used| used.using.instances > 0).map(|used| use_of(used)).collect();
             let mine: Vec<&&Billed> = ours.iter().filter(|one| one.from <= from && to <= one.to).collect();
+            if self.may_be_assumed(guid, from, &mine) {
+                continue;
+            }
             let mine: Vec<&Use> = mine.iter().map(|one| &one.using).filter(|using| using.instances > 0).collect();
             let same = real.len() == mine.len()
                 && real.iter().zip(&mine).all(|(real, mine)| {

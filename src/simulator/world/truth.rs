@@ -1,7 +1,7 @@
 //! What was really used: added up as things run, resource by resource and second by second, by those who
 //! started and stopped them. Knows no events and no intervals.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::{Kind, Timestamp};
 
@@ -145,6 +145,9 @@ impl Truth {
 
     /// From `now` on the thing called `id` uses this. `unknown_buildpack`: it will be told later, and counts from here.
     pub fn runs(&mut self, id: &str, now: Timestamp, using: Use, unknown_buildpack: bool) {
+        if self.running.get(id).is_some_and(|running| running.using == using) {
+            return;
+        }
         self.settle(id, now);
         if let Some(running) = self.running.get_mut(id) {
             running.using = using;
@@ -167,9 +170,9 @@ impl Truth {
         }
     }
 
-    /// Everything stops.
-    pub fn stop_everything(&mut self, now: Timestamp) {
-        for id in self.running.keys().cloned().collect::<Vec<_>>() {
+    /// Everything stops but these.
+    pub fn stop_all_but(&mut self, these: &BTreeSet<&str>, now: Timestamp) {
+        for id in self.running.keys().filter(|id| !these.contains(id.as_str())).cloned().collect::<Vec<_>>() {
             self.stops(&id, now);
         }
     }

@@ -1,14 +1,14 @@
 //! What changes without an event: plans migrated in bulk, apps moved between spaces, processes inserted as started; and a
 //! database set back.
 
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use serde_json::json;
 
 use super::World;
 use super::truth::{Truth, Use};
 use crate::domain::{Kind, Timestamp};
 use crate::simulator::tables::{List, Tables};
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
 impl World {
     /// An operator moves every instance of a plan to another, in the database: no event, and no row's `updated_at` moves.
@@ -77,7 +77,10 @@ impl World {
 
     /// The database is set back to what it was here: what ran then runs again from `now` on, by an account that goes on.
     pub(in crate::simulator) fn restored(mut self, now: Timestamp, mut truth: Truth, random: ChaCha8Rng) -> Self {
-        truth.stop_everything(now);
+        let processes = self.processes.values().filter(|process| process.started).map(|process| process.guid.as_str());
+        let tasks = self.tasks.values().filter(|task| task.running).map(|task| task.guid.as_str());
+        let services = self.services.keys().map(String::as_str);
+        truth.stop_all_but(&processes.chain(tasks).chain(services).collect(), now);
         (self.now, self.random) = (now, random);
         self.truth = truth;
         // What was under way then is forgotten.
