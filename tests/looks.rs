@@ -173,7 +173,10 @@ fn a_buildpack_is_taken_where_none_is_known() {
         "08:00 p STARTED 512x1\n 09:00 p STARTED 512x2\n 12:00 look p 512x2 certain=10:00 bp=go\n 13:00 p STOPPED",
         &["p 08:00-09:00 512x1 bp=go", "p 09:00-13:00 512x2 bp=go"],
     );
-    check("08:00 p STARTED 512x1 bp=ruby\n 12:00 look p 512x1 certain=10:00\n 13:00 p STOPPED", &["p 08:00-13:00 512x1 bp=ruby"]);
+    check(
+        "08:00 p STARTED 512x1 bp=ruby\n 12:00 look p 512x1 certain=10:00\n 13:00 p STOPPED",
+        &["p 08:00-13:00 512x1 bp=ruby"],
+    );
 }
 
 // --- collected

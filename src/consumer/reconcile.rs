@@ -12,7 +12,8 @@ use super::inventory::{Inventory, Row};
 use super::page::{Body, NewInput};
 use crate::cloud_controller::{GUIDS_PER_REQUEST, NamedItem};
 use crate::domain::{
-    Baseline, DiskObservation, FailedCreate, Finding, Footprint, GapStage, Guid, Kind, ResourceKey, Settlement, Stream, Timestamp,
+    Baseline, DiskObservation, FailedCreate, Finding, Footprint, GapStage, Guid, Kind, ResourceKey, Settlement, Stream,
+    Timestamp,
 };
 use crate::fold::{Depth, Piece, Resource, Run};
 use crate::store::{GapProgress, Names, Onboarding, OnboardingStage, Settled, StoredDifference, StoredGap, Told};
@@ -663,7 +664,11 @@ fn differs(run: &Run, held_type: Option<&Arc<str>>, row: &Row) -> Option<(Class,
         differences.push("is in another space".to_owned());
     }
     if !differences.is_empty() {
-        return Some((Class::WrongFootprint, differences.join(", "), Found::Running(Box::new(vouched(held, row)), told)));
+        return Some((
+            Class::WrongFootprint,
+            differences.join(", "),
+            Found::Running(Box::new(vouched(held, row)), told),
+        ));
     }
     let disk_mib = row.disk_mib?;
     if disk_mib != held.disk_mib || told_type.is_some() {

@@ -90,8 +90,11 @@ impl Oracle {
             }
             let truth = truth.get(&key).map(Vec::as_slice).unwrap_or_default();
             let ours = ours.get(&key).map(Vec::as_slice).unwrap_or_default();
-            let found =
-                if *kind == Kind::Staging { self.stagings(truth, ours) } else { self.resource(*kind, guid, truth, ours) };
+            let found = if *kind == Kind::Staging {
+                self.stagings(truth, ours)
+            } else {
+                self.resource(*kind, guid, truth, ours)
+            };
             wrong.extend(found.into_iter().map(|what| format!("{kind} {guid}: {what}")));
         }
         wrong
