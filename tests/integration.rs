@@ -16,6 +16,7 @@
 
 mod accounts;
 mod bad_input;
+mod between;
 mod client;
 mod collector;
 mod daemon;
@@ -43,6 +44,7 @@ mod reseeds;
 mod retention;
 mod scenarios;
 mod schema;
+mod secrets;
 mod shared;
 mod simulation;
 mod simulator;

@@ -14,7 +14,7 @@ use super::progress::Bars;
 use super::{Failure, Global};
 use crate::billing_run::{self, Card};
 use crate::clock::Clock;
-use crate::cloud_controller::transport::{Http, Transport};
+use crate::cloud_controller::transport::{Http, Limits, Transport};
 use crate::cloud_controller::{Client, Credentials};
 use crate::config::{Configuration, Foundation};
 use crate::consumer::Plan;
@@ -179,7 +179,8 @@ pub(super) async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> 
 
 /// A configured foundation with its client over HTTP; nothing is sent yet.
 pub(super) fn member(configuration: &Configuration, foundation: &Foundation, clock: &Clock) -> Result<Member, Failure> {
-    let http = Http::new(foundation.ca_file.as_deref())
+    let limits = Limits { whole: configuration.collection.answer_timeout, ..Limits::default() };
+    let http = Http::with_limits(foundation.ca_file.as_deref(), limits)
         .map_err(|error| Failure::usage(format!("foundation `{}`: {error}", foundation.name)))?;
     Ok(member_over(Arc::new(http), configuration, foundation, clock))
 }

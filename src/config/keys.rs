@@ -283,6 +283,13 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "collection",
+        "answer_timeout",
+        Kind::Interval { min_ms: 1000, max_ms: 3_600_000 },
+        Some("3m"),
+        "How long an answer of Cloud Controller's or UAA's may take, all of it; the next try asks for smaller pages",
+    ),
+    key(
+        "collection",
         "keep_events",
         Kind::Duration { min: 62 * 86_400, max: TEN_YEARS },
         None,

@@ -296,6 +296,7 @@ impl Loader {
             reconcile_interval_seconds: self.duration(merged, "collection", "reconcile_interval"),
             observe_interval_seconds: self.duration(merged, "collection", "observe_interval"),
             snapshot_patience_seconds: self.duration(merged, "collection", "snapshot_patience"),
+            answer_timeout: self.interval(merged, "collection", "answer_timeout"),
             keep_events_seconds: Some(self.duration(merged, "collection", "keep_events")).filter(|keep| *keep > 0),
         };
         let format = match self.text(merged, "log", "log", "format").as_deref() {

@@ -138,6 +138,8 @@ pub struct Collection {
     pub reconcile_interval_seconds: i64,
     /// An unfinished snapshot is given up after this.
     pub snapshot_patience_seconds: i64,
+    /// For a whole answer.
+    pub answer_timeout: Duration,
     /// Raw events are pruned after this; `None`: never.
     pub keep_events_seconds: Option<i64>,
 }

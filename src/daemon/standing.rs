@@ -64,3 +64,67 @@ impl Standing {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud_controller::{Answerer, ErrorKind};
+
+    fn error(path: &str, kind: ErrorKind) -> ApiError {
+        let request = format!("GET https://api.example.org{path}?per_page=5000");
+        ApiError { kind, request, detail: "404 Not Found, which isn't its own".to_owned(), request_id: None }
+    }
+
+    fn router() -> ErrorKind {
+        ErrorKind::Foreign { status: 404, answerer: Answerer::Router }
+    }
+
+    const WAY: &str = "onboarding = \"live_lists\"";
+    const SNAPSHOTS: &str = "/v3/app_usage/snapshots";
+
+    #[test]
+    fn after_ten_minutes_of_the_same_answer_path_answer_and_way_on_are_told() {
+        let (mut standing, reporter) = (Standing::default(), Reporter::unseen("eu1"));
+        let at = |seconds: i64| Timestamp::from_unix(1_790_000_000 + seconds);
+        let mut told = |seconds: i64, path: &str, kind: ErrorKind, configured: Option<Strategy>| {
+            standing.failed(&error(path, kind), configured, at(seconds), &reporter)
+        };
+        assert!(!told(0, SNAPSHOTS, router(), None).contains(WAY));
+        let below = told(599, SNAPSHOTS, router(), None);
+        assert!(!below.contains(WAY) && !below.contains("minutes"), "{below}");
+        let above = told(600, SNAPSHOTS, router(), None);
+        for word in ["the same answer for 10 minutes", SNAPSHOTS, "404 Not Found", WAY] {
+            assert!(above.contains(word), "{word}: {above}");
+        }
+        // Where a way is configured, or it isn't about the way, none is named.
+        assert!(!told(601, SNAPSHOTS, router(), Some(Strategy::Snapshot)).contains(WAY));
+        // Another answer, or another path, begins anew.
+        assert!(!told(602, SNAPSHOTS, ErrorKind::InvalidBody, None).contains("minutes"));
+        assert!(!told(1201, SNAPSHOTS, ErrorKind::InvalidBody, None).contains("minutes"));
+        assert!(told(1202, SNAPSHOTS, ErrorKind::InvalidBody, None).contains("10 minutes"));
+        assert!(!told(1203, "/v3/apps", ErrorKind::InvalidBody, None).contains("minutes"));
+        let lists = told(1803, "/v3/apps", ErrorKind::InvalidBody, None);
+        assert!(lists.contains("10 minutes") && !lists.contains(WAY), "{lists}");
+        // Cloud Controller's own refusals are no such thing.
+        assert!(!told(1804, "/v3/apps", ErrorKind::Forbidden, None).contains("minutes"));
+        assert!(!told(9999, "/v3/apps", ErrorKind::Forbidden, None).contains("minutes"));
+    }
+
+    #[test]
+    fn the_metric_stands_as_long_as_the_answer() {
+        let metrics = crate::telemetry::Metrics::new();
+        let reporter = Reporter::new(&metrics, &crate::telemetry::Board::default(), "eu1");
+        let line = |value: &str| {
+            let of = "cf_billing_cc_foreign_answer_since_timestamp_seconds{answer=\"unknown_route\",endpoint=\"app_usage_snapshots\",foundation=\"eu1\"}";
+            metrics.render().lines().any(|line| line == format!("{of} {value}"))
+        };
+        let mut standing = Standing::default();
+        assert!(line("0"));
+        for seconds in [1_790_000_000, 1_790_000_060] {
+            standing.failed(&error(SNAPSHOTS, router()), None, Timestamp::from_unix(seconds), &reporter);
+            assert!(line("1790000000"));
+        }
+        standing.over(&reporter);
+        assert!(line("0"));
+    }
+}

@@ -25,6 +25,7 @@ use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
 use super::names;
+use super::between::Between;
 use super::oracle::{Assumed, Billed, Lost, Oracle, Use};
 use super::unseen::{Done, Unseen};
 use crate::support::database;
@@ -99,6 +100,8 @@ struct World {
     requests: u32,
     told: Told,
     log: Option<Vec<String>>,
+    /// Routers and proxies.
+    between: Between,
 }
 
 #[derive(Clone)]
@@ -144,6 +147,13 @@ impl World {
             } else {
                 answer(404, "application/json", NOT_FOUND)
             });
+        }
+        if let Some(answer) = self.between.answer(request) {
+            self.told.note("answers of routers and proxies", 1);
+            if let Some(log) = &mut self.log {
+                log.push(format!("    {} {}: {} of somebody else", request.method(), request.uri(), answer.status()));
+            }
+            return Ok(answer);
         }
         if self.network.random_range(0..100) >= self.faulty {
             let response = self.foundation.exchange(request);
@@ -321,6 +331,7 @@ impl Simulation {
             requests: 0,
             told: Told::default(),
             log: log.clone(),
+            between: Between::new(seed),
         };
         Self {
             runtime,
@@ -421,6 +432,7 @@ impl Simulation {
             let mut world = self.world.lock().unwrap();
             world.network = ChaCha8Rng::seed_from_u64(world.random.random());
             (world.faulty, world.busy) = (faulty, busy);
+            world.between.begin();
         }
         let broken = self.chance(10).then(|| self.break_database());
         let killed = self.chance(40).then(|| (self.below(12), self.below(50)));
@@ -679,6 +691,7 @@ impl Simulation {
         {
             let mut world = self.world.lock().unwrap();
             (world.faulty, world.hidden) = (0, false);
+            world.between.heal();
             world.foundation.options.snapshot_polls = 2;
             for client in &mut world.foundation.uaa.clients {
                 if client.id == ADMIN.0 {
@@ -733,6 +746,11 @@ impl Simulation {
         }));
         // A baseline that rests on the stream alone isn't whole before its end: a purge meanwhile takes it away.
         let onboarding = self.runtime.block_on(self.store.onboarding(&head)).unwrap().unwrap();
+        // What somebody else says instead of them decides no way.
+        let snapshots = self.world.lock().unwrap().foundation.options.snapshots;
+        if self.plan.onboarding.is_none() && (onboarding.strategy == Strategy::Snapshot) != snapshots {
+            return Err(format!("onboarded by {:?}, usage snapshots: {snapshots}", onboarding.strategy));
+        }
         let over = onboarding.completed_at.unwrap_or(until);
         // A snapshot has no tasks. The time is our clock's, which jumps.
         let lists = onboarding.strategy == Strategy::LiveLists;

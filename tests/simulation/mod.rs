@@ -4,6 +4,7 @@
 //! A short set runs with the tests. `CF_BILLING_SEEDS=1-2000 tests/with-postgres cargo test --release --locked --test
 //! integration -- simulation::` runs more of them, every twentieth on PostgreSQL too; a single number plays one again, and prints what happened.
 
+mod between;
 mod faults;
 mod names;
 mod oracle;
