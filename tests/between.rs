@@ -14,15 +14,23 @@ use crate::support::program::Program;
 /// Each fault, the subject of a line of `check` that tells of it, and words that this line has: what is wrong, and what to
 /// do.
 const TOLD: &[(&str, &str, &[&str])] = &[
-    ("router-404", "address", &["GET http", "404 Not Found", "unknown_route", "hint: the router knows no such route now"]),
+    (
+        "router-404",
+        "address",
+        &["GET http", "404 Not Found", "unknown_route", "hint: the router knows no such route now"],
+    ),
     (
         "router-404-snapshots",
         "baseline",
         &["/v3/app_usage/snapshots", "unknown_route", "hint: ", "`onboarding = \"live_lists\"`"],
     ),
-    ("proxy-403-lists", "lists", &["/v3/apps", "403 Forbidden", "blocked by policy", "hint: a proxy or router on the way"]),
-    ("login-page", "address", &["text/html", "Please log in", "hint: check that `api`"]),
-    ("other-json", "address", &["{\"status\":\"ok\"}", "hint: check that `api`"]),
+    (
+        "proxy-403-lists",
+        "lists",
+        &["/v3/apps", "403 Forbidden", "blocked by policy", "hint: a proxy or router on the way"],
+    ),
+    ("login-page", "address", &["200, text/html", "not what was asked for", "hint: check that `api`"]),
+    ("other-json", "address", &["application/json", "not what was asked for", "hint: check that `api`"]),
     (
         "redirect-https",
         "address",

@@ -112,7 +112,9 @@ fn secrets_go_to_the_api_and_to_the_uaa_under_its_domain() {
 
 #[test]
 fn secrets_go_nowhere_else_without_configuration() {
-    for uaa in ["https://uaa.elsewhere.example", "http://uaa.sys.example.org", "https://uaa.sys.example.org.evil.example"] {
+    for uaa in
+        ["https://uaa.elsewhere.example", "http://uaa.sys.example.org", "https://uaa.sys.example.org.evil.example"]
+    {
         let started = Started::new(uaa);
         let (cycle, told) = started.cycle(None);
         let error = is_foreign(cycle);
@@ -161,7 +163,8 @@ fn what_is_made_on_disk_is_for_its_owner() {
     let (_simulated, api) = simulate(&program, &[]);
     configure(&program, &api, "");
     let book = |ending: &str| program.folder.path().join(format!("book.db{ending}"));
-    let daemon = Background::spawn(&program, "run.log", &mut unmasked(&program, &["run", "--config", "cf-billing.toml"]));
+    let daemon =
+        Background::spawn(&program, "run.log", &mut unmasked(&program, &["run", "--config", "cf-billing.toml"]));
     daemon.says("onboarding is complete");
     for ending in ["", "-wal", "-shm", "-collector.lock", "-opening.lock"] {
         assert_eq!(mode(&book(ending)), 0o600, "{ending}");
@@ -187,11 +190,11 @@ fn secret_files_for_everybody_and_plain_http_are_warned_of_and_not_refused() {
     let text = std::fs::read_to_string(&file).unwrap();
     let inline = format!("client_secret = \"{}\"", ADMIN.1);
     std::fs::write(&file, text.replace(&inline, "client_secret_file = \"secret\"")).unwrap();
-    for (mode, warned) in [(0o600, false), (0o640, false), (0o644, true), (0o660, true), (0o400, false), (0o604, true)] {
+    for (mode, warned) in [(0o600, false), (0o640, false), (0o644, true), (0o660, true), (0o400, false), (0o604, true)]
+    {
         std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(mode)).unwrap();
         let lines = program.json(&["check", "--config", "cf-billing.toml"]);
-        let told: Vec<&Value> =
-            lines.as_array().unwrap().iter().filter(|line| line["what"] == "secrets").collect();
+        let told: Vec<&Value> = lines.as_array().unwrap().iter().filter(|line| line["what"] == "secrets").collect();
         assert_eq!(told.len(), usize::from(warned), "{mode:o}: {told:?}");
         assert!(told.iter().all(|line| line["verdict"] == "warn" && line["hint"].is_string()), "{told:?}");
         assert!(lines.as_array().unwrap().iter().any(|line| line["what"] == "plain http" && line["verdict"] == "warn"));

@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 use url::Url;
 
-use super::error::{ApiError, ErrorKind, Speaker, classify, encoding, named, shown};
+use super::error::{ApiError, ErrorKind, Speaker, classify, encoding};
 use super::token::Token;
 use super::transport::{Transport, TransportError};
 use super::uaa::{self, Refused};
@@ -505,14 +505,14 @@ fn parse<T: DeserializeOwned>(answer: &Response<Bytes>, request: &str) -> Result
 }
 
 fn invalid(answer: &Response<Bytes>, request: &str, reason: &str) -> ApiError {
+    let kind = answer.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("no content type");
     ApiError {
         kind: ErrorKind::InvalidBody,
         request: request.to_owned(),
         detail: format!(
-            "the answer ({}, {} bytes, {}) is not what was asked for: {reason}",
-            named(answer.status()),
-            answer.body().len(),
-            shown(answer)
+            "the answer ({}, {kind}, {} bytes) is not what was asked for: {reason}",
+            answer.status().as_u16(),
+            answer.body().len()
         ),
         request_id: request_id(answer),
     }

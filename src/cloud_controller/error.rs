@@ -318,7 +318,7 @@ fn answerer(headers: &HeaderMap) -> Option<Answerer> {
 }
 
 /// What an answer says besides its status, for people, on one line: type, the router's word, how it begins.
-pub(super) fn shown(answer: &Response<Bytes>) -> String {
+fn shown(answer: &Response<Bytes>) -> String {
     let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok());
     let mut told = vec![header(CONTENT_TYPE.as_str()).unwrap_or("no content type").to_owned()];
     told.extend(header("x-cf-routererror").map(|error| format!("X-Cf-Routererror: {error}")));
@@ -396,7 +396,7 @@ pub(super) fn classify(
 }
 
 /// `404 Not Found`; the number alone where it has no name.
-pub(super) fn named(status: StatusCode) -> String {
+fn named(status: StatusCode) -> String {
     match status.canonical_reason() {
         Some(reason) => format!("{} {reason}", status.as_u16()),
         None => status.as_u16().to_string(),

@@ -24,8 +24,8 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
-use super::names;
 use super::between::Between;
+use super::names;
 use super::oracle::{Assumed, Billed, Lost, Oracle, Use};
 use super::unseen::{Done, Unseen};
 use crate::support::database;
