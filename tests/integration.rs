@@ -18,6 +18,7 @@ mod accounts;
 mod bad_input;
 mod between;
 mod client;
+mod clocks;
 mod collector;
 mod daemon;
 mod dataset;

@@ -168,6 +168,7 @@ fn origin(input: &ArchivedInput) -> Origin {
         InputKind::FailedCreate => "observed failure to create",
         InputKind::Gap => "gap",
         InputKind::Settlement => "settlement by what runs",
+        InputKind::Bound => "bound of a time",
     };
     let body: Option<serde_json::Value> = serde_json::from_str(&input.body).ok();
     let guid = body.and_then(|body| body["guid"].as_str().map(str::to_owned));

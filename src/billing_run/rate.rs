@@ -67,6 +67,7 @@ impl BillingRun<'_> {
         let mut pieces = self.store.pieces(period, user_provided).await?;
         let gaps = self.store.gaps(None).await?;
         let undecodable = self.store.undecodable(period).await?;
+        let clocks = self.store.clock_spans(None).await?;
         let paid = Paid::new(self.store.invoiced(month).await?);
         let wanted = |of: &Account| account.is_none_or(|account| account == of.id || account == of.name);
         let mut payers = Payers::new(&self.accounts, &paid, period);
@@ -103,10 +104,12 @@ impl BillingRun<'_> {
             let foundations: BTreeSet<String> = open.account.foundations.iter().cloned().chain(of_usage).collect();
             let of_payer = gaps.iter().filter(|gap| foundations.contains(&gap.foundation));
             let unread = undecodable.iter().filter(|note| foundations.contains(&note.foundation));
+            let clocks_of_payer = clocks.iter().filter(|clock| foundations.contains(&clock.foundation));
             let is_final = paid.names.contains_key(&id);
             let header = Header {
                 gaps: of_payer.filter_map(|gap| gap.note(period)).collect(),
                 undecodable: unread.cloned().collect(),
+                clocks: clocks_of_payer.filter_map(|clock| clock.note(period)).collect(),
                 rated_through: self.rated_through(&pieces.heads, &foundations),
                 corrections: if is_final { Vec::new() } else { corrections_of(&pending, &id) },
                 taxed_before: of_pending(&pending, &id).map(|stored| stored.invoice.tax.clone()).collect(),
@@ -182,6 +185,7 @@ impl BillingRun<'_> {
             rated_through: None,
             gaps: Vec::new(),
             undecodable: Vec::new(),
+            clocks: Vec::new(),
             particulars: Particulars { seller: sender.party.clone(), payment, ..known.clone() },
             tax: own_tax.or_else(|| account.tax.clone()),
             corrections: Vec::new(),

@@ -51,6 +51,10 @@ pub struct Import {
     /// streams have events
     #[arg(long, value_name = "TIME")]
     complete_until: Option<String>,
+    /// When the files were read from Cloud Controller: their last events can't be later. Left out, they can't be later than
+    /// this machine's clock
+    #[arg(long, value_name = "TIME")]
+    read_at: Option<String>,
     /// Events per transaction
     #[arg(long, value_name = "N", default_value_t = 5000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     page_size: u32,
@@ -81,6 +85,7 @@ impl Import {
         };
         let billing_from = given("--billing-from", &self.billing_from)?;
         let complete_until = given("--complete-until", &self.complete_until)?;
+        let read_at = given("--read-at", &self.read_at)?;
         let stop = stop_on_signal()?;
         let Some(given) = self.surveyed(&stop).await? else {
             let hint = "run the same command again";
@@ -96,7 +101,7 @@ impl Import {
         let store = Global::open(&configuration).await?;
         let _alone = store.collector_lock()?;
         let clock = Clock::System;
-        let mut importer = Importer::begin(&store, &clock, &self.foundation, settings).await?;
+        let mut importer = Importer::begin(&store, &clock, &self.foundation, settings).await?.read_at(read_at);
         if !chunks.is_empty() {
             importer.baseline(chunks, completed_at).await?;
         }
@@ -126,6 +131,16 @@ impl Import {
             grouped(report.entries.cast_signed()),
             grouped(report.anomalies.cast_signed()),
         ));
+        for span in store.clock_spans(Some(&self.foundation)).await? {
+            let reference = span.reference();
+            note(&format!(
+                "warning: {} event(s) say times that the order of their stream contradicts; they count at other times, as \
+                 estimated, and the invoices of their months wait for --accept clock:{reference}\n\
+                 hint: `cf-billing clocks --foundation {}` shows them",
+                grouped(i64::try_from(span.times.len()).unwrap_or(i64::MAX)),
+                self.foundation
+            ));
+        }
         if report.undecodable > 0 {
             let foundation = &self.foundation;
             let (count, example) = (report.undecodable.cast_signed(), first_undecodable(&store, foundation).await?);

@@ -3,7 +3,9 @@
 mod accounts;
 mod anomalies;
 mod check;
+mod clocks;
 mod demo;
+mod foundations;
 mod gaps;
 mod import;
 mod invoices;
@@ -95,7 +97,9 @@ enum Command {
     Anomalies(anomalies::Anomalies),
     Check(check::Check),
     Demo(demo::Demo),
+    Foundations(foundations::Foundations),
     Gaps(gaps::Gaps),
+    Clocks(clocks::Clocks),
     Import(import::Import),
     Invoices(invoices::Invoices),
     Ledger(ledger::Ledger),
@@ -149,7 +153,9 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Anomalies(anomalies) => anomalies.run(&global).await,
         Command::Check(check) => check.run(&global).await,
         Command::Demo(demo) => Box::pin(demo.run(&global)).await,
+        Command::Foundations(foundations) => foundations.run(&global).await,
         Command::Gaps(gaps) => gaps.run(&global).await,
+        Command::Clocks(clocks) => clocks.run(&global).await,
         Command::Import(import) => import.run(&global).await,
         Command::Invoices(invoices) => invoices.run(&global).await,
         Command::Ledger(ledger) => ledger.run(&global).await,

@@ -102,6 +102,12 @@ pub enum CollectError {
         .known_until.map_or_else(|| "no time".to_owned(), |at| at.to_string())
     )]
     NotRead { listed_at: Timestamp, known_until: Option<Timestamp> },
+    #[error(
+        "`{foundation}` isn't billed yet: our clock says {ours}, Cloud Controller's says {theirs}, {apart} s apart\n\
+         hint: set the wrong clock; or say that Cloud Controller's is right: `cf-billing foundations accept-clock {foundation}`, or billing_from in the configuration",
+        apart = .ours.seconds_since(*.theirs).abs()
+    )]
+    ClockSkew { foundation: String, ours: Timestamp, theirs: Timestamp },
     #[error("stopped")]
     Stopped,
 }
@@ -208,12 +214,13 @@ impl Collector {
         self.retain().await?;
         if onboarding.stage != OnboardingStage::Complete {
             onboarding.stage = OnboardingStage::Complete;
-            onboarding.completed_at = Some(self.clock.now());
+            onboarding.completed_at = Some(self.measured());
             self.store.put_onboarding(&self.head, &onboarding).await?;
             tracing::info!(foundation = %self.head.name, "onboarding is complete");
         }
         self.reporter.state(state(onboarding.stage));
         self.count_open().await?;
+        self.report_skew();
         Ok(Cycle::CaughtUp(self.caught))
     }
 

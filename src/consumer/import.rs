@@ -81,6 +81,7 @@ pub struct Importer<'a> {
     clock: &'a Clock,
     head: FoundationHead,
     report: ImportReport,
+    read_at: Option<Timestamp>,
 }
 
 impl<'a> Importer<'a> {
@@ -109,12 +110,18 @@ impl<'a> Importer<'a> {
         }
         settings.billing_epoch = settings.billing_epoch.or(held);
         settings.unlisted_tasks_until = settings.unlisted_tasks_until.or(head.current_settings().unlisted_tasks_until);
-        let mut importer = Self { store, clock, head, report: ImportReport::default() };
+        let mut importer = Self { store, clock, head, report: ImportReport::default(), read_at: None };
         if importer.head.settings.is_empty() || importer.head.current_settings() != settings {
             let input = NewInput { place: Place::default(), body: Body::Settings(settings) };
             importer.commit(vec![input], Names::default()).await?;
         }
         Ok(importer)
+    }
+
+    /// Says when what is imported was read from Cloud Controller; `None`: by now.
+    #[must_use]
+    pub fn read_at(self, read_at: Option<Timestamp>) -> Self {
+        Self { read_at, ..self }
     }
 
     /// The foundation as it now is.
@@ -188,12 +195,7 @@ impl<'a> Importer<'a> {
         }
         let mut page = Page::new(Origin::Import, self.clock.now(), &self.head);
         page.names = names;
-        // An import knows as much as its last event of either stream tells.
-        let newest = inputs.iter().filter_map(|input| match &input.body {
-            Body::Event { decoded, .. } => Some(decoded.event.created_at),
-            _ => None,
-        });
-        page.known_until = newest.max().max(self.head.known_until);
+        page.read_at = self.read_at.unwrap_or(page.received_at);
         let events = inputs.iter().filter(|input| !matches!(input.body, Body::Settings(_))).count();
         page.inputs = inputs;
         let report = commit(self.store, &self.head, page).await?;

@@ -3,6 +3,7 @@
 
 mod baseline;
 mod bounds;
+mod clocks;
 mod collector;
 mod import;
 mod inventory;
@@ -14,6 +15,7 @@ mod reading;
 mod rebuild;
 mod reconcile;
 mod recover;
+mod skew;
 mod strategy;
 mod sweep;
 mod tail;
@@ -24,4 +26,5 @@ pub use page::{Body, NewInput, Page, PageReport, commit, recall};
 pub use reading::RawEvent;
 pub use rebuild::{RebuildError, Rebuilt, rebuild, same_ledger};
 pub use reconcile::{Class, Difference, Look, Repair};
+pub use skew::CLOCK_TOLERANCE_SECONDS;
 pub use strategy::{choose_strategy, way_on};

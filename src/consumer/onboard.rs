@@ -16,6 +16,9 @@ use crate::store::{Onboarding, OnboardingStage, TakenSnapshot};
 impl Collector {
     /// Takes the onboarding as far as reading the streams; gives what it waits for if it can't get there yet.
     pub(super) async fn onboard(&mut self, onboarding: &mut Onboarding) -> Result<Option<String>, CollectError> {
+        if onboarding.stage <= OnboardingStage::Baseline {
+            self.refuse_skew().await?;
+        }
         if onboarding.stage == OnboardingStage::Snapshots {
             let mut waiting = None;
             for stream in Stream::ALL {

@@ -2,17 +2,18 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use super::clocks::decide;
 use crate::cloud_controller::{Decoded, decode};
 use crate::domain::quantity::{instance_seconds, mib_seconds};
 use crate::domain::usage_event::ServiceChange;
 use crate::domain::{
-    AnomalyKind, BaselineItem, BuildObservation, DiskObservation, DiskSource, EntryType, Fact, FailedCreate, Footprint,
-    Gap, Interval, Kind, LedgerEntry, MemorySource, Place, ResourceKey, Settings, Settlement, Stream, Timestamp,
+    AnomalyKind, BaselineItem, Bound, BuildObservation, DiskObservation, DiskSource, EntryType, Fact, FailedCreate,
+    Footprint, Gap, Interval, Kind, LedgerEntry, MemorySource, Place, ResourceKey, Settings, Settlement, Stream, Timestamp,
 };
 use crate::fold::{Depth, Fold, Input, Known, Numbered, Resource};
 use crate::store::{
     ArchivedInput, FoundationHead, GapProgress, InputKind, LoadedResource, NameOf, Names, Origin, Settled, Store,
-    StoreError, StreamHead, Told, WriteSet, identity,
+    StoreError, StoredBound, StreamHead, Told, WriteSet, identity,
 };
 use crate::telemetry::PageCounts;
 
@@ -45,6 +46,8 @@ pub enum Body {
     CreateFailed(FailedCreate),
     Gap(Gap),
     Settlement(Settlement),
+    /// Stands at its event's place.
+    Bound(Bound),
 }
 
 /// What one transaction is to hold.
@@ -52,6 +55,8 @@ pub enum Body {
 pub struct Page {
     pub origin: Origin,
     pub received_at: Timestamp,
+    /// No event of it was created later, as far as the clock that says so is right.
+    pub read_at: Timestamp,
     pub inputs: Vec<NewInput>,
     /// Processes and tasks whose disk can't be observed any more.
     pub unobservable: Vec<ResourceKey>,
@@ -76,6 +81,7 @@ impl Page {
         Self {
             origin,
             received_at,
+            read_at: received_at,
             inputs: Vec::new(),
             unobservable: Vec::new(),
             names: Names::default(),
@@ -130,11 +136,26 @@ pub async fn commit(store: &Store, head: &FoundationHead, page: Page) -> Result<
     write.names = page.names;
     write.unobservable = page.unobservable;
 
-    let mut numbered = Vec::with_capacity(page.inputs.len());
-    for (sequence, input) in (head.last_sequence + 1..).zip(page.inputs) {
+    let decided = decide(store, head, &page.inputs, page.read_at).await?;
+    for (stream, agreeing) in decided.agreeing {
+        write.stream_mut(stream).agreeing_at = agreeing;
+        if write.origin == Origin::Import {
+            write.known_until = known_by_events(head, &write);
+        }
+    }
+    let inputs = decided.bounds.into_iter().chain(page.inputs);
+    let mut numbered = Vec::with_capacity(inputs.size_hint().0);
+    for (sequence, input) in (head.last_sequence + 1..).zip(inputs) {
         numbered.push(number(sequence, page.received_at, input, &mut write));
     }
-    fold_and_commit(store, head, write, numbered).await
+    fold_and_commit(store, head, write, numbered, Vec::new()).await
+}
+
+/// An import knows as much as the last event of either stream tells, or as was said. A time that doesn't agree tells nothing.
+fn known_by_events(head: &FoundationHead, write: &WriteSet) -> Option<Timestamp> {
+    let told_before = head.app.agreeing_at.max(head.service.agreeing_at);
+    let said = head.known_until.filter(|known| Some(*known) > told_before);
+    said.max(write.app.agreeing_at).max(write.service.agreeing_at)
 }
 
 /// Commits archived inputs once more, in another book, as they were archived: the fold is the same whatever the pages.
@@ -148,12 +169,20 @@ pub(super) async fn commit_again(
 ) -> Result<PageReport, StoreError> {
     let mut write = WriteSet::new(Origin::Import, head);
     let mut numbered = Vec::with_capacity(archived.len());
+    let mut bounds = Vec::new();
+    for stream in Stream::ALL {
+        // They were archived before their events, and may have come with an earlier page.
+        let ordinals = || archived.iter().filter(|input| input.kind == InputKind::Event(stream)).map(|of| of.place.ordinal);
+        if let (Some(first), Some(last)) = (ordinals().min(), ordinals().max()) {
+            bounds.extend(store.bounds(head, stream, first, last).await?);
+        }
+    }
     for input in archived {
         let (sequence, received_at, place) = (input.sequence, input.received_at, input.place.clone());
         let body = recall_body(input)?;
         numbered.push(number(sequence, received_at, NewInput { place, body }, &mut write));
     }
-    fold_and_commit(store, head, write, numbered).await
+    fold_and_commit(store, head, write, numbered, bounds).await
 }
 
 async fn fold_and_commit(
@@ -161,8 +190,12 @@ async fn fold_and_commit(
     head: &FoundationHead,
     mut write: WriteSet,
     numbered: Vec<Numbered>,
+    bounds: Vec<StoredBound>,
 ) -> Result<PageReport, StoreError> {
     let mut fold = Fold::new(head.settings.clone(), head.last_entry).across(head.gaps.clone());
+    fold.provide_bounds(
+        bounds.into_iter().filter_map(|held| Some((held.bound.resource?, held.place, held.bound.counts_at?))),
+    );
     provide(store, head, &mut fold, &numbered).await?;
 
     for (input, archived) in numbered.iter().zip(&mut write.inputs) {
@@ -310,6 +343,7 @@ pub fn recall(archived: ArchivedInput) -> Result<Numbered, StoreError> {
         Body::CreateFailed(failed) => Input::CreateFailed(failed),
         Body::Gap(gap) => Input::Gap(gap),
         Body::Settlement(settlement) => Input::Settlement(settlement),
+        Body::Bound(bound) => Input::Bound(bound),
     };
     Ok(Numbered { sequence, received_at, place, input })
 }
@@ -332,6 +366,7 @@ fn recall_body(archived: ArchivedInput) -> Result<Body, StoreError> {
         InputKind::BuildObservation => Body::Build(serde_json::from_str(&body).map_err(unexpected)?),
         InputKind::Gap => Body::Gap(serde_json::from_str(&body).map_err(unexpected)?),
         InputKind::Settlement => Body::Settlement(serde_json::from_str(&body).map_err(unexpected)?),
+        InputKind::Bound => Body::Bound(serde_json::from_str(&body).map_err(unexpected)?),
     })
 }
 
@@ -376,6 +411,11 @@ fn number(sequence: u64, received_at: Timestamp, new: NewInput, write: &mut Writ
             let text = json(serde_json::to_string(&settlement));
             let guid = settlement.resource.guid.to_string();
             (InputKind::Settlement, settlement.observed_at, guid, text, Input::Settlement(settlement))
+        }
+        Body::Bound(bound) => {
+            let text = json(serde_json::to_string(&bound));
+            write.bounds.push((sequence, StoredBound { place: place.clone(), bound: bound.clone() }));
+            (InputKind::Bound, bound.created_at, bound.event.to_string(), text, Input::Bound(bound))
         }
         Body::Build(observation) => {
             let text = json(serde_json::to_string(&observation));

@@ -77,6 +77,8 @@ pub async fn rebuild(
     let mut write = WriteSet::new(if head.collected { Origin::Collector } else { Origin::Import }, &rebuilt);
     write.known_until = known_until;
     write.swept_until = head.swept_until;
+    write.app.agreeing_at = head.app.agreeing_at;
+    write.service.agreeing_at = head.service.agreeing_at;
     fresh.commit(&rebuilt, &write).await?;
     let (kept, told) = (store.names(head).await?, fresh.names(&rebuilt).await?);
     let (newer_names, renamed) = told.newer_than(&kept);

@@ -1,6 +1,8 @@
 //! The events behind the checkpoint, read again: a transaction that was long under way may show its event late, with
 //! a lower id than those that were read. Owns how far back is read; what is found goes to its place in the stream.
 
+use std::collections::HashMap;
+
 use super::collector::{CollectError, Collector};
 use super::reading::Reading;
 use crate::cloud_controller::{After, ErrorKind, decode};
@@ -17,7 +19,7 @@ const LONG_WINDOW_SECONDS: i64 = 86_400;
 impl Collector {
     /// Reads what is behind both checkpoints again, if it is time to: since the last sweep, and a window more.
     pub(super) async fn sweep(&mut self, onboarding: &Onboarding) -> Result<(), CollectError> {
-        let now = self.clock.now();
+        let now = self.measured();
         let last = self.head.swept_until;
         if last.is_some_and(|last| now.seconds_since(last) < self.plan.sweep_interval_seconds) {
             return Ok(());
@@ -86,6 +88,11 @@ impl Collector {
         at: Timestamp,
         margin: i64,
     ) -> Result<Option<(EventId, Place)>, CollectError> {
+        // A time that isn't trusted says nothing of where `at` was.
+        let last = self.head.stream(stream).last_ordinal;
+        let bounds = self.store.bounds(&self.head, stream, 0, last).await?;
+        let counts_at: HashMap<Place, Timestamp> =
+            bounds.into_iter().filter_map(|held| Some((held.place, held.bound.counts_at?))).collect();
         let mut end = self.head.last_sequence + 1;
         let mut older: Vec<(EventId, Place)> = Vec::new();
         let mut youngest_order: Option<Place> = None;
@@ -98,7 +105,8 @@ impl Collector {
                 if !stands {
                     continue;
                 }
-                if input.created_at >= at {
+                let created_at = counts_at.get(&input.place).copied().unwrap_or(input.created_at);
+                if created_at >= at {
                     youngest_order = Some(youngest_order.map_or(input.place.clone(), |place| place.min(input.place)));
                     continue;
                 }
@@ -106,7 +114,7 @@ impl Collector {
                 if decoded.has_guid() {
                     older.push((decoded.event.id(), input.place));
                 }
-                if input.created_at < at.plus(-margin) {
+                if created_at < at.plus(-margin) {
                     break 'archive;
                 }
             }

@@ -66,14 +66,14 @@ impl Collector {
             let Some(next) = next else {
                 let mut placed = placed;
                 placed.extend(reading.finish());
-                self.append(&reading, read, placed).await?;
+                self.append(&reading, read, placed, page.date).await?;
                 // A clock of theirs that is ahead of ours must not make us know the future.
                 return Ok(page.date.min(self.clock.now()));
             };
             // The page is committed whatever becomes of the next one.
             let (client, stop) = (self.client.clone(), self.stopping());
             let fetch = unless_stopped(&stop, client.events(stream, &next));
-            let (fetched, appended) = tokio::join!(fetch, self.append(&reading, read, placed));
+            let (fetched, appended) = tokio::join!(fetch, self.append(&reading, read, placed, page.date));
             appended?;
             page = fetched?;
         }
@@ -183,6 +183,7 @@ impl Collector {
         reading: &Reading,
         read: usize,
         placed: Vec<(Place, RawEvent)>,
+        date: Timestamp,
     ) -> Result<(), CollectError> {
         let stream = reading.stream();
         self.reporter.metrics.duplicates(stream, read.saturating_sub(placed.len()));
@@ -191,6 +192,7 @@ impl Collector {
         }
         let watch = Stopwatch::start();
         let mut page = self.page();
+        page.read_at = date;
         let head = page.stream_mut(stream);
         // What was found late stands before the checkpoint; a record without a guid can't be asked after.
         let appended = placed.iter().filter(|(place, (_, decoded))| place.fraction().is_empty() && decoded.has_guid());

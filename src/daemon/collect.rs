@@ -138,6 +138,10 @@ impl Collecting {
                 self.reporter.state("failed");
                 "checkpoint_lost"
             }
+            CollectError::ClockSkew { .. } => {
+                self.reporter.state("failed");
+                "clock_skew"
+            }
             CollectError::ScopeLost { .. } => {
                 self.reporter.state("failed");
                 "scope_lost"

@@ -34,6 +34,8 @@ pub enum AnomalyKind {
     ToldByReseed,
     /// What runs was looked at and differed from the ledger, which was settled accordingly.
     Settled,
+    /// `created_at` contradicts the order of the stream: the nearest time that agrees was used.
+    Clock,
 }
 
 impl AnomalyKind {
@@ -52,6 +54,7 @@ impl AnomalyKind {
         Self::BeforeSeal,
         Self::ToldByReseed,
         Self::Settled,
+        Self::Clock,
     ];
 
     /// The word used in tables and metrics.
@@ -72,6 +75,7 @@ impl AnomalyKind {
             Self::BeforeSeal => "before_seal",
             Self::ToldByReseed => "told_by_reseed",
             Self::Settled => "settled",
+            Self::Clock => "clock",
         }
     }
 

@@ -1,8 +1,10 @@
 //! The words of billing as types: values in, values out, no I/O and no clock.
 //! Owns what each thing means and its units; never decides what a usage event does (that is `fold`).
 
+pub mod agreement;
 pub mod anomaly;
 pub mod baseline;
+pub mod bound;
 pub mod footprint;
 pub mod gap;
 pub mod guid;
@@ -20,8 +22,10 @@ pub mod text;
 pub mod time;
 pub mod usage_event;
 
+pub use agreement::{TOLERANCE_SECONDS, Verdict, judge};
 pub use anomaly::{Anomaly, AnomalyKind};
 pub use baseline::{Baseline, BaselineItem, Strategy};
+pub use bound::{Bound, ClockNote};
 pub use footprint::{DiskSource, Footprint, Location, MemorySource};
 pub use gap::{Gap, GapNote, GapReason, GapStage, UndecodableNote};
 pub use guid::Guid;

@@ -1,6 +1,7 @@
 //! From one numbered sequence of inputs to intervals, ledger entries and anomalies.
 //! Total: never fails on data, never looks at a clock, and gives the same ledger whatever the page sizes.
 
+mod bounds;
 mod look;
 mod process;
 mod refold;
@@ -13,8 +14,8 @@ mod task;
 use std::collections::HashMap;
 
 use crate::domain::{
-    Anomaly, AnomalyKind, Baseline, BaselineItem, BuildObservation, DiskObservation, Fact, FailedCreate, Finding, Gap,
-    Kind, LedgerEntry, Place, ResourceKey, Settings, Settlement, Stream, Timestamp, UsageEvent,
+    Anomaly, AnomalyKind, Baseline, BaselineItem, Bound, BuildObservation, DiskObservation, Fact, FailedCreate, Finding,
+    Gap, Kind, LedgerEntry, Place, ResourceKey, Settings, Settlement, Stream, Timestamp, UsageEvent,
 };
 
 pub use state::{Known, Opening, Piece, Resource, Run, SAME_SAVE_SECONDS, Sealed};
@@ -43,6 +44,8 @@ pub enum Input {
     /// Changes no interval by itself: what is assumed for it are the settlements that follow.
     Gap(Gap),
     Settlement(Settlement),
+    /// Stands at its event's place; says at which time that event counts.
+    Bound(Bound),
     /// Stands for the inputs before it when a resource is folded again; never archived.
     Sealed(Box<Sealed>),
 }
@@ -79,6 +82,7 @@ impl Input {
             }
             Self::Build(observation) => Some(ResourceKey { kind: Kind::Staging, guid: observation.app.clone() }),
             Self::Settlement(settlement) => Some(settlement.resource.clone()),
+            Self::Bound(bound) => bound.resource.clone(),
             Self::Sealed(sealed) => Some(sealed.resource.key.clone()),
         }
     }
@@ -115,13 +119,22 @@ pub struct Fold {
     resources: HashMap<ResourceKey, Resource>,
     outputs: Outputs,
     last_entry: u64,
+    /// When events count whose own time isn't trusted, by resource and place.
+    bounds: HashMap<(ResourceKey, Place), Timestamp>,
 }
 
 impl Fold {
     /// Begins after entry number `last_entry`, with every settings input so far (sequence, settings) in order.
     #[must_use]
     pub fn new(settings: Vec<(u64, Settings)>, last_entry: u64) -> Self {
-        Self { settings, gaps: Vec::new(), resources: HashMap::new(), outputs: Outputs::default(), last_entry }
+        Self {
+            settings,
+            gaps: Vec::new(),
+            resources: HashMap::new(),
+            outputs: Outputs::default(),
+            last_entry,
+            bounds: HashMap::new(),
+        }
     }
 
     /// With every gap so far (sequence, gap) in order: what a reseed is the first to tell of was lost with the last one.
@@ -197,18 +210,26 @@ impl Fold {
         };
         let mut resource =
             self.resources.remove(&key).expect("every resource is provided before its inputs are applied");
-        if numbered.place < resource.last_place {
+        if let Input::Bound(bound) = &numbered.input {
+            resource = self.bound(resource, numbered, bound);
+        } else if numbered.place < resource.last_place {
             resource = self.refold(resource, numbered);
         } else {
             resource.last_place = numbered.place.clone();
             resource.last_sequence = numbered.sequence;
             resource.known.remember(numbered);
+            // What is read beside the stream stands at an event's place, too.
+            let bounded_to = match &numbered.input {
+                Input::Event(_) => self.bounds.get(&(key.clone(), numbered.place.clone())).copied(),
+                _ => None,
+            };
             let settings = self.settings();
             let mut step = Step {
                 sequence: numbered.sequence,
                 received_at: numbered.received_at,
                 settings: &settings,
                 gaps: &self.gaps,
+                bounded_to,
                 outputs: &mut self.outputs,
                 last_entry: &mut self.last_entry,
             };
@@ -223,6 +244,9 @@ impl Fold {
     }
 
     fn note_without_resource(&mut self, numbered: &Numbered) {
+        if let Input::Bound(bound) = &numbered.input {
+            self.note_bound(numbered, bound);
+        }
         let Input::Event(event) = &numbered.input else { return };
         let (kind, detail) = match &event.fact {
             Fact::UnknownState(state) => (AnomalyKind::UnknownState, format!("state `{state}`")),
@@ -250,6 +274,8 @@ struct Step<'fold> {
     received_at: Timestamp,
     settings: &'fold Settings,
     gaps: &'fold [(u64, Gap)],
+    /// The time at which an event counts whose own isn't trusted: what begins or ends with it is estimated.
+    bounded_to: Option<Timestamp>,
     outputs: &'fold mut Outputs,
     last_entry: &'fold mut u64,
 }
@@ -257,21 +283,29 @@ struct Step<'fold> {
 impl Step<'_> {
     fn apply(&mut self, resource: &mut Resource, input: &Input) {
         match input {
-            Input::Event(event) => match &event.fact {
-                Fact::Process(fact) => self.process(resource, event.created_at, fact),
-                Fact::Task(fact) => self.task(resource, event.created_at, fact),
-                Fact::Staging(fact) => self.staging(resource, event.created_at, fact),
-                Fact::Service(fact) => self.service(resource, event.created_at, fact),
-                Fact::BuildpackSetByBuild | Fact::UnknownState(_) | Fact::Undecodable(_) => {}
-            },
+            Input::Event(event) => {
+                let at = self.bounded_to.unwrap_or(event.created_at);
+                match &event.fact {
+                    Fact::Process(fact) => self.process(resource, at, fact),
+                    Fact::Task(fact) => self.task(resource, at, fact),
+                    Fact::Staging(fact) => self.staging(resource, at, fact),
+                    Fact::Service(fact) => self.service(resource, at, fact),
+                    Fact::BuildpackSetByBuild | Fact::UnknownState(_) | Fact::Undecodable(_) => {}
+                }
+            }
             Input::Baseline(item) => self.baseline(resource, item),
             Input::Disk(observation) => self.disk(resource, observation),
             Input::Build(observation) => self.build(resource, observation),
             Input::CreateFailed(failed) => self.create_failed(resource, failed),
             Input::Settlement(settlement) => self.settle(resource, settlement),
-            Input::Settings(_) | Input::Gap(_) | Input::Sealed(_) => {}
+            Input::Settings(_) | Input::Gap(_) | Input::Bound(_) | Input::Sealed(_) => {}
         }
-        resource.told_at = resource.told_at.max(input.told_at());
+        resource.told_at = resource.told_at.max(self.bounded_to.or(input.told_at()));
+    }
+
+    /// Whether the time of the event rests on its neighbours alone.
+    const fn is_estimated(&self) -> bool {
+        self.bounded_to.is_some()
     }
 
     fn epoch(&self) -> Timestamp {

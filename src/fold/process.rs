@@ -51,7 +51,8 @@ impl Step<'_> {
             // It ran when the baseline was taken, or so a list made believe, and starts again: it stopped in between,
             // unseen, or never ran. A sweep that finds the stop gives back the time before it. Where it was started
             // before, nothing stopped: `production` of the V2 API tells what runs once more, as it was.
-            run.piece = Piece { started_at: created_at, opened_by: self.sequence, footprint: next, estimated: false };
+            let estimated = self.bounded_to.is_some();
+            run.piece = Piece { started_at: created_at, opened_by: self.sequence, footprint: next, estimated };
             resource.latest = Some(created_at);
             self.correct(resource, Cause::RepairedEnding, |interval| (interval.run == id).then_some(None));
             let detail = format!("held as running since {started_at}, started again at {created_at}");
@@ -194,6 +195,7 @@ impl Step<'_> {
         }
         let at = created_at.max(epoch);
         run.piece.started_at = at;
+        run.piece.estimated |= self.bounded_to.is_some();
         resource.latest = Some(at);
         true
     }

@@ -24,16 +24,18 @@ impl Fold {
 
         let (mut again, entries, anomalies) = self.fold_again(&resource.key, &in_stream_order);
         self.outputs.anomalies.extend(anomalies.into_iter().filter(|anomaly| anomaly.sequence == late.sequence));
-        self.outputs.anomalies.push(Anomaly {
-            kind: AnomalyKind::LateEvent,
-            sequence: late.sequence,
-            resource: Some(resource.key),
-            at: late.received_at,
-            detail: format!(
-                "found behind {} later inputs",
-                in_stream_order.iter().filter(|input| input.place > late.place).count()
-            ),
-        });
+        if !matches!(late.input, Input::Bound(_)) {
+            self.outputs.anomalies.push(Anomaly {
+                kind: AnomalyKind::LateEvent,
+                sequence: late.sequence,
+                resource: Some(resource.key),
+                at: late.received_at,
+                detail: format!(
+                    "found behind {} later inputs",
+                    in_stream_order.iter().filter(|input| input.place > late.place).count()
+                ),
+            });
+        }
 
         let settings = self.settings();
         let mut step = Step {
@@ -41,6 +43,7 @@ impl Fold {
             received_at: late.received_at,
             settings: &settings,
             gaps: &self.gaps,
+            bounded_to: None,
             outputs: &mut self.outputs,
             last_entry: &mut self.last_entry,
         };
@@ -52,7 +55,7 @@ impl Fold {
     }
 
     /// What its place lies before was sealed: it changes nothing.
-    fn too_late(&mut self, mut resource: Resource, late: &Numbered) -> Resource {
+    pub(super) fn too_late(&mut self, mut resource: Resource, late: &Numbered) -> Resource {
         self.outputs.anomalies.push(Anomaly {
             kind: AnomalyKind::BeforeSeal,
             sequence: late.sequence,
@@ -73,6 +76,7 @@ impl Fold {
     ) -> (Resource, Vec<LedgerEntry>, Vec<Anomaly>) {
         let mut scratch = Self::new(Vec::new(), 0);
         let mut again = Resource::new(key.clone());
+        let bounds = super::bounds::in_force(inputs);
         for numbered in inputs {
             if let Input::Sealed(sealed) = &numbered.input {
                 again =
@@ -87,11 +91,13 @@ impl Fold {
                 .map(|(_, settings)| settings.clone())
                 .unwrap_or_default();
             again.last_place = numbered.place.clone();
+            let is_event = matches!(numbered.input, Input::Event(_));
             let mut step = Step {
                 sequence: numbered.sequence,
                 received_at: numbered.received_at,
                 settings: &settings,
                 gaps: &self.gaps,
+                bounded_to: is_event.then(|| bounds.get(&numbered.place).copied()).flatten(),
                 outputs: &mut scratch.outputs,
                 last_entry: &mut scratch.last_entry,
             };

@@ -210,6 +210,8 @@ impl Resource {
             | Input::Gap(_)
             | Input::Settlement(_)
             | Input::Sealed(_) => Depth::State,
+            // Whether its event was folded already shows its history.
+            Input::Bound(_) => Depth::History,
         }
     }
 }
@@ -217,7 +219,7 @@ impl Resource {
 impl Step<'_> {
     /// Opens a run at `at`.
     pub(super) fn open(&mut self, resource: &mut Resource, opening: Opening, at: Timestamp, footprint: Footprint) {
-        let piece = Piece { started_at: at, opened_by: self.sequence, footprint, estimated: false };
+        let piece = Piece { started_at: at, opened_by: self.sequence, footprint, estimated: self.is_estimated() };
         let unconfirmed = opening == Opening::Baseline;
         resource.run = Some(Run { id: self.sequence, opening, unconfirmed, billed: true, piece });
         resource.latest = Some(at);
@@ -229,12 +231,13 @@ impl Step<'_> {
     /// Ends the open interval at `at` and begins the next with `footprint`.
     pub(super) fn split(&mut self, resource: &mut Resource, at: Timestamp, footprint: Footprint) {
         let Some(run) = &mut resource.run else { return };
-        let next = Piece { started_at: at, opened_by: self.sequence, footprint, estimated: false };
+        let estimated = self.is_estimated();
+        let next = Piece { started_at: at, opened_by: self.sequence, footprint, estimated };
         let piece = std::mem::replace(&mut run.piece, next);
         let (id, billed) = (run.id, run.billed);
         resource.latest = Some(at);
         if billed {
-            self.append(resource, id, piece, at, false);
+            self.append(resource, id, piece, at, estimated);
         }
     }
 
@@ -244,7 +247,7 @@ impl Step<'_> {
         resource.latest = Some(at);
         resource.ended = true;
         if run.billed {
-            self.append(resource, run.id, run.piece, at, estimated);
+            self.append(resource, run.id, run.piece, at, estimated || self.is_estimated());
         }
     }
 

@@ -257,6 +257,9 @@ fn invoice_table(invoices: &[StoredInvoice], none: &str) -> Markup {
                                 @for note in &invoice.undecodable {
                                     div.wait { (note.records) " records can't be read: " (note.reference()) }
                                 }
+                                @for clock in &invoice.clocks {
+                                    div.wait { "times assumed: clock " (clock.reference) }
+                                }
                             }
                         }
                     }

@@ -317,6 +317,7 @@ pub fn credit_note(
         rate_card,
         gaps: Vec::new(),
         undecodable: Vec::new(),
+        clocks: Vec::new(),
         accepted: Vec::new(),
         coverage: Vec::new(),
         previous_net: None,

@@ -14,7 +14,9 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 
 use crate::domain::money::amount;
-use crate::domain::{Amount, AmountOverflow, Currency, GapNote, Guid, Month, Price, Span, Timestamp, UndecodableNote};
+use crate::domain::{
+    Amount, AmountOverflow, ClockNote, Currency, GapNote, Guid, Month, Price, Span, Timestamp, UndecodableNote,
+};
 use crate::rate_card::{Meter, RateCard};
 use crate::rating::{LineKey, Named, Part, Rated};
 
@@ -138,6 +140,8 @@ pub struct Invoice {
     pub gaps: Vec<GapNote>,
     /// Records that can't be read and touch the period.
     pub undecodable: Vec<UndecodableNote>,
+    /// Events of the period whose own time isn't trusted.
+    pub clocks: Vec<ClockNote>,
     /// What was accepted when it became final though it would have kept it a draft, in words.
     pub accepted: Vec<String>,
     /// Whose usage of when it charges for.
@@ -204,6 +208,7 @@ pub struct Header {
     pub rated_through: Option<Timestamp>,
     pub gaps: Vec<GapNote>,
     pub undecodable: Vec<UndecodableNote>,
+    pub clocks: Vec<ClockNote>,
     pub particulars: Particulars,
     /// The account's own, instead of the card's.
     pub tax: Option<AccountTax>,
@@ -324,6 +329,7 @@ pub fn invoice(header: Header, card: &RateCard, rated: &Rated) -> Result<Invoice
         rated_through: header.rated_through,
         gaps: header.gaps,
         undecodable: header.undecodable,
+        clocks: header.clocks,
         accepted: Vec::new(),
         coverage: header.coverage,
         previous_net: header.previous_net,

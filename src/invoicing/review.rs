@@ -2,7 +2,7 @@
 
 use super::{Invoice, InvoiceLine};
 use crate::domain::text::visible;
-use crate::domain::{Amount, Currency, GapNote, Timestamp, UndecodableNote};
+use crate::domain::{Amount, ClockNote, Currency, GapNote, Span, Timestamp, UndecodableNote};
 
 /// What an invoice is looked at with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +37,8 @@ pub enum Blocker {
     Gap(GapNote),
     /// Records can't be read: what they tell isn't billed.
     Undecodable(UndecodableNote),
+    /// Times of events contradict the order of their stream; others were assumed.
+    Clock(ClockNote),
 }
 
 impl Blocker {
@@ -46,6 +48,7 @@ impl Blocker {
         match self {
             Self::Gap(gap) if gap.settled_at.is_some() => Some(format!("gap:{}", gap.reference)),
             Self::Undecodable(note) => Some(note.reference()),
+            Self::Clock(clock) => Some(format!("clock:{}", clock.reference)),
             Self::Unpriced { .. } => Some(format!("unpriced:{account}")),
             Self::Estimated { .. } => Some(format!("estimated:{account}")),
             Self::Jump { .. } => Some(format!("jump:{account}")),
@@ -59,6 +62,11 @@ impl Blocker {
     pub const fn passes(&self) -> bool {
         matches!(self, Self::NotRatedThrough { .. } | Self::Grace { .. })
     }
+}
+
+/// An instant, or from when to when.
+fn when(span: Span) -> String {
+    if span.from == span.to { format!("{}", span.from) } else { format!("{} to {}", span.from, span.to) }
 }
 
 impl std::fmt::Display for Blocker {
@@ -105,6 +113,12 @@ impl std::fmt::Display for Blocker {
                     "{records} record(s) of {foundation}, {when}, can't be read, and what they tell isn't billed ({reference})"
                 )
             }
+            Self::Clock(ClockNote { reference, events, stated, counted }) => write!(
+                formatter,
+                "{events} event(s) say {}, which the order of the stream contradicts (clock {reference}): they count {}",
+                when(*stated),
+                when(*counted)
+            ),
         }
     }
 }
@@ -124,6 +138,7 @@ impl Invoice {
         blockers.extend(review.held.clone().map(|reason| Blocker::Held { reason }));
         blockers.extend(self.gaps.iter().cloned().map(Blocker::Gap));
         blockers.extend(self.undecodable.iter().cloned().map(Blocker::Undecodable));
+        blockers.extend(self.clocks.iter().cloned().map(Blocker::Clock));
         let unpriced: Vec<&InvoiceLine> = self.lines.iter().filter(|line| line.charge.is_none()).collect();
         if let Some(first) = unpriced.first() {
             blockers.push(Blocker::Unpriced { lines: unpriced.len(), example: first.what() });

@@ -23,6 +23,7 @@ pub enum InputKind {
     FailedCreate,
     Gap,
     Settlement,
+    Bound,
 }
 
 impl InputKind {
@@ -31,7 +32,7 @@ impl InputKind {
         Self::ALL.iter().position(|kind| *kind == self).unwrap_or_default()
     }
 
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Event(Stream::App),
         Self::Event(Stream::Service),
         Self::Settings,
@@ -42,6 +43,7 @@ impl InputKind {
         Self::FailedCreate,
         Self::Gap,
         Self::Settlement,
+        Self::Bound,
     ];
 }
 
@@ -290,6 +292,7 @@ mod tests {
             input(15, InputKind::FailedCreate, 1_700_000_004, Place::at(5), 14, "{}"),
             input(16, InputKind::Gap, 1_700_000_004, Place::at(5), 0, "{}"),
             input(17, InputKind::Settlement, 1_700_000_004, Place::at(5), 15, "{}"),
+            input(18, InputKind::Bound, 1_700_000_005, Place::at(5), 17, "{}"),
         ];
         let packed = pack(&inputs);
         assert_eq!(unpack(7, inputs.len(), &packed).unwrap(), inputs);

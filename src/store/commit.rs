@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::bounds::put_bounds;
 use super::codes::Code;
 use super::database::{Columns, RowWriter, Session, Sql, Type, values};
 use super::dimensions::{self, Table, Wanted, newer, take_newer};
@@ -38,6 +39,7 @@ impl Store {
         settle_observations(&mut session, foundation.id, write).await?;
         put_gaps(&mut session, foundation, &write.gaps).await?;
         count_told(&mut session, foundation, &write.told_by_reseeds).await?;
+        put_bounds(&mut session, foundation, &write.bounds).await?;
         if let Some(progress) = &write.gap_progress {
             move_gap(&mut session, foundation, progress).await?;
         }
@@ -64,7 +66,7 @@ async fn advance(
     const STREAM: Sql = Sql::new(
         "UPDATE stream
          SET last_ordinal = $3, oldest_created_at = $4, newest_created_at = $5, checkpoint_guid = $6,
-             checkpoint_created_at = $7, predecessor_guid = $8, predecessor_created_at = $9
+             checkpoint_created_at = $7, predecessor_guid = $8, predecessor_created_at = $9, agreeing_at = $10
          WHERE foundation_id = $1 AND name = $2",
     );
     let values = values![
@@ -84,7 +86,7 @@ async fn advance(
         return Err(StoreError::Superseded(foundation.name.clone()));
     }
     for (stream, head) in [(Stream::App, &write.app), (Stream::Service, &write.service)] {
-        let StreamHead { last_ordinal, oldest_created_at, newest_created_at, checkpoint, predecessor } = head;
+        let StreamHead { last_ordinal, oldest_created_at, newest_created_at, agreeing_at, checkpoint, predecessor } = head;
         let values = values![
             foundation.id,
             stream.name(),
@@ -95,6 +97,7 @@ async fn advance(
             checkpoint.as_ref().map(|event| event.created_at),
             predecessor.as_ref().map(|event| event.guid.to_string()),
             predecessor.as_ref().map(|event| event.created_at),
+            *agreeing_at,
         ];
         session.run(STREAM, values).await?;
     }

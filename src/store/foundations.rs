@@ -3,7 +3,7 @@
 use super::database::{Dialect, Row, Session, Sql, values};
 use super::gaps::read_gaps;
 use super::{FoundationHead, Lease, Store, StoreError, StreamHead};
-use crate::domain::{EventId, Guid, Settings, Stream};
+use crate::domain::{EventId, Guid, Settings, Stream, Timestamp};
 
 impl Store {
     /// The foundation of that name, made if it isn't there.
@@ -40,6 +40,19 @@ impl Store {
         added.ok_or_else(|| StoreError::Unexpected { place: "foundation", value: name.to_owned() })
     }
 
+    /// Says that a foundation is to be billed by Cloud Controller's clock, though ours differs. Nothing else changes.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn accept_clock(&self, foundation: &FoundationHead, at: Timestamp) -> Result<(), StoreError> {
+        const ACCEPT: Sql = Sql::new(
+            "UPDATE foundation SET clock_accepted_at = coalesce(clock_accepted_at, $2) WHERE id = $1",
+        );
+        let mut session = self.database.write().await?;
+        session.run(ACCEPT, values![foundation.id, at]).await?;
+        session.commit().await
+    }
+
     /// All foundations, by name.
     ///
     /// # Errors
@@ -71,14 +84,14 @@ pub(super) async fn read_foundations(
 ) -> Result<Vec<FoundationHead>, StoreError> {
     const FOUNDATIONS: Sql = Sql::new(
         "SELECT id, name, lease_epoch, last_sequence, last_entry, known_until, collected, observed_until, swept_until,
-                reconciled_at, swept_long_at
+                reconciled_at, swept_long_at, clock_accepted_at
          FROM foundation
          WHERE $1 IS NULL OR name = $1
          ORDER BY name",
     );
     const STREAMS: Sql = Sql::new(
         "SELECT name, last_ordinal, oldest_created_at, newest_created_at, checkpoint_guid, checkpoint_created_at,
-                predecessor_guid, predecessor_created_at, foundation_id
+                predecessor_guid, predecessor_created_at, foundation_id, agreeing_at
          FROM stream
          WHERE foundation_id IN (SELECT id FROM foundation WHERE $1 IS NULL OR name = $1)",
     );
@@ -105,6 +118,7 @@ pub(super) async fn read_foundations(
             swept_until: row.maybe_time(8)?,
             reconciled_at: row.maybe_time(9)?,
             swept_long_at: row.maybe_time(10)?,
+            clock_accepted_at: row.maybe_time(11)?,
             settings: Vec::new(),
             gaps: Vec::new(),
             app: StreamHead::default(),
@@ -116,6 +130,7 @@ pub(super) async fn read_foundations(
                     last_ordinal: row.number(1)?,
                     oldest_created_at: row.maybe_time(2)?,
                     newest_created_at: row.maybe_time(3)?,
+                    agreeing_at: row.maybe_time(9)?,
                     checkpoint: event_id(row, 4)?,
                     predecessor: event_id(row, 6)?,
                 };

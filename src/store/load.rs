@@ -7,7 +7,7 @@ use super::chunks::history;
 use super::codes::Code;
 use super::database::{Columns, Row, Session, Sql, Type, values};
 use super::retention::{pruned_seals, sealed_state};
-use super::{ArchivedInput, FoundationHead, LoadedResource, OpenTotal, Store, StoreError};
+use super::{ArchivedInput, FoundationHead, InputKind, LoadedResource, OpenTotal, Store, StoreError};
 use crate::domain::ledger_entry::net;
 use crate::domain::{
     Cause, DiskSource, EntryType, Footprint, Guid, Interval, Kind, LedgerEntry, Location, MemorySource, Place,
@@ -192,7 +192,10 @@ async fn past(
         let sealed = sealed_state(session, foundation, row.integer(0)?, *seal).await?;
         // Found behind the seal before it was pruned: the state lacks it, and everything before was kept.
         let place = &sealed.resource.last_place;
-        let lacks = |input: &ArchivedInput| input.sequence <= *pruned_at && input.place < *place;
+        let is_behind = |input: &ArchivedInput| {
+            input.place < *place || input.kind == InputKind::Bound && input.place == *place
+        };
+        let lacks = |input: &ArchivedInput| input.sequence <= *pruned_at && is_behind(input);
         if !inputs.iter().any(lacks) {
             return Ok((Some((*seal, sealed)), inputs));
         }

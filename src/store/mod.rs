@@ -16,6 +16,7 @@ macro_rules! again {
 
 pub mod anomalies;
 mod archive;
+mod bounds;
 mod cards;
 mod chain;
 mod chunks;
@@ -47,6 +48,7 @@ mod usage;
 
 pub use anomalies::{AnomalyFilter, StoredAnomaly};
 pub use archive::{ArchivedInput, InputKind, identity};
+pub use bounds::{ClockSpan, Stated, StoredBound};
 pub use chain::Verified;
 pub use database::{Making, PostgresOptions};
 pub use differences::StoredDifference;

@@ -181,7 +181,8 @@ impl Store {
         let mut kept = HashSet::new();
         for sequence in seal + 1..=until {
             let entry = directories.entry(&mut session, sequence).await?;
-            if entry.place.fraction().is_empty() {
+            // A bound stands where its event does, which may have been folded long before.
+            if entry.place.fraction().is_empty() && entry.kind != InputKind::Bound {
                 continue;
             }
             let mut next = entry.previous;

@@ -44,7 +44,7 @@ const TABLES: &[Table] = &[
         columns![
             id: Integer, name: Text, lease_epoch: Integer, last_sequence: Integer, last_entry: Integer, known_until: Time,
             swept_until: Time, observed_until: Time, collected: Flag, reconciled_at: Time, swept_long_at: Time,
-            chained_from: Integer, chained_entry: Integer, uaa: Text,
+            chained_from: Integer, chained_entry: Integer, uaa: Text, clock_accepted_at: Time,
         ],
     ),
     table(
@@ -53,6 +53,7 @@ const TABLES: &[Table] = &[
         columns![
             foundation_id: Integer, name: Text, last_ordinal: Integer, oldest_created_at: Time, newest_created_at: Time,
             checkpoint_guid: Text, checkpoint_created_at: Time, predecessor_guid: Text, predecessor_created_at: Time,
+            agreeing_at: Time,
         ],
     ),
     table(
@@ -151,6 +152,14 @@ const TABLES: &[Table] = &[
             foundation_id: Integer, number: Integer, stream: Text, reason: Text, began_at: Time, ended_at: Time,
             checkpoint_guid: Text, checkpoint_created_at: Time, found_at: Time, sequence: Integer, stage: Text,
             settled_at: Time, ended: Integer, begun: Integer, changed: Integer,
+        ],
+    ),
+    table(
+        "clock_bound",
+        4,
+        columns![
+            foundation_id: Integer, stream: Text, ordinal: Integer, fraction: Bytes, event_guid: Text, created_at: Time,
+            counts_at: Time, provisional: Flag, kind: Integer, resource_guid: Text, sequence: Integer, number: Integer,
         ],
     ),
     table(

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{ArchivedInput, GapProgress, Names, Settled};
+use super::{ArchivedInput, GapProgress, Names, Settled, StoredBound};
 use crate::domain::{
     Anomaly, EventId, Gap, Guid, Kind, LedgerEntry, Place, ResourceKey, Settings, Strategy, Stream, Timestamp,
 };
@@ -29,6 +29,8 @@ pub struct FoundationHead {
     pub reconciled_at: Option<Timestamp>,
     /// When the last long sweep was done.
     pub swept_long_at: Option<Timestamp>,
+    /// When somebody said that it is to be billed by Cloud Controller's clock, though ours differs.
+    pub clock_accepted_at: Option<Timestamp>,
     /// Tailed from Cloud Controller, as opposed to imported only.
     pub collected: bool,
     /// Every settings input so far, with its sequence number.
@@ -66,7 +68,7 @@ impl FoundationHead {
 
     /// Imported usage is complete as far as both streams go, unless it was said to be complete to a later time.
     fn imported_until(&self) -> Option<Timestamp> {
-        let newest = [self.app.newest_created_at, self.service.newest_created_at];
+        let newest = [self.app.agreeing_at, self.service.agreeing_at];
         let last = newest.into_iter().flatten().max();
         if self.known_until > last { self.known_until } else { newest.into_iter().flatten().min() }
     }
@@ -86,6 +88,8 @@ pub struct StreamHead {
     /// The earliest and latest `created_at` seen, wherever they stand in the stream.
     pub oldest_created_at: Option<Timestamp>,
     pub newest_created_at: Option<Timestamp>,
+    /// The latest `created_at` that agrees with the stream's order: nothing is known further by an event.
+    pub agreeing_at: Option<Timestamp>,
     /// The event after which we read on.
     pub checkpoint: Option<EventId>,
     /// The event before the checkpoint: polls ask after this one, so that a healthy answer holds the checkpoint.
@@ -123,6 +127,8 @@ pub struct WriteSet {
     pub late_places: Vec<(Stream, Place)>,
     /// Gaps among them, by sequence number.
     pub gaps: Vec<(u64, Gap)>,
+    /// Bounds among them, by sequence number.
+    pub bounds: Vec<(u64, StoredBound)>,
     /// How it moves a gap on.
     pub gap_progress: Option<GapProgress>,
     /// What reseeds told, by the sequence number of the gap in which it was lost.
@@ -159,6 +165,7 @@ impl WriteSet {
             settings: Vec::new(),
             late_places: Vec::new(),
             gaps: Vec::new(),
+            bounds: Vec::new(),
             gap_progress: None,
             told_by_reseeds: Vec::new(),
             entries: Vec::new(),
@@ -175,6 +182,14 @@ impl WriteSet {
             observed_until: head.observed_until,
             reconciled_at: head.reconciled_at,
             swept_long_at: head.swept_long_at,
+        }
+    }
+
+    /// The head of one stream, as it then is.
+    pub const fn stream_mut(&mut self, stream: Stream) -> &mut StreamHead {
+        match stream {
+            Stream::App => &mut self.app,
+            Stream::Service => &mut self.service,
         }
     }
 

@@ -54,6 +54,7 @@ pub struct Metrics {
     foreign_answer: IntGaugeVec,
     baseline: IntGaugeVec,
     known_until: IntGaugeVec,
+    clock_skew: IntGaugeVec,
     rated_through: IntGaugeVec,
     checkpoint_created: IntGaugeVec,
     checkpoint_expiry: IntGaugeVec,
@@ -160,6 +161,11 @@ impl Metrics {
             baseline: new.gauges(
                 "baseline_timestamp_seconds",
                 "The billing epoch: nothing earlier is billed. Unix time; 0 before there is a baseline.",
+                &["foundation"],
+            ),
+            clock_skew: new.gauges(
+                "clock_skew_seconds",
+                "How far our clock is ahead of Cloud Controller's; below 0: behind.",
                 &["foundation"],
             ),
             known_until: new.gauges(
@@ -371,6 +377,7 @@ impl Metrics {
             &self.token_expiry,
             &self.baseline,
             &self.known_until,
+            &self.clock_skew,
             &self.rated_through,
             &self.running_instances,
             &self.running_memory,
@@ -521,7 +528,8 @@ impl Metrics {
 }
 
 /// Why a cycle failed.
-pub const FAILURES: [&str; 6] = ["api", "store", "superseded", "checkpoint_lost", "scope_lost", "refused"];
+pub const FAILURES: [&str; 7] =
+    ["api", "store", "superseded", "checkpoint_lost", "scope_lost", "clock_skew", "refused"];
 
 /// How what runs can differ from the ledger.
 pub const DIRECTIONS: [&str; 3] = ["not_in_ledger", "only_in_ledger", "different"];
@@ -591,6 +599,11 @@ impl FoundationMetrics {
         set(&self.metrics.baseline, epoch);
         set(&self.metrics.known_until, known_until);
         set(&self.metrics.rated_through, rated_through);
+    }
+
+    /// How far our clock is ahead of Cloud Controller's, in seconds.
+    pub fn clock_skew(&self, seconds: i64) {
+        self.metrics.clock_skew.with_label_values(&[&*self.name]).set(seconds);
     }
 
     /// A stream's checkpoint, and until when the stream is read.

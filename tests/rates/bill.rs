@@ -142,6 +142,7 @@ pub fn bill(card: &RateCard, month: &str, usage: &str) -> Invoice {
         rated_through: None,
         gaps: Vec::new(),
         undecodable: Vec::new(),
+        clocks: Vec::new(),
         particulars: Particulars::default(),
         tax: None,
         corrections: Vec::new(),

@@ -9,11 +9,14 @@ use cf_billing::consumer::{ImportError, Importer, rebuild, same_ledger};
 use cf_billing::domain::ledger_entry::net;
 use cf_billing::domain::{Interval, LedgerEntry, Settings, Span, Stream, Timestamp};
 use cf_billing::fold::Resource;
-use cf_billing::store::{GroupKey, Names, Store, UsageQuery};
+use cf_billing::store::{ClockSpan, GroupKey, Names, Store, UsageQuery};
 use tokio::runtime::Runtime;
 
 use super::program::Program;
-use super::script::{Line, open_line};
+use super::script::{DAY, Line, open_line};
+
+/// When files are imported, in days after the script's day: nothing before is from the future.
+const IMPORTED_AFTER_DAYS: i64 = 1000;
 
 pub struct StoredBook {
     runtime: Runtime,
@@ -49,7 +52,7 @@ impl StoredBook {
             _ => None,
         });
         self.runtime.block_on(async {
-            let clock = Clock::manual(Timestamp::from_unix(0));
+            let clock = Clock::manual(Timestamp::from_unix(DAY + IMPORTED_AFTER_DAYS * 86_400));
             let settings = settings.unwrap_or_else(Settings::default);
             let mut importer = Importer::begin(&self.store, &clock, "f", settings).await.unwrap();
             for stream in Stream::ALL {
@@ -97,6 +100,41 @@ impl StoredBook {
             let head = self.store.foundation("f").await.unwrap();
             let counts = self.store.anomaly_counts(&head).await.unwrap();
             counts.into_iter().find(|(of, _)| of == kind).map_or(0, |(_, count)| count)
+        })
+    }
+
+    /// Spans of events whose own time isn't trusted.
+    pub fn clock_spans(&self) -> Vec<ClockSpan> {
+        self.runtime.block_on(self.store.clock_spans(None)).unwrap()
+    }
+
+    /// Up to when open intervals count, and usage is complete.
+    pub fn known(&self) -> (Option<Timestamp>, Option<Timestamp>) {
+        let head = self.runtime.block_on(self.store.foundation("f")).unwrap();
+        (head.known_until, head.rated_through(0))
+    }
+
+    /// Open intervals without what tells by which input they began: when, since the estimated or certain beginning.
+    pub fn open_since(&self) -> Vec<(String, Timestamp, bool)> {
+        self.runtime.block_on(async {
+            let head = self.store.foundation("f").await.unwrap();
+            let open = self.store.open_resources(&head).await.unwrap();
+            let run = |loaded: cf_billing::store::LoadedResource| {
+                let piece = loaded.resource.run?.piece;
+                Some((loaded.resource.key.guid.to_string(), piece.started_at, piece.estimated))
+            };
+            open.into_iter().filter_map(run).collect()
+        })
+    }
+
+    /// Folds the archive once more into a fresh book; what differs, if anything does.
+    pub fn rebuilt_differs(&self) -> Option<String> {
+        self.runtime.block_on(async {
+            let fresh = Program::new();
+            let fresh_store = Store::open(&fresh.database()).await.unwrap();
+            let head = self.store.foundation("f").await.unwrap();
+            let rebuilt = rebuild(&self.store, &head, &fresh_store, None, |_| ()).await.unwrap();
+            same_ledger(&self.store, &head, &fresh_store, &rebuilt.head).await.unwrap()
         })
     }
 

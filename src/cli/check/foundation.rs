@@ -5,10 +5,11 @@ use crate::cli::run::{member, plain_http};
 use crate::clock::Clock;
 use crate::cloud_controller::{After, ApiError, Client, ErrorKind};
 use crate::config::{Configuration, Foundation};
+use crate::consumer::{CLOCK_TOLERANCE_SECONDS, CollectError};
 use crate::domain::{Stream, Timestamp};
 use crate::store::{Store, StoreError};
 
-/// Clocks further apart than this are worth a word.
+/// Clocks further apart than this, in seconds, are worth a word.
 const CLOCK_SKEW_SECONDS: i64 = 10;
 /// Events since then are asked for by their time.
 const RECENT_SECONDS: i64 = 3600;
@@ -80,9 +81,7 @@ pub(super) async fn check(
         }
     }
     if served {
-        let skew = clock.now().seconds_since(client.last_date());
-        let verdict = if skew.abs() <= CLOCK_SKEW_SECONDS { Verdict::Ok } else { Verdict::Warn };
-        checked.say(verdict, name, "clock", format!("ours is {skew} s ahead of Cloud Controller's"));
+        clocks(checked, foundation, store, clock.now(), client.last_date()).await;
     }
     if served {
         lists::check(checked, &foundation.name, &client).await;
@@ -118,4 +117,33 @@ pub(super) async fn hold_to_uaa(
         client.pin_uaa(uaa);
     }
     Ok(())
+}
+
+/// How far the clocks are apart. Where that keeps the epoch from being set, both times, and what decides.
+async fn clocks(
+    checked: &mut Checked,
+    foundation: &Foundation,
+    store: Option<&Store>,
+    ours: Timestamp,
+    theirs: Timestamp,
+) {
+    let name = Some(foundation.name.as_str());
+    let skew = ours.seconds_since(theirs);
+    let heads = match store {
+        Some(store) => store.foundations().await.unwrap_or_default(),
+        None => Vec::new(),
+    };
+    let head = heads.into_iter().find(|head| head.name == foundation.name);
+    let decided = foundation.billing_from.is_some()
+        || head.is_some_and(|head| {
+            head.clock_accepted_at.is_some() || head.current_settings().billing_epoch.is_some()
+        });
+    if skew.abs() > CLOCK_TOLERANCE_SECONDS && !decided {
+        let (foundation, ours, theirs) = (foundation.name.clone(), ours, theirs);
+        return checked.say(Verdict::Fail, name, "clock", CollectError::ClockSkew { foundation, ours, theirs });
+    }
+    let verdict = if skew.abs() <= CLOCK_SKEW_SECONDS { Verdict::Ok } else { Verdict::Warn };
+    let told = format!("ours is {skew} s ahead of Cloud Controller's: {ours}, theirs {theirs}");
+    let told = if verdict == Verdict::Ok { format!("ours is {skew} s ahead of Cloud Controller's") } else { told };
+    checked.say(verdict, name, "clock", told);
 }

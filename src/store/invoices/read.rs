@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::super::anomalies::read_undecodable;
 use super::super::database::{Row, Session, Sql, values};
+use super::super::bounds::read_spans;
 use super::super::gaps::read_gaps;
 use super::super::{InvoiceFilter, Invoiced, Store, StoreError, StoredGap, StoredInvoice};
 use chrono::NaiveDate;
@@ -215,7 +216,8 @@ async fn read_parts(session: &mut Session, stored: &mut StoredInvoice) -> Result
     Ok(())
 }
 
-/// Adds to drafts the gaps, and the records that can't be read, in whose foundations they have lines.
+/// Adds to drafts the gaps, the records that can't be read and the times that aren't trusted, in whose foundations they
+/// have lines.
 async fn with_doubts(
     session: &mut Session,
     mut invoices: Vec<StoredInvoice>,
@@ -230,7 +232,8 @@ async fn with_doubts(
     }
     let gaps = read_gaps(session, None).await?;
     let undecodable = read_undecodable(session).await?;
-    if gaps.is_empty() && undecodable.is_empty() {
+    let clocks = read_spans(session, None).await?;
+    if gaps.is_empty() && undecodable.is_empty() && clocks.is_empty() {
         return Ok(invoices);
     }
     let only = (invoices.len() == 1).then(|| invoices[0].id);
@@ -246,6 +249,8 @@ async fn with_doubts(
         let mut notes = undecodable.notes(period);
         notes.retain(|note| foundations.contains(&note.foundation));
         stored.invoice.undecodable = notes;
+        let clocks = clocks.iter().filter(|clock| foundations.contains(&clock.foundation));
+        stored.invoice.clocks = clocks.filter_map(|clock| clock.note(period)).collect();
     }
     Ok(invoices)
 }
@@ -305,6 +310,7 @@ fn read_invoice(row: &Row) -> Result<StoredInvoice, StoreError> {
             rated_through: row.maybe_time("rated_through")?,
             gaps: Vec::new(),
             undecodable: Vec::new(),
+            clocks: Vec::new(),
             accepted: match row.maybe_text("accepted")? {
                 Some(text) => serde_json::from_str(text).map_err(|_| unexpected("invoice.accepted", text))?,
                 None => Vec::new(),
