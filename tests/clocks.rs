@@ -1,11 +1,16 @@
 //! A time is only trusted within what the order of its stream allows.
 
-use cf_billing::domain::Timestamp;
-use proptest::prelude::*;
+use cf_billing::consumer::{CollectError, Cycle};
+use cf_billing::domain::{Strategy, Timestamp};
+use proptest::prelude::{Just, ProptestConfig, Strategy as Drawn, prop, prop_assert_eq, prop_oneof, proptest};
 use proptest::test_runner::{Config, RngSeed};
+use serde_json::{Value, json};
 
 use crate::support::book::StoredBook;
+use crate::support::collected::Collected;
 use crate::support::database::{Kind as Database, kind};
+use crate::support::month;
+use crate::support::program::{Program, Run, path};
 use crate::support::script::{clock, parse, time};
 
 /// 1970, the year 2036 and a week that all tests fit in, as scripts say them.
@@ -150,7 +155,7 @@ fn a_bound_is_lifted_when_a_later_neighbour_agrees() {
 }
 
 /// Events whose clock is wrong now and then: processes that start and stop, a minute or some hours apart.
-fn script_with_wrong_clocks() -> impl Strategy<Value = String> {
+fn script_with_wrong_clocks() -> impl Drawn<Value = String> {
     let step = prop_oneof![4 => 1..120_i64, 3 => 600..5000_i64, 1 => 20_000..90_000_i64, 1 => -3000..0_i64];
     let off = prop_oneof![
         12 => Just(0_i64),
@@ -226,4 +231,163 @@ proptest! {
 crate::on_postgres! {
     however_files_and_pages_are_cut_the_same_times_are_trusted,
     the_last_event_of_a_file_is_bounded_by_when_it_was_read_and_makes_nothing_complete,
+}
+
+const RATES: &str = "name = \"t\"\ncurrency = \"EUR\"\n[[process]]\ninstance_hour = \"1\"\n[[staging]]\nfree = true\n\
+                     [[task]]\nfree = true\n[[service]]\nfree = true\n";
+
+fn event(guid: &str, at: &str, state: &str, process: &str) -> Value {
+    json!({
+        "guid": guid, "created_at": at, "state": {"current": state, "previous": "STOPPED"},
+        "app": {"guid": "a", "name": "a"}, "process": {"guid": process, "type": "web"},
+        "space": {"guid": "s1", "name": "s1"}, "organization": {"guid": "o1"}, "buildpack": {"guid": null, "name": null},
+        "task": {"guid": null, "name": null}, "memory_in_mb_per_instance": {"current": 1024},
+        "instance_count": {"current": 1},
+    })
+}
+
+/// Imports app events with the binary.
+fn imported(program: &Program, events: &[Value], more: &[&str]) -> Run {
+    let file = program.folder.path().join("events.jsonl");
+    let lines: Vec<String> = events.iter().map(ToString::to_string).collect();
+    std::fs::write(&file, lines.join("\n")).unwrap();
+    program.succeed(&[&["import", "--foundation", "eu1", "--app-events", path(&file)], more].concat())
+}
+
+/// Its month and the one in which it counts wait, and no other, for one word.
+#[test]
+fn an_invoice_waits_for_one_acceptance_of_a_span() {
+    let program = Program::new();
+    month::card(&program, RATES);
+    std::fs::write(program.folder.path().join("cf-billing.toml"), "[billing]\ngrace = \"0s\"\n").unwrap();
+    let events = [
+        event("e1", "2025-09-05T00:00:00Z", "STARTED", "p1"),
+        event("e2", "2025-10-05T00:00:00Z", "STARTED", "p2"),
+        event("e3", "2000-01-01T00:00:00Z", "STOPPED", "p2"),
+        event("e4", "2036-01-01T00:00:00Z", "STARTED", "p3"),
+        event("e5", "2025-10-05T01:00:00Z", "STARTED", "p4"),
+        event("e6", "2025-11-05T00:00:00Z", "STOPPED", "p4"),
+    ];
+    let run = imported(&program, &events, &["--complete-until", "2025-12-02T00:00:00Z"]);
+    assert!(run.stderr.contains("2 event(s)") && run.stderr.contains("--accept clock:eu1/1"), "{}", run.stderr);
+    let spans = program.json(&["clocks"]);
+    let expected = json!([{
+        "clock": "eu1/1", "foundation": "eu1", "number": 1, "events": 2, "provisional": 0,
+        "stated_from": "2000-01-01T00:00:00Z", "stated_to": "2036-01-01T00:00:00Z",
+        "counted_from": "2025-10-05T00:00:00Z", "counted_to": "2025-10-05T01:00:00Z",
+    }]);
+    assert_eq!(spans, expected);
+    let finalize = |month: &'static str, more: &[&str]| {
+        let with = ["invoices", "finalize", "--period", month, "--rates", "card.toml", "--config", "cf-billing.toml"];
+        program.run(&[&with, more].concat())
+    };
+    let estimated = "estimated:";
+    for (month, held) in [("2025-09", false), ("2025-10", true)] {
+        let run = finalize(month, &[]);
+        assert_eq!(run.stderr.contains("--accept clock:eu1/1"), held, "{month}: {}", run.stderr);
+        assert_eq!(run.code, Some(i32::from(held)), "{month}: {}", run.stderr);
+    }
+    let run = finalize("2025-10", &["--accept", "clock:eu1/1"]);
+    assert_eq!((run.code, run.stderr.contains(estimated)), (Some(1), true), "{}", run.stderr);
+    let accepted = month::accepted_estimates_of(&program, "2025-10", "card.toml");
+    let accepted: Vec<&str> = accepted.iter().map(String::as_str).collect();
+    let run = finalize("2025-10", &[&["--accept", "clock:eu1/1"], &accepted[..]].concat());
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    // What began on a time that isn't trusted goes on as estimated; its month has no such event.
+    let run = finalize("2025-11", &[]);
+    assert!(!run.stderr.contains("clock:eu1/1"), "{}", run.stderr);
+}
+
+#[test]
+fn read_at_bounds_the_last_event_of_a_file() {
+    let events =
+        [event("e1", "2025-10-05T00:00:00Z", "STARTED", "p1"), event("e2", "2025-10-06T08:00:01Z", "STOPPED", "p1")];
+    for (read_at, seconds, spans) in [
+        // The tolerance of 6 hours, and a second less.
+        ("2025-10-06T02:00:01Z", 115_201, 0),
+        ("2025-10-06T02:00:00Z", 93_600, 1),
+    ] {
+        let program = Program::new();
+        imported(&program, &events, &["--read-at", read_at, "--complete-until", "2025-11-01T00:00:00Z"]);
+        let usage = program.json(&["usage", "--from", "2025-10-01", "--to", "2025-11-01", "--by", "kind"]);
+        assert_eq!(usage[0]["instance_seconds"], seconds, "{read_at}");
+        assert_eq!(program.json(&["clocks"]).as_array().unwrap().len(), spans, "{read_at}");
+    }
+}
+
+/// Lets time pass, while our clock is off by so many seconds.
+fn pass(sim: &Collected, seconds: i64, skew: i64) {
+    sim.pass(seconds);
+    let now = sim.now();
+    sim.clock.set(now.plus(skew));
+}
+
+#[test]
+fn no_epoch_is_set_while_the_clocks_are_more_than_five_minutes_apart() {
+    for strategy in [Strategy::LiveLists, Strategy::Snapshot, Strategy::KeptRecords] {
+        for (skew, held) in [(300, false), (301, true), (-300, false), (-301, true), (-86_400, true)] {
+            let mut sim = Collected::settled(7, 3);
+            sim.plan.onboarding = Some(strategy);
+            pass(&sim, 60, skew);
+            let cycle = sim.cycle();
+            if !held {
+                assert!(cycle.is_ok(), "{strategy:?} {skew}: {cycle:?}");
+                continue;
+            }
+            let error = cycle.unwrap_err();
+            assert!(matches!(error, CollectError::ClockSkew { .. }), "{strategy:?} {skew}: {error}");
+            let said = error.to_string();
+            for at in [sim.now(), sim.now().plus(skew)] {
+                assert!(said.contains(&at.to_string()), "{said}");
+            }
+            assert!(said.contains("accept-clock sim"), "{said}");
+            assert_eq!(sim.head().current_settings().billing_epoch, None);
+            // Whoever looked at it says that theirs is right.
+            let head = sim.head();
+            sim.runtime.block_on(sim.store.accept_clock(&head, sim.now())).unwrap();
+            for _ in 0..10 {
+                pass(&sim, 15, skew);
+                if let Cycle::CaughtUp(_) = sim.cycle().unwrap() {
+                    break;
+                }
+            }
+            let epoch = sim.epoch();
+            assert!(epoch <= sim.now() && sim.now().seconds_since(epoch) < 600, "{strategy:?} {skew}: {epoch}");
+        }
+    }
+}
+
+#[test]
+fn an_instant_to_bill_from_decides_too() {
+    let mut sim = Collected::settled(7, 3);
+    sim.plan.billing_from = Some(sim.now());
+    pass(&sim, 60, 7200);
+    assert!(sim.cycle().is_ok());
+}
+
+/// Lists of everything are read once, however far our clock is ahead; and again when it is time to, however far behind.
+#[test]
+fn a_wrong_clock_of_ours_neither_repeats_nor_stops_looks_at_everything() {
+    for skew in [2 * 86_400, -2 * 86_400] {
+        let mut sim = Collected::settled(7, 5);
+        sim.onboard();
+        pass(&sim, 7 * 3600, skew);
+        sim.cycle().unwrap();
+        sim.requests();
+        for _ in 0..10 {
+            pass(&sim, 30, skew);
+            sim.cycle().unwrap();
+        }
+        let lists = ["/v3/service_instances", "/v3/apps", "/v3/processes"];
+        let asked = sim.requests();
+        let asked: Vec<&String> = asked.iter().filter(|url| lists.iter().any(|list| url.contains(list))).collect();
+        assert!(asked.len() <= 3, "ours is {skew} s ahead: {asked:?}");
+        let before = sim.head().reconciled_at;
+        for _ in 0..8 {
+            pass(&sim, 3600, skew);
+            sim.cycle().unwrap();
+        }
+        assert!(sim.head().reconciled_at > before, "ours is {skew} s ahead: {before:?}");
+        assert!(sim.head().swept_until > Some(sim.now().plus(-7200 + skew.min(0))), "{:?}", sim.head().swept_until);
+    }
 }

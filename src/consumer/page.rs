@@ -8,7 +8,8 @@ use crate::domain::quantity::{instance_seconds, mib_seconds};
 use crate::domain::usage_event::ServiceChange;
 use crate::domain::{
     AnomalyKind, BaselineItem, Bound, BuildObservation, DiskObservation, DiskSource, EntryType, Fact, FailedCreate,
-    Footprint, Gap, Interval, Kind, LedgerEntry, MemorySource, Place, ResourceKey, Settings, Settlement, Stream, Timestamp,
+    Footprint, Gap, Interval, Kind, LedgerEntry, MemorySource, Place, ResourceKey, Settings, Settlement, Stream,
+    Timestamp,
 };
 use crate::fold::{Depth, Fold, Input, Known, Numbered, Resource};
 use crate::store::{
@@ -172,7 +173,8 @@ pub(super) async fn commit_again(
     let mut bounds = Vec::new();
     for stream in Stream::ALL {
         // They were archived before their events, and may have come with an earlier page.
-        let ordinals = || archived.iter().filter(|input| input.kind == InputKind::Event(stream)).map(|of| of.place.ordinal);
+        let ordinals =
+            || archived.iter().filter(|input| input.kind == InputKind::Event(stream)).map(|of| of.place.ordinal);
         if let (Some(first), Some(last)) = (ordinals().min(), ordinals().max()) {
             bounds.extend(store.bounds(head, stream, first, last).await?);
         }

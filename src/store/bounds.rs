@@ -157,8 +157,12 @@ pub(super) async fn read_spans(session: &mut Session, foundation: Option<&str>) 
     let mut spans: BTreeMap<(String, u64), ClockSpan> = BTreeMap::new();
     for row in session.all(SPANS, values![foundation]).await? {
         let (foundation, number) = (row.text(0)?.to_owned(), row.number(1)?);
-        let span = (spans.entry((foundation.clone(), number)))
-            .or_insert_with(|| ClockSpan { foundation, number, times: Vec::new(), provisional: 0 });
+        let span = (spans.entry((foundation.clone(), number))).or_insert_with(|| ClockSpan {
+            foundation,
+            number,
+            times: Vec::new(),
+            provisional: 0,
+        });
         span.times.push((row.time(2)?, row.time(3)?));
         span.provisional += u64::from(row.flag(4)?);
     }
@@ -205,9 +209,8 @@ pub(super) async fn put_bounds(
     foundation: &FoundationHead,
     bounds: &[(u64, StoredBound)],
 ) -> Result<(), StoreError> {
-    const NEAR: Sql = Sql::new(
-        "SELECT min(number) FROM clock_bound WHERE foundation_id = $1 AND counts_at BETWEEN $2 AND $3",
-    );
+    const NEAR: Sql =
+        Sql::new("SELECT min(number) FROM clock_bound WHERE foundation_id = $1 AND counts_at BETWEEN $2 AND $3");
     const LAST: Sql = Sql::new("SELECT coalesce(max(number), 0) FROM clock_bound WHERE foundation_id = $1");
     const PUT: Sql = Sql::each(put!("x''"), put!("''::bytea"));
     const COLUMNS: Columns = &[

@@ -86,7 +86,8 @@ async fn advance(
         return Err(StoreError::Superseded(foundation.name.clone()));
     }
     for (stream, head) in [(Stream::App, &write.app), (Stream::Service, &write.service)] {
-        let StreamHead { last_ordinal, oldest_created_at, newest_created_at, agreeing_at, checkpoint, predecessor } = head;
+        let StreamHead { last_ordinal, oldest_created_at, newest_created_at, agreeing_at, checkpoint, predecessor } =
+            head;
         let values = values![
             foundation.id,
             stream.name(),

@@ -45,9 +45,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn accept_clock(&self, foundation: &FoundationHead, at: Timestamp) -> Result<(), StoreError> {
-        const ACCEPT: Sql = Sql::new(
-            "UPDATE foundation SET clock_accepted_at = coalesce(clock_accepted_at, $2) WHERE id = $1",
-        );
+        const ACCEPT: Sql =
+            Sql::new("UPDATE foundation SET clock_accepted_at = coalesce(clock_accepted_at, $2) WHERE id = $1");
         let mut session = self.database.write().await?;
         session.run(ACCEPT, values![foundation.id, at]).await?;
         session.commit().await

@@ -192,9 +192,8 @@ async fn past(
         let sealed = sealed_state(session, foundation, row.integer(0)?, *seal).await?;
         // Found behind the seal before it was pruned: the state lacks it, and everything before was kept.
         let place = &sealed.resource.last_place;
-        let is_behind = |input: &ArchivedInput| {
-            input.place < *place || input.kind == InputKind::Bound && input.place == *place
-        };
+        let is_behind =
+            |input: &ArchivedInput| input.place < *place || input.kind == InputKind::Bound && input.place == *place;
         let lacks = |input: &ArchivedInput| input.sequence <= *pruned_at && is_behind(input);
         if !inputs.iter().any(lacks) {
             return Ok((Some((*seal, sealed)), inputs));

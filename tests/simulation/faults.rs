@@ -1,6 +1,9 @@
 //! One foundation and everything that goes wrong in it: on the network, in Cloud Controller's database, in ours, with
 //! clocks and tokens; and the collector killed wherever it waits.
 
+#[path = "clocks.rs"]
+mod clocks;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::pin::Pin;
@@ -26,6 +29,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::between::Between;
 use super::names;
+use clocks::WrongClocks;
+
 use super::oracle::{Assumed, Billed, Lost, Oracle, Use};
 use super::unseen::{Done, Unseen};
 use crate::support::database;
@@ -272,6 +277,8 @@ struct Simulation {
     robbed: BTreeSet<String>,
     /// What no event tells, in some of the seeds.
     silent: Option<Unseen>,
+    /// Clocks of theirs that are wrong for a while, in some of the seeds.
+    wrong_clocks: Option<WrongClocks>,
     spoilt: u32,
     /// Draws by itself whether something that runs is told once more: in a third of the seeds, so that the others stay as
     /// they were.
@@ -349,6 +356,7 @@ impl Simulation {
             looked: Vec::new(),
             robbed: BTreeSet::new(),
             silent: Unseen::of_seed(seed),
+            wrong_clocks: WrongClocks::of_seed(seed),
             spoilt: 0,
             once_more: (seed % 3 == 2).then(|| ChaCha8Rng::seed_from_u64(!seed)),
             told: Told::default(),
@@ -424,6 +432,7 @@ impl Simulation {
         self.tell_once_more();
         self.change_unseen();
         self.spoil_stream(before);
+        self.spoil_clocks(before);
         self.commit_pending(self.now());
         self.spoil_world();
         let faulty = if self.chance(50) { self.below(30) } else { 0 };
@@ -782,7 +791,8 @@ impl Simulation {
             (history, never, running)
         };
         let never = never_started.clone();
-        let robbed = self.robbed.clone();
+        let mut robbed = self.robbed.clone();
+        robbed.extend(self.touched_by_clocks(&head));
         // From the last look before to the third after it: two found it, and one may have been cut short.
         let assumed = self.silent.iter().flat_map(|silent| &silent.changed).map(|(guid, at)| {
             let third = self.looked.iter().filter(|look| *look >= at).nth(2).copied().unwrap_or(until);

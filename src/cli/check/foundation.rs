@@ -135,9 +135,7 @@ async fn clocks(
     };
     let head = heads.into_iter().find(|head| head.name == foundation.name);
     let decided = foundation.billing_from.is_some()
-        || head.is_some_and(|head| {
-            head.clock_accepted_at.is_some() || head.current_settings().billing_epoch.is_some()
-        });
+        || head.is_some_and(|head| head.clock_accepted_at.is_some() || head.current_settings().billing_epoch.is_some());
     if skew.abs() > CLOCK_TOLERANCE_SECONDS && !decided {
         let (foundation, ours, theirs) = (foundation.name.clone(), ours, theirs);
         return checked.say(Verdict::Fail, name, "clock", CollectError::ClockSkew { foundation, ours, theirs });

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::super::anomalies::read_undecodable;
-use super::super::database::{Row, Session, Sql, values};
 use super::super::bounds::read_spans;
+use super::super::database::{Row, Session, Sql, values};
 use super::super::gaps::read_gaps;
 use super::super::{InvoiceFilter, Invoiced, Store, StoreError, StoredGap, StoredInvoice};
 use chrono::NaiveDate;
