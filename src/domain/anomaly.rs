@@ -39,7 +39,7 @@ pub enum AnomalyKind {
 }
 
 impl AnomalyKind {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::UnknownState,
         Self::Undecodable,
         Self::TimeRanBackwards,
