@@ -19,10 +19,9 @@ fn entries(collected: &Collected, guid: &str) -> Vec<(Timestamp, Timestamp, bool
 
 /// The archive folded again gives the same ledger and the same names.
 fn check_rebuilt(collected: &Collected) {
-    let fresh = Program::new();
+    let (fresh, head) = (Program::new(), collected.head());
     let (difference, renamed) = collected.runtime.block_on(async {
         let store = Store::open(&fresh.database()).await.unwrap();
-        let head = collected.head();
         let rebuilt = rebuild(&collected.store, &head, &store, None, |_| ()).await.unwrap();
         let names = (collected.store.names(&head).await.unwrap(), store.names(&rebuilt.head).await.unwrap());
         assert_eq!(names.0, names.1);

@@ -274,6 +274,9 @@ fn every_earlier_schema_is_brought_up_to_date_with_its_data() {
         } else {
             assert_eq!(seen, expected, "from schema {version}");
         }
+        // What was folded comes out again as it was, by the rules of its time.
+        program.succeed(&["ledger", "verify"]);
+        program.succeed(&["ledger", "rebuild"]);
         // And it goes on.
         program.succeed(&["invoices", "draft", "--period", "2026-11", "--rates", &card(&program)]);
         let url = program.database();
