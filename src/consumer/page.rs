@@ -237,8 +237,8 @@ fn told_by_reseeds(head: &FoundationHead, write: &WriteSet, numbered: &[Numbered
     let mut told: BTreeMap<u64, Settled> = BTreeMap::new();
     for anomaly in write.anomalies.iter().filter(|anomaly| reseeded.contains(&anomaly.sequence)) {
         let Some(stream) = anomaly.resource.as_ref().map(|key| key.kind.stream()) else { continue };
-        let gaps = head.gaps.iter().chain(&write.gaps);
-        let gap = gaps.filter(|(sequence, gap)| *sequence < anomaly.sequence && gap.stream == stream).last();
+        let before = |of: &&(u64, Gap)| of.0 < anomaly.sequence && of.1.stream == stream;
+        let gap = head.gaps.iter().chain(&write.gaps).rfind(before);
         let Some((gap, _)) = gap else { continue };
         match anomaly.kind {
             AnomalyKind::StartUnknown => told.entry(*gap).or_default().begun += 1,

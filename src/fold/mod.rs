@@ -319,8 +319,8 @@ impl Step<'_> {
 
     /// The last gap of a stream that was found before this input.
     fn gap_before(&self, stream: Stream) -> Option<&Gap> {
-        let before = self.gaps.iter().filter(|(sequence, gap)| *sequence < self.sequence && gap.stream == stream);
-        before.last().map(|(_, gap)| gap)
+        let before = |of: &&(u64, Gap)| of.0 < self.sequence && of.1.stream == stream;
+        self.gaps.iter().rfind(before).map(|(_, gap)| gap)
     }
 
     /// Notes odd input; what lies before the epoch is nobody's concern.

@@ -302,7 +302,8 @@ impl Store {
         const BUILDPACKS: Sql = Sql::new(
             "SELECT guid_at, guid_place, guid, name FROM buildpack WHERE foundation_id = $1 AND guid IS NOT NULL",
         );
-        let of_table: [(Sql, fn(Guid) -> NameOf); 5] = [
+        type Named = fn(Guid) -> NameOf;
+        let of_table: [(Sql, Named); 5] = [
             (named!("organization"), NameOf::Organization),
             (named!("space"), NameOf::Space),
             (named!("app"), NameOf::App),
