@@ -147,7 +147,7 @@ pub async fn commit(store: &Store, head: &FoundationHead, page: Page) -> Result<
     let inputs = decided.bounds.into_iter().chain(page.inputs);
     let mut numbered = Vec::with_capacity(inputs.size_hint().0);
     for (sequence, input) in (head.last_sequence + 1..).zip(inputs) {
-        numbered.push(number(sequence, page.received_at, input, &mut write));
+        numbered.push(number(sequence, page.received_at, input, &[], &mut write));
     }
     fold_and_commit(store, head, write, numbered, Vec::new()).await
 }
@@ -182,7 +182,7 @@ pub(super) async fn commit_again(
     for input in archived {
         let (sequence, received_at, place) = (input.sequence, input.received_at, input.place.clone());
         let body = recall_body(input)?;
-        numbered.push(number(sequence, received_at, NewInput { place, body }, &mut write));
+        numbered.push(number(sequence, received_at, NewInput { place, body }, &bounds, &mut write));
     }
     fold_and_commit(store, head, write, numbered, bounds).await
 }
@@ -373,14 +373,25 @@ fn recall_body(archived: ArchivedInput) -> Result<Body, StoreError> {
 }
 
 /// Numbers an input, adds it to what is to be archived, and keeps the stream's head and the names up to date.
-fn number(sequence: u64, received_at: Timestamp, new: NewInput, write: &mut WriteSet) -> Numbered {
+/// `bounds`: those archived before this page.
+fn number(
+    sequence: u64,
+    received_at: Timestamp,
+    new: NewInput,
+    bounds: &[StoredBound],
+    write: &mut WriteSet,
+) -> Numbered {
     let NewInput { place, body } = new;
     let json = |value: Result<String, serde_json::Error>| value.expect("domain values are plain JSON");
     let (kind, created_at, name, text, input) = match body {
         Body::Event { stream, raw, decoded } => {
             note_place(write, stream, &place, decoded.event.created_at);
             let Decoded { event, names } = *decoded;
-            note_names(&mut write.names, &event.fact, names, &Told::by_event(event.created_at, place.clone()));
+            // A time that the stream contradicts must not make a name the newest for years.
+            let of_it = |held: &&StoredBound| held.bound.stream == stream && held.place == place;
+            let bound = write.bounds.iter().map(|(_, held)| held).rfind(of_it).or(bounds.iter().rfind(of_it));
+            let told_at = bound.and_then(|held| held.bound.counts_at).unwrap_or(event.created_at);
+            note_names(&mut write.names, &event.fact, names, &Told::by_event(told_at, place.clone()));
             (InputKind::Event(stream), event.created_at, event.guid.to_string(), raw, Input::Event(event))
         }
         Body::Settings(settings) => {
