@@ -50,7 +50,7 @@ impl Reconcile {
         let mut rows = Vec::new();
         let mut left = 0;
         for foundation in foundations {
-            let look = self.look(&configuration, foundation, &store).await?;
+            let look = Box::pin(self.look(&configuration, foundation, &store)).await?;
             left += look.differences.iter().filter(|difference| !difference.repaired).count();
             note(&format!(
                 "{}: {} compared, {} differ, {} settled, {} changed meanwhile, {} staging(s) overdue",

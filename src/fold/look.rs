@@ -75,7 +75,7 @@ impl Step<'_> {
         let same = as_found(&run.piece.footprint, item) == run.piece.footprint;
         // What began with this look stays marked until another has seen it.
         let was_assumed = run.piece.estimated && run.piece.started_at < bounds.look;
-        let type_told = self.take_type(resource, item);
+        let type_told = take_type(resource, item);
         if same && !was_assumed {
             if let Some(detail) = type_told {
                 self.anomaly(resource, AnomalyKind::Settled, bounds.look, detail);
@@ -142,13 +142,6 @@ impl Step<'_> {
             let footprint = Footprint { buildpack: Some(name.clone()), ..interval.footprint.clone() };
             Some(Some(Interval { footprint, ..interval.clone() }))
         });
-    }
-
-    /// The type a row tells; gives what to say where another was held.
-    fn take_type(&self, resource: &mut Resource, item: &BaselineItem) -> Option<String> {
-        let Baseline::Process { process_type: Some(told), .. } = &item.item else { return None };
-        let held = resource.process_type.replace(told.clone());
-        held.filter(|held| held != told).map(|held| format!("is of type `{told}`, held as `{held}`"))
     }
 
     /// Revises the open run: entries made already by corrections, and what is open.
@@ -230,6 +223,13 @@ impl Step<'_> {
         let parts: Vec<Interval> = kept.map(|pair| part(pair[0], pair[1])).collect();
         (parts != [interval.clone()]).then_some(parts)
     }
+}
+
+/// The type a row tells; gives what to say where another was held.
+fn take_type(resource: &mut Resource, item: &BaselineItem) -> Option<String> {
+    let Baseline::Process { process_type: Some(told), .. } = &item.item else { return None };
+    let held = resource.process_type.replace(told.clone());
+    held.filter(|held| held != told).map(|held| format!("is of type `{told}`, held as `{held}`"))
 }
 
 /// The footprint of something tracked, as found: sizes, plan and place, and its buildpack where the look vouches for one.

@@ -17,7 +17,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::domain::{Stream, Timestamp};
 use api::{Client, Uaa};
 use faults::Fault;
-use tables::{Completed, Tables};
+use tables::{Completed, List, Tables};
 use world::World;
 
 /// How a foundation behaves.
@@ -181,6 +181,13 @@ impl Foundation {
         let random = self.world.reseeded();
         self.world = backup.world.restored(now, truth, random);
         self.tables = backup.tables;
+        // Who was to start them is gone.
+        for task in self.world.tasks.values().filter(|task| !task.running) {
+            let waits = self.tables.row(List::Tasks, &task.guid).is_some_and(|row| row["state"] != "SUCCEEDED");
+            if waits {
+                self.tables.change(List::Tasks, &task.guid, &[("/state", "FAILED".into())]);
+            }
+        }
     }
 
     /// Empties a stream and writes one event for everything that runs, its guid that of the process or instance.

@@ -796,7 +796,7 @@ impl Simulation {
         // From the last look before to the third after it: two found it, and one may have been cut short.
         let assumed = self.silent.iter().flat_map(|silent| &silent.changed).map(|(guid, at)| {
             let third = self.looked.iter().filter(|look| *look >= at).nth(2).copied().unwrap_or(until);
-            Assumed { guid: guid.clone(), from: looked(*at).plus(-UNCOMMITTED_SECONDS), to: third }
+            Assumed { guid: guid.clone(), from: looked(*at).plus(-UNCOMMITTED_SECONDS), at: *at, to: third }
         });
         let assumed = assumed.collect();
         let oracle = Oracle { epoch, until, history, lost, listed, robbed, never_started, assumed };

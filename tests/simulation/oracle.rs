@@ -43,7 +43,10 @@ pub struct Lost {
 #[derive(Clone, Debug)]
 pub struct Assumed {
     pub guid: String,
+    /// The last look before it.
     pub from: Timestamp,
+    pub at: Timestamp,
+    /// It has been found by then.
     pub to: Timestamp,
 }
 
@@ -130,10 +133,16 @@ impl Oracle {
         at < end && (listed || (kind == Kind::Process && self.lost.iter().any(lost)))
     }
 
-    /// Whether it changed unseen around that time, and all that is billed then is marked as estimated.
-    fn may_be_assumed(&self, guid: &str, at: Timestamp, mine: &[&&Billed]) -> bool {
-        let about = |assumed: &Assumed| assumed.guid == guid && assumed.from <= at && at < assumed.to;
-        self.assumed.iter().any(about) && mine.iter().all(|one| one.estimated)
+    /// Whether it changed unseen around that time, and all that is billed then is marked as estimated; or it changed again
+    /// before it had to be found, and nothing tells what it was meanwhile.
+    fn may_be_assumed(&self, guid: &str, at: Timestamp, truth: &[&Used], mine: &[&&Billed]) -> bool {
+        let about = |assumed: &&Assumed| assumed.guid == guid && assumed.from <= at && at < assumed.to;
+        let over = |assumed: &Assumed| {
+            let then = truth.iter().find(|used| used.from <= at && at < used.to);
+            at >= assumed.at && then.is_some_and(|used| used.to < assumed.to.min(self.until))
+        };
+        let assumed: Vec<&Assumed> = self.assumed.iter().filter(about).collect();
+        !assumed.is_empty() && (mine.iter().all(|one| one.estimated) || assumed.into_iter().any(over))
     }
 
     fn resource(&self, kind: Kind, guid: &str, truth: &[&Used], ours: &[&Billed]) -> Vec<String> {
@@ -151,7 +160,7 @@ impl Oracle {
             let real: Vec<&&Used> = truth.iter().filter(|used| used.from <= from && to <= used.to).collect();
             let real: Vec<Use> = real.iter().filter(|used| used.using.instances > 0).map(|used| use_of(used)).collect();
             let mine: Vec<&&Billed> = ours.iter().filter(|one| one.from <= from && to <= one.to).collect();
-            if self.may_be_assumed(guid, from, &mine) {
+            if self.may_be_assumed(guid, from, truth, &mine) {
                 continue;
             }
             let mine: Vec<&Use> = mine.iter().map(|one| &one.using).filter(|using| using.instances > 0).collect();
