@@ -8,7 +8,7 @@ use super::inventory::Inventory;
 use super::page::recall;
 use crate::cloud_controller::{After, ErrorKind};
 use crate::domain::{Fact, Guid, ResourceKey, Stream, Timestamp};
-use crate::fold::{Depth, Resource};
+use crate::fold::{Depth, Resource, last_told};
 
 /// Resources whose past is loaded at once.
 const BATCH: usize = 100;
@@ -44,11 +44,8 @@ impl Collector {
         for keys in keys.chunks(BATCH) {
             let wanted = keys.iter().map(|key| (key.clone(), Depth::History)).collect();
             for loaded in self.store.load(&self.head, &wanted).await? {
-                for archived in loaded.history {
-                    let Some(told_at) = recall(archived)?.input.told_at() else { continue };
-                    let at = last.entry(loaded.resource.key.clone()).or_insert(told_at);
-                    *at = told_at.max(*at);
-                }
+                let inputs: Result<Vec<_>, _> = loaded.history.into_iter().map(recall).collect();
+                last.extend(last_told(&inputs?).map(|at| (loaded.resource.key, at)));
             }
         }
         Ok(last)

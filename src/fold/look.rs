@@ -1,7 +1,8 @@
 //! What a look showed where the ledger held something else, within what is known: nothing before the look's lower bound
 //! changes, and all time since is assumed, up to the look. Owns which time takes what was found.
 
-use super::{Opening, Resource, Step};
+use super::bounds::in_force;
+use super::{Input, Numbered, Opening, Resource, Step};
 use crate::domain::{
     AnomalyKind, Baseline, BaselineItem, Cause, EntryType, Finding, Footprint, Interval, Kind, Settlement, Timestamp,
 };
@@ -21,6 +22,18 @@ struct Revised<'found> {
     found: Option<(Timestamp, &'found BaselineItem)>,
     /// It ended here; `None`: it runs on.
     end: Option<Timestamp>,
+}
+
+/// When something last told of the resource of these inputs, an event or a look that settled it: an event by the time at
+/// which it counts.
+#[must_use]
+pub fn last_told(inputs: &[Numbered]) -> Option<Timestamp> {
+    let bounded = in_force(inputs);
+    let told_at = |numbered: &Numbered| match &numbered.input {
+        Input::Event(_) => bounded.get(&numbered.place).copied().or(numbered.input.told_at()),
+        other => other.told_at(),
+    };
+    inputs.iter().filter_map(told_at).max()
 }
 
 impl Step<'_> {

@@ -18,6 +18,7 @@ use crate::domain::{
     Finding, Gap, Kind, LedgerEntry, Place, ResourceKey, Settings, Settlement, Stream, Timestamp, UsageEvent,
 };
 
+pub use look::last_told;
 pub use state::{Known, Opening, Piece, Resource, Run, SAME_SAVE_SECONDS, Sealed};
 
 /// One input of the fold, as archived.
