@@ -16,6 +16,9 @@ use crate::telemetry::Reporter;
 /// Whatever the other side asks for: its rate limit is reset every hour.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(1);
 
+/// Whatever the database had: it costs nobody anything to ask it again, and it is to be noticed soon that it is well.
+const LONGEST_FOR_THE_STORE: Duration = Duration::from_secs(15);
+
 /// See the module.
 pub(super) struct Collecting {
     pub store: Store,
@@ -120,6 +123,8 @@ impl Collecting {
     fn failed(&self, error: &CollectError, backoff: &mut Backoff, standing: &mut Standing) -> Duration {
         let asked = if let CollectError::Api(error) = error { error.retry_after() } else { None };
         let wait = backoff.next_wait().max(asked.unwrap_or_default().min(LONGEST_RETRY_AFTER));
+        let is_ours = matches!(error, CollectError::Store(_));
+        let wait = if is_ours { wait.min(LONGEST_FOR_THE_STORE) } else { wait };
         let now = self.clock.now();
         let told = match error {
             CollectError::Api(error) => standing.failed(error, self.member.plan.onboarding, now, &self.reporter),

@@ -49,10 +49,10 @@ pub enum StoreError {
     )]
     Replaced(String),
     #[error(
-        "there is no book in `{path}`, though one is expected there, as `{marker}` says\n\
+        "there is no book in `{path}`, though one is expected there, as `{witness}` beside it says\n\
          hint: put the file back or restore it from a backup; only if it is lost for good: `cf-billing run --init` begins a new one"
     )]
-    Expected { path: String, marker: String },
+    Expected { path: String, witness: String },
     #[error(
         "there is no book in `{0}`, and none is to be made\n\
          hint: is that the right place (path, mounted disk, name of the database)? the first time, `cf-billing run --init` makes it"

@@ -307,7 +307,10 @@ impl Metrics {
             ),
             job_failures: new.counters("job_failures_total", "Times a job failed.", &["task"]),
             job_duration: new.histograms("job_duration_seconds", "How long a job took.", &["task"]),
-            ready: new.gauge("cf_billing_ready", "1 while all is well, as /readyz says: the database answers and is written, every foundation is collected"),
+            ready: new.gauge(
+                "ready",
+                "1 while all is well, as /readyz says: the database answers and is written, every foundation is collected.",
+            ),
             rate_card_ok: new.gauge(
                 "rate_card_last_reload_successful",
                 "1 if the rate card was accepted when it was last read, 0 if it was refused.",

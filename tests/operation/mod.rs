@@ -4,3 +4,4 @@ mod databases;
 mod files;
 mod long;
 mod plant;
+mod readiness;

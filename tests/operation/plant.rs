@@ -171,6 +171,11 @@ impl Plant {
         assert_eq!(found, wanted, "from {from} to {to}\n{}", self.log());
     }
 
+    /// Ends the foundation.
+    pub fn end_foundation(&mut self) {
+        self.simulated = None;
+    }
+
     /// Ends the daemon; gives its exit code and what it said.
     pub fn end(&mut self, signal: &str) -> (Option<i32>, String) {
         let (code, _, log) = self.daemon.take().unwrap().end(signal);
@@ -242,6 +247,29 @@ impl Disk {
 }
 
 impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").args(["-l", self.path().to_str().unwrap()]).status();
+    }
+}
+
+/// A folder seen at another place.
+pub struct Mount {
+    folder: tempfile::TempDir,
+}
+
+impl Mount {
+    pub fn of(other: &Path) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        tool("mount", &["--bind", other.to_str().unwrap(), folder.path().to_str().unwrap()]);
+        Self { folder }
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+impl Drop for Mount {
     fn drop(&mut self) {
         let _ = Command::new("umount").args(["-l", self.path().to_str().unwrap()]).status();
     }

@@ -100,11 +100,14 @@ pub(super) fn expect(book: &Path) {
 /// Refuses to make a book where `making` doesn't allow one.
 pub(super) fn may_make(book: &Path, making: Making) -> Result<(), StoreError> {
     let path = || book.display().to_string();
+    // A log without its book is what is left of one.
+    let log = beside(book, "-wal");
+    let log_is_left = std::fs::metadata(&log).is_ok_and(|log| log.len() > 0);
+    let expected = |witness: &Path| StoreError::Expected { path: path(), witness: witness.display().to_string() };
     match making {
         Making::Never => Err(StoreError::NoBook(path())),
-        Making::Unexpected if marker(book).exists() => {
-            Err(StoreError::Expected { path: path(), marker: marker(book).display().to_string() })
-        }
+        Making::Unexpected if marker(book).exists() => Err(expected(&marker(book))),
+        Making::Unexpected if log_is_left => Err(expected(&log)),
         Making::Unexpected | Making::Always => Ok(()),
     }
 }
