@@ -283,12 +283,11 @@ async fn watch_file(store: &Store, stop: &CancellationToken) -> Result<(), Strin
                 tracing::error!("{error}");
                 gone = true;
             }
-            Err(_) => {}
             Ok(()) if gone => {
                 tracing::info!("the database file is back");
                 gone = false;
             }
-            Ok(()) => {}
+            Ok(()) | Err(_) => {}
         }
     }
     // Whoever was told to stop goes on until the rest is done.
