@@ -102,8 +102,10 @@ impl Daemon {
         let (metrics, board) = (self.metrics.clone(), self.board.clone());
         let duties = Duties::new(self.store.clone(), metrics, board, self.stop.clone(), self.lease, names);
         if !self.store.is_shared() {
-            let taken = duties.take_all().await;
-            taken.map_err(|error| Ended { task: "taking the lease", reason: format!("failed: {error}") })?;
+            // On a disk that is full they are taken once there is room.
+            if let Err(error) = duties.take_all().await {
+                tracing::error!("can't take the leases yet: {error}");
+            }
         }
         let mut supervisor = Supervisor {
             tasks: JoinSet::new(),

@@ -10,7 +10,8 @@ use super::{StoreError, files};
 /// Held while a database is made or brought up to date: two processes that do both at once disturb each other.
 /// `None` where no file can be made beside the database; opening then says why.
 pub(super) async fn opening(database: &Path) -> Option<File> {
-    let file = lock_file(database, "opening").ok()?;
+    let database = database.canonicalize().unwrap_or_else(|_| database.to_owned());
+    let file = lock_file(&database, "opening").ok()?;
     tokio::task::spawn_blocking(move || file.lock().ok().map(|()| file)).await.ok()?
 }
 

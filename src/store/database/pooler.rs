@@ -16,6 +16,7 @@ pub(super) async fn look(url: &str, options: &PostgresOptions) -> Result<(), Sto
         match code.as_deref() {
             // Unknown, or known already: it was made on another connection of the server.
             Some("26000" | "42P05") => pooled("prepared statements get lost"),
+            _ if error.to_string().contains("statement pooling") => pooled("transactions aren't allowed"),
             _ => StoreError::from(error),
         }
     };
