@@ -88,6 +88,25 @@ fn a_silent_database_is_told_in_time() {
     assert!(plant.serves());
 }
 
+/// A byte at a time, so that no answer ever ends: neither is waited for without end.
+#[test]
+fn a_slow_database_is_told_in_time() {
+    let runtime = Runtime::new().unwrap();
+    let proxy = Proxy::new(&runtime);
+    let program = on_postgres();
+    let database = proxy.through(&program.database());
+    let mut plant = Plant::new(program, database, 25);
+    plant.set("CF_BILLING__DATABASE__STATEMENT_TIMEOUT", "2s");
+    plant.start(&[]);
+    plant.onboarded();
+    proxy.set(Network::Slow);
+    plant.until_not_ready("not answered");
+    assert!(!plant.serves());
+    proxy.set(Network::Whole);
+    plant.until_ready();
+    plant.check_truth();
+}
+
 /// PgBouncer before the server, with that way of pooling: the URL of the database through it.
 struct Bouncer {
     folder: tempfile::TempDir,

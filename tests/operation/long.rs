@@ -30,11 +30,13 @@ enum Fault {
     ConnectionsEnded,
     DatabaseCut,
     DatabaseSilent,
+    DatabaseSlow,
     FoundationCut,
     FoundationSilent,
+    FoundationSlow,
 }
 
-const ON_SQLITE: [Fault; 7] = [
+const ON_SQLITE: [Fault; 8] = [
     Fault::FullDisk,
     Fault::Moved,
     Fault::Killed,
@@ -42,18 +44,21 @@ const ON_SQLITE: [Fault; 7] = [
     Fault::Superseded,
     Fault::FoundationCut,
     Fault::FoundationSilent,
+    Fault::FoundationSlow,
 ];
 
-const ON_POSTGRES: [Fault; 9] = [
+const ON_POSTGRES: [Fault; 11] = [
     Fault::ReadOnly,
     Fault::ConnectionsEnded,
     Fault::DatabaseCut,
     Fault::DatabaseSilent,
+    Fault::DatabaseSlow,
     Fault::Killed,
     Fault::Paused,
     Fault::Superseded,
     Fault::FoundationCut,
     Fault::FoundationSilent,
+    Fault::FoundationSlow,
 ];
 
 /// How often each fault was, and how long recovering from it took at most.
@@ -93,6 +98,8 @@ impl Broken<'_> {
             Fault::ConnectionsEnded => self.end_connections(),
             Fault::DatabaseCut => self.database.unwrap().set(Network::Cut),
             Fault::DatabaseSilent => self.database.unwrap().set(Network::Silent),
+            Fault::DatabaseSlow => self.database.unwrap().set(Network::Slow),
+            Fault::FoundationSlow => self.foundation.set(Network::Slow),
             Fault::FoundationCut => self.foundation.set(Network::Cut),
             Fault::FoundationSilent => self.foundation.set(Network::Silent),
         }
@@ -117,8 +124,12 @@ impl Broken<'_> {
             }
             Fault::ReadOnly => self.on_server("ALTER DATABASE {} RESET default_transaction_read_only"),
             Fault::ConnectionsEnded => {}
-            Fault::DatabaseCut | Fault::DatabaseSilent => self.database.unwrap().set(Network::Whole),
-            Fault::FoundationCut | Fault::FoundationSilent => self.foundation.set(Network::Whole),
+            Fault::DatabaseCut | Fault::DatabaseSilent | Fault::DatabaseSlow => {
+                self.database.unwrap().set(Network::Whole);
+            }
+            Fault::FoundationCut | Fault::FoundationSilent | Fault::FoundationSlow => {
+                self.foundation.set(Network::Whole);
+            }
         }
     }
 

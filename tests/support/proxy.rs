@@ -17,6 +17,8 @@ pub enum Network {
     Cut,
     /// Connections stay, nothing passes.
     Silent,
+    /// Answers come a byte at a time, and never to their end.
+    Slow,
 }
 
 pub struct Proxy {
@@ -89,7 +91,7 @@ async fn pass(mut client: TcpStream, address: Option<std::net::SocketAddr>, mut 
     }
 }
 
-async fn between<T: AsyncReadExt + AsyncWriteExt + Unpin>(
+async fn between<T: AsyncReadExt + AsyncWriteExt + Unpin + Send>(
     client: &mut TcpStream,
     upstream: &mut T,
     network: &mut watch::Receiver<Network>,
@@ -102,6 +104,11 @@ async fn between<T: AsyncReadExt + AsyncWriteExt + Unpin>(
         let now = *network.borrow();
         match now {
             Network::Cut => return,
+            Network::Slow => {
+                if trickle(client, upstream, network).await.is_err() {
+                    return;
+                }
+            }
             Network::Silent => {
                 // What stands in buffers is late, not lost, if the network comes back in time.
                 let back = network.wait_for(|network| *network != Network::Silent);
@@ -110,6 +117,32 @@ async fn between<T: AsyncReadExt + AsyncWriteExt + Unpin>(
                 }
             }
             Network::Whole => {}
+        }
+    }
+}
+
+/// Passes questions on, and answers a byte at a time, as long as it is slow.
+async fn trickle<T: AsyncReadExt + AsyncWriteExt + Unpin + Send>(
+    client: &mut TcpStream,
+    upstream: &mut T,
+    network: &mut watch::Receiver<Network>,
+) -> std::io::Result<()> {
+    let (mut question, mut answer) = ([0; 4096], [0; 1]);
+    loop {
+        tokio::select! {
+            biased;
+            () = async { drop(network.wait_for(|network| *network != Network::Slow).await) } => return Ok(()),
+            read = client.read(&mut question) => match read? {
+                0 => return Err(std::io::ErrorKind::UnexpectedEof.into()),
+                read => upstream.write_all(&question[..read]).await?,
+            },
+            read = upstream.read(&mut answer) => match read? {
+                0 => return Err(std::io::ErrorKind::UnexpectedEof.into()),
+                read => {
+                    client.write_all(&answer[..read]).await?;
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                }
+            },
         }
     }
 }
