@@ -9,11 +9,15 @@ use bytes::Bytes;
 use cf_billing::cloud_controller::transport::{CertificateFault, Exchange, Http, LARGEST_BODY, Limits, TransportError};
 use http::Request;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::rustls::{ServerConfig, SupportedProtocolVersion};
+
+use crate::support::background::configure;
+use crate::support::program::Program;
 
 fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
@@ -253,22 +257,28 @@ fn what_is_wrong_with_a_certificate_is_told_apart() {
 /// The first bytes of a server that has TLS 1.1 at most: an alert, protocol_version.
 const OLD_TLS: [u8; 7] = [21, 3, 2, 0, 2, 2, 70];
 
+/// A server that answers whatever is said with the same bytes, and no more.
+async fn serve_raw(first: Vec<u8>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut hello = [0; 5];
+            let _ = stream.read_exact(&mut hello).await;
+            let _ = stream.write_all(&first).await;
+            // What it says next isn't heard, but it isn't cut off either.
+            let _ = stream.shutdown().await;
+            let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
+        }
+    });
+    address
+}
+
 #[test]
 fn an_old_protocol_and_plain_http_are_told_apart() {
     run(async {
         for (first, old) in [(OLD_TLS.to_vec(), true), (b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(), false)] {
-            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            let address = listener.local_addr().unwrap();
-            tokio::spawn(async move {
-                while let Ok((mut stream, _)) = listener.accept().await {
-                    let mut hello = [0; 5];
-                    let _ = stream.read_exact(&mut hello).await;
-                    let _ = stream.write_all(&first).await;
-                    // What it says next isn't heard, but it isn't cut off either.
-                    let _ = stream.shutdown().await;
-                    let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
-                }
-            });
+            let address = serve_raw(first).await;
             let error = get(&Http::new(None).unwrap(), &format!("https://{address}/")).await.unwrap_err();
             let right = if old {
                 matches!(error, TransportError::Protocol(_))
@@ -292,6 +302,49 @@ fn tls_cut_without_a_farewell_is_a_cut_connection() {
             assert!(matches!(error, TransportError::Cut(_)), "{error:?}");
         }
     });
+}
+
+/// The line of `check` that tells of an address, and its hint.
+fn checked(address: SocketAddr, ca_file: &Path) -> String {
+    let program = Program::without_database();
+    let (api, ca_file) = (format!("https://{address}"), format!("ca_file = \"{}\"", ca_file.display()));
+    configure(&program, &api, "");
+    let file = program.folder.path().join("cf-billing.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, format!("{text}{ca_file}\n")).unwrap();
+    let run = program.run(&["check", "--config", "cf-billing.toml", "--format", "json"]);
+    assert_eq!(run.code, Some(1), "{}{}", run.stdout, run.stderr);
+    let lines: Value = serde_json::from_str(&run.stdout).unwrap();
+    let line = lines.as_array().unwrap().iter().find(|line| line["what"] == "address").unwrap();
+    assert_eq!(line["verdict"], "fail");
+    format!("{} hint: {}", line["detail"].as_str().unwrap(), line["hint"].as_str().unwrap())
+}
+
+#[test]
+fn check_tells_faults_of_tls_apart_each_with_its_own_hint() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let cut = Tls { farewell: false, answer: answer_with(1000, b"only this"), ..Tls::default() };
+    let mut cases = Vec::new();
+    for (tls, words) in [
+        (Tls { years: (2020, 2021), ..Tls::default() }, ["has expired", "certificate renewed"]),
+        (Tls { name: "api.example.org", ..Tls::default() }, ["is another host's", "set `api` to a name"]),
+        (cut, ["the connection broke", "it is tried again"]),
+    ] {
+        let (authority, address) = runtime.block_on(serve_tls(folder.path(), words[0], tls));
+        cases.push((authority, address, words));
+    }
+    let (other, _) = runtime.block_on(serve_tls(folder.path(), "other", Tls::default()));
+    let (_, address) = runtime.block_on(serve_tls(folder.path(), "own", Tls::default()));
+    cases.push((other.clone(), address, ["isn't trusted", "set ca_file to the authority"]));
+    let old = runtime.block_on(serve_raw(OLD_TLS.to_vec()));
+    cases.push((other.clone(), old, ["speaks no TLS that we do", "TLS 1.2 or 1.3"]));
+    let plain = runtime.block_on(serve_raw(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()));
+    cases.push((other, plain, ["doesn't speak TLS there", "check scheme and port"]));
+    for (authority, address, words) in cases {
+        let told = checked(address, &authority);
+        assert!(words.iter().all(|word| told.contains(word)), "{words:?}: {told}");
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `check`: every list and query that `run` reads beside the streams, read as `run` reads it. Only reads.
 
 use super::{Checked, Verdict};
-use crate::cloud_controller::{ApiError, Client, GUIDS_PER_REQUEST};
+use crate::cloud_controller::{ApiError, Client, ErrorKind, GUIDS_PER_REQUEST};
 use crate::domain::Guid;
 
 /// Builds are asked for since then, in seconds.
@@ -58,6 +58,7 @@ pub(super) async fn check(checked: &mut Checked, foundation: &str, client: &Clie
     let organizations = spaces.iter().filter_map(|space| space.relationships.organization.guid().cloned());
     let organizations = some(organizations.collect());
     lists.take("organizations", client.organizations(&organizations)).await;
+    let one = processes.first().map(|process| process.guid.clone());
     // By guid they were read above; here only whether such a query is taken counts.
     let told = lists.read.join(", ");
     let by_guid = async {
@@ -68,7 +69,16 @@ pub(super) async fn check(checked: &mut Checked, foundation: &str, client: &Clie
         Ok(Vec::<()>::new())
     };
     lists.take("", by_guid).await;
-    if !lists.failed {
+    let (failed, over) = (lists.failed, lists.over);
+    // Of docker apps only, and a look does without; what it can't tell then is assumed.
+    if let Some(process) = one.filter(|_| !over)
+        && let Err(error) = client.process_stats(&process).await
+        && error.kind != ErrorKind::NotFound
+    {
+        let told = format!("whether a docker app's processes run can't be read, and is assumed: {error}");
+        checked.say(Verdict::Warn, Some(foundation), "lists", told);
+    }
+    if !failed {
         checked.say(Verdict::Ok, Some(foundation), "lists", told);
     }
 }
