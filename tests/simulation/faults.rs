@@ -656,6 +656,8 @@ impl Simulation {
                     matches!(
                         error,
                         CollectError::Api(_)
+                            // The epoch waits for clocks that agree.
+                            | CollectError::ClockSkew { .. }
                             | CollectError::ScopeLost { .. }
                             | CollectError::CheckpointLost { .. }
                             | CollectError::SnapshotUnusable { .. }
