@@ -54,5 +54,6 @@ mod support;
 mod tenants_text;
 mod transport;
 mod tree;
+mod two_brokers;
 mod undecodable;
 mod what_is_billed;

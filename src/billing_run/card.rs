@@ -228,10 +228,13 @@ fn concerns(invoice: &UsedBy, change: &Change) -> bool {
     let is_meant = |used: &UsedFor| {
         let of_plan = |what: &What| match what {
             What::PlanGuid(guid) => used.plan.as_deref() == Some(&guid.to_string()),
-            What::PlanName { offering, plan } => {
+            What::PlanName { offering, plan } | What::PlanOf { offering, plan, .. } => {
                 used.offering_name.as_ref() == Some(offering) && used.plan_name.as_ref() == Some(plan)
             }
-            What::Offering(offering) => used.offering_name.as_ref() == Some(offering),
+            What::Broker(_) => used.plan.is_some(),
+            What::Offering(offering) | What::OfferingOf { offering, .. } => {
+                used.offering_name.as_ref() == Some(offering)
+            }
             What::UserProvided => used.plan.is_none(),
             _ => true,
         };

@@ -64,6 +64,9 @@ pub(super) fn note_names(names: &mut Names, named: &NamedItem, told: &Told) {
                 if let Some((offering, name)) = &named.service_offering {
                     note(NameOf::ServiceOffering(offering.clone()), name);
                     names.note_offering(plan.clone(), offering.clone(), told.clone());
+                    if let Some(broker) = &named.service_broker {
+                        names.note_broker(offering.clone(), broker.clone(), told.clone());
+                    }
                 }
             }
         }

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::collector::{CollectError, Collector};
 use crate::cloud_controller::{
-    App, ErrorKind, GUIDS_PER_REQUEST, NamedItem, Organization, Process, ServiceInstance, ServicePlan, Space, Task,
+    App, ErrorKind, GUIDS_PER_REQUEST, NamedItem, Organization, Process, ServiceInstance, ServiceOffering, ServicePlan,
+    Space, Task,
 };
 use crate::domain::{Baseline, BaselineItem, Guid, Kind, Location, ResourceKey, Stream, Timestamp};
 
@@ -55,8 +56,8 @@ impl Collector {
         let mut places = Places::default();
         places.add(&apps.value.spaces, &apps.value.organizations);
         places.add(&spaces.rows, &spaces.organizations);
-        let offerings: HashMap<&Guid, &str> =
-            plans.service_offerings.iter().map(|offering| (&offering.guid, offering.name.as_str())).collect();
+        let offerings: HashMap<&Guid, &ServiceOffering> =
+            plans.service_offerings.iter().map(|offering| (&offering.guid, offering)).collect();
         let plans: HashMap<&Guid, &ServicePlan> = plans.rows.iter().map(|plan| (&plan.guid, plan)).collect();
         let apps: HashMap<&Guid, &App> = apps.value.rows.iter().map(|app| (&app.guid, app)).collect();
 
@@ -187,7 +188,7 @@ impl Inventory {
         &mut self,
         instance: &ServiceInstance,
         plans: &HashMap<&Guid, &ServicePlan>,
-        offerings: &HashMap<&Guid, &str>,
+        offerings: &HashMap<&Guid, &ServiceOffering>,
         places: &Places,
     ) {
         let key = ResourceKey { kind: Kind::Service, guid: instance.guid.clone() };
@@ -200,10 +201,14 @@ impl Inventory {
         };
         let plan = plan.and_then(|plan| plans.get(plan));
         let offering = plan.and_then(|plan| plan.relationships.service_offering.guid());
+        let listed = offering.and_then(|guid| offerings.get(guid));
+        let broker = listed.and_then(|offering| offering.relationships.service_broker.as_ref());
         let named = NamedItem {
             service_instance: Some(instance.name.clone()),
             service_plan: plan.map(|plan| plan.name.clone()),
-            service_offering: offering.map(|guid| (guid.clone(), offerings.get(guid).map(|name| (*name).to_owned()))),
+            service_offering: offering.map(|guid| (guid.clone(), listed.map(|offering| offering.name.clone()))),
+            // No list names it beside its offering.
+            service_broker: broker.and_then(|broker| Some((broker.guid()?.clone(), None))),
             ..place.named(item)
         };
         let (created_at, updated_at) = (instance.created_at, instance.updated_at);
@@ -267,6 +272,7 @@ impl Place {
             service_instance: None,
             service_plan: None,
             service_offering: None,
+            service_broker: None,
         }
     }
 }

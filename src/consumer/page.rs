@@ -479,6 +479,9 @@ fn note_names(names: &mut Names, fact: &Fact, carried: crate::cloud_controller::
     if let (Some(plan), Some(offering)) = (plan, &offering) {
         names.note_offering(plan.clone(), offering.clone(), told.clone());
     }
+    if let (Some(offering), Some(broker)) = (&offering, carried.service_broker) {
+        names.note_broker(offering.clone(), broker, told.clone());
+    }
     let named = [
         (location.map(|location| NameOf::Space(location.space.clone())), carried.space),
         (app.map(|app| NameOf::App(app.clone())), carried.app),

@@ -373,6 +373,10 @@ pub struct Seen {
     pub plan_guids: BTreeSet<String>,
     /// Offering and plan.
     pub plans: BTreeSet<(String, String)>,
+    /// Guids and names of service brokers.
+    pub brokers: BTreeSet<String>,
+    /// Every plan whose offering is known.
+    pub services: Vec<SeenService>,
     /// `FOUNDATION/NAME` and `FOUNDATION/GUID`.
     pub organizations: BTreeSet<String>,
     /// Ids.
@@ -385,6 +389,84 @@ pub struct Seen {
     pub space_labels: BTreeSet<String>,
     /// Currencies of final invoices.
     pub currencies: BTreeSet<String>,
+}
+
+/// A plan that usage was seen under.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SeenService {
+    pub foundation: String,
+    pub offering_name: String,
+    pub plan_name: String,
+    pub offering: String,
+    pub plan: String,
+    /// Guid and name; `None`: no event told it.
+    pub broker: Option<(String, Option<String>)>,
+}
+
+impl SeenService {
+    /// What tells its broker from another: the name, which another can't have at the same time.
+    fn whose(&self) -> &str {
+        self.broker.as_ref().map_or(&self.offering, |(guid, name)| name.as_ref().unwrap_or(guid))
+    }
+
+    fn told(&self) -> String {
+        let broker = match &self.broker {
+            Some((guid, Some(name))) => format!("broker `{name}` ({guid})"),
+            Some((guid, None)) => format!("broker {guid}"),
+            None => "a broker that no event told".to_owned(),
+        };
+        format!("plan {} of offering {} of {broker}", self.plan, self.offering)
+    }
+}
+
+/// Rates that price what several brokers offer under one name, without saying whose: warnings, for that may be meant.
+#[must_use]
+pub fn names_of_several(card: &RateCard, seen: &Seen) -> Vec<Problem> {
+    let of_rates = card.rates.iter().map(|rate| (&rate.place, &rate.matcher.what));
+    let of_allowances = card.allowances.iter().map(|allowance| (&allowance.place, &allowance.matcher.what));
+    let blocks: Vec<(&Place, &What)> = of_rates.chain(of_allowances).collect();
+    let is_parted = |offering: &String, plan: Option<&String>| {
+        blocks.iter().any(|(_, what)| match what {
+            What::OfferingOf { offering: of, .. } => of == offering,
+            What::PlanOf { offering: of, plan: parted, .. } => of == offering && Some(parted) == plan,
+            _ => false,
+        })
+    };
+    let mut problems = Vec::new();
+    for (place, what) in &blocks {
+        let (offering, plan) = match what {
+            What::Offering(offering) => (offering, None),
+            What::PlanName { offering, plan } => (offering, Some(plan)),
+            _ => continue,
+        };
+        if is_parted(offering, plan) {
+            continue;
+        }
+        let mut by_foundation: BTreeMap<&str, BTreeMap<&str, &SeenService>> = BTreeMap::new();
+        let named = |service: &&SeenService| {
+            service.offering_name == *offering && plan.is_none_or(|plan| service.plan_name == *plan)
+        };
+        for service in seen.services.iter().filter(named) {
+            by_foundation.entry(&service.foundation).or_default().entry(service.whose()).or_insert(service);
+        }
+        for (foundation, services) in by_foundation.iter().filter(|(_, services)| services.len() > 1) {
+            let name = plan.map_or_else(|| offering.clone(), |plan| format!("{offering} {plan}"));
+            let told: Vec<String> = services.values().map(|service| service.told()).collect();
+            let example = services.values().find_map(|service| service.broker.as_ref()).map_or("", |(guid, _)| guid);
+            problems.push(Problem::at(
+                place,
+                Severity::Warning,
+                format!(
+                    "`{name}` is the name of {} in {foundation}, of {} brokers, and this prices all of them: {}",
+                    if plan.is_some() { "several plans" } else { "several offerings" },
+                    services.len(),
+                    told.join("; ")
+                ),
+                format!("a block with broker = \"{example}\" as well, or plan_guid, parts them"),
+            ));
+        }
+    }
+    problems
 }
 
 /// What a card names that a ledger has never seen: warnings, for it may come yet.
@@ -439,8 +521,14 @@ pub fn check_against(card: &RateCard, seen: &Seen) -> Vec<Problem> {
                 }
             }
             What::PlanGuid(guid) => unknown("plan", &guid.to_string(), &seen.plan_guids),
+            What::Broker(broker) => unknown("broker", broker, &seen.brokers),
             What::Offering(offering) => unknown("offering", offering, &offerings()),
-            What::PlanName { offering, plan } => {
+            What::OfferingOf { offering, broker } => {
+                unknown("offering", offering, &offerings());
+                unknown("broker", broker, &seen.brokers);
+            }
+            What::PlanOf { broker, .. } if !seen.brokers.contains(broker) => unknown("broker", broker, &seen.brokers),
+            What::PlanName { offering, plan } | What::PlanOf { offering, plan, .. } => {
                 let of_offering = seen.plans.iter().filter(|(of, _)| of == offering).map(|(_, plan)| plan.clone());
                 let plans: BTreeSet<String> = of_offering.collect();
                 if plans.is_empty() {
@@ -462,6 +550,7 @@ pub fn check_against(card: &RateCard, seen: &Seen) -> Vec<Problem> {
         let hint = "nothing is converted: an account's invoices should stay in one currency".to_owned();
         problems.push(Problem::at(&place, Severity::Warning, message, hint));
     }
+    problems.extend(names_of_several(card, seen));
     problems.sort_by(|one, two| (&one.file, one.position).cmp(&(&two.file, two.position)));
     problems
 }

@@ -176,6 +176,7 @@ const PLAN: &[Key] = &[
     key("plan_guid", Takes::Text, "Only this plan, by guid"),
     key("offering", Takes::Text, "Only this offering, by its newest name"),
     key("plan", Takes::Text, "Only this plan of the offering, by its newest name"),
+    key("broker", Takes::Text, "Only this service broker's, by its guid or newest name"),
     key("user_provided", Takes::True, "Only user-provided service instances, which are free unless a rate is for them"),
 ];
 

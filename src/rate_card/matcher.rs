@@ -29,6 +29,8 @@ pub struct Subject<'a> {
     pub plan: Option<&'a Guid>,
     pub plan_name: Option<&'a str>,
     pub offering_name: Option<&'a str>,
+    /// Guid and newest name of the offering's broker.
+    pub broker: Option<(&'a Guid, Option<&'a str>)>,
     /// A service instance that a user brought.
     pub user_provided: bool,
 }
@@ -129,10 +131,16 @@ pub enum What {
     BuildpackGuid(String),
     /// Service instances that users brought.
     UserProvided,
-    /// Service instances of any plan of this offering.
+    /// Service instances of any plan of this broker, by guid or newest name.
+    Broker(String),
+    /// Service instances of any plan of this offering, whichever broker's.
     Offering(String),
-    /// Service instances of this plan, by newest names.
+    /// Service instances of any plan of this broker's offering.
+    OfferingOf { offering: String, broker: String },
+    /// Service instances of this plan, by newest names, whichever broker's.
     PlanName { offering: String, plan: String },
+    /// Service instances of this broker's plan.
+    PlanOf { offering: String, plan: String, broker: String },
     /// Service instances of this plan.
     PlanGuid(Guid),
 }
@@ -182,6 +190,39 @@ fn looks_like_guid(text: &str) -> bool {
     text.len() == 36 && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
 }
 
+/// A service by names; what isn't said is any.
+#[derive(Clone, Copy, Debug)]
+struct ByNames<'a> {
+    offering: Option<&'a String>,
+    plan: Option<&'a String>,
+    /// By guid or name.
+    broker: Option<&'a String>,
+}
+
+impl ByNames<'_> {
+    fn mean(self, subject: Subject<'_>) -> bool {
+        let is = |wanted: Option<&String>, name: Option<&str>| wanted.is_none_or(|wanted| name == Some(wanted));
+        let of_broker = self.broker.is_none_or(|wanted| {
+            subject.broker.is_some_and(|(guid, name)| guid.to_string() == *wanted || name == Some(wanted))
+        });
+        is(self.offering, subject.offering_name) && is(self.plan, subject.plan_name) && of_broker
+    }
+
+    fn meets(self, other: Self) -> bool {
+        let may_be = |one: Option<&String>, two: Option<&String>| one.is_none() || two.is_none() || one == two;
+        // One broker may be named by its guid and by its name.
+        let differently = [self.broker, other.broker].map(|broker| broker.is_some_and(|text| looks_like_guid(text)));
+        may_be(self.offering, other.offering)
+            && may_be(self.plan, other.plan)
+            && (may_be(self.broker, other.broker) || differently[0] != differently[1])
+    }
+
+    fn covers(self, other: Self) -> bool {
+        let all_of = |one: Option<&String>, two: Option<&String>| one.is_none() || one == two;
+        all_of(self.offering, other.offering) && all_of(self.plan, other.plan) && all_of(self.broker, other.broker)
+    }
+}
+
 impl What {
     fn matches(&self, subject: Subject<'_>) -> bool {
         match self {
@@ -191,12 +232,26 @@ impl What {
             Self::Buildpack(name) => subject.buildpack == Some(name),
             Self::BuildpackGuid(guid) => subject.buildpack_guid == Some(guid),
             Self::UserProvided => subject.user_provided,
-            Self::Offering(offering) => subject.offering_name == Some(offering),
-            Self::PlanName { offering, plan } => {
-                subject.plan_name == Some(plan) && subject.offering_name == Some(offering)
-            }
             Self::PlanGuid(guid) => subject.plan == Some(guid),
+            Self::Broker(_)
+            | Self::Offering(_)
+            | Self::OfferingOf { .. }
+            | Self::PlanName { .. }
+            | Self::PlanOf { .. } => self.by_names().is_some_and(|names| names.mean(subject)),
         }
+    }
+
+    /// What a service is named by, if it is by names.
+    fn by_names(&self) -> Option<ByNames<'_>> {
+        let (offering, plan, broker) = match self {
+            Self::Broker(broker) => (None, None, Some(broker)),
+            Self::Offering(offering) => (Some(offering), None, None),
+            Self::OfferingOf { offering, broker } => (Some(offering), None, Some(broker)),
+            Self::PlanName { offering, plan } => (Some(offering), Some(plan), None),
+            Self::PlanOf { offering, plan, broker } => (Some(offering), Some(plan), Some(broker)),
+            _ => return None,
+        };
+        Some(ByNames { offering, plan, broker })
     }
 
     /// Whether some usage can be meant by both.
@@ -209,12 +264,14 @@ impl What {
             (Self::BuildpackPattern(pattern), Self::Buildpack(name))
             | (Self::Buildpack(name), Self::BuildpackPattern(pattern)) => pattern.matches(name),
             (Self::BuildpackPattern(one), Self::BuildpackPattern(two)) => one.meets(two),
-            (Self::Buildpack(one), Self::Buildpack(two))
-            | (Self::BuildpackGuid(one), Self::BuildpackGuid(two))
-            | (Self::Offering(one), Self::Offering(two) | Self::PlanName { offering: two, .. })
-            | (Self::PlanName { offering: two, .. }, Self::Offering(one)) => one == two,
-            (Self::PlanName { .. }, Self::PlanName { .. }) | (Self::PlanGuid(_), Self::PlanGuid(_)) => self == other,
-            _ => true,
+            (Self::Buildpack(one), Self::Buildpack(two)) | (Self::BuildpackGuid(one), Self::BuildpackGuid(two)) => {
+                one == two
+            }
+            (Self::PlanGuid(_), Self::PlanGuid(_)) => self == other,
+            _ => match (self.by_names(), other.by_names()) {
+                (Some(one), Some(two)) => one.meets(two),
+                _ => true,
+            },
         }
     }
 }
@@ -232,8 +289,10 @@ impl What {
         match (self, other) {
             (Self::Any, other) => *other != Self::UserProvided,
             (Self::BuildpackPattern(pattern), Self::Buildpack(name)) => pattern.matches(name),
-            (Self::Offering(one), Self::PlanName { offering: two, .. }) => one == two,
-            _ => self == other,
+            _ => match (self.by_names(), other.by_names()) {
+                (Some(one), Some(two)) => one.covers(two),
+                _ => self == other,
+            },
         }
     }
 }
@@ -296,8 +355,11 @@ impl fmt::Display for What {
             Self::Buildpack(name) => write!(formatter, "buildpack {name}"),
             Self::BuildpackGuid(guid) => write!(formatter, "buildpack with guid {guid}"),
             Self::UserProvided => formatter.write_str("user-provided"),
+            Self::Broker(broker) => write!(formatter, "broker {broker}"),
             Self::Offering(offering) => write!(formatter, "offering {offering}"),
+            Self::OfferingOf { offering, broker } => write!(formatter, "offering {offering} of broker {broker}"),
             Self::PlanName { offering, plan } => write!(formatter, "plan {offering} {plan}"),
+            Self::PlanOf { offering, plan, broker } => write!(formatter, "plan {offering} {plan} of broker {broker}"),
             Self::PlanGuid(guid) => write!(formatter, "plan {guid}"),
         }
     }

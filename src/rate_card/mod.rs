@@ -15,7 +15,7 @@ mod terms;
 
 pub use block::{Allowance, Discount, Floor, FloorKind, Off, Per, Place, Rate, Tax, Validity};
 pub use card::{InForce, RateCard};
-pub use check::{Seen, check_against};
+pub use check::{Seen, SeenService, check_against, names_of_several};
 pub use compare::{Change, changes, changes_within, terms_values};
 pub use matcher::{Label, Labels, Matcher, Pattern, Subject, What, Whom};
 pub use meter::{Meter, units};

@@ -63,6 +63,8 @@ pub struct UsageKey {
     pub process_type: Option<Arc<str>>,
     /// The newest guid known for the line's buildpack.
     pub buildpack_guid: Option<Arc<str>>,
+    /// Whose the line's offering is.
+    pub service_broker: Option<Named>,
     pub organization_labels: Arc<Labels>,
     pub space_labels: Arc<Labels>,
     /// What else people wrote to the organization: decides who pays, never a price.
@@ -98,6 +100,7 @@ impl UsageKey {
             plan: line.service_plan.as_ref().map(|plan| &plan.guid),
             plan_name: line.service_plan.as_ref().and_then(|plan| plan.name.as_deref()),
             offering_name: line.service_offering.as_ref().and_then(|offering| offering.name.as_deref()),
+            broker: self.service_broker.as_ref().map(|broker| (&broker.guid, broker.name.as_deref())),
             user_provided: self.user_provided,
         }
     }

@@ -30,6 +30,7 @@ impl Store {
         let ids = dimensions.ids(&mut session, foundation.id, &named(write)).await?;
         dimensions.link_plans(&mut session, &write.names.offerings, &ids).await?;
         dimensions.note_buildpacks(&mut session, foundation.id, &write.names.buildpacks).await?;
+        dimensions.note_brokers(&mut session, &write.names.brokers, &ids).await?;
 
         let resources = put_resources(&mut session, foundation.id, write, &ids).await?;
         put_open_intervals(&mut session, foundation, write, &ids, &resources).await?;

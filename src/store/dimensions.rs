@@ -141,6 +141,8 @@ pub struct Dimensions {
     offerings: HashMap<Guid, Newest<Guid>>,
     /// The guid of each buildpack, by name.
     buildpacks: HashMap<Arc<str>, Newest<Guid>>,
+    /// Guid and name of the broker, by offering.
+    brokers: HashMap<Guid, Newest<(Guid, Option<String>)>>,
 }
 
 const NAMED: Columns =
@@ -155,6 +157,9 @@ pub fn wanted(names: &Names) -> Wanted<'_> {
     for (plan, offering) in &names.offerings {
         wanted.entry((Table::ServicePlan, plan.clone())).or_default();
         wanted.entry((Table::ServiceOffering, offering.value.clone())).or_default();
+    }
+    for offering in names.brokers.keys() {
+        wanted.entry((Table::ServiceOffering, offering.clone())).or_default();
     }
     // Also where nothing was used under it yet: that comes later, or late.
     for name in names.buildpacks.keys() {
@@ -274,6 +279,44 @@ impl Dimensions {
         session.run_of(NOTE, values![foundation_id], payload).await?;
         Ok(())
     }
+
+    /// Notes which broker each offering is of, where nothing newer is stored.
+    pub async fn note_brokers(
+        &mut self,
+        session: &mut Session,
+        brokers: &HashMap<Guid, Newest<(Guid, Option<String>)>>,
+        ids: &HashMap<(Table, Guid), i64>,
+    ) -> Result<(), StoreError> {
+        const NOTE: Sql = Sql::new(
+            "UPDATE service_offering
+             SET broker_guid = told.guid, broker_name = told.name, broker_at = told.at, broker_place = told.place
+             FROM {rows} AS told
+             WHERE service_offering.id = told.offering_id
+               AND (service_offering.broker_guid IS NULL OR service_offering.broker_at IS NULL
+                    OR (told.at, coalesce(told.place, ''))
+                       >= (service_offering.broker_at, coalesce(service_offering.broker_place, '')))",
+        );
+        const COLUMNS: Columns = &[
+            ("offering_id", Type::Integer),
+            ("guid", Type::Text),
+            ("name", Type::Text),
+            ("at", Type::Time),
+            ("place", Type::Text),
+        ];
+        let mut payload = session.payload(COLUMNS);
+        for (offering, broker) in brokers {
+            if self.brokers.get(offering).is_some_and(|stored| *broker <= *stored) {
+                continue;
+            }
+            let Some(id) = ids.get(&(Table::ServiceOffering, offering.clone())) else { continue };
+            let (guid, name) = &broker.value;
+            let row = payload.row().integer(*id).text(Some(&guid.to_string())).text(name.as_deref());
+            row.time(broker.told.at).text(broker.told.place_text().as_deref());
+            self.brokers.insert(offering.clone(), broker.clone());
+        }
+        session.run_of(NOTE, Vec::new(), payload).await?;
+        Ok(())
+    }
 }
 
 impl Store {
@@ -298,6 +341,10 @@ impl Store {
             "SELECT plan.offering_at, plan.offering_place, offering.guid, plan.guid
              FROM service_plan AS plan JOIN service_offering AS offering ON offering.id = plan.service_offering_id
              WHERE plan.foundation_id = $1",
+        );
+        const BROKERS: Sql = Sql::new(
+            "SELECT broker_at, broker_place, broker_guid, guid, broker_name FROM service_offering
+             WHERE foundation_id = $1 AND broker_guid IS NOT NULL",
         );
         const BUILDPACKS: Sql = Sql::new(
             "SELECT guid_at, guid_place, guid, name FROM buildpack WHERE foundation_id = $1 AND guid IS NOT NULL",
@@ -324,6 +371,10 @@ impl Store {
         }
         for row in session.all(OFFERINGS, values![foundation.id]).await? {
             names.note_offering(Guid::new(row.text(3)?), Guid::new(row.text(2)?), told(&row)?);
+        }
+        for row in session.all(BROKERS, values![foundation.id]).await? {
+            let broker = (Guid::new(row.text(2)?), row.owned(4)?);
+            names.note_broker(Guid::new(row.text(3)?), broker, told(&row)?);
         }
         for row in session.all(BUILDPACKS, values![foundation.id]).await? {
             names.note_buildpack(row.text(3)?.into(), Guid::new(row.text(2)?), told(&row)?);
@@ -362,6 +413,7 @@ impl Store {
         let ids = dimensions.ids(&mut session, foundation.id, &wanted(names)).await?;
         dimensions.link_plans(&mut session, &names.offerings, &ids).await?;
         dimensions.note_buildpacks(&mut session, foundation.id, &names.buildpacks).await?;
+        dimensions.note_brokers(&mut session, &names.brokers, &ids).await?;
         let mut payload = session.payload(COLUMNS);
         for (of, name) in &names.names {
             let NameOf::Resource(key) = of else { continue };

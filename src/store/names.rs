@@ -76,6 +76,8 @@ pub struct Names {
     pub offerings: HashMap<Guid, Newest<Guid>>,
     /// The guid of each buildpack, by name.
     pub buildpacks: HashMap<Arc<str>, Newest<Guid>>,
+    /// Guid and name of the broker, by offering.
+    pub brokers: HashMap<Guid, Newest<(Guid, Option<String>)>>,
 }
 
 impl Names {
@@ -96,6 +98,12 @@ impl Names {
         keep_newest(&mut self.buildpacks, name, Newest { told, value: guid });
     }
 
+    /// Notes which broker an offering is of. What names it counts before what only has its guid.
+    pub fn note_broker(&mut self, offering: Guid, broker: (Guid, Option<String>), told: Told) {
+        let told = if broker.1.is_some() { told } else { Told::default() };
+        keep_newest(&mut self.brokers, offering, Newest { told, value: broker });
+    }
+
     /// Notes all of others, each unless a newer one is noted.
     pub fn add(&mut self, others: Self) {
         for (of, newest) in others.names {
@@ -107,12 +115,15 @@ impl Names {
         for (name, newest) in others.buildpacks {
             keep_newest(&mut self.buildpacks, name, newest);
         }
+        for (offering, newest) in others.brokers {
+            keep_newest(&mut self.brokers, offering, newest);
+        }
     }
 
     /// Nothing is named.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.names.is_empty() && self.offerings.is_empty() && self.buildpacks.is_empty()
+        self.names.is_empty() && self.offerings.is_empty() && self.buildpacks.is_empty() && self.brokers.is_empty()
     }
 
     /// What is newer than `others` have it, or lacking there; and of how much of it the value differs, too.
@@ -123,6 +134,7 @@ impl Names {
             names: newer(&self.names, &others.names, &mut differ),
             offerings: newer(&self.offerings, &others.offerings, &mut differ),
             buildpacks: newer(&self.buildpacks, &others.buildpacks, &mut differ),
+            brokers: newer(&self.brokers, &others.brokers, &mut differ),
         };
         (newer, differ)
     }
@@ -133,6 +145,7 @@ impl Names {
         self.names.retain(|of, _| !others.names.contains_key(of));
         self.offerings.retain(|plan, _| !others.offerings.contains_key(plan));
         self.buildpacks.retain(|name, _| !others.buildpacks.contains_key(name));
+        self.brokers.retain(|offering, _| !others.brokers.contains_key(offering));
         self
     }
 }

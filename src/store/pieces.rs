@@ -82,6 +82,8 @@ pub(super) struct Dimensions {
     /// With the offering's row id.
     plans: HashMap<i64, (Named, Option<i64>)>,
     offerings: HashMap<i64, Named>,
+    /// By the row id of their offerings.
+    brokers: HashMap<i64, Named>,
     /// By foundation, owner and guid.
     pub labels: HashMap<(i64, Owner, String), Arc<Labels>>,
     no_labels: Arc<Labels>,
@@ -274,6 +276,8 @@ impl Dimensions {
     pub(super) async fn read(session: &mut Session, heads: &[FoundationHead]) -> Result<Self, StoreError> {
         const BUILDPACKS: Sql = Sql::new("SELECT id, name, guid FROM buildpack");
         const PLANS: Sql = Sql::new("SELECT id, guid, name, service_offering_id FROM service_plan");
+        const BROKERS: Sql =
+            Sql::new("SELECT id, broker_guid, broker_name FROM service_offering WHERE broker_guid IS NOT NULL");
         const LABELS: Sql = Sql::new("SELECT foundation_id, owner, guid, key, value FROM label");
         let mut read = Self {
             foundations: heads.iter().map(|head| (head.id, head.name.clone())).collect(),
@@ -281,6 +285,7 @@ impl Dimensions {
             spaces: named(session, Sql::new("SELECT id, guid, name FROM space")).await?,
             apps: named(session, Sql::new("SELECT id, guid, name FROM app")).await?,
             offerings: named(session, Sql::new("SELECT id, guid, name FROM service_offering")).await?,
+            brokers: named(session, BROKERS).await?,
             ..Self::default()
         };
         for row in session.all(BUILDPACKS, Vec::new()).await? {
@@ -314,6 +319,7 @@ impl Dimensions {
         let plan = row.service_plan_id.and_then(|id| self.plans.get(&id)).filter(|_| of_service);
         let buildpack = row.buildpack_id.and_then(|id| self.buildpacks.get(&id));
         let offering = plan.and_then(|(_, offering)| self.offerings.get(&(*offering)?));
+        let broker = plan.and_then(|(_, offering)| self.brokers.get(&(*offering)?));
         Ok(UsageKey {
             organization_labels: self.labels_of(row.foundation_id, Owner::Organization, &organization.guid),
             space_labels: self.labels_of(row.foundation_id, Owner::Space, &space.guid),
@@ -337,6 +343,7 @@ impl Dimensions {
             }),
             process_type: row.process_type.clone(),
             buildpack_guid: buildpack.and_then(|(_, guid)| guid.clone()),
+            service_broker: broker.cloned(),
             user_provided: row.user_provided,
         })
     }

@@ -2,7 +2,7 @@
 
 use super::database::{Sql, values};
 use super::{Owner, Store, StoreError};
-use crate::rate_card::Seen;
+use crate::rate_card::{Seen, SeenService};
 
 impl Store {
     /// Every name and guid that usage was seen under; accounts are not among them.
@@ -12,9 +12,12 @@ impl Store {
     pub async fn seen(&self) -> Result<Seen, StoreError> {
         const BUILDPACKS: Sql = Sql::new("SELECT name, guid FROM buildpack");
         const PLANS: Sql = Sql::new(
-            "SELECT plan.guid, plan.name, offering.name
+            "SELECT plan.guid, plan.name, offering.name, foundation.name, offering.guid, offering.broker_guid,
+                    offering.broker_name
              FROM service_plan AS plan
-             LEFT JOIN service_offering AS offering ON offering.id = plan.service_offering_id",
+             JOIN foundation ON foundation.id = plan.foundation_id
+             LEFT JOIN service_offering AS offering ON offering.id = plan.service_offering_id
+             ORDER BY foundation.name, offering.guid, plan.guid",
         );
         const ORGANIZATIONS: Sql = Sql::new(
             "SELECT foundation.name, organization.guid, organization.name
@@ -32,6 +35,13 @@ impl Store {
         for row in session.all(PLANS, values![]).await? {
             seen.plan_guids.insert(row.text(0)?.to_owned());
             seen.plans.extend(row.owned(2)?.zip(row.owned(1)?));
+            let broker = row.owned(5)?.map(|guid| Ok::<_, StoreError>((guid, row.owned(6)?))).transpose()?;
+            seen.brokers.extend(broker.iter().flat_map(|(guid, name)| [Some(guid), name.as_ref()]).flatten().cloned());
+            let names = row.owned(2)?.zip(row.owned(1)?).zip(row.owned(4)?);
+            if let Some(((offering_name, plan_name), offering)) = names {
+                let (foundation, plan) = (row.text(3)?.to_owned(), row.text(0)?.to_owned());
+                seen.services.push(SeenService { foundation, offering_name, plan_name, offering, plan, broker });
+            }
         }
         for row in session.all(ORGANIZATIONS, values![]).await? {
             let foundation = row.text(0)?;

@@ -90,7 +90,14 @@ const TABLES: &[Table] = &[
         columns![id: Integer, foundation_id: Integer, name: Text, guid: Text, guid_at: Time, guid_place: Text],
     ),
     table("label", 4, columns![foundation_id: Integer, owner: Text, guid: Text, key: Text, value: Text]),
-    table("service_offering", 1, NAMED),
+    table(
+        "service_offering",
+        1,
+        columns![
+            id: Integer, foundation_id: Integer, guid: Text, name: Text, named_at: Time, named_place: Text,
+            broker_guid: Text, broker_name: Text, broker_at: Time, broker_place: Text,
+        ],
+    ),
     table(
         "service_plan",
         1,

@@ -97,6 +97,7 @@ fn piece(month: Month, period: Span, line: &str) -> Piece {
             line: Arc::new(key),
             process_type,
             buildpack_guid,
+            service_broker: None,
             organization_labels: Arc::new(organization_labels),
             space_labels: Arc::new(space_labels),
             organization_annotations: Arc::default(),

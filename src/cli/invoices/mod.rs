@@ -20,6 +20,7 @@ use crate::clock::Clock;
 use crate::config::Configuration;
 use crate::domain::{Amount, Currency, Month};
 use crate::invoicing::{DocumentKind, Status};
+use crate::rate_card::names_of_several;
 use crate::store::{InvoiceFilter, Store, StoredInvoice};
 
 pub(super) use list::list;
@@ -137,6 +138,9 @@ impl Draft {
         let drafts = run.draft(self.run.period, self.run.account.as_deref()).await?;
         if drafts.is_empty() {
             self.run.nothing_to_draft(store).await?;
+        }
+        for problem in names_of_several(&card.rates, &store.seen().await?) {
+            note(&format!("warning: {problem}"));
         }
         list(&drafts, self.format)
     }

@@ -163,6 +163,14 @@ pub struct OfOffering {
 pub struct ServiceOffering {
     pub guid: Guid,
     pub name: String,
+    #[serde(default)]
+    pub relationships: OfBroker,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct OfBroker {
+    #[serde(default)]
+    pub service_broker: Option<Related>,
 }
 
 /// `GET /v3/droplets`

@@ -87,6 +87,10 @@ struct ServiceInstance {
     service_offering_guid: Option<Guid>,
     #[serde(default)]
     service_offering_name: Option<String>,
+    #[serde(default)]
+    service_broker_guid: Option<Guid>,
+    #[serde(default)]
+    service_broker_name: Option<String>,
 }
 
 /// One baseline item with the names its row carried.
@@ -99,6 +103,7 @@ pub struct NamedItem {
     pub service_instance: Option<String>,
     pub service_plan: Option<String>,
     pub service_offering: Option<(Guid, Option<String>)>,
+    pub service_broker: Option<(Guid, Option<String>)>,
 }
 
 impl Chunk {
@@ -115,6 +120,7 @@ impl Chunk {
             service_instance: None,
             service_plan: None,
             service_offering: None,
+            service_broker: None,
         };
         let processes = self.processes.into_iter().map(|process| NamedItem {
             app: process.app_name,
@@ -131,6 +137,7 @@ impl Chunk {
             service_instance: instance.service_instance_name,
             service_plan: instance.service_plan_name,
             service_offering: instance.service_offering_guid.map(|guid| (guid, instance.service_offering_name)),
+            service_broker: instance.service_broker_guid.map(|guid| (guid, instance.service_broker_name)),
             ..named(Baseline::Service {
                 service_instance: instance.service_instance_guid,
                 // Spelled `user_provided` here, `user_provided_service_instance` in events, `user-provided` in lists.

@@ -40,6 +40,8 @@ pub struct Names {
     pub service_instance: Option<String>,
     pub service_plan: Option<String>,
     pub service_offering: Option<(Guid, Option<String>)>,
+    /// Null on rows of before 2018.
+    pub service_broker: Option<(Guid, Option<String>)>,
     /// Name and guid; not of a custom URL, beside which an event has the guid of the buildpack before it.
     pub buildpack: Option<(Arc<str>, Guid)>,
 }
@@ -140,6 +142,8 @@ struct ServiceEvent<'a> {
     service_plan: Named<'a>,
     #[serde(default)]
     service_offering: Named<'a>,
+    #[serde(default)]
+    service_broker: Named<'a>,
 }
 
 /// A member that a state needs, or which one is missing.
@@ -255,12 +259,13 @@ impl AppEvent<'_> {
 impl ServiceEvent<'_> {
     fn decode(self) -> Result<Decoded, String> {
         let (event_guid, created_at) = identify(&self.guid, &self.created_at)?;
-        let offering = guid(&self.service_offering.guid);
+        let (offering, broker) = (guid(&self.service_offering.guid), guid(&self.service_broker.guid));
         let names = Names {
             space: self.space.name.map(Cow::into_owned),
             service_instance: self.service_instance.name.map(Cow::into_owned),
             service_plan: self.service_plan.name.map(Cow::into_owned),
             service_offering: offering.map(|guid| (guid, self.service_offering.name.map(Cow::into_owned))),
+            service_broker: broker.map(|guid| (guid, self.service_broker.name.map(Cow::into_owned))),
             ..Names::default()
         };
         let change = match &*self.state {

@@ -45,7 +45,7 @@ impl<'a> Parser<'a> {
         if let Some(kind) = kind {
             let of_kind = Block::Rate(kind).keys();
             let narrowing = ["buildpack", "buildpack_guid", "buildpack_pattern", "without_buildpack", "process_type"];
-            let narrowing = narrowing.into_iter().chain(["plan_guid", "offering", "plan", "user_provided"]);
+            let narrowing = narrowing.into_iter().chain(["plan_guid", "offering", "plan", "broker", "user_provided"]);
             for key in narrowing.filter(|name| !of_kind.iter().any(|key| key.name == *name)) {
                 if let Some((written, _)) = table.get_key_value(key) {
                     let message = format!("`{key}` means nothing for a {kind}");

@@ -15,6 +15,7 @@ impl<'a> Parser<'a> {
         let (buildpack, buildpack_guid, pattern) =
             (text("buildpack"), text("buildpack_guid"), text("buildpack_pattern"));
         let (plan_guid, offering, plan) = (text("plan_guid"), text("offering"), text("plan"));
+        let broker = text("broker");
         let process_type = text("process_type");
         let without = table.get("without_buildpack").map(|value| self.is_true("without_buildpack", value));
         let user_provided = table.get("user_provided").map(|value| self.is_true("user_provided", value));
@@ -25,12 +26,12 @@ impl<'a> Parser<'a> {
             pattern.is_some(),
             without.is_some(),
             plan_guid.is_some(),
-            offering.is_some() || plan.is_some(),
+            offering.is_some() || plan.is_some() || broker.is_some(),
             user_provided.is_some(),
         ];
         if given.into_iter().filter(|given| *given).count() > 1 {
             let hint = if block == Block::Rate(Kind::Service) {
-                "name the plan with plan_guid, or with offering and plan"
+                "name the plan with plan_guid, or with offering, plan and broker"
             } else {
                 "keep one of buildpack, buildpack_guid, buildpack_pattern and without_buildpack"
             };
@@ -53,10 +54,15 @@ impl<'a> Parser<'a> {
         } else if let Some(guid) = plan_guid {
             What::PlanGuid(Guid::new(&guid?))
         } else if let Some(offering) = offering {
-            match plan {
-                Some(plan) => What::PlanName { offering: offering?, plan: plan? },
-                None => What::Offering(offering?),
+            let offering = offering?;
+            match (plan, broker) {
+                (Some(plan), Some(broker)) => What::PlanOf { offering, plan: plan?, broker: broker? },
+                (Some(plan), None) => What::PlanName { offering, plan: plan? },
+                (None, Some(broker)) => What::OfferingOf { offering, broker: broker? },
+                (None, None) => What::Offering(offering),
             }
+        } else if let Some(broker) = broker {
+            What::Broker(broker?)
         } else if let Some(user_provided) = user_provided {
             user_provided.map(|()| What::UserProvided)?
         } else {
