@@ -11,7 +11,9 @@ mod wire;
 pub use client::{After, Client, Credentials, Dated, Endpoints, EventPage, GUIDS_PER_REQUEST, Listed, Requested};
 pub use error::{Answerer, ApiError, ErrorKind};
 pub use token::Token;
-pub use wire::lists::{App, Build, Droplet, Job, Organization, Process, ServiceInstance, ServiceOffering, ServicePlan, Space, Task};
+pub use wire::lists::{
+    App, Build, Droplet, Job, Organization, Process, ServiceInstance, ServiceOffering, ServicePlan, Space, Task,
+};
 pub use wire::snapshot::{Chunk, NamedItem, Snapshot};
 pub use wire::stats::{InstanceStats, ProcessStats};
 pub use wire::usage_event::{Decoded, Names, decode};
