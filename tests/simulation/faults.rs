@@ -822,14 +822,19 @@ impl Simulation {
         if gaps.iter().any(|gap| gap.stage != cf_billing::domain::GapStage::Settled) {
             wrong.push(format!("a gap isn't settled: {gaps:?}"));
         }
-        if gaps.is_empty() && onboarding.strategy != Strategy::KeptRecords {
+        // A first read by time passes over events of 1970, and names are told by the times of events: not judged where those
+        // of theirs are wrong.
+        let times_are_right = self.wrong_clocks.is_none();
+        if gaps.is_empty() && onboarding.strategy != Strategy::KeptRecords && times_are_right {
             wrong.extend(self.found_late(&head).into_iter().map(|guid| format!("{guid} was found late, and wasn't")));
         }
         let (names, inputs) = self.runtime.block_on(async {
             (self.store.names(&head).await.unwrap(), self.store.archived(&head, 0, usize::MAX).await.unwrap())
         });
         self.told.note("names compared", names.names.len() as u64);
-        wrong.extend(names::wrong(&names, &inputs));
+        if times_are_right {
+            wrong.extend(names::wrong(&names, &inputs));
+        }
         let verified = self.runtime.block_on(self.store.verify(&head, |_| ())).unwrap();
         wrong.extend(verified.broken);
         if seed.is_multiple_of(5) {
