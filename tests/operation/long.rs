@@ -200,6 +200,7 @@ fn live_through(kind: Kind) {
     for (name, value) in [
         // The truth knows how long a staging takes that goes on; the book counts it up to the cap until it ends.
         ("CF_BILLING__STAGING__CAP", "2h"),
+        ("CF_BILLING__STAGING__LOST_AFTER", "4h"),
         ("CF_BILLING__DATABASE__LEASE", "2s"),
         ("CF_BILLING__DATABASE__STATEMENT_TIMEOUT", "2s"),
         ("CF_BILLING__DATABASE__ACQUIRE_TIMEOUT", "2s"),
