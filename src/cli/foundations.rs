@@ -1,12 +1,22 @@
-//! `cf-billing foundations`: what people decide about a whole foundation.
+//! `cf-billing foundations`: what is known of each foundation, and what only a person can decide about it.
+
+use std::io::{self, BufRead, IsTerminal};
 
 use clap::Subcommand;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
-use super::output::note;
+use super::output::{self, Format, note, words};
+use super::run::member;
 use super::{Failure, Global};
 use crate::clock::Clock;
+use crate::config::{Configuration, Foundation};
+use crate::consumer::{Collector, Evidence, Held, Judged};
+use crate::domain::{Kind, Timestamp};
+use crate::store::{FoundationHead, OnboardingStage, Pin, Store};
+use crate::telemetry::Reporter;
 
-/// Decide what keeps a foundation from being collected
+/// List foundations and what keeps them from being collected; decide what only a person can
 #[derive(Debug, clap::Args)]
 pub struct Foundations {
     #[command(subcommand)]
@@ -15,7 +25,32 @@ pub struct Foundations {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    List(List),
+    Adopt(Adopt),
     AcceptClock(AcceptClock),
+}
+
+/// List the foundations of the book and of the configuration, and what holds them
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  cf-billing foundations list --format json")]
+struct List {
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+}
+
+/// Collect a foundation from its configured `api` from now on, though the book knows it from elsewhere
+///
+/// A foundation whose `api` was changed, or in which nothing of what the book knows is found, is held: nothing is read and
+/// nothing is ended. This command looks at what answers, says what adopting it will do, and asks. A daemon that runs goes
+/// on by itself afterwards.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  cf-billing foundations adopt eu1 --config /etc/cf-billing/cf-billing.toml")]
+struct Adopt {
+    /// The foundation, as it is configured
+    name: String,
+    /// Don't ask
+    #[arg(long)]
+    yes: bool,
 }
 
 /// Bill a foundation by Cloud Controller's clock, though it and ours are more than 5 minutes apart
@@ -33,9 +68,255 @@ struct AcceptClock {
 impl Foundations {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
         match self.command {
+            Command::List(list) => list.run(global).await,
+            Command::Adopt(adopt) => adopt.run(global).await,
             Command::AcceptClock(accept) => accept.run(global).await,
         }
     }
+}
+
+/// One foundation, as the list tells it.
+struct Told {
+    name: String,
+    state: &'static str,
+    head: Option<FoundationHead>,
+    pin: Option<Pin>,
+}
+
+impl Told {
+    fn api(&self) -> Option<&str> {
+        self.pin.as_ref().and_then(|pin| pin.api.as_deref())
+    }
+
+    fn epoch(&self) -> Option<Timestamp> {
+        self.head.as_ref().and_then(|head| head.current_settings().billing_epoch)
+    }
+
+    fn known_until(&self) -> Option<Timestamp> {
+        self.head.as_ref().and_then(|head| head.known_until)
+    }
+}
+
+const HEADER: [&str; 9] = [
+    "foundation",
+    "state",
+    "billing_epoch",
+    "known_until",
+    "api",
+    "held_since",
+    "held_reason",
+    "adopted_at",
+    "adopted_by",
+];
+
+impl List {
+    async fn run(self, global: &Global) -> Result<(), Failure> {
+        let configuration = global.configuration()?;
+        let store = Global::open_existing(&configuration).await?;
+        let mut foundations = Vec::new();
+        for head in store.foundations().await? {
+            let pin = store.pin(&head).await?;
+            let onboarding = store.onboarding(&head).await?;
+            let state = match (&pin, &onboarding) {
+                (Some(pin), _) if pin.held.is_some() => "held",
+                _ if head.last_sequence > 0 && !head.collected => "imported",
+                (_, None) => "not begun",
+                (_, Some(onboarding)) if onboarding.stage == OnboardingStage::Complete => "live",
+                (_, Some(onboarding)) => onboarding.stage.name(),
+            };
+            foundations.push(Told { name: head.name.clone(), state, head: Some(head), pin });
+        }
+        store.close().await;
+        for foundation in &configuration.foundations {
+            if !foundations.iter().any(|told| told.name == foundation.name) {
+                foundations.push(Told { name: foundation.name.clone(), state: "not begun", head: None, pin: None });
+            }
+        }
+        foundations.sort_by(|one, other| one.name.cmp(&other.name));
+        match self.format {
+            Format::Json => output::json(&foundations.iter().map(object).collect::<Vec<_>>()),
+            Format::Csv => output::csv(&HEADER, foundations.iter().map(cells)),
+            Format::Table => {
+                let columns = ["foundation", "state", "billing epoch", "known until", "api"].map(words);
+                output::table(&columns, foundations.iter().map(row))?;
+                for told in &foundations {
+                    if let Some(held) = told.pin.as_ref().and_then(|pin| pin.held.as_ref()) {
+                        note(&format!("held since {}: {}", held.since, held.detail));
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+fn time(at: Option<Timestamp>) -> String {
+    at.map(|at| at.to_string()).unwrap_or_default()
+}
+
+fn row(told: &Told) -> Vec<String> {
+    let api = told.api().unwrap_or_default();
+    // Plain http is worth seeing.
+    let api = api.strip_prefix("https://").unwrap_or(api).to_owned();
+    vec![told.name.clone(), told.state.to_owned(), time(told.epoch()), time(told.known_until()), api]
+}
+
+fn cells(told: &Told) -> Vec<String> {
+    let (pin, held) = (told.pin.as_ref(), told.pin.as_ref().and_then(|pin| pin.held.as_ref()));
+    vec![
+        told.name.clone(),
+        told.state.to_owned(),
+        time(told.epoch()),
+        time(told.known_until()),
+        told.api().unwrap_or_default().to_owned(),
+        time(held.map(|held| held.since)),
+        held.map(|held| held.reason.clone()).unwrap_or_default(),
+        time(pin.and_then(|pin| pin.adopted_at)),
+        pin.and_then(|pin| pin.adopted_by.clone()).unwrap_or_default(),
+    ]
+}
+
+fn object(told: &Told) -> serde_json::Value {
+    let (pin, held) = (told.pin.as_ref(), told.pin.as_ref().and_then(|pin| pin.held.as_ref()));
+    json!({
+        "foundation": told.name,
+        "state": told.state,
+        "billing_epoch": told.epoch(),
+        "known_until": told.known_until(),
+        "api": told.api(),
+        "issuer": pin.and_then(|pin| pin.issuer.clone()),
+        "held_since": held.map(|held| held.since),
+        "held_reason": held.map(|held| held.reason.clone()),
+        "held_detail": held.map(|held| held.detail.clone()),
+        "adopted_at": pin.and_then(|pin| pin.adopted_at),
+        "adopted_by": pin.and_then(|pin| pin.adopted_by.clone()),
+    })
+}
+
+impl Adopt {
+    async fn run(self, global: &Global) -> Result<(), Failure> {
+        let configuration = global.configuration()?;
+        let configured = configuration.foundations.iter().find(|foundation| foundation.name == self.name);
+        let foundation = configured.ok_or_else(|| {
+            Failure::usage(format!("no foundation `{}` is configured\nhint: give --config", self.name))
+        })?;
+        let store = Global::open_existing(&configuration).await?;
+        let heads = store.foundations().await?;
+        let head = heads.into_iter().find(|head| head.name == self.name).ok_or_else(|| {
+            Failure::failed(format!(
+                "the book has no foundation `{}` yet\nhint: `run` will take its baseline",
+                self.name
+            ))
+        })?;
+        if head.last_sequence > 0 && !head.collected {
+            return Err(Failure::failed(format!(
+                "foundation `{}` was imported, not collected: there is nothing to adopt\nhint: configure it under another name",
+                self.name
+            )));
+        }
+        let collector = looking(&configuration, foundation, &store).await?;
+        let api = collector.api();
+        let asked = async {
+            let Judged { pin, evidence, held } = collector.judge().await?;
+            // Where the address alone decided, what answers there is still to be looked at.
+            let evidence = match evidence {
+                Some(evidence) => evidence,
+                None => collector.evidence(&store.known_guids(&head).await?).await?,
+            };
+            Ok::<_, crate::consumer::CollectError>((pin, evidence, held))
+        };
+        let (pin, evidence, held) = asked.await.map_err(|error| {
+            Failure::failed(format!("what answers at {api} can't be told, so nothing is adopted: {error}"))
+        })?;
+        let Some(held) = held else {
+            note(&format!("{}: {api} is the foundation that the book knows: there is nothing to adopt", self.name));
+            store.close().await;
+            return Ok(());
+        };
+        for line in will_do(&head, &held, &evidence, &api, &store).await? {
+            note(&line);
+        }
+        if !self.yes && !confirmed()? {
+            return Err(Failure::failed("nothing was adopted"));
+        }
+        let by = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).ok();
+        store.adopt(&head, &api, by.as_deref(), Clock::System.now()).await?;
+        let daemon = if pin.is_some_and(|pin| pin.api.is_none_or(|pinned| pinned == api)) {
+            "a daemon that runs goes on within a minute"
+        } else {
+            "a daemon that runs with this `api` goes on within a minute"
+        };
+        note(&format!("{}: {api} is adopted; {daemon}", self.name));
+        store.close().await;
+        Ok(())
+    }
+}
+
+/// A collector that only looks.
+async fn looking(configuration: &Configuration, foundation: &Foundation, store: &Store) -> Result<Collector, Failure> {
+    let clock = Clock::System;
+    let member = member(configuration, foundation, &clock)?;
+    let (reporter, stop) = (Reporter::unseen(&foundation.name), CancellationToken::new());
+    Collector::new(store.clone(), member.client, clock, member.plan, stop, reporter).await.map_err(Failure::failed)
+}
+
+/// What adopting will do, for who is to say so.
+async fn will_do(
+    head: &FoundationHead,
+    held: &Held,
+    evidence: &Evidence,
+    api: &str,
+    store: &Store,
+) -> Result<Vec<String>, Failure> {
+    let name = &head.name;
+    let mut lines = Vec::new();
+    if let Held::ApiChanged { pinned, .. } = held {
+        lines.push(format!("{name} was collected from {pinned}; it is configured at {api} now."));
+    }
+    let same = match evidence {
+        Evidence::Checkpoint(stream) => Some(format!("the last {stream} event that was read is there")),
+        Evidence::Guids(what) => Some(format!("{what} that the book knows are there, its last events aren't")),
+        Evidence::NothingKnown => Some("the book knows nothing that could be missed".to_owned()),
+        Evidence::Missing(asked) => {
+            lines.push(format!(
+                "None of {asked} known organizations, spaces and resources is there: it is another foundation."
+            ));
+            None
+        }
+    };
+    if let Some(why) = same {
+        lines.push(format!("It looks like the same foundation ({why})."));
+        lines.push(
+            "A copy, such as one for staging, looks like that, too. Is it the one that is to be billed?".to_owned(),
+        );
+        lines.push("Adopting it goes on where reading stopped; what was lost meanwhile becomes a gap.".to_owned());
+        return Ok(lines);
+    }
+    let totals = store.open_totals(head).await?;
+    let count = |kind: Kind| totals.iter().find(|total| total.kind == kind).map_or(0, |total| total.intervals);
+    lines.push(format!(
+        "Adopting it ends all that the book holds as running, as of {}, for good:",
+        head.known_until.map_or_else(|| "its epoch".to_owned(), |at| at.to_string())
+    ));
+    lines.push(format!(
+        "{} process(es), {} service instance(s), {} task(s); as a gap, to be accepted by finance.",
+        count(Kind::Process),
+        count(Kind::Service),
+        count(Kind::Task)
+    ));
+    lines.push(format!("What runs at {api} is billed as `{name}` from when it is found."));
+    Ok(lines)
+}
+
+/// Asks on the terminal.
+fn confirmed() -> Result<bool, Failure> {
+    if !io::stdin().is_terminal() {
+        return Err(Failure::usage("nobody can be asked here\nhint: say --yes to adopt it without a question"));
+    }
+    note("Adopt it? Type yes:");
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer).map_err(Failure::failed)?;
+    Ok(answer.trim() == "yes")
 }
 
 impl AcceptClock {

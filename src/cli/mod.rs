@@ -153,7 +153,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Anomalies(anomalies) => anomalies.run(&global).await,
         Command::Check(check) => check.run(&global).await,
         Command::Demo(demo) => Box::pin(demo.run(&global)).await,
-        Command::Foundations(foundations) => foundations.run(&global).await,
+        Command::Foundations(foundations) => Box::pin(foundations.run(&global)).await,
         Command::Gaps(gaps) => gaps.run(&global).await,
         Command::Clocks(clocks) => clocks.run(&global).await,
         Command::Import(import) => import.run(&global).await,

@@ -3,6 +3,7 @@
 mod events;
 mod lists;
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -18,6 +19,7 @@ use tokio::sync::Mutex;
 use url::Url;
 
 use super::error::{ApiError, ErrorKind, Speaker, classify, encoding};
+use super::issuer::links_of;
 use super::token::Token;
 use super::transport::{Transport, TransportError};
 use super::uaa::{self, Refused};
@@ -84,6 +86,8 @@ pub struct Endpoints {
     pub uaa: Url,
     /// Version of the V3 API, where it says.
     pub version: Option<String>,
+    /// Where it points to, by name.
+    pub links: BTreeMap<String, String>,
 }
 
 /// An answer and when it was made.
@@ -152,6 +156,12 @@ impl Client {
         self.inner.endpoints.lock().await.as_ref().map(|endpoints| uaa::origin(&endpoints.uaa))
     }
 
+    /// The configured address, as it is compared: without a slash at its end.
+    #[must_use]
+    pub fn api(&self) -> String {
+        self.inner.credentials.api.as_str().trim_end_matches('/').to_owned()
+    }
+
     /// What time it was at the other side when it last answered; our own clock before that.
     #[must_use]
     pub fn last_date(&self) -> Timestamp {
@@ -196,7 +206,7 @@ impl Client {
                 wrong(ErrorKind::ForeignUaa { named }, told)
             }
         })?;
-        Ok(endpoints.insert(Endpoints { uaa, version }).clone())
+        Ok(endpoints.insert(Endpoints { uaa, version, links: links_of(answer.body()) }).clone())
     }
 
     /// A token that is good for a while. Every new one is checked: without a scope that reads everything

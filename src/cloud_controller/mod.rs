@@ -3,6 +3,7 @@
 mod bounds;
 mod client;
 mod error;
+mod issuer;
 mod token;
 pub mod transport;
 pub mod uaa;

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::issuer::issuer_of;
 use crate::config::Secret;
 use crate::domain::Timestamp;
 
@@ -57,6 +58,12 @@ impl Token {
     #[must_use]
     pub fn is_admin(&self) -> bool {
         self.scopes.iter().any(|scope| scope == "cloud_controller.admin")
+    }
+
+    /// Who issued it, where it says.
+    #[must_use]
+    pub fn issuer(&self) -> Option<String> {
+        issuer_of(self.access_token.expose())
     }
 
     /// What it may do, as granted.

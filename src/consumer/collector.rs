@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use tokio_util::sync::CancellationToken;
 
+use super::identity::Held;
 use super::page::{Body, NewInput, Page, PageReport, commit};
 use super::reconcile::{Look, Repair};
 use super::strategy::choose_strategy;
@@ -108,6 +109,8 @@ pub enum CollectError {
         apart = .ours.seconds_since(*.theirs).abs()
     )]
     ClockSkew { foundation: String, ours: Timestamp, theirs: Timestamp },
+    #[error(transparent)]
+    Held(#[from] Held),
     #[error("stopped")]
     Stopped,
 }
@@ -137,6 +140,8 @@ pub struct Collector {
     retained_at: Option<Timestamp>,
     /// What is open was counted since the start.
     counted: bool,
+    /// It was found to be the foundation that the book knows.
+    pub(super) recognised: bool,
     /// The foundation's gaps.
     pub(super) gaps: Vec<StoredGap>,
 }
@@ -156,7 +161,9 @@ impl Collector {
     ) -> Result<Self, StoreError> {
         let head = store.foundation(&plan.foundation).await?;
         let uaa = store.uaa(&head).await?;
-        if let Some(uaa) = &uaa {
+        // Under another address nothing is sent before somebody says that it is right; and then its own UAA is.
+        let pinned = store.pin(&head).await?.and_then(|pin| pin.api);
+        if let Some(uaa) = uaa.as_ref().filter(|_| pinned.is_none_or(|api| api == client.api())) {
             client.pin_uaa(uaa.clone());
         }
         Ok(Self {
@@ -175,6 +182,7 @@ impl Collector {
             reporter,
             retained_at: None,
             counted: false,
+            recognised: false,
             gaps: Vec::new(),
         })
     }
@@ -186,6 +194,15 @@ impl Collector {
     pub async fn cycle(&mut self) -> Result<Cycle, CollectError> {
         self.caught = Caught::default();
         self.head = self.store.foundation(&self.plan.foundation).await?;
+        if self.head.last_sequence > 0 && !self.head.collected {
+            return Err(CollectError::Imported(self.head.name.clone()));
+        }
+        let begun = self.store.onboarding(&self.head).await?;
+        if begun.is_none_or(|onboarding| onboarding.stage != OnboardingStage::Complete) {
+            // Nothing that is read shows yet whose it is: each cycle makes sure.
+            self.recognised = false;
+        }
+        self.recognise().await?;
         let mut onboarding = self.onboarding().await?;
         self.keep_uaa().await?;
         self.reporter.state(state(onboarding.stage));

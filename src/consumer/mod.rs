@@ -5,6 +5,7 @@ mod baseline;
 mod bounds;
 mod clocks;
 mod collector;
+mod identity;
 mod import;
 mod inventory;
 mod observe;
@@ -21,6 +22,7 @@ mod sweep;
 mod tail;
 
 pub use collector::{Caught, CollectError, Collector, Cycle, Plan};
+pub use identity::{Evidence, Held, Judged};
 pub use import::{ImportError, ImportReport, Importer};
 pub use page::{Body, NewInput, Page, PageReport, commit, recall};
 pub use reading::RawEvent;

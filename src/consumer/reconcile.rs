@@ -143,6 +143,7 @@ impl Collector {
         if gaps.is_empty() {
             return Ok(());
         }
+        self.make_sure().await?;
         let of_apps = gaps.iter().any(|gap| gap.stream == Stream::App);
         let reseed = if of_apps { self.reseed().await? } else { None };
         let (mut look, _, observed_at) = self.look_at_everything(onboarding, &After::Gap(reseed)).await?;
@@ -256,6 +257,7 @@ impl Collector {
 
     /// Compares the ledger with what runs, and settles what is confirmed.
     pub(super) async fn reconcile(&mut self, onboarding: &Onboarding, repair: Repair) -> Result<Look, CollectError> {
+        self.make_sure().await?;
         let (mut look, begun_at, observed_at) = self.look_at_everything(onboarding, &After::Looks).await?;
         let stored = self.store.differences(&self.head).await?;
         let before: HashMap<&ResourceKey, &StoredDifference> =
@@ -341,6 +343,9 @@ impl Collector {
         let onboarding = self.store.onboarding(&self.head).await?;
         if onboarding.is_none_or(|onboarding| onboarding.stage != OnboardingStage::Complete) {
             return Ok(None);
+        }
+        if let Some(held) = self.judge().await?.held {
+            return Err(held.into());
         }
         let sequence = self.head.last_sequence;
         let inventory = self.inventory().await?;

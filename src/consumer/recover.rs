@@ -27,9 +27,13 @@ impl Collector {
         stream: Stream,
         onboarding: &Onboarding,
     ) -> Result<Timestamp, CollectError> {
-        if !self.is_to_be_read_again(stream) {
+        if self.is_to_be_read_again(stream) {
+            self.make_sure().await?;
+        } else {
             match self.read(stream, onboarding).await {
                 Err(CollectError::CheckpointLost { stream, checkpoint, reason }) => {
+                    // In another foundation it would be lost as well.
+                    self.make_sure().await?;
                     tracing::error!(
                         foundation = %self.head.name, %stream, reason = reason.name(),
                         checkpoint = checkpoint.as_ref().map(|event| event.guid.to_string()),

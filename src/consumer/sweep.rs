@@ -71,6 +71,7 @@ impl Collector {
         match self.ask(self.client.events(stream, &after)).await {
             Ok(page) => self.read_on(reading, page).await,
             Err(CollectError::Api(error)) if error.kind == ErrorKind::AfterGuidUnknown => {
+                self.make_sure().await?;
                 // Pruned, or on the other side of a gap; whether the checkpoint is lost is for the poll to find.
                 let page = self.ask(self.client.events(stream, &After::Time(from))).await?;
                 self.read_on(Reading::in_order(&self.head, stream), page).await

@@ -8,7 +8,7 @@ use super::recover::Found;
 use crate::clock::Stopwatch;
 use crate::cloud_controller::{After, Dated, ErrorKind, EventPage};
 use crate::domain::{EventId, GapReason, Place, Strategy, Stream, Timestamp, UsageEvent};
-use crate::store::{InputKind, Onboarding};
+use crate::store::{InputKind, Onboarding, OnboardingStage};
 
 /// Cloud Controller keeps usage events for 31 days, unless it is told to keep them longer or shorter.
 const RETENTION_SECONDS: i64 = 31 * 86_400;
@@ -33,6 +33,9 @@ impl Collector {
             None => self.ask(self.client.newest_event(stream)).await?.map(|decoded| decoded.event.id()),
         };
         if newest.is_some() {
+            if onboarding.stage == OnboardingStage::Complete {
+                self.make_sure().await?;
+            }
             let mut page = self.page();
             page.stream_mut(stream).checkpoint = newest;
             self.commit(None, page).await?;
@@ -81,16 +84,20 @@ impl Collector {
 
     /// The first page, found to hold the checkpoint, and where in the stream it begins.
     async fn begin_reading(
-        &self,
+        &mut self,
         stream: Stream,
         onboarding: &Onboarding,
     ) -> Result<(Reading, Dated<EventPage>), CollectError> {
-        let head = self.head.stream(stream);
-        let Some(checkpoint) = head.checkpoint.clone() else {
-            return self.begin_without_checkpoint(stream, onboarding).await;
+        let Some(checkpoint) = self.head.stream(stream).checkpoint.clone() else {
+            let (reading, page) = self.begin_without_checkpoint(stream, onboarding).await?;
+            // Nothing in the stream itself says whose its events are. While onboarding, each cycle has made sure.
+            if !page.value.events.is_empty() && onboarding.stage == OnboardingStage::Complete {
+                self.make_sure().await?;
+            }
+            return Ok((reading, page));
         };
         let mut elsewhere = false;
-        if let Some(predecessor) = &head.predecessor {
+        if let Some(predecessor) = &self.head.stream(stream).predecessor {
             match self.ask(self.client.events(stream, &After::Event(predecessor.guid.clone()))).await {
                 Ok(page) => {
                     if page.value.events.iter().any(|(_, decoded)| decoded.event.id() == checkpoint) {
@@ -119,12 +126,15 @@ impl Collector {
             Found::There => Ok(()),
             Found::Gone => Err(lost(GapReason::CheckpointGone)),
             Found::Another => Err(lost(GapReason::Reseeded)),
-            Found::Nothing => {
-                // Perhaps a new one has it again; if not, that says so.
-                self.client.forget_token().await;
-                Err(CollectError::ScopeLost { stream, checkpoint: checkpoint.clone() })
-            }
+            Found::Nothing => Err(self.scope_lost(stream, checkpoint).await),
         }
+    }
+
+    /// Says that nothing is shown to this token.
+    pub(super) async fn scope_lost(&self, stream: Stream, checkpoint: &EventId) -> CollectError {
+        // Perhaps a new one has it again; if not, that says so.
+        self.client.forget_token().await;
+        CollectError::ScopeLost { stream, checkpoint: checkpoint.clone() }
     }
 
     /// Onboarding reads from the sweep window before the baseline on; after a gap there is nothing but what there is.

@@ -151,6 +151,10 @@ impl Collecting {
                 self.reporter.state("failed");
                 "scope_lost"
             }
+            CollectError::Held(_) => {
+                self.reporter.state("held");
+                "held"
+            }
             CollectError::Imported(_) | CollectError::SnapshotUnusable { .. } => {
                 self.reporter.state("failed");
                 "refused"

@@ -33,11 +33,23 @@ pub struct Options {
     pub rate_limit: Option<u64>,
     /// What stands between, over HTTP.
     pub faults: Vec<Fault>,
+    /// Version of its V3 API: rises with an upgrade.
+    pub version: &'static str,
+    /// Where logs and keys are, in its root document: changes with its domain.
+    pub domain: &'static str,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { snapshots: true, snapshot_polls: 2, snapshot_jobs_fail: false, rate_limit: None, faults: Vec::new() }
+        Self {
+            snapshots: true,
+            snapshot_polls: 2,
+            snapshot_jobs_fail: false,
+            rate_limit: None,
+            faults: Vec::new(),
+            version: "3.228.0",
+            domain: "simulated.invalid",
+        }
     }
 }
 

@@ -29,6 +29,7 @@ mod error;
 pub mod files;
 mod foundations;
 mod gaps;
+mod identity;
 mod invoice_types;
 mod invoices;
 mod labels;
@@ -54,6 +55,7 @@ pub use database::{Making, PostgresOptions};
 pub use differences::StoredDifference;
 pub use error::StoreError;
 pub use gaps::{GapProgress, Settled, StoredGap};
+pub use identity::{Hold, KnownGuids, Pin};
 pub use invoice_types::{
     Compared, FinalInvoice, Finalized, InvoiceFilter, Invoiced, Issuing, Recalculation, RenderedDocument, Series,
     StoredCard, StoredDocument, StoredInvoice, UsedBy, UsedCard, UsedFor,

@@ -57,6 +57,15 @@ const TABLES: &[Table] = &[
         ],
     ),
     table(
+        "foundation_identity",
+        1,
+        columns![
+            foundation_id: Integer, api: Text, issuer: Text, links: Text, pinned_at: Time, after_organization: Integer,
+            after_space: Integer, after_resource: Integer, adopted_at: Time, adopted_by: Text, adopting: Flag,
+            held_since: Time, held_reason: Text, held_detail: Text,
+        ],
+    ),
+    table(
         "onboarding",
         1,
         columns![

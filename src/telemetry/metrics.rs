@@ -13,8 +13,11 @@ use crate::domain::{AnomalyKind, EntryType, Fact, GapStage, Kind, Stream, Timest
 pub const RETENTION_SECONDS: i64 = 31 * 86_400;
 
 /// What a foundation's collection is doing.
-pub const STATES: [&str; 9] =
-    ["standby", "starting", "snapshots", "baseline", "replay", "complement", "live", "gap", "failed"];
+pub const STATES: [&str; 10] =
+    ["standby", "starting", "snapshots", "baseline", "replay", "complement", "live", "gap", "held", "failed"];
+
+/// Why a foundation isn't collected until somebody decides.
+pub const HOLDS: [&str; 2] = ["api_changed", "not_recognised"];
 
 /// What is asked for, as in the path of the request.
 pub const ENDPOINTS: [&str; 16] = [
@@ -60,6 +63,7 @@ pub struct Metrics {
     checkpoint_expiry: IntGaugeVec,
     checkpoint_lost: IntGaugeVec,
     checkpoint_lost_total: IntCounterVec,
+    held: IntGaugeVec,
     gaps: IntGaugeVec,
     gap_seconds: IntCounterVec,
     drift: IntGaugeVec,
@@ -192,6 +196,11 @@ impl Metrics {
                 "checkpoint_lost",
                 "1 while the checkpoint can't be read any more, else 0.",
                 &["foundation", "stream"],
+            ),
+            held: new.gauges(
+                "foundation_held",
+                "1 while nothing is read or ended for that reason, until somebody decides, else 0.",
+                &["foundation", "reason"],
             ),
             gaps: new.gauges(
                 "gaps",
@@ -406,6 +415,9 @@ impl Metrics {
                 self.repairs.with_label_values(&[name, stream, action]);
             }
         }
+        for reason in HOLDS {
+            self.held.with_label_values(&[name, reason]);
+        }
         for stage in GapStage::ALL.map(GapStage::name) {
             self.gaps.with_label_values(&[name, stage]);
         }
@@ -531,8 +543,8 @@ impl Metrics {
 }
 
 /// Why a cycle failed.
-pub const FAILURES: [&str; 7] =
-    ["api", "store", "superseded", "checkpoint_lost", "scope_lost", "clock_skew", "refused"];
+pub const FAILURES: [&str; 8] =
+    ["api", "store", "superseded", "checkpoint_lost", "scope_lost", "clock_skew", "held", "refused"];
 
 /// How what runs can differ from the ledger.
 pub const DIRECTIONS: [&str; 3] = ["not_in_ledger", "only_in_ledger", "different"];
@@ -626,6 +638,13 @@ impl FoundationMetrics {
             self.metrics.checkpoint_lost_total.with_label_values(&labels).inc();
         }
         gauge.set(i64::from(lost));
+    }
+
+    /// Why it isn't collected, one of [`HOLDS`]; `None`: it is.
+    pub fn held(&self, reason: Option<&str>) {
+        for known in HOLDS {
+            self.metrics.held.with_label_values(&[&*self.name, known]).set(i64::from(reason == Some(known)));
+        }
     }
 
     /// A gap was found in a stream.

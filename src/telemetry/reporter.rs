@@ -46,6 +46,7 @@ impl Reporter {
         self.progress(Progress::default());
         self.metrics.open(|_| 0, 0, 0);
         self.metrics.no_token();
+        self.metrics.held(None);
         for stream in Stream::ALL {
             self.metrics.checkpoint_lost(stream, false);
         }

@@ -28,6 +28,7 @@ use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
 use super::between::Between;
+use super::identity::Swaps;
 use super::names;
 use clocks::WrongClocks;
 
@@ -51,6 +52,10 @@ pub struct Told {
 impl Told {
     fn note(&mut self, what: &'static str, count: u64) {
         *self.counts.entry(what).or_default() += count;
+    }
+
+    pub fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.counts.iter().map(|(what, count)| (*what, *count))
     }
 
     pub fn add(&mut self, other: &Self) {
@@ -89,8 +94,10 @@ const FAULTS: [Fault; 11] = [
     Fault::Twice,
 ];
 
-struct World {
-    foundation: Foundation,
+pub struct World {
+    pub foundation: Foundation,
+    /// Another one that answers in its place.
+    pub other: Option<Foundation>,
     /// Draws what happens between cycles.
     random: ChaCha8Rng,
     /// Draws what happens to requests: anew in each cycle, so that one that goes another way changes no other.
@@ -161,7 +168,7 @@ impl World {
             return Ok(answer);
         }
         if self.network.random_range(0..100) >= self.faulty {
-            let response = self.foundation.exchange(request);
+            let response = self.answered(request);
             if let Some(log) = &mut self.log {
                 log.push(format!("    {} {}: {}", request.method(), request.uri(), response.status()));
             }
@@ -189,11 +196,11 @@ impl World {
             Fault::Refused => Err(TransportError::Connect("connection refused".to_owned())),
             // What was asked for is done, the answer lost.
             Fault::Cut => {
-                self.foundation.exchange(request);
+                self.answered(request);
                 Err(TransportError::Cut("connection reset".to_owned()))
             }
             Fault::Truncated => {
-                let response = self.foundation.exchange(request);
+                let response = self.answered(request);
                 let length = self.network.random_range(0..=response.body().len());
                 Ok(response.map(|body| body.slice(..length)))
             }
@@ -203,7 +210,7 @@ impl World {
                 r#"{"errors":[{"code":1000,"title":"CF-InvalidAuthToken","detail":"Invalid Auth Token"}]}"#,
             )),
             Fault::Twice if path.ends_with("_usage_events") => {
-                let response = self.foundation.exchange(request);
+                let response = self.answered(request);
                 let mut page: Value = serde_json::from_slice(response.body()).unwrap_or_default();
                 if let Some(events) = page["resources"].as_array_mut().filter(|events| !events.is_empty()) {
                     let (from, to) =
@@ -216,8 +223,12 @@ impl World {
                 }
                 Ok(response)
             }
-            Fault::Twice => Ok(self.foundation.exchange(request)),
+            Fault::Twice => Ok(self.answered(request)),
         }
+    }
+    /// What whoever is under the address answers.
+    fn answered(&mut self, request: &Request<Bytes>) -> Response<Bytes> {
+        self.other.as_mut().unwrap_or(&mut self.foundation).exchange(request)
     }
 }
 
@@ -255,11 +266,12 @@ struct Pending {
     until: Timestamp,
 }
 
-struct Simulation {
-    runtime: Runtime,
+pub struct Simulation {
+    pub runtime: Runtime,
     program: Program,
-    store: Store,
-    world: Arc<Mutex<World>>,
+    pub store: Store,
+    pub world: Arc<Mutex<World>>,
+    pub swaps: Swaps,
     clock: Clock,
     /// Ours is ahead of theirs by so many seconds.
     skew: i64,
@@ -330,6 +342,7 @@ impl Simulation {
         let network = random.clone();
         let world = World {
             foundation,
+            other: None,
             random,
             network,
             faulty: 0,
@@ -345,6 +358,7 @@ impl Simulation {
             program,
             store,
             world: Arc::new(Mutex::new(world)),
+            swaps: Swaps::new(seed),
             clock: Clock::manual(now),
             skew: 0,
             plan,
@@ -372,11 +386,11 @@ impl Simulation {
         self.world.lock().unwrap().chance(of_hundred)
     }
 
-    fn now(&self) -> Timestamp {
+    pub fn now(&self) -> Timestamp {
         self.world.lock().unwrap().foundation.now()
     }
 
-    fn say(&mut self, what: &'static str) {
+    pub fn say(&mut self, what: &'static str) {
         self.told.note(what, 1);
         let line = format!("{} {what}", self.now());
         if self.log.is_some() {
@@ -393,6 +407,9 @@ impl Simulation {
             let mut world = self.world.lock().unwrap();
             let to = world.foundation.now().plus(seconds);
             world.foundation.advance(to);
+            if let Some(other) = &mut world.other {
+                other.advance(to);
+            }
             to
         };
         self.commit_pending(to);
@@ -435,6 +452,7 @@ impl Simulation {
         self.spoil_clocks(before);
         self.commit_pending(self.now());
         self.spoil_world();
+        self.swap();
         let faulty = if self.chance(50) { self.below(30) } else { 0 };
         let busy: Vec<u32> = if self.chance(20) { (0..3).map(|_| self.below(12) + 1).collect() } else { Vec::new() };
         {
@@ -636,7 +654,9 @@ impl Simulation {
 
     /// One cycle, killed at a poll after a request.
     fn cycle(&mut self, killed: Option<(u32, u32)>) {
+        let before = self.kept();
         let killed = self.run(killed);
+        self.nothing_happened_elsewhere(before);
         let head = self.head();
         self.swept.push((self.now(), head.swept_until));
         self.looked.extend(head.reconciled_at.filter(|at| self.looked.last() != Some(at)));
@@ -652,12 +672,18 @@ impl Simulation {
             Some(Ok(Cycle::Waiting(why))) => format!("waiting: {why}"),
             Some(Err(error)) => {
                 self.told.note("cycles that failed", 1);
+                let elsewhere = self.world.lock().unwrap().other.is_some();
+                if matches!(error, CollectError::Held(_)) {
+                    assert!(elsewhere, "{error}");
+                    self.told.note("cycles that held", 1);
+                }
                 assert!(
                     matches!(
                         error,
                         CollectError::Api(_)
                             // The epoch waits for clocks that agree.
                             | CollectError::ClockSkew { .. }
+                            | CollectError::Held(_)
                             | CollectError::ScopeLost { .. }
                             | CollectError::CheckpointLost { .. }
                             | CollectError::SnapshotUnusable { .. }
@@ -691,7 +717,7 @@ impl Simulation {
         })
     }
 
-    fn head(&self) -> FoundationHead {
+    pub fn head(&self) -> FoundationHead {
         self.runtime.block_on(self.store.foundation(NAME)).unwrap()
     }
 
@@ -701,7 +727,7 @@ impl Simulation {
         self.commit_pending(Timestamp::MAX);
         {
             let mut world = self.world.lock().unwrap();
-            (world.faulty, world.hidden) = (0, false);
+            (world.faulty, world.hidden, world.other) = (0, false, None);
             world.between.heal();
             world.foundation.options.snapshot_polls = 2;
             for client in &mut world.foundation.uaa.clients {

@@ -1,11 +1,12 @@
 //! The simulation: a simulated foundation, the real client, fold and store, virtual time, and everything that can go wrong
 //! on purpose, drawn from a seed. At the end the ledger must be what an oracle knows, which shares no code with the fold.
 //!
-//! A short set runs with the tests. `CF_BILLING_SEEDS=1-2000 tests/with-postgres cargo test --release --locked --test
-//! integration -- simulation::` runs more of them, every twentieth on PostgreSQL too; a single number plays one again, and prints what happened.
+//! A short set runs with the tests. `tests/long simulation` runs two thousand, every twentieth on PostgreSQL too;
+//! `CF_BILLING_SEEDS` with a single number plays one again, and prints what happened.
 
 mod between;
 mod faults;
+mod identity;
 mod names;
 mod oracle;
 mod unseen;
@@ -71,7 +72,12 @@ fn run(short: u64) {
             });
         }
     });
-    println!("{:?} in {} s", told.into_inner().unwrap(), begun.elapsed().as_secs());
+    // `tests/long` adds these lines up.
+    let database = if of == Kind::Postgres { "postgresql" } else { "sqlite" };
+    let figures = [("seeds", seeds.len() as u64), ("seconds", begun.elapsed().as_secs())];
+    for (what, count) in figures.into_iter().chain(told.into_inner().unwrap().counts()) {
+        println!("{database}: {count:>9} {what}");
+    }
     let failed = failed.into_inner().unwrap();
     let on = if of == Kind::Postgres { "on_postgres::seeds" } else { "seeds" };
     let mut text = String::new();

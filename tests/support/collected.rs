@@ -79,6 +79,8 @@ pub struct Collected {
     pub plan: Plan,
     /// Who the client says it is.
     pub client: (&'static str, &'static str),
+    /// Where it is configured to be.
+    pub api: &'static str,
     collector: Option<Collector>,
     program: Program,
 }
@@ -110,7 +112,17 @@ impl Collected {
             fault: Arc::new(Mutex::new(None)),
             log: Arc::new(Mutex::new(Vec::new())),
         };
-        Self { runtime, store, exchange, clock, plan: plan(NAME), client: ADMIN, collector: None, program }
+        Self {
+            runtime,
+            store,
+            exchange,
+            clock,
+            plan: plan(NAME),
+            client: ADMIN,
+            api: "http://127.0.0.1",
+            collector: None,
+            program,
+        }
     }
 
     /// A foundation with some apps and services at rest.
@@ -162,10 +174,10 @@ impl Collected {
 
     /// Lets the collector do something; makes one if there is none.
     pub fn with_collector<T>(&mut self, act: impl AsyncFnOnce(&mut Collector) -> T) -> T {
-        let Self { runtime, store, exchange, clock, plan, client, collector, .. } = self;
+        let Self { runtime, store, exchange, clock, plan, client, api, collector, .. } = self;
         runtime.block_on(async {
             if collector.is_none() {
-                let credentials = credentials("http://127.0.0.1", *client);
+                let credentials = credentials(api, *client);
                 let client = Client::new(Arc::new(exchange.clone()), clock.clone(), credentials);
                 let stop = CancellationToken::new();
                 let reporter = Reporter::unseen(NAME);

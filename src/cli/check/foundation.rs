@@ -1,6 +1,6 @@
 //! `check`: one foundation, as far as it answers: address, token, scope, streams of usage events, clock.
 
-use super::{Checked, Verdict, lists, onboarding, release};
+use super::{Checked, Verdict, identity, lists, onboarding, release};
 use crate::cli::run::{member, plain_http};
 use crate::clock::Clock;
 use crate::cloud_controller::{After, ApiError, Client, ErrorKind};
@@ -23,8 +23,8 @@ pub(super) async fn check(
 ) {
     let name = Some(foundation.name.as_str());
     let clock = Clock::System;
-    let client = match member(configuration, foundation, &clock) {
-        Ok(member) => member.client,
+    let member = match member(configuration, foundation, &clock) {
+        Ok(member) => member,
         Err(failure) => {
             for problem in failure.problems {
                 checked.say(Verdict::Fail, name, "TLS", problem);
@@ -32,6 +32,10 @@ pub(super) async fn check(
             return;
         }
     };
+    let client = member.client.clone();
+    if identity::is_moved(checked, &member, store).await {
+        return;
+    }
     if let Err(error) = hold_to_uaa(&client, foundation, store).await {
         return checked.say(Verdict::Fail, name, "UAA", error);
     }
@@ -57,6 +61,7 @@ pub(super) async fn check(
         }
     };
     checked.say(Verdict::Ok, name, "scope", scopes.join(", "));
+    identity::check(checked, &member, store).await;
     let mut served = true;
     for stream in Stream::ALL {
         let what = if stream == Stream::App { "app events" } else { "service events" };

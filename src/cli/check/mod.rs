@@ -3,6 +3,7 @@
 mod billing;
 mod database;
 mod foundation;
+mod identity;
 mod lists;
 mod onboarding;
 mod release;

@@ -335,15 +335,17 @@ impl Foundation {
 
     fn root(&self) -> Value {
         let link = |path: &str| json!({"href": path});
+        let domain = self.options.domain;
+        let at = |scheme: &str, host: &str| link(&format!("{scheme}{host}.{domain}"));
         json!({"links": {
             "self": link(""), "network_policy_v0": link("/networking/v0/external"),
             "network_policy_v1": link("/networking/v1/external"),
-            "cloud_controller_v3": {"href": "/v3", "meta": {"version": "3.228.0"}},
+            "cloud_controller_v3": {"href": "/v3", "meta": {"version": self.options.version}},
             "login": {"href": self.base}, "uaa": {"href": self.base},
-            "credhub": link("https://credhub.simulated.invalid"), "routing": null,
-            "logging": link("wss://doppler.simulated.invalid:443"), "log_cache": link("https://log-cache.simulated.invalid"),
-            "log_stream": link("https://log-stream.simulated.invalid"),
-            "app_ssh": {"href": "ssh.simulated.invalid:2222", "meta": {"host_key_fingerprint": "", "oauth_client": "ssh-proxy"}},
+            "credhub": at("https://", "credhub"), "routing": null,
+            "logging": {"href": format!("wss://doppler.{domain}:443")}, "log_cache": at("https://", "log-cache"),
+            "log_stream": at("https://", "log-stream"),
+            "app_ssh": {"href": format!("ssh.{domain}:2222"), "meta": {"host_key_fingerprint": "", "oauth_client": "ssh-proxy"}},
             "cloud_controller_v2": {"href": "/v2", "meta": {"version": "2.293.0"}},
         }})
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
@@ -34,13 +34,16 @@ pub struct Uaa {
     issued: BTreeMap<String, Issued>,
     /// How long a token is good, in seconds.
     pub validity_seconds: i64,
+    /// Who its tokens say issued them: another after a change of domain or identity zone.
+    pub issuer: String,
 }
 
 impl Uaa {
     /// Knows these clients; gives tokens that are good for so long.
     #[must_use]
-    pub const fn new(clients: Vec<Client>, validity_seconds: i64) -> Self {
-        Self { clients, issued: BTreeMap::new(), validity_seconds }
+    pub fn new(clients: Vec<Client>, validity_seconds: i64) -> Self {
+        let issuer = "https://uaa.simulated.invalid/oauth/token".to_owned();
+        Self { clients, issued: BTreeMap::new(), validity_seconds, issuer }
     }
 
     /// What Cloud Controller makes of an `Authorization` header.
@@ -58,7 +61,10 @@ impl Uaa {
     /// Gives `client` a token.
     pub fn issue(&mut self, client: &str, now: Timestamp) -> Option<String> {
         let found = self.clients.iter().find(|known| known.id == client)?;
-        let token = format!("simulated-{:04}", self.issued.len() + 1);
+        let number = self.issued.len() + 1;
+        let claims = json!({"iss": self.issuer, "client_id": found.id, "jti": number}).to_string();
+        let encoded = |text: &str| URL_SAFE_NO_PAD.encode(text);
+        let token = format!("{}.{}.simulated-{number:04}", encoded(r#"{"alg":"none"}"#), encoded(&claims));
         let expires_at = now.plus(self.validity_seconds);
         self.issued
             .insert(token.clone(), Issued { client: found.id.clone(), scopes: found.authorities.clone(), expires_at });
