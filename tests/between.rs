@@ -113,5 +113,5 @@ fn a_baseline_by_lists_is_not_taken_without_its_droplets() {
     collected.heal();
     collected.onboard();
     assert_eq!(collected.onboarding().unwrap().strategy, Strategy::LiveLists);
-    collected.check_truth();
+    assert!(!collected.head().settings.is_empty());
 }

@@ -189,11 +189,12 @@ impl Client {
             let told = "this is Korifi: it has no usage events, cf-billing can't bill it";
             return Err(wrong(ErrorKind::Korifi, told.to_owned()));
         }
-        let Some(v3) = root.links.cloud_controller_v3 else {
+        let named = root.links.login.is_some() || root.links.uaa.is_some();
+        if named && root.links.cloud_controller_v3.is_none() {
             let told = "this isn't a Cloud Controller with a V3 API: its root names no `cloud_controller_v3` link";
             return Err(wrong(ErrorKind::NoV3, told.to_owned()));
-        };
-        let version = v3.meta.and_then(|meta| meta.version);
+        }
+        let version = root.links.cloud_controller_v3.and_then(|link| link.meta).and_then(|meta| meta.version);
         let links = [root.links.login, root.links.uaa].into_iter().flatten();
         let urls: Vec<Url> = links.filter_map(|link| link.href.parse().ok()).collect();
         let Credentials { api, uaa, .. } = &self.inner.credentials;

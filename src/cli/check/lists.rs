@@ -29,12 +29,22 @@ impl Lists<'_> {
             }
             Err(error) => {
                 self.failed = true;
-                self.over = error.is_transient();
+                // Their own refusal is of this list; whatever else is in the way is in the way of all.
+                let own = [ErrorKind::Forbidden, ErrorKind::NoRoute, ErrorKind::NotFound, ErrorKind::Refused];
+                self.over = !own.contains(&error.kind) && error.kind != ErrorKind::InvalidBody;
                 self.checked.say(Verdict::Fail, Some(self.foundation), "lists", error);
                 Vec::new()
             }
         }
     }
+}
+
+/// Rows by guid: an empty filter would ask for everything, or be refused.
+async fn some_of<T>(
+    guids: &[Guid],
+    ask: impl AsyncFnOnce(&[Guid]) -> Result<Vec<T>, ApiError>,
+) -> Result<Vec<T>, ApiError> {
+    if guids.is_empty() { Ok(Vec::new()) } else { ask(guids).await }
 }
 
 /// Reads every list whole, and asks for some rows of each by their guids.
@@ -52,20 +62,26 @@ pub(super) async fn check(checked: &mut Checked, foundation: &str, client: &Clie
     lists.take("changed processes", async { Ok(client.processes_updated_since(now).await?.value) }).await;
     let droplets = apps.iter().filter_map(|app| app.relationships.current_droplet.as_ref()?.guid().cloned());
     let droplets = some(droplets.collect());
-    lists.take("droplets", client.droplets(&droplets)).await;
+    lists.take("droplets", some_of(&droplets, async |guids| client.droplets(guids).await)).await;
     let app_guids = some(apps.iter().map(|app| app.guid.clone()).collect());
-    lists.take("builds", async { Ok(client.builds(&app_guids, now.plus(-BUILDS_SECONDS)).await?.value) }).await;
+    let since = now.plus(-BUILDS_SECONDS);
+    let builds = some_of(&app_guids, async |guids| Ok(client.builds(guids, since).await?.value));
+    lists.take("builds", builds).await;
     let organizations = spaces.iter().filter_map(|space| space.relationships.organization.guid().cloned());
     let organizations = some(organizations.collect());
-    lists.take("organizations", client.organizations(&organizations)).await;
+    let organizations = some_of(&organizations, async |guids| client.organizations(guids).await);
+    lists.take("organizations", organizations).await;
     let one = processes.first().map(|process| process.guid.clone());
     // By guid they were read above; here only whether such a query is taken counts.
     let told = lists.read.join(", ");
     let by_guid = async {
-        client.apps(&app_guids).await?;
-        client.processes(&some(processes.into_iter().map(|row| row.guid).collect())).await?;
-        client.tasks(&some(tasks.into_iter().map(|row| row.guid).collect())).await?;
-        client.service_instances(&some(instances.into_iter().map(|row| row.guid).collect())).await?;
+        some_of(&app_guids, async |guids| Ok(client.apps(guids).await?.rows)).await?;
+        let processes = some(processes.into_iter().map(|row| row.guid).collect());
+        some_of(&processes, async |guids| Ok(client.processes(guids).await?.value)).await?;
+        let tasks = some(tasks.into_iter().map(|row| row.guid).collect());
+        some_of(&tasks, async |guids| Ok(client.tasks(guids).await?.value)).await?;
+        let instances = some(instances.into_iter().map(|row| row.guid).collect());
+        some_of(&instances, async |guids| Ok(client.service_instances(guids).await?.value)).await?;
         Ok(Vec::<()>::new())
     };
     lists.take("", by_guid).await;
