@@ -337,7 +337,7 @@ fn a_full_disk() {
         Run::from(command.env("HOME", program.folder.path()).stdin(Stdio::null()).output().unwrap())
     };
     // So many KiB.
-    let full = run("850");
+    let full = run("1400");
     insta::assert_snapshot!(said(&program, &full), @"
     exit 1
     error: the database can't be written, because its disk is full or failing: error returned from database: (code: 778) disk I/O error
