@@ -185,11 +185,11 @@ async fn replay(recorded: &Recorded) -> Result<usize, ErrorKind> {
         _ if recorded.body["pagination"]["next"].is_object() => {
             Ok(recorded.body["resources"].as_array().unwrap().len())
         }
-        "/v3/processes" => client.processes(&[guid]).await.map(|rows| rows.value.len()).map_err(kind),
-        "/v3/tasks" => client.running_tasks().await.map(|rows| rows.len()).map_err(kind),
+        "/v3/processes" => client.processes(&[guid]).await.map(|listed| listed.value.rows.len()).map_err(kind),
+        "/v3/tasks" => client.running_tasks().await.map(|listed| listed.rows.len()).map_err(kind),
         "/v3/apps" => client.apps(&[guid]).await.map(|listed| listed.rows.len()).map_err(kind),
-        "/v3/organizations" => client.organizations(&[guid]).await.map(|rows| rows.len()).map_err(kind),
-        "/v3/spaces" => client.spaces(&[guid]).await.map(|rows| rows.len()).map_err(kind),
+        "/v3/organizations" => client.organizations(&[guid]).await.map(|listed| listed.rows.len()).map_err(kind),
+        "/v3/spaces" => client.spaces(&[guid]).await.map(|listed| listed.rows.len()).map_err(kind),
         other => panic!("{}: the client never asks for {other}", recorded.name),
     };
     drop(transport);
@@ -521,8 +521,8 @@ fn lists_are_read_to_their_last_page() {
         let next = if last { Value::Null } else { json!({"href": "http://elsewhere/v3/organizations?page=9"}) };
         ok(&json!({"pagination": {"next": next}, "resources": [{"guid": "g", "name": "n"}]}))
     });
-    let rows = run(client.organizations(&[Guid::new("g")])).unwrap();
-    assert_eq!(rows.len(), 3);
+    let listed = run(client.organizations(&[Guid::new("g")])).unwrap();
+    assert_eq!(listed.rows.len(), 3);
 }
 
 #[test]
@@ -566,4 +566,62 @@ fn errors_name_request_answer_and_request_id() {
     GET http://127.0.0.1:18181/v3/app_usage/snapshots/g/chunks?page=1&per_page=50: 500 UnknownError 10001: An unknown error occurred. (request id fb181141-d94c-4577-ba8b-63373dd4a389)
     hint: Cloud Controller, or a router before it, failed; it is tried again
     ");
+}
+
+/// Rows of organizations, of which `unreadable` have no name.
+fn organizations(rows: usize, unreadable: usize) -> Value {
+    let rows: Vec<Value> = (0..rows)
+        .map(|number| {
+            let name = if number < unreadable { Value::Null } else { json!("n") };
+            let of = json!({"organization": {"data": {"guid": "o"}}});
+            json!({"guid": format!("g{number}"), "name": name, "relationships": of})
+        })
+        .collect();
+    json!({"pagination": {"next": null}, "resources": rows})
+}
+
+#[test]
+fn one_odd_row_fails_no_list_and_more_than_one_in_a_hundred_do() {
+    for (rows, unreadable, read) in
+        [(1, 1, true), (5, 1, true), (5, 2, false), (200, 2, true), (199, 2, false), (500, 5, true), (500, 6, false)]
+    {
+        let body = organizations(rows, unreadable);
+        let (client, _) = client(move |_, _| ok(&body));
+        match run(client.all_spaces()) {
+            Ok(listed) => {
+                assert!(read, "{unreadable} of {rows}");
+                assert_eq!((listed.rows.len(), listed.unreadable.len()), (rows - unreadable, unreadable));
+                let first = &listed.unreadable[0];
+                assert_eq!(first.guid, Guid::new("g0"));
+                assert_eq!(first.reason, "`name`: invalid type: null, expected a string");
+            }
+            Err(error) => {
+                assert!(!read, "{unreadable} of {rows}: {error}");
+                let error = error.to_string();
+                let said = format!("{unreadable} of {rows} rows can't be read");
+                assert!(error.contains("/v3/spaces") && error.contains(&said), "{error}");
+                assert!(error.contains("g0: `name`"), "{error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn rows_asked_for_by_guid_are_never_too_many_that_cannot_be_read() {
+    let (client, _) = client(|_, _| ok(&organizations(5, 5)));
+    let listed = run(client.spaces(&[Guid::new("g0")])).unwrap();
+    assert!(listed.rows.is_empty() && listed.has(&Guid::new("g4")) && !listed.has(&Guid::new("g5")));
+}
+
+#[test]
+fn a_row_without_a_guid_makes_its_list_a_failed_read() {
+    let (client, _) = client(|_, _| {
+        let rows = json!([{"guid": "g", "name": "n"}, {"guid": null, "name": "n"}]);
+        ok(&json!({"pagination": {"next": null}, "resources": rows}))
+    });
+    let error = run(client.organizations(&[Guid::new("g")])).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::InvalidBody);
+    let text = error.to_string();
+    assert!(text.contains("/v3/organizations?") && text.contains("row 2 ") && text.contains("no guid"), "{text}");
+    assert!(text.contains("`guid`"), "{text}");
 }

@@ -1,20 +1,70 @@
-//! Lists as real foundations answer them: rows that lack what they may lack, and rows that can't be read.
+//! Lists as real foundations answer them: rows that lack what they may lack, rows that can't be read, older releases, and
+//! limits that operators set.
 
+use cf_billing::domain::AnomalyKind;
+use cf_billing::simulator::Options;
 use cf_billing::simulator::tables::List;
+use cf_billing::store::{AnomalyFilter, StoredAnomaly};
 use serde_json::Value;
 
-use crate::support::collected::{Collected, caught_up};
+use crate::support::collected::{Collected, NAME, caught_up};
 
 /// A foundation without snapshots, at rest.
-fn without_snapshots(seed: u64) -> Collected {
-    let collected = Collected::settled(seed, 8);
-    collected.foundation().options.snapshots = false;
+fn without_snapshots(seed: u64, apps: usize, change: impl Fn(&mut Options)) -> Collected {
+    let collected = Collected::settled(seed, apps);
+    {
+        let mut foundation = collected.foundation();
+        foundation.options.snapshots = false;
+        change(&mut foundation.options);
+    }
     collected
+}
+
+/// Onboards it and lives three days of what people do.
+fn three_days(collected: &mut Collected) {
+    collected.onboard();
+    for _ in 0..24 {
+        collected.act(3 * 3600, 2);
+        caught_up(collected.cycle());
+    }
+}
+
+/// It is billed as the same foundation is on a healthy Cloud Controller of today.
+#[track_caller]
+fn check_same(seed: u64, apps: usize, change: impl Fn(&mut Options)) -> Collected {
+    let mut healthy = without_snapshots(seed, apps, |_| ());
+    let mut odd = without_snapshots(seed, apps, change);
+    three_days(&mut healthy);
+    three_days(&mut odd);
+    let (from, to) = (healthy.epoch(), healthy.now());
+    assert_eq!(odd.epoch(), from);
+    assert!(!healthy.usage(from, to).is_empty());
+    assert_eq!(odd.usage(from, to), healthy.usage(from, to));
+    odd
+}
+
+fn undecodable(collected: &Collected) -> Vec<StoredAnomaly> {
+    let filter = AnomalyFilter { kind: Some(AnomalyKind::Undecodable), ..AnomalyFilter::default() };
+    collected.runtime.block_on(collected.store.anomalies(&filter, 1000)).unwrap().0
+}
+
+fn hide(collected: &Collected, list: List, guid: &str) {
+    collected.foundation().options.unreadable.insert((list, guid.to_owned()));
+}
+
+fn show(collected: &Collected) {
+    collected.foundation().options.unreadable.clear();
+}
+
+/// A look at everything, which is due after some hours.
+fn look(collected: &mut Collected) {
+    collected.pass(22_000);
+    caught_up(collected.cycle());
 }
 
 #[test]
 fn an_app_without_a_droplet_keeps_no_list_from_being_read() {
-    let mut collected = without_snapshots(3);
+    let mut collected = without_snapshots(3, 8, |_| ());
     let without: Vec<Value> = (collected.foundation().tables.rows(List::Apps).iter())
         .map(|app| app["relationships"]["current_droplet"].clone())
         .filter(|droplet| droplet["data"]["guid"].is_null())
@@ -31,4 +81,167 @@ fn an_app_without_a_droplet_keeps_no_list_from_being_read() {
     caught_up(collected.cycle());
     assert_eq!(collected.open().len(), in_truth(&collected), "{:#?}", collected.open());
     assert!(collected.head().reconciled_at.is_some());
+    assert_eq!(undecodable(&collected), []);
+}
+
+#[test]
+fn rows_from_before_updated_at_was_kept_are_read() {
+    let collected = check_same(5, 12, |options| options.null_updated_at = true);
+    assert_eq!(undecodable(&collected), []);
+}
+
+#[test]
+fn apps_that_name_no_droplet_get_the_buildpack_of_the_one_they_have() {
+    check_same(5, 12, |options| options.droplet_relationship = false);
+}
+
+#[test]
+fn events_that_cannot_be_filtered_by_time_are_read_from_an_earlier_one() {
+    let mut collected = check_same(7, 12, |options| options.event_times = false);
+    // Some are older than the transaction that may take longest, so that there is one to read on after.
+    let requests = collected.requests();
+    let filtered = |request: &&String| request.contains("_usage_events?") && request.contains("created_ats");
+    assert_eq!(requests.iter().filter(filtered).count(), 1, "it is tried once");
+    caught_up(collected.cycle());
+}
+
+#[test]
+fn lists_longer_than_what_is_given_of_one_are_split_by_time() {
+    let mut collected = check_same(9, 40, |options| options.max_total_results = Some(30));
+    assert!(collected.foundation().tables.rows(List::Processes).len() > 40);
+    assert!(collected.foundation().tables.rows(List::Apps).len() > 40);
+    // Nothing is asked for again that was refused once.
+    collected.requests();
+    look(&mut collected);
+    let beyond = |request: &String| request.contains("per_page=30") || request.contains("per_page=5000");
+    assert_eq!(collected.requests().into_iter().filter(beyond).collect::<Vec<_>>(), Vec::<String>::new());
+}
+
+#[test]
+fn a_list_that_cannot_be_split_names_the_setting() {
+    let mut collected = without_snapshots(9, 6, |options| options.max_total_results = Some(6));
+    {
+        let mut foundation = collected.foundation();
+        let made: Vec<String> =
+            foundation.tables.rows(List::Processes).iter().map(|row| row["guid"].as_str().unwrap().to_owned()).collect();
+        assert!(made.len() > 6);
+        for guid in made {
+            let at = "2026-01-01T00:00:00Z".into();
+            foundation.tables.change(List::Processes, &guid, &[("/created_at", at)]);
+        }
+    }
+    let error = loop {
+        match collected.cycle() {
+            Ok(_) => collected.pass(15),
+            Err(error) => break error.to_string(),
+        }
+    };
+    assert!(error.contains("/v3/processes") && error.contains("cc.renderer.max_total_results"), "{error}");
+    assert!(error.contains("hint: ") && error.contains("2026-01-01T00:00:00Z"), "{error}");
+}
+
+/// One of everything, by the list that tells of it: a process, its app and space, a service instance, its plan.
+fn of_each(collected: &Collected) -> Vec<(List, String)> {
+    let (app, process) = collected.plain_apps()[0].clone();
+    let foundation = collected.foundation();
+    let space = foundation.world.apps[&app].space.clone();
+    let service = foundation.world.services.values().find(|service| service.plan.is_some()).unwrap();
+    vec![
+        (List::Processes, process),
+        (List::Apps, app),
+        (List::Spaces, space),
+        (List::ServiceInstances, service.guid.clone()),
+        (List::ServicePlans, service.plan.clone().unwrap()),
+    ]
+}
+
+#[test]
+fn what_cannot_be_read_at_onboarding_is_billed_from_the_epoch_once_it_can() {
+    let mut healthy = without_snapshots(13, 8, |_| ());
+    healthy.onboard();
+    let each = of_each(&healthy);
+    for row in each {
+        println!("{row:?}");
+        let mut collected = without_snapshots(13, 8, |_| ());
+        hide(&collected, row.0, &row.1);
+        collected.onboard();
+        let told = undecodable(&collected);
+        assert_eq!(told.len(), 1, "{told:#?}");
+        assert!(told[0].detail.contains(&row.1) && told[0].detail.contains('`'), "{told:#?}");
+        assert!(told[0].at.unwrap() >= collected.epoch());
+        let before = collected.open();
+        // A restart and looks end nothing, and tell nothing twice.
+        collected.restart();
+        look(&mut collected);
+        look(&mut collected);
+        assert_eq!(collected.open(), before);
+        assert_eq!(undecodable(&collected).len(), 1);
+
+        show(&collected);
+        look(&mut collected);
+        // Its disk is observed.
+        caught_up(collected.cycle());
+        let mut healthy = without_snapshots(13, 8, |_| ());
+        healthy.onboard();
+        for _ in 0..3 {
+            look(&mut healthy);
+        }
+        assert_eq!(collected.epoch(), healthy.epoch());
+        let to = collected.now();
+        assert_eq!(collected.usage(collected.epoch(), to), healthy.usage(healthy.epoch(), to));
+        assert_eq!(undecodable(&collected).len(), 2, "that it can be read again is told, too");
+        collected.program().succeed(&["ledger", "rebuild"]);
+        collected.program().succeed(&["ledger", "verify"]);
+    }
+}
+
+#[test]
+fn no_look_ends_or_changes_what_cannot_be_read() {
+    for at in 0..5 {
+        let mut collected = without_snapshots(17, 8, |_| ());
+        collected.onboard();
+        let (list, guid) = of_each(&collected)[at].clone();
+        println!("{list:?} {guid}");
+        let open = collected.open();
+        hide(&collected, list, &guid);
+        for _ in 0..3 {
+            look(&mut collected);
+        }
+        assert_eq!(collected.open(), open);
+        // Also when what is open has to be settled, because the streams can't be read on from where they were.
+        collected.foundation().purge_and_reseed(cf_billing::domain::Stream::App);
+        collected.foundation().purge_and_reseed(cf_billing::domain::Stream::Service);
+        collected.pass(600);
+        caught_up(collected.cycle());
+        assert_eq!(collected.gaps().len(), 2);
+        let starts = |lines: Vec<String>| -> Vec<String> {
+            lines.iter().map(|line| line.split(' ').take(2).collect::<Vec<_>>().join(" ")).collect()
+        };
+        assert_eq!(starts(collected.open()), starts(open));
+    }
+}
+
+#[test]
+fn a_month_is_held_by_each_day_on_which_a_row_cannot_be_read() {
+    let mut collected = without_snapshots(19, 8, |_| ());
+    collected.onboard();
+    let (list, guid) = of_each(&collected)[0].clone();
+    hide(&collected, list, &guid);
+    // From the first of March into April.
+    for _ in 0..(40 * 4) {
+        look(&mut collected);
+    }
+    let told = undecodable(&collected);
+    let in_month = |month: &str| told.iter().filter(|anomaly| anomaly.at.unwrap().to_string().starts_with(month)).count();
+    assert!((20..=32).contains(&in_month("2026-03")), "once a day: {}", in_month("2026-03"));
+    assert!(in_month("2026-04") > 5, "{told:#?}");
+    let listed = collected.program().succeed(&["anomalies", "--foundation", NAME, "--kind", "undecodable"]);
+    assert!(listed.stdout.contains("can't be read"), "{}", listed.stdout);
+}
+
+mod on_postgres {
+    #[test]
+    fn what_cannot_be_read_at_onboarding_is_billed_from_the_epoch_once_it_can() {
+        crate::support::database::on_postgres(super::what_cannot_be_read_at_onboarding_is_billed_from_the_epoch_once_it_can);
+    }
 }

@@ -169,6 +169,7 @@ fn origin(input: &ArchivedInput) -> Origin {
         InputKind::Gap => "gap",
         InputKind::Settlement => "settlement by what runs",
         InputKind::Bound => "bound of a time",
+        InputKind::Row => "row that can't be read",
     };
     let body: Option<serde_json::Value> = serde_json::from_str(&input.body).ok();
     let guid = body.and_then(|body| body["guid"].as_str().map(str::to_owned));

@@ -39,7 +39,7 @@ pub struct Simulate {
     /// Apps that it begins with, give or take
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=5000))]
     processes: u32,
-    /// What goes wrong between it and whoever asks; may be given several times
+    /// What goes wrong between it and whoever asks, or is otherwise than in a Cloud Controller of today; may be given several times
     #[arg(long, value_name = "NAME", value_enum)]
     fault: Vec<Fault>,
     /// Where to write what was really used, every ten seconds and at the end
@@ -99,7 +99,9 @@ impl Simulate {
         let founded = now.plus(-SETTLING_SECONDS * (i64::from(self.processes) + 2));
         let mut foundation = Foundation::new(self.seed, founded);
         base.clone_into(&mut foundation.base);
-        foundation.options.faults.clone_from(&self.fault);
+        for fault in &self.fault {
+            foundation.options.put(*fault);
+        }
         foundation.world.settle(&mut foundation.tables, self.processes as usize);
         foundation.advance(now);
         foundation

@@ -4,7 +4,7 @@ mod events;
 mod lists;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 use url::Url;
 
+use super::bounds::Bounds;
 use super::error::{ApiError, ErrorKind, Speaker, classify, encoding};
 use super::issuer::links_of;
 use super::token::Token;
@@ -74,6 +75,10 @@ struct Inner {
     list_size: AtomicU32,
     /// No larger page is ever asked for: less than Cloud Controller's own limit once it refused a size.
     largest_page: AtomicU32,
+    /// Rows of one list that it gives at most; `u32::MAX`: as many as there are.
+    most_rows: AtomicU32,
+    /// It was found not to filter usage events by time.
+    without_event_times: AtomicBool,
     /// `Date` of the last answer, in Unix seconds; 0 before any.
     last_date: AtomicI64,
     metrics: OnceLock<FoundationMetrics>,
@@ -131,6 +136,8 @@ impl Client {
                 page_size: [AtomicU32::new(LARGEST_PAGE), AtomicU32::new(LARGEST_PAGE)],
                 list_size: AtomicU32::new(LARGEST_PAGE),
                 largest_page: AtomicU32::new(LARGEST_PAGE),
+                most_rows: AtomicU32::new(u32::MAX),
+                without_event_times: AtomicBool::new(false),
                 last_date: AtomicI64::new(0),
                 metrics: OnceLock::new(),
             }),
@@ -310,7 +317,19 @@ impl Client {
     /// # Errors
     /// [`ApiError`], of kind [`ErrorKind::NoRoute`] where Cloud Controller has no snapshots.
     pub async fn snapshots(&self, stream: Stream) -> Result<Vec<Snapshot>, ApiError> {
-        Ok(self.list(snapshots_path(stream), &[]).await?.rows)
+        let mut snapshots = Vec::new();
+        let mut bounds = Bounds::new(self.inner.clock.now());
+        for number in 1_u32.. {
+            let query = [("per_page", "50"), ("page", &number.to_string())];
+            let answer = self.get(snapshots_path(stream), &query).await?;
+            let page: Page<Snapshot> = parse(&answer.value.0, &answer.value.1)?;
+            let goes_on = bounds.goes_on(page.resources.len(), &page.pagination, self.inner.clock.now());
+            snapshots.extend(page.resources);
+            if !goes_on.map_err(|told| endless(&answer.value.0, &answer.value.1, told))? {
+                break;
+            }
+        }
+        Ok(snapshots)
     }
 
     /// A snapshot; `None` if it is gone.

@@ -13,8 +13,9 @@ pub use client::{After, Client, Credentials, Dated, Endpoints, EventPage, GUIDS_
 pub use error::{Answerer, ApiError, ErrorKind};
 pub use token::Token;
 pub use wire::lists::{
-    App, Build, Droplet, Job, Organization, Process, ServiceInstance, ServiceOffering, ServicePlan, Space, Task,
+    App, Build, Droplet, Job, OfApp, Organization, Process, ServiceInstance, ServiceOffering, ServicePlan, Space, Task,
 };
+pub use wire::row::UnreadableRow;
 pub use wire::snapshot::{Chunk, NamedItem, Snapshot};
 pub use wire::stats::{InstanceStats, ProcessStats};
 pub use wire::usage_event::{Decoded, Names, decode};

@@ -9,6 +9,7 @@ use super::identity::Held;
 use super::page::{Body, NewInput, Page, PageReport, commit};
 use super::reconcile::{Look, Repair};
 use super::strategy::choose_strategy;
+use super::unreadable::Unreadable;
 use crate::clock::Clock;
 use crate::cloud_controller::{ApiError, Client};
 use crate::domain::{EventId, GapReason, Guid, Kind, Place, Settings, Strategy, Stream, Timestamp};
@@ -144,6 +145,8 @@ pub struct Collector {
     pub(super) recognised: bool,
     /// The foundation's gaps.
     pub(super) gaps: Vec<StoredGap>,
+    /// Rows that couldn't be read when last looked at; `None`: to be looked up.
+    pub(super) unreadable: Option<Unreadable>,
 }
 
 impl Collector {
@@ -184,6 +187,7 @@ impl Collector {
             counted: false,
             recognised: false,
             gaps: Vec::new(),
+            unreadable: None,
         })
     }
 

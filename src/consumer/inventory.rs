@@ -1,14 +1,14 @@
 //! Everything there is and runs, as the lists of the API tell it: the baseline where there are no snapshots, and what the
 //! ledger is compared with. Owns what a list row means; never decides what becomes of it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::collector::{CollectError, Collector};
 use crate::cloud_controller::{
-    App, ErrorKind, GUIDS_PER_REQUEST, NamedItem, Organization, Process, ServiceInstance, ServiceOffering, ServicePlan,
-    Space, Task,
+    ApiError, App, Droplet, ErrorKind, GUIDS_PER_REQUEST, NamedItem, OfApp, Organization, Process, ServiceInstance, ServiceOffering, ServicePlan, Space, Task,
+    UnreadableRow,
 };
-use crate::domain::{Baseline, BaselineItem, Guid, Kind, Location, ResourceKey, Stream, Timestamp};
+use crate::domain::{Baseline, BaselineItem, Guid, Kind, Location, ResourceKey, RowList, Stream, Timestamp};
 
 /// What there was between two instants.
 #[derive(Clone, Debug)]
@@ -23,6 +23,11 @@ pub(super) struct Inventory {
     pub unsure: BTreeSet<ResourceKey>,
     /// Service instances that were never made: their creation failed.
     pub failed: Vec<Guid>,
+    /// Rows that are there and can't be read.
+    pub unreadable: Vec<UnreadableRow>,
+    /// Resources that are there, of which an unreadable row, their own or a related one, keeps from us how they are: they
+    /// count as unchanged.
+    pub unclear: BTreeSet<ResourceKey>,
     /// When the first list was begun, by Cloud Controller's clock.
     pub begun_at: Timestamp,
     /// When the last list had been read.
@@ -51,7 +56,13 @@ impl Collector {
         let plans = self.ask(self.client.all_service_plans()).await?;
         let spaces = self.ask(self.client.all_spaces()).await?;
         let ended_at = self.client.last_date();
-        let buildpacks = self.buildpacks(&apps.value.rows).await?;
+        let mut unreadable = apps.value.unreadable;
+        unreadable.extend(processes.unreadable);
+        unreadable.extend(tasks.unreadable);
+        unreadable.extend(instances.unreadable);
+        unreadable.extend(plans.unreadable);
+        unreadable.extend(spaces.unreadable);
+        let buildpacks = self.buildpacks(&apps.value.rows, &mut unreadable).await?;
 
         let mut places = Places::default();
         places.add(&apps.value.spaces, &apps.value.organizations);
@@ -61,65 +72,125 @@ impl Collector {
         let plans: HashMap<&Guid, &ServicePlan> = plans.rows.iter().map(|plan| (&plan.guid, plan)).collect();
         let apps: HashMap<&Guid, &App> = apps.value.rows.iter().map(|app| (&app.guid, app)).collect();
 
-        let (running, stopped, failed) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
-        let (docker, unsure) = (BTreeMap::new(), BTreeSet::new());
-        let mut inventory = Inventory { running, stopped, docker, unsure, failed, begun_at, ended_at };
-        for process in &processes {
-            inventory.add_process(process, &apps, &places, &buildpacks);
+        let mut inventory = Inventory {
+            running: BTreeMap::new(),
+            stopped: BTreeMap::new(),
+            docker: BTreeMap::new(),
+            unsure: BTreeSet::new(),
+            failed: Vec::new(),
+            unreadable,
+            unclear: BTreeSet::new(),
+            begun_at,
+            ended_at,
+        };
+        inventory.tidy();
+        let hidden = Hidden::of(&inventory.unreadable);
+        inventory.unclear.extend(hidden.resources());
+        for process in &processes.rows {
+            inventory.add_process(process, &apps, &places, &buildpacks, &hidden);
         }
-        for task in &tasks {
-            inventory.add_task(task, &apps, &places);
+        for task in &tasks.rows {
+            inventory.add_task(task, &apps, &places, &hidden);
         }
-        for instance in &instances {
+        for instance in &instances.rows {
             if instance.was_never_made() {
                 inventory.failed.push(instance.guid.clone());
             } else {
-                inventory.add_service(instance, &plans, &offerings, &places);
+                inventory.add_service(instance, &plans, &offerings, &places, &hidden);
             }
         }
         Ok(inventory)
     }
 
-    /// The buildpack that a start of each app would name: the first custom URL asked for, else the last buildpack of the
-    /// current droplet. Where droplets can't be read: the last one asked for.
-    async fn buildpacks(&self, apps: &[App]) -> Result<HashMap<Guid, String>, CollectError> {
-        let asked = |app: &App| app.lifecycle.data.buildpacks.clone();
+    /// The buildpack of each started app: that of its current droplet, as usage snapshots tell it. Where that can't be read:
+    /// what the app asks for, the first custom URL or the last name.
+    async fn buildpacks(
+        &self,
+        apps: &[App],
+        unreadable: &mut Vec<UnreadableRow>,
+    ) -> Result<HashMap<Guid, String>, CollectError> {
         let mut of: HashMap<Guid, String> = HashMap::new();
         let mut by_droplet: HashMap<Guid, Guid> = HashMap::new();
+        let mut untold: Vec<Guid> = Vec::new();
         for app in apps.iter().filter(|app| app.state == "STARTED") {
-            if let Some(url) = asked(app).into_iter().find(|name| name.contains("://")) {
-                of.insert(app.guid.clone(), url);
-            } else if let Some(droplet) = app.relationships.current_droplet.as_ref().and_then(|droplet| droplet.guid())
-            {
-                by_droplet.insert(droplet.clone(), app.guid.clone());
-                if let Some(last) = asked(app).pop() {
-                    of.insert(app.guid.clone(), last);
-                }
+            of.extend(asked_buildpack(app).map(|name| (app.guid.clone(), name.to_owned())));
+            match &app.relationships.current_droplet {
+                Some(droplet) => by_droplet.extend(droplet.guid().map(|droplet| (droplet.clone(), app.guid.clone()))),
+                None => untold.push(app.guid.clone()),
             }
         }
         let mut droplets: Vec<Guid> = by_droplet.keys().cloned().collect();
         droplets.sort();
         for guids in droplets.chunks(GUIDS_PER_REQUEST) {
-            let found = match self.ask(self.client.droplets(guids)).await {
-                Err(CollectError::Api(error)) if matches!(error.kind, ErrorKind::Forbidden | ErrorKind::NoRoute) => {
-                    break;
-                }
-                found => found?,
-            };
-            for droplet in found {
-                let last = droplet.buildpacks.and_then(|mut buildpacks| buildpacks.pop());
-                if let (Some(app), Some(buildpack)) = (by_droplet.get(&droplet.guid), last) {
-                    of.insert(app.clone(), buildpack.name);
+            let Some(found) = self.unless_refused(self.client.droplets(guids)).await? else { return Ok(of) };
+            unreadable.extend(found.unreadable);
+            for droplet in found.rows {
+                if let (Some(app), Some(buildpack)) = (by_droplet.get(&droplet.guid), droplet.buildpack()) {
+                    of.insert(app.clone(), buildpack.to_owned());
                 }
             }
         }
+        self.untold_buildpacks(&untold, &mut of, unreadable).await?;
         Ok(of)
     }
+
+    /// The same of apps whose rows don't name a current droplet. The only one that is staged is the current one; of several
+    /// it is asked for by itself, as long as they are few, and is taken to be the newest beyond that.
+    async fn untold_buildpacks(
+        &self,
+        apps: &[Guid],
+        of: &mut HashMap<Guid, String>,
+        unreadable: &mut Vec<UnreadableRow>,
+    ) -> Result<(), CollectError> {
+        let mut asked = 0;
+        for guids in apps.chunks(GUIDS_PER_REQUEST) {
+            let Some(found) = self.unless_refused(self.client.staged_droplets(guids)).await? else { return Ok(()) };
+            unreadable.extend(found.unreadable);
+            for app in guids {
+                let own = |droplet: &&Droplet| droplet.relationships.as_ref().and_then(OfApp::guid) == Some(app);
+                let mut staged: Vec<&Droplet> = found.rows.iter().filter(own).collect();
+                staged.sort_by_key(|droplet| droplet.created_at);
+                let newest = staged.last().and_then(|droplet| droplet.buildpack()).map(str::to_owned);
+                let current = if staged.len() > 1 && asked < DROPLETS_ASKED_FOR {
+                    asked += 1;
+                    let current = self.unless_refused(self.client.current_droplet(app)).await?.flatten();
+                    current.and_then(|droplet| droplet.buildpack().map(str::to_owned)).or(newest)
+                } else {
+                    newest
+                };
+                of.extend(current.map(|name| (app.clone(), name)));
+            }
+        }
+        Ok(())
+    }
+
+    /// An answer; `None` where Cloud Controller itself says that this client may not have it, or that there is no such list.
+    async fn unless_refused<T>(
+        &self,
+        answer: impl Future<Output = Result<T, ApiError>> + Send,
+    ) -> Result<Option<T>, CollectError> {
+        match self.ask(answer).await {
+            Err(CollectError::Api(error)) if matches!(error.kind, ErrorKind::Forbidden | ErrorKind::NoRoute) => Ok(None),
+            answer => answer.map(Some),
+        }
+    }
 }
+
+/// The buildpack that an app asks for: the first custom URL, which is what its events name, else the last name.
+fn asked_buildpack(app: &App) -> Option<&str> {
+    let asked = &app.lifecycle.data.buildpacks;
+    let custom = asked.iter().find(|name| name.contains("://"));
+    custom.or(asked.last()).map(String::as_str).filter(|name| !name.is_empty())
+}
+
+/// Current droplets that are asked for one by one, at most, at one look.
+const DROPLETS_ASKED_FOR: usize = 200;
 
 impl Inventory {
     /// What either of two looks saw; the second is the newer.
     pub fn and(mut self, second: Self) -> Self {
+        let certain: HashSet<ResourceKey> =
+            second.running.keys().filter(|key| !second.unclear.contains(*key)).cloned().collect();
         self.running.extend(second.running);
         for guid in second.failed {
             let key = ResourceKey { kind: Kind::Service, guid: guid.clone() };
@@ -132,8 +203,19 @@ impl Inventory {
             self.running.remove(&key);
             self.stopped.insert(key, updated_at);
         }
+        // What the second look showed for certain is clear.
+        self.unclear.retain(|key| !self.stopped.contains_key(key) && !certain.contains(key));
+        self.unclear.extend(second.unclear);
+        self.unreadable.extend(second.unreadable);
+        self.tidy();
         self.ended_at = second.ended_at;
         self
+    }
+
+    /// Each unreadable row once.
+    fn tidy(&mut self) {
+        let mut seen = HashSet::new();
+        self.unreadable.retain(|row| seen.insert((row.list, row.guid.clone())));
     }
 
     /// What runs of the kinds that a stream tells of.
@@ -142,14 +224,34 @@ impl Inventory {
         rows.map(|(_, row)| row.named.clone()).collect()
     }
 
+    /// Where something is; it is unclear if its space can't be read.
+    fn place_of<'place>(
+        &mut self,
+        key: &ResourceKey,
+        space: Option<&Guid>,
+        places: &'place Places,
+        hidden: &Hidden,
+    ) -> Option<&'place Place> {
+        let space = space?;
+        if hidden.has(RowList::Spaces, space) {
+            self.unclear.insert(key.clone());
+        }
+        places.of(space)
+    }
+
     fn add_process(
         &mut self,
         process: &Process,
         apps: &HashMap<&Guid, &App>,
         places: &Places,
         buildpacks: &HashMap<Guid, String>,
+        hidden: &Hidden,
     ) {
         let key = ResourceKey { kind: Kind::Process, guid: process.guid.clone() };
+        if process.relationships.guid().is_some_and(|app| hidden.has(RowList::Apps, app)) {
+            self.unclear.insert(key);
+            return;
+        }
         // The lists are read one after another: an app may have come or gone between.
         let Some(app) = process.relationships.guid().and_then(|app| apps.get(app)) else { return };
         let is_stopped = app.state != "STARTED";
@@ -159,7 +261,7 @@ impl Inventory {
                 return;
             }
         }
-        let Some(place) = app.relationships.space.guid().and_then(|space| places.of(space)) else { return };
+        let Some(place) = self.place_of(&key, app.relationships.space.guid(), places, hidden) else { return };
         let item = Baseline::Process {
             process: process.guid.clone(),
             process_type: Some(process.r#type.as_str().into()),
@@ -174,10 +276,14 @@ impl Inventory {
         of.insert(key, Row { named, created_at, updated_at, disk_mib: Some(process.disk_in_mb) });
     }
 
-    fn add_task(&mut self, task: &Task, apps: &HashMap<&Guid, &App>, places: &Places) {
+    fn add_task(&mut self, task: &Task, apps: &HashMap<&Guid, &App>, places: &Places, hidden: &Hidden) {
         let key = ResourceKey { kind: Kind::Task, guid: task.guid.clone() };
+        if task.relationships.guid().is_some_and(|app| hidden.has(RowList::Apps, app)) {
+            self.unclear.insert(key);
+            return;
+        }
         let Some(app) = task.relationships.guid().and_then(|app| apps.get(app)) else { return };
-        let Some(place) = app.relationships.space.guid().and_then(|space| places.of(space)) else { return };
+        let Some(place) = self.place_of(&key, app.relationships.space.guid(), places, hidden) else { return };
         let item = running_task(task, app.guid.clone());
         let named = NamedItem { app: Some(app.name.clone()), ..place.named(item) };
         let (created_at, updated_at) = (task.created_at, task.updated_at);
@@ -190,10 +296,15 @@ impl Inventory {
         plans: &HashMap<&Guid, &ServicePlan>,
         offerings: &HashMap<&Guid, &ServiceOffering>,
         places: &Places,
+        hidden: &Hidden,
     ) {
         let key = ResourceKey { kind: Kind::Service, guid: instance.guid.clone() };
-        let Some(place) = instance.relationships.space.guid().and_then(|space| places.of(space)) else { return };
+        let Some(place) = self.place_of(&key, instance.relationships.space.guid(), places, hidden) else { return };
         let plan = instance.relationships.service_plan.as_ref().and_then(|plan| plan.guid());
+        if plan.is_some_and(|plan| hidden.has(RowList::ServicePlans, plan)) {
+            // Its guid is told, which is what is kept; names come when the plan can be read.
+            self.unclear.insert(key.clone());
+        }
         let item = Baseline::Service {
             service_instance: instance.guid.clone(),
             user_provided: instance.r#type == "user-provided",
@@ -213,6 +324,30 @@ impl Inventory {
         };
         let (created_at, updated_at) = (instance.created_at, instance.updated_at);
         self.running.insert(key, Row { named, created_at, updated_at, disk_mib: None });
+    }
+}
+
+/// Rows that can't be read, by list.
+struct Hidden(HashSet<(RowList, Guid)>);
+
+impl Hidden {
+    fn of(unreadable: &[UnreadableRow]) -> Self {
+        Self(unreadable.iter().map(|row| (row.list, row.guid.clone())).collect())
+    }
+
+    fn has(&self, list: RowList, guid: &Guid) -> bool {
+        self.0.contains(&(list, guid.clone()))
+    }
+
+    /// Those that are resources.
+    fn resources(&self) -> Vec<ResourceKey> {
+        let kind = |list| match list {
+            RowList::Processes => Some(Kind::Process),
+            RowList::Tasks => Some(Kind::Task),
+            RowList::ServiceInstances => Some(Kind::Service),
+            _ => None,
+        };
+        self.0.iter().filter_map(|(list, guid)| Some(ResourceKey { kind: kind(*list)?, guid: guid.clone() })).collect()
     }
 }
 

@@ -20,6 +20,7 @@ mod skew;
 mod strategy;
 mod sweep;
 mod tail;
+mod unreadable;
 
 pub use collector::{Caught, CollectError, Collector, Cycle, Plan};
 pub use identity::{Evidence, Held, Judged};

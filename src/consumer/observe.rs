@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::collector::{CollectError, Collector};
 use super::page::{Body, NewInput};
-use crate::cloud_controller::{Build, Dated, GUIDS_PER_REQUEST, Process, Task};
+use crate::cloud_controller::{Build, Dated, GUIDS_PER_REQUEST, Listed, Process, Task, UnreadableRow};
 use crate::domain::{
     BuildObservation, DiskObservation, DiskSource, FailedCreate, Guid, Kind, MemorySource, Place, ResourceKey,
-    Timestamp,
+    RowList, Timestamp,
 };
 use crate::fold::{Depth, Resource, SAME_SAVE_SECONDS};
 use crate::store::{LabelRows, NameOf, Names, Owner, Told};
@@ -47,7 +47,7 @@ const NAMED_EVERY_SECONDS: i64 = 86_400;
 impl Collector {
     /// Processes changed since the last look, when one is due. Asked before the streams are read, so that what is
     /// read then tells of everything the rows have seen.
-    pub(super) async fn look(&self) -> Result<Option<Dated<Vec<Process>>>, CollectError> {
+    pub(super) async fn look(&self) -> Result<Option<Dated<Listed<Process>>>, CollectError> {
         // What the baseline holds is observed by itself.
         let Some(last) = self.head.observed_until.or(self.head.current_settings().billing_epoch) else {
             return Ok(None);
@@ -64,7 +64,7 @@ impl Collector {
     /// `read_until`: the app stream is read as far as this.
     pub(super) async fn observe(
         &mut self,
-        changed: Option<Dated<Vec<Process>>>,
+        changed: Option<Dated<Listed<Process>>>,
         read_until: Timestamp,
         known_until: Timestamp,
     ) -> Result<(), CollectError> {
@@ -72,7 +72,8 @@ impl Collector {
         self.labels().await?;
         self.put(Observed { names, known_until: Some(known_until), ..Observed::default() }).await?;
         if let Some(changed) = changed {
-            for rows in changed.value.chunks(BATCH) {
+            self.note_unreadable(&changed.value.unreadable, changed.date, false).await?;
+            for rows in changed.value.rows.chunks(BATCH) {
                 let observed = self.changes(rows, changed.date).await?;
                 self.put(observed).await?;
             }
@@ -80,10 +81,11 @@ impl Collector {
             let until = Some(changed.date.min(self.clock.now()));
             self.put(Observed { observed_until: until, ..Observed::default() }).await?;
         }
-        while let Some(observed) = self.flagged(read_until).await? {
+        let mut unreadable = Vec::new();
+        while let Some(observed) = self.flagged(read_until, &mut unreadable).await? {
             self.put(observed).await?;
         }
-        Ok(())
+        self.note_unreadable(&unreadable, self.client.last_date(), false).await
     }
 
     /// Commits what was observed, if there is anything new in it.
@@ -151,7 +153,12 @@ impl Collector {
 
     /// A batch of what is yet to be observed; `None` if there is none, or none can be observed now. A row saved after
     /// the events that are read waits for the events of that save.
-    async fn flagged(&self, read_until: Timestamp) -> Result<Option<Observed>, CollectError> {
+    /// A row that can't be read is asked for again.
+    async fn flagged(
+        &self,
+        read_until: Timestamp,
+        unreadable: &mut Vec<UnreadableRow>,
+    ) -> Result<Option<Observed>, CollectError> {
         let flagged = self.store.to_observe(&self.head, BATCH).await?;
         let of = |kind: Kind| -> Vec<Guid> {
             flagged.iter().filter(|key| key.kind == kind).map(|key| key.guid.clone()).collect()
@@ -159,20 +166,24 @@ impl Collector {
         let mut observed = Observed::default();
         for kind in [Kind::Process, Kind::Task] {
             for guids in of(kind).chunks(GUIDS_PER_REQUEST) {
-                let Some((date, found)) = self.rows(kind, guids).await? else { return Ok(None) };
+                let Some((date, found, unread)) = self.rows(kind, guids).await? else { return Ok(None) };
                 let ready = found.iter().filter(|row| row.updated_at <= read_until);
                 observed.disks.extend(ready.map(|row| DiskObservation { observed_at: date, ..row.clone() }));
-                let missing = guids.iter().filter(|guid| !found.iter().any(|row| row.resource.guid == **guid));
+                let is_there = |guid: &Guid| {
+                    found.iter().any(|row| row.resource.guid == *guid) || unread.iter().any(|row| row.guid == *guid)
+                };
+                let missing = guids.iter().filter(|guid| !is_there(guid));
                 observed.gone.extend(missing.map(|guid| ResourceKey { kind, guid: guid.clone() }));
+                unreadable.extend(unread);
             }
         }
         for apps in of(Kind::Staging).chunks(GUIDS_PER_REQUEST) {
-            if !self.builds(apps, &mut observed).await? {
+            if !self.builds(apps, &mut observed, unreadable).await? {
                 return Ok(None);
             }
         }
         for guids in of(Kind::Service).chunks(GUIDS_PER_REQUEST) {
-            if !self.creations(guids, &mut observed).await? {
+            if !self.creations(guids, &mut observed, unreadable).await? {
                 return Ok(None);
             }
         }
@@ -183,11 +194,16 @@ impl Collector {
 
     /// Adds those service instances whose creation failed; what is still being made is asked for again. False if they
     /// can't be read now.
-    async fn creations(&self, guids: &[Guid], observed: &mut Observed) -> Result<bool, CollectError> {
+    async fn creations(
+        &self,
+        guids: &[Guid],
+        observed: &mut Observed,
+        unreadable: &mut Vec<UnreadableRow>,
+    ) -> Result<bool, CollectError> {
         let rows = self.tolerate("service instances", self.ask(self.client.service_instances(guids)).await)?;
         let Some(rows) = rows else { return Ok(false) };
-        for guid in guids {
-            match rows.value.iter().find(|row| row.guid == *guid) {
+        for guid in guids.iter().filter(|guid| !rows.value.is_unreadable(guid)) {
+            match rows.value.rows.iter().find(|row| row.guid == *guid) {
                 Some(row) if row.is_being_made() => {}
                 Some(row) if row.was_never_made() => {
                     observed.failed.push(FailedCreate { service_instance: guid.clone(), observed_at: rows.date });
@@ -195,11 +211,17 @@ impl Collector {
                 _ => observed.gone.push(ResourceKey { kind: Kind::Service, guid: guid.clone() }),
             }
         }
+        unreadable.extend(rows.value.unreadable);
         Ok(true)
     }
 
     /// Adds the builds of those stagings of `apps` that have not been observed; false if they can't be read now.
-    async fn builds(&self, apps: &[Guid], observed: &mut Observed) -> Result<bool, CollectError> {
+    async fn builds(
+        &self,
+        apps: &[Guid],
+        observed: &mut Observed,
+        unreadable: &mut Vec<UnreadableRow>,
+    ) -> Result<bool, CollectError> {
         let wanted = apps.iter().map(|app| (staging(app), Depth::Entries)).collect();
         let mut begun: HashMap<Guid, Vec<Timestamp>> = HashMap::new();
         for loaded in self.store.load(&self.head, &wanted).await? {
@@ -218,17 +240,19 @@ impl Collector {
         let Some(rows) = rows else { return Ok(false) };
         for app in apps {
             let starts = begun.get(app).map(Vec::as_slice).unwrap_or_default();
-            let of_app = rows.value.iter().filter(|build| build.relationships.guid() == Some(app));
+            let of_app = rows.value.rows.iter().filter(|build| build.relationships.guid() == Some(app));
             let meant = of_app.filter(|build| {
                 let near = |at: &Timestamp| at.seconds_since(build.created_at).abs() <= SAME_SAVE_SECONDS;
                 starts.iter().any(near)
             });
             let before = observed.builds.len();
             observed.builds.extend(meant.filter_map(|build| of_build(build, app, rows.date)));
-            if observed.builds.len() == before {
+            // One that can't be read may be this app's: then it is asked for again.
+            if observed.builds.len() == before && rows.value.unreadable.is_empty() {
                 observed.gone.push(staging(app));
             }
         }
+        unreadable.extend(rows.value.unreadable);
         Ok(true)
     }
 
@@ -237,7 +261,7 @@ impl Collector {
         &self,
         kind: Kind,
         guids: &[Guid],
-    ) -> Result<Option<(Timestamp, Vec<DiskObservation>)>, CollectError> {
+    ) -> Result<Option<(Timestamp, Vec<DiskObservation>, Vec<UnreadableRow>)>, CollectError> {
         if kind == Kind::Task {
             let tasks = self.tolerate("tasks", self.ask(self.client.tasks(guids)).await)?;
             // A task's disk never changes; its row is saved again when it ends.
@@ -249,11 +273,14 @@ impl Collector {
                     updated_at: task.created_at,
                     process_type: None,
                 };
-                (tasks.date, tasks.value.iter().map(of_task).collect())
+                (tasks.date, tasks.value.rows.iter().map(of_task).collect(), tasks.value.unreadable)
             }));
         }
         let processes = self.tolerate("processes", self.ask(self.client.processes(guids)).await)?;
-        Ok(processes.map(|rows| (rows.date, rows.value.iter().map(|row| of_process(row, rows.date)).collect())))
+        Ok(processes.map(|rows| {
+            let disks = rows.value.rows.iter().map(|row| of_process(row, rows.date)).collect();
+            (rows.date, disks, rows.value.unreadable)
+        }))
     }
 
     /// Names of organizations that have none yet, and once a day of all, for they may be renamed: no event tells them.
@@ -271,9 +298,8 @@ impl Collector {
         for guids in unnamed.chunks(GUIDS_PER_REQUEST) {
             let found = self.tolerate("organizations", self.ask(self.client.organizations(guids)).await)?;
             let Some(found) = found else { break };
-            self.gone_organizations.extend(guids.iter().cloned());
-            for organization in found {
-                self.gone_organizations.remove(&organization.guid);
+            self.gone_organizations.extend(guids.iter().filter(|guid| !found.has(guid)).cloned());
+            for organization in found.rows {
                 let told = Told::beside(self.client.last_date());
                 names.note(NameOf::Organization(organization.guid), organization.name, told);
             }
@@ -302,6 +328,18 @@ impl Collector {
         for organization in &spaces.organizations {
             keep(Owner::Organization, &organization.guid, &organization.metadata.labels);
             keep(Owner::OrganizationAnnotation, &organization.guid, &organization.metadata.annotations);
+        }
+        if !spaces.unreadable.is_empty() {
+            // What can't be read keeps the labels it had.
+            let of = |owner| match owner {
+                Owner::Space | Owner::SpaceAnnotation => RowList::Spaces,
+                Owner::Organization | Owner::OrganizationAnnotation => RowList::Organizations,
+            };
+            let hidden = |owner, guid: &Guid| {
+                spaces.unreadable.iter().any(|row| row.list == of(owner) && row.guid == *guid)
+            };
+            let before = self.store.labels(&self.head).await?;
+            labels.extend(before.into_iter().filter(|((owner, guid), _)| hidden(*owner, guid)));
         }
         if self.labels.as_ref() != Some(&labels) {
             self.store.put_labels(&self.head, &labels).await?;

@@ -8,7 +8,7 @@ use super::collector::{CollectError, Collector};
 use super::inventory::{Inventory, Places, running_task};
 use super::page::{Body, NewInput};
 use super::strategy::choose_strategy;
-use crate::cloud_controller::{ApiError, Chunk, ErrorKind, GUIDS_PER_REQUEST, NamedItem, Requested, Snapshot};
+use crate::cloud_controller::{ApiError, Chunk, ErrorKind, GUIDS_PER_REQUEST, NamedItem, Requested, Snapshot, UnreadableRow};
 use crate::domain::{EventId, Guid, Kind, Place, ResourceKey, Settings, Strategy, Stream, Timestamp};
 use crate::fold::{Depth, Opening, Resource};
 use crate::store::{Onboarding, OnboardingStage, TakenSnapshot};
@@ -214,6 +214,8 @@ impl Collector {
         for page in 1.. {
             let (found, more) = self.ask(self.client.chunks(stream, &taken.guid, page)).await?;
             chunks += found.len() as u64;
+            let unreadable: Vec<UnreadableRow> = found.iter().flat_map(Chunk::unreadable).collect();
+            self.note_unreadable(&unreadable, self.client.last_date(), true).await?;
             let items = found.into_iter().flat_map(Chunk::into_items).filter(|named| stream_of(named) == stream);
             self.take_items(stream, items.collect(), snapshot.completed_at).await?;
             // More than there are is wrong already.
@@ -249,9 +251,11 @@ impl Collector {
     /// Tasks are in no snapshot: those that run now.
     async fn take_running_tasks(&mut self) -> Result<(), CollectError> {
         let tasks = self.ask(self.client.running_tasks()).await?;
-        for tasks in tasks.chunks(GUIDS_PER_REQUEST) {
+        self.note_unreadable(&tasks.unreadable, self.client.last_date(), true).await?;
+        for tasks in tasks.rows.chunks(GUIDS_PER_REQUEST) {
             let apps: Vec<Guid> = tasks.iter().filter_map(|task| task.relationships.guid().cloned()).collect();
             let listed = self.ask(self.client.apps(&apps)).await?;
+            self.note_unreadable(&listed.unreadable, self.client.last_date(), true).await?;
             let mut places = Places::default();
             places.add(&listed.spaces, &listed.organizations);
             let mut items = Vec::with_capacity(tasks.len());
@@ -291,7 +295,9 @@ impl Collector {
             page.inputs.extend(inputs);
             page.names.add(names);
         }
+        page.inputs.extend(self.to_note(&inventory.unreadable, inventory.ended_at, true).await?);
         self.commit(None, page).await?;
+        self.unreadable = None;
         Ok(())
     }
 
@@ -308,6 +314,7 @@ impl Collector {
     /// What runs and the stream doesn't tell of, because its records weren't kept from the beginning.
     pub(super) async fn take_complement(&mut self) -> Result<(), CollectError> {
         let mut inventory = self.inventory().await?;
+        self.note_unreadable(&inventory.unreadable, inventory.ended_at, true).await?;
         // A backfill names every process that is started: one that the records don't name waits for its first start, whatever
         // the lists make believe. Where nothing was backfilled, what began before records were kept is in the lists alone.
         let is_backfilled = |resource: &Resource| {

@@ -8,7 +8,7 @@ use crate::domain::quantity::{instance_seconds, mib_seconds};
 use crate::domain::usage_event::ServiceChange;
 use crate::domain::{
     AnomalyKind, BaselineItem, Bound, BuildObservation, DiskObservation, DiskSource, EntryType, Fact, FailedCreate,
-    Footprint, Gap, Interval, Kind, LedgerEntry, MemorySource, Place, ResourceKey, Settings, Settlement, Stream,
+    Footprint, Gap, Interval, Kind, LedgerEntry, MemorySource, Place, ResourceKey, RowObservation, Settings, Settlement, Stream,
     Timestamp,
 };
 use crate::fold::{Depth, Fold, Input, Known, Numbered, Resource};
@@ -49,6 +49,7 @@ pub enum Body {
     Settlement(Settlement),
     /// Stands at its event's place.
     Bound(Bound),
+    Row(RowObservation),
 }
 
 /// What one transaction is to hold.
@@ -346,6 +347,7 @@ pub fn recall(archived: ArchivedInput) -> Result<Numbered, StoreError> {
         Body::Gap(gap) => Input::Gap(gap),
         Body::Settlement(settlement) => Input::Settlement(settlement),
         Body::Bound(bound) => Input::Bound(bound),
+        Body::Row(row) => Input::Row(row),
     };
     Ok(Numbered { sequence, received_at, place, input })
 }
@@ -369,6 +371,7 @@ fn recall_body(archived: ArchivedInput) -> Result<Body, StoreError> {
         InputKind::Gap => Body::Gap(serde_json::from_str(&body).map_err(unexpected)?),
         InputKind::Settlement => Body::Settlement(serde_json::from_str(&body).map_err(unexpected)?),
         InputKind::Bound => Body::Bound(serde_json::from_str(&body).map_err(unexpected)?),
+        InputKind::Row => Body::Row(serde_json::from_str(&body).map_err(unexpected)?),
     })
 }
 
@@ -429,6 +432,10 @@ fn number(
             let text = json(serde_json::to_string(&bound));
             write.bounds.push((sequence, StoredBound { place: place.clone(), bound: bound.clone() }));
             (InputKind::Bound, bound.created_at, bound.event.to_string(), text, Input::Bound(bound))
+        }
+        Body::Row(row) => {
+            let text = json(serde_json::to_string(&row));
+            (InputKind::Row, row.observed_at, row.guid.to_string(), text, Input::Row(row))
         }
         Body::Build(observation) => {
             let text = json(serde_json::to_string(&observation));

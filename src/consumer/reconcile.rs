@@ -111,6 +111,8 @@ pub struct Look {
     in_flight_resources: Vec<ResourceKey>,
     /// What was assumed and is so: certain from this look on.
     confirmed: Vec<Difference>,
+    /// Those that are there, of which a row can't be read: they count as unchanged.
+    pub unreadable: usize,
     /// Stagings whose ending is overdue: they count to their cap, as estimated.
     pub overdue_stagings: usize,
 }
@@ -383,7 +385,7 @@ impl Collector {
             look.differences.iter().filter(|difference| difference.class == Class::NeverStarted).count();
         tracing::info!(
             foundation = %self.head.name, compared = look.compared, differences = look.differences.len(), repaired,
-            never_started, in_flight = look.in_flight, overdue_stagings = look.overdue_stagings,
+            never_started, in_flight = look.in_flight, unreadable = look.unreadable, overdue_stagings = look.overdue_stagings,
             "the ledger was compared with what runs"
         );
     }
@@ -409,6 +411,7 @@ impl Collector {
         for stream in Stream::ALL {
             self.read(stream, onboarding).await?;
         }
+        self.note_inventory(&inventory).await?;
         let (begun_at, ended_at) = (inventory.begun_at, inventory.ended_at);
         let look = self.compare(inventory, sequence, after).await?;
         Ok((look, begun_at, ended_at))
@@ -459,15 +462,20 @@ impl Collector {
         let mut there: HashSet<ResourceKey> = HashSet::new();
         let mut done: HashMap<ResourceKey, Timestamp> = HashMap::new();
         for guids in processes.chunks(GUIDS_PER_REQUEST) {
-            let rows = self.ask(self.client.processes(guids)).await?.value;
-            there.extend(rows.into_iter().map(|row| ResourceKey { kind: Kind::Process, guid: row.guid }));
+            let listed = self.ask(self.client.processes(guids)).await?.value;
+            let found = guids.iter().filter(|guid| listed.has(guid));
+            there.extend(found.map(|guid| ResourceKey { kind: Kind::Process, guid: guid.clone() }));
         }
         for guids in services.chunks(GUIDS_PER_REQUEST) {
-            let rows = self.ask(self.client.service_instances(guids)).await?.value;
-            there.extend(rows.into_iter().map(|row| ResourceKey { kind: Kind::Service, guid: row.guid }));
+            let listed = self.ask(self.client.service_instances(guids)).await?.value;
+            let found = guids.iter().filter(|guid| listed.has(guid));
+            there.extend(found.map(|guid| ResourceKey { kind: Kind::Service, guid: guid.clone() }));
         }
         for guids in tasks.chunks(GUIDS_PER_REQUEST) {
-            for row in self.ask(self.client.tasks(guids)).await?.value {
+            let listed = self.ask(self.client.tasks(guids)).await?.value;
+            let unreadable = guids.iter().filter(|guid| listed.is_unreadable(guid));
+            there.extend(unreadable.map(|guid| ResourceKey { kind: Kind::Task, guid: guid.clone() }));
+            for row in listed.rows {
                 let key = ResourceKey { kind: Kind::Task, guid: row.guid };
                 if ["SUCCEEDED", "FAILED"].contains(&row.state.as_str()) && row.updated_at < begun_at {
                     done.insert(key, row.updated_at);
@@ -598,6 +606,10 @@ fn compare(inventory: &Inventory, tracked: &HashMap<ResourceKey, Resource>, sequ
         if resource.is_some_and(|resource| resource.last_sequence > sequence) {
             look.in_flight += 1;
             look.in_flight_resources.push(key.clone());
+            continue;
+        }
+        if inventory.unclear.contains(key) {
+            look.unreadable += 1;
             continue;
         }
         let run = resource.and_then(|resource| resource.run.as_ref());

@@ -15,6 +15,7 @@ pub mod observation;
 pub mod period;
 pub mod quantity;
 pub mod resource;
+pub mod row_observation;
 pub mod settings;
 pub mod share;
 pub mod stream;
@@ -36,6 +37,7 @@ pub use observation::{BuildObservation, DiskObservation, FailedCreate, Finding, 
 pub use period::{Month, Span};
 pub use quantity::{InstanceSeconds, MibSeconds, Overflow};
 pub use resource::{Kind, ResourceKey};
+pub use row_observation::{RowList, RowObservation};
 pub use settings::{RULES, Settings};
 pub use share::share;
 pub use stream::{Place, Stream};

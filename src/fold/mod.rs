@@ -15,7 +15,7 @@ use std::collections::HashMap;
 
 use crate::domain::{
     Anomaly, AnomalyKind, Baseline, BaselineItem, Bound, BuildObservation, DiskObservation, Fact, FailedCreate,
-    Finding, Gap, Kind, LedgerEntry, Place, ResourceKey, Settings, Settlement, Stream, Timestamp, UsageEvent,
+    Finding, Gap, Kind, LedgerEntry, Place, ResourceKey, RowObservation, Settings, Settlement, Stream, Timestamp, UsageEvent,
 };
 
 pub use look::last_told;
@@ -47,6 +47,8 @@ pub enum Input {
     Settlement(Settlement),
     /// Stands at its event's place; says at which time that event counts.
     Bound(Bound),
+    /// Changes no interval: what the row hides is told by others, or held until somebody accepts that.
+    Row(RowObservation),
     /// Stands for the inputs before it when a resource is folded again; never archived.
     Sealed(Box<Sealed>),
 }
@@ -67,7 +69,7 @@ impl Input {
     #[must_use]
     pub fn resource(&self) -> Option<ResourceKey> {
         match self {
-            Self::Settings(_) | Self::Gap(_) => None,
+            Self::Settings(_) | Self::Gap(_) | Self::Row(_) => None,
             Self::Event(event) => event.fact.resource(),
             Self::Baseline(item) => {
                 let (kind, guid) = match &item.item {
@@ -245,10 +247,12 @@ impl Fold {
     }
 
     fn note_without_resource(&mut self, numbered: &Numbered) {
-        if let Input::Bound(bound) = &numbered.input {
-            self.note_bound(numbered, bound);
-        }
-        let Input::Event(event) = &numbered.input else { return };
+        let event = match &numbered.input {
+            Input::Event(event) => event,
+            Input::Row(row) => return self.note_row(numbered.sequence, row),
+            Input::Bound(bound) => return self.note_bound(numbered, bound),
+            _ => return,
+        };
         let (kind, detail) = match &event.fact {
             Fact::UnknownState(state) => (AnomalyKind::UnknownState, format!("state `{state}`")),
             Fact::Undecodable(reason) => (AnomalyKind::Undecodable, reason.clone()),
@@ -260,6 +264,18 @@ impl Fold {
             return;
         }
         self.outputs.anomalies.push(Anomaly { kind, sequence: numbered.sequence, resource: None, at, detail });
+    }
+
+    /// Also that it can be read again: the time until then is one in which it couldn't be.
+    fn note_row(&mut self, sequence: u64, row: &RowObservation) {
+        let of = format!("/v3/{}/{}", row.list.name(), row.guid);
+        let detail = match &row.reason {
+            Some(reason) => format!("the row of {of} can't be read: {reason}; what it is about counts as unchanged"),
+            None => format!("the row of {of}, which couldn't be read, can be read again or is gone"),
+        };
+        let at = row.observed_at.max(self.settings().billing_epoch.unwrap_or(Timestamp::MIN));
+        let kind = AnomalyKind::Undecodable;
+        self.outputs.anomalies.push(Anomaly { kind, sequence, resource: row.resource(), at, detail });
     }
 }
 
@@ -299,7 +315,7 @@ impl Step<'_> {
             Input::Build(observation) => self.build(resource, observation),
             Input::CreateFailed(failed) => self.create_failed(resource, failed),
             Input::Settlement(settlement) => self.settle(resource, settlement),
-            Input::Settings(_) | Input::Gap(_) | Input::Bound(_) | Input::Sealed(_) => {}
+            Input::Settings(_) | Input::Gap(_) | Input::Bound(_) | Input::Row(_) | Input::Sealed(_) => {}
         }
         resource.told_at = resource.told_at.max(self.bounded_to.or(input.told_at()));
     }

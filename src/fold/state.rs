@@ -208,6 +208,7 @@ impl Resource {
             | Input::Baseline(_)
             | Input::Settings(_)
             | Input::Gap(_)
+            | Input::Row(_)
             | Input::Settlement(_)
             | Input::Sealed(_) => Depth::State,
             // Whether its event was folded already shows its history.

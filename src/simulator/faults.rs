@@ -49,6 +49,16 @@ pub enum Fault {
     OtherApi,
     /// It has a V3 API without usage events
     NoUsageEvents,
+    /// Every other process, task and service instance has null for `updated_at`, as rows from before it was kept
+    NullUpdatedAt,
+    /// Apps don't name their current droplet, as in releases before mid-2024
+    NoDropletRelationship,
+    /// Usage events can't be filtered by time, as in older releases
+    NoCreatedAts,
+    /// Operators have set `cc.renderer.max_total_results` to 100
+    MaxTotalResults,
+    /// One app, process, service instance, service plan and space each can't be read
+    UnreadableRows,
 }
 
 /// How the bytes of an answer travel, where that is a fault; an extension of the response.

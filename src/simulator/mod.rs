@@ -5,11 +5,12 @@
 pub mod api;
 pub mod faults;
 pub mod http;
+mod odd;
 pub mod prices;
 pub mod tables;
 pub mod world;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -37,6 +38,18 @@ pub struct Options {
     pub version: &'static str,
     /// Where logs and keys are, in its root document: changes with its domain.
     pub domain: &'static str,
+    /// `page * per_page` must be less: `cc.renderer.max_total_results`.
+    pub max_total_results: Option<u32>,
+    /// Apps name their current droplets; they do since mid-2024.
+    pub droplet_relationship: bool,
+    /// Usage events can be filtered by time.
+    pub event_times: bool,
+    /// Some rows are older than the column `updated_at`.
+    pub null_updated_at: bool,
+    /// Rows that are shown so that they can't be read.
+    pub unreadable: BTreeSet<(List, String)>,
+    /// The first row of some lists can't be read.
+    pub first_unreadable: bool,
 }
 
 impl Default for Options {
@@ -49,6 +62,12 @@ impl Default for Options {
             faults: Vec::new(),
             version: "3.228.0",
             domain: "simulated.invalid",
+            max_total_results: None,
+            droplet_relationship: true,
+            event_times: true,
+            null_updated_at: false,
+            unreadable: BTreeSet::new(),
+            first_unreadable: false,
         }
     }
 }

@@ -24,6 +24,7 @@ pub enum InputKind {
     Gap,
     Settlement,
     Bound,
+    Row,
 }
 
 impl InputKind {
@@ -32,7 +33,7 @@ impl InputKind {
         Self::ALL.iter().position(|kind| *kind == self).unwrap_or_default()
     }
 
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Event(Stream::App),
         Self::Event(Stream::Service),
         Self::Settings,
@@ -44,6 +45,7 @@ impl InputKind {
         Self::Gap,
         Self::Settlement,
         Self::Bound,
+        Self::Row,
     ];
 }
 

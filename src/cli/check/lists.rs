@@ -1,8 +1,10 @@
 //! `check`: every list and query that `run` reads beside the streams, read as `run` reads it. Only reads.
 
+use std::collections::HashSet;
+
 use super::{Checked, Verdict};
-use crate::cloud_controller::{ApiError, Client, ErrorKind, GUIDS_PER_REQUEST};
-use crate::domain::Guid;
+use crate::cloud_controller::{ApiError, Client, ErrorKind, GUIDS_PER_REQUEST, Listed, Task};
+use crate::domain::{Guid, RowList};
 
 /// Builds are asked for since then, in seconds.
 const BUILDS_SECONDS: i64 = 3600;
@@ -15,17 +17,26 @@ struct Lists<'a> {
     failed: bool,
     /// What fails in passing fails for the next list, too.
     over: bool,
+    /// Rows that were told of.
+    unreadable: HashSet<(RowList, Guid)>,
 }
 
 impl Lists<'_> {
-    async fn take<T>(&mut self, what: &str, rows: impl Future<Output = Result<Vec<T>, ApiError>>) -> Vec<T> {
+    async fn take<T>(&mut self, what: &str, listed: impl Future<Output = Result<Listed<T>, ApiError>>) -> Vec<T> {
         if self.over {
             return Vec::new();
         }
-        match rows.await {
-            Ok(rows) => {
-                self.read.push(format!("{} {what}", rows.len()));
-                rows
+        match listed.await {
+            Ok(listed) => {
+                self.read.push(format!("{} {what}", listed.rows.len()));
+                for row in listed.unreadable.iter().filter(|row| self.unreadable.insert((row.list, row.guid.clone()))) {
+                    let told = format!(
+                        "/v3/{}/{} can't be read: {}\nhint: it counts as present and unchanged, and its months are held; tell Cloud Controller's operators",
+                        row.list.name(), row.guid, row.reason
+                    );
+                    self.checked.say(Verdict::Warn, Some(self.foundation), "lists", told);
+                }
+                listed.rows
             }
             Err(error) => {
                 self.failed = true;
@@ -42,20 +53,20 @@ impl Lists<'_> {
 /// Rows by guid: an empty filter would ask for everything, or be refused.
 async fn some_of<T>(
     guids: &[Guid],
-    ask: impl AsyncFnOnce(&[Guid]) -> Result<Vec<T>, ApiError>,
-) -> Result<Vec<T>, ApiError> {
-    if guids.is_empty() { Ok(Vec::new()) } else { ask(guids).await }
+    ask: impl AsyncFnOnce(&[Guid]) -> Result<Listed<T>, ApiError>,
+) -> Result<Listed<T>, ApiError> {
+    if guids.is_empty() { Ok(Listed::default()) } else { ask(guids).await }
 }
 
 /// Reads every list whole, and asks for some rows of each by their guids.
 pub(super) async fn check(checked: &mut Checked, foundation: &str, client: &Client) {
-    let mut lists = Lists { checked, foundation, read: Vec::new(), failed: false, over: false };
-    let apps = lists.take("apps", async { Ok(client.all_apps().await?.value.rows) }).await;
+    let mut lists = Lists { checked, foundation, read: Vec::new(), failed: false, over: false, unreadable: HashSet::new() };
+    let apps = lists.take("apps", async { Ok(client.all_apps().await?.value) }).await;
     let processes = lists.take("processes", client.all_processes()).await;
     let tasks = lists.take("running tasks", client.running_tasks()).await;
     let instances = lists.take("service instances", client.all_service_instances()).await;
-    lists.take("service plans", async { Ok(client.all_service_plans().await?.rows) }).await;
-    let spaces = lists.take("spaces", async { Ok(client.all_spaces().await?.rows) }).await;
+    lists.take("service plans", client.all_service_plans()).await;
+    let spaces = lists.take("spaces", client.all_spaces()).await;
 
     let some = |guids: Vec<Guid>| guids.into_iter().take(GUIDS_PER_REQUEST).collect::<Vec<_>>();
     let now = client.last_date();
@@ -75,14 +86,14 @@ pub(super) async fn check(checked: &mut Checked, foundation: &str, client: &Clie
     // By guid they were read above; here only whether such a query is taken counts.
     let told = lists.read.join(", ");
     let by_guid = async {
-        some_of(&app_guids, async |guids| Ok(client.apps(guids).await?.rows)).await?;
+        some_of(&app_guids, async |guids| client.apps(guids).await).await?;
         let processes = some(processes.into_iter().map(|row| row.guid).collect());
         some_of(&processes, async |guids| Ok(client.processes(guids).await?.value)).await?;
         let tasks = some(tasks.into_iter().map(|row| row.guid).collect());
         some_of(&tasks, async |guids| Ok(client.tasks(guids).await?.value)).await?;
         let instances = some(instances.into_iter().map(|row| row.guid).collect());
         some_of(&instances, async |guids| Ok(client.service_instances(guids).await?.value)).await?;
-        Ok(Vec::<()>::new())
+        Ok(Listed::<Task>::default())
     };
     lists.take("", by_guid).await;
     let (failed, over) = (lists.failed, lists.over);

@@ -7,8 +7,9 @@ use http::Response;
 use serde::de::DeserializeOwned;
 use url::Url;
 
+use super::lists::refuses_filter;
 use super::{Client, Dated, endless, found, invalid};
-use crate::cloud_controller::error::ApiError;
+use crate::cloud_controller::error::{ApiError, ErrorKind};
 use crate::cloud_controller::wire::lists::RawPage;
 use crate::cloud_controller::wire::usage_event::{Decoded, decode};
 use crate::domain::{Guid, Stream, Timestamp};
@@ -32,6 +33,10 @@ pub enum After {
     Time(Timestamp),
 }
 
+/// No event is that much older than those written before it: `created_at` is when its transaction began, and jobs of Cloud
+/// Controller's may run for four hours in one.
+const LONGEST_TRANSACTION_SECONDS: i64 = 6 * 3600;
+
 const fn events_path(stream: Stream) -> &'static str {
     match stream {
         Stream::App => "/v3/app_usage_events",
@@ -46,6 +51,20 @@ impl Client {
     /// # Errors
     /// [`ApiError`], of kind [`AfterGuidUnknown`](super::ErrorKind::AfterGuidUnknown) if that event is gone.
     pub async fn events(&self, stream: Stream, after: &After) -> Result<Dated<EventPage>, ApiError> {
+        let After::Time(since) = after else { return self.events_page(stream, after).await };
+        if !self.inner.without_event_times.load(Ordering::Relaxed) {
+            match self.events_page(stream, after).await {
+                Err(error) if refuses_filter(&error, "created_ats") => {
+                    tracing::info!("Cloud Controller doesn't filter usage events by time: they are read from an earlier one");
+                    self.inner.without_event_times.store(true, Ordering::Relaxed);
+                }
+                page => return page,
+            }
+        }
+        self.events_since(stream, *since).await
+    }
+
+    async fn events_page(&self, stream: Stream, after: &After) -> Result<Dated<EventPage>, ApiError> {
         let size = &self.inner.page_size[stream as usize];
         let asked = AtomicU32::new(0);
         let target = || {
@@ -60,11 +79,20 @@ impl Client {
             (events_path(stream).to_owned(), query)
         };
         let failed = |error: &ApiError| {
-            if error.wants_smaller_pages() {
+            if !self.learn_limits(error) && error.wants_smaller_pages() {
                 size.store(self.halved(asked.load(Ordering::Relaxed), error), Ordering::Relaxed);
             }
         };
-        let answer = self.get_with(target, failed).await?;
+        let answer = loop {
+            match self.get_with(target, failed).await {
+                // A size that was refused with a limit is asked for again within it.
+                Err(error)
+                    if error.kind == ErrorKind::Refused
+                        && size.load(Ordering::Relaxed) < asked.load(Ordering::Relaxed)
+                        && error.wants_smaller_pages() => {}
+                answer => break answer?,
+            }
+        };
         let asked = asked.into_inner();
         size.store(self.doubled(asked), Ordering::Relaxed);
         let page: RawPage = parse_as_received(&answer.value.0, &answer.value.1)?;
@@ -86,6 +114,64 @@ impl Client {
         Ok(Dated { value: EventPage { events, full }, date: answer.date })
     }
 
+    /// What was created at or after an instant, from a Cloud Controller that has no such filter: read on from an event
+    /// that is older for certain, without what is older.
+    async fn events_since(&self, stream: Stream, since: Timestamp) -> Result<Dated<EventPage>, ApiError> {
+        let mut after = self.event_before(stream, since.plus(-LONGEST_TRANSACTION_SECONDS)).await?;
+        loop {
+            let mut page = self.events_page(stream, &after).await?;
+            let last = page.value.events.iter().rev().find(|(_, decoded)| decoded.has_guid());
+            let next = last.map(|(_, decoded)| decoded.event.guid.clone()).filter(|_| page.value.full);
+            let is_wanted = |decoded: &Decoded| {
+                decoded.event.created_at >= since || decoded.event.created_at == Timestamp::MIN
+            };
+            page.value.events.retain(|(_, decoded)| is_wanted(decoded));
+            match next {
+                // The last of a page says where to read on, so it must not be an empty one.
+                Some(next) if page.value.events.is_empty() => after = After::Event(next),
+                _ => return Ok(page),
+            }
+        }
+    }
+
+    /// Some event created before an instant, late in the stream; nothing, if there is none or it can't be found. Page
+    /// numbers of pages of one lead there in some twenty requests.
+    async fn event_before(&self, stream: Stream, at: Timestamp) -> Result<After, ApiError> {
+        let mut older = After::Nothing;
+        let (mut from, mut to) = (1_u64, None);
+        loop {
+            // Invariant: what is at `from - 1` is older, what is at `to` isn't.
+            let number = to.map_or(from, |to| from + (to - from) / 2);
+            if to.is_some_and(|to| from >= to) {
+                return Ok(older);
+            }
+            let number_text = number.to_string();
+            let answer = match self.get(events_path(stream), &[("per_page", "1"), ("page", &number_text)]).await {
+                Ok(answer) => answer,
+                // No row is given so far down the list: what is known is old enough.
+                Err(error) if error.kind == ErrorKind::Refused => {
+                    self.learn_limits(&error);
+                    to = Some(number);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let page: RawPage = parse_as_received(&answer.value.0, &answer.value.1)?;
+            let last: Option<u64> = page.last().and_then(|number| number.parse().ok());
+            if to.is_none() {
+                to = Some(last.unwrap_or(1) + 1);
+            }
+            let row = page.resources.into_iter().next().map(|raw| decode(stream, &String::from(Box::<str>::from(raw))));
+            match row.filter(|row| row.has_guid() && row.event.created_at > Timestamp::MIN && row.event.created_at < at) {
+                Some(row) => {
+                    older = After::Event(row.event.guid);
+                    from = number + 1;
+                }
+                None => to = Some(number),
+            }
+        }
+    }
+
     /// The newest usage event, or one of the newest while others are written; `None` if there is none.
     ///
     /// # Errors
@@ -94,13 +180,17 @@ impl Client {
         let path = events_path(stream);
         let mut number = "1".to_owned();
         loop {
-            let answer = self.get(path, &[("per_page", "1"), ("page", &number)]).await?;
+            let answer = match self.get(path, &[("per_page", "1"), ("page", &number)]).await {
+                // The last page is beyond the rows that are given: the newest by time is one of the newest.
+                Err(error) if error.kind == ErrorKind::Refused && number != "1" => {
+                    self.learn_limits(&error);
+                    self.get(path, &[("per_page", "1"), ("order_by", "-created_at")]).await?
+                }
+                answer => answer?,
+            };
             let page: RawPage = parse_as_received(&answer.value.0, &answer.value.1)?;
             // Ids aren't shown and can't be sorted by downwards: the last page has the newest.
-            let last = page.pagination.last.and_then(|link| link.href.parse::<Url>().ok());
-            let last = last
-                .and_then(|url| url.query_pairs().find(|(key, _)| key == "page").map(|(_, page)| page.into_owned()));
-            if let Some(last) = last.filter(|last| number == "1" && *last != number) {
+            if let Some(last) = page.last().filter(|last| number == "1" && *last != number) {
                 number = last;
             } else {
                 let row = page.resources.into_iter().next_back();
@@ -123,6 +213,14 @@ impl Client {
             return Err(invalid(&answer.value.0, &answer.value.1, "it isn't that event"));
         }
         Ok(Some(decoded))
+    }
+}
+
+impl RawPage {
+    /// The number of the last page.
+    fn last(&self) -> Option<String> {
+        let last: Url = self.pagination.last.as_ref()?.href.parse().ok()?;
+        last.query_pairs().find(|(key, _)| key == "page").map(|(_, page)| page.into_owned())
     }
 }
 

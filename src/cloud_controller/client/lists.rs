@@ -1,17 +1,20 @@
 //! Lists beside the usage events: whole ones, and rows by their guids.
 
+use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
-use serde::de::DeserializeOwned;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
-use super::{Client, Dated, endless, parse};
+use super::{Answer, Client, Dated, endless, found, parse};
 use crate::cloud_controller::bounds::Bounds;
-use crate::cloud_controller::error::ApiError;
+use crate::cloud_controller::error::{ApiError, ErrorKind};
 use crate::cloud_controller::wire::lists::{
-    App, Build, Droplet, Organization, Page, Process, ServiceInstance, ServiceOffering, ServicePlan, Space, Task,
+    App, Build, Droplet, Organization, Pagination, Process, RowPage, ServiceInstance, ServiceOffering, ServicePlan, Space, Task,
 };
+use crate::cloud_controller::wire::row::{Row, UnreadableRow, decode};
 use crate::cloud_controller::wire::stats::ProcessStats;
-use crate::domain::{Guid, Timestamp};
+use crate::domain::{Guid, RowList, Timestamp};
 
 /// Guids in one filter: URLs stay below 4 KB.
 pub const GUIDS_PER_REQUEST: usize = 100;
@@ -20,9 +23,23 @@ pub const GUIDS_PER_REQUEST: usize = 100;
 #[derive(Debug)]
 pub struct Listed<T> {
     pub rows: Vec<T>,
+    /// Rows that are there and can't be read, also of what was included.
+    pub unreadable: Vec<UnreadableRow>,
     pub spaces: Vec<Space>,
     pub organizations: Vec<Organization>,
     pub service_offerings: Vec<ServiceOffering>,
+}
+
+impl<T> Default for Listed<T> {
+    fn default() -> Self {
+        Self {
+            rows: Vec::new(),
+            unreadable: Vec::new(),
+            spaces: Vec::new(),
+            organizations: Vec::new(),
+            service_offerings: Vec::new(),
+        }
+    }
 }
 
 impl Client {
@@ -30,7 +47,7 @@ impl Client {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn processes(&self, guids: &[Guid]) -> Result<Dated<Vec<Process>>, ApiError> {
+    pub async fn processes(&self, guids: &[Guid]) -> Result<Dated<Listed<Process>>, ApiError> {
         self.by_guid("/v3/processes", guids).await
     }
 
@@ -48,17 +65,16 @@ impl Client {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn processes_updated_since(&self, since: Timestamp) -> Result<Dated<Vec<Process>>, ApiError> {
+    pub async fn processes_updated_since(&self, since: Timestamp) -> Result<Dated<Listed<Process>>, ApiError> {
         let since = since.to_string();
-        let listed = self.list_dated("/v3/processes", &[("updated_ats[gte]", &since)]).await?;
-        Ok(Dated { value: listed.value.rows, date: listed.date })
+        self.read("/v3/processes", &[("updated_ats[gte]", &since)]).await
     }
 
     /// Tasks by guid, at most [`GUIDS_PER_REQUEST`]; those that are gone are missing.
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn tasks(&self, guids: &[Guid]) -> Result<Dated<Vec<Task>>, ApiError> {
+    pub async fn tasks(&self, guids: &[Guid]) -> Result<Dated<Listed<Task>>, ApiError> {
         self.by_guid("/v3/tasks", guids).await
     }
 
@@ -66,7 +82,7 @@ impl Client {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn service_instances(&self, guids: &[Guid]) -> Result<Dated<Vec<ServiceInstance>>, ApiError> {
+    pub async fn service_instances(&self, guids: &[Guid]) -> Result<Dated<Listed<ServiceInstance>>, ApiError> {
         self.by_guid("/v3/service_instances", guids).await
     }
 
@@ -75,18 +91,17 @@ impl Client {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn builds(&self, apps: &[Guid], since: Timestamp) -> Result<Dated<Vec<Build>>, ApiError> {
+    pub async fn builds(&self, apps: &[Guid], since: Timestamp) -> Result<Dated<Listed<Build>>, ApiError> {
         let (apps, since) = (comma_list(apps), since.to_string());
-        let listed = self.list_dated("/v3/builds", &[("app_guids", &apps), ("created_ats[gte]", &since)]).await?;
-        Ok(Dated { value: listed.value.rows, date: listed.date })
+        self.read("/v3/builds", &[("app_guids", &apps), (CREATED_SINCE, &since)]).await
     }
 
     /// Tasks that use resources now.
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn running_tasks(&self) -> Result<Vec<Task>, ApiError> {
-        Ok(self.list("/v3/tasks", &[("states", "RUNNING,CANCELING")]).await?.rows)
+    pub async fn running_tasks(&self) -> Result<Listed<Task>, ApiError> {
+        Ok(self.whole("/v3/tasks", &[("states", "RUNNING,CANCELING")]).await?.value)
     }
 
     /// Apps by guid, at most [`GUIDS_PER_REQUEST`], with their spaces and organizations.
@@ -95,15 +110,15 @@ impl Client {
     /// [`ApiError`].
     pub async fn apps(&self, guids: &[Guid]) -> Result<Listed<App>, ApiError> {
         let guids = comma_list(guids);
-        self.list("/v3/apps", &[("guids", &guids), ("include", "space.organization")]).await
+        Ok(self.read("/v3/apps", &[("guids", &guids), ("include", "space.organization")]).await?.value)
     }
 
     /// All processes, running or not.
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn all_processes(&self) -> Result<Vec<Process>, ApiError> {
-        Ok(self.list("/v3/processes", &[]).await?.rows)
+    pub async fn all_processes(&self) -> Result<Listed<Process>, ApiError> {
+        Ok(self.whole("/v3/processes", &[]).await?.value)
     }
 
     /// All apps with their spaces and organizations, and when the list was begun.
@@ -111,15 +126,15 @@ impl Client {
     /// # Errors
     /// [`ApiError`].
     pub async fn all_apps(&self) -> Result<Dated<Listed<App>>, ApiError> {
-        self.list_dated("/v3/apps", &[("include", "space.organization")]).await
+        self.whole("/v3/apps", &[("include", "space.organization")]).await
     }
 
     /// All service instances.
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn all_service_instances(&self) -> Result<Vec<ServiceInstance>, ApiError> {
-        Ok(self.list("/v3/service_instances", &[]).await?.rows)
+    pub async fn all_service_instances(&self) -> Result<Listed<ServiceInstance>, ApiError> {
+        Ok(self.whole("/v3/service_instances", &[]).await?.value)
     }
 
     /// All service plans with their offerings.
@@ -127,7 +142,7 @@ impl Client {
     /// # Errors
     /// [`ApiError`].
     pub async fn all_service_plans(&self) -> Result<Listed<ServicePlan>, ApiError> {
-        self.list("/v3/service_plans", &[("include", "service_offering")]).await
+        Ok(self.whole("/v3/service_plans", &[("include", "service_offering")]).await?.value)
     }
 
     /// All spaces with their organizations.
@@ -135,22 +150,43 @@ impl Client {
     /// # Errors
     /// [`ApiError`].
     pub async fn all_spaces(&self) -> Result<Listed<Space>, ApiError> {
-        self.list("/v3/spaces", &[("include", "organization")]).await
+        Ok(self.whole("/v3/spaces", &[("include", "organization")]).await?.value)
     }
 
     /// Droplets by guid, at most [`GUIDS_PER_REQUEST`]; those that are gone are missing.
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn droplets(&self, guids: &[Guid]) -> Result<Vec<Droplet>, ApiError> {
+    pub async fn droplets(&self, guids: &[Guid]) -> Result<Listed<Droplet>, ApiError> {
         Ok(self.by_guid("/v3/droplets", guids).await?.value)
+    }
+
+    /// Droplets of apps, at most [`GUIDS_PER_REQUEST`], of which each may be their app's current one.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn staged_droplets(&self, apps: &[Guid]) -> Result<Listed<Droplet>, ApiError> {
+        let apps = comma_list(apps);
+        Ok(self.read("/v3/droplets", &[("app_guids", &apps), ("states", "STAGED")]).await?.value)
+    }
+
+    /// An app's current droplet; `None` if it has none, or it can't be read.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn current_droplet(&self, app: &Guid) -> Result<Option<Droplet>, ApiError> {
+        let Some(answer) = found(self.get(&format!("/v3/apps/{app}/droplets/current"), &[]).await)? else {
+            return Ok(None);
+        };
+        let text = String::from_utf8_lossy(answer.value.0.body());
+        Ok(decode(&text).ok().and_then(Result::ok))
     }
 
     /// Organizations by guid, at most [`GUIDS_PER_REQUEST`]; deleted ones are missing.
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn organizations(&self, guids: &[Guid]) -> Result<Vec<Organization>, ApiError> {
+    pub async fn organizations(&self, guids: &[Guid]) -> Result<Listed<Organization>, ApiError> {
         Ok(self.by_guid("/v3/organizations", guids).await?.value)
     }
 
@@ -158,60 +194,285 @@ impl Client {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn spaces(&self, guids: &[Guid]) -> Result<Vec<Space>, ApiError> {
+    pub async fn spaces(&self, guids: &[Guid]) -> Result<Listed<Space>, ApiError> {
         Ok(self.by_guid("/v3/spaces", guids).await?.value)
     }
 
-    async fn by_guid<T: DeserializeOwned>(&self, path: &str, guids: &[Guid]) -> Result<Dated<Vec<T>>, ApiError> {
+    async fn by_guid<T: Row>(&self, path: &str, guids: &[Guid]) -> Result<Dated<Listed<T>>, ApiError> {
         let guids = comma_list(guids);
-        let listed = self.list_dated(path, &[("guids", &guids)]).await?;
-        Ok(Dated { value: listed.value.rows, date: listed.date })
+        self.read(path, &[("guids", &guids)]).await
     }
 
-    pub(super) async fn list<T: DeserializeOwned>(
-        &self,
-        path: &str,
-        query: &[(&str, &str)],
-    ) -> Result<Listed<T>, ApiError> {
-        Ok(self.list_dated(path, query).await?.value)
+    /// A list of everything there is: if more than a few of its rows can't be read, it is the answer that is wrong.
+    async fn whole<T: Row>(&self, path: &str, query: &[(&str, &str)]) -> Result<Dated<Listed<T>>, ApiError> {
+        let listed = self.read(path, query).await?;
+        listed.value.refuse_if_unreadable(path)?;
+        Ok(listed)
+    }
+
+    /// A list to its end, within what this Cloud Controller takes: older ones know fewer filters, and some give fewer rows.
+    async fn read<T: Row>(&self, path: &str, query: &[(&str, &str)]) -> Result<Dated<Listed<T>>, ApiError> {
+        let mut query = query.to_vec();
+        loop {
+            let read = match self.most_rows() {
+                None => self.read_by_pages(path, &query).await,
+                Some(most) => self.read_by_time(path, &query, most).await,
+            };
+            let error = match read {
+                Err(error) if error.kind == ErrorKind::Refused => error,
+                read => return read,
+            };
+            if self.learn_limits(&error) {
+                continue;
+            }
+            // Without the filter there is more than was asked for; those who ask take what they need.
+            let kept = query.len();
+            query.retain(|(key, _)| !key.contains("_ats[") || !refuses_filter(&error, key));
+            if query.len() == kept {
+                return Err(error);
+            }
+        }
     }
 
     /// All pages of a list; dated by its first.
-    async fn list_dated<T: DeserializeOwned>(
-        &self,
-        path: &str,
-        query: &[(&str, &str)],
-    ) -> Result<Dated<Listed<T>>, ApiError> {
-        let mut listed =
-            Listed { rows: Vec::new(), spaces: Vec::new(), organizations: Vec::new(), service_offerings: Vec::new() };
+    async fn read_by_pages<T: Row>(&self, path: &str, query: &[(&str, &str)]) -> Result<Dated<Listed<T>>, ApiError> {
+        let mut listed = Listed::default();
         let mut date = None;
         // The same for all pages of one list; smaller for the next list after a failure.
         let size = self.inner.list_size.load(Ordering::Relaxed);
-        let per_page = size.to_string();
         let mut bounds = Bounds::new(self.inner.clock.now());
         for number in 1_u32.. {
-            let number = number.to_string();
-            let query: Vec<(&str, &str)> =
-                query.iter().copied().chain([("per_page", per_page.as_str()), ("page", number.as_str())]).collect();
-            let answer = self.get(path, &query).await.inspect_err(|error| {
-                if error.wants_smaller_pages() {
-                    self.inner.list_size.store(self.halved(size, error), Ordering::Relaxed);
-                }
-            })?;
-            let page: Page<T> = parse(&answer.value.0, &answer.value.1)?;
+            let answer = self.page(path, query, size, number).await?;
             date.get_or_insert(answer.date);
+            let (page, answer) = &answer.value;
+            listed.add(page, &answer.1)?;
             let goes_on = bounds.goes_on(page.resources.len(), &page.pagination, self.inner.clock.now());
-            let goes_on = goes_on.map_err(|told| endless(&answer.value.0, &answer.value.1, told))?;
-            listed.rows.extend(page.resources);
-            listed.spaces.extend(page.included.spaces);
-            listed.organizations.extend(page.included.organizations);
-            listed.service_offerings.extend(page.included.service_offerings);
-            if !goes_on {
+            if !goes_on.map_err(|told| endless(&answer.0, &answer.1, told))? {
                 break;
             }
         }
         self.inner.list_size.store(self.doubled(size), Ordering::Relaxed);
         Ok(Dated { value: listed, date: date.unwrap_or_else(|| self.inner.clock.now()) })
+    }
+
+    /// A list of which Cloud Controller gives no row beyond the first `most` (`cc.renderer.max_total_results`): its first
+    /// page again and again, each of what was made at or after the last row of the page before.
+    async fn read_by_time<T: Row>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        most: u32,
+    ) -> Result<Dated<Listed<T>>, ApiError> {
+        let mut listed = Listed::default();
+        let mut seen: HashSet<Guid> = HashSet::new();
+        let (mut date, mut since) = (None, None::<String>);
+        let mut bounds = Bounds::new(self.inner.clock.now());
+        loop {
+            let size = self.inner.list_size.load(Ordering::Relaxed).min(most);
+            let mut query = query.to_vec();
+            query.push(("order_by", "created_at"));
+            if let Some(since) = &since {
+                query.retain(|(key, _)| *key != CREATED_SINCE);
+                query.push((CREATED_SINCE, since));
+            }
+            let answer = self.page(path, &query, size, 1).await?;
+            date.get_or_insert(answer.date);
+            let (page, answer) = &answer.value;
+            let mut of_page = Listed::default();
+            of_page.add(page, &answer.1)?;
+            listed.add_new(of_page, &mut seen);
+            // Each page is the first of a shorter list: the totals of none are those of all.
+            let pagination = Pagination { total_results: None, ..page.pagination.clone() };
+            let goes_on = bounds.goes_on(page.resources.len(), &pagination, self.inner.clock.now());
+            if !goes_on.map_err(|told| endless(&answer.0, &answer.1, told))? {
+                break;
+            }
+            let last = page.resources.last().and_then(|row| created_at(row.get()));
+            if last.is_none() || last == since {
+                return Err(ApiError {
+                    kind: ErrorKind::Refused,
+                    request: answer.1.clone(),
+                    detail: format!(
+                        "no row beyond the first {most} is given (cc.renderer.max_total_results), and more than that were \
+                         made in one second ({}), so that the list can't be split by time",
+                        last.as_deref().unwrap_or("which its rows don't tell")
+                    ),
+                    request_id: None,
+                });
+            }
+            since = last;
+        }
+        Ok(Dated { value: listed, date: date.unwrap_or_else(|| self.inner.clock.now()) })
+    }
+
+    async fn page(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        size: u32,
+        number: u32,
+    ) -> Result<Dated<(RowPage, Answer)>, ApiError> {
+        let (per_page, number) = (size.to_string(), number.to_string());
+        let query: Vec<(&str, &str)> =
+            query.iter().copied().chain([("per_page", per_page.as_str()), ("page", number.as_str())]).collect();
+        let answer = self.get(path, &query).await.inspect_err(|error| {
+            if error.wants_smaller_pages() && limit_in(error).is_none() {
+                self.inner.list_size.store(self.halved(size, error), Ordering::Relaxed);
+            }
+        })?;
+        let page = parse(&answer.value.0, &answer.value.1)?;
+        Ok(Dated { value: (page, answer.value), date: answer.date })
+    }
+
+    /// Rows that Cloud Controller gives of one list at most, if it said so.
+    pub(super) fn most_rows(&self) -> Option<u32> {
+        match self.inner.most_rows.load(Ordering::Relaxed) {
+            u32::MAX => None,
+            most => Some(most),
+        }
+    }
+
+    /// Takes note of a limit that a refusal tells; whether that is news, so that the same may be asked for within it.
+    pub(super) fn learn_limits(&self, error: &ApiError) -> bool {
+        let Some(limit) = limit_in(error) else { return false };
+        let (Limit::Page(most) | Limit::Rows(most)) = limit;
+        if let Limit::Rows(most) = limit {
+            self.inner.most_rows.fetch_min(most, Ordering::Relaxed);
+            tracing::info!(
+                most, "Cloud Controller gives no more rows of a list (cc.renderer.max_total_results): lists are split by time"
+            );
+        }
+        self.inner.list_size.fetch_min(most, Ordering::Relaxed);
+        for size in &self.inner.page_size {
+            size.fetch_min(most, Ordering::Relaxed);
+        }
+        self.inner.largest_page.fetch_min(most, Ordering::Relaxed) > most
+    }
+}
+
+const CREATED_SINCE: &str = "created_ats[gte]";
+
+/// A limit of Cloud Controller's, and the most that it allows.
+#[derive(Clone, Copy)]
+enum Limit {
+    /// Rows of a page: `Per page must be between 1 and N`.
+    Page(u32),
+    /// Rows of a list, counted from its first: `Maximum result (page * per_page) must be less than N`.
+    Rows(u32),
+}
+
+fn limit_in(error: &ApiError) -> Option<Limit> {
+    let number = |after: &str| -> Option<u32> {
+        let (_, rest) = error.detail.split_once(after)?;
+        let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        digits.parse().ok()
+    };
+    if error.kind != ErrorKind::Refused {
+        return None;
+    }
+    let rows = number("Maximum result (page * per_page) must be less than ").map(|limit| Limit::Rows(limit - 1));
+    let limit = rows.or_else(|| number("Per page must be between 1 and ").map(Limit::Page));
+    limit.filter(|limit| matches!(limit, Limit::Page(1..) | Limit::Rows(1..)))
+}
+
+/// Whether a refusal is for a filter that this Cloud Controller doesn't know.
+pub(super) fn refuses_filter(error: &ApiError, key: &str) -> bool {
+    let name = key.split('[').next().unwrap_or(key);
+    let unknown = error.detail.split_once("Unknown query parameter").map(|(_, rest)| rest);
+    let unknown = unknown.map(|rest| rest.split_once("Valid parameters").map_or(rest, |(unknown, _)| unknown));
+    error.kind == ErrorKind::Refused && unknown.is_some_and(|unknown| unknown.contains(name))
+}
+
+fn created_at(row: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Made {
+        created_at: Option<String>,
+    }
+    serde_json::from_str::<Made>(row).ok()?.created_at
+}
+
+impl<T: Row> Listed<T> {
+    fn add(&mut self, page: &RowPage, request: &str) -> Result<(), ApiError> {
+        fn decode_all<T: Row>(
+            rows: &[Box<RawValue>],
+            unreadable: &mut Vec<UnreadableRow>,
+            request: &str,
+        ) -> Result<Vec<T>, ApiError> {
+            let mut read = Vec::with_capacity(rows.len());
+            for (number, raw) in (1..).zip(rows) {
+                match decode(raw.get()) {
+                    Ok(Ok(row)) => read.push(row),
+                    Ok(Err(row)) => unreadable.push(row),
+                    Err(reason) => return Err(unusable(request, T::LIST, number, &reason)),
+                }
+            }
+            Ok(read)
+        }
+        self.rows.extend(decode_all(&page.resources, &mut self.unreadable, request)?);
+        let beside = &mut self.unreadable;
+        self.spaces.extend(decode_all(&page.included.spaces, beside, request)?);
+        self.organizations.extend(decode_all(&page.included.organizations, beside, request)?);
+        self.service_offerings.extend(decode_all(&page.included.service_offerings, beside, request)?);
+        Ok(())
+    }
+
+    /// Takes those rows of a page that weren't on an earlier one.
+    fn add_new(&mut self, page: Self, seen: &mut HashSet<Guid>) {
+        let Self { rows, unreadable, spaces, organizations, service_offerings } = page;
+        let new: HashSet<Guid> =
+            rows.iter().map(|row| row.guid().clone()).filter(|guid| !seen.contains(guid)).collect();
+        self.rows.extend(rows.into_iter().filter(|row| new.contains(row.guid())));
+        self.unreadable.extend(unreadable.into_iter().filter(|row| row.list != T::LIST || !seen.contains(&row.guid)));
+        seen.extend(self.unreadable.iter().filter(|row| row.list == T::LIST).map(|row| row.guid.clone()));
+        seen.extend(new);
+        self.spaces.extend(spaces);
+        self.organizations.extend(organizations);
+        self.service_offerings.extend(service_offerings);
+    }
+
+    /// Whether a row of that guid is there, readable or not.
+    #[must_use]
+    pub fn has(&self, guid: &Guid) -> bool {
+        self.rows.iter().any(|row| row.guid() == guid) || self.is_unreadable(guid)
+    }
+
+    /// Whether the row of that guid is there and can't be read.
+    #[must_use]
+    pub fn is_unreadable(&self, guid: &Guid) -> bool {
+        self.unreadable.iter().any(|row| row.list == T::LIST && row.guid == *guid)
+    }
+
+    /// One odd row is an oddity of that row. More of them, and more than one in a hundred, say that the answer as a whole
+    /// isn't what we take it for.
+    fn refuse_if_unreadable(&self, path: &str) -> Result<(), ApiError> {
+        let of_list: Vec<&UnreadableRow> = self.unreadable.iter().filter(|row| row.list == T::LIST).collect();
+        let (unreadable, all) = (of_list.len(), of_list.len() + self.rows.len());
+        let [first, ..] = of_list[..] else { return Ok(()) };
+        if unreadable <= UNREADABLE_ROWS_AT_LEAST || unreadable * 100 <= all {
+            return Ok(());
+        }
+        Err(ApiError {
+            kind: ErrorKind::InvalidBody,
+            request: format!("GET {path}"),
+            detail: format!(
+                "{unreadable} of {all} rows can't be read, more than one in a hundred; the first is {}: {}",
+                first.guid, first.reason
+            ),
+            request_id: None,
+        })
+    }
+}
+
+/// So many rows of a whole list may be unreadable however short it is.
+const UNREADABLE_ROWS_AT_LEAST: usize = 1;
+
+/// A row of which nothing can be said makes its list unusable: what it was about would count as gone.
+fn unusable(request: &str, list: RowList, number: usize, reason: &str) -> ApiError {
+    ApiError {
+        kind: ErrorKind::InvalidBody,
+        request: request.to_owned(),
+        detail: format!("row {number} of the page's {} can't be told from others: {reason}", list.name()),
+        request_id: None,
     }
 }
 

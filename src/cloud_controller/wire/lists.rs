@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use crate::domain::{Guid, Timestamp};
+use super::row::{Row, or_default};
+use crate::domain::{Guid, RowList, Timestamp};
 
 /// One page of any list, its resources as sent.
 #[derive(Deserialize)]
@@ -14,18 +15,25 @@ pub struct RawPage {
     pub resources: Vec<Box<RawValue>>,
 }
 
-/// One page of any list.
+/// One page of a list whose rows are read all or none: of snapshots and chunks.
 #[derive(Deserialize)]
 pub struct Page<T> {
     pub pagination: Pagination,
     pub resources: Vec<T>,
-    #[serde(default)]
+}
+
+/// One page of a list that is read row by row.
+#[derive(Deserialize)]
+pub struct RowPage {
+    pub pagination: Pagination,
+    pub resources: Vec<Box<RawValue>>,
+    #[serde(default, deserialize_with = "or_default")]
     pub included: Included,
 }
 
 /// `next` is null on the last page. Totals decide nothing, since app usage events count them separately: they only tell
 /// a list that doesn't end from one that is long.
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 pub struct Pagination {
     pub next: Option<Link>,
     #[serde(default)]
@@ -43,14 +51,14 @@ pub struct Link {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub struct Included {
-    pub spaces: Vec<Space>,
-    pub organizations: Vec<Organization>,
-    pub service_offerings: Vec<ServiceOffering>,
+    pub spaces: Vec<Box<RawValue>>,
+    pub organizations: Vec<Box<RawValue>>,
+    pub service_offerings: Vec<Box<RawValue>>,
 }
 
 /// What a row is related to: `{"data": {"guid": …}}`. Where there is nothing, Cloud Controller says `{"data": null}` or
 /// `{"data": {"guid": null}}`: so does an app without a droplet, and every foundation has some.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Related {
     #[serde(default)]
     data: Option<RelatedGuid>,
@@ -68,11 +76,24 @@ fn nullable_guid<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Gu
     Ok(Guid::from_nullable(text.as_deref()))
 }
 
+/// Stands for a save that a row doesn't tell of: rows from before Cloud Controller kept `updated_at` have null there.
+const NEVER: Timestamp = Timestamp::MIN;
+
+const fn never() -> Timestamp {
+    NEVER
+}
+
+fn nullable_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+    Ok(Option::<Timestamp>::deserialize(deserializer)?.unwrap_or(NEVER))
+}
+
 /// `GET /v3/processes`: sizes of every process, running or not; it doesn't say which.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Process {
     pub guid: Guid,
     pub created_at: Timestamp,
+    /// When the row was last saved; when it was made, where the row is older than the column.
+    #[serde(default = "never", deserialize_with = "nullable_time")]
     pub updated_at: Timestamp,
     pub r#type: String,
     pub instances: u32,
@@ -88,6 +109,8 @@ pub struct Task {
     pub name: String,
     pub state: String,
     pub created_at: Timestamp,
+    /// When the row was last saved; when it was made, where the row is older than the column.
+    #[serde(default = "never", deserialize_with = "nullable_time")]
     pub updated_at: Timestamp,
     pub memory_in_mb: u32,
     pub disk_in_mb: u32,
@@ -102,10 +125,12 @@ pub struct ServiceInstance {
     /// `managed` or `user-provided`.
     pub r#type: String,
     pub created_at: Timestamp,
+    /// When the row was last saved; when it was made, where the row is older than the column.
+    #[serde(default = "never", deserialize_with = "nullable_time")]
     pub updated_at: Timestamp,
     pub relationships: OfSpaceAndPlan,
     /// Empty before the first operation, and for user-provided ones.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub last_operation: LastOperation,
 }
 
@@ -177,14 +202,27 @@ pub struct OfBroker {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Droplet {
     pub guid: Guid,
+    #[serde(default = "never", deserialize_with = "nullable_time")]
+    pub created_at: Timestamp,
     /// In the order they ran; null for docker images.
     #[serde(default)]
     pub buildpacks: Option<Vec<DropletBuildpack>>,
+    #[serde(default)]
+    pub relationships: Option<OfApp>,
+}
+
+impl Droplet {
+    /// The buildpack that usage snapshots tell: the last that ran.
+    #[must_use]
+    pub fn buildpack(&self) -> Option<&str> {
+        let last = self.buildpacks.as_ref()?.last()?.name.as_deref();
+        last.filter(|name| !name.is_empty())
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct DropletBuildpack {
-    pub name: String,
+    pub name: Option<String>,
 }
 
 /// `GET /v3/builds`
@@ -217,15 +255,17 @@ pub struct App {
     pub name: String,
     /// `STARTED` or `STOPPED`, as desired.
     pub state: String,
+    #[serde(default, deserialize_with = "or_default")]
     pub lifecycle: Lifecycle,
     pub relationships: OfSpace,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Lifecycle {
-    /// `buildpack`, `docker` or `cnb`.
+    /// `buildpack`, `cnb` or `docker`.
     #[serde(default)]
     pub r#type: Option<String>,
+    #[serde(default, deserialize_with = "or_default")]
     pub data: LifecycleData,
 }
 
@@ -234,13 +274,15 @@ pub struct Lifecycle {
 #[serde(default)]
 pub struct LifecycleData {
     /// Asked for, by name or obfuscated URL; empty: found out when staging.
+    #[serde(deserialize_with = "or_default")]
     pub buildpacks: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct OfSpace {
     pub space: Related,
-    /// What was staged last, or set; an app without it never ran.
+    /// What was staged last, or set; an app without one never ran. `None` where Cloud Controller doesn't say: apps have
+    /// the relationship since mid-2024.
     #[serde(default)]
     pub current_droplet: Option<Related>,
 }
@@ -259,7 +301,7 @@ pub struct Space {
     pub guid: Guid,
     pub name: String,
     pub relationships: OfOrganization,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub metadata: Metadata,
 }
 
@@ -268,7 +310,9 @@ pub struct Space {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct Metadata {
+    #[serde(deserialize_with = "or_default")]
     pub labels: std::collections::BTreeMap<String, Option<String>>,
+    #[serde(deserialize_with = "or_default")]
     pub annotations: std::collections::BTreeMap<String, Option<String>>,
 }
 
@@ -282,8 +326,62 @@ pub struct OfOrganization {
 pub struct Organization {
     pub guid: Guid,
     pub name: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub metadata: Metadata,
+}
+
+/// A row that doesn't tell when it was saved was saved when it was made.
+fn saved(updated_at: &mut Timestamp, created_at: Timestamp) {
+    if *updated_at == NEVER {
+        *updated_at = created_at;
+    }
+}
+
+fn need(related: &Related, member: &'static str) -> Result<(), &'static str> {
+    related.guid().map(|_| ()).ok_or(member)
+}
+
+/// A row with its list, and what it means nothing without.
+macro_rules! rows {
+    ($($row:ident of $list:ident $(, $complete:expr)?;)*) => {$(
+        impl Row for $row {
+            const LIST: RowList = RowList::$list;
+
+            fn guid(&self) -> &Guid {
+                &self.guid
+            }
+
+            $(fn complete(&mut self) -> Result<(), &'static str> {
+                let complete: fn(&mut Self) -> Result<(), &'static str> = $complete;
+                complete(self)
+            })?
+        }
+    )*};
+}
+
+const APP: &str = "relationships.app.data.guid";
+const SPACE: &str = "relationships.space.data.guid";
+
+rows! {
+    Process of Processes, |row| {
+        saved(&mut row.updated_at, row.created_at);
+        need(&row.relationships.app, APP)
+    };
+    Task of Tasks, |row| {
+        saved(&mut row.updated_at, row.created_at);
+        need(&row.relationships.app, APP)
+    };
+    ServiceInstance of ServiceInstances, |row| {
+        saved(&mut row.updated_at, row.created_at);
+        need(&row.relationships.space, SPACE)
+    };
+    App of Apps, |row| need(&row.relationships.space, SPACE);
+    Space of Spaces, |row| need(&row.relationships.organization, "relationships.organization.data.guid");
+    Build of Builds, |row| need(&row.relationships.app, APP);
+    ServicePlan of ServicePlans;
+    ServiceOffering of ServiceOfferings;
+    Organization of Organizations;
+    Droplet of Droplets;
 }
 
 /// `GET /v3/jobs/:guid`

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 pub mod lists;
+pub mod row;
 pub mod snapshot;
 pub mod stats;
 pub mod usage_event;

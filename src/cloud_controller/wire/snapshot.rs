@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
-use crate::domain::{Baseline, BaselineItem, EventId, Guid, Location, Timestamp};
+use super::row::{UnreadableRow, guid_in, or_default};
+use crate::domain::{Baseline, BaselineItem, EventId, Guid, Location, RowList, Timestamp};
 
 /// A usage snapshot of either kind. There is no state: it is complete when `completed_at` is set,
 /// whatever its job says.
@@ -46,16 +48,57 @@ impl Snapshot {
 /// Source: `GET /v3/{app,service}_usage/snapshots/:guid/chunks`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Chunk {
-    organization_guid: Guid,
+    #[serde(default)]
+    organization_guid: Option<Guid>,
     #[serde(default)]
     organization_name: Option<String>,
-    space_guid: Guid,
+    #[serde(default)]
+    space_guid: Option<Guid>,
     #[serde(default)]
     space_name: Option<String>,
-    #[serde(default)]
-    processes: Vec<Process>,
-    #[serde(default)]
-    service_instances: Vec<ServiceInstance>,
+    #[serde(default, deserialize_with = "or_default")]
+    processes: Vec<Item<Process>>,
+    #[serde(default, deserialize_with = "or_default")]
+    service_instances: Vec<Item<ServiceInstance>>,
+}
+
+/// One item: one that can't be read keeps no other from being read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Item<T> {
+    Read(T),
+    Unreadable(UnreadableRow),
+}
+
+/// What an item is, and which row of which list tells of it, too.
+trait Listed {
+    const LIST: RowList;
+    const GUID: &'static str;
+}
+
+impl Listed for Process {
+    const LIST: RowList = RowList::Processes;
+    const GUID: &'static str = "process_guid";
+}
+
+impl Listed for ServiceInstance {
+    const LIST: RowList = RowList::ServiceInstances;
+    const GUID: &'static str = "service_instance_guid";
+}
+
+impl<'de, T: Listed + for<'own> Deserialize<'own>> Deserialize<'de> for Item<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        match serde_path_to_error::deserialize::<_, T>(&value) {
+            Ok(item) => Ok(Self::Read(item)),
+            Err(error) => match guid_in(Some(&value), T::GUID) {
+                Some(guid) => {
+                    let reason = format!("`{}` in a usage snapshot: {}", error.path(), error.inner());
+                    Ok(Self::Unreadable(UnreadableRow { list: T::LIST, guid, reason }))
+                }
+                None => Err(serde::de::Error::custom(format!("an item has no `{}`", T::GUID))),
+            },
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -106,11 +149,40 @@ pub struct NamedItem {
     pub service_broker: Option<(Guid, Option<String>)>,
 }
 
+impl<T> Item<T> {
+    fn read(self) -> Option<T> {
+        match self {
+            Self::Read(item) => Some(item),
+            Self::Unreadable(_) => None,
+        }
+    }
+}
+
 impl Chunk {
+    /// Its items that can't be read: all of them, where it doesn't say whose they are.
+    #[must_use]
+    pub fn unreadable(&self) -> Vec<UnreadableRow> {
+        let placeless = self.organization_guid.is_none() || self.space_guid.is_none();
+        let of = |list, guid: &Guid| {
+            let reason = "`organization_guid` or `space_guid` of its chunk of a usage snapshot is null".to_owned();
+            placeless.then(|| UnreadableRow { list, guid: guid.clone(), reason })
+        };
+        let processes = self.processes.iter().filter_map(|item| match item {
+            Item::Read(process) => of(RowList::Processes, &process.process_guid),
+            Item::Unreadable(row) => Some(row.clone()),
+        });
+        let instances = self.service_instances.iter().filter_map(|item| match item {
+            Item::Read(instance) => of(RowList::ServiceInstances, &instance.service_instance_guid),
+            Item::Unreadable(row) => Some(row.clone()),
+        });
+        processes.chain(instances).collect()
+    }
+
     /// Its items: processes of an app snapshot, service instances of a service snapshot.
     #[must_use]
     pub fn into_items(self) -> Vec<NamedItem> {
-        let location = Location { organization: self.organization_guid, space: self.space_guid };
+        let Some((organization, space)) = self.organization_guid.zip(self.space_guid) else { return Vec::new() };
+        let location = Location { organization, space };
         let (organization, space) = (self.organization_name, self.space_name);
         let named = |item| NamedItem {
             item: BaselineItem { location: location.clone(), item },
@@ -122,7 +194,7 @@ impl Chunk {
             service_offering: None,
             service_broker: None,
         };
-        let processes = self.processes.into_iter().map(|process| NamedItem {
+        let processes = self.processes.into_iter().filter_map(Item::read).map(|process| NamedItem {
             app: process.app_name,
             ..named(Baseline::Process {
                 process: process.process_guid,
@@ -133,7 +205,7 @@ impl Chunk {
                 buildpack: process.buildpack_name.filter(|name| !name.is_empty()),
             })
         });
-        let instances = self.service_instances.into_iter().map(|instance| NamedItem {
+        let instances = self.service_instances.into_iter().filter_map(Item::read).map(|instance| NamedItem {
             service_instance: instance.service_instance_name,
             service_plan: instance.service_plan_name,
             service_offering: instance.service_offering_guid.map(|guid| (guid, instance.service_offering_name)),

@@ -1,5 +1,6 @@
 //! List pages, and the lists that are read beside the usage events.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
@@ -89,7 +90,8 @@ impl Foundation {
                 && query.allows_time("updated_ats", row["updated_at"].as_str())
                 && filters(list).iter().all(|(name, pointer)| self.allows(query, name, pointer, row))
         };
-        let visible = if caller.reads_everything() { self.tables.rows(list) } else { &[] };
+        let shown = self.rows_as_shown(list);
+        let visible = if caller.reads_everything() { &shown[..] } else { &[] };
         let mut rows: Vec<&Value> = visible.iter().filter(matches).collect();
         query.order(&mut rows, false);
         debug_assert!(implied.iter().all(|name| known.contains(name)));
@@ -99,6 +101,14 @@ impl Foundation {
             page["included"] = included;
         }
         Ok(Reply::Json(page))
+    }
+
+    fn rows_as_shown(&self, list: List) -> Cow<'_, [Value]> {
+        let rows = self.tables.rows(list);
+        if self.options.shows_rows_as_they_are() {
+            return rows.into();
+        }
+        rows.iter().enumerate().map(|(at, row)| self.options.shown(list, row, at == 0)).collect()
     }
 
     fn allows(&self, query: &Query, name: &str, pointer: &str, row: &Value) -> bool {
@@ -129,7 +139,7 @@ impl Foundation {
         };
         let of = |list: List, guids: &BTreeSet<String>| -> Vec<Value> {
             let wanted = |row: &&Value| row["guid"].as_str().is_some_and(|guid| guids.contains(guid));
-            self.tables.rows(list).iter().filter(wanted).cloned().collect()
+            self.rows_as_shown(list).iter().filter(wanted).cloned().collect()
         };
         let rows = rows.as_array().map(Vec::as_slice).unwrap_or_default();
         let mut included = json!({});

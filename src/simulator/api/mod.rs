@@ -100,7 +100,7 @@ impl Foundation {
     }
 
     fn route(&mut self, request: &Request<'_>, caller: Result<Caller, Refusal>) -> Answered {
-        let query = Query::parse(request.query);
+        let query = Query::parse(request.query).within(self.options.max_total_results);
         let path: Vec<&str> = request.path.trim_matches('/').split('/').collect();
         match path[..] {
             [""] => return Ok(Reply::Json(self.root())),
@@ -117,6 +117,7 @@ impl Foundation {
                 self.list(&caller, List::Processes, &query, &path, &["app_guids"])
             }
             ("GET", ["v3", "processes", process, "stats"]) => self.stats(&caller, process),
+            ("GET", ["v3", "apps", app, "droplets", "current"]) => self.current_droplet(&caller, app),
             (method, ["v3", rest @ ..]) => {
                 for stream in Stream::ALL {
                     if let Some(answered) = self.usage(&caller, method, stream, rest, &query, request.body) {
@@ -181,8 +182,11 @@ impl Foundation {
     fn list_events(&self, caller: &Caller, stream: Stream, query: &Query) -> Answered {
         let service: &[&str] = &["service_instance_types", "service_offering_guids"];
         let own = if stream == Stream::Service { service } else { &[] };
-        let known =
+        let mut known =
             [&["page", "per_page", "order_by", "created_ats", "updated_ats", "guids", "after_guid"], own].concat();
+        if !self.options.event_times {
+            known.retain(|name| !name.ends_with("_ats"));
+        }
         let refuse = Refusal::unprocessable;
         query.check(&known, &["created_at"]).map_err(|messages| refuse(&messages))?;
         if query.relational("updated_ats").next().is_some() || query.get("updated_ats").is_some() {
@@ -320,7 +324,16 @@ impl Foundation {
 
     fn show(&self, caller: &Caller, list: List, guid: &str) -> Answered {
         let found = self.tables.row(list, guid).filter(|_| caller.reads_everything());
-        found.map(|row| Reply::Json(row.clone())).ok_or_else(|| Refusal::not_found(list.noun()))
+        let is_first = self.tables.rows(list).first().is_some_and(|first| first["guid"] == guid);
+        let shown = found.map(|row| Reply::Json(self.options.shown(list, row, is_first)));
+        shown.ok_or_else(|| Refusal::not_found(list.noun()))
+    }
+
+    fn current_droplet(&self, caller: &Caller, app: &str) -> Answered {
+        let app = self.tables.row(List::Apps, app).filter(|_| caller.reads_everything());
+        let app = app.ok_or_else(|| Refusal::not_found(List::Apps.noun()))?;
+        let droplet = app.pointer("/relationships/current_droplet/data/guid").and_then(Value::as_str);
+        droplet.map_or_else(|| Err(Refusal::not_found(List::Droplets.noun())), |droplet| self.show(caller, List::Droplets, droplet))
     }
 
     /// What Diego runs of a process: an instance that is wanted and isn't there is DOWN.

@@ -11,6 +11,8 @@ pub struct Query {
     parameters: Vec<(String, String)>,
     /// Applied, but not named in links: they come from the path.
     implied: Vec<(String, String)>,
+    /// `page * per_page` must be less.
+    limit: i128,
 }
 
 /// `created_ats[gte]` as `created_ats` and `gte`.
@@ -24,7 +26,12 @@ fn split(key: &str) -> (&str, Option<&str>) {
 impl Query {
     pub fn parse(query: &str) -> Self {
         let parameters = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-        Self { parameters, implied: Vec::new() }
+        Self { parameters, implied: Vec::new(), limit: i128::from(i64::MAX) }
+    }
+
+    /// With another limit of results than the largest number there is.
+    pub fn within(self, limit: Option<u32>) -> Self {
+        Self { limit: limit.map_or(self.limit, i128::from), ..self }
     }
 
     /// With one more, which comes from the path.
@@ -93,10 +100,10 @@ impl Query {
     }
 
     fn check_page(&self) -> Option<String> {
-        let text = self.get("page")?;
+        let text = self.get("page").unwrap_or("1");
         match text.parse::<i128>() {
-            Ok(page) if page * i128::from(self.per_page()) >= i128::from(i64::MAX) => {
-                Some(format!("Maximum result (page * per_page) must be less than {}", i64::MAX))
+            Ok(page) if page * i128::from(self.per_page()) >= self.limit => {
+                Some(format!("Maximum result (page * per_page) must be less than {}", self.limit))
             }
             Ok(1..) => None,
             _ => Some("Page must be a positive integer".to_owned()),
