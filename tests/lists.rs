@@ -122,8 +122,12 @@ fn a_list_that_cannot_be_split_names_the_setting() {
     let mut collected = without_snapshots(9, 6, |options| options.max_total_results = Some(6));
     {
         let mut foundation = collected.foundation();
-        let made: Vec<String> =
-            foundation.tables.rows(List::Processes).iter().map(|row| row["guid"].as_str().unwrap().to_owned()).collect();
+        let made: Vec<String> = foundation
+            .tables
+            .rows(List::Processes)
+            .iter()
+            .map(|row| row["guid"].as_str().unwrap().to_owned())
+            .collect();
         assert!(made.len() > 6);
         for guid in made {
             let at = "2026-01-01T00:00:00Z".into();
@@ -232,7 +236,8 @@ fn a_month_is_held_by_each_day_on_which_a_row_cannot_be_read() {
         look(&mut collected);
     }
     let told = undecodable(&collected);
-    let in_month = |month: &str| told.iter().filter(|anomaly| anomaly.at.unwrap().to_string().starts_with(month)).count();
+    let in_month =
+        |month: &str| told.iter().filter(|anomaly| anomaly.at.unwrap().to_string().starts_with(month)).count();
     assert!((20..=32).contains(&in_month("2026-03")), "once a day: {}", in_month("2026-03"));
     assert!(in_month("2026-04") > 5, "{told:#?}");
     let listed = collected.program().succeed(&["anomalies", "--foundation", NAME, "--kind", "undecodable"]);
@@ -242,6 +247,8 @@ fn a_month_is_held_by_each_day_on_which_a_row_cannot_be_read() {
 mod on_postgres {
     #[test]
     fn what_cannot_be_read_at_onboarding_is_billed_from_the_epoch_once_it_can() {
-        crate::support::database::on_postgres(super::what_cannot_be_read_at_onboarding_is_billed_from_the_epoch_once_it_can);
+        crate::support::database::on_postgres(
+            super::what_cannot_be_read_at_onboarding_is_billed_from_the_epoch_once_it_can,
+        );
     }
 }

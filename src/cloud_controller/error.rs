@@ -226,7 +226,9 @@ impl ApiError {
             ErrorKind::RateLimited { .. } => "the client's requests of this hour are used up; it is tried again later",
             ErrorKind::Server { .. } => "Cloud Controller, or a router before it, failed; it is tried again",
             ErrorKind::Forbidden => "the UAA client needs cloud_controller.admin for this",
-            ErrorKind::Refused if self.detail.contains("max_total_results") || self.detail.contains("Maximum result") => {
+            ErrorKind::Refused
+                if self.detail.contains("max_total_results") || self.detail.contains("Maximum result") =>
+            {
                 "ask the operators of Cloud Controller to remove cc.renderer.max_total_results, or to set it above the number of rows of the longest list"
             }
             ErrorKind::NoRoute => "this Cloud Controller doesn't have that endpoint",

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::collector::{CollectError, Collector};
 use crate::cloud_controller::{
-    ApiError, App, Droplet, ErrorKind, GUIDS_PER_REQUEST, NamedItem, OfApp, Organization, Process, ServiceInstance, ServiceOffering, ServicePlan, Space, Task,
-    UnreadableRow,
+    ApiError, App, Droplet, ErrorKind, GUIDS_PER_REQUEST, NamedItem, OfApp, Organization, Process, ServiceInstance,
+    ServiceOffering, ServicePlan, Space, Task, UnreadableRow,
 };
 use crate::domain::{Baseline, BaselineItem, Guid, Kind, Location, ResourceKey, RowList, Stream, Timestamp};
 
@@ -170,7 +170,9 @@ impl Collector {
         answer: impl Future<Output = Result<T, ApiError>> + Send,
     ) -> Result<Option<T>, CollectError> {
         match self.ask(answer).await {
-            Err(CollectError::Api(error)) if matches!(error.kind, ErrorKind::Forbidden | ErrorKind::NoRoute) => Ok(None),
+            Err(CollectError::Api(error)) if matches!(error.kind, ErrorKind::Forbidden | ErrorKind::NoRoute) => {
+                Ok(None)
+            }
             answer => answer.map(Some),
         }
     }

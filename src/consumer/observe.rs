@@ -8,8 +8,8 @@ use super::collector::{CollectError, Collector};
 use super::page::{Body, NewInput};
 use crate::cloud_controller::{Build, Dated, GUIDS_PER_REQUEST, Listed, Process, Task, UnreadableRow};
 use crate::domain::{
-    BuildObservation, DiskObservation, DiskSource, FailedCreate, Guid, Kind, MemorySource, Place, ResourceKey,
-    RowList, Timestamp,
+    BuildObservation, DiskObservation, DiskSource, FailedCreate, Guid, Kind, MemorySource, Place, ResourceKey, RowList,
+    Timestamp,
 };
 use crate::fold::{Depth, Resource, SAME_SAVE_SECONDS};
 use crate::store::{LabelRows, NameOf, Names, Owner, Told};
@@ -335,9 +335,8 @@ impl Collector {
                 Owner::Space | Owner::SpaceAnnotation => RowList::Spaces,
                 Owner::Organization | Owner::OrganizationAnnotation => RowList::Organizations,
             };
-            let hidden = |owner, guid: &Guid| {
-                spaces.unreadable.iter().any(|row| row.list == of(owner) && row.guid == *guid)
-            };
+            let hidden =
+                |owner, guid: &Guid| spaces.unreadable.iter().any(|row| row.list == of(owner) && row.guid == *guid);
             let before = self.store.labels(&self.head).await?;
             labels.extend(before.into_iter().filter(|((owner, guid), _)| hidden(*owner, guid)));
         }

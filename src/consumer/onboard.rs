@@ -8,7 +8,9 @@ use super::collector::{CollectError, Collector};
 use super::inventory::{Inventory, Places, running_task};
 use super::page::{Body, NewInput};
 use super::strategy::choose_strategy;
-use crate::cloud_controller::{ApiError, Chunk, ErrorKind, GUIDS_PER_REQUEST, NamedItem, Requested, Snapshot, UnreadableRow};
+use crate::cloud_controller::{
+    ApiError, Chunk, ErrorKind, GUIDS_PER_REQUEST, NamedItem, Requested, Snapshot, UnreadableRow,
+};
 use crate::domain::{EventId, Guid, Kind, Place, ResourceKey, Settings, Strategy, Stream, Timestamp};
 use crate::fold::{Depth, Opening, Resource};
 use crate::store::{Onboarding, OnboardingStage, TakenSnapshot};

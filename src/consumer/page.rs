@@ -8,8 +8,8 @@ use crate::domain::quantity::{instance_seconds, mib_seconds};
 use crate::domain::usage_event::ServiceChange;
 use crate::domain::{
     AnomalyKind, BaselineItem, Bound, BuildObservation, DiskObservation, DiskSource, EntryType, Fact, FailedCreate,
-    Footprint, Gap, Interval, Kind, LedgerEntry, MemorySource, Place, ResourceKey, RowObservation, Settings, Settlement, Stream,
-    Timestamp,
+    Footprint, Gap, Interval, Kind, LedgerEntry, MemorySource, Place, ResourceKey, RowObservation, Settings,
+    Settlement, Stream, Timestamp,
 };
 use crate::fold::{Depth, Fold, Input, Known, Numbered, Resource};
 use crate::store::{

@@ -113,13 +113,11 @@ impl Collector {
     /// Takes into the baseline what runs, was there at the epoch, and couldn't be read then: nothing else tells of it.
     async fn complete_baseline(&mut self, inventory: &Inventory, readable: &Unreadable) -> Result<(), CollectError> {
         let epoch = self.head.current_settings().billing_epoch.unwrap_or(Timestamp::MIN);
-        let hid = |key: &ResourceKey, row: &Row| {
-            rows_of(key, &row.named).into_iter().any(|row| readable.contains_key(&row))
-        };
+        let hid =
+            |key: &ResourceKey, row: &Row| rows_of(key, &row.named).into_iter().any(|row| readable.contains_key(&row));
         let found: Vec<(&ResourceKey, &Row)> =
             inventory.running.iter().filter(|(key, row)| hid(key, row) && !inventory.unclear.contains(*key)).collect();
-        let wanted: HashMap<ResourceKey, Depth> =
-            found.iter().map(|(key, _)| ((*key).clone(), Depth::State)).collect();
+        let wanted: HashMap<ResourceKey, Depth> = found.iter().map(|(key, _)| ((*key).clone(), Depth::State)).collect();
         let tracked: BTreeSet<ResourceKey> =
             self.store.load(&self.head, &wanted).await?.into_iter().map(|loaded| loaded.resource.key).collect();
         let was_hidden = |key: &ResourceKey, row: &Row| {

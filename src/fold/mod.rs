@@ -15,7 +15,8 @@ use std::collections::HashMap;
 
 use crate::domain::{
     Anomaly, AnomalyKind, Baseline, BaselineItem, Bound, BuildObservation, DiskObservation, Fact, FailedCreate,
-    Finding, Gap, Kind, LedgerEntry, Place, ResourceKey, RowObservation, Settings, Settlement, Stream, Timestamp, UsageEvent,
+    Finding, Gap, Kind, LedgerEntry, Place, ResourceKey, RowObservation, Settings, Settlement, Stream, Timestamp,
+    UsageEvent,
 };
 
 pub use look::last_told;

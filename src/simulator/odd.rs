@@ -37,8 +37,8 @@ impl Options {
     pub(super) fn shown(&self, list: List, row: &Value, first: bool) -> Value {
         let mut row = row.clone();
         let guid = row["guid"].as_str().unwrap_or_default().to_owned();
-        let is_odd = self.unreadable.contains(&(list, guid.clone()))
-            || (self.first_unreadable && first && ODD.contains(&list));
+        let is_odd =
+            self.unreadable.contains(&(list, guid.clone())) || (self.first_unreadable && first && ODD.contains(&list));
         if is_odd {
             let (member, value) = unreadable(list);
             row[member] = value;

@@ -32,7 +32,9 @@ impl Lists<'_> {
                 for row in listed.unreadable.iter().filter(|row| self.unreadable.insert((row.list, row.guid.clone()))) {
                     let told = format!(
                         "/v3/{}/{} can't be read: {}\nhint: it counts as present and unchanged, and its months are held; tell Cloud Controller's operators",
-                        row.list.name(), row.guid, row.reason
+                        row.list.name(),
+                        row.guid,
+                        row.reason
                     );
                     self.checked.say(Verdict::Warn, Some(self.foundation), "lists", told);
                 }
@@ -60,7 +62,8 @@ async fn some_of<T>(
 
 /// Reads every list whole, and asks for some rows of each by their guids.
 pub(super) async fn check(checked: &mut Checked, foundation: &str, client: &Client) {
-    let mut lists = Lists { checked, foundation, read: Vec::new(), failed: false, over: false, unreadable: HashSet::new() };
+    let mut lists =
+        Lists { checked, foundation, read: Vec::new(), failed: false, over: false, unreadable: HashSet::new() };
     let apps = lists.take("apps", async { Ok(client.all_apps().await?.value) }).await;
     let processes = lists.take("processes", client.all_processes()).await;
     let tasks = lists.take("running tasks", client.running_tasks()).await;

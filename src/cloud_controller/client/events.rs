@@ -55,7 +55,9 @@ impl Client {
         if !self.inner.without_event_times.load(Ordering::Relaxed) {
             match self.events_page(stream, after).await {
                 Err(error) if refuses_filter(&error, "created_ats") => {
-                    tracing::info!("Cloud Controller doesn't filter usage events by time: they are read from an earlier one");
+                    tracing::info!(
+                        "Cloud Controller doesn't filter usage events by time: they are read from an earlier one"
+                    );
                     self.inner.without_event_times.store(true, Ordering::Relaxed);
                 }
                 page => return page,
@@ -122,9 +124,8 @@ impl Client {
             let mut page = self.events_page(stream, &after).await?;
             let last = page.value.events.iter().rev().find(|(_, decoded)| decoded.has_guid());
             let next = last.map(|(_, decoded)| decoded.event.guid.clone()).filter(|_| page.value.full);
-            let is_wanted = |decoded: &Decoded| {
-                decoded.event.created_at >= since || decoded.event.created_at == Timestamp::MIN
-            };
+            let is_wanted =
+                |decoded: &Decoded| decoded.event.created_at >= since || decoded.event.created_at == Timestamp::MIN;
             page.value.events.retain(|(_, decoded)| is_wanted(decoded));
             match next {
                 // The last of a page says where to read on, so it must not be an empty one.
@@ -162,7 +163,8 @@ impl Client {
                 to = Some(last.unwrap_or(1) + 1);
             }
             let row = page.resources.into_iter().next().map(|raw| decode(stream, &String::from(Box::<str>::from(raw))));
-            match row.filter(|row| row.has_guid() && row.event.created_at > Timestamp::MIN && row.event.created_at < at) {
+            match row.filter(|row| row.has_guid() && row.event.created_at > Timestamp::MIN && row.event.created_at < at)
+            {
                 Some(row) => {
                     older = After::Event(row.event.guid);
                     from = number + 1;

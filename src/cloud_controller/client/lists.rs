@@ -10,7 +10,8 @@ use super::{Answer, Client, Dated, endless, found, parse};
 use crate::cloud_controller::bounds::Bounds;
 use crate::cloud_controller::error::{ApiError, ErrorKind};
 use crate::cloud_controller::wire::lists::{
-    App, Build, Droplet, Organization, Pagination, Process, RowPage, ServiceInstance, ServiceOffering, ServicePlan, Space, Task,
+    App, Build, Droplet, Organization, Pagination, Process, RowPage, ServiceInstance, ServiceOffering, ServicePlan,
+    Space, Task,
 };
 use crate::cloud_controller::wire::row::{Row, UnreadableRow, decode};
 use crate::cloud_controller::wire::stats::ProcessStats;
@@ -339,7 +340,8 @@ impl Client {
         if let Limit::Rows(most) = limit {
             self.inner.most_rows.fetch_min(most, Ordering::Relaxed);
             tracing::info!(
-                most, "Cloud Controller gives no more rows of a list (cc.renderer.max_total_results): lists are split by time"
+                most,
+                "Cloud Controller gives no more rows of a list (cc.renderer.max_total_results): lists are split by time"
             );
         }
         self.inner.list_size.fetch_min(most, Ordering::Relaxed);

@@ -333,7 +333,10 @@ impl Foundation {
         let app = self.tables.row(List::Apps, app).filter(|_| caller.reads_everything());
         let app = app.ok_or_else(|| Refusal::not_found(List::Apps.noun()))?;
         let droplet = app.pointer("/relationships/current_droplet/data/guid").and_then(Value::as_str);
-        droplet.map_or_else(|| Err(Refusal::not_found(List::Droplets.noun())), |droplet| self.show(caller, List::Droplets, droplet))
+        droplet.map_or_else(
+            || Err(Refusal::not_found(List::Droplets.noun())),
+            |droplet| self.show(caller, List::Droplets, droplet),
+        )
     }
 
     /// What Diego runs of a process: an instance that is wanted and isn't there is DOWN.
