@@ -432,6 +432,12 @@ impl<T: Row> Listed<T> {
         self.service_offerings.extend(service_offerings);
     }
 
+    /// Whether no row is there, readable or not.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty() && !self.unreadable.iter().any(|row| row.list == T::LIST)
+    }
+
     /// Whether a row of that guid is there, readable or not.
     #[must_use]
     pub fn has(&self, guid: &Guid) -> bool {
