@@ -47,7 +47,13 @@ impl Collector {
                 }
                 Strategy::LiveLists => self.take_lists().await?,
                 // The stream itself is the baseline; what came before the epoch tells what runs then.
-                Strategy::KeptRecords => self.begin_at(self.plan.billing_from.or(Some(onboarding.begun_at))).await?,
+                Strategy::KeptRecords => {
+                    // Not when onboarding was begun: the clocks may have had to agree first, and what was kept then may be gone.
+                    self.ask(self.client.newest_event(Stream::App)).await?;
+                    let now = Some(self.client.last_date());
+                    let begun = self.head.current_settings().billing_epoch;
+                    self.begin_at(begun.or(self.plan.billing_from).or(now)).await?;
+                }
             }
             self.enter(onboarding, OnboardingStage::Replay).await?;
         }
