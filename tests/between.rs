@@ -76,7 +76,7 @@ fn check_says_in_one_line_what_is_wrong_and_what_to_do() {
 #[test]
 fn every_fault_of_a_router_or_proxy_is_told_of() {
     let known: Vec<&str> = TOLD.iter().map(|(fault, _, _)| *fault).collect();
-    for fault in Fault::value_variants() {
+    for fault in Fault::value_variants().iter().filter(|fault| !fault.is_their_own()) {
         let name = fault.to_possible_value().unwrap().get_name().to_owned();
         assert!(known.contains(&name.as_str()), "{name}: what does `check` say of it?");
     }

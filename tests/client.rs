@@ -190,6 +190,14 @@ async fn replay(recorded: &Recorded) -> Result<usize, ErrorKind> {
         "/v3/apps" => client.apps(&[guid]).await.map(|listed| listed.rows.len()).map_err(kind),
         "/v3/organizations" => client.organizations(&[guid]).await.map(|listed| listed.rows.len()).map_err(kind),
         "/v3/spaces" => client.spaces(&[guid]).await.map(|listed| listed.rows.len()).map_err(kind),
+        "/v3/droplets" => {
+            let listed = client.droplets(&[guid]).await.map_err(kind)?;
+            for (droplet, sent) in listed.rows.iter().zip(recorded.body["resources"].as_array().unwrap()) {
+                let last = sent["buildpacks"].as_array().and_then(|buildpacks| buildpacks.last()?["name"].as_str());
+                assert_eq!(droplet.buildpack(), last);
+            }
+            Ok(listed.rows.len())
+        }
         other => panic!("{}: the client never asks for {other}", recorded.name),
     };
     drop(transport);
@@ -217,6 +225,38 @@ fn expected(recorded: &Recorded) -> Result<usize, ErrorKind> {
         429 => Err(ErrorKind::RateLimited { retry_after }),
         500 => Err(ErrorKind::Server { status: 500, retry_after: None }),
         other => panic!("{}: unforeseen status {other}", recorded.name),
+    }
+}
+
+#[test]
+fn every_recorded_event_of_a_scenario_is_understood() {
+    let scenarios = FILES.iter().filter(|(name, _)| name.starts_with("more/scenario_"));
+    let mut events = 0;
+    for (name, content) in scenarios {
+        for event in content["events"].as_array().unwrap() {
+            let fact = cf_billing::cloud_controller::decode(Stream::App, &event.to_string()).event.fact;
+            assert!(!matches!(fact, Fact::Undecodable(_) | Fact::UnknownState(_)), "{name}: {fact:?} of {event}");
+            events += 1;
+        }
+    }
+    assert!(events > 100, "{events}");
+}
+
+#[test]
+fn an_app_without_a_droplet_is_read_as_it_was_recorded() {
+    for (name, without) in [
+        ("more/apps_include_with_app_without_droplet.json", 2),
+        ("more/apps_include_docker_cnb_custom_urls_no_droplet.json", 1),
+    ] {
+        let recorded = exchange(name);
+        let body = recorded.body.clone();
+        let (client, _) = client(move |_, _| ok(&body));
+        let listed = run(client.all_apps()).unwrap().value;
+        assert_eq!(listed.unreadable, []);
+        let droplet = |app: &&cf_billing::cloud_controller::App| {
+            app.relationships.current_droplet.as_ref().is_some_and(|droplet| droplet.guid().is_none())
+        };
+        assert_eq!(listed.rows.iter().filter(droplet).count(), without, "{name}");
     }
 }
 

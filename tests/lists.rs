@@ -7,7 +7,10 @@ use cf_billing::simulator::tables::List;
 use cf_billing::store::{AnomalyFilter, StoredAnomaly};
 use serde_json::Value;
 
+use crate::support::background::{configure, simulate};
 use crate::support::collected::{Collected, NAME, caught_up};
+use crate::support::program::Program;
+use crate::support::recorded::rows;
 
 /// A foundation without snapshots, at rest.
 fn without_snapshots(seed: u64, apps: usize, change: impl Fn(&mut Options)) -> Collected {
@@ -70,6 +73,8 @@ fn an_app_without_a_droplet_keeps_no_list_from_being_read() {
         .filter(|droplet| droplet["data"]["guid"].is_null())
         .collect();
     assert!(!without.is_empty(), "every foundation has some");
+    let recorded = rows("more/apps_include_with_app_without_droplet.json");
+    assert_eq!(without[0], recorded[0]["relationships"]["current_droplet"], "as the real one says it");
     collected.onboard();
     let in_truth = |collected: &Collected| {
         let foundation = collected.foundation();
@@ -227,7 +232,7 @@ fn no_look_ends_or_changes_what_cannot_be_read() {
 
 #[test]
 fn a_month_is_held_by_each_day_on_which_a_row_cannot_be_read() {
-    let mut collected = without_snapshots(19, 8, |_| ());
+    let mut collected = without_snapshots(17, 8, |_| ());
     collected.onboard();
     let (list, guid) = of_each(&collected)[0].clone();
     hide(&collected, list, &guid);
@@ -242,6 +247,28 @@ fn a_month_is_held_by_each_day_on_which_a_row_cannot_be_read() {
     assert!(in_month("2026-04") > 5, "{told:#?}");
     let listed = collected.program().succeed(&["anomalies", "--foundation", NAME, "--kind", "undecodable"]);
     assert!(listed.stdout.contains("can't be read"), "{}", listed.stdout);
+}
+
+#[test]
+fn check_says_what_is_otherwise_and_that_nothing_is_to_be_done() {
+    for (fault, words) in [
+        ("null-updated-at", &["apps", "processes"][..]),
+        ("no-droplet-relationship", &["don't name their current droplet", "nothing is to be done"]),
+        ("no-created-ats", &["can't be filtered by time", "nothing is to be done"]),
+        ("max-total-results", &["no more than 99 rows", "cc.renderer.max_total_results"]),
+        ("unreadable-rows", &["/v3/apps/", "can't be read: `state`", "months are held"]),
+    ] {
+        let program = Program::new();
+        let (_simulated, api) = simulate(&program, &["--fault", fault]);
+        configure(&program, &api, "");
+        let run = program.run(&["check", "--config", "cf-billing.toml", "--format", "json"]);
+        let lines: Value = serde_json::from_str(&run.stdout).unwrap();
+        let of = |line: &Value| format!("{}\nhint: {}", line["detail"], line["hint"]);
+        let told = lines.as_array().unwrap().iter().any(|line| words.iter().all(|word| of(line).contains(word)));
+        assert!(told, "{fault}: {lines:#}");
+        let failed = lines.as_array().unwrap().iter().filter(|line| line["verdict"] == "fail");
+        assert_eq!(failed.collect::<Vec<_>>(), Vec::<&Value>::new(), "{fault}");
+    }
 }
 
 mod on_postgres {

@@ -38,15 +38,16 @@ fn the_kept_datasets_are_the_shared_ones() {
 #[test]
 fn the_kept_exchanges_are_the_shared_ones() {
     let Some(shared) = shared() else { return };
-    let folder = shared.join("recorded");
     let mut found = 0;
-    for sub in ["", "story"] {
+    for (folder, sub, kept_in) in
+        [(shared.join("recorded"), "", ""), (shared.join("recorded"), "story", ""), (shared.join("recorded-more"), "", "more/")]
+    {
         for entry in std::fs::read_dir(folder.join(sub)).unwrap() {
             let file = entry.unwrap().path();
             if file.extension().is_none_or(|ending| ending != "json") {
                 continue;
             }
-            let name = file.strip_prefix(&folder).unwrap().display().to_string();
+            let name = format!("{kept_in}{}", file.strip_prefix(&folder).unwrap().display());
             let content: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
             assert_eq!(FILES.get(&name), Some(&content), "{name} is not kept as it is");
             found += 1;

@@ -53,12 +53,13 @@ impl Reconcile {
             let look = Box::pin(self.look(&configuration, foundation, &store)).await?;
             left += look.differences.iter().filter(|difference| !difference.repaired).count();
             note(&format!(
-                "{}: {} compared, {} differ, {} settled, {} changed meanwhile, {} staging(s) overdue",
+                "{}: {} compared, {} differ, {} settled, {} changed meanwhile, {} can't be read, {} staging(s) overdue",
                 foundation.name,
                 look.compared,
                 look.differences.len(),
                 look.differences.iter().filter(|difference| difference.repaired).count(),
                 look.in_flight,
+                look.unreadable,
                 look.overdue_stagings
             ));
             rows.extend(look.differences.into_iter().map(|difference| (foundation.name.clone(), difference)));

@@ -609,7 +609,9 @@ fn compare(inventory: &Inventory, tracked: &HashMap<ResourceKey, Resource>, sequ
             continue;
         }
         if inventory.unclear.contains(key) {
+            // This look says nothing of it, neither that it agrees.
             look.unreadable += 1;
+            look.in_flight_resources.push(key.clone());
             continue;
         }
         let run = resource.and_then(|resource| resource.run.as_ref());

@@ -74,6 +74,19 @@ pub enum Travels {
 const LONGEST_URI: usize = 300;
 
 impl Fault {
+    /// Whether it is Cloud Controller itself that answers otherwise, not something on the way.
+    #[must_use]
+    pub const fn is_their_own(self) -> bool {
+        matches!(
+            self,
+            Self::NullUpdatedAt
+                | Self::NoDropletRelationship
+                | Self::NoCreatedAts
+                | Self::MaxTotalResults
+                | Self::UnreadableRows
+        )
+    }
+
     /// What becomes of an answer of the foundation's, or of what would have been its answer.
     #[must_use]
     pub fn spoil(self, request: &Request<Bytes>, answer: Response<Bytes>) -> Response<Bytes> {

@@ -30,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 use super::between::Between;
 use super::identity::Swaps;
 use super::names;
+use super::odd_rows::OddRows;
 use clocks::WrongClocks;
 
 use super::oracle::{Assumed, Billed, Lost, Oracle, Use};
@@ -289,6 +290,8 @@ pub struct Simulation {
     robbed: BTreeSet<String>,
     /// What no event tells, in some of the seeds.
     silent: Option<Unseen>,
+    /// Rows that can't be read for a while, in some of the seeds.
+    odd_rows: Option<OddRows>,
     /// Clocks of theirs that are wrong for a while, in some of the seeds.
     wrong_clocks: Option<WrongClocks>,
     spoilt: u32,
@@ -370,6 +373,7 @@ impl Simulation {
             looked: Vec::new(),
             robbed: BTreeSet::new(),
             silent: Unseen::of_seed(seed),
+            odd_rows: OddRows::of_seed(seed),
             wrong_clocks: WrongClocks::of_seed(seed),
             spoilt: 0,
             once_more: (seed % 3 == 2).then(|| ChaCha8Rng::seed_from_u64(!seed)),
@@ -448,6 +452,7 @@ impl Simulation {
         self.world.lock().unwrap().foundation.act(actions);
         self.tell_once_more();
         self.change_unseen();
+        self.spoil_rows();
         self.spoil_stream(before);
         self.spoil_clocks(before);
         self.commit_pending(self.now());
@@ -500,6 +505,19 @@ impl Simulation {
             }
         }
         self.silent = Some(silent);
+    }
+
+    /// Rows that can't be read, once the baseline is taken.
+    fn spoil_rows(&mut self) {
+        let Some(mut odd) = self.odd_rows.take() else { return };
+        let head = self.head();
+        let onboarding = self.runtime.block_on(self.store.onboarding(&head)).unwrap();
+        if onboarding.is_some_and(|onboarding| onboarding.stage == OnboardingStage::Complete)
+            && odd.act(&mut self.world.lock().unwrap().foundation)
+        {
+            self.say("rows that can't be read, or can again");
+        }
+        self.odd_rows = Some(odd);
     }
 
     fn tell_once_more(&mut self) {
@@ -730,6 +748,7 @@ impl Simulation {
             (world.faulty, world.hidden, world.other) = (0, false, None);
             world.between.heal();
             world.foundation.options.snapshot_polls = 2;
+            world.foundation.options.unreadable.clear();
             for client in &mut world.foundation.uaa.clients {
                 if client.id == ADMIN.0 {
                     "cloud_controller.admin".clone_into(&mut client.authorities[0]);
@@ -821,6 +840,9 @@ impl Simulation {
         let never = never_started.clone();
         let mut robbed = self.robbed.clone();
         robbed.extend(self.touched_by_clocks(&head));
+        if !lost.is_empty() {
+            robbed.extend(self.odd_rows.iter().flat_map(|odd| odd.hidden.iter().cloned()));
+        }
         // From the last look before to the third after it: two found it, and one may have been cut short.
         let assumed = self.silent.iter().flat_map(|silent| &silent.changed).map(|(guid, at)| {
             let third = self.looked.iter().filter(|look| *look >= at).nth(2).copied().unwrap_or(until);

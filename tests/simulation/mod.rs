@@ -8,6 +8,7 @@ mod between;
 mod faults;
 mod identity;
 mod names;
+mod odd_rows;
 mod oracle;
 mod unseen;
 

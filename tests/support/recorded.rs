@@ -1,4 +1,4 @@
-//! Real exchanges with the real Cloud Controller, kept in one file; MANIFEST says what each is used for.
+//! Real exchanges with the real Cloud Controller, kept in two files, one a recording; MANIFEST says what each is used for.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
@@ -17,8 +17,11 @@ pub fn folder() -> PathBuf {
 
 /// Every recorded file by its name.
 pub static FILES: LazyLock<BTreeMap<String, Value>> = LazyLock::new(|| {
-    let file = std::fs::File::open(folder().join("exchanges.jsonl.gz")).unwrap();
-    (BufReader::new(GzDecoder::new(file)).lines())
+    let of = |name: &str| {
+        let file = std::fs::File::open(folder().join(name)).unwrap();
+        BufReader::new(GzDecoder::new(file)).lines()
+    };
+    (of("exchanges.jsonl.gz").chain(of("more.jsonl.gz")))
         .map(|line| {
             let mut line: Value = serde_json::from_str(&line.unwrap()).unwrap();
             (line["file"].as_str().unwrap().to_owned(), line["content"].take())

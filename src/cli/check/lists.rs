@@ -74,6 +74,7 @@ pub(super) async fn check(checked: &mut Checked, foundation: &str, client: &Clie
     let some = |guids: Vec<Guid>| guids.into_iter().take(GUIDS_PER_REQUEST).collect::<Vec<_>>();
     let now = client.last_date();
     lists.take("changed processes", async { Ok(client.processes_updated_since(now).await?.value) }).await;
+    let apps_without_droplets = apps.iter().filter(|app| app.relationships.current_droplet.is_none()).count();
     let droplets = apps.iter().filter_map(|app| app.relationships.current_droplet.as_ref()?.guid().cloned());
     let droplets = some(droplets.collect());
     lists.take("droplets", some_of(&droplets, async |guids| client.droplets(guids).await)).await;
@@ -110,5 +111,24 @@ pub(super) async fn check(checked: &mut Checked, foundation: &str, client: &Clie
     }
     if !failed {
         checked.say(Verdict::Ok, Some(foundation), "lists", told);
+    }
+    if let Some(most) = client.most_rows() {
+        let told = format!(
+            "no more than {most} rows of a list are given (cc.renderer.max_total_results): lists are read in parts, by time\n\
+             hint: nothing is to be done, unless that many rows are of one second; operators of Cloud Controller can raise it"
+        );
+        checked.say(Verdict::Warn, Some(foundation), "lists", told);
+    }
+    if apps_without_droplets > 0 {
+        let told = format!(
+            "{apps_without_droplets} app(s) don't name their current droplet (a release before mid-2024): it is asked for by app\n\
+             hint: nothing is to be done; with very many apps the newest droplet is taken for the current one"
+        );
+        checked.say(Verdict::Warn, Some(foundation), "lists", told);
+    }
+    if client.is_without_event_times() {
+        let told = "usage events can't be filtered by time (an older release): they are read from an earlier one\n\
+                    hint: nothing is to be done; sweeps take more requests";
+        checked.say(Verdict::Warn, Some(foundation), "events", told);
     }
 }

@@ -66,6 +66,12 @@ impl Client {
         self.events_since(stream, *since).await
     }
 
+    /// Whether this Cloud Controller was found not to filter usage events by time.
+    #[must_use]
+    pub fn is_without_event_times(&self) -> bool {
+        self.inner.without_event_times.load(Ordering::Relaxed)
+    }
+
     async fn events_page(&self, stream: Stream, after: &After) -> Result<Dated<EventPage>, ApiError> {
         let size = &self.inner.page_size[stream as usize];
         let asked = AtomicU32::new(0);

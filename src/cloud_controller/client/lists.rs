@@ -326,7 +326,8 @@ impl Client {
     }
 
     /// Rows that Cloud Controller gives of one list at most, if it said so.
-    pub(super) fn most_rows(&self) -> Option<u32> {
+    #[must_use]
+    pub fn most_rows(&self) -> Option<u32> {
         match self.inner.most_rows.load(Ordering::Relaxed) {
             u32::MAX => None,
             most => Some(most),
