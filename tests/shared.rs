@@ -39,9 +39,11 @@ fn the_kept_datasets_are_the_shared_ones() {
 fn the_kept_exchanges_are_the_shared_ones() {
     let Some(shared) = shared() else { return };
     let mut found = 0;
-    for (folder, sub, kept_in) in
-        [(shared.join("recorded"), "", ""), (shared.join("recorded"), "story", ""), (shared.join("recorded-more"), "", "more/")]
-    {
+    for (folder, sub, kept_in) in [
+        (shared.join("recorded"), "", ""),
+        (shared.join("recorded"), "story", ""),
+        (shared.join("recorded-more"), "", "more/"),
+    ] {
         for entry in std::fs::read_dir(folder.join(sub)).unwrap() {
             let file = entry.unwrap().path();
             if file.extension().is_none_or(|ending| ending != "json") {
