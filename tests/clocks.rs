@@ -2,7 +2,7 @@
 
 use cf_billing::consumer::{CollectError, Cycle};
 use cf_billing::domain::{Strategy, Timestamp};
-use proptest::prelude::{Just, ProptestConfig, Strategy as Drawn, prop, prop_assert_eq, prop_oneof, proptest};
+use proptest::prelude::{Just, Strategy as Drawn, prop, prop_assert_eq, prop_oneof, proptest};
 use proptest::test_runner::{Config, RngSeed};
 use serde_json::{Value, json};
 

@@ -41,7 +41,7 @@ fn page(records: &[Value], number: usize, of: usize, query: &str) -> Value {
 
 /// The days from the fifth on, a page each.
 fn pages(of: usize) -> Vec<String> {
-    (1..=of).map(|number| page(&day(number as u32 + 4), number, of, "").to_string()).collect()
+    (1..=of).map(|number| page(&day(u32::try_from(number).unwrap() + 4), number, of, "").to_string()).collect()
 }
 
 fn import_bytes(program: &Program, name: &str, content: impl AsRef<[u8]>) -> Run {

@@ -7,7 +7,7 @@ use crate::support::program::Program;
 const REST: &str = "name = \"t\"\ncurrency = \"EUR\"\n[[process]]\nfree = true\n[[staging]]\nfree = true\n[[task]]\nfree = true\n\
                     [[service]]\ninstance_hour = \"1\"\n";
 
-fn event(guid: &str, at: &str, state: &str, of: &str, broker: Value) -> Value {
+fn event(guid: &str, at: &str, state: &str, of: &str, broker: &Value) -> Value {
     json!({
         "guid": guid, "created_at": at, "state": state,
         "space": {"guid": format!("space-{of}"), "name": of}, "organization": {"guid": format!("org-{of}")},
@@ -18,13 +18,13 @@ fn event(guid: &str, at: &str, state: &str, of: &str, broker: Value) -> Value {
 }
 
 /// An hour of `redis small` from each of two brokers.
-fn book(brokers: [Value; 2]) -> Program {
+fn book(brokers: &[Value; 2]) -> Program {
     let program = Program::new();
     let mut events = Vec::new();
     for (state, hour) in [("CREATED", "00"), ("DELETED", "01")] {
-        for (of, broker) in ["one", "two"].into_iter().zip(&brokers) {
+        for (of, broker) in ["one", "two"].into_iter().zip(brokers) {
             let at = format!("2025-10-05T{hour}:00:00Z");
-            events.push(event(&format!("{state}-{of}"), &at, state, of, broker.clone()));
+            events.push(event(&format!("{state}-{of}"), &at, state, of, broker));
         }
     }
     let folder = program.folder.path();
@@ -56,7 +56,7 @@ fn nets(one: &str, two: &str) -> Vec<(String, String)> {
 
 #[test]
 fn a_rate_without_a_broker_prices_both_and_says_so() {
-    let program = book(named());
+    let program = book(&named());
     let rate = "[[service]]\noffering = \"redis\"\nplan = \"small\"\ninstance_hour = \"10\"\n";
     let (found, said) = priced(&program, rate);
     assert_eq!(found, nets("10.00", "10.00"));
@@ -79,7 +79,7 @@ fn a_rate_without_a_broker_prices_both_and_says_so() {
 
 #[test]
 fn a_broker_parts_them_by_guid_or_name() {
-    let program = book(named());
+    let program = book(&named());
     for (rates, one, two) in [
         (
             "[[service]]\noffering = \"redis\"\nplan = \"small\"\nbroker = \"platform\"\ninstance_hour = \"10\"\n",
@@ -118,12 +118,12 @@ fn a_broker_parts_them_by_guid_or_name() {
 fn an_offering_made_anew_by_its_broker_is_no_other_ones_and_an_unknown_broker_may_be() {
     let rate = "[[service]]\noffering = \"redis\"\ninstance_hour = \"10\"\n";
     let same = json!({"guid": "broker-one", "name": "platform"});
-    let (found, said) = priced(&book([same.clone(), same]), rate);
+    let (found, said) = priced(&book(&[same.clone(), same]), rate);
     assert_eq!(found, nets("10.00", "10.00"));
     assert!(!said.contains("warning"), "{said}");
     // Rows of before 2018 name no broker.
     let none = || json!({"guid": null, "name": null});
-    let (found, said) = priced(&book([none(), none()]), rate);
+    let (found, said) = priced(&book(&[none(), none()]), rate);
     assert_eq!(found, nets("10.00", "10.00"));
     assert!(said.contains("a broker that no event told"), "{said}");
 }

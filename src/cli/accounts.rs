@@ -12,6 +12,7 @@ use crate::accounts::{self, Account, AccountsProblem, Owned, Severity, Target, c
 use crate::billing_run::{BillingError, Card};
 use crate::config::Configuration;
 use crate::domain::period::date_or_time;
+use crate::domain::text::visible;
 use crate::domain::{Currency, Timestamp};
 use crate::invoicing::{AccountTax, Party};
 use crate::store::Store;
@@ -222,7 +223,10 @@ impl List {
                     words("language"),
                     numbers("payment_days"),
                 ];
-                output::table(&columns, listed.into_iter().map(|account| row(account, |time| date_or_time(time, zone))))
+                output::table_of_lines(
+                    &columns,
+                    listed.into_iter().map(|account| row(account, |time| date_or_time(time, zone))),
+                )
             }
         }
     }
@@ -251,11 +255,11 @@ fn row(account: &Account, time: impl Fn(Timestamp) -> String) -> Vec<String> {
     };
     let owns = account.owns.iter().map(|owned| {
         let kind = if let Target::Organization(_) = owned.target { "org" } else { owned.target.kind() };
-        format!("{kind} {owned}{}", when(owned))
+        format!("{kind} {}{}", visible(&owned.to_string()), when(owned))
     });
     vec![
-        account.id.clone(),
-        account.name.clone(),
+        visible(&account.id).into_owned(),
+        visible(&account.name).into_owned(),
         owns.collect::<Vec<_>>().join("\n"),
         currency(account),
         tax(account.tax.as_ref()),

@@ -24,7 +24,7 @@ use crate::store::{AnomalyFilter, Store};
 /// Import recorded usage events, and snapshots to begin with
 ///
 /// Files hold V3 JSON as Cloud Controller sends it: arrays, list pages, or one record a line; gzipped or
-/// not. Lists must be whole and in Cloud Controller's own order (no order_by): whatever isn't is refused before anything is
+/// not. Lists must be whole and in Cloud Controller's own order (no `order_by`): whatever isn't is refused before anything is
 /// written, but whole pages in another order are sorted. Importing again skips what is archived, so an import that was
 /// interrupted is simply repeated.
 #[derive(Debug, clap::Args)]
@@ -329,8 +329,8 @@ fn read_pages(
         stopped = sender.blocking_send(page).is_err();
     }
     match result {
-        Err(RecordsError::Stopped) | Ok(_) if stopped => Ok(()),
+        Err(RecordsError::Stopped) | Ok(()) if stopped => Ok(()),
         Err(error) => Err(error),
-        Ok(_) => Ok(()),
+        Ok(()) => Ok(()),
     }
 }

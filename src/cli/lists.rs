@@ -211,16 +211,13 @@ impl Survey {
                 trend.add(at);
             }
         }
-        match probe.pagination {
-            Some(pagination) => {
-                let last_guid = resources.last().and_then(|last| guid(last.get()));
-                self.page(value, &pagination, trend, last_guid)
-            }
-            None => {
-                self.has_loose = true;
-                self.loose.follow(&trend);
-                Ok(())
-            }
+        if let Some(pagination) = probe.pagination {
+            let last_guid = resources.last().and_then(|last| guid(last.get()));
+            self.page(value, &pagination, trend, last_guid)
+        } else {
+            self.has_loose = true;
+            self.loose.follow(&trend);
+            Ok(())
         }
     }
 

@@ -81,6 +81,8 @@ struct Inner {
     without_event_times: AtomicBool,
     /// `Date` of the last answer, in Unix seconds; 0 before any.
     last_date: AtomicI64,
+    /// What our own clock said then, in Unix seconds.
+    dated_at: AtomicI64,
     metrics: OnceLock<FoundationMetrics>,
 }
 
@@ -139,6 +141,7 @@ impl Client {
                 most_rows: AtomicU32::new(u32::MAX),
                 without_event_times: AtomicBool::new(false),
                 last_date: AtomicI64::new(0),
+                dated_at: AtomicI64::new(0),
                 metrics: OnceLock::new(),
             }),
         }
@@ -175,6 +178,17 @@ impl Client {
         match self.inner.last_date.load(Ordering::Relaxed) {
             0 => self.inner.clock.now(),
             date => Timestamp::from_unix(date),
+        }
+    }
+
+    /// What time it is at the other side now: that of the last answer, and what has passed here since then. However wrong
+    /// our own clock is, it is only asked how much time has passed.
+    #[must_use]
+    pub fn present(&self) -> Timestamp {
+        let (then, now) = (self.inner.dated_at.load(Ordering::Relaxed), self.inner.clock.now());
+        match self.inner.last_date.load(Ordering::Relaxed) {
+            0 => now,
+            date => Timestamp::from_unix(date).plus((now.unix() - then).max(0)),
         }
     }
 
@@ -492,6 +506,7 @@ impl Client {
         let date = date.and_then(|date| chrono::DateTime::parse_from_rfc2822(date).ok());
         let date = date.map_or_else(|| self.inner.clock.now(), |date| Timestamp::from_unix(date.timestamp()));
         self.inner.last_date.store(date.unix(), Ordering::Relaxed);
+        self.inner.dated_at.store(self.inner.clock.now().unix(), Ordering::Relaxed);
         date
     }
 }

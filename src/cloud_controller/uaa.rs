@@ -136,7 +136,7 @@ mod tests {
     fn an_address_or_a_single_name_has_no_domain() {
         check("https://10.0.0.1", "https://10.0.0.1:8443", true);
         check("https://10.0.0.1", "https://10.0.0.2", false);
-        check("https://10.0.0.1", "https://uaa.0.0.1", false);
+        check("https://10.0.0.1", "https://uaa.0.0.1.example", false);
         check("https://[::1]", "https://[::1]:8443", true);
         check("https://[::1]", "https://[::2]", false);
         check("https://cloud", "https://cloud:8443", true);

@@ -58,7 +58,11 @@ impl<'a> New<'a> {
     fn of(wanted: Stream, input: &'a NewInput) -> Option<Self> {
         let Body::Event { stream, decoded, .. } = &input.body else { return None };
         let created_at = decoded.event.created_at;
-        (*stream == wanted && has_time(created_at)).then(|| Self { place: &input.place, created_at, body: &input.body })
+        (*stream == wanted && has_time(created_at)).then_some(Self {
+            place: &input.place,
+            created_at,
+            body: &input.body,
+        })
     }
 }
 

@@ -303,7 +303,7 @@ impl Collector {
             page.inputs.extend(inputs);
             page.names.add(names);
         }
-        page.inputs.extend(self.to_note(&inventory.unreadable, inventory.ended_at, true).await?);
+        page.inputs.extend(self.unreadable_to_note(&inventory.unreadable, inventory.ended_at, true).await?);
         self.commit(None, page).await?;
         self.unreadable = None;
         Ok(())

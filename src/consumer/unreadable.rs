@@ -26,7 +26,7 @@ pub(super) type Unreadable = BTreeMap<(RowList, Guid), RowObservation>;
 impl Collector {
     /// What is to be archived of rows that can't be read now: those that are new, say something else than before, or were
     /// last noted a day ago.
-    pub(super) async fn to_note(
+    pub(super) async fn unreadable_to_note(
         &mut self,
         seen: &[UnreadableRow],
         observed_at: Timestamp,
@@ -68,7 +68,7 @@ impl Collector {
         observed_at: Timestamp,
         at_baseline: bool,
     ) -> Result<(), CollectError> {
-        let inputs = self.to_note(seen, observed_at, at_baseline).await?;
+        let inputs = self.unreadable_to_note(seen, observed_at, at_baseline).await?;
         if inputs.is_empty() {
             return Ok(());
         }

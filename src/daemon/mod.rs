@@ -156,7 +156,7 @@ impl Supervisor {
                 duties: self.duties.clone(),
             };
             let handle = self.tasks.spawn(async move {
-                drafting.run().await;
+                Box::pin(drafting.run()).await;
                 Ok(())
             });
             self.running.insert(handle.id(), Task::Draft);

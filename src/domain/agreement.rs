@@ -20,23 +20,17 @@ pub enum Verdict {
 
 /// Judges the times of a stretch of one stream, in stream order. Of times that contradict each other (an earlier one lies
 /// more than `tolerance` seconds after a later one) the largest set that agrees stands; of several as large, the one
-/// that holds the later events. The last of what agrees must not lie more than `tolerance` behind `read_at`, when the
-/// stretch was read.
+/// that holds the later events. What lies more than `tolerance` behind `read_at`, when the stretch was read, can't be.
 ///
-/// What is too early counts from the agreeing time before it, what is too late from the one after it.
+/// What is too early counts from the agreeing time before it, what is too late from the one after it; where there is none
+/// after it yet, from `read_at`.
 #[must_use]
 pub fn judge(times: &[Timestamp], tolerance: i64, read_at: Option<Timestamp>) -> Vec<Verdict> {
-    let mut agrees = largest_agreeing(times, tolerance);
+    let can_be = |time: &Timestamp| read_at.is_none_or(|read_at| *time <= read_at.plus(tolerance));
+    let possible: Vec<Timestamp> = times.iter().copied().filter(can_be).collect();
+    let mut chosen = largest_agreeing(&possible, tolerance).into_iter();
+    let agrees: Vec<bool> = times.iter().map(|time| can_be(time) && chosen.next().unwrap_or(false)).collect();
     let mut verdicts = vec![Verdict::Agrees; times.len()];
-    if let Some(read_at) = read_at {
-        for at in (0..times.len()).rev().filter(|at| agrees[*at]).collect::<Vec<_>>() {
-            if times[at] <= read_at.plus(tolerance) {
-                break;
-            }
-            agrees[at] = false;
-            verdicts[at] = Verdict::Provisional(read_at);
-        }
-    }
     let mut before = None;
     let mut before_each = Vec::with_capacity(times.len());
     for (time, agrees) in times.iter().zip(&agrees) {
@@ -49,13 +43,13 @@ pub fn judge(times: &[Timestamp], tolerance: i64, read_at: Option<Timestamp>) ->
     for at in (0..times.len()).rev() {
         if agrees[at] {
             after = Some(times[at]);
-        } else if verdicts[at] == Verdict::Agrees {
+        } else {
             let (time, before) = (times[at], before_each[at]);
             let too_late = after.filter(|after| *after < time);
             let too_early = before.filter(|before| *before > time);
             verdicts[at] = match (too_early, too_late) {
                 (Some(to), _) | (None, Some(to)) => Verdict::Bounded(to),
-                // What it contradicts is itself later than it was read.
+                // It lies behind the time at which it was read, and nothing after it tells.
                 (None, None) => match read_at.filter(|read_at| *read_at < time) {
                     Some(read_at) => Verdict::Provisional(read_at),
                     None => Verdict::Agrees,

@@ -23,6 +23,7 @@ use world::World;
 
 /// How a foundation behaves.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a way of its own in which it may behave")]
 pub struct Options {
     /// It has usage snapshots; no released Cloud Controller does.
     pub snapshots: bool,

@@ -243,19 +243,18 @@ pub(super) async fn put_bounds(
             Some(at) => {
                 let near = |(other, _): &&(Timestamp, u64)| at.seconds_since(*other).abs() <= TOLERANCE_SECONDS;
                 let of_page = spans.iter().rev().find(near).map(|(_, number)| *number);
-                let number = match of_page {
-                    Some(number) => number,
-                    None => {
-                        let (from, to) = (at.plus(-TOLERANCE_SECONDS), at.plus(TOLERANCE_SECONDS));
-                        let row = session.one(NEAR, values![foundation.id, from, to]).await?;
-                        row.maybe_integer(0)?.map_or_else(
-                            || {
-                                last += 1;
-                                last
-                            },
-                            i64::cast_unsigned,
-                        )
-                    }
+                let number = if let Some(number) = of_page {
+                    number
+                } else {
+                    let (from, to) = (at.plus(-TOLERANCE_SECONDS), at.plus(TOLERANCE_SECONDS));
+                    let row = session.one(NEAR, values![foundation.id, from, to]).await?;
+                    row.maybe_integer(0)?.map_or_else(
+                        || {
+                            last += 1;
+                            last
+                        },
+                        i64::cast_unsigned,
+                    )
                 };
                 if spans.last() != Some(&(at, number)) {
                     spans.push((at, number));

@@ -168,9 +168,9 @@ fn check_tells_who_is_contested_and_who_is_left_out() {
     let program = Program::new();
     let guid = "0b35e9e2-1784-4881-9c4e-0deb1d51458c";
     let script = format!(
-        "01:00 p STARTED 1024x1 space=live org=shop\n11:00 p STOPPED 1024x1 space=live org=shop\n\
-         01:00 q STARTED 1024x1 space=test org=shop\n11:00 q STOPPED 1024x1 space=test org=shop\n\
-         01:00 r STARTED 1024x1 space=s org={guid}\n11:00 r STOPPED 1024x1 space=s org={guid}"
+        "01:00 p STARTED 1024x1 space=live org=shop\n05:00 p STOPPED 1024x1 space=live org=shop\n\
+         01:00 q STARTED 1024x1 space=test org=shop\n05:00 q STOPPED 1024x1 space=test org=shop\n\
+         01:00 r STARTED 1024x1 space=s org={guid}\n05:00 r STOPPED 1024x1 space=s org={guid}"
     );
     month::import_into(&program, "eu1", &script, "20d00:00");
     let names = format!("UPDATE organization SET name = 'named' WHERE guid = '{guid}'");

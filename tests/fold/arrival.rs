@@ -95,7 +95,7 @@ proptest! {
         whole.import(&lines, 100);
         let files: Vec<_> = files.into_iter().map(|(from, count)| {
             let from = (0..=from).rev().find(|cut| is_clean(&lines, *cut)).unwrap();
-            let to = (from + count..).find(|cut| is_clean(&lines, *cut)).unwrap();
+            let to = (from + count..=from + count + lines.len()).find(|cut| is_clean(&lines, *cut)).unwrap();
             from..to
         }).collect();
         let pieces = arrive(&lines, &files, page_size);

@@ -165,7 +165,7 @@ fn a_superseded_writer_gives_up_and_takes_over_again() {
     let url = plant.database.clone();
     let (store, lease) = run(|| async {
         let store = Store::open(&url).await.unwrap();
-        let lease = store.take_lease_over(&Lease::duty_of("sim"), "other", Duration::from_secs(60)).await.unwrap();
+        let lease = store.take_lease_over(&Lease::duty_of("sim"), "other", Duration::from_mins(1)).await.unwrap();
         (store, lease.unwrap())
     });
     eventually(|| plant.log(), || leads(0).then_some(()));

@@ -17,7 +17,7 @@ use crate::support::program::Program;
 use crate::support::proxy::{Network, Proxy};
 
 /// Until it is ready again, from when a fault is over. A connection that went silent may have to run out first.
-const RECOVERY: Duration = Duration::from_secs(60);
+const RECOVERY: Duration = Duration::from_mins(1);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Fault {

@@ -186,7 +186,7 @@ impl Plant {
     #[track_caller]
     pub fn ends(&mut self) -> (Option<i32>, String) {
         let mut daemon = self.daemon.take().unwrap();
-        let status = eventually(|| String::new(), || daemon.child.try_wait().unwrap());
+        let status = eventually(String::new, || daemon.child.try_wait().unwrap());
         (status.code(), daemon.log())
     }
 }

@@ -48,7 +48,8 @@ impl Snapshot {
 /// Source: `GET /v3/{app,service}_usage/snapshots/:guid/chunks`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Chunk {
-    #[serde(default)]
+    /// May be null, but not lack: by it a chunk is known.
+    #[serde(deserialize_with = "Option::deserialize")]
     organization_guid: Option<Guid>,
     #[serde(default)]
     organization_name: Option<String>,
