@@ -52,7 +52,7 @@ impl Collector {
         let Some(last) = self.head.observed_until.or(self.head.current_settings().billing_epoch) else {
             return Ok(None);
         };
-        if self.client.present().seconds_since(last).abs() < self.plan.observe_interval_seconds {
+        if self.measured().seconds_since(last).abs() < self.plan.observe_interval_seconds {
             return Ok(None);
         }
         let since = last.plus(-OVERLAP_SECONDS);

@@ -24,10 +24,9 @@ impl Collector {
         Ok(())
     }
 
-    /// The time by which it is told whether something is due: that of Cloud Controller's last answer, as far as ours
-    /// lets it be known.
+    /// The time by which it is told whether something is due: Cloud Controller's, as far as ours lets it be known.
     pub(super) fn measured(&self) -> Timestamp {
-        self.client.last_date().min(self.clock.now())
+        self.client.present().min(self.clock.now())
     }
 
     /// Tells how far our clock is ahead of Cloud Controller's.
