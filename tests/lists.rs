@@ -1,7 +1,7 @@
 //! Lists as real foundations answer them: rows that lack what they may lack, rows that can't be read, older releases, and
 //! limits that operators set.
 
-use cf_billing::domain::AnomalyKind;
+use cf_billing::domain::{AnomalyKind, Kind};
 use cf_billing::simulator::Options;
 use cf_billing::simulator::tables::List;
 use cf_billing::store::{AnomalyFilter, StoredAnomaly};
@@ -247,6 +247,76 @@ fn a_month_is_held_by_each_day_on_which_a_row_cannot_be_read() {
     assert!(in_month("2026-04") > 5, "{told:#?}");
     let listed = collected.program().succeed(&["anomalies", "--foundation", NAME, "--kind", "undecodable"]);
     assert!(listed.stdout.contains("can't be read"), "{}", listed.stdout);
+}
+
+/// The buildpack of each open process, and how many are told to be assumed.
+fn buildpacks(collected: &Collected) -> (Vec<(String, Option<String>)>, usize) {
+    let head = collected.head();
+    let open = collected.runtime.block_on(collected.store.open_resources(&head)).unwrap();
+    let mut found: Vec<(String, Option<String>)> = (open.iter())
+        .filter(|loaded| loaded.resource.key.kind == Kind::Process)
+        .map(|loaded| {
+            let run = loaded.resource.run.as_ref().unwrap();
+            (loaded.resource.key.guid.to_string(), run.piece.footprint.buildpack.as_ref().map(ToString::to_string))
+        })
+        .collect();
+    found.sort();
+    let filter = AnomalyFilter { kind: Some(AnomalyKind::BuildpackAssumed), ..AnomalyFilter::default() };
+    let assumed = collected.runtime.block_on(collected.store.anomalies(&filter, 1000)).unwrap().0.len();
+    (found, assumed)
+}
+
+#[test]
+fn a_snapshot_and_lists_give_the_same_buildpacks_and_say_when_they_guess() {
+    let onboarded = |snapshots: bool, change: &dyn Fn(&Collected)| {
+        let mut collected = Collected::settled(23, 8);
+        collected.foundation().options.snapshots = snapshots;
+        change(&collected);
+        collected.onboard();
+        buildpacks(&collected)
+    };
+    let same = |change: &dyn Fn(&Collected), assumed: usize| {
+        let (of_snapshot, of_lists) = (onboarded(true, change), onboarded(false, change));
+        assert!(of_lists.0.iter().any(|(_, buildpack)| buildpack.is_some()));
+        assert_eq!(of_lists, of_snapshot);
+        assert_eq!(of_lists.1, assumed);
+        of_lists.0
+    };
+    let at_rest = same(&|_| (), 0);
+    // A setting that was changed without a restage isn't what runs.
+    let ask = |collected: &Collected, asked: &str| {
+        let guid = collected.plain_apps()[0].0.clone();
+        let mut foundation = collected.foundation();
+        foundation.tables.change(List::Apps, &guid, &[("/lifecycle/data/buildpacks", serde_json::json!([asked]))]);
+    };
+    for asked in ["https://later.example.com/bp.git", "ruby_buildpack"] {
+        assert_eq!(same(&|collected| ask(collected, asked), 0), at_rest);
+    }
+    // While an app is rolled over, its current droplet is that of the new process alone.
+    let roll = |collected: &Collected| {
+        let guid = collected.plain_apps()[0].0.clone();
+        collected.world(|world, tables| {
+            let receipt = world.receipt("ruby_buildpack");
+            world.create_deployment(tables, &guid, receipt);
+        });
+    };
+    same(&roll, 2);
+}
+
+#[test]
+fn what_an_app_asks_for_stands_in_for_a_droplet_that_may_not_be_read() {
+    let mut collected = without_snapshots(23, 8, |_| ());
+    collected.fail(|request| {
+        let refused = r#"{"errors":[{"code":10003,"title":"CF-NotAuthorized","detail":"You are not authorized"}]}"#;
+        let is_droplets = request.uri().path().contains("droplets");
+        let answer = http::Response::builder().status(403).header("content-type", "application/json");
+        is_droplets.then(|| Ok(answer.body(refused.into()).unwrap()))
+    });
+    collected.onboard();
+    let (found, assumed) = buildpacks(&collected);
+    let named = found.iter().filter(|(_, buildpack)| buildpack.is_some()).count();
+    assert!(named > 0);
+    assert_eq!(assumed, named, "all that is named is assumed");
 }
 
 #[test]

@@ -1,8 +1,11 @@
 //! Baseline items on their way into the archive: each once, with the names their rows carry.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use super::page::{Body, NewInput};
 use crate::cloud_controller::NamedItem;
-use crate::domain::{Baseline, EventId, Place, Stream, Timestamp};
+use crate::domain::{Baseline, EventId, Guid, Place, Stream, Timestamp};
 use crate::fold::Input;
 use crate::store::{FoundationHead, InputKind, NameOf, Names, Store, StoreError, Told};
 
@@ -14,8 +17,9 @@ pub(super) async fn baseline_inputs(
     stream: Stream,
     epoch: Timestamp,
     read_at: Timestamp,
-    items: Vec<NamedItem>,
+    mut items: Vec<NamedItem>,
 ) -> Result<(Vec<NewInput>, Names), StoreError> {
+    doubt_deployments(&mut items);
     let ids: Vec<EventId> = (items.iter())
         .filter_map(|named| Input::Baseline(named.item.clone()).resource())
         .map(|key| EventId { guid: key.guid, created_at: epoch })
@@ -31,6 +35,23 @@ pub(super) async fn baseline_inputs(
         }
     }
     Ok((inputs, names))
+}
+
+/// While an app is rolled over it has two processes of one type, and its current droplet is the new one's alone: which
+/// buildpack each of them runs can't be known then, from a snapshot or from the lists.
+fn doubt_deployments(items: &mut [NamedItem]) {
+    let mut of_type: HashMap<(Guid, Option<Arc<str>>), usize> = HashMap::new();
+    for named in &*items {
+        if let Baseline::Process { app, process_type, .. } = &named.item.item {
+            *of_type.entry((app.clone(), process_type.clone())).or_default() += 1;
+        }
+    }
+    for named in items {
+        if let Baseline::Process { app, process_type, buildpack, buildpack_assumed, .. } = &mut named.item.item {
+            let alike = of_type.get(&(app.clone(), process_type.clone())).copied().unwrap_or_default();
+            *buildpack_assumed |= alike > 1 && buildpack.is_some();
+        }
+    }
 }
 
 /// The stream that tells of an item's resource.

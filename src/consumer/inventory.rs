@@ -108,12 +108,13 @@ impl Collector {
         &self,
         apps: &[App],
         unreadable: &mut Vec<UnreadableRow>,
-    ) -> Result<HashMap<Guid, String>, CollectError> {
-        let mut of: HashMap<Guid, String> = HashMap::new();
+    ) -> Result<HashMap<Guid, Told>, CollectError> {
+        let mut of: HashMap<Guid, Told> = HashMap::new();
         let mut by_droplet: HashMap<Guid, Guid> = HashMap::new();
         let mut untold: Vec<Guid> = Vec::new();
         for app in apps.iter().filter(|app| app.state == "STARTED") {
-            of.extend(asked_buildpack(app).map(|name| (app.guid.clone(), name.to_owned())));
+            let asked = asked_buildpack(app).map(|name| Told { name: name.to_owned(), assumed: true });
+            of.extend(asked.map(|told| (app.guid.clone(), told)));
             match &app.relationships.current_droplet {
                 Some(droplet) => by_droplet.extend(droplet.guid().map(|droplet| (droplet.clone(), app.guid.clone()))),
                 None => untold.push(app.guid.clone()),
@@ -126,7 +127,7 @@ impl Collector {
             unreadable.extend(found.unreadable);
             for droplet in found.rows {
                 if let (Some(app), Some(buildpack)) = (by_droplet.get(&droplet.guid), droplet.buildpack()) {
-                    of.insert(app.clone(), buildpack.to_owned());
+                    of.insert(app.clone(), Told { name: buildpack.to_owned(), assumed: false });
                 }
             }
         }
@@ -139,7 +140,7 @@ impl Collector {
     async fn untold_buildpacks(
         &self,
         apps: &[Guid],
-        of: &mut HashMap<Guid, String>,
+        of: &mut HashMap<Guid, Told>,
         unreadable: &mut Vec<UnreadableRow>,
     ) -> Result<(), CollectError> {
         let mut asked = 0;
@@ -151,14 +152,16 @@ impl Collector {
                 let mut staged: Vec<&Droplet> = found.rows.iter().filter(own).collect();
                 staged.sort_by_key(|droplet| droplet.created_at);
                 let newest = staged.last().and_then(|droplet| droplet.buildpack()).map(str::to_owned);
+                let newest = newest.map(|name| Told { name, assumed: staged.len() > 1 });
                 let current = if staged.len() > 1 && asked < DROPLETS_ASKED_FOR {
                     asked += 1;
                     let current = self.unless_refused(self.client.current_droplet(app)).await?.flatten();
-                    current.and_then(|droplet| droplet.buildpack().map(str::to_owned)).or(newest)
+                    let current = current.as_ref().and_then(Droplet::buildpack);
+                    current.map(|name| Told { name: name.to_owned(), assumed: false }).or(newest)
                 } else {
                     newest
                 };
-                of.extend(current.map(|name| (app.clone(), name)));
+                of.extend(current.map(|told| (app.clone(), told)));
             }
         }
         Ok(())
@@ -176,6 +179,13 @@ impl Collector {
             answer => answer.map(Some),
         }
     }
+}
+
+/// A buildpack, and whether it is a guess.
+#[derive(Clone, Debug)]
+struct Told {
+    name: String,
+    assumed: bool,
 }
 
 /// The buildpack that an app asks for: the first custom URL, which is what its events name, else the last name.
@@ -246,7 +256,7 @@ impl Inventory {
         process: &Process,
         apps: &HashMap<&Guid, &App>,
         places: &Places,
-        buildpacks: &HashMap<Guid, String>,
+        buildpacks: &HashMap<Guid, Told>,
         hidden: &Hidden,
     ) {
         let key = ResourceKey { kind: Kind::Process, guid: process.guid.clone() };
@@ -270,7 +280,8 @@ impl Inventory {
             app: app.guid.clone(),
             instances: process.instances,
             memory_mib: process.memory_in_mb,
-            buildpack: buildpacks.get(&app.guid).map(|name| name.as_str().into()),
+            buildpack: buildpacks.get(&app.guid).map(|told| told.name.as_str().into()),
+            buildpack_assumed: buildpacks.get(&app.guid).is_some_and(|told| told.assumed),
         };
         let named = NamedItem { app: Some(app.name.clone()), ..place.named(item) };
         let (created_at, updated_at) = (process.created_at, process.updated_at);

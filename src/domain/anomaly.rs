@@ -36,10 +36,12 @@ pub enum AnomalyKind {
     Settled,
     /// `created_at` contradicts the order of the stream: the nearest time that agrees was used.
     Clock,
+    /// The buildpack of something that ran when the baseline was taken couldn't be known; what is likely was taken.
+    BuildpackAssumed,
 }
 
 impl AnomalyKind {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::UnknownState,
         Self::Undecodable,
         Self::TimeRanBackwards,
@@ -55,6 +57,7 @@ impl AnomalyKind {
         Self::ToldByReseed,
         Self::Settled,
         Self::Clock,
+        Self::BuildpackAssumed,
     ];
 
     /// The word used in tables and metrics.
@@ -76,6 +79,7 @@ impl AnomalyKind {
             Self::ToldByReseed => "told_by_reseed",
             Self::Settled => "settled",
             Self::Clock => "clock",
+            Self::BuildpackAssumed => "buildpack_assumed",
         }
     }
 

@@ -27,6 +27,9 @@ pub enum Baseline {
         memory_mib: u32,
         /// That of the app's current droplet, which may not be the one that runs.
         buildpack: Option<Arc<str>>,
+        /// It is a guess: the droplet can't be read, or a deployment is under way and this may run an earlier one.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        buildpack_assumed: bool,
     },
     /// Source: `GET /v3/tasks?states=RUNNING,CANCELING`.
     Task { task: Guid, app: Guid, memory_mib: u32, disk_mib: Option<u32>, created_at: Timestamp },

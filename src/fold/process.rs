@@ -184,6 +184,10 @@ impl Step<'_> {
         }
         let footprint = self.footprint_of(resource, item);
         self.open(resource, Opening::Baseline, at, footprint);
+        if let Baseline::Process { buildpack: Some(name), buildpack_assumed: true, .. } = &item.item {
+            let detail = format!("the buildpack `{name}` is assumed, until its next start tells it");
+            self.anomaly(resource, AnomalyKind::BuildpackAssumed, at, detail);
+        }
     }
 
     /// The true beginning of something the baseline holds: it can't have run before.

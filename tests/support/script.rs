@@ -188,6 +188,7 @@ fn baseline(words: &[&str]) -> BaselineItem {
             instances: instances.try_into().unwrap(),
             memory_mib,
             buildpack: value(words, "bp").map(Into::into),
+            buildpack_assumed: words.contains(&"bp-assumed"),
         },
         "baseline-task" => {
             let created_at = time(value(words, "created").unwrap());

@@ -204,6 +204,7 @@ impl Chunk {
                 instances: process.instance_count,
                 memory_mib: process.memory_in_mb_per_instance,
                 buildpack: process.buildpack_name.filter(|name| !name.is_empty()),
+                buildpack_assumed: false,
             })
         });
         let instances = self.service_instances.into_iter().filter_map(Item::read).map(|instance| NamedItem {
