@@ -282,10 +282,20 @@ fn a_snapshot_and_lists_give_the_same_buildpacks_and_say_when_they_guess() {
         assert_eq!(of_lists.1, assumed);
         of_lists.0
     };
+    // One that was staged by a buildpack, not a container image.
+    let staged = |collected: &Collected| {
+        let apps = collected.plain_apps();
+        let foundation = collected.foundation();
+        let is_staged = |app: &String| {
+            let app = &foundation.world.apps[app];
+            !app.docker && app.droplet.as_ref().is_some_and(|droplet| droplet.name.is_some())
+        };
+        apps.into_iter().map(|(app, _)| app).find(is_staged).unwrap()
+    };
     let at_rest = same(&|_| (), 0);
     // A setting that was changed without a restage isn't what runs.
     let ask = |collected: &Collected, asked: &str| {
-        let guid = collected.plain_apps()[0].0.clone();
+        let guid = staged(collected);
         let mut foundation = collected.foundation();
         foundation.tables.change(List::Apps, &guid, &[("/lifecycle/data/buildpacks", serde_json::json!([asked]))]);
     };
@@ -294,7 +304,7 @@ fn a_snapshot_and_lists_give_the_same_buildpacks_and_say_when_they_guess() {
     }
     // While an app is rolled over, its current droplet is that of the new process alone.
     let roll = |collected: &Collected| {
-        let guid = collected.plain_apps()[0].0.clone();
+        let guid = staged(collected);
         collected.world(|world, tables| {
             let receipt = world.receipt("ruby_buildpack");
             world.create_deployment(tables, &guid, receipt);
