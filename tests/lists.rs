@@ -231,6 +231,46 @@ fn no_look_ends_or_changes_what_cannot_be_read() {
 }
 
 #[test]
+fn what_began_in_a_gap_and_could_not_be_read_when_that_was_settled_counts_once_it_can() {
+    let mut collected = without_snapshots(17, 8, |_| ());
+    collected.onboard();
+    // Somebody purges both streams after an app was started, and its row can't be read.
+    let (app, process) = {
+        let mut foundation = collected.foundation();
+        let foundation = &mut *foundation;
+        let (world, tables) = (&mut foundation.world, &mut foundation.tables);
+        let space = world.spaces.keys().next().unwrap().clone();
+        let app = world.create_app(tables, &space, "lost", &[]);
+        let receipt = world.receipt("go_buildpack");
+        world.set_droplet(tables, &app, receipt, &[]);
+        world.start_app(tables, &app);
+        (app.clone(), world.apps[&app].processes[0].clone())
+    };
+    for stream in cf_billing::domain::Stream::ALL {
+        collected.foundation().tables.events_mut(stream).clear();
+    }
+    hide(&collected, List::Apps, &app);
+    collected.pass(600);
+    let mut settled = false;
+    for _ in 0..4 {
+        let _ = collected.cycle();
+        settled |= collected.gaps().iter().any(|gap| gap.settled_at.is_some());
+        collected.pass(600);
+    }
+    assert!(settled, "the gap is settled");
+    assert!(!collected.open().iter().any(|line| line.contains(&process)));
+    look(&mut collected);
+    show(&collected);
+    look(&mut collected);
+    let open = collected.open();
+    let line = open.iter().find(|line| line.contains(&process)).unwrap_or_else(|| panic!("{open:#?}"));
+    // Up to the look that could read it, that is assumed.
+    assert!(line.contains("estimated: false"), "{line}");
+    let entries = collected.entries_of(&process);
+    assert!(!entries.is_empty() && entries.iter().all(|entry| entry.interval.estimated), "{entries:#?}");
+}
+
+#[test]
 fn a_month_is_held_by_each_day_on_which_a_row_cannot_be_read() {
     let mut collected = without_snapshots(17, 8, |_| ());
     collected.onboard();

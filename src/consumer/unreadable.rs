@@ -10,7 +10,8 @@ use super::inventory::{Inventory, Row};
 use super::page::{Body, NewInput};
 use crate::cloud_controller::{NamedItem, UnreadableRow};
 use crate::domain::{
-    AnomalyKind, Baseline, Guid, Kind, Place, ResourceKey, RowList, RowObservation, Stream, Timestamp,
+    AnomalyKind, Baseline, Finding, Guid, Kind, Place, ResourceKey, RowList, RowObservation, Settlement, Stream,
+    Timestamp,
 };
 use crate::fold::Depth;
 use crate::store::{AnomalyFilter, InputKind, Names, Told};
@@ -21,7 +22,15 @@ const NOTED_EVERY_SECONDS: i64 = 86_400;
 const MOST_ANOMALIES: usize = 1_000_000;
 
 /// Rows that couldn't be read when they were last looked at.
-pub(super) type Unreadable = BTreeMap<(RowList, Guid), RowObservation>;
+pub(super) type Unreadable = BTreeMap<(RowList, Guid), Noted>;
+
+/// What was noted of a row.
+#[derive(Clone, Debug)]
+pub(super) struct Noted {
+    last: RowObservation,
+    /// When it was first noted that it can't be read.
+    since: Timestamp,
+}
 
 impl Collector {
     /// What is to be archived of rows that can't be read now: those that are new, say something else than before, or were
@@ -44,16 +53,16 @@ impl Collector {
             }
             let before = known.get(&(row.list, row.guid.clone()));
             let is_known = before.is_some_and(|before| {
-                before.reason.as_deref() == Some(row.reason.as_str())
-                    && observed_at.seconds_since(before.observed_at) < NOTED_EVERY_SECONDS
-                    && before.at_baseline >= at_baseline
+                before.last.reason.as_deref() == Some(row.reason.as_str())
+                    && observed_at.seconds_since(before.last.observed_at) < NOTED_EVERY_SECONDS
+                    && before.last.at_baseline >= at_baseline
             });
             if !is_known {
                 inputs.push(self.of_row(RowObservation {
                     list: row.list,
                     guid: row.guid.clone(),
                     reason: Some(row.reason.clone()),
-                    at_baseline: at_baseline || before.is_some_and(|before| before.at_baseline),
+                    at_baseline: at_baseline || before.is_some_and(|before| before.last.at_baseline),
                     observed_at,
                 }));
             }
@@ -103,14 +112,15 @@ impl Collector {
         self.complete_baseline(inventory, &readable).await?;
         let mut page = self.page();
         page.inputs = (readable.into_values())
-            .map(|before| self.of_row(RowObservation { reason: None, observed_at: inventory.ended_at, ..before }))
+            .map(|before| self.of_row(RowObservation { reason: None, observed_at: inventory.ended_at, ..before.last }))
             .collect();
         self.commit(None, page).await?;
         self.unreadable = None;
         Ok(())
     }
 
-    /// Takes into the baseline what runs, was there at the epoch, and couldn't be read then: nothing else tells of it.
+    /// Takes into the baseline what runs, was there at the epoch, and couldn't be read then: nothing else tells of it. And
+    /// settles a process that couldn't be read when a gap was settled, as it would have been then.
     async fn complete_baseline(&mut self, inventory: &Inventory, readable: &Unreadable) -> Result<(), CollectError> {
         let epoch = self.head.current_settings().billing_epoch.unwrap_or(Timestamp::MIN);
         let hid =
@@ -121,7 +131,7 @@ impl Collector {
         let tracked: BTreeSet<ResourceKey> =
             self.store.load(&self.head, &wanted).await?.into_iter().map(|loaded| loaded.resource.key).collect();
         let was_hidden = |key: &ResourceKey, row: &Row| {
-            let of_baseline = |row: &(RowList, Guid)| readable.get(row).is_some_and(|before| before.at_baseline);
+            let of_baseline = |row: &(RowList, Guid)| readable.get(row).is_some_and(|before| before.last.at_baseline);
             row.created_at <= epoch && !tracked.contains(key) && rows_of(key, &row.named).iter().any(of_baseline)
         };
         let told = Told::beside(inventory.ended_at);
@@ -138,6 +148,29 @@ impl Collector {
                 baseline_inputs(&self.store, &self.head, stream, epoch, inventory.ended_at, items).await?;
             page.inputs.extend(inputs);
             names.add(of_items);
+        }
+        let hidden_in_gap = |key: &ResourceKey, row: &Row| {
+            let noted =
+                rows_of(key, &row.named).into_iter().filter_map(|row| readable.get(&row)).map(|noted| noted.since);
+            let since = noted.min()?;
+            let settled = self.gaps.iter().filter(|gap| gap.stream == key.kind.stream());
+            settled
+                .filter(|gap| gap.settled_at.is_some_and(|settled_at| since <= settled_at))
+                .max_by_key(|gap| gap.number)
+        };
+        for (key, row) in found {
+            // Only of a process no later look believes that it began: its start is among what was lost.
+            let may_have_begun = key.kind == Kind::Process && !tracked.contains(key) && !was_hidden(key, row);
+            let Some(gap) = hidden_in_gap(key, row).filter(|_| may_have_begun) else { continue };
+            let since = gap.settled_at.unwrap_or(inventory.ended_at).max(row.created_at);
+            let settlement = Settlement {
+                resource: key.clone(),
+                certain_until: gap.from,
+                observed_at: inventory.ended_at,
+                finding: Finding::Running { item: row.named.item.clone(), since },
+                bounded: true,
+            };
+            page.inputs.push(NewInput { place: self.end_of(key.kind.stream()), body: Body::Settlement(settlement) });
         }
         page.names = names;
         self.commit(None, page).await?;
@@ -172,9 +205,14 @@ impl Collector {
             let Ok(row) = serde_json::from_str::<RowObservation>(&input.body) else { continue };
             let of = (row.list, row.guid.clone());
             match &row.reason {
-                Some(_) => known.insert(of, row),
-                None => known.remove(&of),
-            };
+                Some(_) => {
+                    let since = known.get(&of).map_or(row.observed_at, |before| before.since);
+                    known.insert(of, Noted { last: row, since });
+                }
+                None => {
+                    known.remove(&of);
+                }
+            }
         }
         self.unreadable = Some(known.clone());
         Ok(known)
