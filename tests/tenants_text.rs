@@ -81,7 +81,9 @@ fn no_text_in_csv_is_a_formula_and_numbers_are_numbers() {
 fn names_dont_act_on_the_terminal_they_are_shown_on() {
     let program = book(ESCAPES, "s\u{9b}2K");
     let usage = ["usage", "--from", "2025-10-01", "--to", "2025-11-01", "--by", "space,app", "--names"];
-    for arguments in [&["invoices", "show", "CF-000001"][..], &["invoices", "explain", "CF-000001"], &usage] {
+    for arguments in
+        [&["invoices", "show", "CF-000001"][..], &["invoices", "explain", "CF-000001", "--line", "1"], &usage]
+    {
         let run = program.succeed(arguments);
         let said = format!("{}{}", run.stdout, run.stderr);
         let acts = |letter: char| letter != '\n' && (letter.is_control() || letter == '\u{202e}');

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{cents, configure, events, import_between, import_more, like, october, october_json, shown};
+use super::{cents, configure, event_of, events, import_between, import_more, like, october, october_json, shown};
 use crate::support::month;
 use crate::support::program::{Program, Run};
 
@@ -152,7 +152,7 @@ fn late_usage_goes_on_the_next_invoice_and_names_its_cause() {
     // It ran from 20:00 to 22:00 once more, which was seen too late.
     let started = &events(&program)[0];
     let late = [like(started, "late-1", "20:00", None), like(started, "late-2", "22:00", Some("STOPPED"))];
-    import_between(&program, 4, &late);
+    import_between(&program, &late);
     assert_eq!(draft(&program, "2026-10"), Value::Array(Vec::new()));
     assert_eq!(shown(&program, "CF-000001")["difference"], "2.00");
     // Where nothing else was used, the invoice has the correction alone.
@@ -175,8 +175,8 @@ fn late_usage_goes_on_the_next_invoice_and_names_its_cause() {
 #[test]
 fn what_was_charged_too_much_is_credited_by_difference_once() {
     let program = invoiced(RATES);
-    let late = like(&events(&program)[1], "late", "04:00", None);
-    import_between(&program, 1, &[late]);
+    let late = like(&event_of(&program, "p", "STOPPED"), "late", "04:00", None);
+    import_between(&program, &[late]);
     draft(&program, "2026-10");
     assert_eq!(shown(&program, "CF-000001")["difference"], "-6.00");
     let note = credited(&program, &["--difference"]);
@@ -235,9 +235,9 @@ fn a_line_moved_only_by_what_it_shares_says_so() {
     );
     let program = invoiced(&card);
     assert_eq!(shown(&program, "CF-000001")["net"], "5.00");
-    let started = &events(&program)[2];
+    let started = &event_of(&program, "q", "STARTED");
     let late = [like(started, "late-1", "20:00", None), like(started, "late-2", "22:00", Some("STOPPED"))];
-    import_between(&program, 4, &late);
+    import_between(&program, &late);
     draft(&program, "2026-10");
     let drafts = draft(&program, "2026-11");
     let november = shown(&program, &drafts[0]["id"].to_string());
@@ -271,7 +271,7 @@ fn a_line_is_given_back_as_it_was_paid() {
     let taxes: i64 = (1..=2).map(|note| cents(&shown(&program, &format!("CN-00000{note}"))["tax"]["amount"])).sum();
     assert_eq!(taxes, -cents(&shown(&program, "CF-000001")["tax"]["amount"]));
     // The whole month was waived: that it turns out cheaper gives nothing more, and charges nothing.
-    import_between(&program, 1, &[like(&events(&program)[1], "late", "04:00", None)]);
+    import_between(&program, &[like(&event_of(&program, "p", "STOPPED"), "late", "04:00", None)]);
     draft(&program, "2026-10");
     assert_eq!(shown(&program, "CF-000001")["difference"], Value::Null);
     assert_eq!(draft(&program, "2026-11"), Value::Array(Vec::new()));
@@ -288,7 +288,7 @@ fn tiers_of_one_use_are_given_back_once() {
     let net = cents(&shown(&program, "CF-000001")["net"]);
     let lines = shown(&program, "CF-000001")["lines"].as_array().unwrap().len();
     assert!(lines > 2, "{lines}");
-    import_between(&program, 1, &[like(&events(&program)[1], "late", "01:00", None)]);
+    import_between(&program, &[like(&event_of(&program, "p", "STOPPED"), "late", "01:00", None)]);
     draft(&program, "2026-10");
     let mut given = cents(&credited(&program, &["--difference"])["net"]);
     for line in 1..=lines {
@@ -319,7 +319,7 @@ fn what_was_charged_later_and_then_vanished_is_given_back() {
         event.replace("\"p\"", "\"z\"").replace("\"a\"", "\"c\"")
     };
     let late = [at("late-1", "20:00", None), at("late-2", "22:00", Some("STOPPED"))];
-    import_between(&program, 2, &late);
+    import_between(&program, &late);
     draft(&program, "2026-09");
     assert_eq!(finalize("2026-10")[0]["net"], "2.00");
     let mut all = events(&program);
@@ -347,7 +347,7 @@ fn a_month_that_is_invoiced_anew_costs_once_what_it_costs() {
     let at = |guid: &str, time: &str, state: Option<&str>| {
         like(&events(&program)[0], guid, time, state).replace("2026-10-10", "2026-09-20")
     };
-    import_between(&program, 2, &[at("late-1", "20:00", None), at("late-2", "22:00", Some("STOPPED"))]);
+    import_between(&program, &[at("late-1", "20:00", None), at("late-2", "22:00", Some("STOPPED"))]);
     draft(&program, "2026-09");
     charged += finalize("2026-10");
     assert_eq!(charged, 1200);

@@ -6,7 +6,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
 
-use super::{cents, configure, events, import_between, like, october_json, shown};
+use super::{cents, configure, event_of, import_between, like, october_json, shown};
 use crate::support::month;
 use crate::support::program::Program;
 
@@ -181,8 +181,8 @@ fn what_became_known_later_doesn_t_change_what_a_final_invoice_rests_on() {
         .filter_map(Value::as_str)
         .collect();
     assert_eq!(guids.len(), 2, "{guids:?}");
-    let late = like(&events(&program)[1], "late", "04:00", None);
-    import_between(&program, 1, &[late]);
+    let late = like(&event_of(&program, "p", "STOPPED"), "late", "04:00", None);
+    import_between(&program, &[late]);
     assert_eq!(explain(), before);
     let usage = program.json(&["usage", "--from", "2026-10-01", "--to", "2026-11-01"]);
     assert_eq!(usage[0]["instance_seconds"], 4 * 3600);

@@ -46,7 +46,8 @@ fn shown(program: &Program, reference: &str) -> Value {
 fn import_more(program: &Program, lines: &[String]) {
     let file = program.folder.path().join("more.jsonl");
     std::fs::write(&file, lines.join("\n")).unwrap();
-    program.succeed(&["import", "--foundation", "f", "--app-events", crate::support::program::path(&file)]);
+    let file = crate::support::program::path(&file);
+    program.succeed(&["import", "--foundation", "f", "--app-events", file, "--read-at", "2100-01-01T00:00:00Z"]);
 }
 
 /// An event as another: with this guid, at this time of the script's day, and in this state if one is given.
@@ -66,9 +67,20 @@ fn events(program: &Program) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
-/// Imports the app events once more, with others between them: these before that position.
-fn import_between(program: &Program, position: usize, others: &[String]) {
+/// The imported event that brought a process into a state.
+fn event_of(program: &Program, process: &str, state: &str) -> String {
+    let is = |line: &String| {
+        let event: Value = serde_json::from_str(line).unwrap();
+        event["process"]["guid"] == process && event["state"]["current"] == state
+    };
+    events(program).into_iter().find(is).unwrap()
+}
+
+/// Imports the app events once more, with others between them, where their times are.
+fn import_between(program: &Program, others: &[String]) {
     let mut all = events(program);
-    all.splice(position..position, others.iter().cloned());
+    all.extend_from_slice(others);
+    let time = |line: &String| serde_json::from_str::<Value>(line).unwrap()["created_at"].as_str().unwrap().to_owned();
+    all.sort_by_key(time);
     import_more(program, &all);
 }

@@ -2,6 +2,9 @@
 
 use std::fmt::Write;
 
+use cf_billing::cloud_controller::decode;
+use cf_billing::domain::Stream;
+
 use super::program::{Program, path};
 use super::script::{Line, parse};
 
@@ -15,16 +18,26 @@ pub fn import(program: &Program, script: &str, through: &str) {
 pub fn import_into(program: &Program, foundation: &str, script: &str, through: &str) {
     let script = format!("{script}\n{through} marker STOPPED\n{through} marker-service DELETED");
     let (mut app, mut service) = (String::new(), String::new());
-    for line in parse(&script) {
-        if let Line::Event { stream, raw, .. } = line {
-            let file = if stream == cf_billing::domain::Stream::App { &mut app } else { &mut service };
-            writeln!(file, "{raw}").unwrap();
-        }
+    let mut events: Vec<_> = parse(&script)
+        .into_iter()
+        .filter_map(|line| match line {
+            Line::Event { stream, raw, .. } => Some((decode(stream, &raw).event.created_at, stream, raw)),
+            _ => None,
+        })
+        .collect();
+    // Scripts tell of one process after the other; a stream is in the order of time.
+    events.sort_by_key(|(created_at, ..)| *created_at);
+    for (_, stream, raw) in events {
+        let file = if stream == Stream::App { &mut app } else { &mut service };
+        writeln!(file, "{raw}").unwrap();
     }
     let files = (program.folder.path().join("app.jsonl"), program.folder.path().join("service.jsonl"));
     std::fs::write(&files.0, &app).unwrap();
     std::fs::write(&files.1, &service).unwrap();
+    // Whenever the test runs, its month is over.
+    let read_at = ["--read-at", "2100-01-01T00:00:00Z"];
     let mut arguments = vec!["import", "--foundation", foundation, "--app-events", path(&files.0)];
+    arguments.extend(read_at);
     if !service.is_empty() {
         arguments.extend(["--service-events", path(&files.1)]);
     }
