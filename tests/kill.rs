@@ -21,9 +21,11 @@ const SEED: u64 = 2026;
 const DEADLINE: Duration = Duration::from_secs(30);
 
 fn start(program: &Program, api: &str) -> Child {
+    // The foundation's clock stands: from when to bill has to be said, since ours is another time.
     let configuration = format!(
         "[database]\nlease = \"500ms\"\n[http]\nlisten = \"127.0.0.1:0\"\n[collection]\npoll_interval = \"10ms\"\n\
-         [[foundation]]\nname = \"{NAME}\"\napi = \"{api}\"\nclient_id = \"{}\"\nclient_secret = \"{}\"\n",
+         [[foundation]]\nname = \"{NAME}\"\napi = \"{api}\"\nclient_id = \"{}\"\nclient_secret = \"{}\"\n\
+         billing_from = \"2026-03-01T08:00:00Z\"\n",
         ADMIN.0, ADMIN.1
     );
     std::fs::write(program.folder.path().join("cf-billing.toml"), configuration).unwrap();

@@ -220,8 +220,10 @@ fn configure(program: &Program, served: &[Served]) {
          [billing]\nrates = \"card.toml\"\ndraft_interval = \"1s\"\n"
         .to_owned();
     for (name, served) in FOUNDATIONS.iter().zip(served) {
+        // Their clocks aren't ours: from when to bill has to be said.
         configuration.push_str(&format!(
-            "[[foundation]]\nname = \"{name}\"\napi = \"{}\"\nclient_id = \"{}\"\nclient_secret = \"{}\"\n",
+            "[[foundation]]\nname = \"{name}\"\napi = \"{}\"\nclient_id = \"{}\"\nclient_secret = \"{}\"\n\
+             billing_from = \"2026-03-30T20:00:00Z\"\n",
             served.api, ADMIN.0, ADMIN.1
         ));
     }
