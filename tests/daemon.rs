@@ -223,7 +223,7 @@ fn a_task_that_panics_is_started_again_and_disturbs_no_other() {
         let stop = CancellationToken::new();
         let members = vec![member("panics", 2), member("sound", 0)];
         let poll_interval = Duration::from_millis(10);
-        let metrics = Metrics::new();
+        let (metrics, board) = (Metrics::new(), Board::default());
         let daemon = Daemon {
             store: store.clone(),
             clock: clock.clone(),
@@ -232,7 +232,7 @@ fn a_task_that_panics_is_started_again_and_disturbs_no_other() {
             lease: Duration::from_secs(5),
             not_ready_after: Duration::from_mins(1),
             metrics: metrics.clone(),
-            board: Board::default(),
+            board: board.clone(),
             listener: None,
             drafts: None,
             stop: stop.clone(),
@@ -241,7 +241,7 @@ fn a_task_that_panics_is_started_again_and_disturbs_no_other() {
             for name in ["sound", "panics"] {
                 let deadline = Instant::now() + DEADLINE;
                 while store.foundation(name).await.unwrap().known_until.is_none() {
-                    assert!(Instant::now() < deadline, "{name} was never collected");
+                    assert!(Instant::now() < deadline, "{name} was never collected: {:?}", board.foundations());
                     tokio::time::sleep(Duration::from_millis(10)).await;
                 }
             }
