@@ -11,6 +11,7 @@ use bytes::Bytes;
 use cf_billing::clock::Clock;
 use cf_billing::cloud_controller::Client;
 use cf_billing::cloud_controller::transport::{Exchange, Exchanging};
+use cf_billing::consumer::Plan;
 use cf_billing::daemon::{Daemon, Member};
 use cf_billing::domain::Timestamp;
 use cf_billing::simulator::{ADMIN, Foundation};
@@ -210,15 +211,16 @@ fn a_task_that_panics_is_started_again_and_disturbs_no_other() {
     runtime.block_on(async {
         let store = Store::open(&program.database()).await.unwrap();
         let clock = Clock::System;
-        // The foundation's clock is right: else nothing would be billed before somebody looked at it.
-        let now = clock.now();
+        let now = Timestamp::parse("2026-03-01T08:00:00Z").unwrap();
         let member = |name: &str, panics: usize| {
             let mut foundation = Foundation::new(1, now);
             foundation.world.settle(&mut foundation.tables, 3);
             let exchange =
                 Panicking { foundation: Arc::new(Mutex::new(foundation)), left: Arc::new(AtomicUsize::new(panics)) };
             let client = Client::new(Arc::new(exchange), clock.clone(), credentials("http://127.0.0.1", ADMIN));
-            Member { plan: plan(name), client }
+            // Its clock isn't ours: from when to bill has to be said.
+            let plan = Plan { billing_from: Some(now), ..plan(name) };
+            Member { plan, client }
         };
         let stop = CancellationToken::new();
         let members = vec![member("panics", 2), member("sound", 0)];

@@ -104,11 +104,11 @@ memory_gib_hour = "1"
     card.toml:25:1: the `service` rate is free and has prices
     hint: remove free = true, or the prices
     card.toml:25:1: the `service` says twice what it is for
-    hint: name the plan with plan_guid, or with offering and plan
+    hint: name the plan with plan_guid, or with offering, plan and broker
     card.toml:29:17: `instance_hour`: `1.0000000000001` has more than 12 decimals
     hint: round it: so many decimals are kept
     card.toml:32:1: unknown key `memory_gib_hour` in `service`
-    hint: `service` has: from, to, account, org, org_label, space_label, plan_guid, offering, plan, user_provided, instance_hour, month, free, multiplier, granularity
+    hint: `service` has: from, to, account, org, org_label, space_label, plan_guid, offering, plan, broker, user_provided, instance_hour, month, free, multiplier, granularity
     card.toml:34:2: `staging` is not a list
     hint: write [[staging]]
     "#);
