@@ -233,19 +233,6 @@ crate::on_postgres! {
     the_last_event_of_a_file_is_bounded_by_when_it_was_read_and_makes_nothing_complete,
 }
 
-const RATES: &str = "name = \"t\"\ncurrency = \"EUR\"\n[[process]]\ninstance_hour = \"1\"\n[[staging]]\nfree = true\n\
-                     [[task]]\nfree = true\n[[service]]\nfree = true\n";
-
-fn event(guid: &str, at: &str, state: &str, process: &str) -> Value {
-    json!({
-        "guid": guid, "created_at": at, "state": {"current": state, "previous": "STOPPED"},
-        "app": {"guid": "a", "name": "a"}, "process": {"guid": process, "type": "web"},
-        "space": {"guid": "s1", "name": "s1"}, "organization": {"guid": "o1"}, "buildpack": {"guid": null, "name": null},
-        "task": {"guid": null, "name": null}, "memory_in_mb_per_instance": {"current": 1024},
-        "instance_count": {"current": 1},
-    })
-}
-
 /// Imports app events with the binary.
 fn imported(program: &Program, events: &[Value], more: &[&str]) -> Run {
     let file = program.folder.path().join("events.jsonl");
@@ -258,15 +245,15 @@ fn imported(program: &Program, events: &[Value], more: &[&str]) -> Run {
 #[test]
 fn an_invoice_waits_for_one_acceptance_of_a_span() {
     let program = Program::new();
-    month::card(&program, RATES);
+    month::card(&program, month::INSTANCE_HOURS);
     std::fs::write(program.folder.path().join("cf-billing.toml"), "[billing]\ngrace = \"0s\"\n").unwrap();
     let events = [
-        event("e1", "2025-09-05T00:00:00Z", "STARTED", "p1"),
-        event("e2", "2025-10-05T00:00:00Z", "STARTED", "p2"),
-        event("e3", "2000-01-01T00:00:00Z", "STOPPED", "p2"),
-        event("e4", "2036-01-01T00:00:00Z", "STARTED", "p3"),
-        event("e5", "2025-10-05T01:00:00Z", "STARTED", "p4"),
-        event("e6", "2025-11-05T00:00:00Z", "STOPPED", "p4"),
+        month::event("e1", "2025-09-05T00:00:00Z", "STARTED", "p1"),
+        month::event("e2", "2025-10-05T00:00:00Z", "STARTED", "p2"),
+        month::event("e3", "2000-01-01T00:00:00Z", "STOPPED", "p2"),
+        month::event("e4", "2036-01-01T00:00:00Z", "STARTED", "p3"),
+        month::event("e5", "2025-10-05T01:00:00Z", "STARTED", "p4"),
+        month::event("e6", "2025-11-05T00:00:00Z", "STOPPED", "p4"),
     ];
     let run = imported(&program, &events, &["--complete-until", "2025-12-02T00:00:00Z"]);
     assert!(run.stderr.contains("2 event(s)") && run.stderr.contains("--accept clock:eu1/1"), "{}", run.stderr);
@@ -302,8 +289,10 @@ fn an_invoice_waits_for_one_acceptance_of_a_span() {
 
 #[test]
 fn read_at_bounds_the_last_event_of_a_file() {
-    let events =
-        [event("e1", "2025-10-05T00:00:00Z", "STARTED", "p1"), event("e2", "2025-10-06T08:00:01Z", "STOPPED", "p1")];
+    let events = [
+        month::event("e1", "2025-10-05T00:00:00Z", "STARTED", "p1"),
+        month::event("e2", "2025-10-06T08:00:01Z", "STOPPED", "p1"),
+    ];
     for (read_at, seconds, spans) in [
         // The tolerance of 6 hours, and a second less.
         ("2025-10-06T02:00:01Z", 115_201, 0),

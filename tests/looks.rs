@@ -580,13 +580,7 @@ fn what_lists_make_believe_ends_with_a_reseed_that_does_not_name_it() {
     let mut collected = Collected::settled(369, 24);
     collected.foundation().options.snapshots = false;
     let (app, web) = collected.plain_apps().remove(0);
-    let mut worker = String::new();
-    collected.world(|world, tables| {
-        let receipt = world.apps[&app].droplet.clone().unwrap();
-        world.set_droplet(tables, &app, receipt, &["web", "worker"]);
-        worker.clone_from(&world.apps[&app].processes[1]);
-        world.scale(tables, &worker, Size { instances: Some(3), ..Size::default() });
-    });
+    let worker = collected.waiting_worker(&app);
     collected.onboard_standing_still();
     collected.pass(600);
     caught_up(collected.cycle());

@@ -156,13 +156,7 @@ fn what_a_backfill_does_not_name_does_not_run() {
     let mut collected = Collected::settled(305, 12);
     collected.foundation().options.snapshots = false;
     let (app, _) = collected.plain_apps().remove(0);
-    let mut worker = String::new();
-    collected.world(|world, tables| {
-        let receipt = world.apps[&app].droplet.clone().unwrap();
-        world.set_droplet(tables, &app, receipt, &["web", "worker"]);
-        worker.clone_from(&world.apps[&app].processes[1]);
-        world.scale(tables, &worker, Size { instances: Some(3), ..Size::default() });
-    });
+    let worker = collected.waiting_worker(&app);
     keep_records(&collected);
     collected.onboard_standing_still();
     assert_eq!(collected.onboarding().unwrap().strategy, Strategy::KeptRecords);

@@ -1,26 +1,13 @@
 //! Records that can't be read keep the invoices of their months from being final until somebody accepts that by name.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::support::month;
 use crate::support::program::{Program, Run, path};
 
-const RATES: &str = "name = \"t\"\ncurrency = \"EUR\"\n[[process]]\ninstance_hour = \"1\"\n[[staging]]\nfree = true\n\
-                     [[task]]\nfree = true\n[[service]]\nfree = true\n";
-
-fn event(guid: &str, at: &str, state: &str, process: &str) -> Value {
-    json!({
-        "guid": guid, "created_at": at, "state": {"current": state, "previous": "STOPPED"},
-        "app": {"guid": "a", "name": "a"}, "process": {"guid": process, "type": "web"},
-        "space": {"guid": "s1", "name": "s1"}, "organization": {"guid": "o1"}, "buildpack": {"guid": null, "name": null},
-        "task": {"guid": null, "name": null}, "memory_in_mb_per_instance": {"current": 1024},
-        "instance_count": {"current": 1},
-    })
-}
-
 /// A book of these app events, complete through November.
 fn book(program: &Program, events: &[Value]) -> Run {
-    month::card(program, RATES);
+    month::card(program, month::INSTANCE_HOURS);
     let file = program.folder.path().join("events.jsonl");
     let lines: Vec<String> = events.iter().map(ToString::to_string).collect();
     std::fs::write(&file, lines.join("\n")).unwrap();
@@ -36,13 +23,13 @@ fn finalize(program: &Program, month: &str, more: &[&str]) -> Run {
 }
 
 fn started() -> Value {
-    event("e1", "2025-09-05T00:00:00Z", "STARTED", "p1")
+    month::event("e1", "2025-09-05T00:00:00Z", "STARTED", "p1")
 }
 
 #[test]
 fn an_event_without_an_organization_holds_its_month_and_no_other() {
     let program = Program::new();
-    let mut without = event("e2", "2025-10-31T23:59:59Z", "STARTED", "p2");
+    let mut without = month::event("e2", "2025-10-31T23:59:59Z", "STARTED", "p2");
     without["organization"]["guid"] = Value::Null;
     let run = book(&program, &[started(), without]);
     assert!(run.stderr.contains("`space or organization` is missing or null"), "{}", run.stderr);
@@ -77,15 +64,15 @@ fn an_event_without_an_organization_holds_its_month_and_no_other() {
 
 #[test]
 fn a_record_without_a_readable_time_holds_the_months_between_its_neighbours() {
-    let mut undated = event("e3", "then", "STARTED", "p2");
+    let mut undated = month::event("e3", "then", "STARTED", "p2");
     undated["guid"] = "e3".into();
-    let november = |guid: &str, at: &str| event(guid, at, "STARTED", "p3");
+    let november = |guid: &str, at: &str| month::event(guid, at, "STARTED", "p3");
     // Between October and November; then with everything after it in October.
     for (events, held) in [
         (
             vec![
                 started(),
-                event("e2", "2025-10-20T00:00:00Z", "STARTED", "p4"),
+                month::event("e2", "2025-10-20T00:00:00Z", "STARTED", "p4"),
                 undated.clone(),
                 november("e4", "2025-11-02T00:00:00Z"),
             ],
@@ -94,7 +81,7 @@ fn a_record_without_a_readable_time_holds_the_months_between_its_neighbours() {
         (
             vec![
                 started(),
-                event("e2", "2025-10-20T00:00:00Z", "STARTED", "p4"),
+                month::event("e2", "2025-10-20T00:00:00Z", "STARTED", "p4"),
                 undated.clone(),
                 november("e4", "2025-10-31T23:59:59Z"),
             ],
@@ -102,7 +89,7 @@ fn a_record_without_a_readable_time_holds_the_months_between_its_neighbours() {
         ),
         // Nothing follows: whatever is read after it is yet to tell.
         (
-            vec![started(), event("e2", "2025-10-20T00:00:00Z", "STARTED", "p4"), undated.clone()],
+            vec![started(), month::event("e2", "2025-10-20T00:00:00Z", "STARTED", "p4"), undated.clone()],
             vec!["2025-10", "2025-11"],
         ),
     ] {
@@ -120,9 +107,9 @@ fn a_record_without_a_readable_time_holds_the_months_between_its_neighbours() {
 #[test]
 fn anomalies_are_listed_with_the_record_as_it_was_received() {
     let program = Program::new();
-    let mut undated = event("e2", "then", "STARTED", "p2");
+    let mut undated = month::event("e2", "then", "STARTED", "p2");
     undated["app"]["name"] = "what is it".into();
-    let mut unknown = event("e3", "2025-10-21T00:00:00Z", "EXPLODED", "p2");
+    let mut unknown = month::event("e3", "2025-10-21T00:00:00Z", "EXPLODED", "p2");
     unknown["guid"] = "e3".into();
     book(&program, &[started(), undated, unknown]);
     let listed = program.json(&["anomalies", "--foundation", "eu1", "--kind", "undecodable"]);

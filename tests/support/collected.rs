@@ -11,7 +11,7 @@ use cf_billing::cloud_controller::transport::{Exchange, Exchanging, TransportErr
 use cf_billing::consumer::{Caught, CollectError, Collector, Cycle, Look, Plan, Repair};
 use cf_billing::domain::{Kind, LedgerEntry, Span, Stream, Timestamp};
 use cf_billing::simulator::tables::Tables;
-use cf_billing::simulator::world::{World, truth};
+use cf_billing::simulator::world::{Size, World, truth};
 use cf_billing::simulator::{ADMIN, Foundation};
 use cf_billing::store::{GroupKey, Onboarding, Store, StoredGap, UsageQuery};
 use cf_billing::telemetry::Reporter;
@@ -325,6 +325,18 @@ impl Collected {
     /// Lets somebody do something there.
     pub fn world(&self, act: impl FnOnce(&mut World, &mut Tables)) {
         self.exchange.world(act);
+    }
+
+    /// Gives an app a new droplet with a process type that is scaled and waits for its first start; the process's guid.
+    pub fn waiting_worker(&self, app: &str) -> String {
+        let mut worker = String::new();
+        self.world(|world, tables| {
+            let receipt = world.apps[app].droplet.clone().unwrap();
+            world.set_droplet(tables, app, receipt, &["web", "worker"]);
+            worker.clone_from(&world.apps[app].processes[1]);
+            world.scale(tables, &worker, Size { instances: Some(3), ..Size::default() });
+        });
+        worker
     }
 
     /// Started apps whose only process is a web process with instances: app and process guid.

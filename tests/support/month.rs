@@ -8,6 +8,21 @@ use cf_billing::domain::Stream;
 use super::program::{Program, path};
 use super::script::{Line, parse};
 
+/// A card by which an instance hour of a process costs 1, and nothing else anything.
+pub const INSTANCE_HOURS: &str = "name = \"t\"\ncurrency = \"EUR\"\n[[process]]\ninstance_hour = \"1\"\n[[staging]]\nfree = true\n\
+     [[task]]\nfree = true\n[[service]]\nfree = true\n";
+
+/// A usage event of a process with one instance of 1024 MiB, as Cloud Controller sends it.
+pub fn event(guid: &str, at: &str, state: &str, process: &str) -> serde_json::Value {
+    serde_json::json!({
+        "guid": guid, "created_at": at, "state": {"current": state, "previous": "STOPPED"},
+        "app": {"guid": "a", "name": "a"}, "process": {"guid": process, "type": "web"},
+        "space": {"guid": "s1", "name": "s1"}, "organization": {"guid": "o1"}, "buildpack": {"guid": null, "name": null},
+        "task": {"guid": null, "name": null}, "memory_in_mb_per_instance": {"current": 1024},
+        "instance_count": {"current": 1},
+    })
+}
+
 /// Writes a script's events as two files and imports them into foundation `f`; `through` is the time until
 /// which events are known (a last event of no consequence).
 pub fn import(program: &Program, script: &str, through: &str) {
