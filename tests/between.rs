@@ -45,6 +45,11 @@ const TOLD: &[(&str, &str, &[&str])] = &[
     ("other-uaa", "address", &["https://uaa.elsewhere.example", "hint: ", "`uaa = \"https://uaa.elsewhere.example\"`"]),
     ("korifi", "address", &["this is Korifi: it has no usage events, cf-billing can't bill it", "hint: "]),
     ("other-api", "address", &["no `cloud_controller_v3` link", "hint: set `api`"]),
+    (
+        "clock-ahead",
+        "clock",
+        &["our clock says 2", "Cloud Controller's says 2", "s apart", "hint: ", "accept-clock sim"],
+    ),
     ("no-usage-events", "app events", &["no usage events", "/v3/app_usage_events", "hint: ", "3.89.0"]),
 ];
 
@@ -74,9 +79,10 @@ fn check_says_in_one_line_what_is_wrong_and_what_to_do() {
 }
 
 #[test]
-fn every_fault_of_a_router_or_proxy_is_told_of() {
-    let known: Vec<&str> = TOLD.iter().map(|(fault, _, _)| *fault).collect();
-    for fault in Fault::value_variants().iter().filter(|fault| !fault.is_their_own()) {
+fn every_fault_is_told_of() {
+    let of_lists = crate::lists::OTHERWISE.iter().map(|(fault, _)| *fault);
+    let known: Vec<&str> = TOLD.iter().map(|(fault, _, _)| *fault).chain(of_lists).collect();
+    for fault in Fault::value_variants() {
         let name = fault.to_possible_value().unwrap().get_name().to_owned();
         assert!(known.contains(&name.as_str()), "{name}: what does `check` say of it?");
     }

@@ -1,11 +1,14 @@
 //! A time is only trusted within what the order of its stream allows.
 
+use bytes::Bytes;
 use cf_billing::consumer::{CollectError, Cycle};
 use cf_billing::domain::{Strategy, Timestamp};
+use http::Response;
 use proptest::prelude::{Just, Strategy as Drawn, prop, prop_assert_eq, prop_oneof, proptest};
 use proptest::test_runner::{Config, RngSeed};
 use serde_json::{Value, json};
 
+use crate::support::background::{self, configure, eventually, get, simulate};
 use crate::support::book::StoredBook;
 use crate::support::collected::Collected;
 use crate::support::database::{Kind as Database, kind};
@@ -346,6 +349,31 @@ fn no_epoch_is_set_while_the_clocks_are_more_than_five_minutes_apart() {
             assert!(epoch <= sim.now() && sim.now().seconds_since(epoch) < 600, "{strategy:?} {skew}: {epoch}");
         }
     }
+}
+
+#[test]
+fn readiness_tells_both_times_until_somebody_decides() {
+    let program = Program::new();
+    let (_simulated, api) = simulate(&program, &["--fault", "clock-ahead"]);
+    configure(&program, &api, "");
+    let file = program.folder.path().join("cf-billing.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("[http]\n", "[http]\nnot_ready_after = \"1s\"\n")).unwrap();
+    let (daemon, url) = background::run(&program);
+    let readiness = || get(&format!("{url}/readyz"));
+    let body = |answer: &Response<Bytes>| String::from_utf8_lossy(answer.body()).into_owned();
+    let held = eventually(
+        || body(&readiness()) + &daemon.log(),
+        || {
+            let answer = readiness();
+            (answer.status() == 503 && body(&answer).contains("our clock says")).then_some(answer)
+        },
+    );
+    let said = body(&held);
+    assert!(said.contains("Cloud Controller's says") && said.contains("accept-clock sim"), "{said}");
+    program.succeed(&["foundations", "accept-clock", "sim", "--config", "cf-billing.toml"]);
+    daemon.says("onboarding is complete");
+    eventually(|| body(&readiness()) + &daemon.log(), || readiness().status().is_success().then_some(()));
 }
 
 #[test]

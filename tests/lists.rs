@@ -369,15 +369,19 @@ fn what_an_app_asks_for_stands_in_for_a_droplet_that_may_not_be_read() {
     assert_eq!(assumed, named, "all that is named is assumed");
 }
 
+/// Each fault of Cloud Controller's own that stops nothing, and words that a line of `check` has for it.
+pub const OTHERWISE: &[(&str, &[&str])] = &[
+    ("null-updated-at", &["apps", "processes"]),
+    ("no-droplet-relationship", &["don't name their current droplet", "nothing is to be done"]),
+    ("no-created-ats", &["can't be filtered by time", "nothing is to be done"]),
+    ("max-total-results", &["no more than 99 rows", "cc.renderer.max_total_results"]),
+    ("machine-ahead", &["events have times that can't be", "a clock of Cloud Controller's is wrong"]),
+    ("unreadable-rows", &["/v3/apps/", "can't be read: `state`", "months are held"]),
+];
+
 #[test]
 fn check_says_what_is_otherwise_and_that_nothing_is_to_be_done() {
-    for (fault, words) in [
-        ("null-updated-at", &["apps", "processes"][..]),
-        ("no-droplet-relationship", &["don't name their current droplet", "nothing is to be done"]),
-        ("no-created-ats", &["can't be filtered by time", "nothing is to be done"]),
-        ("max-total-results", &["no more than 99 rows", "cc.renderer.max_total_results"]),
-        ("unreadable-rows", &["/v3/apps/", "can't be read: `state`", "months are held"]),
-    ] {
+    for (fault, words) in OTHERWISE {
         let program = Program::new();
         let (_simulated, api) = simulate(&program, &["--fault", fault]);
         configure(&program, &api, "");

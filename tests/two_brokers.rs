@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::support::background;
 use crate::support::program::Program;
 
 const REST: &str = "name = \"t\"\ncurrency = \"EUR\"\n[[process]]\nfree = true\n[[staging]]\nfree = true\n[[task]]\nfree = true\n\
@@ -71,6 +72,10 @@ fn a_rate_without_a_broker_prices_both_and_says_so() {
             assert!(said.contains(told), "{told}: {said}");
         }
     }
+    // Nobody answers there: what was imported is drafted all the same.
+    background::configure(&program, "http://127.0.0.1:1", "[billing]\ngrace = \"0s\"\nrates = \"card.toml\"");
+    let (daemon, _) = background::run(&program);
+    daemon.says("`redis small` is the name of several plans in eu1, of 2 brokers");
     // A rate that names nothing prices everything anyway.
     let (found, said) = priced(&program, "");
     assert_eq!(found, nets("1.00", "1.00"));

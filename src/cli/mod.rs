@@ -187,6 +187,14 @@ impl Global {
         Self::open(configuration).await
     }
 
+    /// Opens a database if it is there and as this program makes it.
+    async fn open_if_current(configuration: &Configuration) -> Result<Option<Store>, Failure> {
+        match Self::inspect(configuration).await? {
+            Found::Schema { found, known, .. } if found == known => Ok(Some(Self::open(configuration).await?)),
+            Found::Schema { .. } | Found::Nothing { .. } => Ok(None),
+        }
+    }
+
     async fn inspect(configuration: &Configuration) -> Result<Found, StoreError> {
         Store::inspect(configuration.database.url.expose(), &postgres_options(configuration)).await
     }

@@ -185,6 +185,22 @@ pub(super) fn member(configuration: &Configuration, foundation: &Foundation, clo
     Ok(member_over(Arc::new(http), configuration, foundation, clock))
 }
 
+/// As `run` would: the UAA that was used at onboarding.
+pub(super) async fn hold_to_uaa(
+    client: &Client,
+    foundation: &Foundation,
+    store: Option<&Store>,
+) -> Result<(), StoreError> {
+    let Some(store) = store else { return Ok(()) };
+    let heads = store.foundations().await?;
+    if let Some(head) = heads.iter().find(|head| head.name == foundation.name)
+        && let Some(uaa) = store.uaa(head).await?
+    {
+        client.pin_uaa(uaa);
+    }
+    Ok(())
+}
+
 /// What there is to be said of a foundation whose secrets travel readable. The answer isn't refused: many a platform
 /// ends TLS before it.
 pub(super) fn plain_http(foundation: &Foundation, uaa: &Url) -> Option<String> {

@@ -77,7 +77,8 @@ impl Simulate {
         let answering = foundation.clone();
         let answer = move |request: &Request<Bytes>| -> Response<Bytes> {
             let mut foundation = answering.lock().unwrap_or_else(PoisonError::into_inner);
-            foundation.advance(Clock::System.now());
+            let now = there(&foundation);
+            foundation.advance(now);
             foundation.exchange(request)
         };
         let serving = async {
@@ -95,14 +96,15 @@ impl Simulate {
     }
 
     fn foundation(&self, base: &str) -> Foundation {
-        let now = Clock::System.now();
-        let founded = now.plus(-SETTLING_SECONDS * (i64::from(self.processes) + 2));
+        let founded = Clock::System.now().plus(-SETTLING_SECONDS * (i64::from(self.processes) + 2));
         let mut foundation = Foundation::new(self.seed, founded);
         base.clone_into(&mut foundation.base);
         for fault in &self.fault {
             foundation.options.put(*fault);
         }
+        foundation.tables.clock_error = foundation.options.machine_ahead;
         foundation.world.settle(&mut foundation.tables, self.processes as usize);
+        let now = there(&foundation);
         foundation.advance(now);
         foundation
     }
@@ -117,7 +119,8 @@ impl Simulate {
             let acts = random.random_range(0..ACT_EVERY) == 0;
             let truth = {
                 let mut foundation = foundation.lock().unwrap_or_else(PoisonError::into_inner);
-                foundation.advance(Clock::System.now());
+                let now = there(&foundation);
+                foundation.advance(now);
                 foundation.act(u32::from(acts));
                 (second % WRITE_EVERY == 0).then(|| truth(&foundation))
             };
@@ -136,6 +139,11 @@ impl Simulate {
             ))
         })
     }
+}
+
+/// What time it is there.
+fn there(foundation: &Foundation) -> Timestamp {
+    Clock::System.now().plus(foundation.options.clock_ahead)
 }
 
 /// A reader finds the old text or the new one, never a part.

@@ -4,7 +4,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::output::{self, Format, note, numbers, words};
-use super::run::member;
+use super::run::{hold_to_uaa, member};
 use super::{Failure, Global};
 use crate::clock::Clock;
 use crate::cloud_controller::{Client, Requested, Snapshot};
@@ -76,7 +76,7 @@ fn stream(word: &str) -> Result<Stream, String> {
 }
 
 impl Of {
-    fn client(&self, global: &Global) -> Result<Client, Failure> {
+    async fn client(&self, global: &Global) -> Result<Client, Failure> {
         let configuration = global.configuration()?;
         let names: Vec<&str> = configuration.foundations.iter().map(|foundation| foundation.name.as_str()).collect();
         let found = match (&self.foundation, &configuration.foundations[..]) {
@@ -96,7 +96,13 @@ impl Of {
                 Failure::usage(format!("--foundation is missing\nhint: foundations are: {}", names.join(", ")))
             }
         })?;
-        Ok(member(&configuration, foundation, &Clock::System)?.client)
+        let client = member(&configuration, foundation, &Clock::System)?.client;
+        // Where `run` has made its book already, secrets go no other way than its own.
+        if let Some(store) = Global::open_if_current(&configuration).await? {
+            hold_to_uaa(&client, foundation, Some(&store)).await?;
+            store.close().await;
+        }
+        Ok(client)
     }
 }
 
@@ -104,7 +110,7 @@ impl Snapshots {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
         match self.command {
             Command::List(list) => {
-                let client = list.of.client(global)?;
+                let client = list.of.client(global).await?;
                 let mut rows = Vec::new();
                 for stream in Stream::ALL {
                     let snapshots = client.snapshots(stream).await.map_err(Failure::failed)?;
@@ -114,7 +120,7 @@ impl Snapshots {
             }
             Command::Request(request) => request.run(global).await,
             Command::Show(show) => {
-                let client = show.of.client(global)?;
+                let client = show.of.client(global).await?;
                 let guid = Guid::new(&show.guid);
                 for stream in Stream::ALL {
                     if let Some(snapshot) = client.snapshot(stream, &guid).await.map_err(Failure::failed)? {
@@ -131,7 +137,7 @@ impl Snapshots {
 
 impl Request {
     async fn run(self, global: &Global) -> Result<(), Failure> {
-        let client = self.of.client(global)?;
+        let client = self.of.client(global).await?;
         let mut rows = Vec::new();
         let mut problems = Vec::new();
         for stream in Stream::ALL.into_iter().filter(|stream| self.stream.is_none_or(|only| only == *stream)) {

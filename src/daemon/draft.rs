@@ -13,6 +13,7 @@ use crate::clock::{Clock, Stopwatch};
 use crate::config::Configuration;
 use crate::domain::{Amount, Month};
 use crate::invoicing::Status;
+use crate::rate_card::names_of_several;
 use crate::store::{InvoiceFilter, Store, StoreError, StoredInvoice};
 use crate::telemetry::Metrics;
 
@@ -128,6 +129,9 @@ impl Drafting {
         let mut drafts = run.draft(this.previous(), None).await?;
         drafts.extend(run.draft(this, None).await?);
         self.tell(&drafts);
+        for problem in names_of_several(&card.rates, &self.store.seen().await?) {
+            tracing::warn!(task = "draft", "{problem}");
+        }
         for status in Status::ALL {
             let filter = InvoiceFilter { status: Some(status), ..InvoiceFilter::default() };
             self.metrics.invoices(status.name(), self.store.invoices(&filter).await?.len());

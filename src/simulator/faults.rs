@@ -59,6 +59,10 @@ pub enum Fault {
     MaxTotalResults,
     /// One app, process, service instance, service plan and space each can't be read
     UnreadableRows,
+    /// Its clock is an hour ahead of ours
+    ClockAhead,
+    /// One of two machines that stamp usage events has a clock that is eight hours ahead
+    MachineAhead,
 }
 
 /// How the bytes of an answer travel, where that is a fault; an extension of the response.
@@ -74,19 +78,6 @@ pub enum Travels {
 const LONGEST_URI: usize = 300;
 
 impl Fault {
-    /// Whether it is Cloud Controller itself that answers otherwise, not something on the way.
-    #[must_use]
-    pub const fn is_their_own(self) -> bool {
-        matches!(
-            self,
-            Self::NullUpdatedAt
-                | Self::NoDropletRelationship
-                | Self::NoCreatedAts
-                | Self::MaxTotalResults
-                | Self::UnreadableRows
-        )
-    }
-
     /// What becomes of an answer of the foundation's, or of what would have been its answer.
     #[must_use]
     pub fn spoil(self, request: &Request<Bytes>, answer: Response<Bytes>) -> Response<Bytes> {

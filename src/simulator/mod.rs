@@ -51,6 +51,10 @@ pub struct Options {
     pub unreadable: BTreeSet<(List, String)>,
     /// The first row of some lists can't be read.
     pub first_unreadable: bool,
+    /// How far its clock is ahead of ours, in seconds.
+    pub clock_ahead: i64,
+    /// How far the clock of one of two machines that stamp events is ahead of its own, in seconds.
+    pub machine_ahead: i64,
 }
 
 impl Default for Options {
@@ -69,6 +73,8 @@ impl Default for Options {
             null_updated_at: false,
             unreadable: BTreeSet::new(),
             first_unreadable: false,
+            clock_ahead: 0,
+            machine_ahead: 0,
         }
     }
 }

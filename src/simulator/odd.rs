@@ -7,6 +7,10 @@ use super::Options;
 use super::faults::Fault;
 use super::tables::List;
 
+/// How far `clock-ahead` is, in seconds.
+const CLOCK_AHEAD_SECONDS: i64 = 3600;
+/// How far `machine-ahead` is, in seconds: more than a transaction may be under way.
+const MACHINE_AHEAD_SECONDS: i64 = 8 * 3600;
 /// What `max-total-results` sets.
 const MOST_RESULTS: u32 = 100;
 
@@ -19,6 +23,8 @@ impl Options {
             Fault::NoCreatedAts => self.event_times = false,
             Fault::MaxTotalResults => self.max_total_results = Some(MOST_RESULTS),
             Fault::UnreadableRows => self.first_unreadable = true,
+            Fault::ClockAhead => self.clock_ahead = CLOCK_AHEAD_SECONDS,
+            Fault::MachineAhead => self.machine_ahead = MACHINE_AHEAD_SECONDS,
             between => self.faults.push(between),
         }
     }

@@ -1,13 +1,13 @@
 //! `check`: one foundation, as far as it answers: address, token, scope, streams of usage events, clock.
 
 use super::{Checked, Verdict, identity, lists, onboarding, release};
-use crate::cli::run::{member, plain_http};
+use crate::cli::run::{hold_to_uaa, member, plain_http};
 use crate::clock::Clock;
-use crate::cloud_controller::{After, ApiError, Client, ErrorKind};
+use crate::cloud_controller::{After, ApiError, Client, Dated, ErrorKind, EventPage};
 use crate::config::{Configuration, Foundation};
 use crate::consumer::{CLOCK_TOLERANCE_SECONDS, CollectError};
-use crate::domain::{Stream, Timestamp};
-use crate::store::{Store, StoreError};
+use crate::domain::{self, Stream, TOLERANCE_SECONDS, Timestamp, judge};
+use crate::store::Store;
 
 /// Clocks further apart than this, in seconds, are worth a word.
 const CLOCK_SKEW_SECONDS: i64 = 10;
@@ -79,9 +79,12 @@ pub(super) async fn check(
                 served = false;
                 checked.say(Verdict::Fail, name, what, error);
             }
-            Ok(oldest) => {
-                let told = oldest.map_or_else(|| "none yet".to_owned(), |at| format!("kept since {at}"));
+            Ok(stream) => {
+                let told = stream.oldest.map_or_else(|| "none yet".to_owned(), |at| format!("kept since {at}"));
                 checked.say(Verdict::Ok, name, what, told);
+                if let Some(told) = stream.contradictions {
+                    checked.say(Verdict::Warn, name, what, told);
+                }
             }
         }
     }
@@ -94,10 +97,19 @@ pub(super) async fn check(
     onboarding::check(checked, foundation, store, &client, &scopes).await;
 }
 
-/// Every way in which `run` reads a stream; gives when its oldest event was created.
-async fn stream_queries(client: &Client, stream: Stream) -> Result<Option<Timestamp>, ApiError> {
+/// What the reading of a stream showed.
+struct Read {
+    /// When its oldest event was created.
+    oldest: Option<Timestamp>,
+    /// Times of events that can't be, in words.
+    contradictions: Option<String>,
+}
+
+/// Every way in which `run` reads a stream.
+async fn stream_queries(client: &Client, stream: Stream) -> Result<Read, ApiError> {
     let page = client.events(stream, &After::Nothing).await?;
-    client.events(stream, &After::Time(page.date.plus(-RECENT_SECONDS))).await?;
+    let recent = client.events(stream, &After::Time(page.date.plus(-RECENT_SECONDS))).await?;
+    let contradictions = contradictions(&page).or_else(|| contradictions(&recent));
     if let Some(newest) = client.newest_event(stream).await?
         && newest.has_guid()
     {
@@ -105,23 +117,24 @@ async fn stream_queries(client: &Client, stream: Stream) -> Result<Option<Timest
         client.events(stream, &After::Event(guid.clone())).await?;
         client.event(stream, &guid).await?;
     }
-    Ok(page.value.events.first().map(|(_, decoded)| decoded.event.created_at))
+    let oldest = page.value.events.first().map(|(_, decoded)| decoded.event.created_at);
+    Ok(Read { oldest, contradictions })
 }
 
-/// As `run` would: the UAA that was used at onboarding.
-pub(super) async fn hold_to_uaa(
-    client: &Client,
-    foundation: &Foundation,
-    store: Option<&Store>,
-) -> Result<(), StoreError> {
-    let Some(store) = store else { return Ok(()) };
-    let heads = store.foundations().await?;
-    if let Some(head) = heads.iter().find(|head| head.name == foundation.name)
-        && let Some(uaa) = store.uaa(head).await?
-    {
-        client.pin_uaa(uaa);
-    }
-    Ok(())
+/// Says which times of events contradict the order of their stream, or the time of the answer.
+fn contradictions(page: &Dated<EventPage>) -> Option<String> {
+    let events: Vec<_> = page.value.events.iter().map(|(_, decoded)| &decoded.event).collect();
+    let times: Vec<Timestamp> = events.iter().map(|event| event.created_at).collect();
+    let verdicts = judge(&times, TOLERANCE_SECONDS, Some(page.date));
+    let mut wrong = events.iter().zip(verdicts).filter(|(_, verdict)| *verdict != domain::Verdict::Agrees);
+    let (first, _) = wrong.next()?;
+    let (guid, at, date) = (&first.guid, first.created_at, page.date);
+    Some(format!(
+        "{} of {} events have times that can't be, such as {guid}: {at}, told at {date}\n\
+         hint: a clock of Cloud Controller's is wrong, set it; such events are bounded by their neighbours and held until accepted, `cf-billing clocks` shows them",
+        1 + wrong.count(),
+        events.len()
+    ))
 }
 
 /// How far the clocks are apart. Where that keeps the epoch from being set, both times, and what decides.

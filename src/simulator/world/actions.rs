@@ -401,6 +401,6 @@ impl World {
             memory: (task.memory_mib, task.memory_mib),
             instances: (1, 1),
         };
-        tables.events_mut(Stream::App).push(event.json(app, &self.spaces[&app.space], self.now));
+        tables.write(Stream::App, event.json(app, &self.spaces[&app.space], self.now));
     }
 }

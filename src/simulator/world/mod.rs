@@ -276,7 +276,7 @@ impl World {
             memory,
             instances,
         };
-        tables.events_mut(Stream::App).push(event.json(app, &self.spaces[&app.space], self.now));
+        tables.write(Stream::App, event.json(app, &self.spaces[&app.space], self.now));
     }
 
     /// What a process uses now, for the account.

@@ -119,7 +119,7 @@ impl World {
 
     fn emit_service(&mut self, tables: &mut Tables, state: &str, service: &Service) {
         let guid = self.guid();
-        tables.events_mut(Stream::Service).push(self.service_event(&guid, state, service));
+        tables.write(Stream::Service, self.service_event(&guid, state, service));
     }
 
     pub(super) fn snapshot_service(&self, service: &Service) -> Value {

@@ -153,6 +153,6 @@ impl World {
             memory: (STAGING_MEMORY_MIB, STAGING_MEMORY_MIB),
             instances: (1, 1),
         };
-        tables.events_mut(Stream::App).push(event.json(app, &self.spaces[&app.space], self.now));
+        tables.write(Stream::App, event.json(app, &self.spaces[&app.space], self.now));
     }
 }
