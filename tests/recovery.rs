@@ -383,24 +383,77 @@ fn s47_the_newest_row_kept_is_enough() {
     collected.check_truth();
 }
 
+/// What a token without scope is shown of usage events.
+#[expect(clippy::unnecessary_wraps, reason = "as it is to be given to `fail`")]
+fn hidden(request: &http::Request<bytes::Bytes>) -> Option<Result<http::Response<bytes::Bytes>, TransportError>> {
+    let path = request.uri().path();
+    let body = if path.ends_with("_usage_events") {
+        json!({"pagination": {"total_results": 0, "next": null}, "resources": []})
+    } else if path.contains("_usage_events/") {
+        json!({"errors": [{"code": 10010, "title": "CF-ResourceNotFound", "detail": "not found"}]})
+    } else {
+        return None;
+    };
+    let status = if body["errors"].is_null() { 200 } else { 404 };
+    Some(Ok(http::Response::builder().status(status).body(body.to_string().into()).unwrap()))
+}
+
+/// A gap is recorded; what follows it is hidden, then purged again before it is read: nothing is known meanwhile, and
+/// what was purged is lost, too.
+#[test]
+fn what_follows_a_gap_may_be_hidden_or_purged_before_it_is_read() {
+    let mut collected = onboarded(336);
+    let apps = collected.plain_apps();
+    collected.pass(600);
+    caught_up(collected.cycle());
+    let known = collected.head().known_until.unwrap();
+    collected.pass(600);
+    collected.foundation().purge_and_reseed(Stream::App);
+    let mut asked = 0;
+    // Once to record the gap; the second time it is to be read.
+    collected.fail(move |request| {
+        let of_apps = request.uri().path().ends_with("app_usage_events");
+        asked += u32::from(of_apps && request.uri().query() == Some("per_page=5000"));
+        (asked == 2).then_some(Err(TransportError::Tls("cut".to_owned())))
+    });
+    assert!(collected.cycle().is_err());
+    assert_eq!(collected.gaps().len(), 1);
+    collected.fail(hidden);
+    for _ in 0..3 {
+        collected.pass(600);
+        let error = collected.cycle().unwrap_err();
+        assert!(matches!(error, CollectError::ScopeLost { .. }), "{error}");
+    }
+    assert_eq!(collected.head().known_until, Some(known));
+    collected.heal();
+    collected.world(|world, tables| world.stop_app(tables, &apps[1].0));
+    collected.pass(600);
+    collected.foundation().purge_and_reseed(Stream::App);
+    let purged = collected.now();
+    collected.pass(15);
+    caught_up(collected.cycle());
+    let gaps = collected.gaps();
+    let told: Vec<_> = gaps.iter().map(|gap| (gap.stream, gap.from)).collect();
+    assert_eq!(told, [(Stream::App, known); 2]);
+    assert_eq!(gaps[1].to, Some(purged));
+    for _ in 0..4 {
+        collected.pass(600);
+        caught_up(collected.cycle());
+    }
+    let gaps = collected.gaps();
+    assert!(gaps.len() == 2 && gaps.iter().all(|gap| gap.stage == GapStage::Settled), "{gaps:?}");
+    let last = collected.entries_of(&apps[1].1).pop().unwrap();
+    assert_eq!((last.interval.ended_at, last.interval.estimated), (known, true));
+    assert!(collected.open_of(&apps[0].1).is_some());
+}
+
 /// Scenario 63, in the middle of things: empty lists mean nothing.
 #[test]
 fn a_token_that_lost_its_scope_is_no_gap() {
     let mut collected = onboarded(333);
     collected.act(3600, 3);
     let before = collected.archived();
-    collected.fail(|request| {
-        let path = request.uri().path();
-        let body = if path.ends_with("_usage_events") {
-            json!({"pagination": {"total_results": 0, "next": null}, "resources": []})
-        } else if path.contains("_usage_events/") {
-            json!({"errors": [{"code": 10010, "title": "CF-ResourceNotFound", "detail": "not found"}]})
-        } else {
-            return None;
-        };
-        let status = if body["errors"].is_null() { 200 } else { 404 };
-        Some(Ok(http::Response::builder().status(status).body(body.to_string().into()).unwrap()))
-    });
+    collected.fail(hidden);
     let error = collected.cycle().unwrap_err();
     assert!(matches!(error, CollectError::ScopeLost { .. }), "{error}");
     assert!(error.to_string().contains("hint: give the client"), "{error}");

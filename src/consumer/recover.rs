@@ -85,6 +85,14 @@ impl Collector {
     /// The stream from its first row, folded over what is open; the checkpoint is then its last event.
     async fn read_again(&mut self, stream: Stream) -> Result<Timestamp, CollectError> {
         let (reading, first) = self.begin_again(stream).await?;
+        let recorded = self.gaps.iter().rfind(|gap| gap.stream == stream && gap.stage == GapStage::Reading).cloned();
+        if let Some(gap) = recorded.filter(|gap| is_lost_again(gap, &first.value)) {
+            tracing::error!(
+                foundation = %self.head.name, %stream, since = gap.to.map(|at| at.to_string()),
+                "what followed the gap was purged before it was read: another gap is recorded"
+            );
+            self.record_gap(stream, gap.checkpoint, GapReason::Reseeded).await?;
+        }
         let before = self.head.stream(stream).checkpoint.clone();
         let mut last = None;
         let until = self.read_on_noting(reading, first, &mut last).await?;
@@ -152,7 +160,20 @@ impl Collector {
     /// The first read of a stream whose events before are lost.
     pub(super) async fn begin_again(&self, stream: Stream) -> Result<(Reading, Dated<EventPage>), CollectError> {
         let page = self.ask(self.client.events(stream, &After::Nothing)).await?;
+        if page.value.events.is_empty() {
+            self.refuse_hidden(stream).await?;
+        }
         Ok((self.reading_again(stream).await?, page))
+    }
+
+    /// Whether an empty stream is hidden from this token. What has the scope is told that the lost checkpoint is unknown.
+    async fn refuse_hidden(&self, stream: Stream) -> Result<(), CollectError> {
+        let last = self.gaps.iter().rfind(|gap| gap.stream == stream);
+        let Some(checkpoint) = last.and_then(|gap| gap.checkpoint.as_ref()) else { return Ok(()) };
+        match self.look_for(stream, checkpoint).await? {
+            Found::Nothing => Err(self.scope_lost(stream, checkpoint).await),
+            Found::There | Found::Gone | Found::Another => Ok(()),
+        }
     }
 
     /// A read of a stream from its first row, over what is archived of it.
@@ -160,6 +181,12 @@ impl Collector {
         let first = self.store.first_created_at(&self.head, stream).await?;
         Ok(Reading::again(&self.head, stream, first))
     }
+}
+
+/// Whether a stream begins with a reseed that is newer than the one, or the first event, with which a gap ends.
+fn is_lost_again(gap: &StoredGap, first: &EventPage) -> bool {
+    let is_newer = |at: Timestamp| gap.to.is_some_and(|to| at > to);
+    first.events.iter().any(|(_, decoded)| decoded.event.fact.is_reseeded() && is_newer(decoded.event.created_at))
 }
 
 impl EventPage {

@@ -480,6 +480,7 @@ impl Simulation {
     /// What no event tells, once the baseline is taken.
     fn change_unseen(&mut self) {
         let Some(mut silent) = self.silent.take() else { return };
+        silent.hear(&self.world.lock().unwrap().foundation);
         let head = self.head();
         let onboarding = self.runtime.block_on(self.store.onboarding(&head)).unwrap();
         if onboarding.is_some_and(|onboarding| onboarding.stage == OnboardingStage::Complete) {
@@ -844,9 +845,14 @@ impl Simulation {
             robbed.extend(self.odd_rows.iter().flat_map(|odd| odd.hidden.iter().cloned()));
         }
         // From the last look before to the third after it: two found it, and one may have been cut short.
-        let assumed = self.silent.iter().flat_map(|silent| &silent.changed).map(|(guid, at)| {
-            let third = self.looked.iter().filter(|look| *look >= at).nth(2).copied().unwrap_or(until);
-            Assumed { guid: guid.clone(), from: looked(*at).plus(-UNCOMMITTED_SECONDS), at: *at, to: third }
+        if let Some(silent) = &mut self.silent {
+            silent.hear(&self.world.lock().unwrap().foundation);
+        }
+        let assumed = self.silent.iter().flat_map(|silent| &silent.changed).map(|changed| {
+            let at = changed.at;
+            let third = self.looked.iter().filter(|look| **look >= at).nth(2).copied().unwrap_or(until);
+            let from = looked(at).plus(-UNCOMMITTED_SECONDS);
+            Assumed { guid: changed.guid.clone(), from, at, told: changed.told, to: third }
         });
         let assumed = assumed.collect();
         let oracle = Oracle { epoch, until, history, lost, listed, robbed, never_started, assumed };

@@ -46,6 +46,8 @@ pub struct Assumed {
     /// The last look before it.
     pub from: Timestamp,
     pub at: Timestamp,
+    /// An event was the first to say how it is since: that it began before, nothing tells.
+    pub told: Option<Timestamp>,
     /// It has been found by then.
     pub to: Timestamp,
 }
@@ -142,7 +144,13 @@ impl Oracle {
             at >= assumed.at && then.is_some_and(|used| used.to < assumed.to.min(self.until))
         };
         let assumed: Vec<&Assumed> = self.assumed.iter().filter(about).collect();
-        !assumed.is_empty() && (mine.iter().all(|one| one.estimated) || assumed.into_iter().any(over))
+        let as_before = |assumed: &&Assumed| {
+            let before = truth.iter().find(|used| used.from < assumed.at && assumed.at <= used.to);
+            let same = before.is_some_and(|before| mine.iter().all(|one| is_as(&one.using, &use_of(before))));
+            same && mine.len() == 1 && assumed.at <= at && assumed.told.is_some_and(|told| at < told)
+        };
+        let marked = !mine.is_empty() && mine.iter().all(|one| one.estimated);
+        !assumed.is_empty() && (marked || assumed.iter().any(as_before) || assumed.into_iter().any(over))
     }
 
     fn resource(&self, kind: Kind, guid: &str, truth: &[&Used], ours: &[&Billed]) -> Vec<String> {
@@ -164,12 +172,7 @@ impl Oracle {
                 continue;
             }
             let mine: Vec<&Use> = mine.iter().map(|one| &one.using).filter(|using| using.instances > 0).collect();
-            let same = real.len() == mine.len()
-                && real.iter().zip(&mine).all(|(real, mine)| {
-                    let real =
-                        Use { buildpack: real.buildpack.clone().filter(|_| mine.buildpack.is_some()), ..real.clone() };
-                    real == **mine
-                });
+            let same = real.len() == mine.len() && real.iter().zip(&mine).all(|(real, mine)| is_as(mine, real));
             let never_shown = mine.is_empty() && self.over_before_listed(kind, truth, from);
             if !same && !never_shown {
                 wrong.push(format!("{from} to {to}: {mine:?} billed, {real:?} used"));
@@ -223,6 +226,12 @@ impl Oracle {
         }
         wrong
     }
+}
+
+/// Whether what is billed is what was used, as far as that can be known.
+fn is_as(mine: &Use, real: &Use) -> bool {
+    let buildpack = real.buildpack.clone().filter(|_| mine.buildpack.is_some());
+    *mine == Use { buildpack, ..real.clone() }
 }
 
 fn use_of(used: &Used) -> Use {

@@ -1,11 +1,12 @@
 //! What changes without an event: plans migrated in bulk, apps moved by V2, processes inserted as started, a database set
 //! back. Draws by itself, in some of the seeds, so that the others stay as they were.
 
-use cf_billing::domain::Timestamp;
+use cf_billing::domain::{Stream, Timestamp};
 use cf_billing::simulator::world::Size;
 use cf_billing::simulator::{Backup, Foundation};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use serde_json::Value;
 
 /// A restored database is no older.
 const OLDEST_BACKUP_SECONDS: i64 = 8 * 3600;
@@ -14,7 +15,21 @@ pub struct Unseen {
     random: ChaCha8Rng,
     backup: Option<(Timestamp, Backup)>,
     /// What was changed, and when: what a look finds of it is assumed.
-    pub changed: Vec<(String, Timestamp)>,
+    pub changed: Vec<Changed>,
+}
+
+/// What was changed without an event.
+pub struct Changed {
+    pub guid: String,
+    pub at: Timestamp,
+    /// When an event first said how it is since: an update of something else, or a reseed.
+    pub told: Option<Timestamp>,
+}
+
+impl Changed {
+    const fn new(guid: String, at: Timestamp) -> Self {
+        Self { guid, at, told: None }
+    }
 }
 
 /// What was done.
@@ -31,6 +46,18 @@ impl Unseen {
     pub fn of_seed(seed: u64) -> Option<Self> {
         let random = ChaCha8Rng::seed_from_u64(seed.rotate_left(17));
         (seed % 3 == 1).then_some(Self { random, backup: None, changed: Vec::new() })
+    }
+
+    /// Looks what events say by now of what was changed; before anything takes them away.
+    pub fn hear(&mut self, foundation: &Foundation) {
+        for changed in self.changed.iter_mut().filter(|changed| changed.told.is_none()) {
+            let of_it = |event: &&Value| {
+                ["process", "task", "service_instance"].iter().any(|kind| event[kind]["guid"] == changed.guid.as_str())
+            };
+            let events = Stream::ALL.into_iter().flat_map(|stream| foundation.tables.events(stream));
+            let times = events.filter(of_it).filter_map(|event| Timestamp::parse(event["created_at"].as_str()?).ok());
+            changed.told = times.filter(|at| *at > changed.at).min();
+        }
     }
 
     /// Whether a backup or a restore comes next, before which everything that is under way is committed.
@@ -61,7 +88,7 @@ impl Unseen {
                 let Some(from) = self.one_of(&used) else { return Done::Nothing };
                 let to = world.offer(tables, "warehouse", &format!("plan-{now}"));
                 let moved = world.migrate_plan(tables, &from, &to);
-                self.changed.extend(moved.into_iter().map(|service| (service, now)));
+                self.changed.extend(moved.into_iter().map(|service| Changed::new(service, now)));
                 Done::MigratedPlan
             }
             5..10 => {
@@ -75,7 +102,7 @@ impl Unseen {
                 world.move_app(tables, &app, &space);
                 let tasks = world.tasks.values().filter(|task| task.app == app).map(|task| task.guid.clone());
                 let moved = world.apps[&app].processes.iter().cloned().chain(tasks);
-                self.changed.extend(moved.map(|guid| (guid, now)));
+                self.changed.extend(moved.map(|guid| Changed::new(guid, now)));
                 Done::MovedApp
             }
             10..14 => {
