@@ -265,7 +265,18 @@ fn s61_a_worker_that_lists_make_believe_is_corrected_when_it_starts() {
 fn s48_down_for_forty_days() {
     let mut collected = onboarded(330);
     let apps = collected.plain_apps();
-    let [stopped, scaled, deleted, seen, same] = [0, 1, 2, 3, 4].map(|at| apps[at].clone());
+    let [stopped, scaled, deleted, seen, same, built_anew] = [0, 1, 2, 3, 4, 5].map(|at| apps[at].clone());
+    let buildpack = |collected: &Collected, process: &str| {
+        let open = collected.runtime.block_on(collected.store.open_resources(&collected.head())).unwrap();
+        let run =
+            open.into_iter().find(|one| &*one.resource.key.guid.to_string() == process).unwrap().resource.run.unwrap();
+        run.piece.footprint.buildpack.map(|name| name.to_string())
+    };
+    let [before, left] = [&built_anew.1, &same.1].map(|process| buildpack(&collected, process));
+    let held = [before.as_deref(), left.as_deref()];
+    let other =
+        ["go_buildpack", "python_buildpack", "java_buildpack"].into_iter().find(|name| !held.contains(&Some(*name)));
+    let other = other.unwrap();
     collected.pass(3600);
     caught_up(collected.cycle());
     let from = collected.head().known_until.unwrap();
@@ -276,6 +287,12 @@ fn s48_down_for_forty_days() {
         world.stop_app(tables, &stopped.0);
         world.scale(tables, &scaled.1, Size { instances: Some(i64::from(instances) + 3), ..Size::default() });
         world.delete_app(tables, &deleted.0);
+        // What is only set runs with the next start.
+        for app in [&built_anew.0, &same.0] {
+            let receipt = world.receipt(other);
+            world.set_droplet(tables, app, receipt, &["web"]);
+        }
+        world.restart_app(tables, &built_anew.0);
     });
     let space = collected.foundation().world.spaces.keys().next().unwrap().clone();
     let mut appeared = String::new();
@@ -295,13 +312,13 @@ fn s48_down_for_forty_days() {
         collected.foundation().prune(stream, now.plus(-31 * DAY));
     }
     let report = caught_up(collected.cycle());
-    assert_eq!(report.settled, 4);
+    assert_eq!(report.settled, 5);
 
     let gaps = collected.gaps();
     let [gap] = &gaps[..] else { panic!("{gaps:?}") };
     assert_eq!((gap.stream, gap.reason, gap.stage), (Stream::App, GapReason::CheckpointGone, GapStage::Settled));
     assert_eq!((gap.from, gap.to), (from, Some(first)));
-    assert_eq!(gap.settled, Settled { ended: 2, begun: 1, changed: 1 });
+    assert_eq!(gap.settled, Settled { ended: 2, begun: 1, changed: 2 });
 
     // What vanished unseen ended when we last looked, as is assumed.
     for process in [&stopped.1, &deleted.1] {
@@ -319,6 +336,15 @@ fn s48_down_for_forty_days() {
         .collect();
     assert_eq!(across, [(changed, now, instances + 3, true), (from, changed, instances, true)]);
     assert_eq!(collected.open_of(&scaled.1).unwrap(), (now, false, instances + 3));
+    // So does the buildpack with which it was restarted; what was only set doesn't run.
+    assert_eq!(buildpack(&collected, &built_anew.1).as_deref(), Some(other));
+    assert_eq!(buildpack(&collected, &same.1), left);
+    let entries = collected.entries_of(&built_anew.1);
+    let across: Vec<_> = (entries.iter().rev().take(2))
+        .map(|entry| &entry.interval)
+        .map(|of| (of.started_at, of.ended_at, of.footprint.buildpack.as_deref(), of.estimated))
+        .collect();
+    assert_eq!(across, [(changed, now, Some(other), true), (from, changed, before.as_deref(), true)]);
     // What appeared unseen begins with the look.
     assert_eq!(collected.open_of(&appeared), Some((now, true, 1)));
     // What went on goes on.

@@ -616,7 +616,11 @@ fn compare(inventory: &Inventory, tracked: &HashMap<ResourceKey, Resource>, sequ
         }
         let run = resource.and_then(|resource| resource.run.as_ref());
         let found = match (run, row) {
-            (Some(run), Some(row)) => differs(run, resource.and_then(|resource| resource.process_type.as_ref()), row),
+            (Some(run), Some(row)) => {
+                let latest = resource.and_then(|resource| resource.latest).filter(|_| matches!(after, After::Gap(_)));
+                let restarted = latest.is_some_and(|latest| row.updated_at > latest);
+                differs(run, resource.and_then(|resource| resource.process_type.as_ref()), row, restarted)
+            }
             (Some(_), None) if inventory.failed.contains(&key.guid) => {
                 Some((Class::FailedCreate, "its creation failed".to_owned(), Found::FailedCreate))
             }
@@ -644,18 +648,26 @@ fn compare(inventory: &Inventory, tracked: &HashMap<ResourceKey, Resource>, sequ
     look
 }
 
-/// How what runs differs from what is held of it.
-fn differs(run: &Run, held_type: Option<&Arc<str>>, row: &Row) -> Option<(Class, String, Found)> {
+/// How what runs differs from what is held of it; `restarted`: it may have been, in a gap, with a buildpack that no event
+/// tells.
+fn differs(run: &Run, held_type: Option<&Arc<str>>, row: &Row, restarted: bool) -> Option<(Class, String, Found)> {
     let held = &run.piece.footprint;
     let item = &row.named.item;
     let mut differences = Vec::new();
     // A row tells of a change of what is its own; where an app is, is the app's.
     let mut told = None;
     let mut told_type = None;
+    let mut taken = vouched(held, row);
     match &item.item {
-        Baseline::Process { instances, memory_mib, process_type, buildpack, .. } => {
-            if let (None, Some(name)) = (&held.buildpack, buildpack) {
-                differences.push(format!("has buildpack {name}, held without"));
+        Baseline::Process { instances, memory_mib, process_type, buildpack, buildpack_assumed, .. } => {
+            match (&held.buildpack, buildpack) {
+                (None, Some(name)) => differences.push(format!("has buildpack {name}, held without")),
+                (Some(was), Some(is)) if was != is && restarted && !buildpack_assumed => {
+                    differences.push(format!("has buildpack {is}, held with {was}"));
+                    told = Some(row.updated_at);
+                    taken = row.named.clone();
+                }
+                _ => {}
             }
             if (held.instances, held.memory_mib) != (*instances, *memory_mib) {
                 let was = format!("{} x {} MiB", held.instances, held.memory_mib);
@@ -685,11 +697,7 @@ fn differs(run: &Run, held_type: Option<&Arc<str>>, row: &Row) -> Option<(Class,
         differences.push("is in another space".to_owned());
     }
     if !differences.is_empty() {
-        return Some((
-            Class::WrongFootprint,
-            differences.join(", "),
-            Found::Running(Box::new(vouched(held, row)), told),
-        ));
+        return Some((Class::WrongFootprint, differences.join(", "), Found::Running(Box::new(taken), told)));
     }
     let disk_mib = row.disk_mib?;
     if disk_mib != held.disk_mib || told_type.is_some() {
@@ -705,7 +713,8 @@ fn differs(run: &Run, held_type: Option<&Arc<str>>, row: &Row) -> Option<(Class,
 }
 
 /// What is taken of the row of something tracked: its buildpack only where none is known. A list tells that of the app's
-/// current droplet, or the one asked for, and what runs may be older than either: an event's word wins.
+/// current droplet, or the one asked for, and what runs may be older than either: an event's word wins, unless events were
+/// lost and the process was saved since.
 fn vouched(held: &Footprint, row: &Row) -> NamedItem {
     let mut named = row.named.clone();
     if let (Baseline::Process { buildpack, .. }, Some(_)) = (&mut named.item.item, &held.buildpack) {
