@@ -1,6 +1,7 @@
 //! What final invoices cost now beside what was invoiced, and credit notes.
 
 use super::issuing::{credit_issuing, issue_of, rendered};
+use super::rate::By;
 use super::{BillingError, BillingRun, Card};
 use crate::documents::Issue;
 use crate::domain::{Amount, Month};
@@ -62,16 +63,33 @@ impl BillingRun<'_> {
             .map_err(|problems| unread(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")).into())
     }
 
-    /// Compares final invoices with what their period comes to now, each by its own card.
+    /// By what a month with these final invoices is rated: the card in use and the rules of now, and whatever each of them
+    /// is to be compared by, once.
+    pub(super) fn bys<'a>(&'a self, finals: &[FinalInvoice], used: &'a [Card]) -> Vec<By<'a>> {
+        let mut bys = vec![By::now(self.card)];
+        for invoice in finals {
+            let card = std::iter::once(self.card).chain(used).find(|card| card.stored.hash == invoice.rate_card);
+            let known = |by: &By<'_>| by.card.stored.hash == invoice.rate_card && by.rules == invoice.rules;
+            if let Some(card) = card
+                && !bys.iter().any(known)
+            {
+                bys.push(By { card, rules: invoice.rules });
+            }
+        }
+        bys
+    }
+
+    /// Compares final invoices with what their period comes to now, each by its own card and rules.
     pub(super) async fn recalculate(
         &self,
         finals: &[FinalInvoice],
-        cards: &[&Card],
+        bys: &[By<'_>],
         mut computed: Vec<(i64, Vec<Option<Invoice>>)>,
     ) -> Result<Vec<Recalculation>, BillingError> {
         let mut recalculations = Vec::new();
         for invoice in finals {
-            let by_card = cards.iter().position(|card| card.stored.hash == invoice.rate_card);
+            let is_its = |by: &By<'_>| by.card.stored.hash == invoice.rate_card && by.rules == invoice.rules;
+            let by_card = bys.iter().position(is_its);
             let of_invoice = computed.iter_mut().find(|(of, _)| *of == invoice.id).map(|(_, invoices)| invoices);
             let now = of_invoice.zip(by_card).and_then(|(invoices, card)| invoices.get_mut(card)?.take());
             // What comes to the same is most of them: their lines needn't be read.
@@ -197,7 +215,7 @@ impl BillingRun<'_> {
             return Err(BillingError::OtherZone { number, zone: of.time_zone.clone() });
         }
         let card = if let Some(card) = card { *card } else { self.stored_card(&of.rate_card).await? };
-        let computed = self.rate(&[&card], month, Some(account), false).await?;
+        let computed = self.rate(&[By { card: &card, rules: of.rules }], month, Some(account), false).await?;
         let of_account = computed.into_iter().find(|computed| computed.account == *account);
         let now = of_account.and_then(|computed| computed.invoices.into_iter().next().flatten());
         let corrections = self.compared(stored, now, &card.stored.hash).await?;

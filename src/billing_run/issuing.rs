@@ -3,6 +3,7 @@
 use chrono::Days;
 use chrono_tz::Tz;
 
+use super::rate::By;
 use super::{BillingError, BillingRun, Sender};
 use crate::clock::Clock;
 use crate::documents::{self, DocumentError, Format, Issue, Look, Subject};
@@ -76,7 +77,7 @@ impl BillingRun<'_> {
         let finals: Vec<String> = self.store.finals(month).await?.into_iter().map(|one| one.account).collect();
         let mut computed = Vec::new();
         let mut acceptable: Vec<String> = Vec::new();
-        for one in self.rate(&[self.card], month, account, true).await? {
+        for one in self.rate(&[By::now(self.card)], month, account, true).await? {
             let Some(invoice) = one.invoices.into_iter().next().flatten() else { continue };
             let review = self.review(holds.get(&invoice.account).cloned());
             let mut blockers = invoice.blockers(&review);

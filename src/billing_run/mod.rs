@@ -18,6 +18,8 @@ use crate::documents::{DocumentError, Format};
 use crate::domain::{Amount, AmountOverflow, Month};
 use crate::invoicing::{CreditError, Invoice, Review};
 use crate::rating::RatingError;
+use rate::By;
+
 use crate::store::{Compared, FinalInvoice, Recalculation, Series, Store, StoreError, StoredInvoice};
 
 pub use card::{Card, CardError, hash_of, read_text};
@@ -149,7 +151,8 @@ impl<'a> BillingRun<'a> {
         account: Option<&str>,
     ) -> Result<Vec<Vec<Invoice>>, BillingError> {
         let mut invoices: Vec<Vec<Invoice>> = vec![Vec::new(); cards.len()];
-        for computed in self.rate(cards, month, account, false).await? {
+        let bys: Vec<By<'_>> = cards.iter().map(|card| By::now(card)).collect();
+        for computed in self.rate(&bys, month, account, false).await? {
             for (invoice, invoices) in computed.invoices.into_iter().zip(&mut invoices) {
                 invoices.extend(invoice);
             }
@@ -179,10 +182,10 @@ impl<'a> BillingRun<'a> {
         let finals: Vec<FinalInvoice> =
             finals.into_iter().filter(|invoice| invoice.time_zone == self.zone.name()).collect();
         let used = self.cards_of(&finals).await?;
-        let cards: Vec<&Card> = std::iter::once(self.card).chain(&used).collect();
+        let bys = self.bys(&finals, &used);
         let holds = self.store.holds(month).await?;
         let (mut drafts, mut of_finals) = (Vec::new(), Vec::new());
-        for computed in self.rate(&cards, month, account, false).await? {
+        for computed in self.rate(&bys, month, account, false).await? {
             match finals.iter().find(|invoice| invoice.account == computed.account) {
                 Some(invoice) => of_finals.push((invoice, computed.invoices)),
                 None if accounts.contains(&computed.account) => {}
@@ -199,7 +202,7 @@ impl<'a> BillingRun<'a> {
         let was_computed = |invoice: &FinalInvoice| of_finals.iter().any(|(of, _)| *of == invoice.id);
         let finals: Vec<FinalInvoice> =
             finals.iter().filter(|invoice| by_id(invoice) || was_computed(invoice)).cloned().collect();
-        let recalculations = self.recalculate(&finals, &cards, of_finals).await?;
+        let recalculations = self.recalculate(&finals, &bys, of_finals).await?;
         let compared: Vec<Compared> = (finals.iter())
             .map(|invoice| Compared {
                 invoice_id: invoice.id,

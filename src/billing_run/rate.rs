@@ -10,14 +10,28 @@ use crate::accounts::Account;
 use crate::domain::{Amount, Month, Span, Timestamp};
 use crate::invoicing::{AccountTax, Correction, DocumentKind, Header, Invoice, Particulars, Payment, invoice};
 use crate::rate_card::Whom;
-use crate::rating::{Piece, Rater};
+use crate::rating::{Piece, RULES, Rater};
 use crate::store::{FoundationHead, InvoiceFilter, Recalculation, StoredInvoice};
+
+/// By what a month is rated: a card, and the rules of then.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct By<'a> {
+    pub card: &'a Card,
+    pub rules: u32,
+}
+
+impl<'a> By<'a> {
+    /// By the rules of now.
+    pub const fn now(card: &'a Card) -> Self {
+        Self { card, rules: RULES }
+    }
+}
 
 /// What an account's month comes to.
 #[derive(Debug)]
 pub(super) struct Computed {
     pub account: String,
-    /// By each card; `None`: by it there is nothing to charge.
+    /// By each of what was asked for; `None`: by it there is nothing to charge.
     pub invoices: Vec<Option<Invoice>>,
     /// What the first card's invoice rests on, if that was asked for.
     pub basis: Option<Vec<u8>>,
@@ -33,9 +47,9 @@ struct Open<'a> {
 }
 
 impl<'a> Open<'a> {
-    fn new(account: Arc<Account>, cards: &[&'a Card], period: Span, run: &BillingRun<'_>, traced: bool) -> Self {
-        let rater = |card: &&'a Card| Rater::new(&card.rates, &account.id, period, run.zone);
-        let mut raters: Vec<Rater<'a>> = cards.iter().map(rater).collect();
+    fn new(account: Arc<Account>, bys: &[By<'a>], period: Span, run: &BillingRun<'_>, traced: bool) -> Self {
+        let rater = |by: &By<'a>| Rater::new(&by.card.rates, &account.id, period, run.zone);
+        let mut raters: Vec<Rater<'a>> = bys.iter().map(rater).collect();
         if traced {
             raters = raters.into_iter().enumerate().map(|(at, one)| if at == 0 { one.traced() } else { one }).collect();
         }
@@ -54,16 +68,16 @@ impl<'a> Open<'a> {
 }
 
 impl BillingRun<'_> {
-    /// Rates a month's usage; `traced`: tells what each invoice rests on, by the first card.
+    /// Rates a month's usage; `traced`: tells what each invoice rests on, by the first of `bys`.
     pub(super) async fn rate<'a>(
         &self,
-        cards: &[&'a Card],
+        bys: &[By<'a>],
         month: Month,
         account: Option<&str>,
         traced: bool,
     ) -> Result<Vec<Computed>, BillingError> {
         let period = month.span(self.zone);
-        let user_provided = cards.iter().any(|card| card.rates.prices_user_provided());
+        let user_provided = bys.iter().any(|by| by.card.rates.prices_user_provided());
         let mut pieces = self.store.pieces(period, user_provided).await?;
         let gaps = self.store.gaps(None).await?;
         let undecodable = self.store.undecodable(period).await?;
@@ -81,19 +95,19 @@ impl BillingRun<'_> {
                     }
                     let begun = open
                         .entry(share.account.id.clone())
-                        .or_insert_with(|| Open::new(share.account.clone(), cards, period, self, traced));
+                        .or_insert_with(|| Open::new(share.account.clone(), bys, period, self, traced));
                     begun.places.extend(share.places);
                     begun.add(&share.pieces)?;
                 }
             }
         }
         // Who committed to pay does, also without usage; so does who was charged too little before.
-        let committed = self.committed(cards);
+        let committed = self.committed(bys);
         let pending = self.pending(month).await?;
         for id in committed.iter().chain(pending.iter().map(|(one, _)| &one.account)) {
             let payer = payers.account(id);
             if wanted(&payer) {
-                open.entry(id.clone()).or_insert_with(|| Open::new(payer, cards, period, self, traced));
+                open.entry(id.clone()).or_insert_with(|| Open::new(payer, bys, period, self, traced));
             }
         }
         let previous = self.previous_nets(month).await?;
@@ -117,7 +131,7 @@ impl BillingRun<'_> {
                 coverage,
                 ..self.header(&open.account, month, of_pending(&pending, &id).next())
             };
-            computed.push(self.finish(&header, cards, open.raters, open.basis, committed.contains(&id))?);
+            computed.push(self.finish(&header, bys, open.raters, open.basis, committed.contains(&id))?);
         }
         Ok(computed)
     }
@@ -125,16 +139,16 @@ impl BillingRun<'_> {
     fn finish(
         &self,
         header: &Header,
-        cards: &[&Card],
+        bys: &[By<'_>],
         raters: Vec<Rater<'_>>,
         basis: Option<Basis>,
         is_committed: bool,
     ) -> Result<Computed, BillingError> {
         let account = header.account.clone();
-        let mut invoices = Vec::with_capacity(cards.len());
-        for (card, rater) in cards.iter().zip(raters) {
+        let mut invoices = Vec::with_capacity(bys.len());
+        for (By { card, rules }, rater) in bys.iter().copied().zip(raters) {
             self.same_currency(&account, card)?;
-            let header = Header { rate_card: card.stored.hash.clone(), ..header.clone() };
+            let header = Header { rate_card: card.stored.hash.clone(), rules, ..header.clone() };
             let invoice = invoice(header, &card.rates, &rater.finish()?)?;
             // A minimum for everyone is for everyone who used something.
             let is_something = !invoice.lines.is_empty()
@@ -182,6 +196,7 @@ impl BillingRun<'_> {
             period: month.span(self.zone),
             time_zone: self.zone.name().to_owned(),
             rate_card: String::new(),
+            rules: RULES,
             rated_through: None,
             gaps: Vec::new(),
             undecodable: Vec::new(),
@@ -197,8 +212,8 @@ impl BillingRun<'_> {
     }
 
     /// The configured accounts that a card has a commitment or minimum for.
-    fn committed(&self, cards: &[&Card]) -> Vec<String> {
-        let floors = cards.iter().flat_map(|card| &card.rates.floors);
+    fn committed(&self, bys: &[By<'_>]) -> Vec<String> {
+        let floors = bys.iter().flat_map(|by| &by.card.rates.floors);
         let named = floors.filter_map(|floor| match &floor.whom {
             Whom::Account(account) => self.accounts.get(account),
             _ => None,

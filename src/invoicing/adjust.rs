@@ -132,7 +132,8 @@ pub(super) fn adjustments(
             });
         }
     }
-    if let Some((name, commitment)) = floor(card, FloorKind::Commitment, header)? {
+    let used = !lines.is_empty();
+    if let Some((name, commitment)) = floor(card, FloorKind::Commitment, header, used)? {
         let covered = net.min(commitment);
         adjustments.push(Adjustment {
             adjustment: AdjustmentType::Commitment,
@@ -153,7 +154,7 @@ pub(super) fn adjustments(
         }
         net = net.plus(commitment)?.plus(negative(covered))?;
     }
-    if let Some((name, minimum)) = floor(card, FloorKind::Minimum, header)?
+    if let Some((name, minimum)) = floor(card, FloorKind::Minimum, header, used)?
         && minimum > net
     {
         adjustments.push(Adjustment {
@@ -210,9 +211,16 @@ fn prorated(amounts: &[(Validity, Amount)], period: Span) -> Result<Amount, Amou
     i64::try_from(amount).map(Amount).map_err(|_| AmountOverflow)
 }
 
-/// The commitment or minimum of an account in a period: its own before everyone's, a later block before an earlier.
-fn floor(card: &RateCard, of: FloorKind, header: &Header) -> Result<Option<(String, Amount)>, AmountOverflow> {
-    let ours = |floor: &&Floor| floor.floor == of && is_for(&floor.whom, &header.account);
+/// The commitment or minimum of an account in a period: its own before everyone's, a later block before an earlier. One for
+/// everyone is for everyone who used anything.
+fn floor(
+    card: &RateCard,
+    of: FloorKind,
+    header: &Header,
+    used: bool,
+) -> Result<Option<(String, Amount)>, AmountOverflow> {
+    let reaches = |floor: &&Floor| used || header.rules < 2 || floor.whom != Whom::Everyone;
+    let ours = |floor: &&Floor| floor.floor == of && is_for(&floor.whom, &header.account) && reaches(floor);
     let mut edges = vec![header.period.from, header.period.to];
     let validities = card.floors.iter().filter(ours).map(|floor| floor.validity);
     edges.extend(validities.flat_map(|validity| [validity.from, validity.to]).flatten());

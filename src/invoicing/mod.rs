@@ -156,6 +156,8 @@ pub struct Invoice {
     pub reopens: bool,
     /// What it corrects had another tax; known while it is computed.
     pub taxed_otherwise: bool,
+    /// Number of the rules that it was made by: [`crate::rating::RULES`] then.
+    pub rules: u32,
 }
 
 /// A space's usage of some time, charged to one account.
@@ -205,6 +207,8 @@ pub struct Header {
     pub period: Span,
     pub time_zone: String,
     pub rate_card: String,
+    /// Number of the rules to follow; see [`crate::rating::RULES`].
+    pub rules: u32,
     pub rated_through: Option<Timestamp>,
     pub gaps: Vec<GapNote>,
     pub undecodable: Vec<UndecodableNote>,
@@ -336,5 +340,6 @@ pub fn invoice(header: Header, card: &RateCard, rated: &Rated) -> Result<Invoice
         in_review: false,
         replaces: header.replaces,
         reopens: false,
+        rules: header.rules,
     })
 }

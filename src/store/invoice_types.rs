@@ -147,6 +147,8 @@ pub struct FinalInvoice {
     pub reason: Option<String>,
     /// In which its month was cut.
     pub time_zone: String,
+    /// The rules that it was made by.
+    pub rules: u32,
     /// Net of the month's own usage, with what corrections of it charged or gave back since, but by decision.
     pub charged: Amount,
     /// How many corrections of it there are.

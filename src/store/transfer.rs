@@ -209,6 +209,7 @@ const TABLES: &[Table] = &[
                 finalized_at: Time, accepted: Text, digest: Text, tax_name: Text, tax_category: Text, tax_percent: Decimal,
                 tax: Money, kind: Text, in_review: Flag, issued_on: Text, due_on: Text, corrects: Text, reason: Text,
                 replaces: Integer, reopens: Flag, particulars: Text, tax_exemption: Text, previous_net: Money,
+                rules: Integer, accounts_hash: Text,
             ],
         )
     },
@@ -256,9 +257,10 @@ const TABLES: &[Table] = &[
         5,
         columns![
             invoice_id: Integer, foundation: Text, organization_guid: Text, space_guid: Text, started_at: Time,
-            ended_at: Time,
+            ended_at: Time, labels: Text,
         ],
     ),
+    table("accounts_file", 1, columns![hash: Text, kept_at: Time, body: Text]),
     table("invoice_basis", 1, columns![invoice_id: Integer, body: Bytes]),
     table(
         "invoice_document",

@@ -139,6 +139,7 @@ pub fn bill(card: &RateCard, month: &str, usage: &str) -> Invoice {
         month,
         period,
         time_zone: zone.name().to_owned(),
+        rules: cf_billing::rating::RULES,
         rate_card: String::new(),
         rated_through: None,
         gaps: Vec::new(),

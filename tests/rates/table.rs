@@ -673,8 +673,11 @@ fn discounts_minimums_commitments_and_tax() {
             ten,
             "shop inst 10 × 1 = 10.00; commitment 5.00; commitment -5.00; net 10.00",
         ),
-        // Also without usage.
-        (OCTOBER, of("[[commitment]]\namount = \"5\"\n"), "", "commitment 5.00"),
+        // Who committed does, also without usage; one for everyone is for everyone who used anything.
+        (OCTOBER, of("[[commitment]]\naccount = \"acme\"\namount = \"5\"\n"), "", "commitment 5.00"),
+        (OCTOBER, of("[[minimum]]\naccount = \"acme\"\namount = \"5\"\n"), "", "minimum 5.00"),
+        (OCTOBER, of("[[commitment]]\namount = \"5\"\n"), "", ""),
+        (OCTOBER, of("[[minimum]]\namount = \"5\"\n"), "", ""),
         // 1.9, and 0.475
         (OCTOBER, of("[[tax]]\npercent = \"19\"\n"), ten, "shop inst 10 × 1 = 10.00; VAT 19 % 1.90"),
         (

@@ -309,7 +309,7 @@ impl Store {
                      WHERE pending.invoice_id = invoice.id AND pending.pinned) AS pinned,
                     (SELECT pending.reason FROM invoice_recalculation AS pending
                      WHERE pending.invoice_id = invoice.id) AS reason,
-                    invoice.time_zone, invoice.currency,
+                    invoice.time_zone, invoice.currency, invoice.rules,
                     invoice.net
                         - coalesce((SELECT sum(carried.amount_after - carried.amount_before)
                                     FROM invoice_correction AS carried WHERE carried.invoice_id = invoice.id), 0)
@@ -344,8 +344,9 @@ impl Store {
                 pinned: row.integer(5)? > 0,
                 reason: row.owned(6)?,
                 time_zone: row.text(7)?.to_owned(),
-                charged: row.amount(9, currency)?.unwrap_or_default(),
-                corrections: usize::try_from(row.integer(10)?).unwrap_or_default(),
+                rules: u32::try_from(row.integer(9)?).unwrap_or_default(),
+                charged: row.amount(10, currency)?.unwrap_or_default(),
+                corrections: usize::try_from(row.integer(11)?).unwrap_or_default(),
             })
         };
         rows.iter().map(read).collect()

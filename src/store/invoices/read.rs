@@ -28,7 +28,7 @@ macro_rules! select_invoice {
                     invoice.estimated, invoice.rate_card_hash, invoice.rated_through, invoice.drafted_at,
                     invoice.finalized_at, invoice.accepted, invoice.tax_name, invoice.tax_category, invoice.tax_percent,
                     invoice.tax, invoice.issued_on, invoice.due_on, invoice.corrects, invoice.reason, invoice.reopens,
-                    invoice.replaces, invoice.particulars, invoice.tax_exemption, invoice.previous_net,
+                    invoice.replaces, invoice.particulars, invoice.tax_exemption, invoice.previous_net, invoice.rules,
                     corrected.issued_on AS corrected_on, corrected.finalized_at AS corrected_at, held.reason AS held,
                     pending.net AS difference,
                     (SELECT count(*) FROM invoice_line WHERE invoice_id = invoice.id AND price IS NULL)
@@ -321,6 +321,7 @@ fn read_invoice(row: &Row) -> Result<StoredInvoice, StoreError> {
             replaces: row.integer("replaces")?,
             reopens: row.flag("reopens")?,
             taxed_otherwise: false,
+            rules: u32::try_from(row.integer("rules")?).unwrap_or_default(),
         },
     })
 }

@@ -1,0 +1,19 @@
+-- What a final invoice was priced by, beside its card: late usage of its month is priced by the same.
+
+ALTER TABLE invoice ADD COLUMN rules integer NOT NULL DEFAULT 1;
+COMMENT ON COLUMN invoice.rules IS 'number of the rules of rating and invoicing that it was made by';
+ALTER TABLE invoice ADD COLUMN accounts_hash text COLLATE "C";
+COMMENT ON COLUMN invoice.accounts_hash IS 'SHA-256 of the accounts file; null: there was none, or an earlier version made it';
+ALTER TABLE invoice_coverage ADD COLUMN labels text;
+COMMENT ON COLUMN invoice_coverage.labels IS 'JSON: labels and annotations of the place; null: an earlier version made it';
+
+-- Accounts files that final invoices were made with: whose usage is that is learned late, is by them.
+CREATE TABLE accounts_file (
+    hash    text COLLATE "C" NOT NULL PRIMARY KEY,
+    kept_at timestamptz NOT NULL,
+    body    text        NOT NULL
+);
+COMMENT ON TABLE accounts_file IS 'Accounts files that final invoices were made with: whose usage is that is learned late, is by them.';
+COMMENT ON COLUMN accounts_file.hash IS 'SHA-256 of its text';
+COMMENT ON COLUMN accounts_file.kept_at IS 'when it was first used';
+COMMENT ON COLUMN accounts_file.body IS 'Its text, TOML.';
