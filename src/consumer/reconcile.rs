@@ -177,8 +177,12 @@ impl Collector {
             difference.repaired = true;
             // What a look had found before the gap isn't the gap's.
             let before = stored.iter().find(|before| difference.is(before));
-            let agreed = before
-                .map_or(Some(gap.from.max(self.head.reconciled_at.unwrap_or(gap.from))), |before| before.certain_until);
+            // What events tell is certain up to the gap; what they don't, and no row tells of, up to the last look.
+            let looked = self.head.reconciled_at;
+            let by_events = Some(gap.from.max(looked.unwrap_or(gap.from)));
+            let agreed = before.map_or(if difference.is_told_since(gap.from) { by_events } else { looked }, |before| {
+                before.certain_until
+            });
             settling.push((
                 &*difference,
                 Ground {
@@ -545,6 +549,15 @@ impl Difference {
     /// Whether an earlier look found the same.
     fn is(&self, before: &StoredDifference) -> bool {
         before.resource == self.resource && before.class == self.class.name() && before.detail == self.detail
+    }
+
+    /// Whether events, or its row, tell since when it differs, if that was after `from`: beginnings and endings are told, a
+    /// plan migrated in bulk, or what somebody edited by hand, isn't.
+    fn is_told_since(&self, from: Timestamp) -> bool {
+        match (&self.found, self.class) {
+            (Found::Running(_, told), Class::WrongFootprint) => told.is_some_and(|at| at > from),
+            _ => true,
+        }
     }
 
     /// What settles it; `None` if nothing is to be done.

@@ -792,7 +792,14 @@ impl Simulation {
         let swept = |at: Timestamp| {
             self.swept.iter().rev().find(|(cycle, _)| *cycle <= at).and_then(|(_, until)| *until).unwrap_or(epoch)
         };
-        let since = |gap: &StoredGap| gap.from.min(swept(gap.from)).plus(-UNCOMMITTED_SECONDS);
+        let onboarding = self.runtime.block_on(self.store.onboarding(&head)).unwrap().unwrap();
+        // Of what is lost from the epoch on, the baseline is the last word; a snapshot may be older than the epoch.
+        let baseline = |stream: Stream| {
+            let snapshot = onboarding.snapshot(stream).and_then(|snapshot| snapshot.checkpoint.as_ref());
+            snapshot.map_or(epoch, |checkpoint| checkpoint.created_at)
+        };
+        let known = |gap: &StoredGap| if gap.from > epoch { gap.from } else { baseline(gap.stream).min(gap.from) };
+        let since = |gap: &StoredGap| known(gap).min(swept(gap.from)).plus(-UNCOMMITTED_SECONDS);
         let looked = |at: Timestamp| self.looked.iter().rev().find(|look| **look <= at).copied().unwrap_or(epoch);
         let lost_of = |kinds: Vec<Kind>, from: Timestamp, to: Timestamp| Lost { kinds, from, to, looked: looked(from) };
         let mut lost: Vec<Lost> =
@@ -802,7 +809,6 @@ impl Simulation {
             lost_of(kinds(*stream), from, *to)
         }));
         // A baseline that rests on the stream alone isn't whole before its end: a purge meanwhile takes it away.
-        let onboarding = self.runtime.block_on(self.store.onboarding(&head)).unwrap().unwrap();
         // What somebody else says instead of them decides no way.
         let snapshots = self.world.lock().unwrap().foundation.options.snapshots;
         if self.plan.onboarding.is_none() && (onboarding.strategy == Strategy::Snapshot) != snapshots {
@@ -814,9 +820,11 @@ impl Simulation {
         let kinds = if lists { vec![Kind::Process, Kind::Task, Kind::Service] } else { vec![Kind::Task] };
         let listed = lost_of(kinds, epoch, over.plus(UNCOMMITTED_SECONDS));
         let purged = self.told.counts.contains_key("purged and reseeded");
-        if purged && onboarding.strategy == Strategy::KeptRecords {
+        let records_purged = purged && onboarding.strategy == Strategy::KeptRecords;
+        if records_purged {
             lost.push(lost_of(Kind::ALL.to_vec(), epoch, over.plus(UNCOMMITTED_SECONDS)));
         }
+        let unknown_until = records_purged.then(|| over.plus(UNCOMMITTED_SECONDS));
         self.told.note("gaps", lost.len() as u64);
         let billed = self.billed(&head, &lost, until);
         let (history, never_started, running) = {
@@ -840,7 +848,11 @@ impl Simulation {
         };
         let never = never_started.clone();
         let mut robbed = self.robbed.clone();
-        robbed.extend(self.touched_by_clocks(&head));
+        let touched = self.touched_by_clocks(&head);
+        robbed.extend(touched.iter().cloned());
+        // Their apps are stopped, and the one event that told of them is lost.
+        let untold = self.never_told(&head, &lost);
+        robbed.extend(untold.iter().cloned());
         if !lost.is_empty() {
             robbed.extend(self.odd_rows.iter().flat_map(|odd| odd.hidden.iter().cloned()));
         }
@@ -855,7 +867,7 @@ impl Simulation {
             Assumed { guid: changed.guid.clone(), from, at, told: changed.told, to: third }
         });
         let assumed = assumed.collect();
-        let oracle = Oracle { epoch, until, history, lost, listed, robbed, never_started, assumed };
+        let oracle = Oracle { epoch, until, history, lost, listed, robbed, never_started, assumed, unknown_until };
         let mut wrong = oracle.judge(&billed);
         // Nothing stays open that doesn't run, and nothing runs that isn't open, whatever was lost.
         let open: BTreeSet<String> = billed
@@ -865,10 +877,12 @@ impl Simulation {
             .collect();
         wrong.extend(
             open.difference(&running)
-                .filter(|guid| !never.contains(*guid))
+                .filter(|guid| !never.contains(*guid) && !touched.contains(*guid))
                 .map(|guid| format!("{guid} is open and doesn't run")),
         );
-        wrong.extend(running.difference(&open).map(|guid| format!("{guid} runs and isn't open")));
+        let excused = |guid: &&String| touched.contains(*guid) || untold.contains(*guid);
+        let missing = running.difference(&open).filter(|guid| !excused(guid));
+        wrong.extend(missing.map(|guid| format!("{guid} runs and isn't open")));
         self.told.note(
             "resources compared",
             oracle.history.iter().map(|used| &used.id).collect::<BTreeSet<_>>().len() as u64,
@@ -910,6 +924,19 @@ impl Simulation {
             self.tell_of(&head, &wrong);
         }
         Err(format!("epoch {epoch}, until {until}, gaps {gaps:?}\n{}", wrong.join("\n")))
+    }
+
+    /// Docker apps' processes that were inserted as started, and of which no event was ever read, or the last may be lost: no
+    /// list tells that they run.
+    fn never_told(&self, head: &FoundationHead, lost: &[Lost]) -> BTreeSet<String> {
+        let inserted = || self.silent.iter().flat_map(|silent| &silent.inserted);
+        if inserted().next().is_none() || !lost.is_empty() {
+            return inserted().cloned().collect();
+        }
+        let inputs = self.runtime.block_on(self.store.archived(head, 0, usize::MAX)).unwrap();
+        let is_event = |input: &&cf_billing::store::ArchivedInput| matches!(input.kind, InputKind::Event(_));
+        let told: String = inputs.iter().filter(is_event).map(|input| input.body.as_str()).collect();
+        inserted().filter(|guid| !told.contains(guid.as_str())).cloned().collect()
     }
 
     /// Events that a sweep had to find, though they could be read when their turn came: a checkpoint went ahead of them.

@@ -66,6 +66,8 @@ pub struct Oracle {
     /// Processes that never started though their apps did: no list tells them apart.
     pub never_started: BTreeSet<String>,
     pub assumed: Vec<Assumed>,
+    /// Up to here nothing is known of what ran: the records that the baseline was to rest on were purged.
+    pub unknown_until: Option<Timestamp>,
 }
 
 fn kind_of(used: &Used) -> (Kind, String) {
@@ -157,12 +159,14 @@ impl Oracle {
         let mut edges: BTreeSet<Timestamp> = BTreeSet::from([self.epoch, self.until]);
         edges.extend(truth.iter().flat_map(|used| [used.from, used.to]));
         edges.extend(ours.iter().flat_map(|one| [one.from, one.to]));
+        edges.extend(self.unknown_until);
         edges.extend(self.lost.iter().flat_map(|lost| [lost.from, lost.to]));
         let edges: Vec<Timestamp> = edges.into_iter().filter(|at| self.epoch <= *at && *at <= self.until).collect();
         let mut wrong = Vec::new();
         for pair in edges.windows(2) {
             let (from, to) = (pair[0], pair[1]);
-            if self.excused(kind, truth, from) {
+            let is_unknown = self.unknown_until.is_some_and(|until| from < until);
+            if is_unknown || self.excused(kind, truth, from) {
                 continue;
             }
             let real: Vec<&&Used> = truth.iter().filter(|used| used.from <= from && to <= used.to).collect();

@@ -1,6 +1,8 @@
 //! What changes without an event: plans migrated in bulk, apps moved by V2, processes inserted as started, a database set
 //! back. Draws by itself, in some of the seeds, so that the others stay as they were.
 
+use std::collections::BTreeMap;
+
 use cf_billing::domain::{Stream, Timestamp};
 use cf_billing::simulator::world::Size;
 use cf_billing::simulator::{Backup, Foundation};
@@ -16,6 +18,8 @@ pub struct Unseen {
     backup: Option<(Timestamp, Backup)>,
     /// What was changed, and when: what a look finds of it is assumed.
     pub changed: Vec<Changed>,
+    /// Docker apps' processes that were inserted as started: an event that follows is the first word of each.
+    pub inserted: Vec<String>,
 }
 
 /// What was changed without an event.
@@ -45,7 +49,7 @@ pub enum Done {
 impl Unseen {
     pub fn of_seed(seed: u64) -> Option<Self> {
         let random = ChaCha8Rng::seed_from_u64(seed.rotate_left(17));
-        (seed % 3 == 1).then_some(Self { random, backup: None, changed: Vec::new() })
+        (seed % 3 == 1).then_some(Self { random, backup: None, changed: Vec::new(), inserted: Vec::new() })
     }
 
     /// Looks what events say by now of what was changed; before anything takes them away.
@@ -69,7 +73,13 @@ impl Unseen {
         let now = foundation.now();
         match self.backup.take() {
             Some((at, backup)) if now.seconds_since(at) <= OLDEST_BACKUP_SECONDS => {
+                let before = plans(foundation);
                 foundation.restore(backup);
+                // What was migrated since the backup is as it was, and no event says so.
+                let after = plans(foundation);
+                let moved =
+                    after.into_iter().filter(|(service, plan)| before.get(service).is_some_and(|was| was != plan));
+                self.changed.extend(moved.map(|(service, _)| Changed::new(service, now)));
                 Done::Restored(at)
             }
             _ => {
@@ -113,6 +123,7 @@ impl Unseen {
                 // The first word of it.
                 let process = world.apps[&app].processes[0].clone();
                 world.scale(tables, &process, Size { instances: Some(3), ..Size::default() });
+                self.inserted.push(process);
                 Done::InsertedStarted
             }
             _ => Done::Nothing,
@@ -125,4 +136,9 @@ impl Unseen {
         }
         Some(of[self.random.random_range(0..of.len())].clone())
     }
+}
+
+/// Plans by service instance.
+fn plans(foundation: &Foundation) -> BTreeMap<String, Option<String>> {
+    foundation.world.services.iter().map(|(guid, service)| (guid.clone(), service.plan.clone())).collect()
 }
