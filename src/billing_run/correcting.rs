@@ -94,7 +94,7 @@ impl BillingRun<'_> {
             let now = of_invoice.zip(by_card).and_then(|(invoices, card)| invoices.get_mut(card)?.take());
             // What comes to the same is most of them: their lines needn't be read.
             let comes_to = now.as_ref().map_or(Amount::default(), |now| now.net);
-            if comes_to == invoice.charged && !invoice.pinned {
+            if comes_to == invoice.charged && !invoice.pinned && !invoice.is_given {
                 continue;
             }
             let Some(stored) = self.store.invoice(&invoice.id.to_string()).await? else { continue };
@@ -145,7 +145,7 @@ impl BillingRun<'_> {
             return Err(BillingError::NotFinal(stored.id.to_string()));
         };
         let reopens = matches!(what, What::Credit(Credit::Anew));
-        let past = self.store.corrections_of(&number).await?;
+        let past = self.store.corrections(&number).await?;
         let (corrections, card) = match what {
             What::Credit(of) => {
                 let corrections = credit(&number, &stored.invoice, &past, &of)?;
@@ -158,7 +158,7 @@ impl BillingRun<'_> {
                 let net = net_of(&corrections)?;
                 if net >= Amount::default() {
                     if given {
-                        self.pin(stored, &card, corrections, past.len(), reason).await?;
+                        self.pin(stored, &card, corrections, past.own.len(), reason).await?;
                     } else if net == Amount::default() {
                         return Err(BillingError::NoDifference { number });
                     }
@@ -177,7 +177,7 @@ impl BillingRun<'_> {
         let note = credit_note(&stored.invoice, header, corrections, credited, card.hash.clone())?;
         let issuing = credit_issuing(&self.credit_note_series, self.clock.now(), self.zone);
         let render = rendered(&note, self.clock.now(), &self.sender.look, &self.documents);
-        let note_number = self.store.credit(&card, &note, past.len(), &issuing, &render).await?;
+        let note_number = self.store.credit(&card, &note, past.count(), &issuing, &render).await?;
         Ok(CreditOutcome::Note(note_number))
     }
 

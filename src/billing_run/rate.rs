@@ -8,7 +8,9 @@ use super::payers::{Paid, Payers};
 use super::{BillingError, BillingRun, Card};
 use crate::accounts::Account;
 use crate::domain::{Amount, Month, Span, Timestamp};
-use crate::invoicing::{AccountTax, Correction, DocumentKind, Header, Invoice, Particulars, Payment, invoice};
+use crate::invoicing::{
+    AccountTax, Correction, DocumentKind, Header, Invoice, Particulars, Payment, given_before, invoice,
+};
 use crate::rate_card::Whom;
 use crate::rating::{Piece, RULES, Rater};
 use crate::store::{FoundationHead, InvoiceFilter, Recalculation, StoredInvoice};
@@ -111,6 +113,7 @@ impl BillingRun<'_> {
             }
         }
         let previous = self.previous_nets(month).await?;
+        let reopened = self.store.reopened(month).await?;
         let mut computed = Vec::with_capacity(open.len());
         for (id, open) in open {
             let coverage = payers.coverage(&open.places, &id);
@@ -126,6 +129,7 @@ impl BillingRun<'_> {
                 clocks: clocks_of_payer.filter_map(|clock| clock.note(period)).collect(),
                 rated_through: self.rated_through(&pieces.heads, &foundations),
                 corrections: if is_final { Vec::new() } else { corrections_of(&pending, &id) },
+                given: self.given_before(reopened.get(&id), is_final).await?,
                 taxed_before: of_pending(&pending, &id).map(|stored| stored.invoice.tax.clone()).collect(),
                 previous_net: previous.get(&id).copied(),
                 coverage,
@@ -204,11 +208,20 @@ impl BillingRun<'_> {
             particulars: Particulars { seller: sender.party.clone(), payment, ..known.clone() },
             tax: own_tax.or_else(|| account.tax.clone()),
             corrections: Vec::new(),
+            given: Vec::new(),
             coverage: Vec::new(),
             previous_net: None,
             replaces: 0,
             taxed_before: Vec::new(),
         }
+    }
+
+    /// What was given back by decision of the invoice that is to be made anew: it isn't charged once more.
+    async fn given_before(&self, reopened: Option<&String>, is_final: bool) -> Result<Vec<Correction>, BillingError> {
+        let Some(number) = reopened.filter(|_| !is_final) else { return Ok(Vec::new()) };
+        let Some(stored) = self.store.invoice(number).await? else { return Ok(Vec::new()) };
+        let past = self.store.corrections_of(number).await?;
+        Ok(given_before(number, &stored.invoice, &past)?)
     }
 
     /// The configured accounts that a card has a commitment or minimum for.

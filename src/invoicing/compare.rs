@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::{Correction, CorrectionCause, DocumentKind, Invoice, net_of};
+use super::items::{Item, Items, Standing, due};
+use super::{Correction, CorrectionCause, Invoice};
 use crate::domain::{Amount, AmountOverflow, Guid, Kind, Price, Span};
 use crate::rate_card::Meter;
 use crate::rating::{LineKey, Part};
@@ -13,7 +14,10 @@ use crate::rating::{LineKey, Part};
 pub struct PastCorrection {
     /// Number of the document that it is on.
     pub document: String,
-    pub kind: DocumentKind,
+    /// Of a credit note: the invoice that it is about. `None`: the document is an invoice.
+    pub about: Option<String>,
+    /// Of a credit note: the month is invoiced anew.
+    pub reopens: bool,
     pub correction: Correction,
 }
 
@@ -51,6 +55,11 @@ impl Subject {
 }
 
 impl Subject {
+    /// What is counted.
+    pub(super) const fn meter(&self) -> Meter {
+        self.meter
+    }
+
     /// For people, where no line is at hand.
     pub(super) fn words(&self) -> String {
         let guid = self.app.as_ref().or(self.service_instance.as_ref());
@@ -62,6 +71,8 @@ impl Subject {
 #[derive(Clone, Debug)]
 struct Side {
     amount: Amount,
+    /// Its share of what is taken off; zero or less.
+    share: Amount,
     quantity: i64,
     unit_size: i64,
     prices: BTreeSet<(Part, Option<Price>)>,
@@ -77,6 +88,7 @@ fn sides(invoice: &Invoice) -> Result<BTreeMap<Subject, Side>, AmountOverflow> {
     for (position, line) in (1..).zip(&invoice.lines) {
         let side = sides.entry(Subject::new(&line.key, line.meter)).or_insert_with(|| Side {
             amount: Amount::default(),
+            share: Amount::default(),
             quantity: 0,
             unit_size: line.unit_size,
             prices: BTreeSet::new(),
@@ -87,6 +99,7 @@ fn sides(invoice: &Invoice) -> Result<BTreeMap<Subject, Side>, AmountOverflow> {
         });
         let charge = line.charge.as_ref();
         side.amount = side.amount.plus(charge.map_or(Amount::default(), |charge| charge.amount))?;
+        side.share = side.share.plus(line.discount)?;
         side.quantity = side.quantity.saturating_add(line.quantity);
         side.prices.insert((part_of(&line.part), charge.map(|charge| charge.price)));
         side.span = side.span.hull(line.span);
@@ -99,37 +112,9 @@ fn part_of(part: &Part) -> Part {
     if let Part::Packages(_) = part { Part::Packages(0) } else { part.clone() }
 }
 
-/// A subject's past corrections, but those by decision.
-#[derive(Clone, Debug)]
-struct Past {
-    amount: Amount,
-    quantity: i64,
-    /// The newest of them.
-    last: Correction,
-}
-
-/// Adds up past corrections by what tells them apart.
-fn summed<K: Ord>(of: impl Iterator<Item = (K, Correction)>) -> Result<BTreeMap<K, Past>, AmountOverflow> {
-    let mut sums: BTreeMap<K, Past> = BTreeMap::new();
-    for (key, correction) in of {
-        let amount = correction.amount()?;
-        match sums.get_mut(&key) {
-            Some(past) => {
-                past.amount = past.amount.plus(amount)?;
-                past.quantity = past.quantity.saturating_add(correction.quantity);
-                past.last = correction;
-            }
-            None => {
-                sums.insert(key, Past { amount, quantity: correction.quantity, last: correction });
-            }
-        }
-    }
-    Ok(sums)
-}
-
 /// What there is to be charged or given back of `invoiced`, whose number is `number`, now that its period comes to
-/// `now`; `past` is what was corrected of it before. What was given back by decision isn't charged again; as far as it
-/// covers what turns out cheaper, nothing more is given back.
+/// `now`; `past` is what was corrected of it before. Each line's documents are to come to what it costs now less what was
+/// given back of it by decision, and never go beyond zero; so with each discount, commitment and minimum.
 ///
 /// # Errors
 /// [`AmountOverflow`].
@@ -139,72 +124,76 @@ pub fn compare(
     past: &[PastCorrection],
     now: &Invoice,
 ) -> Result<Vec<Correction>, AmountOverflow> {
-    let by_decision = |correction: &&Correction| correction.cause == CorrectionCause::Credited;
-    let all = || past.iter().map(|past| &past.correction);
-    let mut corrections = of_lines(number, invoiced, all().filter(|one| !by_decision(one)), now)?;
-    corrections.extend(beside_lines(number, invoiced, all().filter(|one| !by_decision(one)), now)?);
-    let (total, given) = (net_of(&corrections)?, net_of(all().filter(by_decision))?);
-    if total >= Amount::default() || given >= Amount::default() {
-        return Ok(corrections);
+    let items = Items::new(number, invoiced, past)?;
+    let (before, after) = (sides(invoiced)?, sides(now)?);
+    let adjustments = by_name(now)?;
+    let mut all: BTreeSet<Item> = items.0.keys().cloned().collect();
+    all.extend(after.keys().cloned().map(Item::Line));
+    all.extend(adjustments.keys().cloned().map(Item::Beside));
+    let nothing = Standing::default();
+    let mut corrections = Vec::new();
+    for item in &all {
+        let standing = items.0.get(item).unwrap_or(&nothing);
+        let (cost, least) = match item {
+            Item::Line(subject) => {
+                after.get(subject).map_or_else(Default::default, |is| (is.amount, Amount(-is.share.0)))
+            }
+            Item::Beside(name) => (adjustments.get(name).copied().unwrap_or_default(), Amount::default()),
+        };
+        let (documents, due) = (standing.documents()?, due(cost, standing.given, least)?);
+        // Nothing became known of it: what earlier versions did stays.
+        if documents == due || cost == standing.cost()? && is_beyond_zero(documents, cost) {
+            continue;
+        }
+        let change = Change { number, invoiced, now, standing, before: documents, after: due };
+        corrections.extend(match item {
+            Item::Line(subject) => change.of_line(subject, before.get(subject), after.get(subject)),
+            Item::Beside(name) => Some(change.beside(name)),
+        });
     }
-    let absorbed = Amount(total.0.max(given.0).checked_neg().ok_or(AmountOverflow)?);
-    if absorbed.0 == -total.0 {
-        return Ok(Vec::new());
-    }
-    corrections.push(Correction {
-        number: number.to_owned(),
-        line: None,
-        month: invoiced.month,
-        span: invoiced.period,
-        what: "given back before".to_owned(),
-        key: None,
-        meter: None,
-        quantity: 0,
-        unit_size: 1,
-        price: None,
-        before: Amount::default(),
-        after: absorbed,
-        cause: CorrectionCause::Credited,
-        rate_card: now.rate_card.clone(),
-    });
+    // As the lines stand on the invoice; what is new comes last, then what isn't a line.
+    corrections.sort_by_key(|one| (one.key.is_none(), one.line.unwrap_or(usize::MAX)));
     Ok(corrections)
 }
 
-fn of_lines<'a>(
-    number: &str,
-    invoiced: &Invoice,
-    past: impl Iterator<Item = &'a Correction>,
-    now: &Invoice,
-) -> Result<Vec<Correction>, AmountOverflow> {
-    let (before, after) = (sides(invoiced)?, sides(now)?);
-    let keyed = past.filter_map(|one| Some((Subject::new(one.key.as_ref()?, one.meter?), one.clone())));
-    let past = summed(keyed)?;
-    let subjects: BTreeSet<&Subject> = before.keys().chain(after.keys()).chain(past.keys()).collect();
-    let mut corrections = Vec::new();
-    for subject in subjects {
-        let (was, is, past) = (before.get(subject), after.get(subject), past.get(subject));
-        let charged = was.map_or(Amount::default(), |side| side.amount);
-        let charged = charged.plus(past.map_or(Amount::default(), |past| past.amount))?;
-        let comes_to = is.map_or(Amount::default(), |side| side.amount);
-        if charged == comes_to {
-            continue;
-        }
-        let was_used = was.map_or(0, |side| side.quantity).saturating_add(past.map_or(0, |past| past.quantity));
+/// Whether documents are on the other side of zero than what they are for.
+const fn is_beyond_zero(documents: Amount, cost: Amount) -> bool {
+    if cost.0 >= 0 { documents.0 < 0 } else { documents.0 > 0 }
+}
+
+/// Discounts, commitments and minimums, by name.
+fn by_name(invoice: &Invoice) -> Result<BTreeMap<String, Amount>, AmountOverflow> {
+    let mut amounts: BTreeMap<String, Amount> = BTreeMap::new();
+    for adjustment in &invoice.adjustments {
+        let total = amounts.entry(adjustment.name.clone()).or_default();
+        *total = total.plus(adjustment.amount)?;
+    }
+    Ok(amounts)
+}
+
+/// One item's documents come to `before`, and are to come to `after`.
+struct Change<'a> {
+    number: &'a str,
+    invoiced: &'a Invoice,
+    now: &'a Invoice,
+    standing: &'a Standing,
+    before: Amount,
+    after: Amount,
+}
+
+impl Change<'_> {
+    fn of_line(&self, subject: &Subject, was: Option<&Side>, is: Option<&Side>) -> Option<Correction> {
+        let was_used = was.map_or(0, |side| side.quantity).saturating_add(self.standing.corrected_quantity);
         let quantity = is.map_or(0, |side| side.quantity).saturating_sub(was_used);
         let one_price = is.map(|side| &side.prices).filter(|prices| prices.len() == 1);
         // What vanished again is known from its corrections alone.
-        let (key, what, span, unit_size) = match (was.or(is), past) {
+        let (key, what, span, unit_size) = match (was.or(is), &self.standing.last) {
             (Some(side), _) => (side.key.clone(), side.what.clone(), side.span, side.unit_size),
-            (None, Some(Past { last, .. })) => {
-                let Some(key) = &last.key else { continue };
-                (key.clone(), last.what.clone(), last.span, last.unit_size)
-            }
-            (None, None) => continue,
+            (None, Some(last)) => (last.key.clone()?, last.what.clone(), last.span, last.unit_size),
+            (None, None) => return None,
         };
-        corrections.push(Correction {
-            number: number.to_owned(),
+        Some(Correction {
             line: was.map(|side| side.line),
-            month: invoiced.month,
             span,
             what,
             key: Some(key),
@@ -212,15 +201,29 @@ fn of_lines<'a>(
             quantity,
             unit_size,
             price: one_price.and_then(|prices| prices.first()).and_then(|(_, price)| *price),
-            before: charged,
-            after: comes_to,
-            cause: cause(was, is, quantity, now.rate_card != invoiced.rate_card),
-            rate_card: now.rate_card.clone(),
-        });
+            cause: cause(was, is, quantity, self.now.rate_card != self.invoiced.rate_card),
+            ..self.beside("")
+        })
     }
-    // As the lines stand on the invoice; what is new comes last.
-    corrections.sort_by_key(|correction| correction.line.unwrap_or(usize::MAX));
-    Ok(corrections)
+
+    fn beside(&self, name: &str) -> Correction {
+        Correction {
+            number: self.number.to_owned(),
+            line: None,
+            month: self.invoiced.month,
+            span: self.invoiced.period,
+            what: name.to_owned(),
+            key: None,
+            meter: None,
+            quantity: 0,
+            unit_size: 1,
+            price: None,
+            before: self.before,
+            after: self.after,
+            cause: CorrectionCause::Adjustment,
+            rate_card: self.now.rate_card.clone(),
+        }
+    }
 }
 
 /// Why a line comes to something else.
@@ -233,49 +236,4 @@ fn cause(was: Option<&Side>, is: Option<&Side>, quantity: i64, other_card: bool)
     } else {
         CorrectionCause::Shared
     }
-}
-
-/// Discounts, commitments and minimums, by name.
-fn beside_lines<'a>(
-    number: &str,
-    invoiced: &Invoice,
-    past: impl Iterator<Item = &'a Correction>,
-    now: &Invoice,
-) -> Result<Vec<Correction>, AmountOverflow> {
-    let by_name = |invoice: &Invoice| -> Result<BTreeMap<String, Amount>, AmountOverflow> {
-        let mut amounts: BTreeMap<String, Amount> = BTreeMap::new();
-        for adjustment in &invoice.adjustments {
-            let total = amounts.entry(adjustment.name.clone()).or_default();
-            *total = total.plus(adjustment.amount)?;
-        }
-        Ok(amounts)
-    };
-    let (before, after) = (by_name(invoiced)?, by_name(now)?);
-    let past = summed(past.filter(|one| one.key.is_none()).map(|one| (one.what.clone(), one.clone())))?;
-    let names: BTreeSet<&String> = before.keys().chain(after.keys()).chain(past.keys()).collect();
-    let mut corrections = Vec::new();
-    for name in names {
-        let comes_to = after.get(name).copied().unwrap_or_default();
-        let charged = before.get(name).copied().unwrap_or_default();
-        let charged = charged.plus(past.get(name).map_or(Amount::default(), |past| past.amount))?;
-        if charged != comes_to {
-            corrections.push(Correction {
-                number: number.to_owned(),
-                line: None,
-                month: invoiced.month,
-                span: invoiced.period,
-                what: name.clone(),
-                key: None,
-                meter: None,
-                quantity: 0,
-                unit_size: 1,
-                price: None,
-                before: charged,
-                after: comes_to,
-                cause: CorrectionCause::Adjustment,
-                rate_card: now.rate_card.clone(),
-            });
-        }
-    }
-    Ok(corrections)
 }

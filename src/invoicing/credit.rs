@@ -1,14 +1,17 @@
 //! Credit notes: what is given back of a final invoice, never more than was charged.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::adjust::percentage;
 use super::compare::Subject;
+use super::items::{Item, Items, Standing};
 use super::{
-    AdjustmentType, Corrected, Correction, CorrectionCause, DocumentKind, Invoice, InvoiceLine, PastCorrection,
-    TaxLine, net_of,
+    Adjustment, AdjustmentType, Corrected, Correction, CorrectionCause, DocumentKind, Invoice, InvoiceLine,
+    PastCorrection, TaxLine, net_of,
 };
 use crate::domain::{Amount, AmountOverflow, Rounding};
+use crate::rating::LineKey;
 
 /// What is to be given back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +31,10 @@ pub enum CreditError {
     NoSuchLine { number: String, line: usize, lines: usize },
     #[error("line {line} is named twice\nhint: name each line once")]
     Twice { line: usize },
+    #[error(
+        "nothing was charged for line {line} of {number}\nhint: `invoices show {number}` tells what each line costs"
+    )]
+    NothingCharged { number: String, line: usize },
     #[error(
         "nothing is left to give back of line {line} of {number}\nhint: `invoices show {number}` names its credit notes"
     )]
@@ -70,6 +77,25 @@ pub struct Credited {
     pub tax: Amount,
 }
 
+/// What was corrected of an invoice's month, and of what it charges of other months.
+#[derive(Clone, Debug, Default)]
+pub struct Corrections {
+    /// Of its own month, on whatever document.
+    pub own: Vec<PastCorrection>,
+    /// On its credit notes, of what it carries of other invoices.
+    pub carried: Vec<PastCorrection>,
+    /// Invoices given back to be made anew, with all that later ones carried of them.
+    pub reopened: BTreeSet<String>,
+}
+
+impl Corrections {
+    /// How many there are.
+    #[must_use]
+    pub const fn count(&self) -> usize {
+        self.own.len() + self.carried.len()
+    }
+}
+
 /// The corrections that give back what `credit` says of `invoice`.
 ///
 /// # Errors
@@ -77,22 +103,22 @@ pub struct Credited {
 pub fn credit(
     number: &str,
     invoice: &Invoice,
-    past: &[PastCorrection],
+    past: &Corrections,
     credit: &Credit,
 ) -> Result<Vec<Correction>, CreditError> {
     if invoice.kind != DocumentKind::Invoice {
         return Err(CreditError::NotAnInvoice { number: number.to_owned() });
     }
-    let mut left = Left::new(invoice, past)?;
+    let mut left = Left::new(number, invoice, past, *credit == Credit::Anew)?;
     let corrections = match credit {
-        Credit::Lines(lines) => some_lines(number, invoice, &mut left, lines)?,
+        Credit::Lines(lines) => some_lines(&mut left, lines)?,
         Credit::Whole | Credit::Anew => {
             let mut all = Vec::new();
             for position in 1..=invoice.lines.len() {
-                let before = left.take(invoice, position)?;
-                all.push(of_line(number, invoice, position, before, Amount::default()));
+                let off = left.of(position)?;
+                all.push(left.take(position, off)?);
             }
-            all.extend(left.rest(number, invoice, *credit == Credit::Anew)?);
+            all.extend(left.rest()?);
             all.retain(|correction| correction.before != correction.after);
             all
         }
@@ -101,102 +127,191 @@ pub fn credit(
     if is_something { Ok(corrections) } else { Err(CreditError::NothingAtAll { number: number.to_owned() }) }
 }
 
-/// What is left of an invoice to be given back: of each line, of all lines of one subject together, and of the rest.
+/// What is left of an invoice to be given back: of each line, of all lines of one use together, and of the rest.
 struct Left<'a> {
-    past: &'a [PastCorrection],
+    number: &'a str,
+    invoice: &'a Invoice,
+    past: &'a Corrections,
+    items: Items,
+    /// Also what later invoices charged for its month.
+    anew: bool,
     /// Lines have their share of what is taken off, so that giving one back gives no more than was paid for it.
     shared: bool,
-    subjects: BTreeMap<Subject, Amount>,
-    /// By decision, by line.
+    /// Lines of each use.
+    lines: BTreeMap<Subject, usize>,
+    /// By decision before, by line.
     given: BTreeMap<usize, Amount>,
+    /// By this credit note.
+    taken: BTreeMap<Subject, Amount>,
+}
+
+/// Of two amounts the one nearer to zero; zero if it lies between them.
+const fn nearer(one: Amount, other: Amount) -> Amount {
+    match (one.0 >= 0, other.0 >= 0) {
+        (true, true) => Amount(if one.0 < other.0 { one.0 } else { other.0 }),
+        (false, false) => Amount(if one.0 > other.0 { one.0 } else { other.0 }),
+        _ => Amount(0),
+    }
 }
 
 impl<'a> Left<'a> {
-    fn new(invoice: &Invoice, past: &'a [PastCorrection]) -> Result<Self, AmountOverflow> {
+    fn new(number: &'a str, invoice: &'a Invoice, past: &'a Corrections, anew: bool) -> Result<Self, AmountOverflow> {
         let shares = invoice.lines.iter().try_fold(Amount::default(), |sum, line| sum.plus(line.discount))?;
         let taken = invoice.adjustments.iter().filter(|one| is_shared(one.adjustment));
         let taken = taken.map(|one| one.amount).try_fold(Amount::default(), Amount::plus)?;
-        let mut left = Self { past, shared: shares == taken, subjects: BTreeMap::new(), given: BTreeMap::new() };
+        let mut lines = BTreeMap::new();
         for line in &invoice.lines {
-            let charged = left.charged(line)?;
-            let total = left.subjects.entry(Subject::new(&line.key, line.meter)).or_default();
-            *total = total.plus(charged)?;
+            *lines.entry(Subject::new(&line.key, line.meter)).or_default() += 1;
         }
-        for past in past.iter().filter(|past| past.kind == DocumentKind::CreditNote) {
-            let note = &past.correction;
-            if let (Some(key), Some(meter)) = (&note.key, note.meter) {
-                let total = left.subjects.entry(Subject::new(key, meter)).or_default();
-                *total = total.plus(note.amount()?)?;
-            }
-            if let (Some(line), CorrectionCause::Credited) = (note.line, note.cause) {
-                let given = left.given.entry(line).or_default();
-                *given = given.plus(note.amount()?)?;
+        let mut given: BTreeMap<usize, Amount> = BTreeMap::new();
+        let by_decision = past.own.iter().filter(|past| past.correction.cause == CorrectionCause::Credited);
+        for correction in by_decision.map(|past| &past.correction) {
+            if let Some(line) = correction.line {
+                let given = given.entry(line).or_default();
+                *given = given.plus(correction.amount()?)?;
             }
         }
-        Ok(left)
+        let items = Items::new(number, invoice, &past.own)?;
+        let taken_now = BTreeMap::new();
+        Ok(Self { number, invoice, past, items, anew, shared: shares == taken, lines, given, taken: taken_now })
     }
 
-    /// What was charged for a line, with its share of what was taken off.
-    fn charged(&self, line: &InvoiceLine) -> Result<Amount, AmountOverflow> {
-        let amount = line.charge.as_ref().map_or(Amount::default(), |charge| charge.amount);
-        if self.shared { amount.plus(line.discount) } else { Ok(amount) }
+    /// What is left of something: what its documents come to, and no more than the invoice itself charged.
+    fn of_standing(&self, standing: &Standing) -> Result<Amount, AmountOverflow> {
+        let all = standing.documents()?;
+        if self.anew { Ok(all) } else { Ok(nearer(standing.without_later()?, all)) }
+    }
+
+    /// What is left of all lines of one use, with their share of what was taken off.
+    fn of_subject(&self, subject: &Subject) -> Result<Amount, AmountOverflow> {
+        let Some(standing) = self.items.0.get(&Item::Line(subject.clone())) else { return Ok(Amount::default()) };
+        let share = if self.shared { standing.share } else { Amount::default() };
+        let taken = self.taken.get(subject).copied().unwrap_or_default();
+        self.of_standing(standing)?.plus(share)?.plus(Amount(-taken.0))
     }
 
     /// What is left of a line, from 1; zero or more.
-    fn of(&self, invoice: &Invoice, position: usize) -> Result<Amount, AmountOverflow> {
-        let line = &invoice.lines[position - 1];
-        let own = self.charged(line)?.plus(self.given.get(&position).copied().unwrap_or_default())?;
-        let subject = self.subjects.get(&Subject::new(&line.key, line.meter)).copied().unwrap_or_default();
-        Ok(own.min(subject).max(Amount::default()))
+    fn of(&self, position: usize) -> Result<Amount, AmountOverflow> {
+        let line = &self.invoice.lines[position - 1];
+        let share = if self.shared { line.discount } else { Amount::default() };
+        let own = charged(line).plus(share)?.plus(self.given.get(&position).copied().unwrap_or_default())?;
+        let of_subject = self.of_subject(&Subject::new(&line.key, line.meter))?;
+        Ok(own.min(of_subject).max(Amount::default()))
     }
 
-    /// Takes all that is left of a line.
-    fn take(&mut self, invoice: &Invoice, position: usize) -> Result<Amount, AmountOverflow> {
-        let left = self.of(invoice, position)?;
-        self.take_off(invoice, position, left)?;
-        Ok(left)
-    }
-
-    fn take_off(&mut self, invoice: &Invoice, position: usize, off: Amount) -> Result<(), AmountOverflow> {
-        let line = &invoice.lines[position - 1];
-        let subject = self.subjects.entry(Subject::new(&line.key, line.meter)).or_default();
-        *subject = subject.plus(Amount(-off.0))?;
-        Ok(())
-    }
-
-    /// What is charged beside the lines, each as if all of it were given back; `anew`: also by later invoices.
-    fn rest(&self, number: &str, invoice: &Invoice, anew: bool) -> Result<Vec<Correction>, AmountOverflow> {
-        let mut items: BTreeMap<String, Amount> = BTreeMap::new();
-        let mut add = |what: String, amount: Amount| -> Result<(), AmountOverflow> {
-            let known = items.entry(what).or_default();
-            *known = known.plus(amount)?;
-            Ok(())
+    /// Takes so much off a line.
+    fn take(&mut self, position: usize, off: Amount) -> Result<Correction, AmountOverflow> {
+        let line = &self.invoice.lines[position - 1];
+        let subject = Subject::new(&line.key, line.meter);
+        // As it is printed, less what was given back of it.
+        let printed = charged(line).plus(self.given.get(&position).copied().unwrap_or_default())?;
+        let before = match self.items.0.get(&Item::Line(subject.clone())) {
+            Some(standing) if self.lines.get(&subject) == Some(&1) => standing.documents()?,
+            _ => printed,
         };
-        for adjustment in invoice.adjustments.iter().filter(|one| !(self.shared && is_shared(one.adjustment))) {
-            add(adjustment.name.clone(), adjustment.amount)?;
-        }
-        for correction in &invoice.corrections {
-            add(format!("{}: {}", correction.number, correction.what), correction.amount()?)?;
-        }
-        for past in self.past {
-            let (correction, of_note) = (&past.correction, past.kind == DocumentKind::CreditNote);
-            if of_note && correction.key.is_none() {
-                add(correction.what.clone(), correction.amount()?)?;
-            } else if anew && !of_note {
-                add(format!("{}: {}", past.document, correction.what), correction.amount()?)?;
+        let taken = self.taken.entry(subject).or_default();
+        *taken = taken.plus(off)?;
+        let after = before.plus(Amount(-off.0))?;
+        let whole = before == charged(line) && after == Amount::default();
+        Ok(Correction {
+            line: Some(position),
+            span: line.span,
+            what: line.what(),
+            key: Some(line.key.clone()),
+            meter: Some(line.meter),
+            quantity: if whole { -line.quantity } else { 0 },
+            unit_size: line.unit_size,
+            price: line.charge.as_ref().map(|charge| charge.price),
+            ..self.item(String::new(), before, after)
+        })
+    }
+
+    /// What is charged beside the lines, each as if all of it were given back.
+    fn rest(&self) -> Result<Vec<Correction>, AmountOverflow> {
+        let mut rest = Vec::new();
+        for (item, standing) in &self.items.0 {
+            match item {
+                Item::Beside(name) => {
+                    // What a whole credit note of an earlier version gave back is told by words alone.
+                    if self.is_told_elsewhere(name) {
+                        continue;
+                    }
+                    let is_shared = |one: &&Adjustment| one.name == *name && is_shared(one.adjustment);
+                    let with_lines = self.shared && self.invoice.adjustments.iter().any(|one| is_shared(&one));
+                    let of_lines = if with_lines { standing.charged } else { Amount::default() };
+                    let left = self.of_standing(standing)?.plus(Amount(-of_lines.0))?;
+                    rest.push(self.item(
+                        name.clone(),
+                        standing.documents()?,
+                        standing.documents()?.plus(Amount(-left.0))?,
+                    ));
+                }
+                Item::Line(subject) => {
+                    // What its lines don't have: it was charged later, or they have several.
+                    let told =
+                        self.items.0.get(&Item::Beside(subject.words())).map_or(Amount::default(), |one| one.given);
+                    let left = self.of_subject(subject)?.plus(told)?;
+                    let (key, what) = self.named(subject, standing);
+                    rest.push(Correction {
+                        key,
+                        meter: Some(subject.meter()),
+                        ..self.item(what, left, Amount::default())
+                    });
+                }
             }
         }
-        // What credit notes changed of what the invoice has no line for, or more than its line had.
-        for (subject, left) in &self.subjects {
-            if *left != Amount::default() {
-                add(subject.words(), *left)?;
+        rest.extend(self.carried()?);
+        Ok(rest)
+    }
+
+    /// Whether an item only repeats what another one has: names that earlier versions gave what they gave back.
+    fn is_told_elsewhere(&self, name: &str) -> bool {
+        let of_line = |item: &Item| matches!(item, Item::Line(subject) if subject.words() == name);
+        let of_carried = |one: &Correction| format!("{}: {}", one.number, one.what) == name;
+        self.items.0.keys().any(of_line) || self.invoice.corrections.iter().any(of_carried)
+    }
+
+    /// The key and the words of a use.
+    fn named(&self, subject: &Subject, standing: &Standing) -> (Option<Arc<LineKey>>, String) {
+        let line = self.invoice.lines.iter().find(|line| Subject::new(&line.key, line.meter) == *subject);
+        match (line, &standing.last) {
+            (Some(line), _) => (Some(line.key.clone()), line.what()),
+            (None, Some(last)) => (last.key.clone(), last.what.clone()),
+            (None, None) => (None, subject.words()),
+        }
+    }
+
+    /// What it charges of other invoices' months: given back of those, unless they were given back with it.
+    fn carried(&self) -> Result<Vec<Correction>, AmountOverflow> {
+        let mut left: BTreeMap<(String, Item), (Amount, Correction)> = BTreeMap::new();
+        let carried = self.invoice.corrections.iter().filter(|one| one.cause != CorrectionCause::Credited);
+        for one in carried.filter(|one| !self.past.reopened.contains(&one.number)) {
+            let of =
+                left.entry((one.number.clone(), Item::of(one))).or_insert_with(|| (Amount::default(), one.clone()));
+            let by_words = Item::Beside(format!("{}: {}", one.number, one.what));
+            let told = self.items.0.get(&by_words).map_or(Amount::default(), |one| one.given);
+            of.0 = of.0.plus(one.amount()?)?.plus(told)?;
+        }
+        for past in &self.past.carried {
+            let correction = &past.correction;
+            if let Some(of) = left.get_mut(&(correction.number.clone(), Item::of(correction))) {
+                of.0 = of.0.plus(correction.amount()?)?;
             }
         }
-        let item = |(what, before): (String, Amount)| Correction {
-            number: number.to_owned(),
+        let given = |(amount, of): (Amount, Correction)| {
+            let (before, after) = (of.after, of.after.plus(Amount(-amount.0))?);
+            Ok(Correction { quantity: 0, before, after, cause: CorrectionCause::Credited, ..of })
+        };
+        left.into_values().map(given).collect()
+    }
+
+    /// Something beside the lines.
+    fn item(&self, what: String, before: Amount, after: Amount) -> Correction {
+        Correction {
+            number: self.number.to_owned(),
             line: None,
-            month: invoice.month,
-            span: invoice.period,
+            month: self.invoice.month,
+            span: self.invoice.period,
             what,
             key: None,
             meter: None,
@@ -204,12 +319,15 @@ impl<'a> Left<'a> {
             unit_size: 1,
             price: None,
             before,
-            after: Amount::default(),
+            after,
             cause: CorrectionCause::Credited,
-            rate_card: invoice.rate_card.clone(),
-        };
-        Ok(items.into_iter().map(item).collect())
+            rate_card: self.invoice.rate_card.clone(),
+        }
     }
+}
+
+fn charged(line: &InvoiceLine) -> Amount {
+    line.charge.as_ref().map_or(Amount::default(), |charge| charge.amount)
 }
 
 /// Whether lines have their share of an adjustment.
@@ -217,12 +335,8 @@ const fn is_shared(adjustment: AdjustmentType) -> bool {
     matches!(adjustment, AdjustmentType::Discount | AdjustmentType::Covered)
 }
 
-fn some_lines(
-    number: &str,
-    invoice: &Invoice,
-    left: &mut Left<'_>,
-    lines: &[(usize, Option<Amount>)],
-) -> Result<Vec<Correction>, CreditError> {
+fn some_lines(left: &mut Left<'_>, lines: &[(usize, Option<Amount>)]) -> Result<Vec<Correction>, CreditError> {
+    let (number, invoice) = (left.number, left.invoice);
     let mut corrections: Vec<Correction> = Vec::new();
     for (position, asked) in lines {
         if *position == 0 || *position > invoice.lines.len() {
@@ -232,7 +346,10 @@ fn some_lines(
         if corrections.iter().any(|correction| correction.line == Some(*position)) {
             return Err(CreditError::Twice { line: *position });
         }
-        let of_line_left = left.of(invoice, *position)?;
+        if charged(&invoice.lines[position - 1]) == Amount::default() {
+            return Err(CreditError::NothingCharged { number: number.to_owned(), line: *position });
+        }
+        let of_line_left = left.of(*position)?;
         if of_line_left == Amount::default() {
             return Err(CreditError::NothingLeft { number: number.to_owned(), line: *position });
         }
@@ -246,32 +363,9 @@ fn some_lines(
                 left: shown(of_line_left),
             });
         }
-        left.take_off(invoice, *position, off)?;
-        corrections.push(of_line(number, invoice, *position, of_line_left, Amount(of_line_left.0 - off.0)));
+        corrections.push(left.take(*position, off)?);
     }
     Ok(corrections)
-}
-
-fn of_line(number: &str, invoice: &Invoice, position: usize, before: Amount, after: Amount) -> Correction {
-    let line = &invoice.lines[position - 1];
-    let charged = line.charge.as_ref().map_or(Amount::default(), |charge| charge.amount);
-    let whole = before == charged && after == Amount::default();
-    Correction {
-        number: number.to_owned(),
-        line: Some(position),
-        month: invoice.month,
-        span: line.span,
-        what: line.what(),
-        key: Some(line.key.clone()),
-        meter: Some(line.meter),
-        quantity: if whole { -line.quantity } else { 0 },
-        unit_size: line.unit_size,
-        price: line.charge.as_ref().map(|charge| charge.price),
-        before,
-        after,
-        cause: CorrectionCause::Credited,
-        rate_card: invoice.rate_card.clone(),
-    }
 }
 
 /// The credit note about `invoice` that has these corrections. `credited` is what earlier ones came to: the last one

@@ -5,6 +5,7 @@ mod canonical;
 mod compare;
 mod correction;
 mod credit;
+mod items;
 mod particulars;
 mod review;
 mod status;
@@ -24,7 +25,8 @@ pub use adjust::{AccountTax, Adjustment, AdjustmentType, TaxLine};
 pub use canonical::Dates;
 pub use compare::{PastCorrection, compare};
 pub use correction::{Correction, CorrectionCause, net_of};
-pub use credit::{Credit, CreditError, Credited, NoteHeader, credit, credit_note};
+pub use credit::{Corrections, Credit, CreditError, Credited, NoteHeader, credit, credit_note};
+pub use items::given_before;
 pub use particulars::{ElectronicAddress, GroupBy, Language, Particulars, Party, Payment};
 pub use review::{Blocker, Review};
 pub use status::Status;
@@ -118,7 +120,8 @@ pub struct Invoice {
     pub lines: Vec<InvoiceLine>,
     /// Discounts, commitments and minimums, in the order in which they were applied.
     pub adjustments: Vec<Adjustment>,
-    /// Of a credit note everything it has; of an invoice what earlier ones charged too little.
+    /// Of a credit note everything it has; of an invoice what earlier ones charged too little, and what was given back of the
+    /// one in whose place it is.
     pub corrections: Vec<Correction>,
     /// What a credit note is about.
     pub corrects: Option<Corrected>,
@@ -218,6 +221,8 @@ pub struct Header {
     pub tax: Option<AccountTax>,
     /// What earlier invoices charged too little.
     pub corrections: Vec<Correction>,
+    /// What was given back of the invoice in whose place it is; see [`given_before`].
+    pub given: Vec<Correction>,
     pub coverage: Vec<Coverage>,
     pub previous_net: Option<Amount>,
     pub replaces: i64,
@@ -293,7 +298,9 @@ pub fn invoice(header: Header, card: &RateCard, rated: &Rated) -> Result<Invoice
     for adjustment in &adjustments {
         net = net.plus(adjustment.amount)?;
     }
-    for correction in &header.corrections {
+    let mut corrections = items::kept(&header.given, &lines, &adjustments)?;
+    corrections.extend(header.corrections);
+    for correction in &corrections {
         let amount = correction.amount()?;
         net = net.plus(amount)?;
         if correction.key.as_ref().is_some_and(|key| key.estimated) {
@@ -323,7 +330,7 @@ pub fn invoice(header: Header, card: &RateCard, rated: &Rated) -> Result<Invoice
         adjustments,
         tax,
         taxed_otherwise,
-        corrections: header.corrections,
+        corrections,
         corrects: None,
         reason: None,
         particulars: header.particulars,

@@ -153,6 +153,8 @@ pub struct FinalInvoice {
     pub charged: Amount,
     /// How many corrections of it there are.
     pub corrections: usize,
+    /// Something of it was given back by decision.
+    pub is_given: bool,
 }
 
 /// What a final invoice was compared by, so that what came of it is kept only if nothing happened since.

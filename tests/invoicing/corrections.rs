@@ -263,11 +263,12 @@ fn a_line_is_given_back_as_it_was_paid() {
     let program = invoiced(&card);
     assert_eq!(shown(&program, "CF-000001")["net"], "7.50");
     let first = credited(&program, &["--line", "1"]);
-    assert_eq!(corrections(&first), ["CF-000001 process a: 5.00 -> 0.00, credited"]);
+    // Before is what is printed; what the discount takes off stays.
+    assert_eq!(corrections(&first), ["CF-000001 process a: 10.00 -> 5.00, credited"]);
     let more = credit(&program, &["--line", "2", "--amount", "2.51"]);
     assert!(more.stderr.contains("2.51 is more than the 2.50 left of line 2"), "{}", more.stderr);
     let rest = credited(&program, &["--whole"]);
-    assert_eq!(corrections(&rest), ["CF-000001 process b: 2.50 -> 0.00, credited"]);
+    assert_eq!(corrections(&rest), ["CF-000001 process b: 5.00 -> 2.50, credited"]);
     let taxes: i64 = (1..=2).map(|note| cents(&shown(&program, &format!("CN-00000{note}"))["tax"]["amount"])).sum();
     assert_eq!(taxes, -cents(&shown(&program, "CF-000001")["tax"]["amount"]));
     // The whole month was waived: that it turns out cheaper gives nothing more, and charges nothing.

@@ -148,6 +148,7 @@ pub fn bill(card: &RateCard, month: &str, usage: &str) -> Invoice {
         particulars: Particulars::default(),
         tax: None,
         corrections: Vec::new(),
+        given: Vec::new(),
         coverage: Vec::new(),
         previous_net: None,
         replaces: 0,

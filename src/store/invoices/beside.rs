@@ -9,7 +9,7 @@ use super::super::database::{Row, Session, Sql, Type, values};
 use super::super::{
     Compared, FinalInvoice, Recalculation, RenderedDocument, Store, StoreError, StoredCard, StoredDocument,
 };
-use super::read::{corrections_from_text, corrections_of, unexpected};
+use super::read::{corrections_from_text, corrections_of, standing_correction, unexpected};
 use super::write::corrections_text;
 use crate::domain::text::hexadecimal;
 use crate::domain::{Currency, Month, Timestamp};
@@ -201,19 +201,19 @@ impl Store {
         recalculations: &[Recalculation],
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        const STANDING: Sql = Sql::new(
+        const STANDING: Sql = Sql::new(concat!(
             "SELECT invoice.id, pending.rate_card_hash, pending.pinned,
                     (SELECT count(*) FROM invoice_correction AS correction JOIN invoice AS document
                          ON document.id = correction.invoice_id
-                     WHERE correction.number = invoice.number AND document.status = 'final'
-                         AND NOT EXISTS (SELECT 1 FROM invoice AS note
-                                         WHERE note.corrects = document.number AND note.reopens)) AS corrections
+                     WHERE correction.number = invoice.number AND ",
+            standing_correction!(),
+            ") AS corrections
              FROM {rows} AS ours
              JOIN invoice ON invoice.id = ours.invoice_id
              LEFT JOIN invoice_recalculation AS pending ON pending.invoice_id = invoice.id
              WHERE NOT EXISTS (SELECT 1 FROM invoice AS note WHERE note.corrects = invoice.number AND note.reopens)
                  AND (pending.invoice_id IS NOT NULL OR ours.differs)",
-        );
+        ));
         let mut session = self.invoicing().await?;
         let mut payload = session.payload(&[("invoice_id", Type::Integer), ("differs", Type::Flag)]);
         for one in compared {
@@ -294,6 +294,21 @@ impl Store {
         Ok(months)
     }
 
+    /// The newest number, by account, of a month's final invoices that were given back to be made anew.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn reopened(&self, month: Month) -> Result<HashMap<String, String>, StoreError> {
+        const REOPENED: Sql = Sql::new(
+            "SELECT account, number FROM invoice
+             WHERE month = $1 AND status = 'final' AND kind = 'invoice'
+                 AND EXISTS (SELECT 1 FROM invoice AS note WHERE note.corrects = invoice.number AND note.reopens)
+             ORDER BY id",
+        );
+        let rows = self.database.read().await?.all(REOPENED, values![month.to_string()]).await?;
+        rows.iter().map(|row| Ok((row.text(0)?.to_owned(), row.text(1)?.to_owned()))).collect()
+    }
+
     /// A month's final invoices that weren't given back to be made anew: id, account, number, and the card by which
     /// they are to be compared: the newest that a correction names, or their own.
     ///
@@ -316,16 +331,21 @@ impl Store {
                         + coalesce((SELECT sum(correction.amount_after - correction.amount_before)
                                     FROM invoice_correction AS correction JOIN invoice AS document
                                         ON document.id = correction.invoice_id
-                                    WHERE correction.number = invoice.number AND document.status = 'final'
-                                        AND correction.cause <> 'credited'
-                                        AND NOT EXISTS (SELECT 1 FROM invoice AS note
-                                                        WHERE note.corrects = document.number AND note.reopens)), 0)
+                                    WHERE correction.number = invoice.number AND correction.cause <> 'credited' AND ",
+            standing_correction!(),
+            "), 0)
                         AS charged,
                     (SELECT count(*) FROM invoice_correction AS correction JOIN invoice AS document
                          ON document.id = correction.invoice_id
-                     WHERE correction.number = invoice.number AND document.status = 'final'
-                         AND NOT EXISTS (SELECT 1 FROM invoice AS note
-                                         WHERE note.corrects = document.number AND note.reopens)) AS corrections
+                     WHERE correction.number = invoice.number AND ",
+            standing_correction!(),
+            ") AS corrections,
+                    (SELECT count(*) FROM invoice_correction AS correction JOIN invoice AS document
+                         ON document.id = correction.invoice_id
+                     WHERE (correction.number = invoice.number OR document.id = invoice.id)
+                         AND correction.cause = 'credited' AND ",
+            standing_correction!(),
+            ") AS given
              FROM invoice
              WHERE invoice.month = $1 AND invoice.status = 'final' AND invoice.kind = 'invoice'
                  AND NOT EXISTS (SELECT 1 FROM invoice AS note WHERE note.corrects = invoice.number AND note.reopens)
@@ -347,6 +367,7 @@ impl Store {
                 rules: u32::try_from(row.integer(9)?).unwrap_or_default(),
                 charged: row.amount(10, currency)?.unwrap_or_default(),
                 corrections: usize::try_from(row.integer(11)?).unwrap_or_default(),
+                is_given: row.integer(12)? > 0,
             })
         };
         rows.iter().map(read).collect()

@@ -8,7 +8,7 @@ use super::super::database::{Session, Sql, values};
 use super::super::{Finalized, Issuing, RenderedDocument, Store, StoreError, StoredCard};
 use super::beside::put_document;
 use super::draft::{Put, held, put_draft, put_row};
-use super::read::corrections_of;
+use super::read::corrections;
 use super::write::put_corrections;
 use crate::documents::{DocumentError, Issue};
 use crate::domain::text::hexadecimal;
@@ -58,7 +58,9 @@ impl Store {
                 reason,
             });
         }
-        let mut carried: Vec<&str> = invoice.corrections.iter().map(|one| one.number.as_str()).collect();
+        // What was given back of the invoice in whose place it is, is no difference.
+        let carried = invoice.corrections.iter().filter(|one| one.cause != CorrectionCause::Credited);
+        let mut carried: Vec<&str> = carried.map(|one| one.number.as_str()).collect();
         carried.dedup();
         for number in carried {
             let of = invoice.corrections.iter().filter(|one| one.number == number);
@@ -104,7 +106,7 @@ impl Store {
         );
         let corrected = note.corrects.as_ref().map(|corrected| corrected.number.as_str()).unwrap_or_default();
         let mut session = self.invoicing().await?;
-        if corrections_of(&mut session, corrected).await?.len() != expected {
+        if corrections(&mut session, corrected).await?.count() != expected {
             return Err(StoreError::Corrected(corrected.to_owned()));
         }
         put_card(&mut session, card, issuing.at).await?;

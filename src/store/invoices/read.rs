@@ -12,8 +12,8 @@ use chrono::NaiveDate;
 
 use crate::domain::{Amount, Currency, Guid, Kind, Month, Span};
 use crate::invoicing::{
-    Adjustment, AdjustmentType, Charge, Corrected, Correction, CorrectionCause, Coverage, Dates, DocumentKind, Invoice,
-    InvoiceLine, Particulars, Party, PastCorrection, Status, TaxLine,
+    Adjustment, AdjustmentType, Charge, Corrected, Correction, CorrectionCause, Corrections, Coverage, Dates,
+    DocumentKind, Invoice, InvoiceLine, Particulars, Party, PastCorrection, Status, TaxLine,
 };
 use crate::rate_card::Meter;
 use crate::rating::{LineKey, Named, Part};
@@ -142,28 +142,78 @@ impl Store {
         let mut session = self.database.read().await?;
         corrections_of(&mut session, number).await
     }
+
+    /// What was corrected of an invoice, and of what it carries of others.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn corrections(&self, number: &str) -> Result<Corrections, StoreError> {
+        let mut session = self.database.read().await?;
+        corrections(&mut session, number).await
+    }
+}
+
+/// Corrections that stand, of `correction` on `document`: what was on an invoice given back to be made anew doesn't, and
+/// neither does what its credit notes say of what it carried.
+macro_rules! standing_correction {
+    () => {
+        "document.status = 'final'
+         AND NOT EXISTS (SELECT 1 FROM invoice AS note WHERE note.corrects = document.number AND note.reopens)
+         AND (document.corrects IS NULL OR document.corrects = correction.number
+              OR NOT EXISTS (SELECT 1 FROM invoice AS note WHERE note.corrects = document.corrects AND note.reopens))"
+    };
+}
+
+pub(super) use standing_correction;
+
+/// Corrections with their documents, under the conditions given.
+macro_rules! select_corrections {
+    ($where:expr) => {
+        Sql::new(concat!(
+            "SELECT document.number AS document, document.corrects AS about, document.reopens, document.currency,
+                    correction.number, correction.line, correction.month, correction.started_at, correction.ended_at,
+                    correction.what, correction.subject, correction.meter, correction.quantity, correction.unit_size,
+                    correction.price, correction.amount_before, correction.amount_after, correction.cause,
+                    correction.rate_card_hash
+             FROM invoice_correction AS correction JOIN invoice AS document ON document.id = correction.invoice_id
+             WHERE ",
+            $where,
+            " ORDER BY document.finalized_at, document.id, correction.position"
+        ))
+    };
 }
 
 /// See [`Store::corrections_of`].
 pub(super) async fn corrections_of(session: &mut Session, number: &str) -> Result<Vec<PastCorrection>, StoreError> {
-    const CORRECTIONS: Sql = Sql::new(
-        "SELECT invoice.number AS document, invoice.kind, invoice.currency, correction.number, correction.line, correction.month,
-                correction.started_at, correction.ended_at, correction.what, correction.subject, correction.meter,
-                correction.quantity, correction.unit_size, correction.price, correction.amount_before,
-                correction.amount_after, correction.cause, correction.rate_card_hash
-         FROM invoice_correction AS correction JOIN invoice ON invoice.id = correction.invoice_id
-         WHERE correction.number = $1 AND invoice.status = 'final'
-             AND NOT EXISTS (SELECT 1 FROM invoice AS note WHERE note.corrects = invoice.number AND note.reopens)
-         ORDER BY invoice.finalized_at, invoice.id, correction.position",
+    const OF: Sql = select_corrections!(concat!("correction.number = $1 AND ", standing_correction!()));
+    read_past(&session.all(OF, values![number]).await?)
+}
+
+/// See [`Store::corrections`].
+pub(super) async fn corrections(session: &mut Session, number: &str) -> Result<Corrections, StoreError> {
+    const CARRIED: Sql =
+        select_corrections!("document.corrects = $1 AND correction.number <> $1 AND document.status = 'final'");
+    const REOPENED: Sql = Sql::new(
+        "SELECT DISTINCT carried.number
+         FROM invoice JOIN invoice_correction AS carried ON carried.invoice_id = invoice.id
+         WHERE invoice.number = $1
+             AND EXISTS (SELECT 1 FROM invoice AS note WHERE note.corrects = carried.number AND note.reopens)",
     );
-    let rows = session.all(CORRECTIONS, values![number]).await?;
+    let own = corrections_of(session, number).await?;
+    let carried = read_past(&session.all(CARRIED, values![number]).await?)?;
+    let reopened = session.all(REOPENED, values![number]).await?;
+    let reopened = reopened.iter().map(|row| Ok(row.text(0)?.to_owned())).collect::<Result<_, StoreError>>()?;
+    Ok(Corrections { own, carried, reopened })
+}
+
+fn read_past(rows: &[Row]) -> Result<Vec<PastCorrection>, StoreError> {
     let read = |row: &Row| {
         let code = row.text("currency")?;
         let currency = Currency::from_code(code).ok_or_else(|| unexpected("invoice.currency", code))?;
-        let kind = row.text("kind")?;
         Ok(PastCorrection {
             document: row.text("document")?.to_owned(),
-            kind: DocumentKind::from_name(kind).ok_or_else(|| unexpected("invoice.kind", kind))?,
+            about: row.owned("about")?,
+            reopens: row.flag("reopens")?,
             correction: read_correction(row, currency)?,
         })
     };

@@ -1,0 +1,191 @@
+//! What documents say of one final invoice's month so far, item by item: what the invoice charged, what was corrected
+//! since, what was given back by decision. Owns that reckoning; what an item should come to is decided elsewhere.
+
+use std::collections::BTreeMap;
+
+use super::compare::Subject;
+use super::{Adjustment, Correction, CorrectionCause, Invoice, InvoiceLine, PastCorrection};
+use crate::domain::{Amount, AmountOverflow};
+
+/// As earlier versions called what absorbed a line that had turned out cheaper than what was given back of others.
+const ABSORBED: &str = "given back before";
+
+/// What an amount of an invoice is for, whatever it is called now.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Item {
+    /// The lines of one use.
+    Line(Subject),
+    /// A discount, commitment or minimum, by its name.
+    Beside(String),
+}
+
+impl Item {
+    /// What a correction is of.
+    pub fn of(correction: &Correction) -> Self {
+        match (&correction.key, correction.meter) {
+            (Some(key), Some(meter)) => Self::Line(Subject::new(key, meter)),
+            _ => Self::Beside(correction.what.clone()),
+        }
+    }
+}
+
+/// What documents say of one item.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Standing {
+    /// By the invoice.
+    pub charged: Amount,
+    /// The shares of what is taken off that its lines have; zero or less.
+    pub share: Amount,
+    /// By corrections since, but those by decision, on whatever document.
+    pub corrected: Amount,
+    /// Their changes of its quantity.
+    pub corrected_quantity: i64,
+    /// By decision, on whatever document.
+    pub given: Amount,
+    /// By everything on later invoices, and on credit notes about those: of `corrected` and `given`.
+    pub later: Amount,
+    /// What absorbed it, in documents of earlier versions.
+    pub absorbed: Amount,
+    /// The newest correction of it.
+    pub last: Option<Correction>,
+}
+
+impl Standing {
+    /// What it was known to cost when it was last charged or corrected.
+    pub fn cost(&self) -> Result<Amount, AmountOverflow> {
+        self.charged.plus(self.corrected)
+    }
+
+    /// What all documents together come to.
+    pub fn documents(&self) -> Result<Amount, AmountOverflow> {
+        self.cost()?.plus(self.given)?.plus(self.absorbed)
+    }
+
+    /// What the invoice and its credit notes come to.
+    pub fn without_later(&self) -> Result<Amount, AmountOverflow> {
+        self.documents()?.plus(Amount(-self.later.0))
+    }
+}
+
+/// Every item of an invoice, or of what corrected it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Items(pub BTreeMap<Item, Standing>);
+
+impl Items {
+    /// Of an invoice and what was corrected of it; what is about another invoice's month is left out.
+    pub fn new(number: &str, invoice: &Invoice, past: &[PastCorrection]) -> Result<Self, AmountOverflow> {
+        let mut items = Self::default();
+        for line in &invoice.lines {
+            let standing = items.0.entry(Item::Line(Subject::new(&line.key, line.meter))).or_default();
+            let amount = line.charge.as_ref().map_or(Amount::default(), |charge| charge.amount);
+            standing.charged = standing.charged.plus(amount)?;
+            standing.share = standing.share.plus(line.discount)?;
+        }
+        for adjustment in &invoice.adjustments {
+            let standing = items.0.entry(Item::Beside(adjustment.name.clone())).or_default();
+            standing.charged = standing.charged.plus(adjustment.amount)?;
+        }
+        // What was given back of the invoice in whose place it is.
+        for kept in invoice.corrections.iter().filter(|one| one.cause == CorrectionCause::Credited) {
+            let standing = items.0.entry(Item::of(kept)).or_default();
+            standing.given = standing.given.plus(kept.amount()?)?;
+        }
+        let mut absorbed = Amount::default();
+        for past in past.iter().filter(|past| past.correction.number == number) {
+            let correction = &past.correction;
+            let amount = correction.amount()?;
+            if correction.key.is_none() && correction.cause == CorrectionCause::Credited && correction.what == ABSORBED
+            {
+                absorbed = absorbed.plus(amount)?;
+                continue;
+            }
+            let standing = items.0.entry(Item::of(correction)).or_default();
+            if correction.cause == CorrectionCause::Credited {
+                standing.given = standing.given.plus(amount)?;
+            } else {
+                standing.corrected = standing.corrected.plus(amount)?;
+                standing.corrected_quantity = standing.corrected_quantity.saturating_add(correction.quantity);
+            }
+            if past.about.as_deref() != Some(number) {
+                standing.later = standing.later.plus(amount)?;
+            }
+            standing.last = Some(correction.clone());
+        }
+        items.spread(absorbed)?;
+        Ok(items)
+    }
+
+    /// Earlier versions absorbed as a whole what a line went below zero by.
+    fn spread(&mut self, mut absorbed: Amount) -> Result<(), AmountOverflow> {
+        for standing in self.0.values_mut() {
+            let below = standing.documents()?;
+            if below < Amount::default() && standing.charged >= Amount::default() {
+                standing.absorbed = Amount((-below.0).min(absorbed.0));
+                absorbed = absorbed.plus(Amount(-standing.absorbed.0))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What was given back by decision of an invoice that was given back to be made anew, but by that: each with what came of
+/// it, from zero. It stays given back on the invoice in its place.
+///
+/// # Errors
+/// [`AmountOverflow`].
+pub fn given_before(
+    number: &str,
+    invoice: &Invoice,
+    past: &[PastCorrection],
+) -> Result<Vec<Correction>, AmountOverflow> {
+    let before: Vec<PastCorrection> = past.iter().filter(|past| !past.reopens).cloned().collect();
+    let kept = invoice.corrections.iter().filter(|one| one.cause == CorrectionCause::Credited);
+    let told = before.iter().map(|past| &past.correction).filter(|one| one.cause == CorrectionCause::Credited);
+    let told: Vec<&Correction> = kept.chain(told).collect();
+    let mut given = Vec::new();
+    for (item, standing) in Items::new(number, invoice, &before)?.0 {
+        let last = told.iter().rev().find(|one| Item::of(one) == item);
+        if let Some(last) = last.filter(|_| standing.given != Amount::default()) {
+            let (before, after) = (Amount::default(), standing.given);
+            given.push(Correction { number: number.to_owned(), quantity: 0, before, after, ..(*last).clone() });
+        }
+    }
+    Ok(given)
+}
+
+/// What stays given back on the invoice in the other's place: of each line and adjustment as much as it now costs, at most.
+pub(super) fn kept(
+    given: &[Correction],
+    lines: &[InvoiceLine],
+    adjustments: &[Adjustment],
+) -> Result<Vec<Correction>, AmountOverflow> {
+    let mut kept = Vec::new();
+    for one in given {
+        let (mut cost, mut least) = (Amount::default(), Amount::default());
+        match Item::of(one) {
+            Item::Line(subject) => {
+                for line in lines.iter().filter(|line| Subject::new(&line.key, line.meter) == subject) {
+                    cost = cost.plus(line.charge.as_ref().map_or(Amount::default(), |charge| charge.amount))?;
+                    least = least.plus(Amount(-line.discount.0))?;
+                }
+            }
+            Item::Beside(name) => {
+                for adjustment in adjustments.iter().filter(|adjustment| adjustment.name == name) {
+                    cost = cost.plus(adjustment.amount)?;
+                }
+            }
+        }
+        let after = due(cost, one.after, least)?;
+        if after != cost {
+            kept.push(Correction { before: cost, after, ..one.clone() });
+        }
+    }
+    Ok(kept)
+}
+
+/// What an item's documents are to come to: what it costs now less what was given back of it, never beyond zero from its own
+/// side; of a line never less than what is taken off it elsewhere (`least`, zero or more).
+pub(super) fn due(cost: Amount, given: Amount, least: Amount) -> Result<Amount, AmountOverflow> {
+    let left = cost.plus(given)?;
+    Ok(if cost >= Amount::default() { left.max(least.min(cost)) } else { left.min(Amount::default()) })
+}
