@@ -1,15 +1,15 @@
 //! What final invoices cost now beside what was invoiced, and credit notes.
 
-use super::issuing::{credit_issuing, issue_of, rendered};
+use super::issuing::{Making, NotBefore, issue_of};
 use super::rate::By;
-use super::{BillingError, BillingRun, Card};
+use super::{BillingError, BillingRun, Card, Meant};
 use crate::documents::Issue;
 use crate::domain::{Amount, Month};
 use crate::invoicing::{
     Corrected, Correction, Credit, CreditError, Credited, DocumentKind, Invoice, NoteHeader, compare, credit,
     credit_note, net_of,
 };
-use crate::store::{FinalInvoice, Recalculation, StoredCard, StoredInvoice};
+use crate::store::{FinalInvoice, Issuing, Recalculation, StoredCard, StoredInvoice};
 
 /// What of an invoice is to be corrected.
 #[derive(Debug)]
@@ -145,6 +145,9 @@ impl BillingRun<'_> {
             return Err(BillingError::NotFinal(stored.id.to_string()));
         };
         let reopens = matches!(what, What::Credit(Credit::Anew));
+        if self.store.credit_notes_of(&number).await?.iter().any(|note| note.invoice.reopens) {
+            return Err(BillingError::Reopened { number });
+        }
         let past = self.store.corrections(&number).await?;
         let (corrections, card) = match what {
             What::Credit(of) => {
@@ -175,10 +178,15 @@ impl BillingRun<'_> {
         let header = NoteHeader { corrects, reason: reason.to_owned(), reopens };
         let credited = self.credited(&number).await?;
         let note = credit_note(&stored.invoice, header, corrections, credited, card.hash.clone())?;
-        let issuing = credit_issuing(&self.credit_note_series, self.clock.now(), self.zone);
-        let render = rendered(&note, self.clock.now(), &self.sender.look, &self.documents);
-        let note_number = self.store.credit(&card, &note, past.count(), &issuing, &render).await?;
-        Ok(CreditOutcome::Note(note_number))
+        let making = Making {
+            series: &self.credit_note_series,
+            invoice: &note,
+            not_before: NotBefore::Invoice(issued_on),
+            basis: None,
+        };
+        let take = async |issuing: Issuing<'_>| self.store.credit(&card, &note, past.count(), &issuing).await;
+        let number = self.make_final(making, take).await?;
+        Ok(CreditOutcome::Note(number.expect("a credit note isn't final before it is made")))
     }
 
     /// Refuses to give back by decision more than the invoice charged.
@@ -215,7 +223,8 @@ impl BillingRun<'_> {
             return Err(BillingError::OtherZone { number, zone: of.time_zone.clone() });
         }
         let card = if let Some(card) = card { *card } else { self.stored_card(&of.rate_card).await? };
-        let computed = self.rate(&[By { card: &card, rules: of.rules }], month, Some(account), false).await?;
+        let by = By { card: &card, rules: of.rules };
+        let computed = self.rate(&[by], month, Some(&Meant::Id(account.to_owned())), false).await?;
         let of_account = computed.into_iter().find(|computed| computed.account == *account);
         let now = of_account.and_then(|computed| computed.invoices.into_iter().next().flatten());
         let corrections = self.compared(stored, now, &card.stored.hash).await?;

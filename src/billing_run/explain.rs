@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 
 use super::basis::unpack;
 use super::rate::By;
-use super::{BillingError, BillingRun, Card};
+use super::{BillingError, BillingRun, Card, Meant};
 use crate::domain::money::amount;
 use crate::domain::{Amount, Currency, Guid, Kind, Span, Timestamp};
 use crate::invoicing::{Adjustment, AdjustmentType, Charge, Correction, DocumentKind, InvoiceLine, Status};
@@ -118,7 +118,7 @@ async fn contributions(
         return Ok(basis.map_or(Ok(Vec::new()), |basis| unpack(&basis, wanted))?);
     }
     let (month, account) = (stored.invoice.month, &stored.invoice.account);
-    let computed = run.rate(&[By::now(run.card)], month, Some(account), true).await?;
+    let computed = run.rate(&[By::now(run.card)], month, Some(&Meant::Id(account.clone())), true).await?;
     let of_account = computed.into_iter().find(|computed| computed.account == *account);
     let Some(computed) = of_account else { return Ok(Vec::new()) };
     let is_same =

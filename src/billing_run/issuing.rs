@@ -1,6 +1,9 @@
 //! Invoices become final, with their documents; documents of final ones are made once and kept.
 
-use chrono::Days;
+use std::fmt;
+use std::sync::Arc;
+
+use chrono::{Days, NaiveDate};
 use chrono_tz::Tz;
 
 use super::rate::By;
@@ -9,8 +12,8 @@ use crate::clock::Clock;
 use crate::documents::{self, DocumentError, Format, Issue, Look, Subject};
 use crate::domain::period::date_of;
 use crate::domain::{Amount, Month, Timestamp};
-use crate::invoicing::{Blocker, Dates, Invoice, Status};
-use crate::store::{Finalized, Issuing, RenderedDocument, Series, Store, StoreError, StoredInvoice};
+use crate::invoicing::{Blocker, Dates, DocumentKind, Invoice, Status};
+use crate::store::{Finalized, Foreseen, Issuing, RenderedDocument, Series, Store, StoreError, StoredInvoice};
 
 /// What came of finalising one account's invoice.
 #[derive(Debug)]
@@ -27,35 +30,44 @@ pub enum FinalizeResult {
     /// It was final before; nothing changed.
     Before,
     Blocked(Vec<Blocker>),
+    /// It alone can't be final now; why, in words.
+    Refused(String),
 }
 
-/// What a credit note becomes final with.
-pub(super) fn credit_issuing(series: &Series, at: Timestamp, zone: Tz) -> Issuing<'_> {
-    Issuing { series, at, dates: Dates { issued_on: date_of(at, zone), due_on: None }, basis: None }
-}
+/// Makes the bytes of a document of one format.
+type Make = dyn Fn(Format, &Subject<'_>) -> Result<Vec<u8>, DocumentError> + Send + Sync;
 
-/// Makes what is configured of a document that becomes final, once its number is known. What an e-invoice lacks keeps it from being one, and
-/// nothing else.
-pub(super) fn rendered<'a>(
-    invoice: &'a Invoice,
-    drafted_at: Timestamp,
-    look: &'a Look,
-    formats: &'a [Format],
-) -> impl Fn(&Issue) -> Result<Vec<RenderedDocument>, DocumentError> + Send + Sync + 'a {
-    move |issue| {
-        let subject = Subject { invoice, issue: Some(issue), drafted_at, look };
-        let mut made = Vec::with_capacity(formats.len());
-        for format in formats {
-            match documents::make(*format, &subject) {
-                Ok(bytes) => {
-                    made.push(RenderedDocument { format: format.name(), renderer: documents::RENDERER, bytes });
-                }
-                Err(DocumentError::Lacking(_) | DocumentError::WithoutPdf) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(made)
+/// What makes documents of what becomes final: this program, unless a test puts another in its place.
+#[derive(Clone)]
+pub struct Renderer(pub Arc<Make>);
+
+impl Default for Renderer {
+    fn default() -> Self {
+        Self(Arc::new(documents::make))
     }
+}
+
+impl fmt::Debug for Renderer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Renderer")
+    }
+}
+
+/// What makes a document final in the transaction: it is made once more if its number was taken meanwhile.
+pub(super) struct Making<'a> {
+    pub series: &'a Series,
+    pub invoice: &'a Invoice,
+    /// No earlier date is right, whatever was asked for.
+    pub not_before: NotBefore,
+    pub basis: Option<Vec<u8>>,
+}
+
+/// The first date that a document may have.
+pub(super) enum NotBefore {
+    /// The last day of what an invoice bills; told only of a date that somebody gave: nothing is final before it anyway.
+    PeriodEnd(NaiveDate),
+    /// The date of the invoice that a credit note is about.
+    Invoice(NaiveDate),
 }
 
 impl BillingRun<'_> {
@@ -77,28 +89,38 @@ impl BillingRun<'_> {
         let finals: Vec<String> = self.store.finals(month).await?.into_iter().map(|one| one.account).collect();
         let mut computed = Vec::new();
         let mut acceptable: Vec<String> = Vec::new();
-        for one in self.rate(&[By::now(self.card)], month, account, true).await? {
+        let meant = self.meant(account, month).await?;
+        for one in self.rate(&[By::now(self.card)], month, meant.as_ref(), true).await? {
             let Some(invoice) = one.invoices.into_iter().next().flatten() else { continue };
             let review = self.review(holds.get(&invoice.account).cloned());
             let mut blockers = invoice.blockers(&review);
             acceptable.extend(blockers.iter().filter_map(|blocker| blocker.acceptance(&invoice.account)));
-            if finals.contains(&invoice.account) {
-                // Accepted before, perhaps: the same command goes on where it stopped.
+            // Accepted before, perhaps: the same command goes on where it stopped.
+            let is_final = finals.contains(&invoice.account);
+            if is_final {
                 blockers.clear();
             }
-            computed.push((invoice, one.basis, blockers));
+            computed.push((invoice, one.basis, blockers, is_final));
         }
         if let Some(what) = accept.iter().find(|what| !acceptable.contains(what)) {
             return Err(BillingError::NothingToAccept { what: what.clone(), month });
         }
         let all = computed.len();
+        // Before any is: the same date is for all.
+        if computed.iter().any(|(_, _, _, is_final)| !is_final) {
+            let last_day = NotBefore::PeriodEnd(date_of(month.span(self.zone).to.plus(-1), self.zone));
+            let foreseen = self.store.foresee(&self.series).await?;
+            self.issue_date(&self.series, &foreseen, &last_day, date_of(self.clock.now(), self.zone))?;
+        }
         let mut outcomes = Vec::with_capacity(all);
-        for (done, (mut invoice, basis, blockers)) in computed.into_iter().enumerate() {
+        for (done, (mut invoice, basis, blockers, is_final)) in computed.into_iter().enumerate() {
             let is_accepted =
                 |blocker: &Blocker| blocker.acceptance(&invoice.account).is_some_and(|what| accept.contains(&what));
             let (accepted, blockers): (Vec<Blocker>, Vec<Blocker>) = blockers.into_iter().partition(is_accepted);
             invoice.accepted = accepted.iter().map(ToString::to_string).collect();
-            let result = if blockers.is_empty() {
+            let result = if is_final {
+                FinalizeResult::Before
+            } else if blockers.is_empty() {
                 self.issue(&invoice, basis).await?
             } else {
                 FinalizeResult::Blocked(blockers)
@@ -110,21 +132,112 @@ impl BillingRun<'_> {
     }
 
     async fn issue(&self, invoice: &Invoice, basis: Option<Vec<u8>>) -> Result<FinalizeResult, BillingError> {
-        let at = self.clock.now();
-        let issued_on = date_of(at, self.zone);
-        let is_due = invoice.gross()? > Amount::default();
-        let due_on = issued_on.checked_add_days(Days::new(u64::from(invoice.particulars.payment.days)));
-        let dates = Dates { issued_on, due_on: due_on.filter(|_| is_due) };
-        let issuing = Issuing { series: &self.series, at, dates, basis };
-        let render = rendered(invoice, at, &self.sender.look, &self.documents);
-        match self.store.finalize(&self.card.stored, invoice, &issuing, &render).await {
-            Ok(Finalized::Now(number)) => Ok(FinalizeResult::Numbered(number)),
-            Ok(Finalized::Before) => Ok(FinalizeResult::Before),
+        let last_day = date_of(invoice.period.to.plus(-1), self.zone);
+        let not_before = NotBefore::PeriodEnd(last_day);
+        let making = Making { series: &self.series, invoice, not_before, basis };
+        let finalize = async |issuing: Issuing<'_>| self.store.finalize(&self.card.stored, invoice, &issuing).await;
+        match self.make_final(making, finalize).await {
+            Ok(Some(number)) => Ok(FinalizeResult::Numbered(number)),
+            Ok(None) => Ok(FinalizeResult::Before),
             // Held since it was looked at.
-            Err(StoreError::Held { reason, .. }) => Ok(FinalizeResult::Blocked(vec![Blocker::Held { reason }])),
-            Err(StoreError::Document(error)) => Err(BillingError::Document { number: invoice.account.clone(), error }),
-            Err(error) => Err(error.into()),
+            Err(BillingError::Store(StoreError::Held { reason, .. })) => {
+                Ok(FinalizeResult::Blocked(vec![Blocker::Held { reason }]))
+            }
+            // What is wrong with one keeps no other from being final.
+            Err(
+                error @ (BillingError::Document { .. }
+                | BillingError::Store(StoreError::Corrected(_) | StoreError::InvoicedElsewhere { .. })),
+            ) => Ok(FinalizeResult::Refused(error.to_string())),
+            Err(error) => Err(error),
         }
+    }
+
+    /// Makes the documents for the number that comes next, then the transaction that takes them; both again if another
+    /// process was faster. Nothing is locked while documents are made. `None`: it was final before.
+    pub(super) async fn make_final(
+        &self,
+        making: Making<'_>,
+        take: impl AsyncFn(Issuing<'_>) -> Result<Finalized, StoreError>,
+    ) -> Result<Option<String>, BillingError> {
+        let Making { series, invoice, not_before, basis } = making;
+        let is_due = invoice.kind == DocumentKind::Invoice && invoice.gross()? > Amount::default();
+        let days = Days::new(u64::from(invoice.particulars.payment.days));
+        loop {
+            let at = self.clock.now();
+            let foreseen = self.store.foresee(series).await?;
+            let issued_on = self.issue_date(series, &foreseen, &not_before, date_of(at, self.zone))?;
+            let due_on = issued_on.checked_add_days(days).filter(|_| is_due);
+            let issue = Issue { number: foreseen.number.clone(), issued_on, due_on };
+            let documents = self.rendered(invoice, at, &issue).map_err(|error| BillingError::Document {
+                number: invoice.account_name.clone().unwrap_or_else(|| invoice.account.clone()),
+                error,
+            })?;
+            let dates = Dates { issued_on, due_on };
+            let issuing = Issuing { series, at, dates, basis: basis.clone(), foreseen, documents };
+            match take(issuing).await? {
+                Finalized::Now(number) => return Ok(Some(number)),
+                Finalized::Before => return Ok(None),
+                Finalized::Overtaken => {}
+            }
+        }
+    }
+
+    /// The date of what comes next in a series: today, or the one that somebody gave.
+    fn issue_date(
+        &self,
+        series: &Series,
+        foreseen: &Foreseen,
+        not_before: &NotBefore,
+        today: NaiveDate,
+    ) -> Result<NaiveDate, BillingError> {
+        let date = self.issue_date.unwrap_or(today);
+        let mut latest = today;
+        if let Some((number, newest)) = &foreseen.newest {
+            latest = latest.max(*newest);
+            if date < *newest {
+                let (series, number) = (series.name.clone(), number.clone());
+                return Err(StoreError::DateBehind { series, number, newest: *newest, wanted: date }.into());
+            }
+        }
+        match not_before {
+            NotBefore::Invoice(issued_on) => {
+                latest = latest.max(*issued_on);
+                if date < *issued_on {
+                    return Err(BillingError::BeforeItsInvoice { date, issued_on: *issued_on });
+                }
+            }
+            NotBefore::PeriodEnd(last_day) => {
+                if self.issue_date.is_some() && date < *last_day {
+                    return Err(BillingError::BeforePeriodEnd { date, last_day: *last_day });
+                }
+            }
+        }
+        if self.issue_date.is_some() && date > latest {
+            return Err(BillingError::AfterToday { date, latest });
+        }
+        Ok(date)
+    }
+
+    /// Makes what is configured of a document that becomes final. What an e-invoice lacks keeps it from being one, and
+    /// nothing else.
+    fn rendered(
+        &self,
+        invoice: &Invoice,
+        drafted_at: Timestamp,
+        issue: &Issue,
+    ) -> Result<Vec<RenderedDocument>, DocumentError> {
+        let subject = Subject { invoice, issue: Some(issue), drafted_at, look: &self.sender.look };
+        let mut made = Vec::with_capacity(self.documents.len());
+        for format in &self.documents {
+            match (self.renderer.0)(*format, &subject) {
+                Ok(bytes) => {
+                    made.push(RenderedDocument { format: format.name(), renderer: documents::RENDERER, bytes });
+                }
+                Err(DocumentError::Lacking(_) | DocumentError::WithoutPdf) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(made)
     }
 }
 

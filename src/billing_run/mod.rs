@@ -5,10 +5,13 @@ mod card;
 mod correcting;
 mod explain;
 mod issuing;
+mod meant;
 mod payers;
+mod previous;
 mod rate;
 mod seller;
 
+use chrono::NaiveDate;
 use chrono_tz::Tz;
 
 use crate::accounts::{Accounts, AccountsProblem};
@@ -25,7 +28,8 @@ use crate::store::{Compared, FinalInvoice, Recalculation, Series, Store, StoreEr
 pub use card::{Card, CardError, hash_of, read_text};
 pub use correcting::{CreditOutcome, What};
 pub use explain::{Explained, ExplainedLine, Origin, Step, Use, explain, resource_word};
-pub use issuing::{FinalizeResult, Outcome, document, issue_of, subject_of};
+pub use issuing::{FinalizeResult, Outcome, Renderer, document, issue_of, subject_of};
+pub use meant::Meant;
 pub use seller::Sender;
 
 /// What a billing run can't do.
@@ -45,6 +49,18 @@ pub enum BillingError {
         "`{what}` keeps no invoice of {month} from being final\nhint: `invoices finalize` without --accept names what does, and what to say"
     )]
     NothingToAccept { what: String, month: Month },
+    #[error(
+        "`{date}` is before {issued_on}, the date of the invoice that is credited\nhint: a credit note is never dated before its invoice: if the clock is right, say --issue-date {issued_on}"
+    )]
+    BeforeItsInvoice { date: NaiveDate, issued_on: NaiveDate },
+    #[error(
+        "`{date}` is before {last_day}, the last day of what is billed\nhint: give a date from {last_day} on with --issue-date"
+    )]
+    BeforePeriodEnd { date: NaiveDate, last_day: NaiveDate },
+    #[error(
+        "`{date}` is after {latest}, the latest date that is right now\nhint: a date after today is only for what must follow a number that has it already; leave --issue-date out for today's"
+    )]
+    AfterToday { date: NaiveDate, latest: NaiveDate },
     #[error("{}: {error}", .number)]
     Document { number: String, error: DocumentError },
     #[error(transparent)]
@@ -55,6 +71,11 @@ pub enum BillingError {
     Currency { account: String, wanted: String, card: String },
     #[error("can't read the logo `{file}`: {reason}\nhint: set [billing] seller_logo to a PNG, JPEG or SVG file")]
     Logo { file: String, reason: String },
+    #[error(
+        "`{name}` is the name of several accounts: {}\nhint: say which one by its id, such as --account {}",
+        .ids.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", "), .ids.first().map_or("ID", String::as_str)
+    )]
+    SeveralAccounts { name: String, ids: Vec<String> },
     #[error("there is no invoice `{0}`\nhint: `cf-billing invoices list` shows numbers and ids")]
     NoInvoice(String),
     #[error("`{invoice}` has no line {line}\nhint: it has {lines} lines of usage; `invoices show` numbers them")]
@@ -102,6 +123,9 @@ pub struct BillingRun<'a> {
     pub jump_factor: Option<u32>,
     /// What is made of each invoice that becomes final.
     pub documents: Vec<Format>,
+    pub renderer: Renderer,
+    /// The date of what becomes final; `None`: today.
+    pub issue_date: Option<NaiveDate>,
 }
 
 impl<'a> BillingRun<'a> {
@@ -128,6 +152,8 @@ impl<'a> BillingRun<'a> {
             grace_seconds: configuration.billing.grace_seconds,
             jump_factor: configuration.billing.jump_factor,
             documents: configuration.billing.documents.iter().filter_map(|name| Format::from_name(name)).collect(),
+            renderer: Renderer::default(),
+            issue_date: None,
         })
     }
 
@@ -151,8 +177,9 @@ impl<'a> BillingRun<'a> {
         account: Option<&str>,
     ) -> Result<Vec<Vec<Invoice>>, BillingError> {
         let mut invoices: Vec<Vec<Invoice>> = vec![Vec::new(); cards.len()];
+        let meant = self.meant(account, month).await?;
         let bys: Vec<By<'_>> = cards.iter().map(|card| By::now(card)).collect();
-        for computed in self.rate(&bys, month, account, false).await? {
+        for computed in self.rate(&bys, month, meant.as_ref(), false).await? {
             for (invoice, invoices) in computed.invoices.into_iter().zip(&mut invoices) {
                 invoices.extend(invoice);
             }
@@ -173,8 +200,10 @@ impl<'a> BillingRun<'a> {
     /// [`BillingError`].
     pub async fn draft(&self, month: Month, account: Option<&str>) -> Result<Vec<StoredInvoice>, BillingError> {
         self.card.keeps_what_is_invoiced(self.store).await?;
+        let meant = self.meant(account, month).await?;
         let wanted = |invoice: &FinalInvoice| {
-            account.is_none_or(|account| account == invoice.account || Some(account) == invoice.account_name.as_deref())
+            let name = invoice.account_name.as_deref();
+            meant.as_ref().is_none_or(|meant| meant.may_be_called(&invoice.account, name))
         };
         let finals: Vec<FinalInvoice> = self.store.finals(month).await?.into_iter().filter(wanted).collect();
         let accounts: Vec<String> = finals.iter().map(|invoice| invoice.account.clone()).collect();
@@ -185,7 +214,7 @@ impl<'a> BillingRun<'a> {
         let bys = self.bys(&finals, &used);
         let holds = self.store.holds(month).await?;
         let (mut drafts, mut of_finals) = (Vec::new(), Vec::new());
-        for computed in self.rate(&bys, month, account, false).await? {
+        for computed in self.rate(&bys, month, meant.as_ref(), false).await? {
             match finals.iter().find(|invoice| invoice.account == computed.account) {
                 Some(invoice) => of_finals.push((invoice, computed.invoices)),
                 None if accounts.contains(&computed.account) => {}

@@ -1,19 +1,17 @@
 //! One pass over a month's usage, account by account, by as many cards as are asked about.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::basis::Basis;
 use super::payers::{Paid, Payers};
-use super::{BillingError, BillingRun, Card};
+use super::{BillingError, BillingRun, Card, Meant};
 use crate::accounts::Account;
-use crate::domain::{Amount, Month, Span, Timestamp};
-use crate::invoicing::{
-    AccountTax, Correction, DocumentKind, Header, Invoice, Particulars, Payment, given_before, invoice,
-};
+use crate::domain::{Month, Span, Timestamp};
+use crate::invoicing::{AccountTax, Correction, Header, Invoice, Particulars, Payment, given_before, invoice};
 use crate::rate_card::Whom;
 use crate::rating::{Piece, RULES, Rater};
-use crate::store::{FoundationHead, InvoiceFilter, Recalculation, StoredInvoice};
+use crate::store::{FoundationHead, Recalculation, StoredInvoice};
 
 /// By what a month is rated: a card, and the rules of then.
 #[derive(Clone, Copy, Debug)]
@@ -75,7 +73,7 @@ impl BillingRun<'_> {
         &self,
         bys: &[By<'a>],
         month: Month,
-        account: Option<&str>,
+        meant: Option<&Meant>,
         traced: bool,
     ) -> Result<Vec<Computed>, BillingError> {
         let period = month.span(self.zone);
@@ -85,7 +83,7 @@ impl BillingRun<'_> {
         let undecodable = self.store.undecodable(period).await?;
         let clocks = self.store.clock_spans(None).await?;
         let paid = Paid::new(self.store.invoiced(month).await?);
-        let wanted = |of: &Account| account.is_none_or(|account| account == of.id || account == of.name);
+        let wanted = |of: &Account| meant.is_none_or(|meant| meant.may_be(of));
         let mut payers = Payers::new(&self.accounts, &paid, period);
         let mut open: BTreeMap<String, Open<'a>> = BTreeMap::new();
         while let Some(resources) = pieces.more().await? {
@@ -112,7 +110,11 @@ impl BillingRun<'_> {
                 open.entry(id.clone()).or_insert_with(|| Open::new(payer, bys, period, self, traced));
             }
         }
-        let previous = self.previous_nets(month).await?;
+        if let Some(meant) = meant {
+            let only = meant.among(open.keys())?;
+            open.retain(|id, _| only.as_ref() == Some(id));
+        }
+        let previous = self.previous(month).await?;
         let reopened = self.store.reopened(month).await?;
         let mut computed = Vec::with_capacity(open.len());
         for (id, open) in open {
@@ -131,7 +133,7 @@ impl BillingRun<'_> {
                 corrections: if is_final { Vec::new() } else { corrections_of(&pending, &id) },
                 given: self.given_before(reopened.get(&id), is_final).await?,
                 taxed_before: of_pending(&pending, &id).map(|stored| stored.invoice.tax.clone()).collect(),
-                previous_net: previous.get(&id).copied(),
+                previous_net: previous.measure(&id, &foundations, &pieces.heads),
                 coverage,
                 ..self.header(&open.account, month, of_pending(&pending, &id).next())
             };
@@ -241,19 +243,6 @@ impl BillingRun<'_> {
             head.rated_through(self.sweep_window_seconds)
         };
         foundations.iter().map(through).min().flatten()
-    }
-
-    /// Nets of the month before, by account: final ones before drafts.
-    async fn previous_nets(&self, month: Month) -> Result<HashMap<String, Amount>, BillingError> {
-        let filter = InvoiceFilter { month: Some(month.previous()), ..InvoiceFilter::default() };
-        let mut nets = HashMap::new();
-        for stored in self.store.invoices(&filter).await? {
-            if stored.invoice.kind == DocumentKind::Invoice {
-                // The one that replaces another comes later.
-                nets.insert(stored.invoice.account.clone(), stored.invoice.net);
-            }
-        }
-        Ok(nets)
     }
 }
 

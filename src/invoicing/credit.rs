@@ -124,7 +124,12 @@ pub fn credit(
         }
     };
     let is_something = corrections.iter().any(|correction| correction.before != correction.after);
-    if is_something { Ok(corrections) } else { Err(CreditError::NothingAtAll { number: number.to_owned() }) }
+    // What was for nothing, or waived, can be made anew all the same.
+    if is_something || *credit == Credit::Anew {
+        Ok(corrections)
+    } else {
+        Err(CreditError::NothingAtAll { number: number.to_owned() })
+    }
 }
 
 /// What is left of an invoice to be given back: of each line, of all lines of one use together, and of the rest.
@@ -381,7 +386,8 @@ pub fn credit_note(
     rate_card: String,
 ) -> Result<Invoice, CreditError> {
     let net = net_of(&corrections)?;
-    if net >= Amount::default() {
+    let gives_nothing = if header.reopens { net > Amount::default() } else { net >= Amount::default() };
+    if gives_nothing {
         let net = net.in_major_units(invoice.currency).to_string();
         return Err(CreditError::NotLess { number: header.corrects.number, net });
     }

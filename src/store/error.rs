@@ -1,7 +1,8 @@
 //! What can go wrong with the database, for people.
 
+use chrono::NaiveDate;
+
 use super::archive::Damaged;
-use crate::documents::DocumentError;
 
 /// A failure of the store. Nothing of the attempted write remains.
 #[derive(Debug, thiserror::Error)]
@@ -83,10 +84,18 @@ pub enum StoreError {
          hint: look at it again with `invoices show {0}`, and try again"
     )]
     Corrected(String),
+    #[error(
+        "{month} begins or ends elsewhere in `{zone}` than {of} does in `{other}`, in which {number} is invoiced: hours between them would be billed twice or never\n\
+         hint: set [billing] time_zone back to `{other}`; a book keeps the zone of what is final, and another zone may begin only after a month without invoices, or in a new book"
+    )]
+    OtherEdges { month: String, zone: String, of: String, other: String, number: String },
+    #[error(
+        "`{wanted}` is before {newest}, the date of {number}, the newest of series {series}\n\
+         hint: dates never run behind numbers: if the clock is right, say --issue-date {newest}, or begin a new series ([billing] invoice_series, credit_note_series)"
+    )]
+    DateBehind { series: String, number: String, newest: NaiveDate, wanted: NaiveDate },
     #[error("{month} of account `{account}` is held: {reason}\nhint: `invoices release` lets it go on")]
     Held { account: String, month: String, reason: String },
-    #[error(transparent)]
-    Document(#[from] DocumentError),
     #[error(transparent)]
     Damaged(#[from] Damaged),
     #[error("a sum of usage exceeds 2^63 - 1\nhint: ask for a shorter span")]

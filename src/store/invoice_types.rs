@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use chrono::NaiveDate;
+
 use crate::domain::{Amount, Currency, Guid, Kind, Month, Span, Timestamp};
 use crate::invoicing::{Correction, Dates, Invoice, Status};
 
@@ -31,7 +33,7 @@ pub struct StoredInvoice {
 pub struct InvoiceFilter {
     pub month: Option<Month>,
     pub status: Option<Status>,
-    /// Account, or its name.
+    /// By its id.
     pub account: Option<String>,
 }
 
@@ -104,6 +106,18 @@ pub struct Invoiced {
     pub span: Span,
 }
 
+/// What the next number of a series is, as long as no other process takes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Foreseen {
+    pub series_number: i64,
+    /// As printed.
+    pub number: String,
+    /// Digest of the invoice before it in its series; `None`: there is none, or it is an earlier version's.
+    pub before: Option<String>,
+    /// The newest date in the series, and the number that has it.
+    pub newest: Option<(String, NaiveDate)>,
+}
+
 /// What an invoice becomes final with.
 #[derive(Clone, Debug)]
 pub struct Issuing<'a> {
@@ -112,6 +126,9 @@ pub struct Issuing<'a> {
     pub dates: Dates,
     /// What it rests on, packed; credit notes have none.
     pub basis: Option<Vec<u8>>,
+    pub foreseen: Foreseen,
+    /// Made for the number that is foreseen, and these dates.
+    pub documents: Vec<RenderedDocument>,
 }
 
 /// A document that was just made.
@@ -192,4 +209,6 @@ pub enum Finalized {
     Now(String),
     /// The account's invoice for the period was final before.
     Before,
+    /// Another process took the number that was foreseen; nothing was changed.
+    Overtaken,
 }

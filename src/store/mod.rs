@@ -57,10 +57,10 @@ pub use error::StoreError;
 pub use gaps::{GapProgress, Settled, StoredGap};
 pub use identity::{Hold, KnownGuids, Pin};
 pub use invoice_types::{
-    Compared, FinalInvoice, Finalized, InvoiceFilter, Invoiced, Issuing, Recalculation, RenderedDocument, Series,
-    StoredCard, StoredDocument, StoredInvoice, UsedBy, UsedCard, UsedFor,
+    Compared, FinalInvoice, Finalized, Foreseen, InvoiceFilter, Invoiced, Issuing, Recalculation, RenderedDocument,
+    Series, StoredCard, StoredDocument, StoredInvoice, UsedBy, UsedCard, UsedFor,
 };
-pub use invoices::{Render, VerifiedSeries};
+pub use invoices::VerifiedSeries;
 pub use labels::{LabelRows, Owner};
 pub use lease::{DutyState, Lease};
 pub use lock::CollectorLock;

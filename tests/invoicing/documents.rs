@@ -178,6 +178,71 @@ fn exports_go_on_where_they_stopped_and_drafts_are_rendered_anew() {
     }
 }
 
+/// A folder of exports outlives a book: another one begins with the same numbers.
+#[test]
+fn an_export_never_keeps_another_invoices_file_under_a_number() {
+    let program = program();
+    october_json(&program, "finalize", &WITH);
+    let run = |what: &[&str]| {
+        program.run(&[&["invoices", "export", "--format", "html", "--out", "out"][..], what, &WITH].concat())
+    };
+    assert_eq!(run(&["CF-000002"]).code, Some(0));
+    let out = program.folder.path().join("out");
+    let other = fs::read(out.join("CF-000002.html")).unwrap();
+    fs::rename(out.join("CF-000002.html"), out.join("CF-000001.html")).unwrap();
+    let all = ["--period", "2026-10"];
+    let refused = run(&all);
+    assert_eq!(refused.code, Some(1), "{}", refused.stderr);
+    for told in [
+        "1 document(s) written to out\n",
+        "`out/CF-000001.html` is there with other bytes than the document of CF-000001: ",
+        "it is the html document of CF-000002\nhint: nothing was written over",
+    ] {
+        assert!(refused.stderr.contains(told), "{told}: {}", refused.stderr);
+    }
+    assert_eq!(fs::read(out.join("CF-000001.html")).unwrap(), other, "it is left as it is");
+    // A single byte, or none.
+    for bytes in [[&other[..], b" "].concat(), Vec::new()] {
+        fs::write(out.join("CF-000001.html"), bytes).unwrap();
+        let refused = run(&all);
+        assert!(
+            refused.code == Some(1) && refused.stderr.contains("no invoice of this book has it"),
+            "{}",
+            refused.stderr
+        );
+    }
+    fs::remove_file(out.join("CF-000001.html")).unwrap();
+    let whole = run(&all);
+    assert!(whole.code == Some(0) && whole.stderr.contains("1 document(s) written"), "{}", whole.stderr);
+    assert!(run(&all).stderr.contains("0 document(s) written to out; 2 were there already"));
+}
+
+#[test]
+fn focus_exports_of_accounts_never_overwrite_one_another() {
+    let program = program();
+    october_json(&program, "finalize", &WITH);
+    let month = ["--period", "2026-10"];
+    let mut files = Vec::new();
+    // By id, and by a name that stands for one.
+    for account in ["acme", "ACME", "f/o2"] {
+        for format in ["focus", "focus-parquet"] {
+            export(&program, &[&month[..], &["--account", account]].concat(), format, "focus");
+        }
+        export(&program, &["--account", account], "focus", "focus");
+    }
+    export(&program, &month, "focus", "focus");
+    export(&program, &["CF-000001"], "focus", "focus");
+    for entry in fs::read_dir(program.folder.path().join("focus")).unwrap() {
+        files.push(entry.unwrap().file_name().into_string().unwrap());
+    }
+    files.sort();
+    let of = |what: &str| files.iter().filter(|file| file.contains(what)).count();
+    assert_eq!(files.len(), 8, "{files:?}");
+    assert_eq!((of("2026-10_acme."), of("2026-10_f-o2_"), of("all_acme."), of("all_f-o2_")), (2, 2, 1, 1), "{files:?}");
+    let acme = fs::read_to_string(program.folder.path().join("focus/focus-2026-10_acme.csv")).unwrap();
+    assert!(acme.contains("acme") && !acme.contains("f/o2"), "{acme}");
+}
+
 #[test]
 fn credit_notes_are_documents_too() {
     let program = program();

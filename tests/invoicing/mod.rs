@@ -6,6 +6,7 @@ mod explain;
 mod final_once;
 mod life;
 mod moves;
+mod numbers;
 mod whole;
 
 use serde_json::Value;

@@ -186,10 +186,12 @@ async fn bill(
     let estimated = drafts.iter().filter(|stored| stored.invoice.estimated != Amount::default());
     let accept: Vec<String> = estimated.map(|stored| format!("estimated:{}", stored.invoice.account)).collect();
     for outcome in run.finalize(month, None, &accept, |_, _| {}).await? {
-        if let FinalizeResult::Blocked(blockers) = outcome.result {
-            let why: Vec<String> = blockers.iter().map(ToString::to_string).collect();
-            return Err(Failure::failed(format!("an invoice can't be final: {}", why.join("; "))));
-        }
+        let why: Vec<String> = match outcome.result {
+            FinalizeResult::Blocked(blockers) => blockers.iter().map(ToString::to_string).collect(),
+            FinalizeResult::Refused(why) => vec![why],
+            FinalizeResult::Numbered(_) | FinalizeResult::Before => continue,
+        };
+        return Err(Failure::failed(format!("an invoice can't be final: {}", why.join("; "))));
     }
     let filter = InvoiceFilter { month: Some(month), ..InvoiceFilter::default() };
     let mut invoices = Vec::new();

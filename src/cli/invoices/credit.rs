@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use chrono::NaiveDate;
+
 use super::super::Failure;
 use super::super::output::{Format, note};
 use super::super::rates::read_card;
@@ -50,6 +52,10 @@ pub(super) struct Credit {
     /// Give it back as a whole, and invoice the month anew
     #[arg(long, conflicts_with = "line")]
     reissue: bool,
+    /// The date on the credit note, instead of today's: not before its invoice's or the newest of the series, and after
+    /// today only to equal one of them
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    issue_date: Option<NaiveDate>,
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
 }
@@ -83,7 +89,8 @@ impl Credit {
             What::Difference(Some(card)) => Card::clone(card),
             _ => card_of(store, &stored, configuration).await?,
         };
-        let run = BillingRun::new(configuration, store, &Clock::System, &card)?;
+        let mut run = BillingRun::new(configuration, store, &Clock::System, &card)?;
+        run.issue_date = self.issue_date;
         let outcome = run.credit(&stored, what, &why).await?;
         let shown = match outcome {
             CreditOutcome::Note(number) => store.invoice(&number).await?,

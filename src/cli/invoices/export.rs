@@ -3,16 +3,19 @@
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
+
 use super::super::Failure;
 use super::super::output::note;
 use super::super::progress::Bars;
-use super::find;
+use super::{account_meant, find};
 use crate::billing_run::{Sender, document, issue_of, subject_of};
 use crate::clock::Clock;
 use crate::config::Configuration;
 use crate::documents::Format;
 use crate::documents::focus::Writer;
 use crate::domain::Month;
+use crate::domain::text::hexadecimal;
 use crate::invoicing::Status;
 use crate::store::files;
 use crate::store::{InvoiceFilter, Store, StoredInvoice};
@@ -20,7 +23,8 @@ use crate::store::{InvoiceFilter, Store, StoredInvoice};
 /// Write documents into a folder: of one invoice, of an account, or of a period
 ///
 /// A final invoice's documents are made once, and exported as they were made; drafts are rendered anew. Files that are
-/// there already are left alone, so that what was interrupted goes on. FOCUS is one file for all.
+/// there already with the same bytes are left alone, so that what was interrupted goes on; other bytes under the name of
+/// a final invoice's document are reported, and left alone, too. FOCUS is one file for all.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   cf-billing invoices export CF-000001 --format pdf --out invoices
@@ -32,7 +36,7 @@ pub(super) struct Export {
     /// Only this month
     #[arg(long, value_name = "YYYY-MM", conflicts_with = "invoice")]
     period: Option<Month>,
-    /// Only this account
+    /// Only this account: its id, or its name
     #[arg(long, value_name = "ACCOUNT", conflicts_with = "invoice")]
     account: Option<String>,
     /// Also drafts, where several are exported
@@ -92,15 +96,16 @@ impl Export {
     pub async fn run(self, configuration: &Configuration, store: &Store) -> Result<(), Failure> {
         let sender = Sender::new(&configuration.billing.seller)?;
         std::fs::create_dir_all(&self.out).map_err(|error| cannot(&self.out, &error))?;
-        let wanted = self.wanted(store).await?;
+        let account = account_meant(configuration, store, self.account.as_deref(), self.period).await?;
+        let wanted = self.wanted(store, account.clone()).await?;
         match self.format.document() {
             Some(format) => self.documents(store, &sender, &wanted, format).await,
-            None => self.focus(store, &sender, &wanted).await,
+            None => self.focus(store, &sender, &wanted, account.as_deref()).await,
         }
     }
 
     /// What is to be exported; lines are read when it is its turn.
-    async fn wanted(&self, store: &Store) -> Result<Vec<StoredInvoice>, Failure> {
+    async fn wanted(&self, store: &Store, account: Option<String>) -> Result<Vec<StoredInvoice>, Failure> {
         if let Some(invoice) = &self.invoice {
             return Ok(vec![find(store, invoice).await?]);
         }
@@ -109,7 +114,7 @@ impl Export {
                 "nothing says what to export\nhint: give a number, or --period 2026-10, or --account",
             ));
         }
-        let filter = InvoiceFilter { month: self.period, status: None, account: self.account.clone() };
+        let filter = InvoiceFilter { month: self.period, status: None, account };
         let mut wanted = store.invoices(&filter).await?;
         wanted.retain(|stored| self.drafts || stored.status == Status::Final);
         if wanted.is_empty() {
@@ -131,18 +136,18 @@ impl Export {
         let mut problems = Vec::new();
         for listed in wanted {
             let file = self.out.join(file_name(listed, format));
-            if listed.status == Status::Final && file.exists() {
-                there += 1;
-            } else {
-                let stored = again(store, listed).await?;
-                match document(store, &Clock::System, sender, &stored, format).await {
-                    Ok(bytes) => {
+            let stored = again(store, listed).await?;
+            match document(store, &Clock::System, sender, &stored, format).await {
+                Ok(bytes) => match there_already(&file, listed)? {
+                    Some(found) if found == bytes => there += 1,
+                    Some(found) => problems.push(other_bytes(store, &file, listed, &found, &bytes).await?),
+                    None => {
                         write_whole(&file, &bytes)?;
                         written += 1;
                     }
-                    // What one lacks keeps no other from being written.
-                    Err(error) => problems.push(error.to_string()),
-                }
+                },
+                // What one lacks keeps no other from being written.
+                Err(error) => problems.push(error.to_string()),
             }
             bar.inc(1);
         }
@@ -152,12 +157,19 @@ impl Export {
         if problems.is_empty() { Ok(()) } else { Err(Failure { code: 1, problems }) }
     }
 
-    async fn focus(&self, store: &Store, sender: &Sender, wanted: &[StoredInvoice]) -> Result<(), Failure> {
+    async fn focus(
+        &self,
+        store: &Store,
+        sender: &Sender,
+        wanted: &[StoredInvoice],
+        account: Option<&str>,
+    ) -> Result<(), Failure> {
         let what = match (&self.invoice, self.period) {
             (Some(invoice), _) => invoice.replace('/', "-"),
             (None, Some(month)) => month.to_string(),
             (None, None) => "all".to_owned(),
         };
+        let what = what + &account.map(|account| format!("_{}", in_file_name(account))).unwrap_or_default();
         let (name, columnar) = match self.format {
             ExportFormat::FocusParquet => (format!("focus-{what}.parquet"), true),
             _ => (format!("focus-{what}.csv"), false),
@@ -181,6 +193,55 @@ impl Export {
         note(&format!("{} invoice(s) written to {}", wanted.len(), file.display()));
         Ok(())
     }
+}
+
+/// An account's id as part of a file's name, of no two ids the same.
+fn in_file_name(account: &str) -> String {
+    let is_plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || matches!(letter, '-' | '.');
+    if account.len() <= 100 && account.chars().all(is_plain) {
+        return account.to_owned();
+    }
+    // Some file systems take upper case for lower case; none takes a slash.
+    let plain: String = account.chars().take(60).map(|letter| if is_plain(letter) { letter } else { '-' }).collect();
+    format!("{plain}_{}", &hexadecimal(&Sha256::digest(account))[..12])
+}
+
+/// What is under the name of a final invoice's document; drafts' files are written anew.
+fn there_already(file: &Path, stored: &StoredInvoice) -> Result<Option<Vec<u8>>, Failure> {
+    if stored.status != Status::Final {
+        return Ok(None);
+    }
+    match std::fs::read(file) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Failure::failed(format!(
+            "can't read `{}`, which is there already: {error}\nhint: move it away, or give another folder with --out",
+            file.display()
+        ))),
+    }
+}
+
+/// A file that isn't what is to be written under its name: whose it is, if the book knows it, and what to do.
+async fn other_bytes(
+    store: &Store,
+    file: &Path,
+    stored: &StoredInvoice,
+    found: &[u8],
+    kept: &[u8],
+) -> Result<String, Failure> {
+    let number = stored.number.as_deref().unwrap_or_default();
+    let [theirs, ours] = [found, kept].map(|bytes| hexadecimal(&Sha256::digest(bytes)));
+    let whose = match store.document_by_hash(&theirs).await? {
+        Some((of, format)) => format!("it is the {format} document of {of}"),
+        None => "no invoice of this book has it: it is of another book, or was changed".to_owned(),
+    };
+    Ok(format!(
+        "`{}` is there with other bytes than the document of {number}: {} bytes, SHA-256 {theirs}, instead of {}, {ours}; {whose}\n\
+         hint: nothing was written over: move the file away and export again, or give another folder with --out",
+        file.display(),
+        found.len(),
+        kept.len(),
+    ))
 }
 
 /// What was listed, with its lines.

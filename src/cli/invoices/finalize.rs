@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use chrono::NaiveDate;
+
 use super::super::Failure;
 use super::super::output::{Format, note};
 use super::super::progress::Bars;
@@ -30,6 +32,9 @@ pub(super) struct Finalize {
     /// As --accept, names from a file, one a line; what follows a `#` is left out
     #[arg(long, value_name = "FILE")]
     accept_from: Option<PathBuf>,
+    /// The date on the invoices, instead of today's: not before the newest of the series, and after today only to equal it
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    issue_date: Option<NaiveDate>,
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
 }
@@ -40,7 +45,8 @@ const MOST_TOLD: usize = 20;
 impl Finalize {
     pub async fn run(self, configuration: &Configuration, store: &Store) -> Result<(), Failure> {
         let card = self.run.card(configuration)?;
-        let run = BillingRun::new(configuration, store, &Clock::System, &card)?;
+        let mut run = BillingRun::new(configuration, store, &Clock::System, &card)?;
+        run.issue_date = self.issue_date;
         let mut accept = self.accept;
         if let Some(file) = &self.accept_from {
             accept.extend(names_in(file)?);
@@ -64,7 +70,7 @@ impl Finalize {
             match &outcome.result {
                 FinalizeResult::Numbered(number) => numbered.extend(store.invoice(number).await?),
                 FinalizeResult::Before => note(&format!("{}: final already", name(outcome))),
-                FinalizeResult::Blocked(_) => {}
+                FinalizeResult::Blocked(_) | FinalizeResult::Refused(_) => {}
             }
         }
         list(&numbered, self.format)?;
@@ -89,7 +95,14 @@ fn blocked(outcomes: &[Outcome]) -> Result<(), Failure> {
             problems.extend(blockers.iter().map(|blocker| format!("{}: {blocker}", name(outcome))));
         }
     }
-    let Some(last) = problems.last_mut() else { return Ok(()) };
+    let refused = outcomes.iter().filter_map(|outcome| match &outcome.result {
+        FinalizeResult::Refused(why) => Some(why.clone()),
+        _ => None,
+    });
+    let Some(last) = problems.last_mut() else {
+        let problems: Vec<String> = refused.collect();
+        return if problems.is_empty() { Ok(()) } else { Err(Failure { code: 1, problems }) };
+    };
     acceptable.sort();
     acceptable.dedup();
     let hint = if !acceptable.is_empty() {
@@ -109,6 +122,7 @@ fn blocked(outcomes: &[Outcome]) -> Result<(), Failure> {
     };
     last.push_str("\nhint: ");
     last.push_str(&hint);
+    problems.extend(refused);
     Err(Failure { code: 1, problems })
 }
 

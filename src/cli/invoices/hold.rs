@@ -2,7 +2,9 @@
 
 use super::super::Failure;
 use super::super::output::note;
+use super::account_meant;
 use crate::clock::Clock;
+use crate::config::Configuration;
 use crate::domain::Month;
 use crate::invoicing::Status;
 use crate::store::{InvoiceFilter, Store};
@@ -42,8 +44,9 @@ struct What {
 
 impl What {
     /// The account's id: drafts know it by its name, too.
-    async fn account(&self, store: &Store) -> Result<String, Failure> {
-        let filter = InvoiceFilter { month: Some(self.period), status: None, account: Some(self.account.clone()) };
+    async fn account(&self, configuration: &Configuration, store: &Store) -> Result<String, Failure> {
+        let account = account_meant(configuration, store, Some(&self.account), Some(self.period)).await?;
+        let filter = InvoiceFilter { month: Some(self.period), status: None, account };
         let found = store.invoices(&filter).await?;
         match found.iter().find(|stored| stored.status != Status::Final) {
             Some(stored) => Ok(stored.invoice.account.clone()),
@@ -73,9 +76,9 @@ pub(super) fn reason(text: &str) -> Result<&str, Failure> {
 }
 
 impl Hold {
-    pub async fn run(self, store: &Store) -> Result<(), Failure> {
+    pub async fn run(self, configuration: &Configuration, store: &Store) -> Result<(), Failure> {
         let reason = self.what.reason()?.to_owned();
-        let account = self.what.account(store).await?;
+        let account = self.what.account(configuration, store).await?;
         let held = store.hold(&account, self.what.period, &reason, Clock::System.now()).await?;
         if !held {
             return Err(Failure::failed(format!(
@@ -89,9 +92,9 @@ impl Hold {
 }
 
 impl Release {
-    pub async fn run(self, store: &Store) -> Result<(), Failure> {
+    pub async fn run(self, configuration: &Configuration, store: &Store) -> Result<(), Failure> {
         let reason = self.what.reason()?.to_owned();
-        let account = self.what.account(store).await?;
+        let account = self.what.account(configuration, store).await?;
         let released = store.release(&account, self.what.period, &reason, Clock::System.now()).await?;
         if !released {
             return Err(Failure::failed(format!(

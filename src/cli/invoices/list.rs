@@ -3,7 +3,8 @@
 use super::super::Failure;
 use super::super::output::{self, Column, Format, numbers, words};
 use super::show::{invoice_json, with_subject};
-use super::{Month, money};
+use super::{Month, account_meant, money};
+use crate::config::Configuration;
 use crate::documents::json;
 use crate::domain::Amount;
 use crate::invoicing::Status;
@@ -19,7 +20,7 @@ pub(super) struct List {
     /// Only drafts, those in review, or final ones
     #[arg(long, value_parser = |text: &str| Status::from_name(text).ok_or("draft, in_review or final"))]
     status: Option<Status>,
-    /// Only this account
+    /// Only this account: its id, or its name
     #[arg(long, value_name = "ACCOUNT")]
     account: Option<String>,
     #[arg(long, value_enum, default_value = "table")]
@@ -27,8 +28,9 @@ pub(super) struct List {
 }
 
 impl List {
-    pub async fn run(self, store: &Store) -> Result<(), Failure> {
-        let filter = InvoiceFilter { month: self.period, status: self.status, account: self.account };
+    pub async fn run(self, configuration: &Configuration, store: &Store) -> Result<(), Failure> {
+        let account = account_meant(configuration, store, self.account.as_deref(), self.period).await?;
+        let filter = InvoiceFilter { month: self.period, status: self.status, account };
         list(&store.invoices(&filter).await?, self.format)
     }
 }

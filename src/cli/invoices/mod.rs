@@ -15,7 +15,7 @@ use clap::Subcommand;
 use super::output::{Format, note};
 use super::rates::read_card;
 use super::{Failure, Global};
-use crate::billing_run::{BillingError, BillingRun, Card};
+use crate::billing_run::{BillingError, BillingRun, Card, Meant, accounts};
 use crate::clock::Clock;
 use crate::config::Configuration;
 use crate::domain::{Amount, Currency, Month};
@@ -87,11 +87,11 @@ impl Invoices {
         let store = Global::open_existing(&configuration).await?;
         let result = match self.command {
             Command::Draft(draft) => draft.run(&configuration, &store).await,
-            Command::List(list) => list.run(&store).await,
+            Command::List(list) => list.run(&configuration, &store).await,
             Command::Show(show) => show.run(&configuration, &store).await,
             Command::Explain(explain) => explain.run(&configuration, &store).await,
-            Command::Hold(hold) => hold.run(&store).await,
-            Command::Release(release) => release.run(&store).await,
+            Command::Hold(hold) => hold.run(&configuration, &store).await,
+            Command::Release(release) => release.run(&configuration, &store).await,
             Command::Finalize(finalize) => finalize.run(&configuration, &store).await,
             Command::Credit(credit) => credit.run(&configuration, &store).await,
             Command::Export(export) => export.run(&configuration, &store).await,
@@ -112,9 +112,9 @@ impl RunOptions {
     }
 
     /// Says that all is final already, or that nothing was used.
-    async fn nothing_to_draft(&self, store: &Store) -> Result<(), Failure> {
-        let filter =
-            InvoiceFilter { month: Some(self.period), status: Some(Status::Final), account: self.account.clone() };
+    async fn nothing_to_draft(&self, configuration: &Configuration, store: &Store) -> Result<(), Failure> {
+        let account = account_meant(configuration, store, self.account.as_deref(), Some(self.period)).await?;
+        let filter = InvoiceFilter { month: Some(self.period), status: Some(Status::Final), account };
         let mut invoices = store.invoices(&filter).await?;
         invoices.retain(|invoice| invoice.invoice.kind == DocumentKind::Invoice);
         match invoices.len() {
@@ -137,13 +137,29 @@ impl Draft {
         let run = BillingRun::new(configuration, store, &Clock::System, &card)?;
         let drafts = run.draft(self.run.period, self.run.account.as_deref()).await?;
         if drafts.is_empty() {
-            self.run.nothing_to_draft(store).await?;
+            self.run.nothing_to_draft(configuration, store).await?;
         }
         for problem in names_of_several(&card.rates, &store.seen().await?) {
             note(&format!("warning: {problem}"));
         }
         list(&drafts, self.format)
     }
+}
+
+/// The id of the account that somebody names by its id or name; as it was written where nobody is known by it.
+async fn account_meant(
+    configuration: &Configuration,
+    store: &Store,
+    account: Option<&str>,
+    month: Option<Month>,
+) -> Result<Option<String>, Failure> {
+    let Some(account) = account else { return Ok(None) };
+    // Whatever is wrong with the accounts file, an id that the book has is an id.
+    if store.has_account(account).await? {
+        return Ok(Some(account.to_owned()));
+    }
+    let meant = Meant::find(store, &accounts(configuration)?, account, month).await?;
+    Ok(Some(meant.one()?.unwrap_or(account).to_owned()))
 }
 
 /// The invoice of that number or id.

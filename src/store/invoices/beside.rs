@@ -81,6 +81,20 @@ impl Store {
         row.map(document).transpose()
     }
 
+    /// The invoice whose document has that SHA-256, and its format.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn document_by_hash(&self, sha256: &str) -> Result<Option<(String, String)>, StoreError> {
+        const BY_HASH: Sql = Sql::new(
+            "SELECT invoice.number, document.format
+             FROM invoice_document AS document JOIN invoice ON invoice.id = document.invoice_id
+             WHERE document.sha256 = $1 LIMIT 1",
+        );
+        let row = self.database.read().await?.maybe(BY_HASH, values![sha256]).await?;
+        row.map(|row| Ok((row.owned(0)?.unwrap_or_default(), row.text(1)?.to_owned()))).transpose()
+    }
+
     /// Keeps a document of a final invoice; if another process was first, its own stays. Gives what is kept.
     ///
     /// # Errors

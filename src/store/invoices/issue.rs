@@ -1,25 +1,38 @@
 //! Makes invoices and credit notes final: number, digest, what they rest on and their documents, in one transaction, so
-//! that wherever the process dies there is no gap, no repeat and no half document.
+//! that wherever the process dies there is no gap, no repeat and no half document. Documents come made, for the number
+//! that was foreseen; the transaction takes them only if that is still the next one.
 
+use chrono::NaiveDate;
+use chrono_tz::Tz;
 use sha2::{Digest, Sha256};
 
 use super::super::cards::put_card;
 use super::super::database::{Session, Sql, values};
-use super::super::{Finalized, Issuing, RenderedDocument, Store, StoreError, StoredCard};
+use super::super::{Finalized, Foreseen, Issuing, Series, Store, StoreError, StoredCard};
 use super::beside::put_document;
 use super::draft::{Put, held, put_draft, put_row};
-use super::read::corrections;
+use super::known::refuse_other_edges;
+use super::read::{corrections, unexpected};
 use super::write::put_corrections;
-use crate::documents::{DocumentError, Issue};
+use crate::domain::period::date_of;
 use crate::domain::text::hexadecimal;
 use crate::invoicing::{CorrectionCause, Invoice};
 
-/// Makes the documents of what becomes final, once its number is known.
-pub type Render<'a> = dyn Fn(&Issue) -> Result<Vec<RenderedDocument>, DocumentError> + Send + Sync + 'a;
-
 impl Store {
-    /// Makes an invoice final under the next number of its series, in one transaction: no gap and no repeat,
-    /// wherever the process dies.
+    /// The next number of a series, and what it follows. Nothing is reserved: another process may take it first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn foresee(&self, series: &Series) -> Result<Foreseen, StoreError> {
+        let mut session = self.database.read().await?;
+        let (last_number, before) = last_of(&mut session, series).await?;
+        let newest = newest_of(&mut session, series).await?;
+        let series_number = last_number + 1;
+        Ok(Foreseen { series_number, number: series.number(series_number), before, newest })
+    }
+
+    /// Makes an invoice final under the number that was foreseen, in one transaction: no gap and no repeat, wherever the
+    /// process dies. [`Finalized::Overtaken`] if that number was taken meanwhile: nothing was changed then.
     ///
     /// # Errors
     /// [`StoreError`]; [`StoreError::Held`] if somebody held it meanwhile, [`StoreError::Corrected`] if what it
@@ -29,9 +42,8 @@ impl Store {
         card: &StoredCard,
         invoice: &Invoice,
         issuing: &Issuing<'_>,
-        render: &Render<'_>,
     ) -> Result<Finalized, StoreError> {
-        again!(self.try_finalize(card, invoice, issuing, render))
+        again!(self.try_finalize(card, invoice, issuing))
     }
 
     async fn try_finalize(
@@ -39,7 +51,6 @@ impl Store {
         card: &StoredCard,
         invoice: &Invoice,
         issuing: &Issuing<'_>,
-        render: &Render<'_>,
     ) -> Result<Finalized, StoreError> {
         const CARRIED: Sql = Sql::new(
             "DELETE FROM invoice_recalculation
@@ -58,6 +69,7 @@ impl Store {
                 reason,
             });
         }
+        refuse_other_edges(&mut session, invoice).await?;
         // What was given back of the invoice in whose place it is, is no difference.
         let carried = invoice.corrections.iter().filter(|one| one.cause != CorrectionCause::Credited);
         let mut carried: Vec<&str> = carried.map(|one| one.number.as_str()).collect();
@@ -71,12 +83,15 @@ impl Store {
                 return Err(StoreError::Corrected(number.to_owned()));
             }
         }
-        let number = self.finish(&mut session, id, invoice, issuing, render).await?;
+        if !self.finish(&mut session, id, invoice, issuing).await? {
+            return Ok(Finalized::Overtaken);
+        }
         session.commit().await?;
-        Ok(Finalized::Now(number))
+        Ok(Finalized::Now(issuing.foreseen.number.clone()))
     }
 
-    /// Makes a credit note, final at once. `expected` is how many corrections of its invoice it rests on.
+    /// Makes a credit note, final at once, under the number that was foreseen. `expected` is how many corrections of its
+    /// invoice it rests on.
     ///
     /// # Errors
     /// [`StoreError`]; [`StoreError::Corrected`] if there are others by now.
@@ -86,9 +101,8 @@ impl Store {
         note: &Invoice,
         expected: usize,
         issuing: &Issuing<'_>,
-        render: &Render<'_>,
-    ) -> Result<String, StoreError> {
-        again!(self.try_credit(card, note, expected, issuing, render))
+    ) -> Result<Finalized, StoreError> {
+        again!(self.try_credit(card, note, expected, issuing))
     }
 
     async fn try_credit(
@@ -97,8 +111,7 @@ impl Store {
         note: &Invoice,
         expected: usize,
         issuing: &Issuing<'_>,
-        render: &Render<'_>,
-    ) -> Result<String, StoreError> {
+    ) -> Result<Finalized, StoreError> {
         // What somebody said is the right card stays so, unless it is what is settled.
         const SETTLED: Sql = Sql::new(
             "DELETE FROM invoice_recalculation
@@ -114,49 +127,52 @@ impl Store {
         put_corrections(&mut session, id, note).await?;
         let by_decision = note.corrections.iter().all(|one| one.cause == CorrectionCause::Credited);
         session.run(SETTLED, values![corrected, !by_decision || note.reopens]).await?;
-        let number = self.finish(&mut session, id, note, issuing, render).await?;
+        if !self.finish(&mut session, id, note, issuing).await? {
+            return Ok(Finalized::Overtaken);
+        }
         session.commit().await?;
-        Ok(number)
+        Ok(Finalized::Now(issuing.foreseen.number.clone()))
     }
 
+    /// `false`: what was foreseen isn't so any more.
     async fn finish(
         &self,
         session: &mut Session,
         id: i64,
         invoice: &Invoice,
         issuing: &Issuing<'_>,
-        render: &Render<'_>,
-    ) -> Result<String, StoreError> {
+    ) -> Result<bool, StoreError> {
         const NEXT: Sql = Sql::new(
             "INSERT INTO invoice_series (name, last_number) VALUES ($1, 1)
              ON CONFLICT (name) DO UPDATE SET last_number = invoice_series.last_number + 1
              RETURNING last_number",
         );
         const BASIS: Sql = Sql::new("INSERT INTO invoice_basis (invoice_id, body) VALUES ($1, $2)");
-        const BEFORE: Sql = Sql::new("SELECT digest FROM invoice WHERE series = $1 AND series_number = $2");
         const FINAL: Sql = Sql::new(
             "UPDATE invoice SET status = 'final', in_review = $10, series = $2, series_number = $3, number = $4,
                                 finalized_at = $5, accepted = $6, digest = $7, issued_on = $8, due_on = $9
              WHERE id = $1",
         );
-        let Issuing { series, at, dates, basis } = issuing;
-        let series_number = session.one(NEXT, values![&series.name]).await?.integer(0)?;
-        let number = series.number(series_number);
+        let Issuing { series, at, dates, basis, foreseen, documents } = issuing;
+        let Foreseen { series_number, number, before, .. } = foreseen;
+        let (last_number, last_digest) = last_of(session, series).await?;
+        if last_number + 1 != *series_number || last_digest != *before {
+            return Ok(false);
+        }
+        session.one(NEXT, values![&series.name]).await?;
         if let Some(basis) = basis {
             session.run(BASIS, values![id, basis.as_slice()]).await?;
         }
-        let before = session.maybe(BEFORE, values![&series.name, series_number - 1]).await?;
-        let before = before.map(|row| row.owned(0)).transpose()?.flatten();
         let basis = basis.as_ref().map(|basis| hexadecimal(&Sha256::digest(basis)));
-        let canonical = invoice.canonical(&number, *at, Some(*dates), basis.as_deref());
+        let canonical = invoice.canonical(number, *at, Some(*dates), basis.as_deref());
         let digest = invoice_digest(before.as_deref(), &canonical);
         let accepted = (!invoice.accepted.is_empty())
             .then(|| serde_json::to_string(&invoice.accepted).expect("texts are plain values"));
         let values = values![
             id,
             &series.name,
-            series_number,
-            &number,
+            *series_number,
+            number,
             *at,
             accepted,
             digest,
@@ -165,15 +181,43 @@ impl Store {
             false,
         ];
         session.run(FINAL, values).await?;
-        let issue = Issue { number: number.clone(), issued_on: dates.issued_on, due_on: dates.due_on };
-        // Documents take longer than a statement may rest.
-        session.may_rest().await?;
-        for document in render(&issue)? {
-            put_document(session, id, &document, *at).await?;
+        for document in documents {
+            put_document(session, id, document, *at).await?;
         }
         self.check_lease(session).await?;
-        Ok(number)
+        Ok(true)
     }
+}
+
+/// The last number of a series, 0 before any, and its digest.
+async fn last_of(session: &mut Session, series: &Series) -> Result<(i64, Option<String>), StoreError> {
+    const LAST: Sql = Sql::new(
+        "SELECT series.last_number, invoice.digest
+         FROM invoice_series AS series
+         LEFT JOIN invoice ON invoice.series = series.name AND invoice.series_number = series.last_number
+         WHERE series.name = $1",
+    );
+    match session.maybe(LAST, values![&series.name]).await? {
+        None => Ok((0, None)),
+        Some(row) => Ok((row.integer(0)?, row.owned(1)?)),
+    }
+}
+
+/// The newest date of a series, with the last number that has it.
+async fn newest_of(session: &mut Session, series: &Series) -> Result<Option<(String, NaiveDate)>, StoreError> {
+    const NEWEST: Sql = Sql::new(
+        "SELECT number, issued_on, finalized_at, time_zone FROM invoice
+         WHERE series = $1 AND status = 'final'
+         ORDER BY coalesce(issued_on, '') DESC, series_number DESC
+         LIMIT 1",
+    );
+    let Some(row) = session.maybe(NEWEST, values![&series.name]).await? else { return Ok(None) };
+    let date = match row.maybe_text(1)? {
+        Some(text) => text.parse().map_err(|_| unexpected("invoice.issued_on", text))?,
+        // Of an earlier version's invoices: the day on which it became final.
+        None => date_of(row.time(2)?, row.text(3)?.parse().unwrap_or(Tz::UTC)),
+    };
+    Ok(Some((row.text(0)?.to_owned(), date)))
 }
 
 pub(super) fn invoice_digest(before: Option<&str>, canonical: &str) -> String {

@@ -3,9 +3,9 @@
 mod beside;
 mod draft;
 mod issue;
+mod known;
 mod read;
 mod verify;
 mod write;
 
-pub use issue::Render;
 pub use verify::VerifiedSeries;

@@ -92,7 +92,7 @@ impl Store {
         const LIST: Sql = select_invoice!(
             "WHERE ($1 IS NULL OR invoice.month = $1)
                  AND ($2 IS NULL OR CASE WHEN invoice.in_review THEN 'in_review' ELSE invoice.status END = $2)
-                 AND ($3 IS NULL OR invoice.account = $3 OR invoice.account_name = $3)
+                 AND ($3 IS NULL OR invoice.account = $3)
              ORDER BY invoice.period_start, invoice.account_name NULLS FIRST, invoice.account, invoice.id"
         );
         let values = values![
