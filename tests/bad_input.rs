@@ -85,7 +85,7 @@ fn configuration() {
     write(&program, "cf-billing.toml", b"[billing]\nseller = \"M\xfcller\"\n");
     insta::assert_snapshot!(said(&program, &program.run(&["check", "--config", "cf-billing.toml"])), @"
     exit 2
-    error: cf-billing.toml:2: not UTF-8 text
+    error: cf-billing.toml:2: it is not UTF-8 text
     hint: save the file as UTF-8
     ");
     insta::assert_snapshot!(said(&program, &program.run(&["check", "--config", "missing.toml"])), @"

@@ -19,6 +19,8 @@ pub struct Seen {
     pub foundations: BTreeSet<String>,
     /// `FOUNDATION/NAME` and `FOUNDATION/GUID`, also of those without usage.
     pub organizations: BTreeSet<String>,
+    /// As of organizations, whatever organization they are in.
+    pub spaces: BTreeSet<String>,
     /// `FOUNDATION: KEY = VALUE`, of labels and annotations.
     pub labels: BTreeSet<String>,
     pub places: Vec<SeenPlace>,
@@ -66,7 +68,8 @@ impl SeenPlace {
 /// Longer values than this are no typing mistakes of each other, and take long to compare.
 const MOST_TO_COMPARE: usize = 200;
 
-/// What accounts and a ledger don't have in common: warnings, for it may come yet, or may be meant.
+/// What accounts and a ledger don't have in common. A name that nothing has is an error: it is mistyped, or out of date, and
+/// what was meant is charged to nobody. The rest are warnings, for it may come yet, or may be meant.
 #[must_use]
 pub fn check_against(accounts: &Accounts, seen: &Seen) -> Vec<AccountsProblem> {
     let mut problems = unknown(accounts, seen);
@@ -107,12 +110,37 @@ fn unknown(accounts: &Accounts, seen: &Seen) -> Vec<AccountsProblem> {
             continue;
         }
         let short = known.iter().map(String::as_str).filter(|known| known.len() < MOST_TO_COMPARE);
-        let hint = did_you_mean(name, short)
-            .unwrap_or_else(|| "fine if it is still to come; until then it means nothing".to_owned());
-        let what = format!("the ledger has seen no {what} `{name}`");
-        problems.push(AccountsProblem::warning(&accounts.file, Some(owned.line), what, hint));
+        let meant = did_you_mean(name, short);
+        let may_come = || "fine if it is still to come; until then it means nothing".to_owned();
+        let (file, line) = (&accounts.file, Some(owned.line));
+        let unseen = format!("the ledger has seen no {what} `{name}`");
+        if seen.foundations.contains(&owned.foundation) && is_wrong_name(owned, seen) {
+            let hint = meant.unwrap_or_else(|| {
+                format!("write its name as `cf {what}s` shows it, or its guid; leave it out until there is one")
+            });
+            let what = format!("neither usage nor Cloud Controller's lists know an {what} `{name}`")
+                .replace("an space", "a space");
+            problems.push(AccountsProblem::error(file, line, what, hint));
+        } else {
+            problems.push(AccountsProblem::warning(file, line, unseen, meant.unwrap_or_else(may_come)));
+        }
     }
     problems
+}
+
+/// Whether a name in it is nothing's. A guid without usage may be one that was just made.
+fn is_wrong_name(owned: &Owned, seen: &Seen) -> bool {
+    let foundation = &owned.foundation;
+    let is_nothings = |name: &str, known: &BTreeSet<String>| {
+        !parse::looks_like_guid(name) && !known.contains(&format!("{foundation}/{name}"))
+    };
+    match &owned.target {
+        Target::Organization(organization) => is_nothings(organization, &seen.organizations),
+        Target::Space(place) => place.split_once('/').is_some_and(|(organization, space)| {
+            is_nothings(organization, &seen.organizations) || is_nothings(space, &seen.spaces)
+        }),
+        Target::Label { .. } => false,
+    }
 }
 
 /// What the layers of one kind are, for people: the first of two is taken.

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::{Account, Accounts, AccountsProblem, Owned, Severity, Target};
+use crate::domain::codes;
 use crate::domain::period::date_or_time;
 use crate::rate_card::RateCard;
 
@@ -11,6 +12,12 @@ use crate::rate_card::RateCard;
 const EXEMPT: [&str; 5] = ["E", "AE", "K", "G", "O"];
 
 impl Account {
+    /// Whether the value of a key keeps its invoices from being final.
+    #[must_use]
+    pub fn is_unfit(&self, key: &str) -> bool {
+        self.unfit.iter().any(|problem| problem.what.starts_with(&format!("`{key}`")))
+    }
+
     /// The keys that an e-invoice (EN 16931, `XRechnung`, Peppol) needs and that the account doesn't have.
     #[must_use]
     pub fn lacks_for_e_invoice(&self) -> Vec<&'static str> {
@@ -24,7 +31,7 @@ impl Account {
             ("city", buyer.city.is_some()),
             ("country", buyer.country.is_some()),
             ("vat_id", has_id || !["AE", "K"].contains(&category)),
-            ("electronic_address", buyer.electronic_address.is_some()),
+            ("electronic_address", buyer.electronic_address.is_some() || self.is_unfit("electronic_address")),
             (
                 "buyer_reference or purchase_order",
                 self.particulars.buyer_reference.is_some() || self.particulars.purchase_order.is_some(),
@@ -36,11 +43,32 @@ impl Account {
 }
 
 impl Accounts {
+    /// What keeps accounts' invoices from being final, by line.
+    #[must_use]
+    pub fn unfit(&self) -> Vec<AccountsProblem> {
+        let mut problems: Vec<AccountsProblem> = self.all().flat_map(|account| account.unfit.clone()).collect();
+        problems.sort_by_key(|problem| problem.line);
+        problems
+    }
+
     /// What may be wrong in the file by itself, by line.
     #[must_use]
     pub fn warnings(&self) -> Vec<AccountsProblem> {
         let mut warnings = Vec::new();
         for account in self.all() {
+            let buyer = &account.particulars.buyer;
+            if let (Some(vat_id), Some(country)) = (&buyer.vat_id, &buyer.country)
+                && codes::vat_id(vat_id).is_ok()
+                && codes::is_country(country)
+                && !codes::vat_id_is_of(vat_id, country)
+            {
+                let what = format!(
+                    "account `{}` is in {country}, and its VAT id `{vat_id}` is of another country",
+                    account.id
+                );
+                let hint = "fine if it is registered for VAT there, too";
+                warnings.push(AccountsProblem::warning(&self.file, account.line_of("vat_id"), what, hint));
+            }
             let lacks = account.lacks_for_e_invoice();
             if !lacks.is_empty() {
                 let lacks: Vec<String> =
@@ -60,6 +88,12 @@ impl Accounts {
         warnings.extend(self.gaps());
         warnings.sort_by_key(|warning| warning.line);
         warnings
+    }
+
+    /// A warning about an account as a whole.
+    #[must_use]
+    pub fn warning_of(&self, account: &Account, what: String, hint: String) -> AccountsProblem {
+        AccountsProblem::warning(&self.file, account.lines.account, what, hint)
     }
 
     /// Times between two owners of the same.

@@ -3,7 +3,6 @@
 
 mod against;
 mod check;
-mod codes;
 pub mod keys;
 mod owners;
 mod parse;
@@ -55,6 +54,8 @@ pub struct Account {
     pub currency: Option<Currency>,
     /// In the order of the file.
     pub owns: Vec<Owned>,
+    /// What keeps its invoices from being final, such as a VAT id that is none.
+    pub unfit: Vec<AccountsProblem>,
     /// Lines of the account and of its keys; none of an organization that is its own account.
     lines: Lines,
 }
@@ -175,6 +176,7 @@ impl Accounts {
             tax: self.defaults.tax.clone(),
             currency: self.defaults.currency,
             owns: Vec::new(),
+            unfit: Vec::new(),
             lines: Lines::default(),
         }
     }

@@ -8,7 +8,7 @@ pub use crate::rate_card::Severity;
 /// One thing that is wrong with an accounts file, or between it and what the ledger has seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountsProblem {
-    /// A file with errors isn't used.
+    /// Errors of the file as a whole keep it from being used; those of a code, its account's invoices from being final.
     pub severity: Severity,
     pub file: String,
     /// From 1; `None`: of no line, such as what isn't in the file.
@@ -18,6 +18,11 @@ pub struct AccountsProblem {
 }
 
 impl AccountsProblem {
+    /// Something that is wrong.
+    pub(super) fn error(file: &str, line: Option<usize>, what: String, hint: impl Into<String>) -> Self {
+        Self { severity: Severity::Error, ..Self::warning(file, line, what, hint) }
+    }
+
     /// Something to look at, in a file that can be used.
     pub(super) fn warning(file: &str, line: Option<usize>, what: String, hint: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, file: file.to_owned(), line, what, hint: hint.into() }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use chrono_tz::Tz;
 use sha2::{Digest, Sha256};
 
-use crate::domain::text::hexadecimal;
+use crate::domain::text::{NotText, hexadecimal, marked_text_of};
 use crate::domain::{Month, Span, Timestamp};
 use crate::rate_card::{self, CardFile, Change, Place, Problem, RateCard, Severity, What, Whom, changes_within, parse};
 use crate::store::{Store, StoreError, StoredCard, UsedBy, UsedFor};
@@ -47,7 +47,7 @@ pub fn read_text(path: &Path) -> Result<String, CardError> {
         let bytes = std::fs::read(path).map_err(|error| {
             failed(path, error.to_string(), "set [billing] rates to a TOML file or a folder of them, or give one")
         })?;
-        String::from_utf8(bytes).map_err(|_| failed(path, "it is not UTF-8 text".to_owned(), "save the file as UTF-8"))
+        marked_text_of(bytes).map_err(|error| failed(path, error.to_string(), NotText::HINT))
     };
     if !path.is_dir() {
         return one(path);

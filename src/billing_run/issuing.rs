@@ -76,7 +76,8 @@ impl BillingRun<'_> {
     ///
     /// # Errors
     /// [`BillingError`]; invoices made final before it stay so, and finalising again goes on.
-    /// [`BillingError::NothingToAccept`] before any is, if something accepted keeps no invoice from being final.
+    /// [`BillingError::Unfit`] before any is, if the seller's data or logo is wrong;
+    /// [`BillingError::NothingToAccept`] likewise, if something accepted keeps no invoice from being final.
     pub async fn finalize(
         &self,
         month: Month,
@@ -85,6 +86,10 @@ impl BillingRun<'_> {
         mut progress: impl FnMut(usize, usize),
     ) -> Result<Vec<Outcome>, BillingError> {
         self.card.keeps_what_is_invoiced(self.store).await?;
+        let unfit = self.sender.unfit();
+        if !unfit.is_empty() {
+            return Err(BillingError::Unfit(unfit));
+        }
         let holds = self.store.holds(month).await?;
         let finals: Vec<String> = self.store.finals(month).await?.into_iter().map(|one| one.account).collect();
         let mut computed = Vec::new();
@@ -99,6 +104,10 @@ impl BillingRun<'_> {
             let is_final = finals.contains(&invoice.account);
             if is_final {
                 blockers.clear();
+            } else {
+                let account = self.accounts.get(&invoice.account);
+                let unfit = account.into_iter().flat_map(|account| &account.unfit);
+                blockers.extend(unfit.map(|problem| Blocker::Unfit { problem: problem.to_string() }));
             }
             computed.push((invoice, one.basis, blockers, is_final));
         }
@@ -159,6 +168,8 @@ impl BillingRun<'_> {
         making: Making<'_>,
         take: impl AsyncFn(Issuing<'_>) -> Result<Finalized, StoreError>,
     ) -> Result<Option<String>, BillingError> {
+        // Nothing is made without the logo that is configured.
+        let look = self.sender.look()?;
         let Making { series, invoice, not_before, basis } = making;
         let is_due = invoice.kind == DocumentKind::Invoice && invoice.gross()? > Amount::default();
         let days = Days::new(u64::from(invoice.particulars.payment.days));
@@ -168,7 +179,7 @@ impl BillingRun<'_> {
             let issued_on = self.issue_date(series, &foreseen, &not_before, date_of(at, self.zone))?;
             let due_on = issued_on.checked_add_days(days).filter(|_| is_due);
             let issue = Issue { number: foreseen.number.clone(), issued_on, due_on };
-            let documents = self.rendered(invoice, at, &issue).map_err(|error| BillingError::Document {
+            let documents = self.rendered(invoice, look, at, &issue).map_err(|error| BillingError::Document {
                 number: invoice.account_name.clone().unwrap_or_else(|| invoice.account.clone()),
                 error,
             })?;
@@ -223,10 +234,11 @@ impl BillingRun<'_> {
     fn rendered(
         &self,
         invoice: &Invoice,
+        look: &Look,
         drafted_at: Timestamp,
         issue: &Issue,
     ) -> Result<Vec<RenderedDocument>, DocumentError> {
-        let subject = Subject { invoice, issue: Some(issue), drafted_at, look: &self.sender.look };
+        let subject = Subject { invoice, issue: Some(issue), drafted_at, look };
         let mut made = Vec::with_capacity(self.documents.len());
         for format in &self.documents {
             match (self.renderer.0)(*format, &subject) {
@@ -256,7 +268,8 @@ pub async fn document(
     let named = stored.number.clone().unwrap_or_else(|| stored.id.to_string());
     let failed = |error: DocumentError| BillingError::Document { number: named.clone(), error };
     let issue = issue_of(stored);
-    let subject = subject_of(stored, issue.as_ref(), &sender.look);
+    // A look without the logo does to find what is kept, and not to make anything.
+    let subject = subject_of(stored, issue.as_ref(), sender.look_for_data());
     let kept = format.kept_as();
     if format != kept {
         documents::check(format, &subject).map_err(failed)?;
@@ -265,6 +278,9 @@ pub async fn document(
         && let Some(document) = store.document(stored.id, kept.name()).await?
     {
         return Ok(document.bytes);
+    }
+    if matches!(kept, Format::Html | Format::Pdf) {
+        sender.look()?;
     }
     let bytes = documents::make(format, &subject).map_err(failed)?;
     if stored.status != Status::Final || issue.is_none() {

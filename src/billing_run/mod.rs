@@ -5,11 +5,14 @@ mod card;
 mod correcting;
 mod explain;
 mod issuing;
+mod logo;
 mod meant;
 mod payers;
 mod previous;
 mod rate;
 mod seller;
+
+use std::path::Path;
 
 use chrono::NaiveDate;
 use chrono_tz::Tz;
@@ -18,6 +21,7 @@ use crate::accounts::{Accounts, AccountsProblem};
 use crate::clock::Clock;
 use crate::config::Configuration;
 use crate::documents::{DocumentError, Format};
+use crate::domain::text::{NotText, text_of};
 use crate::domain::{Amount, AmountOverflow, Month};
 use crate::invoicing::{CreditError, Invoice, Review};
 use crate::rating::RatingError;
@@ -43,8 +47,8 @@ pub enum BillingError {
     Card(#[from] CardError),
     #[error(transparent)]
     Amount(#[from] AmountOverflow),
-    #[error("can't read the accounts `{file}`: {reason}\nhint: set [billing] accounts to a TOML file")]
-    AccountsUnread { file: String, reason: String },
+    #[error("can't read the accounts `{file}`: {reason}\nhint: {hint}")]
+    AccountsUnread { file: String, reason: String, hint: &'static str },
     #[error(
         "`{what}` keeps no invoice of {month} from being final\nhint: `invoices finalize` without --accept names what does, and what to say"
     )]
@@ -69,13 +73,14 @@ pub enum BillingError {
         "account `{account}` is to be invoiced in {wanted}, the rate card is in {card}\nhint: there is no conversion: give the account no currency, or another rate card"
     )]
     Currency { account: String, wanted: String, card: String },
-    #[error("can't read the logo `{file}`: {reason}\nhint: set [billing] seller_logo to a PNG, JPEG or SVG file")]
-    Logo { file: String, reason: String },
     #[error(
         "`{name}` is the name of several accounts: {}\nhint: say which one by its id, such as --account {}",
         .ids.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", "), .ids.first().map_or("ID", String::as_str)
     )]
     SeveralAccounts { name: String, ids: Vec<String> },
+    /// What is wrong with the seller, each with what to do about it: no invoice can be final.
+    #[error("{}", .0.join("\n"))]
+    Unfit(Vec<String>),
     #[error("there is no invoice `{0}`\nhint: `cf-billing invoices list` shows numbers and ids")]
     NoInvoice(String),
     #[error("`{invoice}` has no line {line}\nhint: it has {lines} lines of usage; `invoices show` numbers them")]
@@ -144,7 +149,7 @@ impl<'a> BillingRun<'a> {
             clock,
             card,
             zone: configuration.billing.time_zone,
-            sender: Sender::new(&configuration.billing.seller)?,
+            sender: Sender::new(&configuration.billing.seller),
             accounts: accounts(configuration)?,
             series: Series { name: configuration.billing.invoice_series.clone() },
             credit_note_series: Series { name: configuration.billing.credit_note_series.clone() },
@@ -281,8 +286,18 @@ impl<'a> BillingRun<'a> {
 /// [`BillingError`] if it can't be read, or is wrong.
 pub fn accounts(configuration: &Configuration) -> Result<Accounts, BillingError> {
     let Some(file) = &configuration.billing.accounts else { return Ok(Accounts::default()) };
+    accounts_of(file, configuration.billing.time_zone)
+}
+
+/// The accounts of a file; dates in it are midnights in `zone`.
+///
+/// # Errors
+/// [`BillingError::AccountsUnread`], [`BillingError::Accounts`].
+pub fn accounts_of(file: &Path, zone: Tz) -> Result<Accounts, BillingError> {
     let name = file.display().to_string();
-    let unread = |error: std::io::Error| BillingError::AccountsUnread { file: name.clone(), reason: error.to_string() };
-    let text = std::fs::read_to_string(file).map_err(unread)?;
-    Accounts::parse(&name, &text, configuration.billing.time_zone).map_err(BillingError::Accounts)
+    let unread = |reason: String, hint| BillingError::AccountsUnread { file: name.clone(), reason, hint };
+    let bytes = std::fs::read(file)
+        .map_err(|error| unread(error.to_string(), "set [billing] accounts to a TOML file, or give one"))?;
+    let text = text_of(bytes).map_err(|error| unread(error.to_string(), NotText::HINT))?;
+    Accounts::parse(&name, &text, zone).map_err(BillingError::Accounts)
 }

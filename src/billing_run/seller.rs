@@ -1,11 +1,17 @@
 //! Who sends the invoices, and how documents look: from the configuration.
 
-use std::path::Path;
+use chrono_tz::Tz;
 
 use super::BillingError;
-use crate::config::Seller;
-use crate::documents::{Logo, LogoType, Look};
-use crate::invoicing::{ElectronicAddress, Party, Payment};
+use super::logo;
+use crate::accounts::Account;
+use crate::config::{Problem, Seller};
+use crate::documents::einvoice::{Syntax, lacking_of_terms};
+use crate::documents::{self, DocumentError, Format, Lacking, Look, Subject};
+use crate::domain::{Amount, AmountOverflow, Currency, Month, Timestamp};
+use crate::invoicing::{DocumentKind, ElectronicAddress, Header, Invoice, Particulars, Party, Payment, invoice};
+use crate::rate_card::RateCard;
+use crate::rating::{RULES, Rated};
 
 /// The seller, as documents need it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,17 +19,23 @@ pub struct Sender {
     pub party: Party,
     /// The bank account; the rest is each account's own.
     pub payment: Payment,
-    pub look: Look,
+    look: Look,
+    /// Why the configured logo isn't in the look.
+    logo_problem: Option<String>,
+    /// What is wrong with the seller's own data.
+    unfit: Vec<Problem>,
 }
 
 impl Sender {
-    /// As configured.
-    ///
-    /// # Errors
-    /// [`BillingError::Logo`] if the logo can't be read, or is no picture.
-    pub fn new(seller: &Seller) -> Result<Self, BillingError> {
+    /// As configured. A logo that can't be read keeps documents from being made, and nothing else.
+    #[must_use]
+    pub fn new(seller: &Seller) -> Self {
         let electronic_address = seller.electronic_address.clone().map(|(scheme, id)| ElectronicAddress { scheme, id });
-        Ok(Self {
+        let (logo, logo_problem) = match seller.logo.as_deref().map(logo::read).transpose() {
+            Ok(logo) => (logo, None),
+            Err(problem) => (None, Some(problem)),
+        };
+        Self {
             party: Party {
                 name: seller.name.clone().unwrap_or_default(),
                 address_lines: seller.address_lines.clone(),
@@ -45,58 +57,136 @@ impl Sender {
                 bank: seller.bank.clone(),
                 ..Payment::default()
             },
-            look: Look { colour: seller.colour.clone(), logo: seller.logo.as_deref().map(logo).transpose()? },
-        })
+            look: Look { colour: seller.colour.clone(), logo },
+            logo_problem,
+            unfit: seller.unfit.clone(),
+        }
     }
-}
 
-/// More than any logo needs; every invoice carries it.
-const MOST_BYTES: usize = 2 << 20;
-
-fn logo(file: &Path) -> Result<Logo, BillingError> {
-    let wrong = |reason: String| BillingError::Logo { file: file.display().to_string(), reason };
-    let bytes = std::fs::read(file).map_err(|error| wrong(error.to_string()))?;
-    if bytes.len() > MOST_BYTES {
-        return Err(wrong(format!("it has {} bytes, more than {MOST_BYTES}", bytes.len())));
+    /// How documents look.
+    ///
+    /// # Errors
+    /// [`BillingError::Unfit`] if the logo can't be read: nothing is to be made without it.
+    pub fn look(&self) -> Result<&Look, BillingError> {
+        self.logo_problem.clone().map_or(Ok(&self.look), |problem| Err(BillingError::Unfit(vec![problem])))
     }
-    let is_svg = || std::str::from_utf8(&bytes).is_ok_and(|text| text.contains("<svg"));
-    let media_type = if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
-        LogoType::Png
-    } else if bytes.starts_with(&[0xff, 0xd8, 0xff]) {
-        LogoType::Jpeg
-    } else if is_svg() {
-        LogoType::Svg
-    } else {
-        return Err(wrong("it is neither PNG nor JPEG nor SVG".to_owned()));
-    };
-    Ok(Logo { bytes, media_type })
-}
 
-#[cfg(test)]
-mod tests {
-    use super::{MOST_BYTES, logo};
-    use crate::documents::LogoType;
+    /// How documents of data look, in which there is no logo.
+    #[must_use]
+    pub const fn look_for_data(&self) -> &Look {
+        &self.look
+    }
 
-    #[test]
-    fn logos_are_pictures_of_some_size() {
-        let folder = std::env::temp_dir().join(format!("cf-billing-logo-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        let file = folder.join("logo");
-        let read = |bytes: &[u8]| {
-            std::fs::write(&file, bytes).unwrap();
-            logo(&file).map(|logo| logo.media_type).map_err(|error| error.to_string())
+    /// What keeps every invoice from being final, all of it: codes that are none, and a logo that no document can be made
+    /// with, which is tried.
+    #[must_use]
+    pub fn unfit(&self) -> Vec<String> {
+        let mut problems: Vec<String> = self.unfit.iter().map(ToString::to_string).collect();
+        problems.extend(self.logo_problem.clone());
+        if self.look.logo.is_some() {
+            let sample = self.sample();
+            let subject =
+                Subject { invoice: &sample, issue: None, drafted_at: Timestamp::from_unix(0), look: &self.look };
+            for format in [Format::Html, Format::Pdf] {
+                match documents::make(format, &subject) {
+                    // What e-invoices lack is told elsewhere.
+                    Ok(_) | Err(DocumentError::Lacking(_) | DocumentError::WithoutPdf) => {}
+                    Err(DocumentError::Failed(problem)) => problems.push(problem),
+                }
+            }
+        }
+        problems
+    }
+
+    /// What e-invoices of an account would lack in `month`, by that card, whatever was used.
+    ///
+    /// # Errors
+    /// [`AmountOverflow`] of the card's minimums.
+    pub fn lacks_for_e_invoices(
+        &self,
+        account: &Account,
+        card: &RateCard,
+        month: Month,
+        zone: Tz,
+    ) -> Result<Vec<Lacking>, AmountOverflow> {
+        let bank = self.payment.clone();
+        let payment =
+            Payment { iban: bank.iban, bic: bank.bic, bank: bank.bank, ..account.particulars.payment.clone() };
+        let header = Header {
+            account: account.id.clone(),
+            account_name: Some(account.name.clone()),
+            seller: Some(self.party.name.clone()).filter(|name| !name.is_empty()),
+            month,
+            period: month.span(zone),
+            time_zone: zone.name().to_owned(),
+            rate_card: String::new(),
+            rules: RULES,
+            given: Vec::new(),
+            rated_through: None,
+            gaps: Vec::new(),
+            undecodable: Vec::new(),
+            clocks: Vec::new(),
+            particulars: Particulars { seller: self.party.clone(), payment, ..account.particulars.clone() },
+            tax: account.tax.clone(),
+            corrections: Vec::new(),
+            coverage: Vec::new(),
+            previous_net: None,
+            replaces: 0,
+            taxed_before: Vec::new(),
         };
-        let png = |bytes: usize| {
-            let mut png = b"\x89PNG\r\n\x1a\n".to_vec();
-            png.resize(bytes, 0);
-            png
-        };
-        assert_eq!(read(&png(MOST_BYTES)), Ok(LogoType::Png));
-        assert!(read(&png(MOST_BYTES + 1)).unwrap_err().contains("more than 2097152"));
-        assert_eq!(read(&[0xff, 0xd8, 0xff, 0xe0]), Ok(LogoType::Jpeg));
-        assert_eq!(read(b"<?xml version='1.0'?><svg/>"), Ok(LogoType::Svg));
-        assert!(read(b"GIF89a").unwrap_err().contains("neither PNG nor JPEG nor SVG"));
-        std::fs::remove_dir_all(&folder).unwrap();
-        assert!(logo(&file).unwrap_err().to_string().contains("hint: set [billing] seller_logo"));
+        let invoice = invoice(header, card, &Rated::default())?;
+        let subject = Subject { invoice: &invoice, issue: None, drafted_at: Timestamp::from_unix(0), look: &self.look };
+        let mut lacks: Vec<Lacking> = Vec::new();
+        // Mail takes what Peppol doesn't.
+        let address = account.particulars.buyer.electronic_address.as_ref();
+        let by_mail = address.is_some_and(|address| address.scheme == "EM");
+        let syntaxes: &[Syntax] = if by_mail { &[Syntax::Cii] } else { &[Syntax::Cii, Syntax::Ubl] };
+        for lacking in syntaxes.iter().flat_map(|syntax| lacking_of_terms(&subject, *syntax)) {
+            if !lacks.contains(&lacking) {
+                lacks.push(lacking);
+            }
+        }
+        Ok(lacks)
+    }
+
+    /// An invoice of nothing, to see whether a document can be made.
+    fn sample(&self) -> Invoice {
+        let month = Month::of(Timestamp::from_unix(0), Tz::UTC);
+        Invoice {
+            kind: DocumentKind::Invoice,
+            account: "sample".to_owned(),
+            account_name: None,
+            seller: Some(self.party.name.clone()),
+            month,
+            period: month.span(Tz::UTC),
+            time_zone: Tz::UTC.name().to_owned(),
+            currency: Currency::EUR,
+            lines: Vec::new(),
+            adjustments: Vec::new(),
+            corrections: Vec::new(),
+            corrects: None,
+            reason: None,
+            particulars: Particulars {
+                seller: self.party.clone(),
+                payment: self.payment.clone(),
+                ..Particulars::default()
+            },
+            net: Amount::default(),
+            tax: None,
+            estimated: Amount::default(),
+            rate_card: String::new(),
+            rated_through: None,
+            gaps: Vec::new(),
+            undecodable: Vec::new(),
+            clocks: Vec::new(),
+            accepted: Vec::new(),
+            coverage: Vec::new(),
+            previous_net: None,
+            in_review: false,
+            replaces: 0,
+            reopens: false,
+            taxed_otherwise: false,
+            rules: RULES,
+        }
     }
 }

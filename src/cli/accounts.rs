@@ -9,11 +9,13 @@ use super::output::{self, Format, note, numbers, print, words};
 use super::rates::ledger;
 use super::{Failure, Global};
 use crate::accounts::{self, Account, AccountsProblem, Owned, Severity, Target, check_against};
-use crate::billing_run::{BillingError, Card};
-use crate::config::Configuration;
+use crate::billing_run::{BillingError, Card, Sender, accounts_of};
+use crate::clock::Clock;
+use crate::config::{Configuration, Problem};
+use crate::documents::Lacking;
 use crate::domain::period::date_or_time;
 use crate::domain::text::visible;
-use crate::domain::{Currency, Timestamp};
+use crate::domain::{Currency, Month, Timestamp};
 use crate::invoicing::{AccountTax, Party};
 use crate::store::Store;
 
@@ -76,11 +78,11 @@ fn accounts_file(given: Option<PathBuf>, configuration: &Configuration) -> Resul
 type Read = Result<accounts::Accounts, Vec<AccountsProblem>>;
 
 fn read(file: &Path, configuration: &Configuration) -> Result<Read, Failure> {
-    let name = file.display().to_string();
-    let text = std::fs::read_to_string(file).map_err(|error| {
-        Failure::usage(BillingError::AccountsUnread { file: name.clone(), reason: error.to_string() })
-    })?;
-    Ok(accounts::Accounts::parse(&name, &text, configuration.billing.time_zone))
+    match accounts_of(file, configuration.billing.time_zone) {
+        Ok(accounts) => Ok(Ok(accounts)),
+        Err(BillingError::Accounts(problems)) => Ok(Err(problems)),
+        Err(unread) => Err(Failure::usage(unread)),
+    }
 }
 
 /// The accounts of a file, if they can be read, and everything that is or may be wrong with them: with a rate card also
@@ -95,10 +97,12 @@ pub async fn looked_at(
         Err(problems) => return Ok((None, problems)),
     };
     let zone = configuration.billing.time_zone;
-    let mut problems = accounts.warnings();
+    let mut problems = accounts.unfit();
+    problems.extend(accounts.warnings());
     // What is wrong with the card is told by `rates check`.
     if let Some(Ok(card)) = configuration.billing.rates.as_deref().map(|rates| Card::read(rates, zone)) {
         problems.extend(accounts.check_card(&card.rates));
+        problems.extend(e_invoice_lacks(&accounts, configuration, &card).0);
     }
     if let Some(store) = store {
         let seen = store.seen_by_accounts().await?;
@@ -107,6 +111,43 @@ pub async fn looked_at(
     // What stands in no line comes last.
     problems.sort_by_key(|problem| problem.line.unwrap_or(usize::MAX));
     Ok((Some(accounts), problems))
+}
+
+/// What e-invoices would lack: of accounts beside what they lack themselves ([`Account::lacks_for_e_invoice`]), and of the
+/// seller, where an account lacks nothing: it is to get some. Nothing where no seller is configured.
+pub fn e_invoice_lacks(
+    accounts: &accounts::Accounts,
+    configuration: &Configuration,
+    card: &Card,
+) -> (Vec<AccountsProblem>, Vec<Lacking>) {
+    let (mut of_accounts, mut of_seller) = (Vec::new(), Vec::new());
+    let seller = &configuration.billing.seller;
+    if seller.name.is_none() {
+        return (of_accounts, of_seller);
+    }
+    let zone = configuration.billing.time_zone;
+    let month = Month::of(Clock::System.now(), zone);
+    let sender = Sender::new(seller);
+    for account in accounts.all() {
+        // What is wrong with amounts is told by the card's own check, and codes are told as errors.
+        let Ok(lacks) = sender.lacks_for_e_invoices(account, &card.rates, month, zone) else { continue };
+        let known = account.lacks_for_e_invoice();
+        for lacking in lacks {
+            let key = lacking.hint.split('`').nth(1).unwrap_or_default();
+            let is_of_seller = lacking.hint.ends_with("in `[billing]`");
+            let is_unfit = |problem: &Problem| problem.message.starts_with(&format!("`{key}`"));
+            let lacks_key = |lack: &&str| lack.split(" or ").any(|lack| lack == key);
+            if is_of_seller {
+                if known.is_empty() && !seller.unfit.iter().any(is_unfit) && !of_seller.contains(&lacking) {
+                    of_seller.push(lacking);
+                }
+            } else if !account.is_unfit(key) && !known.iter().any(lacks_key) {
+                let what = format!("an e-invoice of account `{}` needs {}", account.id, lacking.what);
+                of_accounts.push(accounts.warning_of(account, what, lacking.hint));
+            }
+        }
+    }
+    (of_accounts, of_seller)
 }
 
 /// Organizations in no account that are told one by one in a table; JSON and CSV have them all.

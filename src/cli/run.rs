@@ -12,7 +12,7 @@ use url::Url;
 
 use super::progress::Bars;
 use super::{Failure, Global};
-use crate::billing_run::{self, Card};
+use crate::billing_run::{self, Card, Sender};
 use crate::clock::Clock;
 use crate::cloud_controller::transport::{Http, Limits, Transport};
 use crate::cloud_controller::{Client, Credentials};
@@ -65,7 +65,7 @@ impl Run {
         let names: Vec<String> = members.iter().map(|member| member.plan.foundation.clone()).collect();
         let rates = configuration.billing.rates.as_deref();
         let card = rates.map(|rates| Card::read(rates, configuration.billing.time_zone)).transpose()?;
-        billing_run::accounts(&configuration).map_err(Failure::usage)?;
+        let accounts = billing_run::accounts(&configuration).map_err(Failure::usage)?;
         let early = match Global::try_open_making(&configuration, making).await {
             Err(error) if error.is_away() => Err(error),
             opened => Ok(opened?),
@@ -89,6 +89,10 @@ impl Run {
         };
         for warning in &configuration.warnings {
             tracing::warn!("{warning}");
+        }
+        let seller = Sender::new(&configuration.billing.seller).unfit();
+        for problem in seller.into_iter().chain(accounts.unfit().iter().map(ToString::to_string)) {
+            tracing::warn!("no invoice can be final with this: {problem}");
         }
         for foundation in &configuration.foundations {
             if let Some(told) = plain_http(foundation, foundation.uaa.as_ref().unwrap_or(&foundation.api)) {

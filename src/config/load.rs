@@ -15,8 +15,9 @@ use url::Url;
 
 use super::keys::{KEYS, Key, Kind, SECTIONS};
 use super::{Billing, Collection, Configuration, Database, Foundation, Log, LogFormat, Secret, Seller, Staging};
+use crate::domain::codes::{self, Wrong};
 use crate::domain::period::start_of_day;
-use crate::domain::text::{did_you_mean, position};
+use crate::domain::text::{NotText, did_you_mean, position, text_of};
 use crate::domain::{Strategy, Timestamp};
 
 /// Begins the name of every environment variable that overrides a key.
@@ -114,12 +115,9 @@ impl Loader {
     fn read(&mut self, file: Option<&Path>) -> String {
         let Some(file) = file else { return String::new() };
         match std::fs::read(file) {
-            Ok(bytes) => String::from_utf8(bytes).unwrap_or_else(|error| {
-                let line = 1 + error.as_bytes()[..error.utf8_error().valid_up_to()]
-                    .iter()
-                    .filter(|byte| **byte == b'\n')
-                    .count();
-                self.problem(self.at_line(line), "not UTF-8 text", Some("save the file as UTF-8".to_owned()));
+            Ok(bytes) => text_of(bytes).unwrap_or_else(|error| {
+                let line = if let NotText::NotUtf8 { line } = error { line } else { 1 };
+                self.problem(self.at_line(line), error.to_string(), Some(NotText::HINT.to_owned()));
                 String::new()
             }),
             Err(error) => {
@@ -531,18 +529,15 @@ impl Loader {
             bank: text("seller_bank"),
             logo: text("seller_logo").map(PathBuf::from),
             colour: text("seller_colour"),
+            unfit: Vec::new(),
+            odd: Vec::new(),
         };
         let electronic_address = text("seller_electronic_address");
+        self.codes_of(&mut seller, electronic_address.as_deref());
         if seller.address_lines.len() > 3 {
             let place = self.place("billing.seller_address");
             let told = format!("`seller_address` has {} lines", seller.address_lines.len());
             self.problem(place, told, Some("e-invoices have room for three".to_owned()));
-        }
-        if let Some(country) = &seller.country {
-            self.parse("billing.seller_country", country, |country| {
-                let good = country.len() == 2 && country.bytes().all(|letter| letter.is_ascii_uppercase());
-                if good { Ok(()) } else { Err(format!("`{country}` is not a country's two capital letters")) }
-            });
         }
         if let Some(colour) = &seller.colour {
             self.parse("billing.seller_colour", colour, |colour| {
@@ -551,14 +546,46 @@ impl Loader {
                 if good { Ok(()) } else { Err(format!("`{colour}` is not a colour such as #1f4e79")) }
             });
         }
-        seller.electronic_address = electronic_address.and_then(|address| {
-            self.parse("billing.seller_electronic_address", &address, |address| {
-                let parts = address.split_once(':').filter(|(scheme, id)| !scheme.is_empty() && !id.is_empty());
-                let wrong = || format!("`{address}` is not SCHEME:ID");
-                parts.map(|(scheme, id)| (scheme.to_owned(), id.to_owned())).ok_or_else(wrong)
-            })
-        });
         seller
+    }
+
+    /// Codes of the seller's. One that is none keeps invoices from being final, and nothing else: usage is collected, and
+    /// drafts are made.
+    fn codes_of(&self, seller: &mut Seller, electronic_address: Option<&str>) {
+        type Check = fn(&str) -> Result<(), Wrong>;
+        let checks: [(&str, Option<&String>, Check); 5] = [
+            ("seller_country", seller.country.as_ref(), codes::country),
+            ("seller_vat_id", seller.vat_id.as_ref(), codes::vat_id),
+            ("seller_email", seller.email.as_ref(), codes::email),
+            ("seller_iban", seller.iban.as_ref(), codes::iban),
+            ("seller_bic", seller.bic.as_ref(), codes::bic),
+        ];
+        let told = |key: &str, wrong: &Wrong| Problem {
+            place: self.place(&format!("billing.{key}")),
+            message: format!("`{key}`: {}", wrong.what),
+            hint: Some(wrong.hint(key)),
+        };
+        let mut unfit: Vec<Problem> =
+            checks.iter().filter_map(|(key, value, check)| Some(told(key, &check(value.as_ref()?).err()?))).collect();
+        seller.electronic_address = electronic_address.and_then(|address| match codes::scheme_and_id(address) {
+            Ok((scheme, id)) => Some((scheme.to_owned(), id.to_owned())),
+            Err(wrong) => {
+                unfit.push(told("seller_electronic_address", &wrong));
+                None
+            }
+        });
+        if let (Some(vat_id), Some(country)) = (&seller.vat_id, &seller.country)
+            && codes::vat_id(vat_id).is_ok()
+            && codes::is_country(country)
+            && !codes::vat_id_is_of(vat_id, country)
+        {
+            seller.odd.push(Problem {
+                place: self.place("billing.seller_vat_id"),
+                message: format!("the seller is in {country}, and its VAT id `{vat_id}` is of another country"),
+                hint: Some("fine if it is registered for VAT there, too".to_owned()),
+            });
+        }
+        seller.unfit = unfit;
     }
 
     fn series(&mut self, merged: &Config, name: &str) -> Option<String> {
@@ -589,7 +616,10 @@ impl Loader {
             );
             return None;
         }
-        match std::fs::read_to_string(&file) {
+        let read = std::fs::read(&file).map_err(|error| (error.to_string(), None));
+        let text =
+            read.and_then(|bytes| text_of(bytes).map_err(|error| (error.to_string(), Some(NotText::HINT.to_owned()))));
+        match text {
             Ok(text) => {
                 if let Some(mode) = open_to_all(Path::new(&file)) {
                     let message = format!("`{file}` holds a secret, and everybody may use it (mode {mode:04o})");
@@ -598,8 +628,8 @@ impl Loader {
                 }
                 Some(Secret::new(text.trim_end_matches(['\n', '\r']).to_owned()))
             }
-            Err(error) => {
-                self.problem(place, format!("can't read `{file}`: {error}"), None);
+            Err((reason, hint)) => {
+                self.problem(place, format!("can't read `{file}`: {reason}"), hint);
                 None
             }
         }

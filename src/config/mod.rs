@@ -114,6 +114,10 @@ pub struct Seller {
     pub logo: Option<PathBuf>,
     /// `#rrggbb`
     pub colour: Option<String>,
+    /// What keeps invoices from being final, such as an IBAN that is none.
+    pub unfit: Vec<Problem>,
+    /// What isn't wrong, but should be looked at.
+    pub odd: Vec<Problem>,
 }
 
 /// `[staging]`

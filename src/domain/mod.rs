@@ -5,6 +5,7 @@ pub mod agreement;
 pub mod anomaly;
 pub mod baseline;
 pub mod bound;
+pub mod codes;
 pub mod footprint;
 pub mod gap;
 pub mod guid;

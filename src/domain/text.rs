@@ -11,6 +11,55 @@ pub struct Position {
     pub column: usize,
 }
 
+/// Why the bytes of a file are no text that can be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotText {
+    #[error("it is UTF-16 text, not UTF-8")]
+    Utf16,
+    #[error("it is not UTF-8 text")]
+    NotUtf8 {
+        /// The first line that isn't, from 1.
+        line: usize,
+    },
+}
+
+impl NotText {
+    /// What to do about it.
+    pub const HINT: &'static str = "save the file as UTF-8";
+}
+
+/// Editors on Windows begin a file of UTF-8 with it.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// The text of a file that a person wrote: UTF-8, with or without a byte order mark, which isn't part of it.
+///
+/// # Errors
+/// [`NotText`].
+pub fn text_of(bytes: Vec<u8>) -> Result<String, NotText> {
+    let text = marked_text_of(bytes)?;
+    Ok(text.strip_prefix(BYTE_ORDER_MARK).map(str::to_owned).unwrap_or(text))
+}
+
+/// As [`text_of`], with the byte order mark where there is one: for texts that are known by their hash.
+///
+/// # Errors
+/// [`NotText`].
+pub fn marked_text_of(bytes: Vec<u8>) -> Result<String, NotText> {
+    // Without a mark, the first letter of anything that we read has one byte of two that is zero.
+    let is_utf16 = match bytes[..] {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => true,
+        [one, two, ..] => (one == 0) != (two == 0),
+        _ => false,
+    };
+    if is_utf16 {
+        return Err(NotText::Utf16);
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        NotText::NotUtf8 { line: 1 + before.iter().filter(|byte| **byte == b'\n').count() }
+    })
+}
+
 /// Where the byte at `offset` stands.
 #[must_use]
 pub fn position(text: &str, offset: usize) -> Position {
@@ -89,7 +138,33 @@ pub fn is_number(cell: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Position, did_you_mean, inert, is_number, position, visible, visible_lines};
+    use super::{
+        NotText, Position, did_you_mean, inert, is_number, marked_text_of, position, text_of, visible, visible_lines,
+    };
+
+    #[test]
+    fn a_byte_order_mark_is_no_text_and_utf16_is_refused_by_name() {
+        let utf16 = |text: &str, mark: &str, bytes: fn(u16) -> [u8; 2]| -> Vec<u8> {
+            mark.encode_utf16().chain(text.encode_utf16()).flat_map(bytes).collect()
+        };
+        for (bytes, read) in [
+            (b"jump:k1\r\n".to_vec(), Ok("jump:k1\r\n")),
+            (b"\xef\xbb\xbfjump:k1\r\n".to_vec(), Ok("jump:k1\r\n")),
+            // A second one is a letter of the text.
+            ("\u{feff}\u{feff}a".as_bytes().to_vec(), Ok("\u{feff}a")),
+            (b"\xef\xbb\xbf".to_vec(), Ok("")),
+            (Vec::new(), Ok("")),
+            (b"a".to_vec(), Ok("a")),
+            (utf16("jump:k1", "\u{feff}", u16::to_le_bytes), Err(NotText::Utf16)),
+            (utf16("jump:k1", "\u{feff}", u16::to_be_bytes), Err(NotText::Utf16)),
+            (utf16("jump:k1", "", u16::to_le_bytes), Err(NotText::Utf16)),
+            (utf16("jump:k1", "", u16::to_be_bytes), Err(NotText::Utf16)),
+            (b"a\nM\xfcller".to_vec(), Err(NotText::NotUtf8 { line: 2 })),
+        ] {
+            assert_eq!(text_of(bytes.clone()).as_deref(), read.as_deref(), "{bytes:?}");
+        }
+        assert_eq!(marked_text_of(b"\xef\xbb\xbfa".to_vec()).as_deref(), Ok("\u{feff}a"));
+    }
 
     #[test]
     fn what_would_act_on_a_terminal_is_shown_escaped() {

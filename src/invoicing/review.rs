@@ -25,6 +25,8 @@ pub enum Blocker {
     Grace { until: Timestamp },
     /// Somebody held it back.
     Held { reason: String },
+    /// A code of the account is none, or something else that its documents need is wrong: where, what, and a hint.
+    Unfit { problem: String },
     /// So many lines have no price; one of them.
     Unpriced { lines: usize, example: String },
     /// So much of it rests on assumed usage.
@@ -53,7 +55,11 @@ impl Blocker {
             Self::Estimated { .. } => Some(format!("estimated:{account}")),
             Self::Jump { .. } => Some(format!("jump:{account}")),
             Self::OtherTax => Some(format!("tax:{account}")),
-            Self::NotRatedThrough { .. } | Self::Grace { .. } | Self::Held { .. } | Self::Gap(_) => None,
+            Self::NotRatedThrough { .. }
+            | Self::Grace { .. }
+            | Self::Held { .. }
+            | Self::Unfit { .. }
+            | Self::Gap(_) => None,
         }
     }
 
@@ -80,6 +86,7 @@ impl std::fmt::Display for Blocker {
             }
             Self::Grace { until } => write!(formatter, "the grace time after the period lasts until {until}"),
             Self::Held { reason } => write!(formatter, "it is held: {reason}"),
+            Self::Unfit { problem } => formatter.write_str(problem),
             Self::Unpriced { lines, example } => {
                 write!(formatter, "{lines} line(s) of usage have no price, such as {}", visible(example))
             }

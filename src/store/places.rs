@@ -13,6 +13,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn seen_by_accounts(&self) -> Result<Seen, StoreError> {
         const ORGANIZATIONS: Sql = Sql::new("SELECT foundation_id, guid, name FROM organization");
+        const SPACES: Sql = Sql::new("SELECT foundation_id, guid, name FROM space");
         const PLACES: Sql = Sql::new(
             "SELECT used.foundation_id, used.organization_id, used.space_id, max(used.until)
              FROM (
@@ -33,6 +34,11 @@ impl Store {
             let Some(foundation) = names.foundations.get(&row.integer(0)?) else { continue };
             seen.organizations.insert(format!("{foundation}/{}", row.text(1)?));
             seen.organizations.extend(row.maybe_text(2)?.map(|name| format!("{foundation}/{name}")));
+        }
+        for row in session.all(SPACES, values![]).await? {
+            let Some(foundation) = names.foundations.get(&row.integer(0)?) else { continue };
+            seen.spaces.insert(format!("{foundation}/{}", row.text(1)?));
+            seen.spaces.extend(row.maybe_text(2)?.map(|name| format!("{foundation}/{name}")));
         }
         for ((foundation, ..), labels) in &names.labels {
             let Some(foundation) = names.foundations.get(foundation) else { continue };

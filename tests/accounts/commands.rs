@@ -69,18 +69,11 @@ fn check_compares_with_ledger_and_card() {
     );
     write(&program, "accounts.toml", &text);
     let run = program.run(&["accounts", "check", "--config", "cf-billing.toml"]);
-    assert_eq!(
-        (run.code, &*run.stdout),
-        (Some(0), "accounts.toml: 1 account(s), 5 entries, usable, with 6 warning(s)\n")
-    );
+    assert_eq!((run.code, &*run.stdout), (Some(1), ""));
     insta::allow_duplicates! {
         insta::assert_snapshot!(run.stderr, @r#"
-        warning: accounts.toml:11: the ledger has seen no org `eu1/shpo`
-        hint: did you mean `eu1/shop`?
         warning: accounts.toml:11: the ledger has seen no foundation `eu2`
         hint: did you mean `eu1`?
-        warning: accounts.toml:12: the ledger has seen no space `eu1/shop/tset`
-        hint: did you mean `eu1/shop/test`?
         warning: accounts.toml:13: the ledger has seen no label or annotation `eu1: a = b`
         hint: fine if it is still to come; until then it means nothing
         warning: accounts.toml: org `eu1/other` is in no account: it is one of its own, `eu1/other`
@@ -90,6 +83,10 @@ fn check_compares_with_ledger_and_card() {
         organizations = ["eu1/other"]
         warning: accounts.toml: space `eu1/shop/test-name` is in no account
         hint: its org is an account of its own then: give it to one with [[account.owns]] if it shouldn't be
+        error: accounts.toml:11: neither usage nor Cloud Controller's lists know an org `eu1/shpo`
+        hint: did you mean `eu1/shop`?
+        error: accounts.toml:12: neither usage nor Cloud Controller's lists know a space `eu1/shop/tset`
+        hint: did you mean `eu1/shop/test`?
         "#);
     }
     // What is to be pasted can be.
@@ -146,9 +143,15 @@ fn check_exits_1_on_errors() {
     let all: Value = serde_json::from_str(&all.stdout).unwrap();
     let line = all.as_array().unwrap().iter().find(|line| line["what"] == "accounts").unwrap();
     assert_eq!((&line["verdict"], line["hint"].is_string()), (&"fail".into(), true));
-    // And no invoice is made of it.
-    let draft = program.run(&["invoices", "draft", "--period", "2026-10", "--config", "cf-billing.toml"]);
-    assert!(draft.code == Some(1) && draft.stderr.contains("accounts.toml:8: `country`"), "{}", draft.stderr);
+    // Drafts are made, and none of them becomes final.
+    let october = |command| program.run(&["invoices", command, "--period", "2026-10", "--config", "cf-billing.toml"]);
+    assert_eq!(october("draft").code, Some(0));
+    let run = october("finalize");
+    assert!(run.code == Some(1) && run.stderr.contains("accounts.toml:8: `country`"), "{}", run.stderr);
+    // A file that can't be read whole says nothing of who pays.
+    write(&program, "accounts.toml", &WHOLE.replace("city", "citty"));
+    let draft = october("draft");
+    assert!(draft.code == Some(1) && draft.stderr.contains("unknown key `citty`"), "{}", draft.stderr);
     for (arguments, told) in [
         (
             &["accounts", "check"][..],
@@ -159,6 +162,41 @@ fn check_exits_1_on_errors() {
     ] {
         let run = program.run(arguments);
         assert!(run.code == Some(2) && run.stderr.starts_with(told), "{arguments:?} {:?} {}", run.code, run.stderr);
+    }
+}
+
+/// A name is mistyped, or of what is gone; a guid may be of what was just made.
+#[test]
+fn check_takes_a_name_that_nothing_has_for_an_error_and_a_guid_for_a_warning() {
+    let program = Program::new();
+    used(&program);
+    let (guid, other) = ("0b35e9e2-1784-4881-9c4e-0deb1d51458c", "0b35e9e2-1784-4881-9c4e-0deb1d51458d");
+    for (owned, severity) in [
+        ("organizations = [\"eu1/shop\"]".to_owned(), None),
+        ("organizations = [\"us1/gone\"]".to_owned(), None),
+        ("spaces = [\"eu1/shop/test\"]".to_owned(), None),
+        ("organizations = [\"us1/shop\"]".to_owned(), Some("error")),
+        ("organizations = [\"eu1/Shop\"]".to_owned(), Some("error")),
+        ("spaces = [\"eu1/shop/unknown\"]".to_owned(), Some("error")),
+        ("spaces = [\"eu1/unknown/test\"]".to_owned(), Some("error")),
+        (format!("spaces = [\"eu1/unknown/{guid}\"]"), Some("error")),
+        (format!("organizations = [\"eu1/{guid}\"]"), Some("warning")),
+        (format!("spaces = [\"eu1/{guid}\"]"), Some("warning")),
+        (format!("spaces = [\"eu1/shop/{guid}\"]"), Some("warning")),
+        (format!("spaces = [\"eu1/{other}/{guid}\"]"), Some("warning")),
+        // A name of another org's space: what it means can't be told yet.
+        ("spaces = [\"eu1/other/live\"]".to_owned(), Some("warning")),
+        ("organizations = [\"eu9/shop\"]".to_owned(), Some("warning")),
+        ("labels = [\"eu1: a = b\"]".to_owned(), Some("warning")),
+    ] {
+        let text = WHOLE.replace("organizations = [\"eu1/shop\", \"eu1/other\"]", &owned);
+        write(&program, "accounts.toml", &text);
+        let run = program.run(&["accounts", "check", "--config", "cf-billing.toml", "--format", "json"]);
+        let problems: Value = serde_json::from_str(&run.stdout).unwrap();
+        // Of others it is told that they are in no account.
+        let told = problems.as_array().unwrap().iter().find(|problem| problem["line"] == 11);
+        assert_eq!(told.map(|problem| problem["severity"].as_str().unwrap()), severity, "{owned}");
+        assert_eq!(run.code, Some(i32::from(severity == Some("error"))), "{owned}");
     }
 }
 

@@ -4,6 +4,7 @@ mod corrections;
 mod documents;
 mod explain;
 mod final_once;
+mod fit;
 mod life;
 mod moves;
 mod numbers;

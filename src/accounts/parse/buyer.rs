@@ -4,8 +4,8 @@ use rust_decimal::Decimal;
 use toml::de::DeTable;
 
 use super::super::Terms;
-use super::super::codes::{country_meant, is_country, is_email, is_scheme, vat_id};
 use super::{Parser, span_of};
+use crate::domain::codes::{self, Wrong};
 use crate::domain::{Currency, Price};
 use crate::invoicing::{AccountTax, ElectronicAddress, GroupBy, Language, Particulars, Party, Payment};
 
@@ -25,79 +25,36 @@ impl<'a> Parser<'a> {
             postal_code: self.text(table, "postal_code"),
             city: self.text(table, "city"),
             region: self.text(table, "region"),
-            country: self.country(table),
-            vat_id: self.vat_id(table),
+            country: self.code(table, "country", codes::country),
+            vat_id: self.code(table, "vat_id", codes::vat_id),
             tax_number: self.text(table, "tax_number"),
             registration: self.text(table, "registration"),
             contact: self.text(table, "contact"),
-            email: self.email(table),
+            email: self.code(table, "email", codes::email),
             phone: self.text(table, "phone"),
             electronic_address: self.electronic_address(table),
         }
     }
 
-    fn country(&mut self, table: &DeTable<'a>) -> Option<String> {
-        let country = self.text(table, "country")?;
-        if is_country(&country) {
-            return Some(country);
+    /// A code, as it is written. One that is none keeps the account's invoices from being final, and nothing else.
+    fn code(&mut self, table: &DeTable<'a>, key: &str, check: fn(&str) -> Result<(), Wrong>) -> Option<String> {
+        let code = self.text(table, key)?;
+        if let Err(wrong) = check(&code) {
+            self.unfit(&span_of(table, key), format!("`{key}`: {}", wrong.what), wrong.hint(key));
         }
-        let span = span_of(table, "country");
-        let hint = country_meant(&country).map_or_else(
-            || "use the two letters of ISO 3166-1, such as DE".to_owned(),
-            |meant| format!("write country = \"{meant}\""),
-        );
-        self.error(&span, format!("`country`: `{country}` is not a country's code"), hint);
-        None
-    }
-
-    fn vat_id(&mut self, table: &DeTable<'a>) -> Option<String> {
-        let written = self.text(table, "vat_id")?;
-        let Err(form) = vat_id(&written) else { return Some(written) };
-        // Documents show it as it is registered; people write it as it is easiest to read.
-        let bare: String = written.chars().filter(|letter| !" .-/".contains(*letter)).collect();
-        let bare = bare.to_uppercase();
-        let hint = if vat_id(&bare).is_ok() { format!("write vat_id = \"{bare}\"") } else { form };
-        let span = span_of(table, "vat_id");
-        self.error(&span, format!("`vat_id`: `{written}` is not a VAT id"), hint);
-        None
-    }
-
-    fn email(&mut self, table: &DeTable<'a>) -> Option<String> {
-        let email = self.text(table, "email")?;
-        if is_email(&email) {
-            return Some(email);
-        }
-        let span = span_of(table, "email");
-        self.error(&span, format!("`email`: `{email}` is not an address"), "write one, such as accounts@acme.example");
-        None
+        Some(code)
     }
 
     fn electronic_address(&mut self, table: &DeTable<'a>) -> Option<ElectronicAddress> {
-        let text = self.text(table, "electronic_address")?;
-        let span = span_of(table, "electronic_address");
-        let parts = text.split_once(':').map(|(scheme, id)| (scheme.trim(), id.trim()));
-        let Some((scheme, id)) = parts.filter(|(_, id)| !id.is_empty()) else {
-            let hint = if is_email(&text) {
-                format!("write electronic_address = \"EM:{text}\"")
-            } else {
-                "write SCHEME:ID, such as 0088:4012345000009 or EM:accounts@acme.example".to_owned()
-            };
-            self.error(&span, format!("`electronic_address`: `{text}` names no scheme"), hint);
-            return None;
-        };
-        if !is_scheme(scheme) {
-            let upper = scheme.to_uppercase();
-            let known = "use a code of the EAS list, such as 0088 (GLN), 9930 (German VAT id), 0204 (Leitweg-ID) or EM";
-            let hint = if is_scheme(&upper) { format!("write {upper}:{id}") } else { known.to_owned() };
-            self.error(&span, format!("`electronic_address`: there is no scheme `{scheme}`"), hint);
-            return None;
+        const KEY: &str = "electronic_address";
+        let text = self.text(table, KEY)?;
+        match codes::scheme_and_id(&text) {
+            Ok((scheme, id)) => Some(ElectronicAddress { scheme: scheme.to_owned(), id: id.to_owned() }),
+            Err(wrong) => {
+                self.unfit(&span_of(table, KEY), format!("`{KEY}`: {}", wrong.what), wrong.hint(KEY));
+                None
+            }
         }
-        if scheme == "EM" && !is_email(id) {
-            let hint = "EM is for email: write EM:accounts@acme.example";
-            self.error(&span, format!("`electronic_address`: `{id}` is not an email address"), hint);
-            return None;
-        }
-        Some(ElectronicAddress { scheme: scheme.to_owned(), id: id.to_owned() })
     }
 
     /// What `[defaults]` may say, too; `of` holds where it says nothing.

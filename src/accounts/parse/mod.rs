@@ -21,7 +21,7 @@ use crate::invoicing::Particulars;
 /// Days to pay, where nothing is said.
 pub(super) const PAYMENT_DAYS: u32 = 30;
 
-pub(super) use owned::overlap;
+pub(super) use owned::{looks_like_guid, overlap};
 
 type Value<'a> = Spanned<DeValue<'a>>;
 
@@ -32,12 +32,14 @@ impl Accounts {
     /// Every problem there is, in the order of the text.
     pub fn parse(file: &str, text: &str, zone: Tz) -> Result<Self, Vec<AccountsProblem>> {
         let newlines = text.match_indices('\n').map(|(at, _)| at).collect();
-        let mut parser = Parser { file, text, newlines, zone, problems: Vec::new() };
+        let mut parser =
+            Parser { file, text, newlines, zone, problems: Vec::new(), unfit: Vec::new(), all_unfit: Vec::new() };
         let accounts = parser.file();
         let mut problems = parser.problems;
         match accounts {
             Some(accounts) if problems.is_empty() => Ok(accounts),
             _ => {
+                problems.extend(parser.all_unfit);
                 problems.sort_by_key(|problem| problem.line);
                 Err(problems)
             }
@@ -57,6 +59,10 @@ struct Parser<'a> {
     newlines: Vec<usize>,
     zone: Tz,
     problems: Vec<AccountsProblem>,
+    /// What keeps invoices of the account that is being read from being final.
+    unfit: Vec<AccountsProblem>,
+    /// Of all accounts.
+    all_unfit: Vec<AccountsProblem>,
 }
 
 impl<'a> Parser<'a> {
@@ -64,11 +70,20 @@ impl<'a> Parser<'a> {
         1 + self.newlines.partition_point(|newline| *newline < span.start)
     }
 
+    fn problem(&self, span: &Range<usize>, what: impl Into<String>, hint: impl Into<String>) -> AccountsProblem {
+        let (line, file) = (Some(self.line(span)), self.file.to_owned());
+        AccountsProblem { severity: Severity::Error, file, line, what: what.into(), hint: hint.into() }
+    }
+
     fn error(&mut self, span: &Range<usize>, what: impl Into<String>, hint: impl Into<String>) {
-        let line = Some(self.line(span));
-        let file = self.file.to_owned();
-        let (what, hint) = (what.into(), hint.into());
-        self.problems.push(AccountsProblem { severity: Severity::Error, file, line, what, hint });
+        let problem = self.problem(span, what, hint);
+        self.problems.push(problem);
+    }
+
+    /// What only keeps the account's invoices from being final: no usage is lost for it, and no draft.
+    fn unfit(&mut self, span: &Range<usize>, what: impl Into<String>, hint: impl Into<String>) {
+        let problem = self.problem(span, what, hint);
+        self.unfit.push(problem);
     }
 
     fn file(&mut self) -> Option<Accounts> {
@@ -141,6 +156,9 @@ impl<'a> Parser<'a> {
         let name = self.required(table, item, "name", "ACME");
         let name = name.and_then(|value| self.text_of("name", value)).unwrap_or_default();
         let buyer = self.buyer(table, &name);
+        let mut unfit = std::mem::take(&mut self.unfit);
+        unfit.sort_by_key(|problem| problem.line);
+        self.all_unfit.extend(unfit.iter().cloned());
         let terms = self.terms(table, defaults);
         let (purchase_order, cost_centre) = (self.text(table, "purchase_order"), self.text(table, "cost_centre"));
         let buyer_reference = self.text(table, "buyer_reference");
@@ -167,6 +185,7 @@ impl<'a> Parser<'a> {
             tax: terms.tax,
             currency: terms.currency,
             owns,
+            unfit,
             lines,
         })
     }

@@ -12,7 +12,7 @@ use crate::domain::period::date_or_time;
 use crate::rate_card::Validity;
 
 /// Whether a text may be a guid; a space can be named by it alone.
-fn looks_like_guid(text: &str) -> bool {
+pub(in super::super) fn looks_like_guid(text: &str) -> bool {
     text.len() == 36 && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{Checked, Verdict};
 use crate::accounts::Severity;
 use crate::billing_run::{Card, CardError, Sender};
-use crate::cli::accounts::looked_at;
+use crate::cli::accounts::{e_invoice_lacks, looked_at};
 use crate::cli::rates::past;
 use crate::config::Configuration;
 use crate::store::Store;
@@ -50,12 +50,18 @@ pub(super) async fn rate_card(
     }
 }
 
-/// Who sends the invoices: what no invoice should go out without, and its logo.
+/// Who sends the invoices: what no invoice should go out without, whether codes are right, and whether documents can be
+/// made with the logo.
 pub(super) fn seller(checked: &mut Checked, configuration: &Configuration) {
-    let sender = match Sender::new(&configuration.billing.seller) {
-        Ok(sender) => sender,
-        Err(error) => return checked.say(Verdict::Fail, None, "seller", error),
-    };
+    let sender = Sender::new(&configuration.billing.seller);
+    let unfit = sender.unfit();
+    for problem in &unfit {
+        checked.say(Verdict::Fail, None, "seller", problem);
+    }
+    let odd = &configuration.billing.seller.odd;
+    for problem in odd {
+        checked.say(Verdict::Warn, None, "seller", problem);
+    }
     let seller = &sender.party;
     let required = [
         ("seller", !seller.name.is_empty()),
@@ -67,17 +73,25 @@ pub(super) fn seller(checked: &mut Checked, configuration: &Configuration) {
         ("seller_iban", sender.payment.iban.is_some()),
     ];
     let lacks: Vec<&str> = required.iter().filter(|(_, there)| !there).map(|(key, _)| *key).collect();
-    if lacks.is_empty() {
-        return checked.say(Verdict::Ok, None, "seller", &seller.name);
+    if !lacks.is_empty() {
+        let told = format!("the invoices lack what buyers need\nhint: set [billing] {}", lacks.join(", "));
+        checked.say(Verdict::Warn, None, "seller", told);
+    } else if unfit.is_empty() && odd.is_empty() {
+        checked.say(Verdict::Ok, None, "seller", &seller.name);
     }
-    let told = format!("the invoices lack what buyers need\nhint: set [billing] {}", lacks.join(", "));
-    checked.say(Verdict::Warn, None, "seller", told);
 }
 
 /// The accounts file: read, and compared with what is known.
 pub(super) async fn accounts(checked: &mut Checked, file: &Path, configuration: &Configuration, store: Option<&Store>) {
     match looked_at(file, configuration, store).await {
         Ok((accounts, problems)) => {
+            let card = configuration.billing.rates.as_deref();
+            let card = card.map(|file| Card::read(file, configuration.billing.time_zone));
+            if let (Some(accounts), Some(Ok(card))) = (&accounts, card) {
+                for lacking in e_invoice_lacks(accounts, configuration, &card).1 {
+                    checked.say(Verdict::Warn, None, "e-invoices", lacking);
+                }
+            }
             let warnings = problems.iter().filter(|problem| problem.severity == Severity::Warning).count();
             for problem in problems.iter().filter(|problem| problem.severity == Severity::Error) {
                 checked.say(Verdict::Fail, None, "accounts", problem);

@@ -94,7 +94,7 @@ fn file_name(stored: &StoredInvoice, format: Format) -> String {
 
 impl Export {
     pub async fn run(self, configuration: &Configuration, store: &Store) -> Result<(), Failure> {
-        let sender = Sender::new(&configuration.billing.seller)?;
+        let sender = Sender::new(&configuration.billing.seller);
         std::fs::create_dir_all(&self.out).map_err(|error| cannot(&self.out, &error))?;
         let account = account_meant(configuration, store, self.account.as_deref(), self.period).await?;
         let wanted = self.wanted(store, account.clone()).await?;
@@ -184,7 +184,7 @@ impl Export {
         for listed in wanted {
             let stored = again(store, listed).await?;
             let issue = issue_of(&stored);
-            writer.write(&subject_of(&stored, issue.as_ref(), &sender.look)).map_err(Failure::failed)?;
+            writer.write(&subject_of(&stored, issue.as_ref(), sender.look_for_data())).map_err(Failure::failed)?;
             bar.inc(1);
         }
         bar.finish_and_clear();

@@ -11,6 +11,7 @@ use super::{RunOptions, list};
 use crate::billing_run::{BillingRun, FinalizeResult, Outcome};
 use crate::clock::Clock;
 use crate::config::Configuration;
+use crate::domain::text::{NotText, text_of};
 use crate::invoicing::Blocker;
 use crate::store::Store;
 
@@ -103,6 +104,10 @@ fn blocked(outcomes: &[Outcome]) -> Result<(), Failure> {
         let problems: Vec<String> = refused.collect();
         return if problems.is_empty() { Ok(()) } else { Err(Failure { code: 1, problems }) };
     };
+    if acceptable.is_empty() && last.contains("\nhint: ") {
+        problems.extend(refused);
+        return Err(Failure { code: 1, problems });
+    }
     acceptable.sort();
     acceptable.dedup();
     let hint = if !acceptable.is_empty() {
@@ -127,12 +132,11 @@ fn blocked(outcomes: &[Outcome]) -> Result<(), Failure> {
 }
 
 fn names_in(file: &Path) -> Result<Vec<String>, Failure> {
-    let text = std::fs::read_to_string(file).map_err(|error| {
-        Failure::usage(format!(
-            "can't read `{}`: {error}\nhint: give a file with a name such as estimated:acme a line",
-            file.display()
-        ))
-    })?;
+    let unread =
+        |reason: String, hint: &str| Failure::usage(format!("can't read `{}`: {reason}\nhint: {hint}", file.display()));
+    let bytes = std::fs::read(file)
+        .map_err(|error| unread(error.to_string(), "give a file with a name such as estimated:acme a line"))?;
+    let text = text_of(bytes).map_err(|error| unread(error.to_string(), NotText::HINT))?;
     let names = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
     Ok(names.filter(|name| !name.is_empty()).map(str::to_owned).collect())
 }

@@ -76,6 +76,7 @@ impl From<BillingError> for Failure {
         match error {
             BillingError::Store(error) => error.into(),
             BillingError::Card(error) => error.into(),
+            BillingError::Unfit(problems) => Self { code: 1, problems },
             error => Self::failed(error),
         }
     }

@@ -1,14 +1,12 @@
 //! What an invoice lacks to be an e-invoice, all of it, each with where it is set.
 //! Owns what the rules of EN 16931, Peppol and the formats ask for; never guesses what isn't there.
 
-use super::codes::{
-    Category, is_address_scheme, is_country, is_currency, is_gln, is_iban, is_peppol_scheme, is_vat_id,
-};
+use super::codes::{Category, is_currency, is_peppol_scheme};
 use super::model::name_of;
 use super::{Syntax, xml};
 use crate::documents::{Lacking, Subject};
-use crate::domain::Amount;
-use crate::domain::Price;
+use crate::domain::codes;
+use crate::domain::{Amount, Price};
 use crate::invoicing::{DocumentKind, Invoice, Party, Payment, TaxLine};
 
 /// A VAT id without its spaces.
@@ -35,14 +33,20 @@ pub(super) fn number() -> Lacking {
 
 /// Everything but the number.
 pub(super) fn lacking(subject: &Subject<'_>, syntax: Syntax) -> Vec<Lacking> {
+    let mut missing = Missing { subject, found: lacking_of_terms(subject, syntax) };
+    if subject.invoice.lines.is_empty() && subject.invoice.corrections.is_empty() && !has_charge(subject.invoice) {
+        missing.push("a line, and this invoice charges for nothing", "export html or pdf instead");
+    }
+    missing.found
+}
+
+/// What doesn't depend on what was used: parties, tax and payment.
+pub(super) fn lacking_of_terms(subject: &Subject<'_>, syntax: Syntax) -> Vec<Lacking> {
     let mut missing = Missing { subject, found: Vec::new() };
     missing.currency();
     missing.parties();
     missing.tax();
     missing.payment();
-    if subject.invoice.lines.is_empty() && subject.invoice.corrections.is_empty() && !has_charge(subject.invoice) {
-        missing.push("a line, and this invoice charges for nothing", "export html or pdf instead");
-    }
     if syntax == Syntax::Ubl {
         missing.of_peppol();
     }
@@ -140,15 +144,14 @@ impl Missing<'_> {
             }
             match party.country.as_deref().and_then(xml::line) {
                 None => self.of(side, "country", "country"),
-                Some(country) if !is_country(&country) => {
+                Some(country) if !codes::is_country(&country) => {
                     let what = format!("country as two letters of ISO 3166-1, and `{country}` isn't one");
                     self.of(side, &what, "country");
                 }
                 Some(_) => (),
             }
-            if let Some(id) = vat_id(party).filter(|id| !is_vat_id(id)) {
-                let what = format!("VAT id with its country's two letters before it, and `{id}` has none");
-                self.of(side, &what, "vat_id");
+            if let Some(Err(wrong)) = vat_id(party).map(|id| codes::vat_id(&id)) {
+                self.of(side, &format!("VAT id, and {}", wrong.what), "vat_id");
             }
             self.electronic_address(side, party);
         }
@@ -158,16 +161,9 @@ impl Missing<'_> {
         let Some(address) = &party.electronic_address else { return };
         let scheme = xml::line(&address.scheme).unwrap_or_default();
         let id = xml::line(&address.id).unwrap_or_default();
-        let wrong = if !is_address_scheme(&scheme) {
-            format!("of a scheme of the EAS list, such as 0088 or 9930, and `{scheme}` isn't in it")
-        } else if id.is_empty() {
-            format!("with an id after `{scheme}:`")
-        } else if scheme == "0088" && !is_gln(&id) {
-            format!("that is right, and the check digit of GLN `{id}` isn't")
-        } else {
-            return;
-        };
-        self.of(side, &format!("electronic address {wrong}"), "electronic_address");
+        if let Err(wrong) = codes::electronic_address(&scheme, &id) {
+            self.of(side, &format!("electronic address, and {}", wrong.what), "electronic_address");
+        }
     }
 
     fn tax(&mut self) {
@@ -237,8 +233,8 @@ impl Missing<'_> {
     fn payment(&mut self) {
         let Subject { invoice, issue, .. } = *self.subject;
         let payment = &invoice.particulars.payment;
-        if let Some(iban) = iban(payment).filter(|iban| !is_iban(iban)) {
-            self.of(Side::Seller, &format!("IBAN, and the check digits of `{iban}` are wrong"), "iban");
+        if let Some(Err(wrong)) = iban(payment).map(|iban| codes::iban(&iban)) {
+            self.of(Side::Seller, &format!("IBAN, and {}", wrong.what), "iban");
         }
         // BR-CO-25; a draft gets its date when it becomes final.
         let has_terms = payment.terms.as_deref().and_then(xml::lines).is_some();
@@ -257,7 +253,7 @@ impl Missing<'_> {
             let address = side.party(invoice).electronic_address.as_ref();
             match address.and_then(|address| xml::line(&address.scheme)) {
                 None => self.of(side, "electronic address, which is where Peppol sends it", "electronic_address"),
-                Some(scheme) if is_address_scheme(&scheme) && !is_peppol_scheme(&scheme) => {
+                Some(scheme) if codes::is_scheme(&scheme) && !is_peppol_scheme(&scheme) => {
                     let what = format!("electronic address on Peppol's network, and `{scheme}` is none of its schemes");
                     self.of(side, &what, "electronic_address");
                 }

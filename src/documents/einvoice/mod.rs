@@ -44,6 +44,12 @@ pub fn lacking(subject: &Subject<'_>, syntax: Syntax) -> Vec<Lacking> {
     lacking::lacking(subject, syntax)
 }
 
+/// As [`lacking`], of what doesn't depend on what was used: parties, tax and payment.
+#[must_use]
+pub fn lacking_of_terms(subject: &Subject<'_>, syntax: Syntax) -> Vec<Lacking> {
+    lacking::lacking_of_terms(subject, syntax)
+}
+
 fn written(result: std::io::Result<Vec<u8>>) -> Result<Vec<u8>, DocumentError> {
     result.map_err(|error| DocumentError::Failed(format!("XML: {error}")))
 }

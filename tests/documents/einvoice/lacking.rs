@@ -67,7 +67,7 @@ fn parties_are_named_and_placed() {
         (
             |invoice| invoice.particulars.buyer.vat_id = Some("123456789".into()),
             &[
-                "the buyer's VAT id with its country's two letters before it, and `123456789` has none → set `vat_id` of account `acme` in the accounts file",
+                "the buyer's VAT id, and `123456789` is not a VAT id → set `vat_id` of account `acme` in the accounts file",
             ],
         ),
         (
@@ -84,8 +84,8 @@ fn parties_are_named_and_placed() {
                 invoice.particulars.buyer.electronic_address = address("0088", "4012345000008");
             },
             &[
-                "the seller's electronic address of a scheme of the EAS list, such as 0088 or 9930, and `9999` isn't in it → set `seller_electronic_address` in `[billing]`",
-                "the buyer's electronic address that is right, and the check digit of GLN `4012345000008` isn't → set `electronic_address` of account `acme` in the accounts file",
+                "the seller's electronic address, and there is no scheme `9999` → set `seller_electronic_address` in `[billing]`",
+                "the buyer's electronic address, and `4012345000008` is not an id of scheme 0088 → set `electronic_address` of account `acme` in the accounts file",
             ],
         ),
         (
@@ -120,9 +120,7 @@ fn parties_are_named_and_placed() {
         ),
         (
             |invoice| invoice.particulars.payment.iban = Some("DE89 3704 0044 0532 0130 01".into()),
-            &[
-                "the seller's IBAN, and the check digits of `DE89370400440532013001` are wrong → set `seller_iban` in `[billing]`",
-            ],
+            &["the seller's IBAN, and `DE89370400440532013001` is not an IBAN → set `seller_iban` in `[billing]`"],
         ),
     ]);
 }
@@ -314,7 +312,11 @@ fn code_lists_are_those_of_the_validators() {
         let mut invoice = sample::with_correction();
         let takes = |code: &String| {
             change(&mut invoice, code.clone());
-            lacking(&invoice, true, syntax).is_empty()
+            // Each scheme has ids of another form.
+            let is_list = |told: &Lacking| {
+                !told.what.contains("is not an id of scheme") && !told.what.contains("is not an email")
+            };
+            !lacking(&invoice, true, syntax).iter().any(is_list)
         };
         let mut codes: Vec<String> = codes.filter(takes).collect();
         codes.sort();

@@ -1,0 +1,61 @@
+//! Codes that people copy from papers: countries, VAT ids, bank accounts, addresses. One rule each, for seller and buyers alike.
+//! Owns what is a code, and what was meant instead; never says whose it is, nor whether it was given out.
+
+mod address;
+mod bank;
+mod country;
+mod vat_id;
+
+pub use address::{electronic_address, email, is_scheme, scheme_and_id};
+pub use bank::{bic, iban};
+pub use country::{country, is_country};
+pub use vat_id::{vat_id, vat_id_is_of};
+
+/// What is wrong with a code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wrong {
+    /// With the code in backticks.
+    pub what: String,
+    /// The code that was meant, if that can be told.
+    pub meant: Option<String>,
+    /// How such codes look.
+    pub form: String,
+}
+
+impl Wrong {
+    fn new(what: impl Into<String>, form: impl Into<String>) -> Self {
+        Self { what: what.into(), meant: None, form: form.into() }
+    }
+
+    fn meaning(self, meant: Option<String>) -> Self {
+        Self { meant, ..self }
+    }
+
+    /// What to do about it, where it is the value of `key`.
+    #[must_use]
+    pub fn hint(&self, key: &str) -> String {
+        self.meant.as_ref().map_or_else(|| self.form.clone(), |meant| format!("write {key} = \"{meant}\""))
+    }
+}
+
+/// Whether a text has a form: `#` a digit, `@` a capital letter, `?` either, anything else itself.
+fn has_form(text: &str, form: &str) -> bool {
+    text.len() == form.len()
+        && text.bytes().zip(form.bytes()).all(|(letter, of)| match of {
+            b'#' => letter.is_ascii_digit(),
+            b'@' => letter.is_ascii_uppercase(),
+            b'?' => letter.is_ascii_digit() || letter.is_ascii_uppercase(),
+            other => letter == other,
+        })
+}
+
+/// What a number in digits and letters leaves when it is divided by 97, letters being 10 to 35 (ISO 7064); `None` if
+/// anything else is in it.
+fn mod_97(letters: impl Iterator<Item = char>) -> Option<u32> {
+    let mut rest = 0;
+    for letter in letters {
+        let digit = letter.to_digit(36)?;
+        rest = (rest * if digit > 9 { 100 } else { 10 } + digit) % 97;
+    }
+    Some(rest)
+}
