@@ -17,3 +17,14 @@ COMMENT ON TABLE accounts_file IS 'Accounts files that final invoices were made 
 COMMENT ON COLUMN accounts_file.hash IS 'SHA-256 of its text';
 COMMENT ON COLUMN accounts_file.kept_at IS 'when it was first used';
 COMMENT ON COLUMN accounts_file.body IS 'Its text, TOML.';
+
+-- How far the ledger is in what final months were compared with: what came since may concern them.
+CREATE TABLE compared_through (
+    foundation_id bigint NOT NULL PRIMARY KEY REFERENCES foundation (id),
+    entry         bigint NOT NULL,
+    sequence      bigint NOT NULL
+);
+COMMENT ON TABLE compared_through IS 'How far the ledger is in what final months were compared with: what came since may concern them.';
+COMMENT ON COLUMN compared_through.foundation_id IS 'The foundation.';
+COMMENT ON COLUMN compared_through.entry IS 'Number of its last ledger entry then.';
+COMMENT ON COLUMN compared_through.sequence IS 'Number of its last archived input then.';

@@ -10,3 +10,10 @@ CREATE TABLE accounts_file (
     kept_at INTEGER NOT NULL,
     body    TEXT    NOT NULL               -- TOML
 ) STRICT, WITHOUT ROWID;
+
+-- How far the ledger is in what final months were compared with: what came since may concern them.
+CREATE TABLE compared_through (
+    foundation_id INTEGER NOT NULL PRIMARY KEY REFERENCES foundation (id),
+    entry         INTEGER NOT NULL,  -- number of its last ledger entry then
+    sequence      INTEGER NOT NULL   -- of its last archived input then
+) STRICT;

@@ -6,7 +6,7 @@ use super::{BillingError, BillingRun, Card, Meant};
 use crate::documents::Issue;
 use crate::domain::{Amount, Month};
 use crate::invoicing::{
-    Corrected, Correction, Credit, CreditError, Credited, DocumentKind, Invoice, NoteHeader, compare, credit,
+    Corrected, Correction, Credit, CreditError, Credited, DocumentKind, Invoice, NoteHeader, TaxLine, compare, credit,
     credit_note, net_of,
 };
 use crate::store::{FinalInvoice, Issuing, Recalculation, StoredCard, StoredInvoice};
@@ -222,11 +222,20 @@ impl BillingRun<'_> {
         if of.time_zone != self.zone.name() {
             return Err(BillingError::OtherZone { number, zone: of.time_zone.clone() });
         }
-        let card = if let Some(card) = card { *card } else { self.stored_card(&of.rate_card).await? };
-        let by = By { card: &card, rules: of.rules };
-        let computed = self.rate(&[by], month, Some(&Meant::Id(account.to_owned())), false).await?;
+        let (own, given) = (self.stored_card(&of.rate_card).await?, card);
+        let mut bys = vec![By { card: &own, rules: of.rules }];
+        bys.extend(given.as_deref().map(|card| By { card, rules: of.rules }));
+        let computed = self.rate(&bys, month, Some(&Meant::Id(account.to_owned())), false).await?;
         let of_account = computed.into_iter().find(|computed| computed.account == *account);
-        let now = of_account.and_then(|computed| computed.invoices.into_iter().next().flatten());
+        let mut invoices = of_account.map(|computed| computed.invoices).unwrap_or_default();
+        let now = invoices.pop().flatten();
+        if let (Some(Some(before)), Some(now)) = (invoices.first(), &now)
+            && !TaxLine::is_same(before.tax.as_ref(), now.tax.as_ref())
+        {
+            let words = |tax: &Option<TaxLine>| tax.as_ref().map_or_else(|| "no tax".to_owned(), TaxLine::words);
+            return Err(BillingError::OtherTax { number, before: words(&before.tax), now: words(&now.tax) });
+        }
+        let card = given.map_or(own, |card| *card);
         let corrections = self.compared(stored, now, &card.stored.hash).await?;
         Ok((corrections, card.stored))
     }

@@ -90,6 +90,7 @@ impl BillingRun<'_> {
         if !unfit.is_empty() {
             return Err(BillingError::Unfit(unfit));
         }
+        self.compare_earlier(month).await?;
         let holds = self.store.holds(month).await?;
         let finals: Vec<String> = self.store.finals(month).await?.into_iter().map(|one| one.account).collect();
         let mut computed = Vec::new();

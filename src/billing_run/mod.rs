@@ -16,6 +16,7 @@ use std::path::Path;
 
 use chrono::NaiveDate;
 use chrono_tz::Tz;
+use rate::{By, Computed};
 
 use crate::accounts::{Accounts, AccountsProblem};
 use crate::clock::Clock;
@@ -25,9 +26,7 @@ use crate::domain::text::{NotText, text_of};
 use crate::domain::{Amount, AmountOverflow, Month};
 use crate::invoicing::{CreditError, Invoice, Review};
 use crate::rating::RatingError;
-use rate::By;
-
-use crate::store::{Compared, FinalInvoice, Recalculation, Series, Store, StoreError, StoredInvoice};
+use crate::store::{Changed, Compared, FinalInvoice, Recalculation, Series, Store, StoreError, StoredInvoice};
 
 pub use card::{Card, CardError, hash_of, read_text};
 pub use correcting::{CreditOutcome, What};
@@ -107,6 +106,10 @@ pub enum BillingError {
         "{number} is of a month in {zone}\nhint: only under the same [billing] time_zone can its lines be compared"
     )]
     OtherZone { number: String, zone: String },
+    #[error(
+        "by that card {number} has {now}, and it was invoiced with {before}\nhint: a wrong tax is mended by giving it all back and invoicing it anew: put the card right, then `cf-billing invoices credit {number} --reissue --reason …` and `invoices finalize`"
+    )]
+    OtherTax { number: String, before: String, now: String },
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Accounts(Vec<AccountsProblem>),
 }
@@ -206,6 +209,7 @@ impl<'a> BillingRun<'a> {
     pub async fn draft(&self, month: Month, account: Option<&str>) -> Result<Vec<StoredInvoice>, BillingError> {
         self.card.keeps_what_is_invoiced(self.store).await?;
         let meant = self.meant(account, month).await?;
+        self.compare_earlier(month).await?;
         let wanted = |invoice: &FinalInvoice| {
             let name = invoice.account_name.as_deref();
             meant.as_ref().is_none_or(|meant| meant.may_be_called(&invoice.account, name))
@@ -236,7 +240,59 @@ impl<'a> BillingRun<'a> {
         let was_computed = |invoice: &FinalInvoice| of_finals.iter().any(|(of, _)| *of == invoice.id);
         let finals: Vec<FinalInvoice> =
             finals.iter().filter(|invoice| by_id(invoice) || was_computed(invoice)).cloned().collect();
-        let recalculations = self.recalculate(&finals, &bys, of_finals).await?;
+        self.keep_differences(&finals, &bys, of_finals).await?;
+        let now = self.clock.now();
+        let all_of = account.is_none().then_some(month);
+        Ok(self.store.put_drafts(&self.card.stored, &drafts, all_of, now).await?)
+    }
+
+    /// Compares final months before `month` with what they cost now, as far as something became known since they were:
+    /// whatever is drafted, and in which order, corrections come with the next invoice.
+    pub(super) async fn compare_earlier(&self, month: Month) -> Result<(), BillingError> {
+        let heads = self.store.foundations().await?;
+        let changed = self.store.changed_since_compared(&heads).await?;
+        if changed == Changed::Nothing {
+            return Ok(());
+        }
+        for earlier in self.store.final_months_before(month).await? {
+            let concerns = match changed {
+                Changed::Nothing => false,
+                Changed::Since(at) => at < earlier.span(self.zone).to,
+                Changed::Everything => true,
+            };
+            if concerns {
+                self.compare_month(earlier).await?;
+            }
+        }
+        Ok(self.store.put_compared(&heads).await?)
+    }
+
+    /// Compares a month's final invoices with what they cost now.
+    async fn compare_month(&self, month: Month) -> Result<(), BillingError> {
+        let mut finals = self.store.finals(month).await?;
+        // Cut elsewhere, a month can't be compared line by line.
+        finals.retain(|invoice| invoice.time_zone == self.zone.name());
+        if finals.is_empty() {
+            return Ok(());
+        }
+        let used = self.cards_of(&finals).await?;
+        let bys = self.bys(&finals, &used);
+        let computed = self.rate(&bys, month, None, false).await?;
+        let of = |invoice: &FinalInvoice| computed.iter().position(|one| one.account == invoice.account);
+        let at: Vec<(i64, usize)> = finals.iter().filter_map(|one| Some((one.id, of(one)?))).collect();
+        let mut computed: Vec<Option<Computed>> = computed.into_iter().map(Some).collect();
+        let of_finals = at.into_iter().filter_map(|(id, at)| Some((id, computed[at].take()?.invoices))).collect();
+        self.keep_differences(&finals, &bys, of_finals).await
+    }
+
+    /// Keeps what some final invoices' months cost now, where it is something else than was invoiced.
+    async fn keep_differences(
+        &self,
+        finals: &[FinalInvoice],
+        bys: &[By<'_>],
+        of_finals: Vec<(i64, Vec<Option<Invoice>>)>,
+    ) -> Result<(), BillingError> {
+        let recalculations = self.recalculate(finals, bys, of_finals).await?;
         let compared: Vec<Compared> = (finals.iter())
             .map(|invoice| Compared {
                 invoice_id: invoice.id,
@@ -244,10 +300,7 @@ impl<'a> BillingRun<'a> {
                 corrections: invoice.corrections,
             })
             .collect();
-        let now = self.clock.now();
-        self.store.put_recalculations(&compared, &recalculations, now).await?;
-        let all_of = account.is_none().then_some(month);
-        Ok(self.store.put_drafts(&self.card.stored, &drafts, all_of, now).await?)
+        Ok(self.store.put_recalculations(&compared, &recalculations, self.clock.now()).await?)
     }
 
     /// What is to be charged with `month`'s invoices of what earlier ones charged too little, each with the invoice that

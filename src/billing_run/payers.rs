@@ -108,6 +108,8 @@ impl<'a> Payers<'a> {
             let named = crate::rating::Named { name, guid: Guid::new(guid) };
             let mut own = self.accounts.own(foundation, &named);
             id.clone_into(&mut own.id);
+            // The id of an account that the file has no more names none.
+            own.foundations.retain(|foundation| !foundation.is_empty());
             own
         });
         let account = Arc::new(account);

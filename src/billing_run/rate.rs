@@ -120,7 +120,10 @@ impl BillingRun<'_> {
         for (id, open) in open {
             let coverage = payers.coverage(&open.places, &id);
             let of_usage = coverage.iter().map(|covered| covered.foundation.clone());
-            let foundations: BTreeSet<String> = open.account.foundations.iter().cloned().chain(of_usage).collect();
+            let foundations = open.account.foundations.iter().cloned().chain(of_usage);
+            // Whom the file knows no more, and what was used is another's now, is charged for what was used then.
+            let of_then = of_pending(&pending, &id).flat_map(|stored| &stored.invoice.coverage);
+            let foundations: BTreeSet<String> = foundations.chain(of_then.map(|one| one.foundation.clone())).collect();
             let of_payer = gaps.iter().filter(|gap| foundations.contains(&gap.foundation));
             let unread = undecodable.iter().filter(|note| foundations.contains(&note.foundation));
             let clocks_of_payer = clocks.iter().filter(|clock| foundations.contains(&clock.foundation));
@@ -196,7 +199,10 @@ impl BillingRun<'_> {
         };
         Header {
             account: account.id.clone(),
-            account_name: Some(account.name.clone()).filter(|name| !account.id.ends_with(&format!("/{name}"))),
+            account_name: match gone {
+                Some(stored) => stored.invoice.account_name.clone(),
+                None => Some(account.name.clone()).filter(|name| !account.id.ends_with(&format!("/{name}"))),
+            },
             seller: Some(sender.party.name.clone()).filter(|name| !name.is_empty()),
             month,
             period: month.span(self.zone),

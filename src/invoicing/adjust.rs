@@ -64,6 +64,24 @@ pub struct TaxLine {
     pub exemption_reason: Option<String>,
 }
 
+impl TaxLine {
+    /// Whether two invoices have the same tax, whatever it comes to.
+    #[must_use]
+    pub fn is_same(one: Option<&Self>, other: Option<&Self>) -> bool {
+        match (one, other) {
+            (None, None) => true,
+            (Some(one), Some(other)) => one.category == other.category && one.percent == other.percent,
+            _ => false,
+        }
+    }
+
+    /// `VAT 19 % (S)`
+    #[must_use]
+    pub fn words(&self) -> String {
+        format!("{} {} % ({})", self.name, self.percent, self.category)
+    }
+}
+
 /// An account's tax, where it isn't the card's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountTax {

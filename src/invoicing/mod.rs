@@ -308,11 +308,7 @@ pub fn invoice(header: Header, card: &RateCard, rated: &Rated) -> Result<Invoice
         }
     }
     let tax = adjust::tax(card, header.tax.as_ref(), header.period, net)?;
-    let same_tax = |before: &Option<TaxLine>| match (before, &tax) {
-        (None, None) => true,
-        (Some(one), Some(two)) => one.category == two.category && one.percent == two.percent,
-        _ => false,
-    };
+    let same_tax = |before: &Option<TaxLine>| TaxLine::is_same(before.as_ref(), tax.as_ref());
     let taxed_otherwise = header.taxed_before.iter().any(|before| !same_tax(before));
     for line in &mut lines {
         line.span = owned(line, &header.coverage).unwrap_or(line.span);

@@ -1,6 +1,7 @@
 //! Invoices: drafts replaced as often as wanted, finals numbered and written once, and what stands beside them.
 
 mod beside;
+mod compared;
 mod draft;
 mod issue;
 mod known;
@@ -8,4 +9,5 @@ mod read;
 mod verify;
 mod write;
 
+pub use compared::Changed;
 pub use verify::VerifiedSeries;

@@ -1,0 +1,89 @@
+//! How far the ledger is in what final months were compared with, and since when what came later matters.
+
+use super::super::database::{Sql, values};
+use super::super::{FoundationHead, Store, StoreError};
+use crate::domain::{Month, Timestamp};
+
+/// From when on usage may be another than final months were compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Changed {
+    Nothing,
+    Since(Timestamp),
+    /// They never were.
+    Everything,
+}
+
+impl Store {
+    /// Since when usage of these foundations may be another than final months were compared with last. What goes on
+    /// as it did, and ends now, changes nothing before its end.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn changed_since_compared(&self, heads: &[FoundationHead]) -> Result<Changed, StoreError> {
+        const THROUGH: Sql = Sql::new("SELECT entry, sequence FROM compared_through WHERE foundation_id = $1");
+        const ENTRIES: Sql = Sql::new(
+            "SELECT min(CASE WHEN entry_type = 1 AND opened_by <= $3 THEN ended_at ELSE started_at END)
+             FROM ledger_entry WHERE foundation_id = $1 AND number > $2",
+        );
+        const OPEN: Sql =
+            Sql::new("SELECT min(started_at) FROM open_interval WHERE foundation_id = $1 AND opened_by > $2");
+        let mut session = self.database.read().await?;
+        let mut changed = Changed::Nothing;
+        for head in heads {
+            let Some(row) = session.maybe(THROUGH, values![head.id]).await? else {
+                if head.last_sequence > 0 {
+                    return Ok(Changed::Everything);
+                }
+                continue;
+            };
+            let (entry, sequence) = (row.integer(0)?, row.integer(1)?);
+            let entries = session.one(ENTRIES, values![head.id, entry, sequence]).await?.maybe_time(0)?;
+            let open = session.one(OPEN, values![head.id, sequence]).await?.maybe_time(0)?;
+            for at in [entries, open].into_iter().flatten() {
+                changed = match changed {
+                    Changed::Since(since) => Changed::Since(since.min(at)),
+                    _ => Changed::Since(at),
+                };
+            }
+        }
+        Ok(changed)
+    }
+
+    /// Notes that all final months were compared with the book as these heads have it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn put_compared(&self, heads: &[FoundationHead]) -> Result<(), StoreError> {
+        again!(self.try_put_compared(heads))
+    }
+
+    async fn try_put_compared(&self, heads: &[FoundationHead]) -> Result<(), StoreError> {
+        const PUT: Sql = Sql::new(
+            "INSERT INTO compared_through (foundation_id, entry, sequence) VALUES ($1, $2, $3)
+             ON CONFLICT (foundation_id) DO UPDATE SET entry = excluded.entry, sequence = excluded.sequence
+             WHERE compared_through.sequence < excluded.sequence",
+        );
+        let mut session = self.invoicing().await?;
+        for head in heads {
+            let values = values![head.id, head.last_entry.cast_signed(), head.last_sequence.cast_signed()];
+            session.run(PUT, values).await?;
+        }
+        session.commit().await
+    }
+
+    /// The months before one that have final invoices, the oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn final_months_before(&self, month: Month) -> Result<Vec<Month>, StoreError> {
+        const MONTHS: Sql = Sql::new(
+            "SELECT DISTINCT month FROM invoice WHERE status = 'final' AND kind = 'invoice' AND month < $1 ORDER BY month",
+        );
+        let rows = self.database.read().await?.all(MONTHS, values![month.to_string()]).await?;
+        let read = |row: &super::super::database::Row| {
+            let month = row.text(0)?;
+            month.parse().map_err(|_| super::read::unexpected("invoice.month", month))
+        };
+        rows.iter().map(read).collect()
+    }
+}
