@@ -6,8 +6,8 @@ use super::{BillingError, BillingRun, Card, Meant};
 use crate::documents::Issue;
 use crate::domain::{Amount, Month};
 use crate::invoicing::{
-    Corrected, Correction, Credit, CreditError, Credited, DocumentKind, Invoice, NoteHeader, TaxLine, compare, credit,
-    credit_note, net_of,
+    Corrected, Correction, CorrectionCause, Credit, CreditError, Credited, DocumentKind, Invoice, NoteHeader, TaxLine,
+    compare, credit, credit_note, net_of,
 };
 use crate::store::{FinalInvoice, Issuing, Recalculation, StoredCard, StoredInvoice};
 
@@ -127,7 +127,13 @@ impl BillingRun<'_> {
         let number = stored.number.clone().unwrap_or_default();
         let past = self.store.corrections_of(&number).await?;
         let now = now.unwrap_or_else(|| nothing(&stored.invoice, rate_card));
-        Ok(compare(&number, &stored.invoice, &past, &now)?)
+        let corrections = compare(&number, &stored.invoice, &past, &now)?;
+        // Earlier versions kept no labels and owners beside an invoice: what moved without other use, or another card, was
+        // moved by what was said later.
+        let became_known =
+            |one: &Correction| !matches!(one.cause, CorrectionCause::Shared | CorrectionCause::Adjustment);
+        let is_known = stored.invoice.rules >= 2 || corrections.iter().any(became_known);
+        Ok(if is_known { corrections } else { Vec::new() })
     }
 
     /// Corrects a final invoice: by a credit note, final at once, or, where it costs more than was invoiced, with the

@@ -185,7 +185,8 @@ impl BillingRun<'_> {
                 error,
             })?;
             let dates = Dates { issued_on, due_on };
-            let issuing = Issuing { series, at, dates, basis: basis.clone(), foreseen, documents };
+            let accounts = self.accounts_file.as_ref();
+            let issuing = Issuing { series, at, dates, basis: basis.clone(), accounts, foreseen, documents };
             match take(issuing).await? {
                 Finalized::Now(number) => return Ok(Some(number)),
                 Finalized::Before => return Ok(None),

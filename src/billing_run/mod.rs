@@ -26,7 +26,9 @@ use crate::domain::text::{NotText, text_of};
 use crate::domain::{Amount, AmountOverflow, Month};
 use crate::invoicing::{CreditError, Invoice, Review};
 use crate::rating::RatingError;
-use crate::store::{Changed, Compared, FinalInvoice, Recalculation, Series, Store, StoreError, StoredInvoice};
+use crate::store::{
+    Changed, Compared, FinalInvoice, Recalculation, Series, Store, StoreError, StoredAccounts, StoredInvoice,
+};
 
 pub use card::{Card, CardError, hash_of, read_text};
 pub use correcting::{CreditOutcome, What};
@@ -123,6 +125,8 @@ pub struct BillingRun<'a> {
     pub zone: Tz,
     pub sender: Sender,
     pub accounts: Accounts,
+    /// The text they are from.
+    pub accounts_file: Option<StoredAccounts>,
     pub series: Series,
     pub credit_note_series: Series,
     /// How long after its time usage may still come, in seconds.
@@ -147,13 +151,15 @@ impl<'a> BillingRun<'a> {
         clock: &'a Clock,
         card: &'a Card,
     ) -> Result<Self, BillingError> {
+        let (accounts, accounts_file) = accounts_with_text(configuration)?;
         Ok(Self {
             store,
             clock,
             card,
             zone: configuration.billing.time_zone,
             sender: Sender::new(&configuration.billing.seller),
-            accounts: accounts(configuration)?,
+            accounts,
+            accounts_file,
             series: Series { name: configuration.billing.invoice_series.clone() },
             credit_note_series: Series { name: configuration.billing.credit_note_series.clone() },
             sweep_window_seconds: configuration.collection.sweep_window_seconds,
@@ -338,8 +344,13 @@ impl<'a> BillingRun<'a> {
 /// # Errors
 /// [`BillingError`] if it can't be read, or is wrong.
 pub fn accounts(configuration: &Configuration) -> Result<Accounts, BillingError> {
-    let Some(file) = &configuration.billing.accounts else { return Ok(Accounts::default()) };
-    accounts_of(file, configuration.billing.time_zone)
+    Ok(accounts_with_text(configuration)?.0)
+}
+
+fn accounts_with_text(configuration: &Configuration) -> Result<(Accounts, Option<StoredAccounts>), BillingError> {
+    let Some(file) = &configuration.billing.accounts else { return Ok((Accounts::default(), None)) };
+    let (accounts, text) = read_accounts(file, configuration.billing.time_zone)?;
+    Ok((accounts, Some(StoredAccounts { hash: hash_of(&text), text })))
 }
 
 /// The accounts of a file; dates in it are midnights in `zone`.
@@ -347,10 +358,16 @@ pub fn accounts(configuration: &Configuration) -> Result<Accounts, BillingError>
 /// # Errors
 /// [`BillingError::AccountsUnread`], [`BillingError::Accounts`].
 pub fn accounts_of(file: &Path, zone: Tz) -> Result<Accounts, BillingError> {
+    Ok(read_accounts(file, zone)?.0)
+}
+
+/// The accounts of a file, and its text.
+fn read_accounts(file: &Path, zone: Tz) -> Result<(Accounts, String), BillingError> {
     let name = file.display().to_string();
     let unread = |reason: String, hint| BillingError::AccountsUnread { file: name.clone(), reason, hint };
     let bytes = std::fs::read(file)
         .map_err(|error| unread(error.to_string(), "set [billing] accounts to a TOML file, or give one"))?;
     let text = text_of(bytes).map_err(|error| unread(error.to_string(), NotText::HINT))?;
-    Accounts::parse(&name, &text, zone).map_err(BillingError::Accounts)
+    let accounts = Accounts::parse(&name, &text, zone).map_err(BillingError::Accounts)?;
+    Ok((accounts, text))
 }

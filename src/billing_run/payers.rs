@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use crate::accounts::{Account, Accounts, Whereabouts};
 use crate::domain::{Guid, Span};
-use crate::invoicing::Coverage;
-use crate::rating::{Piece, UsageKey};
+use crate::invoicing::{Coverage, PlaceLabels};
+use crate::rating::{LineKey, Named, Piece, UsageKey};
 use crate::store::Invoiced;
 
 /// Whose usage of a month is on final invoices.
@@ -19,6 +19,12 @@ pub(super) struct Paid {
     organizations: HashSet<(String, (String, Guid))>,
     /// By foundation, organization and space; without a space: all of the organization.
     spans: HashMap<(String, Guid, Option<Guid>), Vec<Charged>>,
+    /// Labels by which accounts' places were priced, by foundation, organization and space.
+    labels: HashMap<(String, (String, Guid, Guid)), Arc<PlaceLabels>>,
+    /// Names by which accounts' usage was priced, where they may be others by now, by guid.
+    renamed: HashMap<(String, Guid), Option<String>>,
+    /// The accounts as they were when these invoices were made; `None`: nobody knows.
+    pub accounts: Option<Accounts>,
 }
 
 /// A span, and the account that is charged for it.
@@ -27,9 +33,13 @@ type Charged = (Span, String);
 impl Paid {
     pub fn new(invoiced: Vec<Invoiced>) -> Self {
         let mut paid = Self::default();
-        for Invoiced { account, account_name, organization, space, span } in invoiced {
+        for Invoiced { account, account_name, organization, space, span, labels } in invoiced {
             paid.names.insert(account.clone(), account_name);
             if let Some((foundation, organization)) = organization {
+                if let (Some(space), Some(labels)) = (&space, labels) {
+                    let place = (foundation.clone(), organization.clone(), space.clone());
+                    paid.labels.insert((account.clone(), place), Arc::new(labels));
+                }
                 paid.organizations.insert((account.clone(), (foundation.clone(), organization.clone())));
                 paid.spans.entry((foundation, organization, space)).or_default().push((span, account));
             }
@@ -38,6 +48,43 @@ impl Paid {
             spans.sort();
         }
         paid
+    }
+
+    /// Takes note of the names by which usage was priced, of what may be called otherwise by now.
+    pub fn note_names(&mut self, names: Vec<(String, Guid, Option<String>)>, later: &HashSet<Guid>) {
+        let renamed = names.into_iter().filter(|(_, guid, _)| later.contains(guid));
+        self.renamed.extend(renamed.map(|(account, guid, name)| ((account, guid), name)));
+    }
+
+    /// Whether usage may be called or labelled otherwise now than when it was priced.
+    fn may_differ(&self, account: &str) -> bool {
+        self.names.contains_key(account) && !(self.labels.is_empty() && self.renamed.is_empty())
+    }
+
+    /// What usage of `account` was called and labelled when its month was priced, where that is known.
+    fn as_priced(&self, account: &str, key: &UsageKey) -> UsageKey {
+        let named = |named: &Named| Named {
+            name: match self.renamed.get(&(account.to_owned(), named.guid.clone())) {
+                Some(name) => name.clone(),
+                None => named.name.clone(),
+            },
+            guid: named.guid.clone(),
+        };
+        let line = &key.line;
+        let place = (line.foundation.clone(), line.organization.guid.clone(), line.space.guid.clone());
+        let line = LineKey {
+            organization: named(&line.organization),
+            space: named(&line.space),
+            service_offering: line.service_offering.as_ref().map(named),
+            service_plan: line.service_plan.as_ref().map(named),
+            ..(**line).clone()
+        };
+        let mut key = UsageKey { line: Arc::new(line), ..key.clone() };
+        if let Some(labels) = self.labels.get(&(account.to_owned(), place)) {
+            key.organization_labels = Arc::new(labels.organization.clone());
+            key.space_labels = Arc::new(labels.space.clone());
+        }
+        key
     }
 
     /// Whether usage of the organization is on the account's final invoice.
@@ -68,6 +115,7 @@ struct Place {
     foundation: String,
     organization: Guid,
     space: Guid,
+    labels: PlaceLabels,
     /// The whole period, in order, without gap or overlap.
     owners: Arc<[Owner]>,
 }
@@ -90,11 +138,21 @@ pub(super) struct Payers<'a> {
     known: HashMap<(String, Guid, Guid), usize>,
     /// Accounts by id, so that one id is one account.
     by_id: HashMap<String, Arc<Account>>,
+    /// Keys as they were priced, by account and by the place in memory of what they are now.
+    as_priced: HashMap<(String, usize), (Arc<UsageKey>, Arc<UsageKey>)>,
 }
 
 impl<'a> Payers<'a> {
     pub fn new(accounts: &'a Accounts, paid: &'a Paid, period: Span) -> Self {
-        Self { accounts, paid, period, places: Vec::new(), known: HashMap::new(), by_id: HashMap::new() }
+        Self {
+            accounts,
+            paid,
+            period,
+            places: Vec::new(),
+            known: HashMap::new(),
+            by_id: HashMap::new(),
+            as_priced: HashMap::new(),
+        }
     }
 
     /// The account of that id: of the file, or one that only the book knows.
@@ -126,26 +184,36 @@ impl<'a> Payers<'a> {
         }
         let owners = self.owners(key).into();
         let (foundation, organization, space) = of.clone();
-        self.places.push(Place { foundation, organization, space, owners });
+        let labels =
+            PlaceLabels { organization: (*key.organization_labels).clone(), space: (*key.space_labels).clone() };
+        self.places.push(Place { foundation, organization, space, labels, owners });
         self.known.insert(of, self.places.len() - 1);
         self.places.len() - 1
     }
 
     fn owners(&mut self, key: &UsageKey) -> Vec<Owner> {
-        let configured: Vec<(Span, Option<String>)> = (self.accounts)
-            .owners(&Whereabouts::from(key), self.period)
-            .into_iter()
-            .map(|(span, account)| (span, account.map(|account| account.id.clone())))
-            .collect();
+        let owned = |accounts: &Accounts| -> Vec<(Span, Option<String>)> {
+            let owners = accounts.owners(&Whereabouts::from(key), self.period).into_iter();
+            owners.map(|(span, account)| (span, account.map(|account| account.id.clone()))).collect()
+        };
+        let now = owned(self.accounts);
+        let then = self.paid.accounts.as_ref().map_or_else(|| now.clone(), owned);
         let mut owners: Vec<Owner> = Vec::new();
-        for (span, account) in configured {
-            let account = match account {
-                // Who joins an account whose invoice is final pays for that month alone; more of what is on it comes
-                // with the account's next one.
-                Some(id) if !self.paid.names.contains_key(&id) || self.paid.has(&id, key) => self.account(&id),
-                _ => self.own(key),
-            };
-            owners.push((span, account));
+        for (of_now, now) in now {
+            for (of_then, then) in then.iter().filter(|(span, _)| span.from < of_now.to && of_now.from < span.to) {
+                let account = match (then, &now) {
+                    // Whose it was by the file when that account's invoice was made, pays with the next one.
+                    (Some(id), _) if self.paid.names.contains_key(id) => self.account(id),
+                    // Who joins an account whose invoice is final pays for that month alone.
+                    (_, Some(id)) if !self.paid.names.contains_key(id) || self.paid.has(id, key) => self.account(id),
+                    _ => self.own(key),
+                };
+                let span = of_now.within(*of_then);
+                match owners.last_mut() {
+                    Some((last, owner)) if owner.id == account.id => last.to = span.to,
+                    _ => owners.push((span, account)),
+                }
+            }
         }
         for (span, id) in self.paid.of(key) {
             let account = self.account(&id);
@@ -181,7 +249,8 @@ impl<'a> Payers<'a> {
                 if within.from >= within.to && !at_once {
                     continue;
                 }
-                let piece = Piece { span: if at_once { piece.span } else { within }, ..piece.clone() };
+                let key = self.as_priced(&account.id, &piece.key);
+                let piece = Piece { key, span: if at_once { piece.span } else { within }, ..piece.clone() };
                 match shares.iter_mut().find(|share| share.account.id == account.id) {
                     Some(share) => {
                         share.pieces.push(piece);
@@ -198,6 +267,18 @@ impl<'a> Payers<'a> {
         shares
     }
 
+    /// A key as it was when the account's invoice was made, if that is final.
+    fn as_priced(&mut self, account: &str, key: &Arc<UsageKey>) -> Arc<UsageKey> {
+        if !self.paid.may_differ(account) {
+            return key.clone();
+        }
+        let of = (account.to_owned(), Arc::as_ptr(key) as usize);
+        // What is kept keeps the key alive, so that its place in memory is no other's.
+        let (_, priced) =
+            self.as_priced.entry(of).or_insert_with(|| (key.clone(), Arc::new(self.paid.as_priced(account, key))));
+        priced.clone()
+    }
+
     /// What of some places an account is charged for.
     pub fn coverage(&self, places: &BTreeSet<usize>, account: &str) -> Vec<Coverage> {
         let of_place = |place: &Place| -> Vec<Coverage> {
@@ -207,6 +288,7 @@ impl<'a> Payers<'a> {
                 organization: place.organization.clone(),
                 space: place.space.clone(),
                 span: *span,
+                labels: Some(place.labels.clone()),
             };
             owned.map(of).collect()
         };

@@ -1,17 +1,17 @@
 //! One pass over a month's usage, account by account, by as many cards as are asked about.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::basis::Basis;
 use super::payers::{Paid, Payers};
 use super::{BillingError, BillingRun, Card, Meant};
-use crate::accounts::Account;
-use crate::domain::{Month, Span, Timestamp};
+use crate::accounts::{Account, Accounts};
+use crate::domain::{Guid, Month, Span, Timestamp};
 use crate::invoicing::{AccountTax, Correction, Header, Invoice, Particulars, Payment, given_before, invoice};
 use crate::rate_card::Whom;
 use crate::rating::{Piece, RULES, Rater};
-use crate::store::{FoundationHead, Recalculation, StoredInvoice};
+use crate::store::{AccountsOf, FoundationHead, Recalculation, StoredInvoice};
 
 /// By what a month is rated: a card, and the rules of then.
 #[derive(Clone, Copy, Debug)]
@@ -82,7 +82,7 @@ impl BillingRun<'_> {
         let gaps = self.store.gaps(None).await?;
         let undecodable = self.store.undecodable(period).await?;
         let clocks = self.store.clock_spans(None).await?;
-        let paid = Paid::new(self.store.invoiced(month).await?);
+        let paid = self.paid(month, &pieces.named_later).await?;
         let wanted = |of: &Account| meant.is_none_or(|meant| meant.may_be(of));
         let mut payers = Payers::new(&self.accounts, &paid, period);
         let mut open: BTreeMap<String, Open<'a>> = BTreeMap::new();
@@ -143,6 +143,26 @@ impl BillingRun<'_> {
             computed.push(self.finish(&header, bys, open.raters, open.basis, committed.contains(&id))?);
         }
         Ok(computed)
+    }
+
+    /// Whose usage of a month is on final invoices, and by which names, labels and accounts they were made.
+    async fn paid(&self, month: Month, named_later: &HashSet<Guid>) -> Result<Paid, BillingError> {
+        let mut paid = Paid::new(self.store.invoiced(month).await?);
+        if paid.names.is_empty() {
+            return Ok(paid);
+        }
+        if !named_later.is_empty() {
+            paid.note_names(self.store.invoiced_names(month).await?, named_later);
+        }
+        paid.accounts = match self.store.accounts_of(month).await? {
+            AccountsOf::Unknown => None,
+            AccountsOf::Nobody => Some(Accounts::default()),
+            AccountsOf::File(text) => {
+                let parsed = Accounts::parse("the accounts of final invoices", &text, self.zone);
+                Some(parsed.map_err(BillingError::Accounts)?)
+            }
+        };
+        Ok(paid)
     }
 
     fn finish(

@@ -13,12 +13,13 @@ mod status;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
 
 use crate::domain::money::amount;
 use crate::domain::{
     Amount, AmountOverflow, ClockNote, Currency, GapNote, Guid, Month, Price, Span, Timestamp, UndecodableNote,
 };
-use crate::rate_card::{Meter, RateCard};
+use crate::rate_card::{Labels, Meter, RateCard};
 use crate::rating::{LineKey, Named, Part, Rated};
 
 pub use adjust::{AccountTax, Adjustment, AdjustmentType, TaxLine};
@@ -170,6 +171,15 @@ pub struct Coverage {
     pub organization: Guid,
     pub space: Guid,
     pub span: Span,
+    /// Labels by which it was priced; `None`: made by an earlier version.
+    pub labels: Option<PlaceLabels>,
+}
+
+/// Labels of a place that may decide a price.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PlaceLabels {
+    pub organization: Labels,
+    pub space: Labels,
 }
 
 impl Invoice {

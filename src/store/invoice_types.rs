@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
 
+use super::StoredAccounts;
 use crate::domain::{Amount, Currency, Guid, Kind, Month, Span, Timestamp};
-use crate::invoicing::{Correction, Dates, Invoice, Status};
+use crate::invoicing::{Correction, Dates, Invoice, PlaceLabels, Status};
 
 /// An invoice with what the book adds to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,6 +105,8 @@ pub struct Invoiced {
     /// `None`: all of the organization's.
     pub space: Option<Guid>,
     pub span: Span,
+    /// Labels by which it was priced; `None`: made by an earlier version, or without usage.
+    pub labels: Option<PlaceLabels>,
 }
 
 /// What the next number of a series is, as long as no other process takes it.
@@ -126,6 +129,8 @@ pub struct Issuing<'a> {
     pub dates: Dates,
     /// What it rests on, packed; credit notes have none.
     pub basis: Option<Vec<u8>>,
+    /// The accounts file that it was made with; `None`: there is none, or it is a credit note.
+    pub accounts: Option<&'a StoredAccounts>,
     pub foreseen: Foreseen,
     /// Made for the number that is foreseen, and these dates.
     pub documents: Vec<RenderedDocument>,

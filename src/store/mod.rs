@@ -60,7 +60,7 @@ pub use invoice_types::{
     Compared, FinalInvoice, Finalized, Foreseen, InvoiceFilter, Invoiced, Issuing, Recalculation, RenderedDocument,
     Series, StoredCard, StoredDocument, StoredInvoice, UsedBy, UsedCard, UsedFor,
 };
-pub use invoices::{Changed, VerifiedSeries};
+pub use invoices::{AccountsOf, Changed, StoredAccounts, VerifiedSeries};
 pub use labels::{LabelRows, Owner};
 pub use lease::{DutyState, Lease};
 pub use lock::CollectorLock;

@@ -68,6 +68,8 @@ pub struct Pieces {
     names: Dimensions,
     /// The foundations as they stand in this view of the book.
     pub heads: Vec<FoundationHead>,
+    /// Organizations, spaces, plans and offerings whose names were told after the period: they may have had others in it.
+    pub named_later: HashSet<Guid>,
 }
 
 /// Guids and names by row id, and what else decides a rate.
@@ -96,12 +98,22 @@ impl Store {
     /// [`StoreError`].
     pub async fn pieces(&self, period: Span, user_provided: bool) -> Result<Pieces, StoreError> {
         const LAST: Sql = Sql::new("SELECT coalesce(max(id), 0) FROM resource");
+        const LATER: Sql = Sql::new(
+            "SELECT guid FROM organization WHERE named_at >= $1
+             UNION SELECT guid FROM space WHERE named_at >= $1
+             UNION SELECT guid FROM service_plan WHERE named_at >= $1
+             UNION SELECT guid FROM service_offering WHERE named_at >= $1",
+        );
         let mut session = self.database.read().await?;
         let last = session.one(LAST, Vec::new()).await?.integer(0)?;
         let heads = read_foundations(&mut session, None).await?;
         let names = Dimensions::read(&mut session, &heads).await?;
+        let mut named_later = HashSet::new();
+        for row in session.all(LATER, values![period.to]).await? {
+            named_later.insert(Guid::new(row.text(0)?));
+        }
         session.may_rest().await?;
-        Ok(Pieces { session, period, user_provided, read: 0, last, resources: RESOURCES, names, heads })
+        Ok(Pieces { session, period, user_provided, read: 0, last, resources: RESOURCES, names, heads, named_later })
     }
 }
 

@@ -1,6 +1,6 @@
 //! How far the ledger is in what final months were compared with, and since when what came later matters.
 
-use super::super::database::{Sql, values};
+use super::super::database::{Session, Sql, values};
 use super::super::{FoundationHead, Store, StoreError};
 use crate::domain::{Month, Timestamp};
 
@@ -13,7 +13,60 @@ pub enum Changed {
     Everything,
 }
 
+/// By whose accounts file a month's final invoices were made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AccountsOf {
+    /// Earlier versions didn't keep it, or nothing is final.
+    Unknown,
+    /// There was none: each organization was an account of its own.
+    Nobody,
+    /// Its text.
+    File(String),
+}
+
+/// An accounts file as it was used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredAccounts {
+    /// SHA-256 of its text, hexadecimal.
+    pub hash: String,
+    pub text: String,
+}
+
+/// Keeps the accounts file that an invoice is made final with.
+pub(super) async fn put_accounts(
+    session: &mut Session,
+    accounts: &StoredAccounts,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    const PUT: Sql =
+        Sql::new("INSERT INTO accounts_file (hash, kept_at, body) VALUES ($1, $2, $3) ON CONFLICT (hash) DO NOTHING");
+    session.run(PUT, values![&accounts.hash, at, &accounts.text]).await?;
+    Ok(())
+}
+
 impl Store {
+    /// The accounts file of the newest of a month's final invoices that weren't given back to be made anew.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn accounts_of(&self, month: Month) -> Result<AccountsOf, StoreError> {
+        const NEWEST: Sql = Sql::new(
+            "SELECT invoice.rules, kept.body
+             FROM invoice LEFT JOIN accounts_file AS kept ON kept.hash = invoice.accounts_hash
+             WHERE invoice.month = $1 AND invoice.status = 'final' AND invoice.kind = 'invoice'
+                 AND NOT EXISTS (SELECT 1 FROM invoice AS note WHERE note.corrects = invoice.number AND note.reopens)
+             ORDER BY invoice.finalized_at DESC, invoice.id DESC
+             LIMIT 1",
+        );
+        let row = self.database.read().await?.maybe(NEWEST, values![month.to_string()]).await?;
+        let Some(row) = row else { return Ok(AccountsOf::Unknown) };
+        Ok(match row.owned(1)? {
+            Some(text) => AccountsOf::File(text),
+            None if row.integer(0)? < 2 => AccountsOf::Unknown,
+            None => AccountsOf::Nobody,
+        })
+    }
+
     /// Since when usage of these foundations may be another than final months were compared with last. What goes on
     /// as it did, and ends now, changes nothing before its end.
     ///

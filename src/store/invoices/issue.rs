@@ -10,6 +10,7 @@ use super::super::cards::put_card;
 use super::super::database::{Session, Sql, values};
 use super::super::{Finalized, Foreseen, Issuing, Series, Store, StoreError, StoredCard};
 use super::beside::put_document;
+use super::compared::put_accounts;
 use super::draft::{Put, held, put_draft, put_row};
 use super::known::refuse_other_edges;
 use super::read::{corrections, unexpected};
@@ -57,6 +58,7 @@ impl Store {
              WHERE invoice_id = (SELECT id FROM invoice WHERE number = $1 AND kind = 'invoice')
              RETURNING net",
         );
+        const MADE_WITH: Sql = Sql::new("UPDATE invoice SET accounts_hash = $2 WHERE id = $1");
         let mut session = self.invoicing().await?;
         put_card(&mut session, card, issuing.at).await?;
         let put = put_draft(&mut session, invoice, issuing.at).await?;
@@ -82,6 +84,10 @@ impl Store {
             if kept.map(|kept| kept.0) != Some(total) {
                 return Err(StoreError::Corrected(number.to_owned()));
             }
+        }
+        if let Some(accounts) = issuing.accounts {
+            put_accounts(&mut session, accounts, issuing.at).await?;
+            session.run(MADE_WITH, values![id, &accounts.hash]).await?;
         }
         if !self.finish(&mut session, id, invoice, issuing).await? {
             return Ok(Finalized::Overtaken);
@@ -153,7 +159,7 @@ impl Store {
                                 finalized_at = $5, accepted = $6, digest = $7, issued_on = $8, due_on = $9
              WHERE id = $1",
         );
-        let Issuing { series, at, dates, basis, foreseen, documents } = issuing;
+        let Issuing { series, at, dates, basis, foreseen, documents, .. } = issuing;
         let Foreseen { series_number, number, before, .. } = foreseen;
         let (last_number, last_digest) = last_of(session, series).await?;
         if last_number + 1 != *series_number || last_digest != *before {

@@ -48,6 +48,7 @@ impl Store {
                 organization: Guid::new(row.text(2)?),
                 space: Guid::new(row.text(3)?),
                 span: Span { from: row.time(4)?, to: row.time(5)? },
+                labels: None,
             });
         }
         Ok(coverage)

@@ -9,5 +9,5 @@ mod read;
 mod verify;
 mod write;
 
-pub use compared::Changed;
+pub use compared::{AccountsOf, Changed, StoredAccounts};
 pub use verify::VerifiedSeries;

@@ -13,7 +13,7 @@ use chrono::NaiveDate;
 use crate::domain::{Amount, Currency, Guid, Kind, Month, Span};
 use crate::invoicing::{
     Adjustment, AdjustmentType, Charge, Corrected, Correction, CorrectionCause, Corrections, Coverage, Dates,
-    DocumentKind, Invoice, InvoiceLine, Particulars, Party, PastCorrection, Status, TaxLine,
+    DocumentKind, Invoice, InvoiceLine, Particulars, Party, PastCorrection, PlaceLabels, Status, TaxLine,
 };
 use crate::rate_card::Meter;
 use crate::rating::{LineKey, Named, Part};
@@ -53,14 +53,15 @@ impl Store {
     pub async fn invoiced(&self, month: Month) -> Result<Vec<Invoiced>, StoreError> {
         const INVOICED: Sql = Sql::new(
             "SELECT invoice.account, invoice.account_name, covered.foundation, covered.organization_guid,
-                    covered.space_guid, covered.started_at, covered.ended_at, invoice.period_start, invoice.period_end
+                    covered.space_guid, covered.started_at, covered.ended_at, invoice.period_start, invoice.period_end,
+                    covered.labels
              FROM invoice LEFT JOIN invoice_coverage AS covered ON covered.invoice_id = invoice.id
              WHERE invoice.status = 'final' AND invoice.kind = 'invoice' AND invoice.month = $1
                  AND invoice.issued_on IS NOT NULL
                  AND NOT EXISTS (SELECT 1 FROM invoice AS note WHERE note.corrects = invoice.number AND note.reopens)
              UNION ALL
              SELECT DISTINCT invoice.account, invoice.account_name, line.foundation, line.organization_guid, NULL,
-                    invoice.period_start, invoice.period_end, invoice.period_start, invoice.period_end
+                    invoice.period_start, invoice.period_end, invoice.period_start, invoice.period_end, NULL
              FROM invoice LEFT JOIN invoice_line AS line ON line.invoice_id = invoice.id
              WHERE invoice.status = 'final' AND invoice.kind = 'invoice' AND invoice.month = $1
                  AND invoice.issued_on IS NULL
@@ -79,9 +80,34 @@ impl Store {
                 organization,
                 space: row.maybe_text(4)?.map(Guid::new),
                 span,
+                labels: read_labels(row.maybe_text(9)?)?,
             })
         };
         rows.iter().map(invoiced).collect()
+    }
+
+    /// The names by which a month's final invoices were made, of organizations, spaces, plans and offerings: account, guid and
+    /// name.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn invoiced_names(&self, month: Month) -> Result<Vec<(String, Guid, Option<String>)>, StoreError> {
+        const NAMES: Sql = Sql::new(
+            "WITH line AS (
+                 SELECT invoice.account, line.*
+                 FROM invoice JOIN invoice_line AS line ON line.invoice_id = invoice.id
+                 WHERE invoice.status = 'final' AND invoice.kind = 'invoice' AND invoice.month = $1
+                     AND NOT EXISTS (SELECT 1 FROM invoice AS note
+                                     WHERE note.corrects = invoice.number AND note.reopens)
+             )
+             SELECT account, organization_guid, organization_name FROM line
+             UNION SELECT account, space_guid, space_name FROM line
+             UNION SELECT account, service_plan_guid, service_plan_name FROM line WHERE service_plan_guid IS NOT NULL
+             UNION SELECT account, service_offering_guid, service_offering_name FROM line
+                   WHERE service_offering_guid IS NOT NULL",
+        );
+        let rows = self.database.read().await?.all(NAMES, values![month.to_string()]).await?;
+        rows.iter().map(|row| Ok((row.text(0)?.to_owned(), Guid::new(row.text(1)?), row.owned(2)?))).collect()
     }
 
     /// Invoices without their lines, drafts with the gaps that touch them.
@@ -241,7 +267,7 @@ async fn read_parts(session: &mut Session, stored: &mut StoredInvoice) -> Result
          ORDER BY position",
     );
     const COVERAGE: Sql = Sql::new(
-        "SELECT foundation, organization_guid, space_guid, started_at, ended_at
+        "SELECT foundation, organization_guid, space_guid, started_at, ended_at, labels
          FROM invoice_coverage WHERE invoice_id = $1
          ORDER BY foundation, organization_guid, space_guid, started_at",
     );
@@ -261,6 +287,7 @@ async fn read_parts(session: &mut Session, stored: &mut StoredInvoice) -> Result
             organization: Guid::new(row.text(1)?),
             space: Guid::new(row.text(2)?),
             span: Span { from: row.time(3)?, to: row.time(4)? },
+            labels: read_labels(row.maybe_text(5)?)?,
         });
     }
     Ok(())
@@ -374,6 +401,11 @@ fn read_invoice(row: &Row) -> Result<StoredInvoice, StoreError> {
             rules: u32::try_from(row.integer("rules")?).unwrap_or_default(),
         },
     })
+}
+
+fn read_labels(text: Option<&str>) -> Result<Option<PlaceLabels>, StoreError> {
+    let read = |text: &str| serde_json::from_str(text).map_err(|_| unexpected("invoice_coverage.labels", text));
+    text.map(read).transpose()
 }
 
 /// All that earlier versions kept of seller and buyer.

@@ -187,24 +187,28 @@ pub(super) fn coverage_rows(session: &Session, coverage: &[Coverage]) -> Payload
         ("space_guid", Type::Text),
         ("started_at", Type::Time),
         ("ended_at", Type::Time),
+        ("labels", Type::Text),
     ];
     let mut payload = session.payload(COLUMNS);
     for one in coverage {
+        let labels = one.labels.as_ref().map(|labels| serde_json::to_string(labels).expect("labels are plain values"));
         payload
             .row()
             .text(Some(&one.foundation))
             .text(Some(&one.organization.to_string()))
             .text(Some(&one.space.to_string()))
             .time(one.span.from)
-            .time(one.span.to);
+            .time(one.span.to)
+            .text(labels.as_deref());
     }
     payload
 }
 
 pub(super) async fn put_coverage(session: &mut Session, id: i64, coverage: &[Coverage]) -> Result<(), StoreError> {
     const PUT: Sql = Sql::new(
-        "INSERT INTO invoice_coverage (invoice_id, foundation, organization_guid, space_guid, started_at, ended_at)
-         SELECT $1, foundation, organization_guid, space_guid, started_at, ended_at FROM {rows} AS new",
+        "INSERT INTO invoice_coverage
+             (invoice_id, foundation, organization_guid, space_guid, started_at, ended_at, labels)
+         SELECT $1, foundation, organization_guid, space_guid, started_at, ended_at, labels FROM {rows} AS new",
     );
     let payload = coverage_rows(session, coverage);
     session.run_of(PUT, values![id], payload).await?;
