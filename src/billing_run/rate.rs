@@ -48,7 +48,7 @@ struct Open<'a> {
 
 impl<'a> Open<'a> {
     fn new(account: Arc<Account>, bys: &[By<'a>], period: Span, run: &BillingRun<'_>, traced: bool) -> Self {
-        let rater = |by: &By<'a>| Rater::new(&by.card.rates, &account.id, period, run.zone);
+        let rater = |by: &By<'a>| Rater::new(&by.card.rates, &account.id, period, run.zone, by.rules);
         let mut raters: Vec<Rater<'a>> = bys.iter().map(rater).collect();
         if traced {
             raters = raters.into_iter().enumerate().map(|(at, one)| if at == 0 { one.traced() } else { one }).collect();

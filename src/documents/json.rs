@@ -16,7 +16,6 @@ pub fn document(subject: &Subject<'_>) -> Result<Value, DocumentError> {
     let invoice = subject.invoice;
     let unpriced = invoice.lines.iter().filter(|line| line.charge.is_none()).count();
     let mut value = summary(subject, unpriced);
-    value["accepted"] = invoice.accepted.clone().into();
     value["particulars"] =
         serde_json::to_value(&invoice.particulars).map_err(|error| DocumentError::Failed(error.to_string()))?;
     value["lines"] = invoice.lines.iter().map(|line| line_value(invoice, line)).collect();

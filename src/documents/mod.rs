@@ -21,7 +21,7 @@ use crate::domain::Timestamp;
 use crate::invoicing::Invoice;
 
 /// Changes whenever the bytes of a document made of the same values change; kept with each document.
-pub const RENDERER: &str = "2";
+pub const RENDERER: &str = "3";
 
 /// What a document is made of.
 #[derive(Clone, Copy, Debug)]

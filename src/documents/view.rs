@@ -29,7 +29,7 @@ pub struct View {
     pub summary: Table,
     /// Net, tax, total; the last one is what is to be paid.
     pub totals: Vec<Total>,
-    /// Terms, exemption, estimated usage, what was accepted.
+    /// Terms, exemption, estimated and assumed usage.
     pub notes: Vec<String>,
     /// How to pay: label and value.
     pub payment: Vec<Fact>,

@@ -18,7 +18,7 @@ pub use rater::Rater;
 
 /// Number of the rules of rating and invoicing that this version makes invoices by. What is final is compared by the rules
 /// it was made by, so that no upgrade moves its money. 1: a minimum for everyone also filled up an invoice of corrections
-/// alone.
+/// alone; a rounded interval went on where another plan or buildpack was bought.
 pub const RULES: u32 = 2;
 
 /// A guid and the newest name known for it.

@@ -60,6 +60,8 @@ pub struct Rater<'a> {
     account: String,
     period: Span,
     zone: Tz,
+    /// See [`super::RULES`].
+    rules: u32,
     cuts: Vec<Span>,
     days: Vec<Span>,
     applied: Vec<Applied>,
@@ -98,14 +100,15 @@ type Alike = (Arc<LineKey>, Option<usize>, [i64; 3]);
 type AppliedTerms = Arc<[Option<usize>]>;
 
 impl<'a> Rater<'a> {
-    /// For what `account` used in `period`, a calendar month of `zone`.
+    /// For what `account` used in `period`, a calendar month of `zone`, by the rules of that number ([`super::RULES`]).
     #[must_use]
-    pub fn new(card: &'a RateCard, account: &str, period: Span, zone: Tz) -> Self {
+    pub fn new(card: &'a RateCard, account: &str, period: Span, zone: Tz, rules: u32) -> Self {
         Self {
             card,
             account: account.to_owned(),
             period,
             zone,
+            rules,
             cuts: cuts(period, &card.edges()),
             days: days(period, zone),
             applied: Vec::new(),
@@ -234,8 +237,8 @@ impl<'a> Rater<'a> {
         stretches
     }
 
-    /// Whether what is rounded as one interval goes on: without a break, at the same quantities, as far as they are
-    /// priced from there on. Each staging is one by itself.
+    /// Whether what is rounded as one interval goes on: without a break, as the same that was bought, at the same
+    /// quantities as far as they are priced from there on. Each staging is one by itself.
     fn goes_on(&self, last: &Stretch<'_>, next: &Stretch<'_>) -> bool {
         let applied = next.terms[self.cut_at(next.span.from)];
         let prices = applied.map(|applied| &self.applied[applied].charges.prices);
@@ -245,9 +248,20 @@ impl<'a> Rater<'a> {
         last.span.to == next.span.from
             && last.granularity == next.granularity
             && same_staging
+            && (self.rules < 2 || self.is_same_purchase(last, next))
             && one.instances == two.instances
             && (one.memory_mib == two.memory_mib || !is_priced(Meter::MemoryGibHour))
             && (one.disk_mib == two.disk_mib || !is_priced(Meter::DiskGibHour))
+    }
+
+    /// Whether what begins is the same that was bought before: of the same plan, and charged by the rate by which the other
+    /// would have been from there on. That the rate itself has another price from there on changes nothing; names and
+    /// places change something only where another rate is for them.
+    fn is_same_purchase(&self, last: &Stretch<'_>, next: &Stretch<'_>) -> bool {
+        let cut = self.cut_at(next.span.from);
+        let charges = |stretch: &Stretch<'_>| stretch.terms[cut].map(|applied| &self.applied[applied].charges);
+        let plan = |stretch: &Stretch<'_>| stretch.piece.key.line.service_plan.as_ref().map(|plan| plan.guid.clone());
+        plan(last) == plan(next) && charges(last) == charges(next)
     }
 
     /// What a staging that ends here lacks to its minimum, in seconds, after it was rounded by itself.

@@ -1,6 +1,7 @@
 //! Plain CSV and JSON of documents: columns and keys that others rely on, amounts that add up.
 
-use cf_billing::documents::{Issue, Look, Subject, csv, json};
+use cf_billing::documents::focus::Writer;
+use cf_billing::documents::{Format, Issue, Look, Subject, csv, json, make};
 use cf_billing::domain::Amount;
 use cf_billing::invoicing::Invoice;
 use jsonschema::Validator;
@@ -119,7 +120,7 @@ fn the_schema_knows_every_key_and_no_other() {
     let (_, invoice, issue) = documents().remove(0);
     let document = with(&invoice, issue.as_ref(), json::document).unwrap();
     let more: Vec<&String> = top.keys().filter(|key| document.get(key).is_none()).collect();
-    assert_eq!(more, ["blockers", "difference", "finalized_at", "held", "id"]);
+    assert_eq!(more, ["accepted", "blockers", "difference", "finalized_at", "held", "id"]);
 }
 
 #[test]
@@ -203,4 +204,66 @@ fn a_file_has_a_row_for_everything() {
     amount=16.29 currency=EUR document=invoice due_on=2026-12-03 from=2026-09-30T22:00:00Z invoice=CF-000007 issued_on=2026-11-03 kind=tax part=VAT tax_category=S tax_percent=19 to=2026-10-31T23:00:00Z
     currency=EUR document=invoice due_on=2026-12-03 invoice=CF-000007 issued_on=2026-11-03 kind=total total=102.05
     "#);
+}
+
+/// What was accepted, and why a month was held, is between the provider's people.
+#[test]
+fn no_document_has_the_providers_own_notes() {
+    let look = Look::default();
+    let made = |invoice: &Invoice, issue: Option<&Issue>| {
+        let subject = Subject { invoice, issue, drafted_at: sample::drafted_at(), look: &look };
+        let mut documents: Vec<Vec<u8>> =
+            Format::ALL.into_iter().filter_map(|format| make(format, &subject).ok()).collect();
+        assert!(documents.len() > 3, "{}", documents.len());
+        let mut focus = Vec::new();
+        let mut writer = Writer::csv(&mut focus).unwrap();
+        writer.write(&subject).unwrap();
+        writer.finish().unwrap();
+        documents.push(focus);
+        documents
+    };
+    for (name, invoice, issue) in documents() {
+        let mut noted = invoice.clone();
+        noted.accepted = vec![
+            "2 line(s) of usage have no price".to_owned(),
+            "app events can't be read (gap eu1/8)".to_owned(),
+            "usage is disputed".to_owned(),
+        ];
+        assert!(made(&noted, issue.as_ref()) == made(&invoice, issue.as_ref()), "{name}");
+    }
+}
+
+/// From the command line to the files, with what the book keeps beside them.
+#[test]
+fn what_was_accepted_and_held_is_in_the_book_alone() {
+    let program = Program::with_all_documents();
+    month::card(
+        &program,
+        "name = \"t\"\ncurrency = \"EUR\"\n[[process]]\ninstance_hour = \"1\"\n[[staging]]\nfree = true\n[[task]]\nfree = true\n",
+    );
+    month::import(&program, "00:00 p STARTED 512x1 app=a\n10:00 p STOPPED\n00:00 s CREATED plan=db\n", "80d00:00");
+    let october = |command: &str, more: &[&str]| {
+        program.succeed(&[&["invoices", command, "--period", "2026-10", "--account", "f/o1"], more].concat())
+    };
+    program.succeed(&["invoices", "draft", "--period", "2026-10", "--rates", "card.toml"]);
+    october("hold", &["--reason", "Querulant"]);
+    program.succeed(&["invoices", "export", "--period", "2026-10", "--drafts", "--format", "json", "--out", "drafts"]);
+    october("release", &["--reason", "Querulant too"]);
+    october("finalize", &["--rates", "card.toml", "--accept", "unpriced:f/o1"]);
+    for format in ["pdf", "html", "csv", "json", "focus"] {
+        program.succeed(&["invoices", "export", "--period", "2026-10", "--format", format, "--out", "out"]);
+    }
+    for folder in ["drafts", "out"] {
+        let files: Vec<_> = std::fs::read_dir(program.folder.path().join(folder)).unwrap().collect();
+        assert!(!files.is_empty());
+        for file in files {
+            let path = file.unwrap().path();
+            let text = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).to_lowercase();
+            for own in ["accept", "querulant", "\"held\"", "blockers", "have no price, such as"] {
+                assert!(!text.contains(own), "{}: {own}", path.display());
+            }
+        }
+    }
+    let shown = program.json(&["invoices", "show", "CF-000001"]);
+    assert!(shown["accepted"][0].as_str().unwrap().contains("have no price"), "{shown:#}");
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use cf_billing::domain::{Guid, Kind, Month, Span, Timestamp};
 use cf_billing::invoicing::{Header, Invoice, Particulars, invoice};
 use cf_billing::rate_card::{CardFile, Labels, Meter, RateCard, parse, units};
-use cf_billing::rating::{LineKey, Named, Part, Piece, Rater, Source, UsageKey};
+use cf_billing::rating::{LineKey, Named, Part, Piece, RULES, Rater, Source, UsageKey};
 use chrono_tz::Tz;
 
 /// Reads a card of one file, with name and currency unless it has them.
@@ -117,6 +117,11 @@ fn piece(month: Month, period: Span, line: &str) -> Piece {
 
 /// The invoice of account `acme` for usage with a line, or a `;`, between pieces.
 pub fn bill(card: &RateCard, month: &str, usage: &str) -> Invoice {
+    bill_by(card, month, usage, RULES)
+}
+
+/// As [`bill`], by the rules of that number.
+pub fn bill_by(card: &RateCard, month: &str, usage: &str, rules: u32) -> Invoice {
     let (month, zone, period) = period(month);
     let pieces = usage.split([';', '\n']).map(str::trim).filter(|line| !line.is_empty());
     let mut resources: Vec<Vec<Piece>> = Vec::new();
@@ -128,7 +133,7 @@ pub fn bill(card: &RateCard, month: &str, usage: &str) -> Invoice {
             None => resources.push(vec![piece]),
         }
     }
-    let mut rater = Rater::new(card, "acme", period, zone);
+    let mut rater = Rater::new(card, "acme", period, zone, rules);
     for pieces in resources {
         rater.add(&pieces).unwrap();
     }
@@ -139,7 +144,7 @@ pub fn bill(card: &RateCard, month: &str, usage: &str) -> Invoice {
         month,
         period,
         time_zone: zone.name().to_owned(),
-        rules: cf_billing::rating::RULES,
+        rules,
         rate_card: String::new(),
         rated_through: None,
         gaps: Vec::new(),

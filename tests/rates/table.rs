@@ -4,7 +4,9 @@
 //! A case is a month (and zone), a card, what was used, and the invoice in words. Usage is 1 instance of 1 GiB without
 //! disk unless it says otherwise, so an hour is one instance-hour and one GiB-hour.
 
-use super::bill::{bill, card, period, shown};
+use cf_billing::rating::RULES;
+
+use super::bill::{bill, bill_by, card, period, shown};
 
 type Case = (&'static str, &'static str, &'static str, &'static str);
 
@@ -421,6 +423,119 @@ fn lengths_are_rounded_as_the_rate_says() {
         // GOV.UK: nodes × ceil(seconds / 3600) × GiB × 0.01: 2 × 2 × 0.5 × 0.01.
         (OCTOBER, hour, "process shop 01 01T01:30 i=2 m=512", "shop mem 2 (used 1.5) × 0.01 = 0.02"),
     ]);
+}
+
+/// An hour that was begun is a whole one of what was bought then.
+#[test]
+fn rounding_begins_again_where_the_size_or_what_was_bought_changes() {
+    const HOUR: &str = "granularity = { unit = \"hour\" }\n";
+    let plans: &'static str = format!(
+        "[[service]]\noffering = \"db\"\nplan = \"a\"\ninstance_hour = \"1\"\n{HOUR}\
+         [[service]]\noffering = \"db\"\ninstance_hour = \"10\"\n{HOUR}"
+    )
+    .leak();
+    let apps: &'static str = format!(
+        "[[process]]\ninstance_hour = \"1\"\n{HOUR}\
+         [[process]]\nbuildpack = \"java\"\nmultiplier = \"10\"\n\
+         [[process]]\nspace_label = \"tier=gold\"\nmultiplier = \"3\"\n"
+    )
+    .leak();
+    let edge: &'static str = format!(
+        "[[process]]\ninstance_hour = \"1\"\n{HOUR}\
+         [[process]]\nfrom = 2026-10-01T00:30:00Z\ninstance_hour = \"10\"\n{HOUR}"
+    )
+    .leak();
+    let daily: &'static str = plans.replace("unit = \"hour\"", "unit = \"hour\", per = \"day\"").leak();
+    check(&[
+        (
+            OCTOBER,
+            plans,
+            "service s 01 01T00:30 plan=db/a; service s 01T00:30 01T01 plan=db/b",
+            "s inst 1 (used 0.5) × 1 = 1.00; s inst 1 (used 0.5) × 10 = 10.00; net 11.00",
+        ),
+        // Back again is bought again.
+        (
+            OCTOBER,
+            plans,
+            "service s 01 01T00:20 plan=db/a; service s 01T00:20 01T00:40 plan=db/b; service s 01T00:40 01T01 plan=db/a",
+            "s inst 2 (used 0.666667) × 1 = 2.00; s inst 1 (used 0.333333) × 10 = 10.00; net 12.00",
+        ),
+        // Another plan at the same rate is another plan; the same one goes on.
+        (
+            OCTOBER,
+            plans,
+            "service s 01 01T00:30 plan=db/b; service s 01T00:30 01T01 plan=db/c",
+            "s inst 1 (used 0.5) × 10 = 10.00; s inst 1 (used 0.5) × 10 = 10.00; net 20.00",
+        ),
+        (OCTOBER, plans, "service s 01 01T00:30 plan=db/a; service s 01T00:30 01T01 plan=db/a", "s inst 1 × 1 = 1.00"),
+        // A buildpack with another rate is another purchase; with the same it isn't.
+        (
+            OCTOBER,
+            apps,
+            "process shop 01 01T00:30 bp=go; process shop 01T00:30 01T01 bp=java",
+            "shop inst 1 (used 0.5) × 1 = 1.00; shop inst 1 (used 0.5) × 10 = 10.00; net 11.00",
+        ),
+        (
+            OCTOBER,
+            apps,
+            "process shop 01 01T00:30 bp=go; process shop 01T00:30 01T01 bp=ruby",
+            "shop inst 0.5 × 1 = 0.50; shop inst 0.5 × 1 = 0.50; net 1.00",
+        ),
+        // Instances scaled; memory that has no price.
+        (
+            OCTOBER,
+            apps,
+            "process shop 01 01T00:30; process shop 01T00:30 01T01 i=2",
+            "shop inst 3 (used 1.5) × 1 = 3.00",
+        ),
+        (OCTOBER, apps, "process shop 01 01T00:30; process shop 01T00:30 01T01 m=2048", "shop inst 1 × 1 = 1.00"),
+        // In another org at the same rate it goes on; a label with a rate of its own begins anew.
+        (
+            OCTOBER,
+            apps,
+            "process shop 01 01T00:30; process shop 01T00:30 01T01 org=other",
+            "shop inst 0.5 × 1 = 0.50; shop@other inst 0.5 × 1 = 0.50; net 1.00",
+        ),
+        (
+            OCTOBER,
+            apps,
+            "process shop 01 01T00:30; process shop 01T00:30 01T01 slabel=tier:gold",
+            "shop inst 1 (used 0.5) × 1 = 1.00; shop inst 1 (used 0.5) × 3 = 3.00; net 4.00",
+        ),
+        // That the rate changes its price then splits the hour, also where a new piece begins there.
+        (
+            OCTOBER,
+            edge,
+            "process shop 01 01T00:30; process shop 01T00:30 01T01",
+            "shop inst 0.5 01-01T00:30 × 1 = 0.50; shop inst 0.5 01T00:30-01 × 10 = 5.00; net 5.50",
+        ),
+        // The month's edge cuts, and another plan there is nothing more.
+        (
+            OCTOBER,
+            plans,
+            "service s 2026-09-30T23:30:00Z 01T00 plan=db/a; service s 01T00 01T00:30 plan=db/b",
+            "s inst 1 (used 0.5) × 10 = 10.00",
+        ),
+        // Of a day, all is one.
+        (
+            OCTOBER,
+            daily,
+            "service s 01 01T00:30 plan=db/a; service s 01T00:30 01T01 plan=db/b",
+            "s inst 0.5 × 1 = 0.50; s inst 0.5 × 10 = 5.00; net 5.50",
+        ),
+    ]);
+}
+
+/// What is final is compared by the rules that it was made by.
+#[test]
+fn an_invoice_of_the_first_rules_keeps_an_interval_over_a_change_of_plan() {
+    let text = "[[service]]\noffering = \"db\"\nplan = \"a\"\ninstance_hour = \"1\"\ngranularity = { unit = \"hour\" }\n\
+                [[service]]\noffering = \"db\"\ninstance_hour = \"10\"\ngranularity = { unit = \"hour\" }\n";
+    let usage = "service s 01 01T00:30 plan=db/a; service s 01T00:30 01T01 plan=db/b";
+    for (rules, cents) in [(1, 550), (RULES, 1100)] {
+        let invoice = bill_by(&card(text, chrono_tz::Tz::UTC), OCTOBER, usage, rules);
+        assert_eq!(invoice.net.0, cents, "{rules}");
+    }
 }
 
 #[test]

@@ -39,6 +39,7 @@ impl Show {
             Format::Json => {
                 let document = with_subject(&stored, json::document).map_err(Failure::failed)?;
                 let mut value = invoice_json(&stored, document);
+                value["accepted"] = stored.invoice.accepted.clone().into();
                 value["blockers"] = blockers(&stored, &review).into();
                 output::json(&value)
             }

@@ -15,7 +15,6 @@ impl Composer<'_> {
             notes.push((texts.estimated_note)(&self.money(invoice.estimated)?));
         }
         notes.extend(invoice.gaps.iter().map(|gap| self.gap(gap)));
-        notes.extend(self.accepted());
         let unpriced = invoice.lines.iter().filter(|line| line.charge.is_none()).count();
         notes.extend((unpriced > 0).then(|| (texts.unpriced)(unpriced)));
         Ok(notes)
@@ -66,14 +65,5 @@ impl Composer<'_> {
             Some(until) => (texts.gap)(&reference, &from, &self.locale.moment(until, self.zone)),
             None => (texts.open_gap)(&reference, &from),
         }
-    }
-
-    /// What was accepted of gaps that aren't at hand any more. What is estimated or has no price is told anyway, and that
-    /// an invoice is far above the month before is nobody's business but the seller's.
-    fn accepted(&self) -> impl Iterator<Item = String> {
-        let is_said = |text: &str| self.invoice.gaps.iter().any(|gap| text.contains(&format!("gap {}", gap.reference)));
-        let of_gaps = self.invoice.accepted.iter().filter(|text| text.contains("(gap "));
-        let accepted = of_gaps.filter(move |text| !is_said(text));
-        accepted.map(|text| (self.locale.texts.accepted)(&printable(text)))
     }
 }

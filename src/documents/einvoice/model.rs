@@ -354,9 +354,6 @@ fn note(invoice: &Invoice, words: &Words) -> Option<String> {
     if !unpriced.is_empty() {
         notes.push(say(words.unpriced_lines, &unpriced.join(", ")));
     }
-    // Records that can't be read are between the seller and Cloud Controller.
-    let told = invoice.accepted.iter().filter(|accepted| !accepted.contains("(undecodable:"));
-    notes.extend(told.map(|accepted| say(words.accepted, accepted)));
     xml::lines(&notes.join("\n"))
 }
 

@@ -104,7 +104,6 @@ pub(super) const TEXTS: Texts = Texts {
     open_gap: |reference, from| {
         format!("Usage from {from} on is assumed in part, as records of it can’t be read any more ({reference}).")
     },
-    accepted: |text| format!("Accepted: {text}."),
     unpriced: |lines| match lines {
         1 => "One line has no price yet and isn’t part of the amounts.".to_owned(),
         lines => format!("{lines} lines have no price yet and aren’t part of the amounts."),

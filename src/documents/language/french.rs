@@ -109,7 +109,6 @@ pub(super) const TEXTS: Texts = Texts {
             "L’utilisation à partir du {from} est en partie estimée, ses relevés n’étant plus lisibles ({reference})."
         )
     },
-    accepted: |text| format!("Accepté\u{a0}: {text}."),
     unpriced: |lines| match lines {
         1 => "Une ligne n’a pas encore de prix et n’est pas comprise dans les montants.".to_owned(),
         lines => format!("{lines} lignes n’ont pas encore de prix et ne sont pas comprises dans les montants."),

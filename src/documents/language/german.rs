@@ -109,7 +109,6 @@ pub(super) const TEXTS: Texts = Texts {
             "Die Nutzung ab {from} ist zum Teil angenommen, da Aufzeichnungen nicht mehr lesbar sind ({reference})."
         )
     },
-    accepted: |text| format!("Akzeptiert: {text}."),
     unpriced: |lines| match lines {
         1 => "Eine Position hat noch keinen Preis und ist in den Beträgen nicht enthalten.".to_owned(),
         lines => format!("{lines} Positionen haben noch keinen Preis und sind in den Beträgen nicht enthalten."),

@@ -282,7 +282,6 @@ pub struct Texts {
     pub gap: fn(&str, &str, &str) -> String,
     /// Reference, from.
     pub open_gap: fn(&str, &str) -> String,
-    pub accepted: fn(&str) -> String,
     /// How many lines.
     pub unpriced: fn(usize) -> String,
 

@@ -236,7 +236,9 @@ fn an_invoice_that_charges_for_nothing_has_no_e_invoice() {
     let what: Vec<String> = lacking(&nothing, true, Syntax::Ubl).into_iter().map(|lacking| lacking.what).collect();
     assert_eq!(what, ["a line, and this invoice charges for nothing"]);
     let minimum = of_card(
-        &format!("{vat}[[process]]\nmemory_gib_hour = \"1\"\n[[minimum]]\nname = \"least\"\namount = \"1\"\n"),
+        &format!(
+            "{vat}[[process]]\nmemory_gib_hour = \"1\"\n[[minimum]]\nname = \"least\"\naccount = \"acme\"\namount = \"1\"\n"
+        ),
         "",
     );
     assert_eq!(lacking(&minimum, true, Syntax::Ubl), []);

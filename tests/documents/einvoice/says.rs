@@ -132,6 +132,5 @@ fn the_header_says_what_is_special() {
     after []
     Of the net total, 1.40 EUR is for estimated usage.
     Lines without a price, which are not charged: 5
-    Accepted: gap:eu1/3
     "#);
 }
