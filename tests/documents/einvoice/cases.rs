@@ -116,7 +116,7 @@ fn parties() -> Vec<(String, Invoice)> {
 fn amounts() -> Vec<(String, Invoice)> {
     let usage = "process shop 01 11T03:17:11 i=3 m=300 d=700; process api 02 09 estimated";
     let currency = |code: &str| format!("currency = \"{code}\"\n{VAT}[[process]]\nmemory_gib_hour = \"3.0125\"\n");
-    let commitment = "[[commitment]]\nname = \"a year\"\namount = \"100\"\n";
+    let commitment = "[[commitment]]\nname = \"a year\"\naccount = \"acme\"\namount = \"100\"\n";
     let minimum = "[[minimum]]\nname = \"least\"\naccount = \"acme\"\namount = \"250\"\n";
     let discount = "[[discount]]\nname = \"friends\"\npercent = \"100\"\n";
     let price = "[[process]]\nmemory_gib_hour = \"0.0125\"\n";
