@@ -28,3 +28,10 @@ COMMENT ON TABLE compared_through IS 'How far the ledger is in what final months
 COMMENT ON COLUMN compared_through.foundation_id IS 'The foundation.';
 COMMENT ON COLUMN compared_through.entry IS 'Number of its last ledger entry then.';
 COMMENT ON COLUMN compared_through.sequence IS 'Number of its last archived input then.';
+
+-- Months of which something was credited since: they are compared once more.
+CREATE TABLE to_compare (
+    month text COLLATE "C" NOT NULL PRIMARY KEY
+);
+COMMENT ON TABLE to_compare IS 'Months of which something was credited since they were compared: they are compared once more.';
+COMMENT ON COLUMN to_compare.month IS 'The month, yyyy-mm.';

@@ -17,3 +17,8 @@ CREATE TABLE compared_through (
     entry         INTEGER NOT NULL,  -- number of its last ledger entry then
     sequence      INTEGER NOT NULL   -- of its last archived input then
 ) STRICT;
+
+-- Months of which something was credited since: they are compared once more.
+CREATE TABLE to_compare (
+    month TEXT    NOT NULL PRIMARY KEY
+) STRICT, WITHOUT ROWID;

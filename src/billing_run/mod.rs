@@ -257,7 +257,8 @@ impl<'a> BillingRun<'a> {
     pub(super) async fn compare_earlier(&self, month: Month) -> Result<(), BillingError> {
         let heads = self.store.foundations().await?;
         let changed = self.store.changed_since_compared(&heads).await?;
-        if changed == Changed::Nothing {
+        let again: Vec<Month> = self.store.months_to_compare().await?.into_iter().filter(|of| *of < month).collect();
+        if changed == Changed::Nothing && again.is_empty() {
             return Ok(());
         }
         for earlier in self.store.final_months_before(month).await? {
@@ -266,11 +267,11 @@ impl<'a> BillingRun<'a> {
                 Changed::Since(at) => at < earlier.span(self.zone).to,
                 Changed::Everything => true,
             };
-            if concerns {
+            if concerns || again.contains(&earlier) {
                 self.compare_month(earlier).await?;
             }
         }
-        Ok(self.store.put_compared(&heads).await?)
+        Ok(self.store.put_compared(&heads, &again).await?)
     }
 
     /// Compares a month's final invoices with what they cost now.

@@ -241,9 +241,10 @@ impl<'a> Left<'a> {
                     if self.is_told_elsewhere(name) {
                         continue;
                     }
-                    let is_shared = |one: &&Adjustment| one.name == *name && is_shared(one.adjustment);
-                    let with_lines = self.shared && self.invoice.adjustments.iter().any(|one| is_shared(&one));
-                    let of_lines = if with_lines { standing.charged } else { Amount::default() };
+                    // What the lines have their shares of, is given back with them.
+                    let with_lines = |one: &&Adjustment| self.shared && one.name == *name && is_shared(one.adjustment);
+                    let shared = self.invoice.adjustments.iter().filter(with_lines).map(|one| one.amount);
+                    let of_lines = shared.into_iter().try_fold(Amount::default(), Amount::plus)?;
                     let left = self.of_standing(standing)?.plus(Amount(-of_lines.0))?;
                     rest.push(self.item(
                         name.clone(),

@@ -260,6 +260,7 @@ const TABLES: &[Table] = &[
             ended_at: Time, labels: Text,
         ],
     ),
+    table("to_compare", 1, columns![month: Text]),
     table("compared_through", 1, columns![foundation_id: Integer, entry: Integer, sequence: Integer]),
     table("accounts_file", 1, columns![hash: Text, kept_at: Time, body: Text]),
     table("invoice_basis", 1, columns![invoice_id: Integer, body: Bytes]),

@@ -2,7 +2,10 @@
 
 use super::super::database::{Session, Sql, values};
 use super::super::{FoundationHead, Store, StoreError};
+use std::collections::BTreeSet;
+
 use crate::domain::{Month, Timestamp};
+use crate::invoicing::Invoice;
 
 /// From when on usage may be another than final months were compared with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,15 +105,16 @@ impl Store {
         Ok(changed)
     }
 
-    /// Notes that all final months were compared with the book as these heads have it.
+    /// Notes that all final months were compared with the book as these heads have it, these among them.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn put_compared(&self, heads: &[FoundationHead]) -> Result<(), StoreError> {
-        again!(self.try_put_compared(heads))
+    pub async fn put_compared(&self, heads: &[FoundationHead], again: &[Month]) -> Result<(), StoreError> {
+        again!(self.try_put_compared(heads, again))
     }
 
-    async fn try_put_compared(&self, heads: &[FoundationHead]) -> Result<(), StoreError> {
+    async fn try_put_compared(&self, heads: &[FoundationHead], again: &[Month]) -> Result<(), StoreError> {
+        const DONE: Sql = Sql::new("DELETE FROM to_compare WHERE month = $1");
         const PUT: Sql = Sql::new(
             "INSERT INTO compared_through (foundation_id, entry, sequence) VALUES ($1, $2, $3)
              ON CONFLICT (foundation_id) DO UPDATE SET entry = excluded.entry, sequence = excluded.sequence
@@ -121,7 +125,20 @@ impl Store {
             let values = values![head.id, head.last_entry.cast_signed(), head.last_sequence.cast_signed()];
             session.run(PUT, values).await?;
         }
+        for month in again {
+            session.run(DONE, values![month.to_string()]).await?;
+        }
         session.commit().await
+    }
+
+    /// Months of which something was credited since they were compared.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn months_to_compare(&self) -> Result<Vec<Month>, StoreError> {
+        const MONTHS: Sql = Sql::new("SELECT month FROM to_compare ORDER BY month");
+        let rows = self.database.read().await?.all(MONTHS, Vec::new()).await?;
+        rows.iter().map(|row| read_month(row.text(0)?)).collect()
     }
 
     /// The months before one that have final invoices, the oldest first.
@@ -133,10 +150,20 @@ impl Store {
             "SELECT DISTINCT month FROM invoice WHERE status = 'final' AND kind = 'invoice' AND month < $1 ORDER BY month",
         );
         let rows = self.database.read().await?.all(MONTHS, values![month.to_string()]).await?;
-        let read = |row: &super::super::database::Row| {
-            let month = row.text(0)?;
-            month.parse().map_err(|_| super::read::unexpected("invoice.month", month))
-        };
-        rows.iter().map(read).collect()
+        rows.iter().map(|row| read_month(row.text(0)?)).collect()
     }
+}
+
+fn read_month(month: &str) -> Result<Month, StoreError> {
+    month.parse().map_err(|_| super::read::unexpected("invoice.month", month))
+}
+
+/// Has the months that a credit note is about compared once more, whatever becomes known.
+pub(super) async fn compare_again(session: &mut Session, note: &Invoice) -> Result<(), StoreError> {
+    const AGAIN: Sql = Sql::new("INSERT INTO to_compare (month) VALUES ($1) ON CONFLICT (month) DO NOTHING");
+    let months: BTreeSet<Month> = note.corrections.iter().map(|one| one.month).chain([note.month]).collect();
+    for month in months {
+        session.run(AGAIN, values![month.to_string()]).await?;
+    }
+    Ok(())
 }

@@ -10,7 +10,7 @@ use super::super::cards::put_card;
 use super::super::database::{Session, Sql, values};
 use super::super::{Finalized, Foreseen, Issuing, Series, Store, StoreError, StoredCard};
 use super::beside::put_document;
-use super::compared::put_accounts;
+use super::compared::{compare_again, put_accounts};
 use super::draft::{Put, held, put_draft, put_row};
 use super::known::refuse_other_edges;
 use super::read::{corrections, unexpected};
@@ -132,6 +132,7 @@ impl Store {
         let id = put_row(&mut session, note, None, 0, issuing.at).await?;
         put_corrections(&mut session, id, note).await?;
         let by_decision = note.corrections.iter().all(|one| one.cause == CorrectionCause::Credited);
+        compare_again(&mut session, note).await?;
         session.run(SETTLED, values![corrected, !by_decision || note.reopens]).await?;
         if !self.finish(&mut session, id, note, issuing).await? {
             return Ok(Finalized::Overtaken);
