@@ -140,7 +140,7 @@ impl Afterwards {
         std::fs::write(folder.join("accounts.toml"), ACCOUNTS).unwrap();
         let of = |name: &str| folder.join(name).display().to_string();
         let toml = format!(
-            "[database]\nurl = \"{}\"\n[billing]\nrates = \"{}\"\naccounts = \"{}\"\ngrace = \"0s\"\ndocuments = \"json\"\n",
+            "[database]\nurl = \"{}\"\n[billing]\nrates = \"{}\"\naccounts = \"{}\"\ngrace = \"0s\"\ndocuments = \"json\"\njump_factor = 0\n",
             program.database(),
             of("card.toml"),
             of("accounts.toml")

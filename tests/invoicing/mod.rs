@@ -6,6 +6,7 @@ mod documents;
 mod explain;
 mod final_once;
 mod fit;
+mod laws;
 mod life;
 mod moves;
 mod numbers;
