@@ -276,6 +276,10 @@ pub async fn document(
     if format != kept {
         documents::check(format, &subject).map_err(failed)?;
     }
+    if stored.status == Status::Final {
+        // Nothing of it leaves before it is written down that it may have.
+        store.settle_marks().await?;
+    }
     if stored.status == Status::Final
         && let Some(document) = store.document(stored.id, kept.name()).await?
     {

@@ -87,6 +87,7 @@ mod tests {
             organization: Guid::new("o"),
             space: Guid::new(space),
             span: span(from, to),
+            labels: None,
         };
         let period = span(0, 100);
         for (coverage, expected) in [

@@ -143,6 +143,9 @@ impl Verify {
             if let Some(broken) = &series.broken {
                 problems.push(format!("{chain}: {broken}"));
             }
+            if series.lost > 0 {
+                note(&format!("{chain}: {} number(s) were recorded as lost", series.lost));
+            }
             rows.push((chain, [series.invoices, 0, 0, 0, series.before], series.digest));
         }
         store.close().await;

@@ -28,7 +28,9 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
+use crate::billing_run::hash_of;
 use crate::config::{self, Configuration, Problem};
+use crate::store::marks::Marks;
 use crate::store::{Found, Making, PostgresOptions, Store, StoreError};
 
 /// What went wrong, for people, and the exit code.
@@ -212,8 +214,23 @@ impl Global {
     }
 
     async fn try_open_making(configuration: &Configuration, making: Making) -> Result<Store, StoreError> {
-        Store::open_making(configuration.database.url.expose(), &postgres_options(configuration), making).await
+        let store =
+            Store::open_making(configuration.database.url.expose(), &postgres_options(configuration), making).await?;
+        Ok(match marks(configuration, &store) {
+            Some(marks) => store.marked(marks),
+            None => store,
+        })
     }
+}
+
+/// Where it is marked what was issued, if that isn't beside the database.
+fn marks(configuration: &Configuration, store: &Store) -> Option<Marks> {
+    if let Some(folder) = &configuration.billing.marks {
+        return Some(Marks::within(folder));
+    }
+    // A folder for each database: one host may work with several.
+    let folder = || config::state_folder().map(|state| state.join("marks").join(&hash_of(&store.location())[..16]));
+    if store.is_shared() { folder().map(|folder| Marks::within(&folder)) } else { None }
 }
 
 const fn postgres_options(configuration: &Configuration) -> PostgresOptions {

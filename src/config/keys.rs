@@ -199,6 +199,13 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "billing",
+        "marks",
+        Kind::Path,
+        None,
+        "A folder, one book's, in which each number that is issued is marked, so that a restored database is noticed; left out: beside an SQLite database, for PostgreSQL in the folder for state",
+    ),
+    key(
+        "billing",
         "jump_factor",
         Kind::Count { min: 0, max: 1000 },
         Some("3"),

@@ -278,6 +278,7 @@ impl Loader {
         let invoice_series = self.series(merged, "invoice_series");
         let credit_note_series = self.series(merged, "credit_note_series");
         let grace_seconds = self.duration(merged, "billing", "grace");
+        let marks = self.text(merged, "billing", "billing", "marks").map(PathBuf::from);
         let jump_factor = Some(self.count(merged, "billing", "jump_factor")).filter(|factor| *factor > 0);
         let documents = self.words(merged, "billing", "documents");
         let default_disk_mib = self.count(merged, "billing", "default_disk_mib");
@@ -319,6 +320,7 @@ impl Loader {
                 invoice_series: invoice_series?,
                 credit_note_series: credit_note_series?,
                 grace_seconds,
+                marks,
                 jump_factor,
                 documents,
                 default_disk_mib,
@@ -637,11 +639,7 @@ impl Loader {
 
     /// `cf-billing.db` in the service's state folder, or in the user's.
     fn default_database(&mut self) -> Option<Secret> {
-        let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        let folder = variable("STATE_DIRECTORY")
-            .or_else(|| variable("XDG_STATE_HOME").map(|folder| folder.join("cf-billing")))
-            .or_else(|| variable("HOME").map(|home| home.join(".local/state/cf-billing")));
-        let Some(folder) = folder else {
+        let Some(folder) = state_folder() else {
             let hint = "set [database] url or CF_BILLING__DATABASE__URL".to_owned();
             self.problem(self.file.clone(), "there is no folder for the database: HOME isn't set", Some(hint));
             return None;
@@ -653,6 +651,15 @@ impl Loader {
         }
         Some(Secret::new(format!("sqlite://{}", folder.join("cf-billing.db").display())))
     }
+}
+
+/// Where this host keeps what isn't configured elsewhere; `None`: it says of no place.
+#[must_use]
+pub fn state_folder() -> Option<PathBuf> {
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    variable("STATE_DIRECTORY")
+        .or_else(|| variable("XDG_STATE_HOME").map(|folder| folder.join("cf-billing")))
+        .or_else(|| variable("HOME").map(|home| home.join(".local/state/cf-billing")))
 }
 
 /// A file's mode, if others than its owner and group may read it, or others than its owner write it.

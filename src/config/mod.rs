@@ -15,7 +15,7 @@ use url::Url;
 use crate::domain::{RULES, Settings, Strategy, Timestamp};
 
 pub use keys::{KEYS, Key, Kind, SECTIONS};
-pub use load::{Problem, load, parse_time};
+pub use load::{Problem, load, parse_time, state_folder};
 pub use secret::Secret;
 
 /// Everything that can be configured.
@@ -82,6 +82,8 @@ pub struct Billing {
     pub credit_note_series: String,
     /// After a month's end, before which nothing of it becomes final.
     pub grace_seconds: i64,
+    /// Where it is marked what was issued; `None`: the usual place.
+    pub marks: Option<PathBuf>,
     /// So many times the month before need looking at; `None`: none do.
     pub jump_factor: Option<u32>,
     /// Formats that are made when an invoice becomes final.

@@ -1,6 +1,7 @@
 //! An invoice or credit note as documents: values in, bytes out.
 //! Owns how they look and what formats say; never decides an amount.
 
+pub mod adopt;
 pub mod chart;
 pub mod compose;
 pub mod csv;

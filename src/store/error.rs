@@ -94,6 +94,30 @@ pub enum StoreError {
          hint: dates never run behind numbers: if the clock is right, say --issue-date {newest}, or begin a new series ([billing] invoice_series, credit_note_series)"
     )]
     DateBehind { series: String, number: String, newest: NaiveDate, wanted: NaiveDate },
+    #[error(
+        "can't read or write `{path}`, which marks what was issued: {reason}\n\
+         hint: nothing became final; its folder must be writable, or [billing] marks name another"
+    )]
+    Marks { path: String, reason: String },
+    #[error(
+        "the database is older than what was issued: numbers {first} to {last} of series {series} are missing\n\
+         hint: it was restored from a backup: bring them back with `cf-billing invoices adopt DIR` from their exported files, or record them as lost with `cf-billing invoices lost`; docs/invoices.md tells how"
+    )]
+    OlderThanIssued { series: String, first: String, last: String },
+    #[error(
+        "{number} in the database isn't what was issued under that number\n\
+         hint: is this the right database? its newest backup goes on; a new book needs a folder of its own ([billing] marks), or another series"
+    )]
+    OtherThanIssued { number: String },
+    #[error(
+        "`{asked}` can't be recorded as lost: {missing} is missing\n\
+         hint: from the first missing number on, and at most to the last that was issued"
+    )]
+    NotMissing { asked: String, missing: String },
+    #[error(
+        "can't bring {number} back: {why}\nhint: nothing of it was changed; `cf-billing invoices lost` records what can't be brought back"
+    )]
+    NotAdopted { number: String, why: String },
     #[error("{month} of account `{account}` is held: {reason}\nhint: `invoices release` lets it go on")]
     Held { account: String, month: String, reason: String },
     #[error(transparent)]

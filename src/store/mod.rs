@@ -36,6 +36,7 @@ mod labels;
 mod lease;
 mod load;
 mod lock;
+pub mod marks;
 mod names;
 mod onboarding;
 mod pieces;
@@ -60,7 +61,7 @@ pub use invoice_types::{
     Compared, FinalInvoice, Finalized, Foreseen, InvoiceFilter, Invoiced, Issuing, Recalculation, RenderedDocument,
     Series, StoredCard, StoredDocument, StoredInvoice, UsedBy, UsedCard, UsedFor,
 };
-pub use invoices::{AccountsOf, Changed, StoredAccounts, VerifiedSeries};
+pub use invoices::{AccountsOf, Adopted, Changed, SeriesState, StoredAccounts, VerifiedSeries};
 pub use labels::{LabelRows, Owner};
 pub use lease::{DutyState, Lease};
 pub use lock::CollectorLock;
@@ -76,6 +77,7 @@ pub use types::{
 use std::sync::{Arc, Mutex};
 
 use database::{Database, Sql};
+use marks::Marks;
 
 /// How often a write is tried again that another one got in the way of.
 const TRIES: u32 = 10;
@@ -88,6 +90,8 @@ pub struct Store {
     identities: Arc<chunks::IdentityCache>,
     /// What it writes under, if that is limited.
     lease: Option<Arc<Lease>>,
+    /// Where it is marked what was issued; `None`: nowhere.
+    marks: Option<Arc<Marks>>,
 }
 
 impl Store {
@@ -115,7 +119,15 @@ impl Store {
     /// As [`Store::open_with`]; [`StoreError::NoBook`] and [`StoreError::Expected`] where none is to be made.
     pub async fn open_making(url: &str, options: &PostgresOptions, making: Making) -> Result<Self, StoreError> {
         let database = Database::open(url, options, making).await?;
-        Ok(Self { database, dimensions: Arc::default(), identities: Arc::default(), lease: None })
+        // What is in memory alone is never restored.
+        let marks = database.file().filter(|file| file.exists()).map(|file| Arc::new(Marks::beside(file)));
+        Ok(Self { database, dimensions: Arc::default(), identities: Arc::default(), lease: None, marks })
+    }
+
+    /// The same store, with its marks of what was issued elsewhere.
+    #[must_use]
+    pub fn marked(self, marks: Marks) -> Self {
+        Self { marks: Some(Arc::new(marks)), ..self }
     }
 
     /// What is at `url`. Nothing is made or changed.

@@ -287,6 +287,12 @@ const TABLES: &[Table] = &[
             account: Text, month: Text, held_at: Time, reason: Text, released_at: Time, release_reason: Text,
         ],
     ),
+    table(
+        "invoice_lost",
+        2,
+        columns![series: Text, first_number: Integer, last_number: Integer, reason: Text, recorded_at: Time],
+    ),
+    table("invoice_adopted", 1, columns![invoice_id: Integer, before: Text, adopted_at: Time]),
     table("lease", 1, columns![duty: Text, epoch: Integer]),
 ];
 

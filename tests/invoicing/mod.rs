@@ -10,6 +10,7 @@ mod laws;
 mod life;
 mod moves;
 mod numbers;
+mod restored;
 mod whole;
 
 use serde_json::Value;

@@ -8,7 +8,7 @@ use super::super::Failure;
 use super::super::output::{Format, note};
 use super::super::rates::read_card;
 use super::hold::reason;
-use super::{card_of, list, money};
+use super::{card_of, list, money, tell_begun};
 use crate::billing_run::{BillingRun, Card, CreditOutcome, What};
 use crate::clock::Clock;
 use crate::config::Configuration;
@@ -91,6 +91,7 @@ impl Credit {
         };
         let mut run = BillingRun::new(configuration, store, &Clock::System, &card)?;
         run.issue_date = self.issue_date;
+        tell_begun(store, &run.credit_note_series).await?;
         let outcome = run.credit(&stored, what, &why).await?;
         let shown = match outcome {
             CreditOutcome::Note(number) => store.invoice(&number).await?,

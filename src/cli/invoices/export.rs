@@ -78,8 +78,7 @@ impl ExportFormat {
 }
 
 /// The name of a document's file.
-fn file_name(stored: &StoredInvoice, format: Format) -> String {
-    let name = stored.number.clone().unwrap_or_else(|| format!("draft-{}", stored.id));
+pub(super) fn file_name(name: &str, format: Format) -> String {
     let ending = match format {
         Format::Html => ".html",
         Format::Pdf => ".pdf",
@@ -135,7 +134,8 @@ impl Export {
         let (mut written, mut there) = (0_usize, 0_usize);
         let mut problems = Vec::new();
         for listed in wanted {
-            let file = self.out.join(file_name(listed, format));
+            let name = listed.number.clone().unwrap_or_else(|| format!("draft-{}", listed.id));
+            let file = self.out.join(file_name(&name, format));
             let stored = again(store, listed).await?;
             match document(store, &Clock::System, sender, &stored, format).await {
                 Ok(bytes) => match there_already(&file, listed)? {
@@ -189,6 +189,7 @@ impl Export {
         }
         bar.finish_and_clear();
         writer.finish().map_err(Failure::failed)?;
+        store.settle_marks().await?;
         std::fs::rename(&begun, &file).map_err(|error| cannot(&file, &error))?;
         note(&format!("{} invoice(s) written to {}", wanted.len(), file.display()));
         Ok(())

@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use super::super::Failure;
 use super::super::output::{Format, note};
 use super::super::progress::Bars;
-use super::{RunOptions, list};
+use super::{RunOptions, list, tell_begun};
 use crate::billing_run::{BillingRun, FinalizeResult, Outcome};
 use crate::clock::Clock;
 use crate::config::Configuration;
@@ -52,6 +52,7 @@ impl Finalize {
         if let Some(file) = &self.accept_from {
             accept.extend(names_in(file)?);
         }
+        tell_begun(store, &run.series).await?;
         let bars = Bars::default();
         let mut bar = None;
         let progress = |done: usize, of: usize| {

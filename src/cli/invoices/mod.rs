@@ -1,5 +1,6 @@
 //! `cf-billing invoices`: from drafts to documents that are filed, and what to do when one is wrong.
 
+mod adopt;
 mod credit;
 mod explain;
 mod export;
@@ -21,7 +22,7 @@ use crate::config::Configuration;
 use crate::domain::{Amount, Currency, Month};
 use crate::invoicing::{DocumentKind, Status};
 use crate::rate_card::names_of_several;
-use crate::store::{InvoiceFilter, Store, StoredInvoice};
+use crate::store::{InvoiceFilter, Series, Store, StoredInvoice};
 
 pub(super) use list::list;
 pub(super) use show::show_table;
@@ -44,6 +45,8 @@ enum Command {
     Finalize(finalize::Finalize),
     Credit(credit::Credit),
     Export(export::Export),
+    Adopt(adopt::Adopt),
+    Lost(adopt::Lost),
 }
 
 /// Compute the invoices of a month as they now are, and keep them as drafts
@@ -96,6 +99,8 @@ impl Invoices {
             Command::Finalize(finalize) => finalize.run(&configuration, &store).await,
             Command::Credit(credit) => credit.run(&configuration, &store).await,
             Command::Export(export) => export.run(&configuration, &store).await,
+            Command::Adopt(adopt) => adopt.run(&configuration, &store).await,
+            Command::Lost(lost) => lost.run(&configuration, &store).await,
         };
         store.close().await;
         result
@@ -161,6 +166,16 @@ async fn account_meant(
     }
     let meant = Meant::find(store, &accounts(configuration)?, account, month).await?;
     Ok(Some(meant.one()?.unwrap_or(account).to_owned()))
+}
+
+/// Tells of a number that is used again, as it was begun and nothing of it has left.
+async fn tell_begun(store: &Store, series: &Series) -> Result<(), Failure> {
+    if let Some(number) = store.begun(series).await? {
+        note(&format!(
+            "{number} was begun and never committed: no document of it has left, and the number is used again"
+        ));
+    }
+    Ok(())
 }
 
 /// The invoice of that number or id.

@@ -2,12 +2,15 @@
 //! that wherever the process dies there is no gap, no repeat and no half document. Documents come made, for the number
 //! that was foreseen; the transaction takes them only if that is still the next one.
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 use sha2::{Digest, Sha256};
 
 use super::super::cards::put_card;
 use super::super::database::{Session, Sql, values};
+use super::super::marks::Mark;
 use super::super::{Finalized, Foreseen, Issuing, Series, Store, StoreError, StoredCard};
 use super::beside::put_document;
 use super::compared::{compare_again, put_accounts};
@@ -15,9 +18,10 @@ use super::draft::{Put, held, put_draft, put_row};
 use super::known::refuse_other_edges;
 use super::read::{corrections, unexpected};
 use super::write::put_corrections;
+use crate::domain::Timestamp;
 use crate::domain::period::date_of;
 use crate::domain::text::hexadecimal;
-use crate::invoicing::{CorrectionCause, Invoice};
+use crate::invoicing::{CorrectionCause, Dates, Invoice};
 
 impl Store {
     /// The next number of a series, and what it follows. Nothing is reserved: another process may take it first.
@@ -26,6 +30,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn foresee(&self, series: &Series) -> Result<Foreseen, StoreError> {
         let mut session = self.database.read().await?;
+        self.check_marks(&mut session, series).await?;
         let (last_number, before) = last_of(&mut session, series).await?;
         let newest = newest_of(&mut session, series).await?;
         let series_number = last_number + 1;
@@ -93,6 +98,7 @@ impl Store {
             return Ok(Finalized::Overtaken);
         }
         session.commit().await?;
+        self.issued().await;
         Ok(Finalized::Now(issuing.foreseen.number.clone()))
     }
 
@@ -138,6 +144,7 @@ impl Store {
             return Ok(Finalized::Overtaken);
         }
         session.commit().await?;
+        self.issued().await;
         Ok(Finalized::Now(issuing.foreseen.number.clone()))
     }
 
@@ -155,13 +162,9 @@ impl Store {
              RETURNING last_number",
         );
         const BASIS: Sql = Sql::new("INSERT INTO invoice_basis (invoice_id, body) VALUES ($1, $2)");
-        const FINAL: Sql = Sql::new(
-            "UPDATE invoice SET status = 'final', in_review = $10, series = $2, series_number = $3, number = $4,
-                                finalized_at = $5, accepted = $6, digest = $7, issued_on = $8, due_on = $9
-             WHERE id = $1",
-        );
         let Issuing { series, at, dates, basis, foreseen, documents, .. } = issuing;
         let Foreseen { series_number, number, before, .. } = foreseen;
+        self.check_marks(session, series).await?;
         let (last_number, last_digest) = last_of(session, series).await?;
         if last_number + 1 != *series_number || last_digest != *before {
             return Ok(false);
@@ -173,35 +176,77 @@ impl Store {
         let basis = basis.as_ref().map(|basis| hexadecimal(&Sha256::digest(basis)));
         let canonical = invoice.canonical(number, *at, Some(*dates), basis.as_deref());
         let digest = invoice_digest(before.as_deref(), &canonical);
-        let accepted = (!invoice.accepted.is_empty())
-            .then(|| serde_json::to_string(&invoice.accepted).expect("texts are plain values"));
-        let values = values![
-            id,
-            &series.name,
-            *series_number,
-            number,
-            *at,
-            accepted,
-            digest,
-            dates.issued_on.to_string(),
-            dates.due_on.map(|due_on| due_on.to_string()),
-            false,
-        ];
-        session.run(FINAL, values).await?;
+        put_final(session, id, (series, *series_number, number), invoice, *dates, *at, &digest).await?;
+        let mut of_format = BTreeMap::new();
         for document in documents {
             put_document(session, id, document, *at).await?;
+            of_format.insert(document.format.to_owned(), hexadecimal(&Sha256::digest(&document.bytes)));
         }
         self.check_lease(session).await?;
+        // Last before the commit, which may still fail.
+        self.begin_mark(&Mark {
+            series: series.name.clone(),
+            number: *series_number,
+            issued: false,
+            before: before.clone(),
+            digest,
+            documents: of_format,
+            reopens: invoice.reopens,
+            accepted: invoice.accepted.clone(),
+            rules: invoice.rules,
+        })?;
         Ok(true)
+    }
+
+    /// After a commit: what is final may leave once that is written down. What can't be, is by whoever exports it.
+    async fn issued(&self) {
+        if let Err(error) = self.settle_marks().await {
+            tracing::warn!("what became final isn't marked as issued yet: {error}");
+        }
     }
 }
 
-/// The last number of a series, 0 before any, and its digest.
-async fn last_of(session: &mut Session, series: &Series) -> Result<(i64, Option<String>), StoreError> {
+/// Makes a draft final under a number.
+pub(super) async fn put_final(
+    session: &mut Session,
+    id: i64,
+    (series, series_number, number): (&Series, i64, &str),
+    invoice: &Invoice,
+    dates: Dates,
+    at: Timestamp,
+    digest: &str,
+) -> Result<(), StoreError> {
+    const FINAL: Sql = Sql::new(
+        "UPDATE invoice SET status = 'final', in_review = $10, series = $2, series_number = $3, number = $4,
+                            finalized_at = $5, accepted = $6, digest = $7, issued_on = $8, due_on = $9
+         WHERE id = $1",
+    );
+    let accepted = (!invoice.accepted.is_empty())
+        .then(|| serde_json::to_string(&invoice.accepted).expect("texts are plain values"));
+    let values = values![
+        id,
+        &series.name,
+        series_number,
+        number,
+        at,
+        accepted,
+        digest,
+        dates.issued_on.to_string(),
+        dates.due_on.map(|due_on| due_on.to_string()),
+        false,
+    ];
+    session.run(FINAL, values).await?;
+    Ok(())
+}
+
+/// The last number of a series, 0 before any, and the digest of the last one that the book has.
+pub(super) async fn last_of(session: &mut Session, series: &Series) -> Result<(i64, Option<String>), StoreError> {
     const LAST: Sql = Sql::new(
-        "SELECT series.last_number, invoice.digest
+        "SELECT series.last_number,
+                (SELECT invoice.digest FROM invoice
+                 WHERE invoice.series = series.name AND invoice.series_number <= series.last_number
+                 ORDER BY invoice.series_number DESC LIMIT 1)
          FROM invoice_series AS series
-         LEFT JOIN invoice ON invoice.series = series.name AND invoice.series_number = series.last_number
          WHERE series.name = $1",
     );
     match session.maybe(LAST, values![&series.name]).await? {

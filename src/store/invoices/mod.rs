@@ -5,9 +5,11 @@ mod compared;
 mod draft;
 mod issue;
 mod known;
+mod lost;
 mod read;
 mod verify;
 mod write;
 
 pub use compared::{AccountsOf, Changed, StoredAccounts};
+pub use lost::{Adopted, SeriesState};
 pub use verify::VerifiedSeries;

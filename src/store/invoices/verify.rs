@@ -15,6 +15,8 @@ pub struct VerifiedSeries {
     pub invoices: u64,
     /// Before it begins: they were made final by an earlier version.
     pub before: u64,
+    /// Numbers that were recorded as lost.
+    pub lost: u64,
     /// The last digest, hexadecimal.
     pub digest: String,
     /// Documents whose hash was compared.
@@ -42,10 +44,16 @@ impl Store {
         const DIGEST: Sql = Sql::new("SELECT number, digest FROM invoice WHERE series = $1 AND series_number = $2");
         let (invoices, digest) = (0, String::new());
         let mut verified =
-            VerifiedSeries { name: name.to_owned(), invoices, before: 0, digest, documents: 0, broken: None };
+            VerifiedSeries { name: name.to_owned(), invoices, before: 0, lost: 0, digest, documents: 0, broken: None };
+        let mut is_after_lost = false;
         for series_number in 1..=last_number {
             let row = self.database.read().await?.maybe(DIGEST, values![name, series_number]).await?;
             let Some(row) = row else {
+                if self.is_lost(name, series_number).await? {
+                    verified.lost += 1;
+                    is_after_lost = true;
+                    continue;
+                }
                 verified.broken = Some(format!("invoice {series_number} is missing"));
                 return Ok(verified);
             };
@@ -65,8 +73,15 @@ impl Store {
             {
                 let basis = self.invoice_basis(stored.id).await?.map(|basis| hexadecimal(&Sha256::digest(basis)));
                 let before = (!verified.digest.is_empty()).then_some(verified.digest.as_str());
-                let canonical = stored.invoice.canonical(number, at, stored.dates, basis.as_deref());
-                again = Some(invoice_digest(before, &canonical));
+                again = match self.adopted_before(stored.id).await? {
+                    // All of it isn't known any more; its link was marked, or is over its document.
+                    Some(link) if is_after_lost || link.as_deref() == before => Some(kept.clone()),
+                    Some(_) => None,
+                    None => {
+                        let canonical = stored.invoice.canonical(number, at, stored.dates, basis.as_deref());
+                        Some(invoice_digest(before, &canonical))
+                    }
+                };
                 let (documents, changed) = self.verify_documents(stored.id).await?;
                 verified.documents += documents;
                 if let Some(format) = changed {
@@ -80,7 +95,22 @@ impl Store {
             }
             verified.invoices += 1;
             verified.digest = kept;
+            is_after_lost = false;
         }
         Ok(verified)
+    }
+
+    async fn is_lost(&self, series: &str, series_number: i64) -> Result<bool, StoreError> {
+        const LOST: Sql = Sql::new(
+            "SELECT 1 FROM invoice_lost WHERE series = $1 AND first_number <= $2 AND last_number >= $2 LIMIT 1",
+        );
+        Ok(self.database.read().await?.maybe(LOST, values![series, series_number]).await?.is_some())
+    }
+
+    /// Of what was brought back from its documents: the digest of the one before it.
+    async fn adopted_before(&self, invoice_id: i64) -> Result<Option<Option<String>>, StoreError> {
+        const ADOPTED: Sql = Sql::new("SELECT before FROM invoice_adopted WHERE invoice_id = $1");
+        let row = self.database.read().await?.maybe(ADOPTED, values![invoice_id]).await?;
+        row.map(|row| row.owned(0)).transpose()
     }
 }

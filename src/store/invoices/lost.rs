@@ -1,0 +1,273 @@
+//! A book beside the marks of what was issued: one restored from a backup lacks numbers. They are brought back from their
+//! documents, or recorded as lost; only then numbers go on.
+
+use std::collections::BTreeMap;
+
+use sha2::{Digest, Sha256};
+
+use super::super::cards::put_card;
+use super::super::database::{Session, Sql, values};
+use super::super::marks::Mark;
+use super::super::{Series, Store, StoreError, StoredCard};
+use super::beside::put_document;
+use super::draft::{Put, put_draft, put_row};
+use super::issue::{last_of, put_final};
+use super::write::put_corrections;
+use crate::domain::Timestamp;
+use crate::domain::text::hexadecimal;
+use crate::invoicing::{Dates, DocumentKind, Invoice};
+use crate::store::RenderedDocument;
+
+/// An invoice or credit note that is brought back from its documents.
+#[derive(Clone, Debug)]
+pub struct Adopted {
+    pub series: Series,
+    /// In its series, from 1.
+    pub series_number: i64,
+    pub invoice: Invoice,
+    pub dates: Dates,
+    pub finalized_at: Timestamp,
+    /// Its card, if the book doesn't have it.
+    pub card: Option<StoredCard>,
+    /// What its mark says; `None`: there is none.
+    pub mark: Option<Mark>,
+    pub documents: Vec<RenderedDocument>,
+}
+
+/// How far a series goes in the book, and by its marks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeriesState {
+    /// The last number in the book, with those recorded as lost.
+    pub last_number: i64,
+    /// The last number that documents may have left of.
+    pub issued: i64,
+}
+
+impl Store {
+    /// How far a series goes.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn series_state(&self, series: &Series) -> Result<SeriesState, StoreError> {
+        let mut session = self.database.read().await?;
+        let (last_number, _) = last_of(&mut session, series).await?;
+        let newest = self.marks.as_ref().map(|marks| marks.newest(&series.name)).transpose()?.flatten();
+        let issued = newest.map_or(0, |mark| if mark.issued { mark.number } else { mark.number - 1 });
+        Ok(SeriesState { last_number, issued })
+    }
+
+    /// The names of all series that have a number, or a mark of one.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn series_names(&self) -> Result<Vec<String>, StoreError> {
+        const NAMES: Sql = Sql::new("SELECT name FROM invoice_series ORDER BY name");
+        let rows = self.database.read().await?.all(NAMES, Vec::new()).await?;
+        let mut names = rows.iter().map(|row| Ok(row.text(0)?.to_owned())).collect::<Result<Vec<_>, StoreError>>()?;
+        if let Some(marks) = &self.marks {
+            names.extend(marks.all()?.into_keys().map(|(series, _)| series));
+        }
+        names.sort();
+        names.dedup();
+        Ok(names)
+    }
+
+    /// The mark of a number, if there is one.
+    ///
+    /// # Errors
+    /// [`StoreError::Marks`].
+    pub fn marks(&self) -> Result<std::collections::HashMap<(String, i64), Mark>, StoreError> {
+        self.marks.as_ref().map_or_else(|| Ok(std::collections::HashMap::new()), |marks| marks.all())
+    }
+
+    /// Refuses a book that lacks what was issued, or has something else under a number.
+    pub(super) async fn check_marks(&self, session: &mut Session, series: &Series) -> Result<(), StoreError> {
+        const DIGEST: Sql = Sql::new("SELECT digest FROM invoice WHERE series = $1 AND series_number = $2");
+        let Some(mark) = self.marks.as_ref().map(|marks| marks.newest(&series.name)).transpose()?.flatten() else {
+            return Ok(());
+        };
+        let (last_number, last_digest) = last_of(session, series).await?;
+        let other = || StoreError::OtherThanIssued { number: series.number(mark.number) };
+        if mark.number <= last_number {
+            let row = session.maybe(DIGEST, values![&series.name, mark.number]).await?;
+            return match row {
+                // Somebody recorded it as lost.
+                None => Ok(()),
+                Some(row) if !mark.issued || row.owned(0)?.as_deref() == Some(&mark.digest) => Ok(()),
+                Some(_) => Err(other()),
+            };
+        }
+        let last = if mark.issued { mark.number } else { mark.number - 1 };
+        if last > last_number {
+            let (first, last) = (series.number(last_number + 1), series.number(last));
+            return Err(StoreError::OlderThanIssued { series: series.name.clone(), first, last });
+        }
+        // It was begun and never committed, so nothing of it has left: its number is used again.
+        if mark.before == last_digest { Ok(()) } else { Err(other()) }
+    }
+
+    /// The next number, if a process died between its mark and its commit.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn begun(&self, series: &Series) -> Result<Option<String>, StoreError> {
+        let Some(mark) = self.marks.as_ref().map(|marks| marks.newest(&series.name)).transpose()?.flatten() else {
+            return Ok(None);
+        };
+        let (last_number, _) = last_of(&mut self.database.read().await?, series).await?;
+        Ok((!mark.issued && mark.number == last_number + 1).then(|| series.number(mark.number)))
+    }
+
+    /// Writes down that a number is about to be committed.
+    pub(super) fn begin_mark(&self, mark: &Mark) -> Result<(), StoreError> {
+        self.marks.as_ref().map_or(Ok(()), |marks| marks.add(mark))
+    }
+
+    /// Writes down what was committed, before anything of it leaves: also what a process that died had no time to.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn settle_marks(&self) -> Result<(), StoreError> {
+        const DIGEST: Sql = Sql::new("SELECT 1 FROM invoice WHERE series = $1 AND series_number = $2 AND digest = $3");
+        const NAMES: Sql = Sql::new("SELECT name FROM invoice_series ORDER BY name");
+        let Some(marks) = &self.marks else { return Ok(()) };
+        let mut session = self.database.read().await?;
+        for row in session.all(NAMES, Vec::new()).await? {
+            let series = row.text(0)?;
+            let Some(mark) = marks.newest(series)?.filter(|mark| !mark.issued) else { continue };
+            if session.maybe(DIGEST, values![series, mark.number, &mark.digest]).await?.is_some() {
+                marks.add(&Mark { issued: true, ..mark })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Records numbers as lost: what was issued under them isn't in the book, and never will be. The first must be the
+    /// next one of the series, the last at most the last that was issued.
+    ///
+    /// # Errors
+    /// [`StoreError`]; [`StoreError::NotMissing`].
+    pub async fn record_lost(
+        &self,
+        series: &Series,
+        (first, last): (i64, i64),
+        reason: &str,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        const RECORD: Sql = Sql::new(
+            "INSERT INTO invoice_lost (series, first_number, last_number, reason, recorded_at) VALUES ($1, $2, $3, $4, $5)",
+        );
+        let issued = self.series_state(series).await?.issued;
+        let mut session = self.invoicing().await?;
+        let (last_number, _) = last_of(&mut session, series).await?;
+        if first != last_number + 1 || last < first || last > issued {
+            let missing = if issued > last_number {
+                format!("{} to {}", series.number(last_number + 1), series.number(issued))
+            } else {
+                "no number".to_owned()
+            };
+            return Err(StoreError::NotMissing { asked: format!("{first}..{last}"), missing });
+        }
+        advance(&mut session, series, last).await?;
+        session.run(RECORD, values![&series.name, first, last, reason, at]).await?;
+        session.commit().await
+    }
+
+    /// Brings an invoice or credit note back: the next number of its series, with its documents byte for byte, and its
+    /// link of the chain as its mark has it.
+    ///
+    /// # Errors
+    /// [`StoreError`]; [`StoreError::NotAdopted`] if it isn't what was issued.
+    pub async fn adopt_invoice(&self, adopted: &Adopted, at: Timestamp) -> Result<(), StoreError> {
+        const ADOPTED: Sql =
+            Sql::new("INSERT INTO invoice_adopted (invoice_id, before, adopted_at) VALUES ($1, $2, $3)");
+        const SETTLED: Sql = Sql::new(
+            "DELETE FROM invoice_recalculation
+             WHERE invoice_id = (SELECT id FROM invoice WHERE number = $1 AND kind = 'invoice')",
+        );
+        const LOST: Sql = Sql::new("SELECT 1 FROM invoice_lost WHERE series = $1 AND last_number = $2");
+        let Adopted { series, series_number, invoice, dates, finalized_at, card, mark, documents } = adopted;
+        let number = series.number(*series_number);
+        let not = |why: &str| StoreError::NotAdopted { number: number.clone(), why: why.to_owned() };
+        let mut session = self.invoicing().await?;
+        let (last_number, last_digest) = last_of(&mut session, series).await?;
+        if last_number + 1 != *series_number {
+            return Err(not("it isn't the next number of its series"));
+        }
+        let after_lost = session.maybe(LOST, values![&series.name, last_number]).await?.is_some();
+        let of_format: BTreeMap<&str, String> =
+            documents.iter().map(|one| (one.format, hexadecimal(&Sha256::digest(&one.bytes)))).collect();
+        let (before, digest) = match mark {
+            Some(mark) => {
+                let is_as_issued = |(format, sha256): (&&str, &String)| {
+                    mark.documents.get(*format).is_none_or(|issued| issued == sha256)
+                };
+                if let Some((format, _)) = of_format.iter().find(|one| !is_as_issued(*one)) {
+                    return Err(not(&format!("the {format} document isn't the one that was issued")));
+                }
+                if mark.before != last_digest && !after_lost {
+                    return Err(not("what was issued before it isn't what the book has"));
+                }
+                (mark.before.clone(), mark.digest.clone())
+            }
+            // Without a mark its link is over its document.
+            None => (last_digest.clone(), adopted_digest(last_digest.as_deref(), &of_format)),
+        };
+        if let Some(card) = card {
+            put_card(&mut session, card, at).await?;
+        }
+        let id = if invoice.kind == DocumentKind::Invoice {
+            let put = put_draft(&mut session, invoice, *finalized_at).await?;
+            let Some(Put { id, .. }) = put else {
+                return Err(not("the account has another final invoice of its month"));
+            };
+            id
+        } else {
+            let id = put_row(&mut session, invoice, None, 0, *finalized_at).await?;
+            put_corrections(&mut session, id, invoice).await?;
+            id
+        };
+        let corrected = invoice.corrections.iter().map(|one| one.number.as_str());
+        for number in corrected.chain(invoice.corrects.as_ref().map(|corrected| corrected.number.as_str())) {
+            session.run(SETTLED, values![number]).await?;
+        }
+        advance(&mut session, series, *series_number).await?;
+        session.run(ADOPTED, values![id, &before, at]).await?;
+        let named = (series, *series_number, number.as_str());
+        put_final(&mut session, id, named, invoice, *dates, *finalized_at, &digest).await?;
+        for document in documents {
+            put_document(&mut session, id, document, *finalized_at).await?;
+        }
+        session.commit().await?;
+        if let (None, Some(marks)) = (mark, &self.marks) {
+            marks.add(&Mark {
+                series: series.name.clone(),
+                number: *series_number,
+                issued: true,
+                before,
+                digest,
+                documents: of_format.into_iter().map(|(format, sha256)| (format.to_owned(), sha256)).collect(),
+                reopens: invoice.reopens,
+                accepted: invoice.accepted.clone(),
+                rules: invoice.rules,
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// The link of what was brought back without a mark: over the one before it, and its documents.
+pub(super) fn adopted_digest(before: Option<&str>, of_format: &BTreeMap<&str, String>) -> String {
+    let json = of_format.get("json").map_or("", String::as_str);
+    hexadecimal(&Sha256::new().chain_update(before.unwrap_or_default()).chain_update(json).finalize())
+}
+
+/// A series goes on behind a number.
+async fn advance(session: &mut Session, series: &Series, number: i64) -> Result<(), StoreError> {
+    const ADVANCE: Sql = Sql::new(
+        "INSERT INTO invoice_series (name, last_number) VALUES ($1, $2)
+         ON CONFLICT (name) DO UPDATE SET last_number = excluded.last_number",
+    );
+    session.run(ADVANCE, values![&series.name, number]).await?;
+    Ok(())
+}
