@@ -204,6 +204,23 @@ fn what_cant_be_brought_back_is_recorded_as_lost_before_numbers_go_on() {
     assert_eq!(shown(restored, "CF-000005")["account"], "k2");
 }
 
+/// The disk with the marks is lost, too: nothing tells what was issued, and the files still bring it back.
+#[test]
+fn what_was_issued_comes_back_from_its_files_alone() {
+    let books = Books::new();
+    let restored = &books.restored;
+    let marks = restored.folder.path().join("new/marks");
+    prepare(restored, &marks);
+    let adopted = succeed(restored, &["invoices", "adopt", path(&books.out)]);
+    assert!(adopted.stderr.contains("3 brought back"), "{}", adopted.stderr);
+    let net = |book: &Program| finals(book).iter().map(|one| one["net"].clone()).collect::<Vec<_>>();
+    assert_eq!(net(restored), net(&books.issued));
+    assert_eq!(finalize(restored, "k4").code, Some(0));
+    assert_eq!(shown(restored, "CF-000004")["account"], "k4");
+    succeed(restored, &["ledger", "verify"]);
+    assert_eq!(fs::read_dir(&marks).unwrap().count(), 1, "from here on it is marked");
+}
+
 fn marks_of(books: &Books) -> PathBuf {
     fs::read_dir(books.marks.path()).unwrap().next().unwrap().unwrap().path()
 }
