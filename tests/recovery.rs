@@ -410,7 +410,6 @@ fn s47_the_newest_row_kept_is_enough() {
 }
 
 /// What a token without scope is shown of usage events.
-#[expect(clippy::unnecessary_wraps, reason = "as it is to be given to `fail`")]
 fn hidden(request: &http::Request<bytes::Bytes>) -> Option<Result<http::Response<bytes::Bytes>, TransportError>> {
     let path = request.uri().path();
     let body = if path.ends_with("_usage_events") {

@@ -10,6 +10,9 @@ use crate::invoicing::{Coverage, PlaceLabels};
 use crate::rating::{LineKey, Named, Piece, UsageKey};
 use crate::store::Invoiced;
 
+/// Foundation, organization and space.
+type Whereof = (String, Guid, Guid);
+
 /// Whose usage of a month is on final invoices.
 #[derive(Debug, Default)]
 pub(super) struct Paid {
@@ -20,7 +23,7 @@ pub(super) struct Paid {
     /// By foundation, organization and space; without a space: all of the organization.
     spans: HashMap<(String, Guid, Option<Guid>), Vec<Charged>>,
     /// Labels by which accounts' places were priced, by foundation, organization and space.
-    labels: HashMap<(String, (String, Guid, Guid)), Arc<PlaceLabels>>,
+    labels: HashMap<(String, Whereof), Arc<PlaceLabels>>,
     /// Names by which accounts' usage was priced, where they may be others by now, by guid.
     renamed: HashMap<(String, Guid), Option<String>>,
     /// The accounts as they were when these invoices were made; `None`: nobody knows.

@@ -467,7 +467,7 @@ impl Afterwards {
         }
         wrong.extend(self.judge());
         let verified = self.runtime.block_on(self.store.verify_invoices()).unwrap();
-        wrong.extend(verified.iter().flat_map(|series| series.broken.clone()));
+        wrong.extend(verified.iter().filter_map(|series| series.broken.clone()));
         wrong
     }
 }
