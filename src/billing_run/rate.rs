@@ -4,11 +4,14 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::basis::Basis;
+use super::issuing::issue_of;
 use super::payers::{Paid, Payers};
 use super::{BillingError, BillingRun, Card, Meant};
 use crate::accounts::{Account, Accounts};
 use crate::domain::{Guid, Month, Span, Timestamp};
-use crate::invoicing::{AccountTax, Correction, Header, Invoice, Particulars, Payment, given_before, invoice};
+use crate::invoicing::{
+    AccountTax, Corrected, Correction, Header, Invoice, Particulars, Payment, given_before, invoice,
+};
 use crate::rate_card::Whom;
 use crate::rating::{Piece, RULES, Rater};
 use crate::store::{AccountsOf, FoundationHead, Recalculation, StoredInvoice};
@@ -128,13 +131,21 @@ impl BillingRun<'_> {
             let unread = undecodable.iter().filter(|note| foundations.contains(&note.foundation));
             let clocks_of_payer = clocks.iter().filter(|clock| foundations.contains(&clock.foundation));
             let is_final = paid.names.contains_key(&id);
+            let replaced = match reopened.get(&id).filter(|_| !is_final) {
+                Some(number) => self.store.invoice(number).await?,
+                None => None,
+            };
             let header = Header {
                 gaps: of_payer.filter_map(|gap| gap.note(period)).collect(),
                 undecodable: unread.cloned().collect(),
                 clocks: clocks_of_payer.filter_map(|clock| clock.note(period)).collect(),
                 rated_through: self.rated_through(&pieces.heads, &foundations),
                 corrections: if is_final { Vec::new() } else { corrections_of(&pending, &id) },
-                given: self.given_before(reopened.get(&id), is_final).await?,
+                given: self.given_before(replaced.as_ref()).await?,
+                replaced: replaced
+                    .as_ref()
+                    .and_then(issue_of)
+                    .map(|issue| Corrected { number: issue.number, issued_on: issue.issued_on }),
                 taxed_before: of_pending(&pending, &id).map(|stored| stored.invoice.tax.clone()).collect(),
                 previous_net: previous.measure(&id, &foundations, &pieces.heads),
                 coverage,
@@ -240,16 +251,17 @@ impl BillingRun<'_> {
             coverage: Vec::new(),
             previous_net: None,
             replaces: 0,
+            replaced: None,
             taxed_before: Vec::new(),
         }
     }
 
     /// What was given back by decision of the invoice that is to be made anew: it isn't charged once more.
-    async fn given_before(&self, reopened: Option<&String>, is_final: bool) -> Result<Vec<Correction>, BillingError> {
-        let Some(number) = reopened.filter(|_| !is_final) else { return Ok(Vec::new()) };
-        let Some(stored) = self.store.invoice(number).await? else { return Ok(Vec::new()) };
-        let past = self.store.corrections_of(number).await?;
-        Ok(given_before(number, &stored.invoice, &past)?)
+    async fn given_before(&self, reopened: Option<&StoredInvoice>) -> Result<Vec<Correction>, BillingError> {
+        let Some(stored) = reopened else { return Ok(Vec::new()) };
+        let number = stored.number.clone().unwrap_or_default();
+        let past = self.store.corrections_of(&number).await?;
+        Ok(given_before(&number, &stored.invoice, &past)?)
     }
 
     /// The configured accounts that a card has a commitment or minimum for.

@@ -132,6 +132,7 @@ impl Sender {
             coverage: Vec::new(),
             previous_net: None,
             replaces: 0,
+            replaced: None,
             taxed_before: Vec::new(),
         };
         let invoice = invoice(header, card, &Rated::default())?;
@@ -184,6 +185,7 @@ impl Sender {
             previous_net: None,
             in_review: false,
             replaces: 0,
+            replaced: None,
             reopens: false,
             taxed_otherwise: false,
             rules: RULES,

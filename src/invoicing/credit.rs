@@ -424,6 +424,7 @@ pub fn credit_note(
         previous_net: None,
         in_review: false,
         replaces: 0,
+        replaced: None,
         reopens: header.reopens,
         taxed_otherwise: false,
         ..invoice.clone()

@@ -99,7 +99,7 @@ impl DocumentKind {
     }
 }
 
-/// The final invoice that a credit note is about.
+/// A final invoice that a document names: that a credit note is about, or in whose place another is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Corrected {
     pub number: String,
@@ -156,6 +156,8 @@ pub struct Invoice {
     pub in_review: bool,
     /// Row id of the invoice, given back as a whole, in whose place it is; 0: none.
     pub replaces: i64,
+    /// That invoice, for people.
+    pub replaced: Option<Corrected>,
     /// Of a credit note: the month is invoiced anew.
     pub reopens: bool,
     /// What it corrects had another tax; known while it is computed.
@@ -236,6 +238,8 @@ pub struct Header {
     pub coverage: Vec<Coverage>,
     pub previous_net: Option<Amount>,
     pub replaces: i64,
+    /// The invoice in whose place it is.
+    pub replaced: Option<Corrected>,
     /// The taxes of the invoices that are corrected.
     pub taxed_before: Vec<Option<TaxLine>>,
 }
@@ -352,6 +356,7 @@ pub fn invoice(header: Header, card: &RateCard, rated: &Rated) -> Result<Invoice
         previous_net: header.previous_net,
         in_review: false,
         replaces: header.replaces,
+        replaced: header.replaced,
         reopens: false,
         rules: header.rules,
     })

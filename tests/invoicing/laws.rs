@@ -183,6 +183,7 @@ fn what_was_given_back_outlives_a_reissue() {
     // The address is right now; the goodwill stays.
     assert_eq!(book.finalize("2026-08"), acme(1100));
     let anew = shown(&book.program, "CF-000002");
+    assert_eq!(anew["replaces"]["number"], "CF-000001");
     assert_eq!(anew["corrections"][0]["cause"], "credited");
     assert_eq!(
         (&anew["corrections"][0]["before"], &anew["corrections"][0]["after"]),

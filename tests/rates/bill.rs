@@ -157,6 +157,7 @@ pub fn bill_by(card: &RateCard, month: &str, usage: &str, rules: u32) -> Invoice
         coverage: Vec::new(),
         previous_net: None,
         replaces: 0,
+        replaced: None,
         taxed_before: Vec::new(),
     };
     invoice(header, card, &rater.finish().unwrap()).unwrap()

@@ -172,6 +172,9 @@ fn head(stored: &StoredInvoice) -> Result<(), Failure> {
         let reason = invoice.reason.as_deref().unwrap_or("-");
         output::print(&format!("About    {} of {}: {reason}", corrected.number, corrected.issued_on))?;
     }
+    if let Some(replaced) = &invoice.replaced {
+        output::print(&format!("Replaces {} of {}", replaced.number, replaced.issued_on))?;
+    }
     if let Some(dates) = stored.dates {
         let due = dates.due_on.map_or_else(String::new, |due| format!(", to be paid until {due}"));
         output::print(&format!("Issued   {}{due}", dates.issued_on))?;

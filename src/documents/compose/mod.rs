@@ -163,6 +163,10 @@ impl<'a> Composer<'a> {
                 texts.credited_invoice,
                 corrected.map(|of| (texts.number_of_date)(&of.number, &locale.date(of.issued_on))),
             ),
+            (
+                texts.replaced_invoice,
+                invoice.replaced.as_ref().map(|of| (texts.number_of_date)(&of.number, &locale.date(of.issued_on))),
+            ),
             (texts.issue_date, self.issue.map(|issue| locale.date(issue.issued_on))),
             (texts.due_date, self.issue.and_then(|issue| issue.due_on).map(|date| locale.date(date))),
             (texts.computed_at, self.issue.is_none().then(|| locale.moment(self.subject.drafted_at, self.zone))),

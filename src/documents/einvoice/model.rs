@@ -295,10 +295,15 @@ fn trader(party: &Party, called: Option<&str>, account: Option<&str>, is_vat: bo
     }
 }
 
-/// What a credit note is about, and what the corrections on an invoice are about, each once.
+/// What a credit note is about, the invoice in whose place another is, and what the corrections on an invoice are about, each
+/// once.
 fn preceding(invoice: &Invoice) -> Vec<Preceding> {
     let mut preceding: Vec<Preceding> = Vec::new();
-    let corrected = invoice.corrects.iter().map(|corrected| (&corrected.number, Some(corrected.issued_on)));
+    let corrected = invoice
+        .corrects
+        .iter()
+        .chain(&invoice.replaced)
+        .map(|corrected| (&corrected.number, Some(corrected.issued_on)));
     let corrections = invoice.corrections.iter().map(|correction| (&correction.number, None));
     for (number, issued_on) in corrected.chain(corrections) {
         if let Some(number) = xml::line(number)

@@ -14,6 +14,7 @@ pub(super) const TEXTS: Texts = Texts {
     invoice_number: "Invoice number",
     credit_note_number: "Credit note number",
     credited_invoice: "Credited invoice",
+    replaced_invoice: "Replaces invoice",
     issue_date: "Issue date",
     due_date: "Due date",
     billing_period: "Billing period",

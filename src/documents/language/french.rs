@@ -15,6 +15,7 @@ pub(super) const TEXTS: Texts = Texts {
     invoice_number: "Numéro de facture",
     credit_note_number: "Numéro d’avoir",
     credited_invoice: "Facture d’origine",
+    replaced_invoice: "Remplace la facture",
     issue_date: "Date d’émission",
     due_date: "Date d’échéance",
     billing_period: "Période facturée",

@@ -15,6 +15,7 @@ pub(super) const TEXTS: Texts = Texts {
     invoice_number: "Rechnungsnummer",
     credit_note_number: "Nummer",
     credited_invoice: "Zur Rechnung",
+    replaced_invoice: "Ersetzt Rechnung",
     issue_date: "Ausstellungsdatum",
     due_date: "Fällig am",
     billing_period: "Leistungszeitraum",

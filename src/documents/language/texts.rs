@@ -196,6 +196,7 @@ pub struct Texts {
     pub invoice_number: &'static str,
     pub credit_note_number: &'static str,
     pub credited_invoice: &'static str,
+    pub replaced_invoice: &'static str,
     pub issue_date: &'static str,
     pub due_date: &'static str,
     pub billing_period: &'static str,

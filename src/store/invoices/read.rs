@@ -29,12 +29,15 @@ macro_rules! select_invoice {
                     invoice.finalized_at, invoice.accepted, invoice.tax_name, invoice.tax_category, invoice.tax_percent,
                     invoice.tax, invoice.issued_on, invoice.due_on, invoice.corrects, invoice.reason, invoice.reopens,
                     invoice.replaces, invoice.particulars, invoice.tax_exemption, invoice.previous_net, invoice.rules,
-                    corrected.issued_on AS corrected_on, corrected.finalized_at AS corrected_at, held.reason AS held,
+                    corrected.issued_on AS corrected_on, corrected.finalized_at AS corrected_at,
+                    replaced.number AS replaced, replaced.issued_on AS replaced_on, replaced.finalized_at AS replaced_at,
+                    held.reason AS held,
                     pending.net AS difference,
                     (SELECT count(*) FROM invoice_line WHERE invoice_id = invoice.id AND price IS NULL)
                         AS unpriced_lines
              FROM invoice
              LEFT JOIN invoice AS corrected ON corrected.number = invoice.corrects
+             LEFT JOIN invoice AS replaced ON replaced.id = invoice.replaces AND invoice.replaces > 0
              LEFT JOIN invoice_hold AS held
                  ON held.account = invoice.account AND held.month = invoice.month AND held.released_at IS NULL
                      AND invoice.status = 'draft'
@@ -377,7 +380,7 @@ fn read_invoice(row: &Row) -> Result<StoredInvoice, StoreError> {
             lines: Vec::new(),
             adjustments: Vec::new(),
             corrections: Vec::new(),
-            corrects: read_corrected(row)?,
+            corrects: read_named(row, ["corrects", "corrected_on", "corrected_at"])?,
             reason: row.owned("reason")?,
             particulars,
             net: amount("net")?,
@@ -396,6 +399,7 @@ fn read_invoice(row: &Row) -> Result<StoredInvoice, StoreError> {
             previous_net: row.amount("previous_net", currency)?,
             in_review: status == Status::Review,
             replaces: row.integer("replaces")?,
+            replaced: read_named(row, ["replaced", "replaced_on", "replaced_at"])?,
             reopens: row.flag("reopens")?,
             taxed_otherwise: false,
             rules: u32::try_from(row.integer("rules")?).unwrap_or_default(),
@@ -414,11 +418,12 @@ fn known_of(account_name: Option<&str>, seller: Option<&str>) -> Particulars {
     Particulars { seller: party(seller), buyer: party(account_name), ..Particulars::default() }
 }
 
-fn read_corrected(row: &Row) -> Result<Option<Corrected>, StoreError> {
-    let Some(number) = row.owned("corrects")? else { return Ok(None) };
-    let at = row.maybe_time("corrected_at")?;
+/// Another invoice that this one names: the columns of its number, its date, and when it became final.
+fn read_named(row: &Row, [number, on, at]: [&'static str; 3]) -> Result<Option<Corrected>, StoreError> {
+    let Some(number) = row.owned(number)? else { return Ok(None) };
+    let at = row.maybe_time(at)?;
     let of_earlier = at.map(|at| crate::domain::period::date_of(at, chrono_tz::Tz::UTC));
-    let issued_on = read_date(row, "corrected_on")?.or(of_earlier).unwrap_or_default();
+    let issued_on = read_date(row, on)?.or(of_earlier).unwrap_or_default();
     Ok(Some(Corrected { number, issued_on }))
 }
 
