@@ -60,13 +60,7 @@ pub fn read_back(text: &[u8]) -> Result<ReadBack, String> {
         lines: rows(lines),
         adjustments: read_all(&value.list("adjustments")?, |one| read_adjustment(one, currency))?,
         corrections: read_all(&value.list("corrections")?, |one| read_correction(one, currency))?,
-        corrects: match value.maybe("corrects") {
-            Some(of) => Some(Corrected {
-                number: of.text("number")?.to_owned(),
-                issued_on: of.meant::<NaiveDate>("issued_on")?,
-            }),
-            None => None,
-        },
+        corrects: read_named(value, "corrects")?,
         reason: value.maybe_text("reason"),
         particulars: value.read::<Particulars>("particulars")?,
         net: value.amount("net", currency)?,
@@ -81,13 +75,20 @@ pub fn read_back(text: &[u8]) -> Result<ReadBack, String> {
         previous_net: None,
         in_review: false,
         replaces: 0,
-        reopens: false,
+        replaced: read_named(value, "replaces")?,
+        reopens: value.maybe("reopens").map(|_| value.read("reopens")).transpose()?.unwrap_or_default(),
         taxed_otherwise: false,
         rules: crate::rating::RULES,
     };
     let due_on = value.maybe("due_on").map(|_| value.meant::<NaiveDate>("due_on")).transpose()?;
     let issue = Issue { number: value.text("number")?.to_owned(), issued_on: value.meant("issued_on")?, due_on };
     Ok(ReadBack { issue, finalized_at: value.time("drafted_at")?, invoice })
+}
+
+/// Another document that this one names.
+fn read_named(value: Of<'_>, key: &str) -> Result<Option<Corrected>, String> {
+    let Some(of) = value.maybe(key) else { return Ok(None) };
+    Ok(Some(Corrected { number: of.text("number")?.to_owned(), issued_on: of.meant::<NaiveDate>("issued_on")? }))
 }
 
 /// A value, and where it stands.

@@ -60,6 +60,7 @@ pub fn summary(subject: &Subject<'_>, unpriced_lines: usize) -> Value {
             "number": corrects.number,
             "issued_on": corrects.issued_on,
         })),
+        "reopens": invoice.reopens,
         "replaces": invoice.replaced.as_ref().map(|replaced| json!({
             "number": replaced.number,
             "issued_on": replaced.issued_on,
