@@ -551,7 +551,7 @@ fn a_renamed_organization_is_called_by_its_new_name_within_a_day() {
     let names = |collected: &Collected| {
         let query = UsageQuery { by: vec![GroupKey::Organization], foundation: None, user_provided: true };
         let span = Span { from: collected.epoch(), to: collected.now() };
-        let (spans, _) = collected.runtime.block_on(collected.store.usage(&query, &[span])).unwrap();
+        let spans = collected.runtime.block_on(collected.store.usage(&query, &[span])).unwrap().of_spans;
         let keyed = spans[0].iter().map(|row| row.keys[0].clone().unwrap());
         keyed.map(|keyed| (keyed.value, keyed.name.unwrap())).collect::<std::collections::BTreeMap<_, _>>()
     };

@@ -189,7 +189,7 @@ async fn check(store: &Store) {
     assert_eq!(head.current_settings().billing_epoch, Some(epoch));
     let query = UsageQuery { by: vec![GroupKey::Kind], foundation: None, user_provided: true };
     let spans = [(Timestamp::MIN, epoch), (epoch, Timestamp::MAX)].map(|(from, to)| Span { from, to });
-    let (rows, _) = store.usage(&query, &spans).await.unwrap();
+    let rows = store.usage(&query, &spans).await.unwrap().of_spans;
     assert!(rows[0].is_empty(), "{:?}", rows[0]);
     assert!(!rows[1].is_empty());
     for entry in store.ledger_entries(&head, 0, usize::MAX).await.unwrap() {

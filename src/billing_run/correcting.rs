@@ -1,7 +1,7 @@
 //! What final invoices cost now beside what was invoiced, and credit notes.
 
 use super::issuing::{Making, NotBefore, issue_of};
-use super::rate::By;
+use super::rate::{By, Computed};
 use super::{BillingError, BillingRun, Card, Meant};
 use crate::documents::Issue;
 use crate::domain::{Amount, Month};
@@ -233,6 +233,9 @@ impl BillingRun<'_> {
         bys.extend(given.as_deref().map(|card| By { card, rules: of.rules }));
         let computed = self.rate(&bys, month, Some(&Meant::Id(account.to_owned())), false).await?;
         let of_account = computed.into_iter().find(|computed| computed.account == *account);
+        if let Some(why) = of_account.as_ref().and_then(Computed::uncountable) {
+            return Err(BillingError::Uncountable(why));
+        }
         let mut invoices = of_account.map(|computed| computed.invoices).unwrap_or_default();
         let now = invoices.pop().flatten();
         if let (Some(Some(before)), Some(now)) = (invoices.first(), &now)

@@ -121,6 +121,9 @@ async fn contributions(
     let computed = run.rate(&[By::now(run.card)], month, Some(&Meant::Id(account.clone())), true).await?;
     let of_account = computed.into_iter().find(|computed| computed.account == *account);
     let Some(computed) = of_account else { return Ok(Vec::new()) };
+    if let Some(why) = computed.uncountable() {
+        return Err(BillingError::Uncountable(why));
+    }
     let is_same =
         computed.invoices.first().and_then(Option::as_ref).is_some_and(|now| now.lines == stored.invoice.lines);
     if !is_same {

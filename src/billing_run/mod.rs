@@ -82,6 +82,8 @@ pub enum BillingError {
     /// What is wrong with the seller, each with what to do about it: no invoice can be final.
     #[error("{}", .0.join("\n"))]
     Unfit(Vec<String>),
+    #[error("{0}\nhint: `cf-billing usage` tells what used so much; nothing was changed")]
+    Uncountable(String),
     #[error("there is no invoice `{0}`\nhint: `cf-billing invoices list` shows numbers and ids")]
     NoInvoice(String),
     #[error("`{invoice}` has no line {line}\nhint: it has {lines} lines of usage; `invoices show` numbers them")]
@@ -114,6 +116,15 @@ pub enum BillingError {
     OtherTax { number: String, before: String, now: String },
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Accounts(Vec<AccountsProblem>),
+}
+
+/// What came of drafting a month.
+#[derive(Debug)]
+pub struct Drafted {
+    pub invoices: Vec<StoredInvoice>,
+    /// Accounts whose usage or amounts exceed what can be counted, each with what: of these there is a draft without lines,
+    /// or a final invoice that wasn't compared.
+    pub uncountable: Vec<String>,
 }
 
 /// Makes the invoices of months.
@@ -212,10 +223,10 @@ impl<'a> BillingRun<'a> {
     ///
     /// # Errors
     /// [`BillingError`].
-    pub async fn draft(&self, month: Month, account: Option<&str>) -> Result<Vec<StoredInvoice>, BillingError> {
+    pub async fn draft(&self, month: Month, account: Option<&str>) -> Result<Drafted, BillingError> {
         self.card.keeps_what_is_invoiced(self.store).await?;
         let meant = self.meant(account, month).await?;
-        self.compare_earlier(month).await?;
+        let mut uncountable = self.compare_earlier(month).await?;
         let wanted = |invoice: &FinalInvoice| {
             let name = invoice.account_name.as_deref();
             meant.as_ref().is_none_or(|meant| meant.may_be_called(&invoice.account, name))
@@ -228,9 +239,11 @@ impl<'a> BillingRun<'a> {
         let used = self.cards_of(&finals).await?;
         let bys = self.bys(&finals, &used);
         let holds = self.store.holds(month).await?;
-        let (mut drafts, mut of_finals) = (Vec::new(), Vec::new());
+        let (mut drafts, mut of_finals, mut uncounted) = (Vec::new(), Vec::new(), Vec::new());
         for computed in self.rate(&bys, month, meant.as_ref(), false).await? {
+            uncountable.extend(computed.uncountable());
             match finals.iter().find(|invoice| invoice.account == computed.account) {
+                Some(_) if computed.uncountable().is_some() => uncounted.push(computed.account),
                 Some(invoice) => of_finals.push((invoice, computed.invoices)),
                 None if accounts.contains(&computed.account) => {}
                 None => drafts.extend(computed.invoices.into_iter().next().flatten()),
@@ -246,20 +259,25 @@ impl<'a> BillingRun<'a> {
         let was_computed = |invoice: &FinalInvoice| of_finals.iter().any(|(of, _)| *of == invoice.id);
         let finals: Vec<FinalInvoice> =
             finals.iter().filter(|invoice| by_id(invoice) || was_computed(invoice)).cloned().collect();
+        // What can't be counted isn't compared: that would give everything back.
+        let finals: Vec<FinalInvoice> =
+            finals.into_iter().filter(|invoice| !uncounted.contains(&invoice.account)).collect();
         self.keep_differences(&finals, &bys, of_finals).await?;
         let now = self.clock.now();
         let all_of = account.is_none().then_some(month);
-        Ok(self.store.put_drafts(&self.card.stored, &drafts, all_of, now).await?)
+        let invoices = self.store.put_drafts(&self.card.stored, &drafts, all_of, now).await?;
+        Ok(Drafted { invoices, uncountable })
     }
 
     /// Compares final months before `month` with what they cost now, as far as something became known since they were:
-    /// whatever is drafted, and in which order, corrections come with the next invoice.
-    pub(super) async fn compare_earlier(&self, month: Month) -> Result<(), BillingError> {
+    /// whatever is drafted, and in which order, corrections come with the next invoice. Gives what can't be counted.
+    pub(super) async fn compare_earlier(&self, month: Month) -> Result<Vec<String>, BillingError> {
         let heads = self.store.foundations().await?;
         let changed = self.store.changed_since_compared(&heads).await?;
         let again: Vec<Month> = self.store.months_to_compare().await?.into_iter().filter(|of| *of < month).collect();
+        let mut uncountable = Vec::new();
         if changed == Changed::Nothing && again.is_empty() {
-            return Ok(());
+            return Ok(uncountable);
         }
         for earlier in self.store.final_months_before(month).await? {
             let concerns = match changed {
@@ -268,28 +286,36 @@ impl<'a> BillingRun<'a> {
                 Changed::Everything => true,
             };
             if concerns || again.contains(&earlier) {
-                self.compare_month(earlier).await?;
+                uncountable.extend(self.compare_month(earlier).await?);
             }
         }
-        Ok(self.store.put_compared(&heads, &again).await?)
+        self.store.put_compared(&heads, &again).await?;
+        Ok(uncountable)
     }
 
-    /// Compares a month's final invoices with what they cost now.
-    async fn compare_month(&self, month: Month) -> Result<(), BillingError> {
+    /// Compares a month's final invoices with what they cost now. Gives what can't be counted.
+    async fn compare_month(&self, month: Month) -> Result<Vec<String>, BillingError> {
         let mut finals = self.store.finals(month).await?;
         // Cut elsewhere, a month can't be compared line by line.
         finals.retain(|invoice| invoice.time_zone == self.zone.name());
         if finals.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let used = self.cards_of(&finals).await?;
         let bys = self.bys(&finals, &used);
-        let computed = self.rate(&bys, month, None, false).await?;
+        let mut computed = self.rate(&bys, month, None, false).await?;
+        let is_of_finals = |one: &&Computed| finals.iter().any(|invoice| invoice.account == one.account);
+        let uncountable = computed.iter().filter(is_of_finals).filter_map(Computed::uncountable).collect();
+        finals.retain(|invoice| {
+            !computed.iter().any(|one| one.account == invoice.account && one.uncountable().is_some())
+        });
+        computed.retain(|one| one.uncountable().is_none());
         let of = |invoice: &FinalInvoice| computed.iter().position(|one| one.account == invoice.account);
         let at: Vec<(i64, usize)> = finals.iter().filter_map(|one| Some((one.id, of(one)?))).collect();
         let mut computed: Vec<Option<Computed>> = computed.into_iter().map(Some).collect();
         let of_finals = at.into_iter().filter_map(|(id, at)| Some((id, computed[at].take()?.invoices))).collect();
-        self.keep_differences(&finals, &bys, of_finals).await
+        self.keep_differences(&finals, &bys, of_finals).await?;
+        Ok(uncountable)
     }
 
     /// Keeps what some final invoices' months cost now, where it is something else than was invoiced.

@@ -8,12 +8,13 @@ use super::issuing::issue_of;
 use super::payers::{Paid, Payers};
 use super::{BillingError, BillingRun, Card, Meant};
 use crate::accounts::{Account, Accounts};
+use crate::domain::text::visible;
 use crate::domain::{Guid, Month, Span, Timestamp};
 use crate::invoicing::{
-    AccountTax, Corrected, Correction, Header, Invoice, Particulars, Payment, given_before, invoice,
+    AccountTax, Corrected, Correction, Header, Invoice, Particulars, Payment, given_before, invoice, uncountable,
 };
 use crate::rate_card::Whom;
-use crate::rating::{Piece, RULES, Rater};
+use crate::rating::{Named, Piece, RULES, Rater, RatingError};
 use crate::store::{AccountsOf, FoundationHead, Recalculation, StoredInvoice};
 
 /// By what a month is rated: a card, and the rules of then.
@@ -40,6 +41,14 @@ pub(super) struct Computed {
     pub basis: Option<Vec<u8>>,
 }
 
+impl Computed {
+    /// The account, and why its usage can't be counted, if it can't.
+    pub fn uncountable(&self) -> Option<String> {
+        let found = self.invoices.iter().flatten().find_map(|invoice| Some((invoice, invoice.uncountable.as_ref()?)));
+        found.map(|(invoice, why)| format!("{}: {why}", invoice.account_name.as_ref().unwrap_or(&invoice.account)))
+    }
+}
+
 /// An account whose usage is being added up.
 struct Open<'a> {
     account: Arc<Account>,
@@ -47,6 +56,8 @@ struct Open<'a> {
     places: BTreeSet<usize>,
     raters: Vec<Rater<'a>>,
     basis: Option<Basis>,
+    /// What of its usage can't be added up: then nothing of it is charged.
+    uncountable: Option<String>,
 }
 
 impl<'a> Open<'a> {
@@ -56,18 +67,50 @@ impl<'a> Open<'a> {
         if traced {
             raters = raters.into_iter().enumerate().map(|(at, one)| if at == 0 { one.traced() } else { one }).collect();
         }
-        Self { account, places: BTreeSet::new(), raters, basis: traced.then(Basis::default) }
+        Self { account, places: BTreeSet::new(), raters, basis: traced.then(Basis::default), uncountable: None }
     }
 
+    /// Adds what was used of one resource. What can't be added up is this account's trouble alone.
     fn add(&mut self, pieces: &[Piece]) -> Result<(), BillingError> {
+        if self.uncountable.is_some() {
+            return Ok(());
+        }
         for (position, rater) in self.raters.iter_mut().enumerate() {
-            rater.add(pieces)?;
+            if let Err(error) = rater.add(pieces) {
+                self.uncountable = Some(told(&error, pieces));
+                return Ok(());
+            }
             if let (0, Some(basis)) = (position, &mut self.basis) {
                 basis.add(&rater.take_trace())?;
             }
         }
         Ok(())
     }
+}
+
+/// What a resource can't be added up with, for people.
+fn told(error: &RatingError, pieces: &[Piece]) -> String {
+    let size = |piece: &&Piece| {
+        let of = |one: i64| i128::from(piece.instances) * i128::from(one.max(1));
+        of(piece.memory_mib).max(of(piece.disk_mib))
+    };
+    let Some(piece) = pieces.iter().max_by_key(size) else { return error.to_string() };
+    let line = &piece.key.line;
+    let named = line.service_instance.as_ref().or(line.app.as_ref()).map(Named::called).unwrap_or_default();
+    format!(
+        "{error}, with {} `{}` ({}) in {}/{}/{}: {} instance(s) of {} MiB of memory and {} MiB of disk from {} to {}",
+        line.kind.name(),
+        visible(&named),
+        piece.resource,
+        line.foundation,
+        visible(&line.organization.called()),
+        visible(&line.space.called()),
+        piece.instances,
+        piece.memory_mib,
+        piece.disk_mib,
+        piece.span.from,
+        piece.span.to
+    )
 }
 
 impl BillingRun<'_> {
@@ -151,7 +194,7 @@ impl BillingRun<'_> {
                 coverage,
                 ..self.header(&open.account, month, of_pending(&pending, &id).next())
             };
-            computed.push(self.finish(&header, bys, open.raters, open.basis, committed.contains(&id))?);
+            computed.push(self.finish(&header, bys, open, committed.contains(&id))?);
         }
         Ok(computed)
     }
@@ -180,16 +223,29 @@ impl BillingRun<'_> {
         &self,
         header: &Header,
         bys: &[By<'_>],
-        raters: Vec<Rater<'_>>,
-        basis: Option<Basis>,
+        open: Open<'_>,
         is_committed: bool,
     ) -> Result<Computed, BillingError> {
+        let Open { raters, basis, uncountable: of_usage, .. } = open;
         let account = header.account.clone();
         let mut invoices = Vec::with_capacity(bys.len());
         for (By { card, rules }, rater) in bys.iter().copied().zip(raters) {
             self.same_currency(&account, card)?;
             let header = Header { rate_card: card.stored.hash.clone(), rules, ..header.clone() };
-            let invoice = invoice(header, &card.rates, &rater.finish()?)?;
+            let rated = match &of_usage {
+                Some(why) => Err(why.clone()),
+                None => rater.finish().map_err(|error| error.to_string()),
+            };
+            let made = rated.and_then(|rated| {
+                invoice(header.clone(), &card.rates, &rated).map_err(|error| format!("{error} in {}", header.month))
+            });
+            let invoice = match made {
+                Ok(invoice) => invoice,
+                Err(why) => {
+                    invoices.push(Some(uncountable(header, card.rates.currency, why)));
+                    continue;
+                }
+            };
             // A minimum for everyone is for everyone who used something.
             let is_something = !invoice.lines.is_empty()
                 || !invoice.corrections.is_empty()

@@ -189,6 +189,7 @@ impl Sender {
             reopens: false,
             taxed_otherwise: false,
             rules: RULES,
+            uncountable: None,
         }
     }
 }

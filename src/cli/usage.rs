@@ -8,8 +8,9 @@ use super::scratch::Scratch;
 use super::{Failure, Global};
 use crate::config::parse_time;
 use crate::consumer::rebuild;
+use crate::domain::text::visible;
 use crate::domain::{Span, Timestamp};
-use crate::store::{GroupKey, UsageQuery, UsageRow};
+use crate::store::{Absurd, GroupKey, UsageQuery, UsageRow};
 
 /// Show how much was used, from the ledger, without prices
 ///
@@ -119,7 +120,7 @@ impl Usage {
             user_provided: self.user_provided,
         };
         let as_of = self.as_of.as_ref().map(|text| time("--as-of", text, zone)).transpose()?;
-        let (mut spans, _) = match as_of {
+        let mut used = match as_of {
             None => store.usage(&query, &[span]).await?,
             Some(at) => {
                 let scratch = Scratch::new().await?;
@@ -132,19 +133,20 @@ impl Usage {
                 scratch.store.usage(&query, &[span]).await?
             }
         };
-        let rows = spans.pop().unwrap_or_default();
+        let rows = used.of_spans.pop().unwrap_or_default();
         store.close().await;
         match self.format {
-            Format::Json => output::json(&rows.iter().map(|row| self.object(row)).collect::<Vec<_>>()),
+            Format::Json => output::json(&rows.iter().map(|row| self.object(row)).collect::<Vec<_>>())?,
             Format::Csv => {
                 let header: Vec<&str> = self.keys().into_iter().chain(QUANTITIES).collect();
-                output::csv(&header, rows.iter().map(|row| self.cells(row, |number| number.to_string())))
+                output::csv(&header, rows.iter().map(|row| self.cells(row, |number| number.to_string())))?;
             }
             Format::Table => {
                 let columns: Vec<Column> = self.keys().into_iter().map(words).chain(QUANTITIES.map(numbers)).collect();
-                output::table(&columns, rows.iter().map(|row| self.cells(row, grouped)))
+                output::table(&columns, rows.iter().map(|row| self.cells(row, grouped)))?;
             }
         }
+        left_out(&used.absurd)
     }
 
     fn keys(&self) -> Vec<&'static str> {
@@ -181,6 +183,23 @@ impl Usage {
 
 const fn quantities(row: &UsageRow) -> [i64; 4] {
     [row.instance_seconds, row.memory_mib_seconds, row.disk_mib_seconds, row.estimated_instance_seconds]
+}
+
+/// Fails for what is in no sum, once the sums are printed.
+fn left_out(absurd: &[Absurd]) -> Result<(), Failure> {
+    let told = |one: &Absurd| {
+        let named = one.name.as_ref().map(|name| format!(" `{}`", visible(name))).unwrap_or_default();
+        format!(
+            "{} {}{named} ({}) used more than can be counted: it is in no sum",
+            one.foundation,
+            one.kind.name(),
+            one.guid
+        )
+    };
+    let mut problems: Vec<String> = absurd.iter().map(told).collect();
+    let Some(last) = problems.last_mut() else { return Ok(()) };
+    last.push_str("\nhint: its account's invoice waits; the sums are of everything else");
+    Err(Failure { code: 1, problems })
 }
 
 /// The time that an option gives; a date is midnight in `zone`.

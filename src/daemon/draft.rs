@@ -126,8 +126,14 @@ impl Drafting {
     async fn draft(&self, store: &Store, card: &Card) -> Result<usize, DraftError> {
         let run = BillingRun::new(&self.configuration, store, &self.clock, card)?;
         let this = Month::of(self.clock.now(), self.configuration.billing.time_zone);
-        let mut drafts = run.draft(this.previous(), None).await?;
-        drafts.extend(run.draft(this, None).await?);
+        let mut drafts = Vec::new();
+        for month in [this.previous(), this] {
+            let drafted = run.draft(month, None).await?;
+            for account in drafted.uncountable {
+                tracing::error!(task = "draft", %month, "usage can't be counted, and nothing of it is charged: {account}");
+            }
+            drafts.extend(drafted.invoices);
+        }
         self.tell(&drafts);
         for problem in names_of_several(&card.rates, &self.store.seen().await?) {
             tracing::warn!(task = "draft", "{problem}");

@@ -164,6 +164,8 @@ pub struct Invoice {
     pub taxed_otherwise: bool,
     /// Number of the rules that it was made by: [`crate::rating::RULES`] then.
     pub rules: u32,
+    /// Why a draft has no lines, though there is usage: it comes to more than can be counted.
+    pub uncountable: Option<String>,
 }
 
 /// A space's usage of some time, charged to one account.
@@ -359,5 +361,44 @@ pub fn invoice(header: Header, card: &RateCard, rated: &Rated) -> Result<Invoice
         replaced: header.replaced,
         reopens: false,
         rules: header.rules,
+        uncountable: None,
     })
+}
+
+/// In an invoice's place where usage or amounts exceed what can be counted: it has no lines, and can't be final.
+#[must_use]
+pub fn uncountable(header: Header, currency: Currency, why: String) -> Invoice {
+    Invoice {
+        kind: DocumentKind::Invoice,
+        account: header.account,
+        account_name: header.account_name,
+        seller: header.seller,
+        month: header.month,
+        period: header.period,
+        time_zone: header.time_zone,
+        currency,
+        lines: Vec::new(),
+        adjustments: Vec::new(),
+        corrections: Vec::new(),
+        corrects: None,
+        reason: None,
+        particulars: header.particulars,
+        net: Amount::default(),
+        tax: None,
+        estimated: Amount::default(),
+        rate_card: header.rate_card,
+        rated_through: header.rated_through,
+        gaps: header.gaps,
+        undecodable: header.undecodable,
+        clocks: header.clocks,
+        accepted: Vec::new(),
+        coverage: header.coverage,
+        previous_net: header.previous_net,
+        in_review: false,
+        replaces: header.replaces,
+        reopens: false,
+        taxed_otherwise: false,
+        rules: header.rules,
+        uncountable: Some(why),
+    }
 }

@@ -25,6 +25,8 @@ pub enum Blocker {
     Grace { until: Timestamp },
     /// Somebody held it back.
     Held { reason: String },
+    /// Its usage, or what that costs, exceeds what can be counted.
+    Uncountable { why: String },
     /// A code of the account is none, or something else that its documents need is wrong: where, what, and a hint.
     Unfit { problem: String },
     /// So many lines have no price; one of them.
@@ -58,6 +60,7 @@ impl Blocker {
             Self::NotRatedThrough { .. }
             | Self::Grace { .. }
             | Self::Held { .. }
+            | Self::Uncountable { .. }
             | Self::Unfit { .. }
             | Self::Gap(_) => None,
         }
@@ -86,6 +89,10 @@ impl std::fmt::Display for Blocker {
             }
             Self::Grace { until } => write!(formatter, "the grace time after the period lasts until {until}"),
             Self::Held { reason } => write!(formatter, "it is held: {reason}"),
+            Self::Uncountable { why } => write!(
+                formatter,
+                "{why}\nhint: nothing of the account is charged until that is mended; `cf-billing usage` tells what used so much, and the other accounts are done"
+            ),
             Self::Unfit { problem } => formatter.write_str(problem),
             Self::Unpriced { lines, example } => {
                 write!(formatter, "{lines} line(s) of usage have no price, such as {}", visible(example))
@@ -142,6 +149,7 @@ impl Invoice {
         if review.now < until {
             blockers.push(Blocker::Grace { until });
         }
+        blockers.extend(self.uncountable.clone().map(|why| Blocker::Uncountable { why }));
         blockers.extend(review.held.clone().map(|reason| Blocker::Held { reason }));
         blockers.extend(self.gaps.iter().cloned().map(Blocker::Gap));
         blockers.extend(self.undecodable.iter().cloned().map(Blocker::Undecodable));

@@ -70,8 +70,8 @@ pub use pieces::Pieces;
 pub use retention::Seal;
 pub use transfer::{TransferError, Transferred};
 pub use types::{
-    Found, FoundationHead, GroupKey, Keyed, LoadedResource, Onboarding, OnboardingStage, OpenTotal, Origin, StreamHead,
-    TakenSnapshot, UsageQuery, UsageRow, WriteSet,
+    Absurd, Found, FoundationHead, GroupKey, Keyed, LoadedResource, Onboarding, OnboardingStage, OpenTotal, Origin,
+    StreamHead, TakenSnapshot, UsageQuery, UsageRow, Used, WriteSet,
 };
 
 use std::sync::{Arc, Mutex};

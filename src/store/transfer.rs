@@ -209,7 +209,7 @@ const TABLES: &[Table] = &[
                 finalized_at: Time, accepted: Text, digest: Text, tax_name: Text, tax_category: Text, tax_percent: Decimal,
                 tax: Money, kind: Text, in_review: Flag, issued_on: Text, due_on: Text, corrects: Text, reason: Text,
                 replaces: Integer, reopens: Flag, particulars: Text, tax_exemption: Text, previous_net: Money,
-                rules: Integer, accounts_hash: Text,
+                rules: Integer, accounts_hash: Text, uncountable: Text,
             ],
         )
     },

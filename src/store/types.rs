@@ -342,6 +342,26 @@ pub enum GroupKey {
     ServicePlan,
 }
 
+/// Usage of spans, and what can't be added up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Used {
+    /// In the order of the spans.
+    pub of_spans: Vec<Vec<UsageRow>>,
+    pub heads: Vec<FoundationHead>,
+    /// Left out of all sums.
+    pub absurd: Vec<Absurd>,
+}
+
+/// A resource that is said to have used more than can be counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Absurd {
+    pub foundation: String,
+    pub kind: Kind,
+    pub guid: String,
+    /// The resource's, or its app's.
+    pub name: Option<String>,
+}
+
 /// One group's usage, in integers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UsageRow {

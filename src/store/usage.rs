@@ -3,18 +3,18 @@
 use super::codes::Code;
 use super::database::{Row, Sql, values};
 use super::foundations::read_foundations;
-use super::{FoundationHead, GroupKey, Keyed, Store, StoreError, UsageQuery, UsageRow};
+use super::{Absurd, FoundationHead, GroupKey, Keyed, Store, StoreError, UsageQuery, UsageRow, Used};
 use crate::domain::{Kind, Span};
 
 /// Grouped by flags, so that it stays one statement: what isn't asked for is null in every row.
 /// The pieces differ in how times are compared and subtracted.
 macro_rules! usage {
-    ($pieces:literal) => {
+    ($but:expr, $($pieces:tt)*) => {
         concat!(
             "
     WITH piece AS (
 ",
-            $pieces,
+            $($pieces)*,
             "
     ),
     grouped AS (
@@ -34,7 +34,9 @@ macro_rules! usage {
         FROM piece
         JOIN foundation ON foundation.id = piece.foundation_id
         JOIN resource ON resource.id = piece.resource_id
-        WHERE ($3 IS NULL OR foundation.name = $3) AND ($4 OR NOT resource.user_provided)
+        WHERE ($3 IS NULL OR foundation.name = $3) AND ($4 OR NOT resource.user_provided) ",
+            $but,
+            "
         GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
     )
     SELECT foundation.name AS foundation, grouped.kind,
@@ -58,8 +60,8 @@ macro_rules! usage {
     };
 }
 
-const USAGE: Sql = Sql::each(
-    usage!(
+macro_rules! sqlite_pieces {
+    () => {
         "
         SELECT entry.foundation_id, entry.resource_id, entry.kind, entry.organization_id, entry.space_id,
                entry.app_id, entry.buildpack_id, entry.service_plan_id, entry.instances, entry.memory_mib,
@@ -76,8 +78,11 @@ const USAGE: Sql = Sql::each(
         FROM open_interval AS run
         JOIN foundation ON foundation.id = run.foundation_id
         WHERE run.billed AND min($2, foundation.known_until, coalesce(run.counts_until, $2)) > max(run.started_at, $1)"
-    ),
-    usage!(
+    };
+}
+
+macro_rules! postgres_pieces {
+    () => {
         "
         SELECT entry.foundation_id, entry.resource_id, entry.kind, entry.organization_id, entry.space_id,
                entry.app_id, entry.buildpack_id, entry.service_plan_id, entry.instances, entry.memory_mib,
@@ -95,17 +100,105 @@ const USAGE: Sql = Sql::each(
         FROM open_interval AS run
         JOIN foundation ON foundation.id = run.foundation_id AND foundation.known_until IS NOT NULL
         WHERE run.billed AND least($2, foundation.known_until, run.counts_until) > greatest(run.started_at, $1)"
-    ),
-);
+    };
+}
+
+/// Of one resource in one span, in MiB·s, instance·s: 38 PiB for a month. So many of them that less than a hundred come to
+/// more than an integer holds.
+macro_rules! is_absurd {
+    () => {
+        "sum(abs(1.0 * piece.seconds) * piece.instances
+             * CASE WHEN piece.memory_mib > piece.disk_mib THEN piece.memory_mib ELSE piece.disk_mib END) > 1e17
+         OR sum(abs(1.0 * piece.seconds) * piece.instances) > 1e17"
+    };
+}
+
+macro_rules! without_absurd {
+    () => {
+        concat!(
+            "AND piece.resource_id NOT IN
+                 (SELECT piece.resource_id FROM piece GROUP BY piece.resource_id HAVING ",
+            is_absurd!(),
+            ")"
+        )
+    };
+}
+
+macro_rules! absurd {
+    ($($pieces:tt)*) => {
+        concat!(
+            "
+    WITH piece AS (
+",
+            $($pieces)*,
+            "
+    )
+    SELECT foundation.name, resource.kind, resource.guid, coalesce(resource.name, max(app.name)) AS name
+    FROM piece
+    JOIN foundation ON foundation.id = piece.foundation_id
+    JOIN resource ON resource.id = piece.resource_id
+    LEFT JOIN app ON app.id = piece.app_id
+    WHERE ($3 IS NULL OR foundation.name = $3) AND ($4 OR NOT resource.user_provided)
+    GROUP BY foundation.name, resource.kind, resource.guid, resource.name
+    HAVING ",
+            is_absurd!(),
+            "
+    ORDER BY foundation.name, resource.kind, resource.guid"
+        )
+    };
+}
+
+const USAGE: Sql = Sql::each(usage!("", sqlite_pieces!()), usage!("", postgres_pieces!()));
+const USAGE_WITHOUT_ABSURD: Sql =
+    Sql::each(usage!(without_absurd!(), sqlite_pieces!()), usage!(without_absurd!(), postgres_pieces!()));
+const ABSURD: Sql = Sql::each(absurd!(sqlite_pieces!()), absurd!(postgres_pieces!()));
 
 impl Store {
     /// Usage in each of several spans of time, grouped, in integers, and the foundations as they stood: all in
-    /// one view of the book.
+    /// one view of the book. A resource that used more than an integer holds is left out, and named.
     ///
     /// # Errors
-    /// [`StoreError`].
-    pub async fn usage(
+    /// [`StoreError`]; [`StoreError::Overflow`] if the sums of sane resources exceed an integer.
+    pub async fn usage(&self, query: &UsageQuery, spans: &[Span]) -> Result<Used, StoreError> {
+        match self.usage_by(USAGE, query, spans).await {
+            Ok((of_spans, heads)) => Ok(Used { of_spans, heads, absurd: Vec::new() }),
+            // Slower: what one resource used that can't be is left out of sums, and told.
+            Err(StoreError::Overflow) => {
+                let absurd = self.absurd(query, spans).await?;
+                if absurd.is_empty() {
+                    return Err(StoreError::Overflow);
+                }
+                let (of_spans, heads) = self.usage_by(USAGE_WITHOUT_ABSURD, query, spans).await?;
+                Ok(Used { of_spans, heads, absurd })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Resources that are said to have used more in a span than anything can.
+    async fn absurd(&self, query: &UsageQuery, spans: &[Span]) -> Result<Vec<Absurd>, StoreError> {
+        let mut session = self.database.read().await?;
+        let mut absurd: Vec<Absurd> = Vec::new();
+        for span in spans {
+            let values = values![span.from, span.to, query.foundation.as_deref(), query.user_provided];
+            for row in session.all(ABSURD, values).await? {
+                let found = Absurd {
+                    foundation: row.text(0)?.to_owned(),
+                    kind: Kind::of(row.integer(1)?)?,
+                    guid: row.text(2)?.to_owned(),
+                    name: row.owned(3)?,
+                };
+                if !absurd.contains(&found) {
+                    absurd.push(found);
+                }
+            }
+        }
+        Ok(absurd)
+    }
+
+    async fn usage_by(
         &self,
+        statement: Sql,
         query: &UsageQuery,
         spans: &[Span],
     ) -> Result<(Vec<Vec<UsageRow>>, Vec<FoundationHead>), StoreError> {
@@ -128,7 +221,7 @@ impl Store {
                 by(GroupKey::Buildpack),
                 by(GroupKey::ServicePlan),
             ];
-            let rows = session.all(USAGE, values).await?;
+            let rows = session.all(statement, values).await?;
             let read: Result<Vec<_>, _> = rows.iter().map(|row| read_usage(row, &query.by)).collect();
             let mut read = read?;
             read.sort_by(|one, two| one.keys.cmp(&two.keys));

@@ -1,5 +1,6 @@
 //! The life of an invoice: drafts, review, holds, acceptances, final, credit notes, differences, documents, explained.
 
+mod absurd;
 mod afterwards;
 mod corrections;
 mod documents;

@@ -208,7 +208,7 @@ impl StoredBook {
     pub fn usage(&self, from: Timestamp, to: Timestamp) -> Quantities {
         let by = vec![GroupKey::Kind, GroupKey::Space, GroupKey::Process, GroupKey::Buildpack, GroupKey::ServicePlan];
         let query = UsageQuery { by, foundation: None, user_provided: true };
-        let (mut spans, _) = self.runtime.block_on(self.store.usage(&query, &[Span { from, to }])).unwrap();
+        let mut spans = self.runtime.block_on(self.store.usage(&query, &[Span { from, to }])).unwrap().of_spans;
         let rows = spans.pop().unwrap();
         let keys = |keys: Vec<Option<cf_billing::store::Keyed>>| {
             keys.into_iter().map(|key| key.map(|key| key.value)).collect()

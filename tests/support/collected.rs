@@ -269,7 +269,7 @@ impl Collected {
             GroupKey::Buildpack,
         ];
         let query = UsageQuery { by, foundation: None, user_provided: false };
-        let (mut spans, _) = self.runtime.block_on(self.store.usage(&query, &[Span { from, to }])).unwrap();
+        let mut spans = self.runtime.block_on(self.store.usage(&query, &[Span { from, to }])).unwrap().of_spans;
         let rows = spans.pop().unwrap().into_iter().map(|row| {
             let mut keys = row.keys.into_iter().map(|key| key.map(|key| key.value));
             let mut next = || keys.next().unwrap();

@@ -182,7 +182,7 @@ async fn bill(
     let card = card(configuration)?;
     let run = BillingRun::new(configuration, store, clock, &card)?;
     // What the demo doesn't tell is estimated: said and accepted, account by account.
-    let drafts = run.draft(month, None).await?;
+    let drafts = run.draft(month, None).await?.invoices;
     let estimated = drafts.iter().filter(|stored| stored.invoice.estimated != Amount::default());
     let accept: Vec<String> = estimated.map(|stored| format!("estimated:{}", stored.invoice.account)).collect();
     for outcome in run.finalize(month, None, &accept, |_, _| {}).await? {

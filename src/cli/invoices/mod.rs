@@ -16,7 +16,7 @@ use clap::Subcommand;
 use super::output::{Format, note};
 use super::rates::read_card;
 use super::{Failure, Global};
-use crate::billing_run::{BillingError, BillingRun, Card, Meant, accounts};
+use crate::billing_run::{BillingError, BillingRun, Card, Drafted, Meant, accounts};
 use crate::clock::Clock;
 use crate::config::Configuration;
 use crate::domain::{Amount, Currency, Month};
@@ -141,15 +141,23 @@ impl Draft {
     async fn run(self, configuration: &Configuration, store: &Store) -> Result<(), Failure> {
         let card = self.run.card(configuration)?;
         let run = BillingRun::new(configuration, store, &Clock::System, &card)?;
-        let drafts = run.draft(self.run.period, self.run.account.as_deref()).await?;
-        if drafts.is_empty() {
+        let Drafted { invoices: drafts, uncountable } = run.draft(self.run.period, self.run.account.as_deref()).await?;
+        if drafts.is_empty() && uncountable.is_empty() {
             self.run.nothing_to_draft(configuration, store).await?;
         }
         for problem in names_of_several(&card.rates, &store.seen().await?) {
             note(&format!("warning: {problem}"));
         }
-        list(&drafts, self.format)
+        list(&drafts, self.format)?;
+        uncounted(uncountable)
     }
+}
+
+/// Fails for accounts whose usage can't be counted, once the others are done.
+pub(super) fn uncounted(mut problems: Vec<String>) -> Result<(), Failure> {
+    let Some(last) = problems.last_mut() else { return Ok(()) };
+    last.push_str("\nhint: nothing of it is charged until that is mended; the others are done, and `cf-billing usage` tells what used so much");
+    Err(Failure { code: 1, problems })
 }
 
 /// The id of the account that somebody names by its id or name; as it was written where nobody is known by it.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
+use super::super::invoices::uncounted;
 use super::super::output::{self, Format, note, numbers, print, words};
 use super::super::{Failure, Global};
 use super::read_card;
@@ -113,9 +114,20 @@ impl WhatIf {
         let store = Global::open_existing(&configuration).await?;
         let run = BillingRun::new(&configuration, &store, &Clock::System, &old)?;
         let cards: [&Card; 2] = [&old, &new];
-        let invoices = run.compute_with(&cards, self.period, self.account.as_deref()).await?;
+        let mut invoices = run.compute_with(&cards, self.period, self.account.as_deref()).await?;
         store.close().await;
+        // What can't be counted by one of the cards can't be compared.
+        let mut uncountable: BTreeMap<String, String> = BTreeMap::new();
+        for invoice in invoices.iter().flatten() {
+            let why = invoice.uncountable.as_ref();
+            uncountable.extend(why.map(|why| (invoice.account.clone(), format!("{}: {why}", invoice.account))));
+        }
+        for of_card in &mut invoices {
+            of_card.retain(|invoice| !uncountable.contains_key(&invoice.account));
+        }
+        let uncountable: Vec<String> = uncountable.into_values().collect();
         if invoices.iter().all(Vec::is_empty) {
+            uncounted(uncountable)?;
             return Err(Failure::failed(format!(
                 "nothing was used in {}{}\nhint: `cf-billing usage` shows what was used when; accounts are their id, `foundation/organization-guid` or the name",
                 self.period,
@@ -146,15 +158,16 @@ impl WhatIf {
             tables.push((*by, rows));
         }
         match self.format {
-            Format::Json => output::json(&self.json(&tables, total, unpriced_lines, currency)),
+            Format::Json => output::json(&self.json(&tables, total, unpriced_lines, currency))?,
             Format::Csv => {
                 let rows = tables.iter().flat_map(|(by, rows)| {
                     rows.iter().map(|row| [vec![by.name().to_owned()], cells(row, currency)].concat())
                 });
-                output::csv(&["by", "name", "old", "new", "difference", "percent"], rows)
+                output::csv(&["by", "name", "old", "new", "difference", "percent"], rows)?;
             }
-            Format::Table => self.print(&tables, total, currency),
+            Format::Table => self.print(&tables, total, currency)?,
         }
+        uncounted(uncountable)
     }
 
     fn total(invoices: &[Vec<Invoice>]) -> Result<[Amount; 2], Failure> {

@@ -167,9 +167,10 @@ pub(super) async fn put_row(
         "INSERT INTO invoice
              (status, account, account_name, seller, month, period_start, period_end, time_zone, currency, net,
               estimated, rate_card_hash, rated_through, drafted_at, tax_name, tax_category, tax_percent, tax, kind,
-              in_review, corrects, reason, replaces, particulars, tax_exemption, previous_net, reopens, rules)
+              in_review, corrects, reason, replaces, particulars, tax_exemption, previous_net, reopens, rules,
+              uncountable)
          VALUES ('draft', $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
-                 $22, $23, $24, $25, $26, $27)
+                 $22, $23, $24, $25, $26, $27, $28)
          RETURNING id",
     );
     const CHANGE: Sql = Sql::new(
@@ -178,8 +179,8 @@ pub(super) async fn put_row(
              time_zone = $7, currency = $8, net = $9, estimated = $10, rate_card_hash = $11, rated_through = $12,
              drafted_at = $13, tax_name = $14, tax_category = $15, tax_percent = $16, tax = $17, kind = $18,
              in_review = $19, corrects = $20, reason = $21, replaces = $22, particulars = $23, tax_exemption = $24,
-             previous_net = $25, reopens = $26, rules = $27
-         WHERE id = $28
+             previous_net = $25, reopens = $26, rules = $27, uncountable = $28
+         WHERE id = $29
          RETURNING id",
     );
     let tax = invoice.tax.as_ref();
@@ -212,6 +213,7 @@ pub(super) async fn put_row(
         (invoice.previous_net, invoice.currency),
         invoice.reopens,
         i64::from(invoice.rules),
+        &invoice.uncountable,
     ];
     values.extend(same.map(Value::from));
     session.one(if same.is_some() { CHANGE } else { ADD }, values).await?.integer(0)

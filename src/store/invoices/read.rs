@@ -29,6 +29,7 @@ macro_rules! select_invoice {
                     invoice.finalized_at, invoice.accepted, invoice.tax_name, invoice.tax_category, invoice.tax_percent,
                     invoice.tax, invoice.issued_on, invoice.due_on, invoice.corrects, invoice.reason, invoice.reopens,
                     invoice.replaces, invoice.particulars, invoice.tax_exemption, invoice.previous_net, invoice.rules,
+                    invoice.uncountable,
                     corrected.issued_on AS corrected_on, corrected.finalized_at AS corrected_at,
                     replaced.number AS replaced, replaced.issued_on AS replaced_on, replaced.finalized_at AS replaced_at,
                     held.reason AS held,
@@ -403,6 +404,7 @@ fn read_invoice(row: &Row) -> Result<StoredInvoice, StoreError> {
             reopens: row.flag("reopens")?,
             taxed_otherwise: false,
             rules: u32::try_from(row.integer("rules")?).unwrap_or_default(),
+            uncountable: row.owned("uncountable")?,
         },
     })
 }
