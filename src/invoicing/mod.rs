@@ -396,6 +396,7 @@ pub fn uncountable(header: Header, currency: Currency, why: String) -> Invoice {
         previous_net: header.previous_net,
         in_review: false,
         replaces: header.replaces,
+        replaced: header.replaced,
         reopens: false,
         taxed_otherwise: false,
         rules: header.rules,
