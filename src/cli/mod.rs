@@ -159,7 +159,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Gaps(gaps) => gaps.run(&global).await,
         Command::Clocks(clocks) => clocks.run(&global).await,
         Command::Import(import) => import.run(&global).await,
-        Command::Invoices(invoices) => invoices.run(&global).await,
+        Command::Invoices(invoices) => Box::pin(invoices.run(&global)).await,
         Command::Ledger(ledger) => ledger.run(&global).await,
         Command::Rates(rates) => rates.run(&global).await,
         Command::Reconcile(reconcile) => Box::pin(reconcile.run(&global)).await,

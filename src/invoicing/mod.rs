@@ -315,7 +315,7 @@ pub fn invoice(header: Header, card: &RateCard, rated: &Rated) -> Result<Invoice
         net = net.plus(adjustment.amount)?;
     }
     let mut corrections = items::kept(&header.given, &lines, &adjustments)?;
-    corrections.extend(header.corrections);
+    corrections.extend(header.corrections.iter().cloned());
     for correction in &corrections {
         let amount = correction.amount()?;
         net = net.plus(amount)?;
@@ -329,45 +329,17 @@ pub fn invoice(header: Header, card: &RateCard, rated: &Rated) -> Result<Invoice
     for line in &mut lines {
         line.span = owned(line, &header.coverage).unwrap_or(line.span);
     }
-    Ok(Invoice {
-        kind: DocumentKind::Invoice,
-        account: header.account,
-        account_name: header.account_name,
-        seller: header.seller,
-        month: header.month,
-        period: header.period,
-        time_zone: header.time_zone,
-        currency: card.currency,
-        lines,
-        adjustments,
-        tax,
-        taxed_otherwise,
-        corrections,
-        corrects: None,
-        reason: None,
-        particulars: header.particulars,
-        net,
-        estimated,
-        rate_card: header.rate_card,
-        rated_through: header.rated_through,
-        gaps: header.gaps,
-        undecodable: header.undecodable,
-        clocks: header.clocks,
-        accepted: Vec::new(),
-        coverage: header.coverage,
-        previous_net: header.previous_net,
-        in_review: false,
-        replaces: header.replaces,
-        replaced: header.replaced,
-        reopens: false,
-        rules: header.rules,
-        uncountable: None,
-    })
+    let empty = without_lines(header, card.currency);
+    Ok(Invoice { lines, adjustments, corrections, net, tax, estimated, taxed_otherwise, ..empty })
 }
 
 /// In an invoice's place where usage or amounts exceed what can be counted: it has no lines, and can't be final.
 #[must_use]
 pub fn uncountable(header: Header, currency: Currency, why: String) -> Invoice {
+    Invoice { uncountable: Some(why), ..without_lines(header, currency) }
+}
+
+fn without_lines(header: Header, currency: Currency) -> Invoice {
     Invoice {
         kind: DocumentKind::Invoice,
         account: header.account,
@@ -400,6 +372,6 @@ pub fn uncountable(header: Header, currency: Currency, why: String) -> Invoice {
         reopens: false,
         taxed_otherwise: false,
         rules: header.rules,
-        uncountable: Some(why),
+        uncountable: None,
     }
 }

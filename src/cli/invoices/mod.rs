@@ -93,7 +93,7 @@ impl Invoices {
             Command::Draft(draft) => draft.run(&configuration, &store).await,
             Command::List(list) => list.run(&configuration, &store).await,
             Command::Show(show) => show.run(&configuration, &store).await,
-            Command::Explain(explain) => explain.run(&configuration, &store).await,
+            Command::Explain(explain) => Box::pin(explain.run(&configuration, &store)).await,
             Command::Hold(hold) => hold.run(&configuration, &store).await,
             Command::Release(release) => release.run(&configuration, &store).await,
             Command::Finalize(finalize) => finalize.run(&configuration, &store).await,
