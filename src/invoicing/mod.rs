@@ -20,7 +20,7 @@ use crate::domain::{
     Amount, AmountOverflow, ClockNote, Currency, GapNote, Guid, Month, Price, Span, Timestamp, UndecodableNote,
 };
 use crate::rate_card::{Labels, Meter, RateCard};
-use crate::rating::{LineKey, Named, Part, Rated};
+use crate::rating::{LineKey, Named, Part, Rated, RatedLine, UnpricedLine};
 
 pub use adjust::{AccountTax, Adjustment, AdjustmentType, TaxLine};
 pub use canonical::Dates;
@@ -197,6 +197,42 @@ impl Invoice {
 }
 
 impl InvoiceLine {
+    fn priced(line: &RatedLine, amount: Amount) -> Self {
+        let (price, list_price) = (line.price, line.list_price);
+        Self {
+            key: line.key.clone(),
+            meter: line.meter,
+            quantity: line.quantity,
+            used: line.used,
+            unit_size: line.unit_size,
+            part: line.part.clone(),
+            granularity: line.granularity.map(|granularity| granularity.to_string()),
+            charge: Some(Charge { price, amount, rate: line.rate.to_string(), list_price }),
+            span: line.span,
+            days: line.days.clone(),
+            discount: Amount::default(),
+            row: line.row,
+        }
+    }
+
+    /// Shown by its instance-hours.
+    fn unpriced(line: &UnpricedLine, period: Span) -> Self {
+        Self {
+            key: line.key.clone(),
+            meter: Meter::InstanceHour,
+            quantity: line.quantities.instance_seconds,
+            used: line.quantities.instance_seconds,
+            unit_size: Meter::InstanceHour.unit_size(period),
+            part: Part::Whole,
+            granularity: None,
+            charge: None,
+            span: line.span,
+            days: Vec::new(),
+            discount: Amount::default(),
+            row: 0,
+        }
+    }
+
     /// What the line is for, in words.
     #[must_use]
     pub fn what(&self) -> String {
@@ -273,42 +309,9 @@ pub fn invoice(header: Header, card: &RateCard, rated: &Rated) -> Result<Invoice
         if line.key.estimated {
             estimated = estimated.plus(amount)?;
         }
-        lines.push(InvoiceLine {
-            key: line.key.clone(),
-            meter: line.meter,
-            quantity: line.quantity,
-            used: line.used,
-            unit_size: line.unit_size,
-            part: line.part.clone(),
-            granularity: line.granularity.map(|granularity| granularity.to_string()),
-            charge: Some(Charge {
-                price: line.price,
-                amount,
-                rate: line.rate.to_string(),
-                list_price: line.list_price,
-            }),
-            span: line.span,
-            days: line.days.clone(),
-            discount: Amount::default(),
-            row: line.row,
-        });
+        lines.push(InvoiceLine::priced(line, amount));
     }
-    for line in &rated.unpriced {
-        lines.push(InvoiceLine {
-            key: line.key.clone(),
-            meter: Meter::InstanceHour,
-            quantity: line.quantities.instance_seconds,
-            used: line.quantities.instance_seconds,
-            unit_size: Meter::InstanceHour.unit_size(header.period),
-            part: Part::Whole,
-            granularity: None,
-            charge: None,
-            span: line.span,
-            days: Vec::new(),
-            discount: Amount::default(),
-            row: 0,
-        });
-    }
+    lines.extend(rated.unpriced.iter().map(|line| InvoiceLine::unpriced(line, header.period)));
     let adjustments = adjust::adjustments(card, &header, net, &rated.lines, &amounts, &mut lines)?;
     lines.sort_by(|one, two| (&one.key, one.meter, one.span.from).cmp(&(&two.key, two.meter, two.span.from)));
     for adjustment in &adjustments {
