@@ -246,6 +246,8 @@ fn without_life(invoice: &mut Value) {
     for name in ["due_on", "corrects", "reason", "held", "difference"] {
         assert_eq!(invoice.remove(name), Some(Value::Null), "{name}");
     }
+    // Said since schema 16: nothing was invoiced anew.
+    assert_eq!((invoice.remove("replaces"), invoice.remove("reopens")), (Some(Value::Null), Some(false.into())));
 }
 
 fn without_tax(invoice: &mut Value) {
