@@ -118,8 +118,8 @@ fn unknown(accounts: &Accounts, seen: &Seen) -> Vec<AccountsProblem> {
             let hint = meant.unwrap_or_else(|| {
                 format!("write its name as `cf {what}s` shows it, or its guid; leave it out until there is one")
             });
-            let what = format!("neither usage nor Cloud Controller's lists know an {what} `{name}`")
-                .replace("an space", "a space");
+            let article = if what == "org" { "an" } else { "a" };
+            let what = format!("neither usage nor Cloud Controller's lists know {article} {what} `{name}`");
             problems.push(AccountsProblem::error(file, line, what, hint));
         } else {
             problems.push(AccountsProblem::warning(file, line, unseen, meant.unwrap_or_else(may_come)));

@@ -303,17 +303,14 @@ impl<'a> BillingRun<'a> {
         }
         let used = self.cards_of(&finals).await?;
         let bys = self.bys(&finals, &used);
-        let mut computed = self.rate(&bys, month, None, false).await?;
+        let computed = self.rate(&bys, month, None, false).await?;
         let is_of_finals = |one: &&Computed| finals.iter().any(|invoice| invoice.account == one.account);
         let uncountable = computed.iter().filter(is_of_finals).filter_map(Computed::uncountable).collect();
         finals.retain(|invoice| {
             !computed.iter().any(|one| one.account == invoice.account && one.uncountable().is_some())
         });
-        computed.retain(|one| one.uncountable().is_none());
-        let of = |invoice: &FinalInvoice| computed.iter().position(|one| one.account == invoice.account);
-        let at: Vec<(i64, usize)> = finals.iter().filter_map(|one| Some((one.id, of(one)?))).collect();
-        let mut computed: Vec<Option<Computed>> = computed.into_iter().map(Some).collect();
-        let of_finals = at.into_iter().filter_map(|(id, at)| Some((id, computed[at].take()?.invoices))).collect();
+        let of = |account: &str| finals.iter().find(|invoice| invoice.account == account);
+        let of_finals = computed.into_iter().filter_map(|one| Some((of(&one.account)?.id, one.invoices))).collect();
         self.keep_differences(&finals, &bys, of_finals).await?;
         Ok(uncountable)
     }

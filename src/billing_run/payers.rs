@@ -141,8 +141,8 @@ pub(super) struct Payers<'a> {
     known: HashMap<(String, Guid, Guid), usize>,
     /// Accounts by id, so that one id is one account.
     by_id: HashMap<String, Arc<Account>>,
-    /// Keys as they were priced, by account and by the place in memory of what they are now.
-    as_priced: HashMap<(String, usize), (Arc<UsageKey>, Arc<UsageKey>)>,
+    /// Keys as they were priced, by the places in memory of their accounts and of what they are now.
+    as_priced: HashMap<(usize, usize), (Arc<UsageKey>, Arc<UsageKey>)>,
 }
 
 impl<'a> Payers<'a> {
@@ -252,7 +252,7 @@ impl<'a> Payers<'a> {
                 if within.from >= within.to && !at_once {
                     continue;
                 }
-                let key = self.as_priced(&account.id, &piece.key);
+                let key = self.as_priced(account, &piece.key);
                 let piece = Piece { key, span: if at_once { piece.span } else { within }, ..piece.clone() };
                 match shares.iter_mut().find(|share| share.account.id == account.id) {
                     Some(share) => {
@@ -271,14 +271,14 @@ impl<'a> Payers<'a> {
     }
 
     /// A key as it was when the account's invoice was made, if that is final.
-    fn as_priced(&mut self, account: &str, key: &Arc<UsageKey>) -> Arc<UsageKey> {
-        if !self.paid.may_differ(account) {
+    fn as_priced(&mut self, account: &Arc<Account>, key: &Arc<UsageKey>) -> Arc<UsageKey> {
+        if !self.paid.may_differ(&account.id) {
             return key.clone();
         }
-        let of = (account.to_owned(), Arc::as_ptr(key) as usize);
-        // What is kept keeps the key alive, so that its place in memory is no other's.
+        let of = (Arc::as_ptr(account) as usize, Arc::as_ptr(key) as usize);
+        // `by_id` keeps the account and what is kept here the key alive, so that their places in memory are no other's.
         let (_, priced) =
-            self.as_priced.entry(of).or_insert_with(|| (key.clone(), Arc::new(self.paid.as_priced(account, key))));
+            self.as_priced.entry(of).or_insert_with(|| (key.clone(), Arc::new(self.paid.as_priced(&account.id, key))));
         priced.clone()
     }
 

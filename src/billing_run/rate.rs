@@ -10,9 +10,7 @@ use super::{BillingError, BillingRun, Card, Meant};
 use crate::accounts::{Account, Accounts};
 use crate::domain::text::visible;
 use crate::domain::{Guid, Month, Span, Timestamp};
-use crate::invoicing::{
-    AccountTax, Corrected, Correction, Header, Invoice, Particulars, Payment, given_before, invoice, uncountable,
-};
+use crate::invoicing::{AccountTax, Corrected, Correction, Header, Invoice, given_before, invoice, uncountable};
 use crate::rate_card::Whom;
 use crate::rating::{Named, Piece, RULES, Rater, RatingError};
 use crate::store::{AccountsOf, FoundationHead, Recalculation, StoredInvoice};
@@ -269,7 +267,6 @@ impl BillingRun<'_> {
 
     /// What an account's invoices of a month all say.
     fn header(&self, account: &Account, month: Month, invoiced: Option<&StoredInvoice>) -> Header {
-        let sender = &self.sender;
         // Whom the file knows no more is who it was.
         let gone = invoiced.filter(|_| self.accounts.get(&account.id).is_none() && !account.id.contains('/'));
         let known = gone.map_or(&account.particulars, |stored| &stored.invoice.particulars);
@@ -278,37 +275,13 @@ impl BillingRun<'_> {
             percent: Some(tax.percent),
             exemption_reason: tax.exemption_reason.clone(),
         });
-        let payment = Payment {
-            iban: sender.payment.iban.clone(),
-            bic: sender.payment.bic.clone(),
-            bank: sender.payment.bank.clone(),
-            ..known.payment.clone()
-        };
         Header {
-            account: account.id.clone(),
             account_name: match gone {
                 Some(stored) => stored.invoice.account_name.clone(),
                 None => Some(account.name.clone()).filter(|name| !account.id.ends_with(&format!("/{name}"))),
             },
-            seller: Some(sender.party.name.clone()).filter(|name| !name.is_empty()),
-            month,
-            period: month.span(self.zone),
-            time_zone: self.zone.name().to_owned(),
-            rate_card: String::new(),
-            rules: RULES,
-            rated_through: None,
-            gaps: Vec::new(),
-            undecodable: Vec::new(),
-            clocks: Vec::new(),
-            particulars: Particulars { seller: sender.party.clone(), payment, ..known.clone() },
             tax: own_tax.or_else(|| account.tax.clone()),
-            corrections: Vec::new(),
-            given: Vec::new(),
-            coverage: Vec::new(),
-            previous_net: None,
-            replaces: 0,
-            replaced: None,
-            taxed_before: Vec::new(),
+            ..self.sender.header(&account.id, known, month, self.zone)
         }
     }
 

@@ -8,8 +8,8 @@ use crate::accounts::Account;
 use crate::config::{Problem, Seller};
 use crate::documents::einvoice::{Syntax, lacking_of_terms};
 use crate::documents::{self, DocumentError, Format, Lacking, Look, Subject};
-use crate::domain::{Amount, AmountOverflow, Currency, Month, Timestamp};
-use crate::invoicing::{DocumentKind, ElectronicAddress, Header, Invoice, Particulars, Party, Payment, invoice};
+use crate::domain::{AmountOverflow, Currency, Month, Timestamp};
+use crate::invoicing::{ElectronicAddress, Header, Invoice, Particulars, Party, Payment, invoice, without_lines};
 use crate::rate_card::RateCard;
 use crate::rating::{RULES, Rated};
 
@@ -109,31 +109,10 @@ impl Sender {
         month: Month,
         zone: Tz,
     ) -> Result<Vec<Lacking>, AmountOverflow> {
-        let bank = self.payment.clone();
-        let payment =
-            Payment { iban: bank.iban, bic: bank.bic, bank: bank.bank, ..account.particulars.payment.clone() };
         let header = Header {
-            account: account.id.clone(),
             account_name: Some(account.name.clone()),
-            seller: Some(self.party.name.clone()).filter(|name| !name.is_empty()),
-            month,
-            period: month.span(zone),
-            time_zone: zone.name().to_owned(),
-            rate_card: String::new(),
-            rules: RULES,
-            given: Vec::new(),
-            rated_through: None,
-            gaps: Vec::new(),
-            undecodable: Vec::new(),
-            clocks: Vec::new(),
-            particulars: Particulars { seller: self.party.clone(), payment, ..account.particulars.clone() },
             tax: account.tax.clone(),
-            corrections: Vec::new(),
-            coverage: Vec::new(),
-            previous_net: None,
-            replaces: 0,
-            replaced: None,
-            taxed_before: Vec::new(),
+            ..self.header(&account.id, &account.particulars, month, zone)
         };
         let invoice = invoice(header, card, &Rated::default())?;
         let subject = Subject { invoice: &invoice, issue: None, drafted_at: Timestamp::from_unix(0), look: &self.look };
@@ -153,43 +132,35 @@ impl Sender {
     /// An invoice of nothing, to see whether a document can be made.
     fn sample(&self) -> Invoice {
         let month = Month::of(Timestamp::from_unix(0), Tz::UTC);
-        Invoice {
-            kind: DocumentKind::Invoice,
-            account: "sample".to_owned(),
+        without_lines(self.header("sample", &Particulars::default(), month, Tz::UTC), Currency::EUR)
+    }
+
+    /// What an account's invoices of a month all say, whatever was used.
+    pub(super) fn header(&self, account: &str, particulars: &Particulars, month: Month, zone: Tz) -> Header {
+        let bank = self.payment.clone();
+        let payment = Payment { iban: bank.iban, bic: bank.bic, bank: bank.bank, ..particulars.payment.clone() };
+        Header {
+            account: account.to_owned(),
             account_name: None,
-            seller: Some(self.party.name.clone()),
+            seller: Some(self.party.name.clone()).filter(|name| !name.is_empty()),
             month,
-            period: month.span(Tz::UTC),
-            time_zone: Tz::UTC.name().to_owned(),
-            currency: Currency::EUR,
-            lines: Vec::new(),
-            adjustments: Vec::new(),
-            corrections: Vec::new(),
-            corrects: None,
-            reason: None,
-            particulars: Particulars {
-                seller: self.party.clone(),
-                payment: self.payment.clone(),
-                ..Particulars::default()
-            },
-            net: Amount::default(),
-            tax: None,
-            estimated: Amount::default(),
+            period: month.span(zone),
+            time_zone: zone.name().to_owned(),
             rate_card: String::new(),
+            rules: RULES,
             rated_through: None,
             gaps: Vec::new(),
             undecodable: Vec::new(),
             clocks: Vec::new(),
-            accepted: Vec::new(),
+            particulars: Particulars { seller: self.party.clone(), payment, ..particulars.clone() },
+            tax: None,
+            corrections: Vec::new(),
+            given: Vec::new(),
             coverage: Vec::new(),
             previous_net: None,
-            in_review: false,
             replaces: 0,
             replaced: None,
-            reopens: false,
-            taxed_otherwise: false,
-            rules: RULES,
-            uncountable: None,
+            taxed_before: Vec::new(),
         }
     }
 }

@@ -342,7 +342,9 @@ pub fn uncountable(header: Header, currency: Currency, why: String) -> Invoice {
     Invoice { uncountable: Some(why), ..without_lines(header, currency) }
 }
 
-fn without_lines(header: Header, currency: Currency) -> Invoice {
+/// An invoice for nothing.
+#[must_use]
+pub fn without_lines(header: Header, currency: Currency) -> Invoice {
     Invoice {
         kind: DocumentKind::Invoice,
         account: header.account,
