@@ -9,10 +9,10 @@ use super::payers::{Paid, Payers};
 use super::{BillingError, BillingRun, Card, Meant};
 use crate::accounts::{Account, Accounts};
 use crate::domain::text::visible;
-use crate::domain::{Guid, Month, Span, Timestamp};
+use crate::domain::{Guid, Month, Span, Timestamp, is_too_large};
 use crate::invoicing::{AccountTax, Corrected, Correction, Header, Invoice, given_before, invoice, uncountable};
 use crate::rate_card::Whom;
-use crate::rating::{Named, Piece, RULES, Rater, RatingError};
+use crate::rating::{Named, Piece, RULES, Rater};
 use crate::store::{AccountsOf, FoundationHead, Recalculation, StoredInvoice};
 
 /// By what a month is rated: a card, and the rules of then.
@@ -56,6 +56,8 @@ struct Open<'a> {
     basis: Option<Basis>,
     /// What of its usage can't be added up: then nothing of it is charged.
     uncountable: Option<String>,
+    /// Something of it that is larger than any foundation.
+    too_large: Option<String>,
 }
 
 impl<'a> Open<'a> {
@@ -65,7 +67,14 @@ impl<'a> Open<'a> {
         if traced {
             raters = raters.into_iter().enumerate().map(|(at, one)| if at == 0 { one.traced() } else { one }).collect();
         }
-        Self { account, places: BTreeSet::new(), raters, basis: traced.then(Basis::default), uncountable: None }
+        Self {
+            account,
+            places: BTreeSet::new(),
+            raters,
+            basis: traced.then(Basis::default),
+            uncountable: None,
+            too_large: None,
+        }
     }
 
     /// Adds what was used of one resource. What can't be added up is this account's trouble alone.
@@ -73,9 +82,13 @@ impl<'a> Open<'a> {
         if self.uncountable.is_some() {
             return Ok(());
         }
+        let is_larger = |piece: &Piece| is_too_large(piece.instances, piece.memory_mib, piece.disk_mib);
+        if self.too_large.is_none() && pieces.iter().any(is_larger) {
+            self.too_large = Some(largest(pieces));
+        }
         for (position, rater) in self.raters.iter_mut().enumerate() {
             if let Err(error) = rater.add(pieces) {
-                self.uncountable = Some(told(&error, pieces));
+                self.uncountable = Some(format!("{error}, with {}", largest(pieces)));
                 return Ok(());
             }
             if let (0, Some(basis)) = (position, &mut self.basis) {
@@ -86,17 +99,17 @@ impl<'a> Open<'a> {
     }
 }
 
-/// What a resource can't be added up with, for people.
-fn told(error: &RatingError, pieces: &[Piece]) -> String {
+/// The largest size that a resource had, for people.
+fn largest(pieces: &[Piece]) -> String {
     let size = |piece: &&Piece| {
         let of = |one: i64| i128::from(piece.instances) * i128::from(one.max(1));
         of(piece.memory_mib).max(of(piece.disk_mib))
     };
-    let Some(piece) = pieces.iter().max_by_key(size) else { return error.to_string() };
+    let Some(piece) = pieces.iter().max_by_key(size) else { return "nothing".to_owned() };
     let line = &piece.key.line;
     let named = line.service_instance.as_ref().or(line.app.as_ref()).map(Named::called).unwrap_or_default();
     format!(
-        "{error}, with {} `{}` ({}) in {}/{}/{}: {} instance(s) of {} MiB of memory and {} MiB of disk from {} to {}",
+        "{} `{}` ({}) in {}/{}/{}: {} instance(s) of {} MiB of memory and {} MiB of disk from {} to {}",
         line.kind.name(),
         visible(&named),
         piece.resource,
@@ -224,7 +237,7 @@ impl BillingRun<'_> {
         open: Open<'_>,
         is_committed: bool,
     ) -> Result<Computed, BillingError> {
-        let Open { raters, basis, uncountable: of_usage, .. } = open;
+        let Open { raters, basis, uncountable: of_usage, too_large, .. } = open;
         let account = header.account.clone();
         let mut invoices = Vec::with_capacity(bys.len());
         for (By { card, rules }, rater) in bys.iter().copied().zip(raters) {
@@ -238,7 +251,7 @@ impl BillingRun<'_> {
                 invoice(header.clone(), &card.rates, &rated).map_err(|error| format!("{error} in {}", header.month))
             });
             let invoice = match made {
-                Ok(invoice) => invoice,
+                Ok(invoice) => Invoice { too_large: too_large.clone(), ..invoice },
                 Err(why) => {
                     invoices.push(Some(uncountable(header, card.rates.currency, why)));
                     continue;

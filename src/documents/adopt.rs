@@ -80,6 +80,7 @@ pub fn read_back(text: &[u8]) -> Result<ReadBack, String> {
         taxed_otherwise: false,
         rules: crate::rating::RULES,
         uncountable: None,
+        too_large: None,
     };
     let due_on = value.maybe("due_on").map(|_| value.meant::<NaiveDate>("due_on")).transpose()?;
     let issue = Issue { number: value.text("number")?.to_owned(), issued_on: value.meant("issued_on")?, due_on };

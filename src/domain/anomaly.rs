@@ -38,10 +38,12 @@ pub enum AnomalyKind {
     Clock,
     /// The buildpack of something that ran when the baseline was taken couldn't be known; what is likely was taken.
     BuildpackAssumed,
+    /// Larger than any foundation: it is counted as far as numbers go, and its account's invoice waits for a decision.
+    TooLarge,
 }
 
 impl AnomalyKind {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::UnknownState,
         Self::Undecodable,
         Self::TimeRanBackwards,
@@ -58,6 +60,7 @@ impl AnomalyKind {
         Self::Settled,
         Self::Clock,
         Self::BuildpackAssumed,
+        Self::TooLarge,
     ];
 
     /// The word used in tables and metrics.
@@ -80,6 +83,7 @@ impl AnomalyKind {
             Self::Settled => "settled",
             Self::Clock => "clock",
             Self::BuildpackAssumed => "buildpack_assumed",
+            Self::TooLarge => "too_large",
         }
     }
 

@@ -36,7 +36,7 @@ pub use ledger_entry::{Cause, EntryType, LedgerEntry};
 pub use money::{Amount, AmountOverflow, Currency, Price, Rounding};
 pub use observation::{BuildObservation, DiskObservation, FailedCreate, Finding, Settlement};
 pub use period::{Month, Span};
-pub use quantity::{InstanceSeconds, MibSeconds, Overflow};
+pub use quantity::{InstanceSeconds, MibSeconds, Overflow, is_too_large};
 pub use resource::{Kind, ResourceKey};
 pub use row_observation::{RowList, RowObservation};
 pub use settings::{RULES, Settings};

@@ -54,9 +54,20 @@ pub fn mib_seconds(instances: u32, mib: u32, seconds: i64) -> Result<MibSeconds,
         .ok_or(Overflow)
 }
 
+/// More instances than any foundation runs.
+const MOST_INSTANCES: i64 = 1_000_000;
+/// More MiB of memory or disk than any foundation has: 1 EiB.
+const MOST_MIB: i128 = 1 << 40;
+
+/// Whether one resource of that size is larger than any foundation: somebody has to look at it.
+#[must_use]
+pub fn is_too_large(instances: i64, memory_mib: i64, disk_mib: i64) -> bool {
+    instances > MOST_INSTANCES || i128::from(instances) * i128::from(memory_mib.max(disk_mib)) > MOST_MIB
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{InstanceSeconds, MibSeconds, Overflow, instance_seconds, mib_seconds};
+    use super::{InstanceSeconds, MibSeconds, Overflow, instance_seconds, is_too_large, mib_seconds};
 
     #[test]
     fn products_and_sums_are_exact_or_refused() {
@@ -67,5 +78,19 @@ mod tests {
         assert_eq!(most.plus(MibSeconds(1)), Err(Overflow));
         assert_eq!(mib_seconds(1 << 31, 1 << 31, 1), Ok(MibSeconds(1 << 62)));
         assert_eq!(mib_seconds(1 << 31, 1 << 31, 2), Err(Overflow));
+    }
+
+    #[test]
+    fn what_is_larger_than_any_foundation() {
+        for (instances, memory, disk, too_large) in [
+            (1_000_000, 1024, 1024, false),
+            (1_000_001, 1, 1, true),
+            (1024, 1 << 30, 0, false),
+            (1024, (1 << 30) + 1, 0, true),
+            (1024, 0, (1 << 30) + 1, true),
+            (i64::MAX, i64::MAX, i64::MAX, true),
+        ] {
+            assert_eq!(is_too_large(instances, memory, disk), too_large, "{instances} x {memory} MiB, {disk} MiB");
+        }
     }
 }

@@ -32,7 +32,8 @@ pub struct Settings {
 ///
 /// - 1: a STARTED told once more as it was is no beginning; what a reseed is the first to tell of is assumed since the gap
 ///   began; a task that ran at the epoch of a snapshot and ended before tasks were listed is billed
-pub const RULES: u32 = 1;
+/// - 2: what is larger than any foundation is told as an anomaly; entries are as by 1
+pub const RULES: u32 = 2;
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
 const fn is_zero(rules: &u32) -> bool {

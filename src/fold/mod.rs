@@ -15,8 +15,8 @@ use std::collections::HashMap;
 
 use crate::domain::{
     Anomaly, AnomalyKind, Baseline, BaselineItem, Bound, BuildObservation, DiskObservation, Fact, FailedCreate,
-    Finding, Gap, Kind, LedgerEntry, Place, ResourceKey, RowObservation, Settings, Settlement, Stream, Timestamp,
-    UsageEvent,
+    Finding, Footprint, Gap, Kind, LedgerEntry, Place, ResourceKey, RowObservation, Settings, Settlement, Stream,
+    Timestamp, UsageEvent, is_too_large,
 };
 
 pub use look::last_told;
@@ -286,6 +286,14 @@ fn lacking(what: &str, members: &[(&str, bool)]) -> String {
     format!("{what}, and {} is missing or null", missing.collect::<Vec<_>>().join(" and "))
 }
 
+/// Whether what runs is larger than any foundation.
+fn runs_too_large(resource: &Resource) -> bool {
+    resource.run.as_ref().is_some_and(|run| {
+        let Footprint { instances, memory_mib, disk_mib, .. } = run.piece.footprint;
+        is_too_large(instances.into(), memory_mib.into(), disk_mib.into())
+    })
+}
+
 /// One input being folded into one resource.
 struct Step<'fold> {
     sequence: u64,
@@ -300,6 +308,7 @@ struct Step<'fold> {
 
 impl Step<'_> {
     fn apply(&mut self, resource: &mut Resource, input: &Input) {
+        let was_too_large = runs_too_large(resource);
         match input {
             Input::Event(event) => {
                 let at = self.bounded_to.unwrap_or(event.created_at);
@@ -319,6 +328,18 @@ impl Step<'_> {
             Input::Settings(_) | Input::Gap(_) | Input::Bound(_) | Input::Row(_) | Input::Sealed(_) => {}
         }
         resource.told_at = resource.told_at.max(self.bounded_to.or(input.told_at()));
+        if !was_too_large && runs_too_large(resource) && self.follows(2) {
+            self.too_large(resource);
+        }
+    }
+
+    fn too_large(&mut self, resource: &Resource) {
+        let Some(run) = &resource.run else { return };
+        let Footprint { instances, memory_mib, disk_mib, .. } = run.piece.footprint;
+        let detail = format!(
+            "{instances} instance(s) of {memory_mib} MiB of memory and {disk_mib} MiB of disk, larger than any foundation"
+        );
+        self.anomaly(resource, AnomalyKind::TooLarge, run.piece.started_at, detail);
     }
 
     /// Whether the time of the event rests on its neighbours alone.

@@ -166,6 +166,8 @@ pub struct Invoice {
     pub rules: u32,
     /// Why a draft has no lines, though there is usage: it comes to more than can be counted.
     pub uncountable: Option<String>,
+    /// Something it charges for that is larger than any foundation: what, and how large. Of a draft just computed.
+    pub too_large: Option<String>,
 }
 
 /// A space's usage of some time, charged to one account.
@@ -378,5 +380,6 @@ pub fn without_lines(header: Header, currency: Currency) -> Invoice {
         taxed_otherwise: false,
         rules: header.rules,
         uncountable: None,
+        too_large: None,
     }
 }

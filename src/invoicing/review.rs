@@ -27,6 +27,8 @@ pub enum Blocker {
     Held { reason: String },
     /// Its usage, or what that costs, exceeds what can be counted.
     Uncountable { why: String },
+    /// One app or service is larger than any foundation: what, and how large.
+    TooLarge { what: String },
     /// A code of the account is none, or something else that its documents need is wrong: where, what, and a hint.
     Unfit { problem: String },
     /// So many lines have no price; one of them.
@@ -57,6 +59,7 @@ impl Blocker {
             Self::Estimated { .. } => Some(format!("estimated:{account}")),
             Self::Jump { .. } => Some(format!("jump:{account}")),
             Self::OtherTax => Some(format!("tax:{account}")),
+            Self::TooLarge { .. } => Some(format!("size:{account}")),
             Self::NotRatedThrough { .. }
             | Self::Grace { .. }
             | Self::Held { .. }
@@ -93,6 +96,7 @@ impl std::fmt::Display for Blocker {
                 formatter,
                 "{why}\nhint: nothing of the account is charged until that is mended; `cf-billing usage` tells what used so much, and the other accounts are done"
             ),
+            Self::TooLarge { what } => write!(formatter, "larger than any foundation is {what}"),
             Self::Unfit { problem } => formatter.write_str(problem),
             Self::Unpriced { lines, example } => {
                 write!(formatter, "{lines} line(s) of usage have no price, such as {}", visible(example))
@@ -150,6 +154,7 @@ impl Invoice {
             blockers.push(Blocker::Grace { until });
         }
         blockers.extend(self.uncountable.clone().map(|why| Blocker::Uncountable { why }));
+        blockers.extend(self.too_large.clone().map(|what| Blocker::TooLarge { what }));
         blockers.extend(review.held.clone().map(|reason| Blocker::Held { reason }));
         blockers.extend(self.gaps.iter().cloned().map(Blocker::Gap));
         blockers.extend(self.undecodable.iter().cloned().map(Blocker::Undecodable));

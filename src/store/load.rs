@@ -129,13 +129,15 @@ impl Store {
         Ok(loaded)
     }
 
-    /// What is open, by kind.
+    /// What is open, by kind; of memory at most 9 × 10^18 MiB, however absurd an app is.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn open_totals(&self, foundation: &FoundationHead) -> Result<Vec<OpenTotal>, StoreError> {
         const TOTALS: Sql = Sql::new(
-            "SELECT kind, count(*), sum(instances), sum(instances * memory_mib)
+            "SELECT kind, count(*), sum(instances),
+                    CAST(CASE WHEN sum(1.0 * instances * memory_mib) < 9e18
+                              THEN sum(1.0 * instances * memory_mib) ELSE 9e18 END AS bigint)
              FROM open_interval
              WHERE foundation_id = $1
              GROUP BY kind",

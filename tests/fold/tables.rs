@@ -185,10 +185,21 @@ fn null_numbers_never_overwrite() {
 
 #[test]
 fn numbers_are_counts_of_32_bits() {
-    check("00:00 p STARTED 2147483647x2147483647", &["p 00:00- 2147483647x2147483647"]);
-    check_with("00:00 p STARTED 2147483648x1", &[], &["undecodable"]);
-    check_with("00:00 p STARTED 1x2147483648", &[], &["undecodable"]);
+    check_with("00:00 p STARTED 4294967295x4294967295", &["p 00:00- 4294967295x4294967295"], &["too_large"]);
+    check_with("00:00 p STARTED 4294967296x1", &[], &["undecodable"]);
+    check_with("00:00 p STARTED 1x4294967296", &[], &["undecodable"]);
     check_with("00:00 p STARTED -1x1", &[], &["undecodable"]);
+}
+
+#[test]
+fn what_is_larger_than_any_foundation_is_told_once() {
+    check("00:00 p STARTED 1x1000000", &["p 00:00- 1x1000000"]);
+    check_with("00:00 p STARTED 1x1000001", &["p 00:00- 1x1000001"], &["too_large"]);
+    check_with(
+        "00:00 p STARTED 1x1000001\n 01:00 p STARTED 2x1000001\n 02:00 p STARTED 1x1\n 03:00 p STARTED 1x1000001",
+        &["p 00:00-01:00 1x1000001", "p 01:00-02:00 2x1000001", "p 02:00-03:00 1x1", "p 03:00- 1x1000001"],
+        &["too_large", "too_large"],
+    );
 }
 
 #[test]

@@ -89,6 +89,32 @@ fn an_amount_past_its_range_stops_its_own_accounts_invoice_alone() {
     assert_eq!((code, rows.as_array().unwrap().len()), (Some(0), 2), "{told}");
 }
 
+/// What can be counted, but no foundation can run, is charged once somebody says so; no other account waits for it.
+#[test]
+fn an_app_larger_than_any_foundation_waits_for_a_decision() {
+    let program = Program::new();
+    month::card(&program, RATES);
+    let script = "00:00 p STARTED 1024x2147483648 app=a\n10:00 p STOPPED\n00:00 r STARTED 1x1000000 app=r org=o3 space=s3\n\
+                  10:00 r STOPPED\n00:00 q STARTED 1024x1 app=b org=o2 space=s2\n10:00 q STOPPED";
+    month::import(&program, script, "80d00:00");
+    let anomalies = program.json(&["anomalies", "--kind", "too_large"]);
+    assert_eq!(
+        (anomalies.as_array().map(Vec::len), &anomalies[0]["resource_guid"]),
+        (Some(1), &"p".into()),
+        "{anomalies}"
+    );
+    let run = october(&program, "finalize", &[]);
+    assert_eq!(run.code, Some(1));
+    let told = "f/o1: larger than any foundation is process `a` (p) in f/o1/s1-name: 2147483648 instance(s) of 1024 MiB of \
+                memory and 1024 MiB of disk from 2026-10-10T00:00:00Z to 2026-10-10T10:00:00Z\n";
+    assert!(run.stderr.contains(told) && run.stderr.contains("--accept size:f/o1"), "{}", run.stderr);
+    let finals = program.json(&["invoices", "list", "--status", "final"]);
+    assert_eq!(accounts(&finals), ["f/o2", "f/o3"]);
+    let net = &october_json(&program, "finalize", &["--accept", "size:f/o1"])[0]["net"];
+    // 2 147 483 648 GiB for 10 h at 1 a GiB·h.
+    assert_eq!(net, "21474836480.00");
+}
+
 /// Just below the limit it is an invoice like any other.
 #[test]
 fn what_can_just_be_counted_is_charged() {
@@ -134,4 +160,5 @@ fn late_absurd_usage_gives_nothing_of_a_final_month_back() {
 crate::on_postgres! {
     an_absurd_app_stops_its_own_accounts_invoice_alone,
     an_amount_past_its_range_stops_its_own_accounts_invoice_alone,
+    an_app_larger_than_any_foundation_waits_for_a_decision,
 }

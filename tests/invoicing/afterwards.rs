@@ -28,20 +28,20 @@ const MONTHS: [&str; 3] = ["2026-08", "2026-09", "2026-10"];
 /// Organization of each app.
 const APPS: [(&str, &str); 6] = [("a", "o1"), ("b", "o1"), ("c", "o2"), ("d", "o3"), ("e", "o4"), ("f", "o4")];
 
-const ACCOUNTS: &str = r#"
-[[account]]
-id = "acme"
-name = "Acme Ltd"
-[[account.owns]]
-organization = "f/o1"
-[[account.owns]]
-organization = "f/o2"
-[[account]]
-id = "beta"
-name = "Beta GmbH"
-[[account.owns]]
-organization = "f/o3"
-"#;
+/// Who may have organization o2, which is sold now and then; the last is nobody of the accounts file.
+const OWNERS: [&str; 3] = ["acme", "beta", "f/o2"];
+
+fn accounts(owner: usize) -> String {
+    let owns = |organization: &str| format!("[[account.owns]]\norganization = \"f/{organization}\"\n");
+    let sold = |account: &str| if OWNERS[owner] == account { owns("o2") } else { String::new() };
+    format!(
+        "[[account]]\nid = \"acme\"\nname = \"Acme Ltd\"\n{}{}[[account]]\nid = \"beta\"\nname = \"Beta GmbH\"\n{}{}",
+        owns("o1"),
+        sold("acme"),
+        owns("o3"),
+        sold("beta")
+    )
+}
 
 /// What else a card has beside a price of 1.50 an hour.
 const CARDS: [&str; 7] = [
@@ -109,6 +109,9 @@ struct Afterwards {
     clock: Clock,
     /// Hours of one process each: app, when it began, and when it ended, the first of which counts.
     runs: Vec<(usize, i64, Vec<i64>)>,
+    /// Who has o2 by the accounts file now, and who had it when a document was made.
+    owner: usize,
+    owners: BTreeMap<String, usize>,
     kills: u64,
     log: Vec<String>,
 }
@@ -137,7 +140,7 @@ impl Afterwards {
         let folder = program.folder.path();
         let text = card(random.random_range(0..CARDS.len()));
         std::fs::write(folder.join("card.toml"), text).unwrap();
-        std::fs::write(folder.join("accounts.toml"), ACCOUNTS).unwrap();
+        std::fs::write(folder.join("accounts.toml"), accounts(0)).unwrap();
         let of = |name: &str| folder.join(name).display().to_string();
         let toml = format!(
             "[database]\nurl = \"{}\"\n[billing]\nrates = \"{}\"\naccounts = \"{}\"\ngrace = \"0s\"\ndocuments = \"json\"\njump_factor = 0\n",
@@ -153,7 +156,8 @@ impl Afterwards {
         let store = runtime.block_on(Store::open(&program.database())).unwrap();
         let clock = Clock::manual(Timestamp::parse("2026-12-10T09:00:00Z").unwrap());
         let log = Vec::new();
-        Self { random, runtime, program, store, configuration, card, clock, runs: Vec::new(), kills: 0, log }
+        let (runs, owners) = (Vec::new(), BTreeMap::new());
+        Self { random, runtime, program, store, configuration, card, clock, runs, owner: 0, owners, kills: 0, log }
     }
 
     fn below(&mut self, limit: usize) -> usize {
@@ -238,7 +242,8 @@ impl Afterwards {
     }
 
     fn step(&mut self) {
-        match self.below(14) {
+        match self.below(15) {
+            14 => self.sell(),
             0..3 => {
                 for _ in 0..=self.below(3) {
                     self.use_some();
@@ -262,6 +267,33 @@ impl Afterwards {
             8 | 9 => self.hold_or_release(),
             _ => self.correct(),
         }
+    }
+
+    /// Somebody else has o2 from now on, as if he always had.
+    fn sell(&mut self) {
+        self.owner = self.below(OWNERS.len());
+        self.log.push(format!("o2 is {}'s", OWNERS[self.owner]));
+        std::fs::write(self.program.folder.path().join("accounts.toml"), accounts(self.owner)).unwrap();
+    }
+
+    /// Whose o2 was in a month: whoever is charged for it, else by the file of the month's newest invoice that stands.
+    fn owner_in(&self, month: Month, documents: &[StoredInvoice]) -> usize {
+        let reopened = |one: &&StoredInvoice| {
+            let number = one.number.as_deref().unwrap();
+            documents.iter().any(|note| {
+                note.invoice.reopens && note.invoice.corrects.as_ref().is_some_and(|of| of.number == number)
+            })
+        };
+        let stands = |one: &&StoredInvoice| {
+            one.invoice.month == month && one.invoice.kind == DocumentKind::Invoice && !reopened(one)
+        };
+        let all: Vec<&StoredInvoice> = documents.iter().filter(stands).collect();
+        let charged = all.iter().find(|one| one.invoice.coverage.iter().any(|of| of.organization.to_string() == "o2"));
+        let position = |account: &str| OWNERS.iter().position(|owner| *owner == account);
+        let newest = all.iter().max_by_key(|one| one.number.as_deref());
+        (charged.and_then(|one| position(&one.invoice.account)))
+            .or_else(|| Some(self.owners[newest?.number.as_deref()?]))
+            .unwrap_or(self.owner)
     }
 
     fn hold_or_release(&mut self) {
@@ -339,15 +371,19 @@ impl Afterwards {
         }
     }
 
-    /// What each account's months cost to a book that learns everything at once.
-    fn afresh(&mut self) -> BTreeMap<(String, Month), Invoice> {
+    /// What each account's months cost to a book that learns everything at once, and knows who had o2.
+    fn afresh(&mut self, documents: &[StoredInvoice]) -> BTreeMap<(String, Month), Invoice> {
         let fresh = database::with(Kind::Sqlite, Program::new);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let store = runtime.block_on(Store::open(&fresh.database())).unwrap();
         runtime.block_on(learn(&store, &self.clock, self.events()));
-        let run = BillingRun::new(&self.configuration, &store, &self.clock, &self.card).unwrap();
         let mut all = BTreeMap::new();
         for of in MONTHS.map(month) {
+            let file = fresh.folder.path().join("accounts.toml");
+            std::fs::write(&file, accounts(self.owner_in(of, documents))).unwrap();
+            let mut configuration = self.configuration.clone();
+            configuration.billing.accounts = Some(file);
+            let run = BillingRun::new(&configuration, &store, &self.clock, &self.card).unwrap();
             for invoice in runtime.block_on(run.compute(of, None)).unwrap() {
                 all.insert((invoice.account.clone(), of), invoice);
             }
@@ -362,6 +398,9 @@ impl Afterwards {
         self.runtime.block_on(run.draft(month("2026-11"), None)).unwrap();
         drop(run);
         let documents = self.documents();
+        for one in &documents {
+            self.owners.entry(one.number.clone().unwrap()).or_insert(self.owner);
+        }
         let (mut said, mut given, mut wrong) = (Sums::new(), Sums::new(), Vec::new());
         let invoices: BTreeMap<&str, &StoredInvoice> =
             documents.iter().map(|one| (one.number.as_deref().unwrap(), one)).collect();
@@ -405,7 +444,7 @@ impl Afterwards {
                 add(&mut said, &pending.account, pending.month, item_of(correction), change(correction));
             }
         }
-        let afresh = self.afresh();
+        let afresh = self.afresh(&documents);
         let standing = |account: &str, month: Month| {
             let is = |one: &&StoredInvoice| {
                 let of = &one.invoice;

@@ -159,13 +159,14 @@ fn name(text: Text<'_>) -> Option<Arc<str>> {
     text.filter(|text| !text.is_empty()).map(|text| Arc::from(&*text))
 }
 
-/// Cloud Controller keeps counts as 32-bit integers; anything else isn't one.
+/// Cloud Controller keeps counts as signed 32-bit integers; the next bit is taken too, so that an absurd count is one of its
+/// app, and stops that app's account alone.
 fn count(member: &str, count: &Count) -> Result<Option<u32>, String> {
     match count.current {
         None => Ok(None),
-        Some(value) => match i32::try_from(value).ok().and_then(|value| u32::try_from(value).ok()) {
-            Some(value) => Ok(Some(value)),
-            None => Err(format!("`{member}.current` is `{value}`, not a count from 0 to {}", i32::MAX)),
+        Some(value) => match u32::try_from(value) {
+            Ok(value) => Ok(Some(value)),
+            Err(_) => Err(format!("`{member}.current` is `{value}`, not a count from 0 to {}", u32::MAX)),
         },
     }
 }

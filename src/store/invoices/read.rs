@@ -405,6 +405,7 @@ fn read_invoice(row: &Row) -> Result<StoredInvoice, StoreError> {
             taxed_otherwise: false,
             rules: u32::try_from(row.integer("rules")?).unwrap_or_default(),
             uncountable: row.owned("uncountable")?,
+            too_large: None,
         },
     })
 }
