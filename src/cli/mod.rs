@@ -218,6 +218,7 @@ impl Global {
             Store::open_making(configuration.database.url.expose(), &postgres_options(configuration), making).await?;
         Ok(match marks(configuration, &store) {
             Some(marks) => store.marked(marks),
+            None if store.is_shared() => store.must_mark(),
             None => store,
         })
     }

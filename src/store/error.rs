@@ -100,6 +100,11 @@ pub enum StoreError {
     )]
     Marks { path: String, reason: String },
     #[error(
+        "there is no place outside the database to mark what is issued, by which a restored backup is noticed\n\
+         hint: nothing became final; set [billing] marks to a folder that outlives this host, or HOME"
+    )]
+    NoMarks,
+    #[error(
         "the database is older than what was issued: numbers {first} to {last} of series {series} are missing\n\
          hint: it was restored from a backup: bring them back with `cf-billing invoices adopt DIR` from their exported files, or record them as lost with `cf-billing invoices lost`; docs/invoices.md tells how"
     )]

@@ -92,6 +92,8 @@ pub struct Store {
     lease: Option<Arc<Lease>>,
     /// Where it is marked what was issued; `None`: nowhere.
     marks: Option<Arc<Marks>>,
+    /// Nothing is issued without marks.
+    must_mark: bool,
 }
 
 impl Store {
@@ -121,13 +123,26 @@ impl Store {
         let database = Database::open(url, options, making).await?;
         // What is in memory alone is never restored.
         let marks = database.file().filter(|file| file.exists()).map(|file| Arc::new(Marks::beside(file)));
-        Ok(Self { database, dimensions: Arc::default(), identities: Arc::default(), lease: None, marks })
+        Ok(Self {
+            database,
+            dimensions: Arc::default(),
+            identities: Arc::default(),
+            lease: None,
+            marks,
+            must_mark: false,
+        })
     }
 
     /// The same store, with its marks of what was issued elsewhere.
     #[must_use]
     pub fn marked(self, marks: Marks) -> Self {
         Self { marks: Some(Arc::new(marks)), ..self }
+    }
+
+    /// The same store, which issues nothing as long as there is no place for its marks.
+    #[must_use]
+    pub fn must_mark(self) -> Self {
+        Self { must_mark: true, ..self }
     }
 
     /// What is at `url`. Nothing is made or changed.

@@ -288,6 +288,27 @@ fn an_sqlite_file_that_was_put_back_is_noticed_without_any_setting() {
     assert!(refused.code == Some(1) && refused.stderr.contains(told), "{}", refused.stderr);
 }
 
+/// A shared database has nothing beside it, and a service without a home no folder of its own.
+#[test]
+fn nothing_is_issued_without_a_place_for_marks() {
+    crate::support::database::on_postgres(|| {
+        let program = Program::new();
+        month::card(&program, month::INSTANCE_HOURS);
+        month::import(&program, "00:00 p STARTED 512x1 app=a\n01:00 p STOPPED", "80d00:00");
+        let without_home =
+            |arguments: &[&str]| Run::from(program.command(arguments).env_remove("HOME").output().unwrap());
+        let finalize = ["invoices", "finalize", "--period", "2026-10", "--rates", "card.toml"];
+        let told = "there is no place outside the database to mark what is issued";
+        let refused = without_home(&finalize);
+        assert!(refused.code == Some(1) && refused.stderr.contains(told), "{}", refused.stderr);
+        assert!(without_home(&["check"]).stdout.contains(told));
+        let issued = program.run(&finalize);
+        assert_eq!(issued.code, Some(0), "{}", issued.stderr);
+        // What was made can be read without.
+        assert_eq!(without_home(&["invoices", "show", "CF-000001"]).code, Some(0));
+    });
+}
+
 crate::on_postgres! {
     a_restored_book_gets_back_what_was_issued_byte_for_byte_and_goes_on,
     what_cant_be_brought_back_is_recorded_as_lost_before_numbers_go_on,

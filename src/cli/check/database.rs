@@ -30,6 +30,9 @@ pub(super) async fn check(checked: &mut Checked, configuration: &Configuration) 
         Ok(Found::Schema { location, found, .. }) => match Global::open(configuration).await {
             Ok(store) => {
                 checked.say(Verdict::Ok, None, "database", format!("{location}: schema {found}"));
+                if let Err(error) = store.can_mark() {
+                    checked.say(Verdict::Fail, None, "marks", error);
+                }
                 Some(store)
             }
             Err(error) => {

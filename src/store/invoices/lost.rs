@@ -83,6 +83,7 @@ impl Store {
     /// Refuses a book that lacks what was issued, or has something else under a number.
     pub(super) async fn check_marks(&self, session: &mut Session, series: &Series) -> Result<(), StoreError> {
         const DIGEST: Sql = Sql::new("SELECT digest FROM invoice WHERE series = $1 AND series_number = $2");
+        self.can_mark()?;
         let Some(mark) = self.marks.as_ref().map(|marks| marks.newest(&series.name)).transpose()?.flatten() else {
             return Ok(());
         };
@@ -104,6 +105,14 @@ impl Store {
         }
         // It was begun and never committed, so nothing of it has left: its number is used again.
         if mark.before == last_digest { Ok(()) } else { Err(other()) }
+    }
+
+    /// Whether there is a place for marks of what is issued, where there must be.
+    ///
+    /// # Errors
+    /// [`StoreError::NoMarks`].
+    pub fn can_mark(&self) -> Result<(), StoreError> {
+        if self.must_mark && self.marks.is_none() { Err(StoreError::NoMarks) } else { Ok(()) }
     }
 
     /// The next number, if a process died between its mark and its commit.
