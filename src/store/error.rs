@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 
-use super::archive::Damaged;
+use crate::store::archive::pack::Damaged;
 
 /// A failure of the store. Nothing of the attempted write remains.
 #[derive(Debug, thiserror::Error)]
@@ -151,7 +151,7 @@ impl StoreError {
     }
 
     /// Another write got in the way, and the same attempt may succeed now: serialisation failure, deadlock.
-    pub(super) fn is_conflict(&self) -> bool {
+    pub(in crate::store) fn is_conflict(&self) -> bool {
         matches!(self, Self::Database(sqlx::Error::Database(error))
             if matches!(error.code().as_deref(), Some("40001" | "40P01")))
     }

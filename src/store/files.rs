@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// Of what belongs to the program alone: its database and the locks beside it.
-pub(super) const OWN: u32 = 0o600;
+pub(in crate::store) const OWN: u32 = 0o600;
 /// Of what is made for others: a group may be let read it.
 const FOR_OTHERS: u32 = 0o640;
 
@@ -35,7 +35,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Makes an empty database if there is none: SQLite gives the files beside it the same mode.
-pub(super) fn prepare_database(path: &Path) {
+pub(in crate::store) fn prepare_database(path: &Path) {
     // If it can't be made, opening it says why; in memory there is none.
     let in_memory = path.as_os_str().is_empty() || path.to_string_lossy().contains(":memory:");
     if !in_memory {

@@ -14,60 +14,30 @@ macro_rules! again {
     }};
 }
 
-pub mod anomalies;
 mod archive;
-mod bounds;
-mod cards;
-mod chain;
-mod chunks;
 mod codes;
-mod commit;
 mod database;
-mod differences;
-mod dimensions;
 mod error;
 pub mod files;
-mod foundations;
-mod gaps;
-mod identity;
-mod invoice_types;
 mod invoices;
-mod labels;
-mod lease;
-mod load;
-mod lock;
-pub mod marks;
-mod names;
-mod onboarding;
-mod pieces;
-mod places;
-mod retention;
-mod seen;
+mod leases;
+mod ledger;
 mod transfer;
 mod types;
-mod uaa;
-mod usage;
 
-pub use anomalies::{AnomalyFilter, StoredAnomaly};
-pub use archive::{ArchivedInput, InputKind, identity};
-pub use bounds::{ClockSpan, Stated, StoredBound};
-pub use chain::Verified;
-pub use database::{Making, PostgresOptions};
-pub use differences::StoredDifference;
+pub use archive::pack::{ArchivedInput, InputKind, identity};
+pub use database::{CollectorLock, Making, PostgresOptions};
 pub use error::StoreError;
-pub use gaps::{GapProgress, Settled, StoredGap};
-pub use identity::{Hold, KnownGuids, Pin};
-pub use invoice_types::{
-    Compared, FinalInvoice, Finalized, Foreseen, InvoiceFilter, Invoiced, Issuing, Recalculation, RenderedDocument,
-    Series, StoredCard, StoredDocument, StoredInvoice, UsedBy, UsedCard, UsedFor,
+pub use invoices::{
+    AccountsOf, Adopted, Changed, Compared, FinalInvoice, Finalized, Foreseen, InvoiceFilter, Invoiced, Issuing,
+    Recalculation, RenderedDocument, Series, SeriesState, StoredAccounts, StoredCard, StoredDocument, StoredInvoice,
+    UsedBy, UsedCard, UsedFor, VerifiedSeries, marks,
 };
-pub use invoices::{AccountsOf, Adopted, Changed, SeriesState, StoredAccounts, VerifiedSeries};
-pub use labels::{LabelRows, Owner};
-pub use lease::{DutyState, Lease};
-pub use lock::CollectorLock;
-pub use names::{NameOf, Names, Newest, Told};
-pub use pieces::Pieces;
-pub use retention::Seal;
+pub use leases::{DutyState, Lease};
+pub use ledger::{
+    AnomalyFilter, ClockSpan, GapProgress, Hold, KnownGuids, LabelRows, NameOf, Names, Newest, Owner, Pieces, Pin,
+    Seal, Settled, Stated, StoredAnomaly, StoredBound, StoredDifference, StoredGap, Told, Verified,
+};
 pub use transfer::{TransferError, Transferred};
 pub use types::{
     Absurd, Found, FoundationHead, GroupKey, Keyed, LoadedResource, Onboarding, OnboardingStage, OpenTotal, Origin,
@@ -86,8 +56,8 @@ const TRIES: u32 = 10;
 #[derive(Clone, Debug)]
 pub struct Store {
     database: Database,
-    dimensions: Arc<Mutex<dimensions::Cache>>,
-    identities: Arc<chunks::IdentityCache>,
+    dimensions: Arc<Mutex<ledger::Cache>>,
+    identities: Arc<archive::chunks::IdentityCache>,
     /// What it writes under, if that is limited.
     lease: Option<Arc<Lease>>,
     /// Where it is marked what was issued; `None`: nowhere.

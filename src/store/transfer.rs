@@ -7,10 +7,10 @@ use std::io;
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
-use super::database::{Row, Session, Sql, Type, Value, column_json};
-use super::{Store, StoreError};
 use crate::domain::text::hexadecimal;
 use crate::domain::{Amount, Currency, Price, Timestamp};
+use crate::store::database::{Row, Session, Sql, Type, Value, column_json};
+use crate::store::{Store, StoreError};
 
 /// A table: its columns, the first of which are its key.
 struct Table {

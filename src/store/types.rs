@@ -2,11 +2,11 @@
 
 use std::collections::HashSet;
 
-use super::{ArchivedInput, GapProgress, Names, Settled, StoredBound};
 use crate::domain::{
     Anomaly, EventId, Gap, Guid, Kind, LedgerEntry, Place, ResourceKey, Settings, Strategy, Stream, Timestamp,
 };
 use crate::fold::{Resource, Sealed};
+use crate::store::{ArchivedInput, GapProgress, Names, Settled, StoredBound};
 
 /// A foundation as it stands; every write names the one it builds on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -382,7 +382,7 @@ pub struct Keyed {
 }
 
 /// A database URL as it may be shown: without user, password and options.
-pub(super) fn without_secret(url: &str) -> String {
+pub(in crate::store) fn without_secret(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
     let rest = rest.split_once('?').map_or(rest, |(rest, _)| rest);
     match rest.rsplit_once('@') {

@@ -2,6 +2,7 @@
 //! Owns connections, transactions, how values are bound and read; knows no table.
 
 mod file;
+mod lock;
 mod payload;
 mod pooler;
 mod postgres;
@@ -10,6 +11,7 @@ mod sqlite;
 mod trust;
 
 pub use file::Making;
+pub use lock::CollectorLock;
 pub use payload::{Columns, Payload, RowWriter, Type, json as column_json};
 pub use postgres::PostgresOptions;
 pub(super) use sql::values;

@@ -13,8 +13,9 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions, Connection, Sqlite, Transaction};
 
 use super::file::{self, BookFile, Making};
+use super::lock;
 use super::trust::Trust;
-use crate::store::{Found, StoreError, files, lock};
+use crate::store::{Found, StoreError, files};
 
 pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 

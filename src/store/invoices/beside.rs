@@ -4,16 +4,16 @@ use std::collections::{BTreeMap, HashMap};
 
 use sha2::{Digest, Sha256};
 
-use super::super::cards::{card_to_compare_by, put_card};
-use super::super::database::{Row, Session, Sql, Type, values};
-use super::super::{
-    Compared, FinalInvoice, Recalculation, RenderedDocument, Store, StoreError, StoredCard, StoredDocument,
-};
+use super::cards::{card_to_compare_by, put_card};
 use super::read::{corrections_from_text, corrections_of, standing_correction, unexpected};
 use super::write::corrections_text;
 use crate::domain::text::hexadecimal;
 use crate::domain::{Currency, Month, Timestamp};
 use crate::invoicing::Status;
+use crate::store::database::{Row, Session, Sql, Type, values};
+use crate::store::{
+    Compared, FinalInvoice, Recalculation, RenderedDocument, Store, StoreError, StoredCard, StoredDocument,
+};
 
 pub(super) async fn put_document(
     session: &mut Session,

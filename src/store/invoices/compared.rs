@@ -1,7 +1,7 @@
 //! How far the ledger is in what final months were compared with, and since when what came later matters.
 
-use super::super::database::{Session, Sql, values};
-use super::super::{FoundationHead, Store, StoreError};
+use crate::store::database::{Session, Sql, values};
+use crate::store::{FoundationHead, Store, StoreError};
 use std::collections::BTreeSet;
 
 use crate::domain::{Month, Timestamp};

@@ -1,11 +1,11 @@
 //! Drafts: replaced as often as wanted, never a final invoice.
 
-use super::super::cards::put_card;
-use super::super::database::{Dialect, Session, Sql, Type, Value, values};
-use super::super::{Store, StoreError, StoredCard, StoredInvoice};
+use super::cards::put_card;
 use super::write::{coverage_rows, put_adjustments, put_corrections, put_coverage, put_lines, remove_parts};
 use crate::domain::{Month, Timestamp};
 use crate::invoicing::{Invoice, Status};
+use crate::store::database::{Dialect, Session, Sql, Type, Value, values};
+use crate::store::{Store, StoreError, StoredCard, StoredInvoice};
 
 impl Store {
     /// Writes drafts in the place of those that were there; gives those written. An account whose invoice for the

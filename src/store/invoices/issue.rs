@@ -8,20 +8,20 @@ use chrono::NaiveDate;
 use chrono_tz::Tz;
 use sha2::{Digest, Sha256};
 
-use super::super::cards::put_card;
-use super::super::database::{Session, Sql, values};
-use super::super::marks::Mark;
-use super::super::{Finalized, Foreseen, Issuing, Series, Store, StoreError, StoredCard};
 use super::beside::put_document;
+use super::cards::put_card;
 use super::compared::{compare_again, put_accounts};
 use super::draft::{Put, held, put_draft, put_row};
 use super::known::refuse_other_edges;
+use super::marks::Mark;
 use super::read::{corrections, unexpected};
 use super::write::put_corrections;
 use crate::domain::Timestamp;
 use crate::domain::period::date_of;
 use crate::domain::text::hexadecimal;
 use crate::invoicing::{CorrectionCause, Dates, Invoice};
+use crate::store::database::{Session, Sql, values};
+use crate::store::{Finalized, Foreseen, Issuing, Series, Store, StoreError, StoredCard};
 
 impl Store {
     /// The next number of a series, and what it follows. Nothing is reserved: another process may take it first.

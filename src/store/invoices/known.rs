@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::super::database::{Row, Session, Sql, values};
-use super::super::{Store, StoreError};
 use crate::domain::{Guid, Month, Span};
 use crate::invoicing::{Coverage, Invoice};
+use crate::store::database::{Row, Session, Sql, values};
+use crate::store::{Store, StoreError};
 
 impl Store {
     /// Whether there is any invoice of the account of that id.

@@ -5,18 +5,18 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
-use super::super::cards::put_card;
-use super::super::database::{Session, Sql, values};
-use super::super::marks::Mark;
-use super::super::{Series, Store, StoreError, StoredCard};
 use super::beside::put_document;
+use super::cards::put_card;
 use super::draft::{Put, put_draft, put_row};
 use super::issue::{last_of, put_final};
+use super::marks::Mark;
 use super::write::put_corrections;
 use crate::domain::Timestamp;
 use crate::domain::text::hexadecimal;
 use crate::invoicing::{Dates, DocumentKind, Invoice};
 use crate::store::RenderedDocument;
+use crate::store::database::{Session, Sql, values};
+use crate::store::{Series, Store, StoreError, StoredCard};
 
 /// An invoice or credit note that is brought back from its documents.
 #[derive(Clone, Debug)]

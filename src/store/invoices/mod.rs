@@ -1,15 +1,22 @@
 //! Invoices: drafts replaced as often as wanted, finals numbered and written once, and what stands beside them.
 
 mod beside;
+mod cards;
 mod compared;
 mod draft;
 mod issue;
 mod known;
 mod lost;
+pub mod marks;
 mod read;
+mod types;
 mod verify;
 mod write;
 
 pub use compared::{AccountsOf, Changed, StoredAccounts};
 pub use lost::{Adopted, SeriesState};
+pub use types::{
+    Compared, FinalInvoice, Finalized, Foreseen, InvoiceFilter, Invoiced, Issuing, Recalculation, RenderedDocument,
+    Series, StoredCard, StoredDocument, StoredInvoice, UsedBy, UsedCard, UsedFor,
+};
 pub use verify::VerifiedSeries;

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::super::anomalies::read_undecodable;
-use super::super::bounds::read_spans;
-use super::super::database::{Row, Session, Sql, values};
-use super::super::gaps::read_gaps;
-use super::super::{InvoiceFilter, Invoiced, Store, StoreError, StoredGap, StoredInvoice};
+use crate::store::database::{Row, Session, Sql, values};
+use crate::store::ledger::anomalies::read_undecodable;
+use crate::store::ledger::bounds::read_spans;
+use crate::store::ledger::gaps::read_gaps;
+use crate::store::{InvoiceFilter, Invoiced, Store, StoreError, StoredGap, StoredInvoice};
 use chrono::NaiveDate;
 
 use crate::domain::{Amount, Currency, Guid, Kind, Month, Span};

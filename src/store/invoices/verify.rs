@@ -2,10 +2,10 @@
 
 use sha2::{Digest, Sha256};
 
-use super::super::database::{Sql, values};
-use super::super::{Store, StoreError};
 use super::issue::invoice_digest;
 use crate::domain::text::hexadecimal;
+use crate::store::database::{Sql, values};
+use crate::store::{Store, StoreError};
 
 /// What verifying the hash chain of a series of invoices came to.
 #[derive(Clone, Debug, PartialEq, Eq)]

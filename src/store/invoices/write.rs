@@ -1,10 +1,10 @@
 //! Writes what an invoice is made of, row by row, many in one statement.
 
-use super::super::database::{Columns, Payload, RowWriter, Session, Sql, Type, values};
-use super::super::{Recalculation, StoreError};
 use crate::domain::Amount;
 use crate::invoicing::{Correction, Coverage, Invoice};
 use crate::rating::Named;
+use crate::store::database::{Columns, Payload, RowWriter, Session, Sql, Type, values};
+use crate::store::{Recalculation, StoreError};
 
 pub(super) async fn put_lines(session: &mut Session, id: i64, invoice: &Invoice) -> Result<(), StoreError> {
     const PUT: Sql = Sql::new(

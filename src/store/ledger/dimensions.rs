@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::codes::Code;
-use super::database::{Columns, Payload, Row, Session, Sql, Type, values};
-use super::{FoundationHead, NameOf, Names, Newest, Store, StoreError, Told};
 use crate::domain::{Guid, Kind, ResourceKey};
+use crate::store::codes::Code;
+use crate::store::database::{Columns, Payload, Row, Session, Sql, Type, values};
+use crate::store::{FoundationHead, NameOf, Names, Newest, Store, StoreError, Told};
 
 /// A table of guids and names. Each takes rows of (guid, name) and gives (guid, id).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -79,7 +79,7 @@ macro_rules! take_newer {
         )
     };
 }
-pub(super) use {newer, take_newer};
+pub(in crate::store) use {newer, take_newer};
 
 macro_rules! upsert {
     ($table:literal, $collation:literal) => {
@@ -427,7 +427,7 @@ impl Store {
 
 /// What is known to be stored, by foundation and the lease's epoch: under another epoch others may have written.
 #[derive(Debug, Default)]
-pub(super) struct Cache(HashMap<i64, (u64, Dimensions)>);
+pub(in crate::store) struct Cache(HashMap<i64, (u64, Dimensions)>);
 
 impl Cache {
     /// Takes what is known of a foundation. What isn't put back after a commit is forgotten.

@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 
 use super::bounds::put_bounds;
-use super::codes::Code;
-use super::database::{Columns, RowWriter, Session, Sql, Type, values};
+use super::chain;
 use super::dimensions::{self, Table, Wanted, newer, take_newer};
 use super::gaps::{count_told, move_gap, put_gaps};
-use super::{FoundationHead, NameOf, Origin, Store, StoreError, StreamHead, WriteSet, chain, chunks};
 use crate::domain::{Footprint, Guid, Kind, ResourceKey, Stream};
+use crate::store::archive::chunks;
+use crate::store::codes::Code;
+use crate::store::database::{Columns, RowWriter, Session, Sql, Type, values};
+use crate::store::{FoundationHead, NameOf, Origin, Store, StoreError, StreamHead, WriteSet};
 
 type Ids = HashMap<(Table, Guid), i64>;
 

@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-use super::database::{Session, Sql, values};
-use super::{Store, StoreError};
+use crate::store::database::{Session, Sql, values};
+use crate::store::{Store, StoreError};
 
 /// A duty that was taken.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -200,7 +200,7 @@ impl Store {
     }
 
     /// Refuses if the lease this store writes under has changed hands; until the session ends it can't.
-    pub(super) async fn check_lease(&self, session: &mut Session) -> Result<(), StoreError> {
+    pub(in crate::store) async fn check_lease(&self, session: &mut Session) -> Result<(), StoreError> {
         const CHECK: Sql = Sql::each(
             "SELECT 1 FROM lease WHERE duty = $1 AND epoch = $2",
             "SELECT 1 FROM lease WHERE duty = $1 AND epoch = $2 FOR SHARE",
@@ -213,7 +213,7 @@ impl Store {
     }
 
     /// The epoch that a foundation's writes are made under: that of the lease, or the one it was read with.
-    pub(super) fn epoch(&self, read: u64) -> u64 {
+    pub(in crate::store) fn epoch(&self, read: u64) -> u64 {
         self.lease.as_ref().filter(|lease| lease.foundation().is_some()).map_or(read, |lease| lease.epoch)
     }
 }

@@ -1,7 +1,7 @@
 //! The UAA that a foundation's tokens come from, as it was used: what its secret may be sent to again.
 
-use super::database::{Sql, values};
-use super::{FoundationHead, Store, StoreError};
+use crate::store::database::{Sql, values};
+use crate::store::{FoundationHead, Store, StoreError};
 
 impl Store {
     /// Scheme, host and port of the UAA in use; `None` before a token was got, and in books of earlier versions.

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::archive::directory;
-use super::chunks::count;
-use super::codes::Code;
-use super::database::{Columns, Row, Session, Sql, Type, values};
-use super::foundations::stream_in;
-use super::{FoundationHead, InputKind, Store, StoreError};
+use super::streams::stream_in;
 use crate::domain::{Bound, ClockNote, Guid, Kind, Place, ResourceKey, Span, Stream, TOLERANCE_SECONDS, Timestamp};
+use crate::store::archive::chunks::count;
+use crate::store::archive::pack::directory;
+use crate::store::codes::Code;
+use crate::store::database::{Columns, Row, Session, Sql, Type, values};
+use crate::store::{FoundationHead, InputKind, Store, StoreError};
 
 /// An archived event's time, in its stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,7 +148,10 @@ impl Store {
     }
 }
 
-pub(super) async fn read_spans(session: &mut Session, foundation: Option<&str>) -> Result<Vec<ClockSpan>, StoreError> {
+pub(in crate::store) async fn read_spans(
+    session: &mut Session,
+    foundation: Option<&str>,
+) -> Result<Vec<ClockSpan>, StoreError> {
     const SPANS: Sql = Sql::new(
         "SELECT foundation.name, bound.number, bound.created_at, bound.counts_at, bound.provisional
          FROM clock_bound AS bound JOIN foundation ON foundation.id = bound.foundation_id
@@ -204,7 +207,7 @@ macro_rules! put {
 
 /// Keeps bounds that a page holds, by the numbers of their inputs: the last one for each event. One that counts near
 /// another belongs to its span; an event stays with the span that it had first.
-pub(super) async fn put_bounds(
+pub(in crate::store) async fn put_bounds(
     session: &mut Session,
     foundation: &FoundationHead,
     bounds: &[(u64, StoredBound)],

@@ -1,10 +1,10 @@
 //! Usage in a span: ledger entries and open intervals, cut at its edges, summed in integers.
 
-use super::codes::Code;
-use super::database::{Row, Sql, values};
 use super::foundations::read_foundations;
-use super::{Absurd, FoundationHead, GroupKey, Keyed, Store, StoreError, UsageQuery, UsageRow, Used};
 use crate::domain::{Kind, Span};
+use crate::store::codes::Code;
+use crate::store::database::{Row, Sql, values};
+use crate::store::{Absurd, FoundationHead, GroupKey, Keyed, Store, StoreError, UsageQuery, UsageRow, Used};
 
 /// Grouped by flags, so that it stays one statement: what isn't asked for is null in every row.
 /// The pieces differ in how times are compared and subtracted.

@@ -1,9 +1,9 @@
 //! Where what runs differed from the ledger at the last look.
 
-use super::codes::Code;
-use super::database::{Columns, Row, Sql, Type, values};
-use super::{FoundationHead, Store, StoreError};
 use crate::domain::{Guid, Kind, ResourceKey, Timestamp};
+use crate::store::codes::Code;
+use crate::store::database::{Columns, Row, Sql, Type, values};
+use crate::store::{FoundationHead, Store, StoreError};
 
 /// A difference that isn't settled yet.
 #[derive(Clone, Debug, PartialEq, Eq)]

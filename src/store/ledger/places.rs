@@ -1,10 +1,10 @@
 //! Where usage was: organizations and spaces, with what accounts may own them by.
 
-use super::database::{Sql, values};
 use super::foundations::read_foundations;
 use super::pieces::Dimensions;
-use super::{Owner, Store, StoreError};
 use crate::accounts::{Seen, SeenPlace};
+use crate::store::database::{Sql, values};
+use crate::store::{Owner, Store, StoreError};
 
 impl Store {
     /// Every place that usage was seen in, and what else an accounts file may name.

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
 
-use super::StoredAccounts;
 use crate::domain::{Amount, Currency, Guid, Kind, Month, Span, Timestamp};
 use crate::invoicing::{Correction, Dates, Invoice, PlaceLabels, Status};
+use crate::store::StoredAccounts;
 
 /// An invoice with what the book adds to it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::database::{Session, Sql, values};
-use super::{Store, StoreError, StoredCard, UsedBy, UsedCard, UsedFor};
 use crate::domain::{Kind, Month, Span, Timestamp};
+use crate::store::database::{Session, Sql, values};
+use crate::store::{Store, StoreError, StoredCard, UsedBy, UsedCard, UsedFor};
 
 /// The card that `invoice` is to be compared by: the one it is pinned to, else the newest that a correction of it rests
 /// on, but those by decision, else its own.
@@ -23,7 +23,7 @@ macro_rules! card_to_compare_by {
     };
 }
 
-pub(super) use card_to_compare_by;
+pub(in crate::store) use card_to_compare_by;
 
 impl Store {
     /// The rate cards that final invoices were made with, month by month, and by which they are compared since.
@@ -94,7 +94,11 @@ impl Store {
 }
 
 /// Keeps a card's text, if it isn't kept already.
-pub(super) async fn put_card(session: &mut Session, card: &StoredCard, at: Timestamp) -> Result<(), StoreError> {
+pub(in crate::store) async fn put_card(
+    session: &mut Session,
+    card: &StoredCard,
+    at: Timestamp,
+) -> Result<(), StoreError> {
     const PUT: Sql = Sql::new(
         "INSERT INTO rate_card (hash, name, currency, body, first_used) VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT DO NOTHING",

@@ -4,13 +4,13 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::codes::Code;
-use super::database::{Row, Session, Sql, values};
 use super::foundations::read_foundations;
-use super::{FoundationHead, Owner, Store, StoreError};
 use crate::domain::{Guid, Kind, Span, Timestamp};
 use crate::rate_card::Labels;
 use crate::rating::{LineKey, Named, Piece, Source, UsageKey};
+use crate::store::codes::Code;
+use crate::store::database::{Row, Session, Sql, values};
+use crate::store::{FoundationHead, Owner, Store, StoreError};
 
 /// Entries and open intervals to read at a time, some 50 MB of them; one resource's are never parted.
 const ROWS: usize = 50_000;
@@ -74,7 +74,7 @@ pub struct Pieces {
 
 /// Guids and names by row id, and what else decides a rate.
 #[derive(Debug, Default)]
-pub(super) struct Dimensions {
+pub(in crate::store) struct Dimensions {
     pub foundations: HashMap<i64, String>,
     pub organizations: HashMap<i64, Named>,
     pub spaces: HashMap<i64, Named>,
@@ -285,7 +285,7 @@ fn read_row(row: &Row) -> Result<PieceRow, StoreError> {
 const REVERSAL: i64 = 2;
 
 impl Dimensions {
-    pub(super) async fn read(session: &mut Session, heads: &[FoundationHead]) -> Result<Self, StoreError> {
+    pub(in crate::store) async fn read(session: &mut Session, heads: &[FoundationHead]) -> Result<Self, StoreError> {
         const BUILDPACKS: Sql = Sql::new("SELECT id, name, guid FROM buildpack");
         const PLANS: Sql = Sql::new("SELECT id, guid, name, service_offering_id FROM service_plan");
         const BROKERS: Sql =
@@ -317,7 +317,7 @@ impl Dimensions {
         Ok(read)
     }
 
-    pub(super) fn labels_of(&self, foundation_id: i64, owner: Owner, guid: &Guid) -> Arc<Labels> {
+    pub(in crate::store) fn labels_of(&self, foundation_id: i64, owner: Owner, guid: &Guid) -> Arc<Labels> {
         let of = (foundation_id, owner, guid.to_string());
         self.labels.get(&of).unwrap_or(&self.no_labels).clone()
     }

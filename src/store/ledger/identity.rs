@@ -1,10 +1,10 @@
 //! By what a foundation is known: what was pinned of it, the guids that tell it from others, and what holds it.
 //! Owns rows; what they prove is decided where it is collected.
 
-use super::codes::Code;
-use super::database::{Session, Sql, values};
-use super::{FoundationHead, Store, StoreError};
 use crate::domain::{Guid, Kind, Timestamp};
+use crate::store::codes::Code;
+use crate::store::database::{Session, Sql, values};
+use crate::store::{FoundationHead, Store, StoreError};
 
 /// What is kept of where a foundation was collected from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -234,7 +234,11 @@ impl Store {
     }
 }
 
-async fn guids(session: &mut Session, sql: Sql, values: Vec<super::database::Value>) -> Result<Vec<Guid>, StoreError> {
+async fn guids(
+    session: &mut Session,
+    sql: Sql,
+    values: Vec<crate::store::database::Value>,
+) -> Result<Vec<Guid>, StoreError> {
     let rows = session.all(sql, values).await?;
     rows.iter().map(|row| Ok(Guid::new(row.text(0)?))).collect()
 }

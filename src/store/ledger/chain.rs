@@ -3,12 +3,12 @@
 
 use sha2::{Digest, Sha256};
 
-use super::chunks::read_chunk;
-use super::database::{Row, Session, Sql, values};
-use super::load::{read_entry, select_entry};
-use super::{ArchivedInput, FoundationHead, Store, StoreError, WriteSet};
+use super::rows::{read_entry, select_entry};
 use crate::domain::LedgerEntry;
 use crate::domain::text::hexadecimal;
+use crate::store::archive::chunks::read_chunk;
+use crate::store::database::{Row, Session, Sql, values};
+use crate::store::{ArchivedInput, FoundationHead, Store, StoreError, WriteSet};
 
 /// A link as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,7 +154,7 @@ fn read_link(row: &Row) -> Result<Link, StoreError> {
 }
 
 /// Adds the link of a page.
-pub(super) async fn append(
+pub(in crate::store) async fn append(
     session: &mut Session,
     foundation: &FoundationHead,
     write: &WriteSet,

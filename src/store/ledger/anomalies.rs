@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::archive::InputKind;
-use super::chunks::read_chunk;
-use super::codes::Code;
-use super::database::{Row, Session, Sql, values};
 use super::foundations::read_foundations;
-use super::{ArchivedInput, FoundationHead, Store, StoreError};
 use crate::domain::{AnomalyKind, Kind, Place, Span, Timestamp, UndecodableNote};
+use crate::store::archive::chunks::read_chunk;
+use crate::store::archive::pack::InputKind;
+use crate::store::codes::Code;
+use crate::store::database::{Row, Session, Sql, values};
+use crate::store::{ArchivedInput, FoundationHead, Store, StoreError};
 
 /// Records without a readable time whose neighbours are looked up; any further ones count for every month.
 const MOST_UNDATED: i64 = 500;
@@ -104,7 +104,7 @@ fn read_anomaly(row: &Row) -> Result<StoredAnomaly, StoreError> {
 
 /// Records that can't be read, and when they were made.
 #[derive(Debug, Default)]
-pub(super) struct Undecodable {
+pub(in crate::store) struct Undecodable {
     /// Foundation, time, and how many of that time.
     dated: Vec<(String, Timestamp, u64)>,
     /// Those whose own time can't be read: foundation, and the span that the records beside them leave.
@@ -139,7 +139,7 @@ impl Undecodable {
     }
 }
 
-pub(super) async fn read_undecodable(session: &mut Session) -> Result<Undecodable, StoreError> {
+pub(in crate::store) async fn read_undecodable(session: &mut Session) -> Result<Undecodable, StoreError> {
     const DATED: Sql = Sql::new(
         "SELECT foundation.name, anomaly.at, count(DISTINCT anomaly.sequence)
          FROM anomaly JOIN foundation ON foundation.id = anomaly.foundation_id

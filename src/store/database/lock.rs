@@ -5,11 +5,11 @@ use std::mem::ManuallyDrop;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use super::{StoreError, files};
+use crate::store::{StoreError, files};
 
 /// Held while a database is made or brought up to date: two processes that do both at once disturb each other.
 /// `None` where no file can be made beside the database; opening then says why.
-pub(super) async fn opening(database: &Path) -> Option<File> {
+pub(in crate::store) async fn opening(database: &Path) -> Option<File> {
     let database = database.canonicalize().unwrap_or_else(|_| database.to_owned());
     let file = lock_file(&database, "opening").ok()?;
     tokio::task::spawn_blocking(move || file.lock().ok().map(|()| file)).await.ok()?
@@ -36,7 +36,7 @@ impl Drop for CollectorLock {
 }
 
 impl CollectorLock {
-    pub(super) fn take(database: &Path) -> Result<Self, StoreError> {
+    pub(in crate::store) fn take(database: &Path) -> Result<Self, StoreError> {
         let path = database.display().to_string();
         let failed = |reason: std::io::Error| StoreError::Open {
             path: path.clone(),
@@ -60,7 +60,7 @@ impl CollectorLock {
 
 /// Refuses a second name of a file that is being collected into: SQLite keeps its log beside the name, so that two names
 /// make two books of one file, and destroy both.
-pub(super) fn refuse_another_name(database: &Path) -> Result<(), StoreError> {
+pub(in crate::store) fn refuse_another_name(database: &Path) -> Result<(), StoreError> {
     let Ok(found) = std::fs::metadata(database) else { return Ok(()) };
     if found.nlink() < 2 {
         return Ok(());

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 
 use lru::LruCache;
 
-use super::archive::{CHUNK_INPUTS, Packed, directory, pack, unpack};
-use super::database::{Row, Session, Sql, values};
-use super::{ArchivedInput, FoundationHead, InputKind, Store, StoreError, identity};
 use crate::domain::{EventId, Place, Stream, Timestamp};
+use crate::store::archive::pack::{CHUNK_INPUTS, Packed, directory, pack, unpack};
+use crate::store::database::{Row, Session, Sql, values};
+use crate::store::{ArchivedInput, FoundationHead, InputKind, Store, StoreError, identity};
 
 /// Chunks whose identities stay in memory: some 128,000 inputs, 4 MB.
 const CACHED_CHUNKS: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
@@ -19,7 +19,7 @@ type Identities = HashMap<(usize, i64, u64), Place>;
 
 /// Identities of archived inputs, by foundation, first and last sequence number of their chunk.
 #[derive(Debug)]
-pub(super) struct IdentityCache(Mutex<LruCache<(i64, u64, u64), Arc<Identities>>>);
+pub(in crate::store) struct IdentityCache(Mutex<LruCache<(i64, u64, u64), Arc<Identities>>>);
 
 impl Default for IdentityCache {
     fn default() -> Self {
@@ -219,12 +219,12 @@ impl Store {
     }
 }
 
-pub(super) fn count(first: u64, last: u64) -> usize {
+pub(in crate::store) fn count(first: u64, last: u64) -> usize {
     usize::try_from(last - first + 1).unwrap_or_default()
 }
 
 /// The chunk that holds the input numbered `sequence`.
-pub(super) async fn read_chunk(
+pub(in crate::store) async fn read_chunk(
     session: &mut Session,
     foundation_id: i64,
     sequence: u64,
@@ -244,7 +244,7 @@ pub(super) async fn read_chunk(
 }
 
 /// The inputs of a chunk from its row: first and last sequence number, directory, bodies.
-pub(super) fn unpack_row(row: &Row) -> Result<Vec<ArchivedInput>, StoreError> {
+pub(in crate::store) fn unpack_row(row: &Row) -> Result<Vec<ArchivedInput>, StoreError> {
     let (first, last) = (row.number(0)?, row.number(1)?);
     let packed = Packed { directory: row.bytes(2)?.unwrap_or_default(), bodies: row.bytes(3)?.unwrap_or_default() };
     Ok(unpack(first, count(first, last), &packed)?)
@@ -252,7 +252,7 @@ pub(super) fn unpack_row(row: &Row) -> Result<Vec<ArchivedInput>, StoreError> {
 
 /// All inputs of one resource after `sealed`, in sequence, found by the chain that ends at `last`; and the number of the
 /// one before them, 0 for none.
-pub(super) async fn history(
+pub(in crate::store) async fn history(
     session: &mut Session,
     foundation_id: i64,
     last: u64,
@@ -284,13 +284,13 @@ pub(super) async fn history(
     Ok((inputs, next))
 }
 
-pub(super) fn missing(sequence: u64) -> StoreError {
+pub(in crate::store) fn missing(sequence: u64) -> StoreError {
     StoreError::Unexpected { place: "archive_chunk", value: format!("no input {sequence}") }
 }
 
 /// Adds inputs at the end of the archive: the last chunk is filled up first, so that many
 /// small pages don't make many small chunks.
-pub(super) async fn append(
+pub(in crate::store) async fn append(
     session: &mut Session,
     foundation: &FoundationHead,
     inputs: &[ArchivedInput],

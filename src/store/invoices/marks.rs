@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{StoreError, files};
+use crate::store::{StoreError, files};
 
 /// What was issued, or about to be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,7 +95,7 @@ impl Marks {
     ///
     /// # Errors
     /// [`StoreError::Marks`].
-    pub(super) fn add(&self, mark: &Mark) -> Result<(), StoreError> {
+    pub(in crate::store) fn add(&self, mark: &Mark) -> Result<(), StoreError> {
         let add = || -> io::Result<()> {
             if let Some(folder) = &self.folder {
                 std::fs::create_dir_all(folder)?;
@@ -137,7 +137,7 @@ impl Marks {
     ///
     /// # Errors
     /// [`StoreError::Marks`].
-    pub(super) fn newest(&self, series: &str) -> Result<Option<Mark>, StoreError> {
+    pub(in crate::store) fn newest(&self, series: &str) -> Result<Option<Mark>, StoreError> {
         let mut newest: Option<Mark> = None;
         for path in self.all_files() {
             let mut of_file = last_of(&read(&path, Some(END))?, series);

@@ -29,7 +29,7 @@ pub enum InputKind {
 
 impl InputKind {
     /// Its number in the archive; never changes.
-    pub(super) fn number(self) -> usize {
+    pub(in crate::store) fn number(self) -> usize {
         Self::ALL.iter().position(|kind| *kind == self).unwrap_or_default()
     }
 

@@ -1,10 +1,10 @@
 //! How far a foundation's onboarding has got, and what is still to be read beside its streams.
 
-use super::codes::Code;
-use super::database::{Sql, values};
-use super::foundations::{event_id, stream_in};
-use super::{FoundationHead, Onboarding, OnboardingStage, Store, StoreError, TakenSnapshot};
+use super::streams::{event_id, stream_in};
 use crate::domain::{Guid, Kind, ResourceKey, Strategy, Stream};
+use crate::store::codes::Code;
+use crate::store::database::{Sql, values};
+use crate::store::{FoundationHead, Onboarding, OnboardingStage, Store, StoreError, TakenSnapshot};
 
 impl Store {
     /// How far the foundation's onboarding has got; `None` if it has not begun.
@@ -96,7 +96,7 @@ impl Store {
         );
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let rows = self.database.read().await?.all(TO_OBSERVE, values![foundation.id, limit]).await?;
-        let key = |row: &super::database::Row| -> Result<ResourceKey, StoreError> {
+        let key = |row: &crate::store::database::Row| -> Result<ResourceKey, StoreError> {
             Ok(ResourceKey { kind: Kind::of(row.integer(0)?)?, guid: Guid::new(row.text(1)?) })
         };
         rows.iter().map(key).collect()

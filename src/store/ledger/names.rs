@@ -44,13 +44,13 @@ impl Told {
     }
 
     /// The place as text that sorts as places do; `None` beside the streams.
-    pub(super) fn place_text(&self) -> Option<String> {
+    pub(in crate::store) fn place_text(&self) -> Option<String> {
         let Place { ordinal, .. } = &self.place;
         (self.place != Place::default()).then(|| format!("{ordinal:016x}{}", hexadecimal(self.place.fraction())))
     }
 
     /// From what is stored.
-    pub(super) fn from_parts(at: Option<Timestamp>, place: Option<&str>) -> Self {
+    pub(in crate::store) fn from_parts(at: Option<Timestamp>, place: Option<&str>) -> Self {
         let byte = |digits: &str, at: usize| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok();
         let place = place.and_then(|text| {
             let (ordinal, fraction) = text.split_at_checked(16)?;

@@ -1,9 +1,9 @@
 //! Spans of stream history that can't be read any more: recorded when found, settled once what runs was looked at.
 
-use super::database::{Row, Session, Sql, values};
-use super::foundations::{event_id, stream_in};
-use super::{FoundationHead, Store, StoreError};
+use super::streams::{event_id, stream_in};
 use crate::domain::{EventId, Gap, GapNote, GapReason, GapStage, Span, Stream, Timestamp};
+use crate::store::database::{Row, Session, Sql, values};
+use crate::store::{FoundationHead, Store, StoreError};
 
 /// A recorded gap and what became of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,7 +104,10 @@ impl Store {
     }
 }
 
-pub(super) async fn read_gaps(session: &mut Session, foundation: Option<&str>) -> Result<Vec<StoredGap>, StoreError> {
+pub(in crate::store) async fn read_gaps(
+    session: &mut Session,
+    foundation: Option<&str>,
+) -> Result<Vec<StoredGap>, StoreError> {
     const GAPS: Sql = Sql::new(
         "SELECT foundation.name, gap.number, gap.stream, gap.reason, gap.began_at, gap.ended_at, gap.checkpoint_guid,
                 gap.checkpoint_created_at, gap.found_at, gap.sequence, gap.stage, gap.settled_at, gap.ended, gap.begun,
@@ -137,7 +140,7 @@ fn read_gap(row: &Row) -> Result<StoredGap, StoreError> {
 }
 
 /// Records gaps that a page found, by the numbers of their inputs.
-pub(super) async fn put_gaps(
+pub(in crate::store) async fn put_gaps(
     session: &mut Session,
     foundation: &FoundationHead,
     gaps: &[(u64, Gap)],
@@ -166,7 +169,7 @@ pub(super) async fn put_gaps(
 }
 
 /// Counts what reseeds told.
-pub(super) async fn count_told(
+pub(in crate::store) async fn count_told(
     session: &mut Session,
     foundation: &FoundationHead,
     told: &[(u64, Settled)],
@@ -182,7 +185,7 @@ pub(super) async fn count_told(
 }
 
 /// Moves a gap on. One whose end isn't known yet ends when it is settled.
-pub(super) async fn move_gap(
+pub(in crate::store) async fn move_gap(
     session: &mut Session,
     foundation: &FoundationHead,
     progress: &GapProgress,

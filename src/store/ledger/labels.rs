@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use super::database::{Columns, Sql, Type, values};
-use super::{FoundationHead, Store, StoreError};
 use crate::domain::Guid;
 use crate::rate_card::Labels;
+use crate::store::database::{Columns, Sql, Type, values};
+use crate::store::{FoundationHead, Store, StoreError};
 
 /// Of what a label is, and whether it is an annotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,7 +31,7 @@ impl Owner {
         }
     }
 
-    pub(super) fn of(word: &str) -> Result<Self, StoreError> {
+    pub(in crate::store) fn of(word: &str) -> Result<Self, StoreError> {
         let unexpected = || StoreError::Unexpected { place: "label", value: word.to_owned() };
         Self::ALL.into_iter().find(|owner| owner.name() == word).ok_or_else(unexpected)
     }

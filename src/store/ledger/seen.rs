@@ -1,8 +1,8 @@
 //! What the ledger has seen: the names and guids that a rate card may point to.
 
-use super::database::{Sql, values};
-use super::{Owner, Store, StoreError};
 use crate::rate_card::{Seen, SeenService};
+use crate::store::database::{Sql, values};
+use crate::store::{Owner, Store, StoreError};
 
 impl Store {
     /// Every name and guid that usage was seen under; accounts are not among them.

@@ -1,9 +1,10 @@
 //! Foundations as they stand: their streams, and the settings of their fold.
 
-use super::database::{Dialect, Row, Session, Sql, values};
 use super::gaps::read_gaps;
-use super::{FoundationHead, Lease, Store, StoreError, StreamHead};
-use crate::domain::{EventId, Guid, Settings, Stream, Timestamp};
+use super::streams::{event_id, stream_in};
+use crate::domain::{Settings, Timestamp};
+use crate::store::database::{Dialect, Session, Sql, values};
+use crate::store::{FoundationHead, Lease, Store, StoreError, StreamHead};
 
 impl Store {
     /// The foundation of that name, made if it isn't there.
@@ -77,7 +78,7 @@ impl Store {
 }
 
 /// Foundations as they stand in one view of the database: one by name, or all.
-pub(super) async fn read_foundations(
+pub(in crate::store) async fn read_foundations(
     session: &mut Session,
     name: Option<&str>,
 ) -> Result<Vec<FoundationHead>, StoreError> {
@@ -148,15 +149,4 @@ pub(super) async fn read_foundations(
         heads.push(head);
     }
     Ok(heads)
-}
-
-/// The stream that a column names.
-pub(super) fn stream_in(row: &Row, column: usize) -> Result<Stream, StoreError> {
-    Ok(if row.text(column)? == Stream::App.name() { Stream::App } else { Stream::Service })
-}
-
-/// An event named by two columns: its guid and when it was created.
-pub(super) fn event_id(row: &Row, first: usize) -> Result<Option<EventId>, StoreError> {
-    let (guid, created_at) = (row.maybe_text(first)?, row.maybe_time(first + 1)?);
-    Ok(guid.zip(created_at).map(|(guid, created_at)| EventId { guid: Guid::new(guid), created_at }))
 }
