@@ -10,8 +10,8 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, LOCATION};
 use http::{Response, StatusCode};
 use serde::Deserialize;
 
-use super::client::endpoint;
 use super::transport::TransportError;
+use crate::domain::Endpoint;
 use crate::domain::text::visible;
 use crate::telemetry::ForeignAnswer;
 
@@ -181,10 +181,10 @@ impl ApiError {
         url.map_or_else(String::new, |url| url.path().to_owned())
     }
 
-    /// What was asked for, in one of the words of [`ENDPOINTS`](crate::telemetry::metrics::ENDPOINTS).
+    /// What was asked for.
     #[must_use]
-    pub fn endpoint(&self) -> &'static str {
-        endpoint(&self.path())
+    pub fn endpoint(&self) -> Endpoint {
+        Endpoint::of_path(&self.path())
     }
 
     fn hint(&self) -> Option<Cow<'static, str>> {

@@ -26,7 +26,7 @@ pub enum Held {
 }
 
 impl Held {
-    /// The word for metrics, one of [`crate::telemetry::metrics::HOLDS`].
+    /// The word for metrics, one of [`crate::telemetry::metrics::labels::HOLDS`].
     #[must_use]
     pub const fn reason(&self) -> &'static str {
         match self {

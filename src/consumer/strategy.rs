@@ -3,7 +3,7 @@
 
 use crate::cloud_controller::{After, ApiError, Client, ErrorKind};
 use crate::domain::usage_event::{ProcessChange, ServiceChange, TaskChange};
-use crate::domain::{Fact, Strategy, Stream};
+use crate::domain::{Endpoint, Fact, Strategy, Stream};
 
 /// Pages of each stream that are looked through for records that a backfill wrote.
 const PAGES_LOOKED_THROUGH: usize = 10;
@@ -42,7 +42,8 @@ pub async fn choose_strategy(client: &Client, configured: Option<Strategy>) -> R
 /// What goes on without the answer that doesn't come, where the way was to be found (`configured`: none is).
 #[must_use]
 pub fn way_on(error: &ApiError, configured: Option<Strategy>) -> Option<&'static str> {
-    let of_snapshots = matches!(error.endpoint(), "app_usage_snapshots" | "service_usage_snapshots" | "jobs");
+    let of_snapshots =
+        matches!(error.endpoint(), Endpoint::AppUsageSnapshots | Endpoint::ServiceUsageSnapshots | Endpoint::Jobs);
     let found = configured.is_none() && of_snapshots;
     found.then_some("`onboarding = \"live_lists\"` in its [[foundation]] goes on without usage snapshots")
 }

@@ -3,7 +3,7 @@
 
 use crate::cloud_controller::ApiError;
 use crate::consumer::way_on;
-use crate::domain::{Strategy, Timestamp};
+use crate::domain::{Endpoint, Strategy, Timestamp};
 use crate::telemetry::{ForeignAnswer, Reporter};
 
 /// What restarts of API servers and routers explain lasts no longer, in seconds.
@@ -17,7 +17,7 @@ pub(super) struct Standing {
 
 #[derive(Debug)]
 struct Answered {
-    endpoint: &'static str,
+    endpoint: Endpoint,
     answer: ForeignAnswer,
     path: String,
     since: Timestamp,

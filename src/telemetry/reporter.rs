@@ -34,7 +34,7 @@ impl Reporter {
         Self::new(&Metrics::new(), &Board::default(), foundation)
     }
 
-    /// What is being done: one of [`super::metrics::STATES`].
+    /// What is being done: one of [`super::metrics::labels::STATES`].
     pub fn state(&self, state: &'static str) {
         self.metrics.state(state);
         self.update(|status| status.state = state);

@@ -12,7 +12,7 @@ use super::{Client, Dated, endless, found, invalid};
 use crate::cloud_controller::error::{ApiError, ErrorKind};
 use crate::cloud_controller::wire::lists::RawPage;
 use crate::cloud_controller::wire::usage_event::{Decoded, decode};
-use crate::domain::{Guid, Stream, Timestamp};
+use crate::domain::{Endpoint, Guid, Stream, Timestamp};
 
 /// One page of usage events, each with its text as received.
 #[derive(Clone, Debug)]
@@ -37,10 +37,10 @@ pub enum After {
 /// Controller's may run for four hours in one.
 const LONGEST_TRANSACTION_SECONDS: i64 = 6 * 3600;
 
-const fn events_path(stream: Stream) -> &'static str {
+fn events_path(stream: Stream) -> String {
     match stream {
-        Stream::App => "/v3/app_usage_events",
-        Stream::Service => "/v3/service_usage_events",
+        Stream::App => Endpoint::AppUsageEvents.path(),
+        Stream::Service => Endpoint::ServiceUsageEvents.path(),
     }
 }
 
@@ -84,7 +84,7 @@ impl Client {
                 After::Event(guid) => query.push(("after_guid".to_owned(), guid.to_string())),
                 After::Time(at) => query.push(("created_ats[gte]".to_owned(), at.to_string())),
             }
-            (events_path(stream).to_owned(), query)
+            (events_path(stream), query)
         };
         let failed = |error: &ApiError| {
             if !self.learn_limits(error) && error.wants_smaller_pages() {
@@ -153,7 +153,7 @@ impl Client {
                 return Ok(older);
             }
             let number_text = number.to_string();
-            let answer = match self.get(events_path(stream), &[("per_page", "1"), ("page", &number_text)]).await {
+            let answer = match self.get(&events_path(stream), &[("per_page", "1"), ("page", &number_text)]).await {
                 Ok(answer) => answer,
                 // No row is given so far down the list: what is known is old enough.
                 Err(error) if error.kind == ErrorKind::Refused => {
@@ -188,11 +188,11 @@ impl Client {
         let path = events_path(stream);
         let mut number = "1".to_owned();
         loop {
-            let answer = match self.get(path, &[("per_page", "1"), ("page", &number)]).await {
+            let answer = match self.get(&path, &[("per_page", "1"), ("page", &number)]).await {
                 // The last page is beyond the rows that are given: the newest by time is one of the newest.
                 Err(error) if error.kind == ErrorKind::Refused && number != "1" => {
                     self.learn_limits(&error);
-                    self.get(path, &[("per_page", "1"), ("order_by", "-created_at")]).await?
+                    self.get(&path, &[("per_page", "1"), ("order_by", "-created_at")]).await?
                 }
                 answer => answer?,
             };

@@ -15,7 +15,7 @@ use crate::cloud_controller::wire::lists::{
 };
 use crate::cloud_controller::wire::row::{Row, UnreadableRow, decode};
 use crate::cloud_controller::wire::stats::ProcessStats;
-use crate::domain::{Guid, RowList, Timestamp};
+use crate::domain::{Endpoint, Guid, RowList, Timestamp};
 
 /// Guids in one filter: URLs stay below 4 KB.
 pub const GUIDS_PER_REQUEST: usize = 100;
@@ -49,7 +49,7 @@ impl Client {
     /// # Errors
     /// [`ApiError`].
     pub async fn processes(&self, guids: &[Guid]) -> Result<Dated<Listed<Process>>, ApiError> {
-        self.by_guid("/v3/processes", guids).await
+        self.by_guid(Endpoint::Processes, guids).await
     }
 
     /// What Diego runs of a process.
@@ -58,7 +58,7 @@ impl Client {
     /// [`ApiError`], of kind [`ErrorKind::NotFound`](crate::cloud_controller::ErrorKind::NotFound) if there is none of that
     /// guid.
     pub async fn process_stats(&self, guid: &Guid) -> Result<ProcessStats, ApiError> {
-        let answer = self.get(&format!("/v3/processes/{guid}/stats"), &[]).await?;
+        let answer = self.get(&format!("{}/{guid}/stats", Endpoint::Processes.path()), &[]).await?;
         parse(&answer.value.0, &answer.value.1)
     }
 
@@ -68,7 +68,7 @@ impl Client {
     /// [`ApiError`].
     pub async fn processes_updated_since(&self, since: Timestamp) -> Result<Dated<Listed<Process>>, ApiError> {
         let since = since.to_string();
-        self.read("/v3/processes", &[("updated_ats[gte]", &since)]).await
+        self.read(Endpoint::Processes, &[("updated_ats[gte]", &since)]).await
     }
 
     /// Tasks by guid, at most [`GUIDS_PER_REQUEST`]; those that are gone are missing.
@@ -76,7 +76,7 @@ impl Client {
     /// # Errors
     /// [`ApiError`].
     pub async fn tasks(&self, guids: &[Guid]) -> Result<Dated<Listed<Task>>, ApiError> {
-        self.by_guid("/v3/tasks", guids).await
+        self.by_guid(Endpoint::Tasks, guids).await
     }
 
     /// Service instances by guid, at most [`GUIDS_PER_REQUEST`]; those that are gone are missing.
@@ -84,7 +84,7 @@ impl Client {
     /// # Errors
     /// [`ApiError`].
     pub async fn service_instances(&self, guids: &[Guid]) -> Result<Dated<Listed<ServiceInstance>>, ApiError> {
-        self.by_guid("/v3/service_instances", guids).await
+        self.by_guid(Endpoint::ServiceInstances, guids).await
     }
 
     /// Builds of apps, at most [`GUIDS_PER_REQUEST`], created at or after an instant. An app that is gone took its builds
@@ -94,7 +94,7 @@ impl Client {
     /// [`ApiError`].
     pub async fn builds(&self, apps: &[Guid], since: Timestamp) -> Result<Dated<Listed<Build>>, ApiError> {
         let (apps, since) = (comma_list(apps), since.to_string());
-        self.read("/v3/builds", &[("app_guids", &apps), (CREATED_SINCE, &since)]).await
+        self.read(Endpoint::Builds, &[("app_guids", &apps), (CREATED_SINCE, &since)]).await
     }
 
     /// Tasks that use resources now.
@@ -102,7 +102,7 @@ impl Client {
     /// # Errors
     /// [`ApiError`].
     pub async fn running_tasks(&self) -> Result<Listed<Task>, ApiError> {
-        Ok(self.whole("/v3/tasks", &[("states", "RUNNING,CANCELING")]).await?.value)
+        Ok(self.whole(Endpoint::Tasks, &[("states", "RUNNING,CANCELING")]).await?.value)
     }
 
     /// Apps by guid, at most [`GUIDS_PER_REQUEST`], with their spaces and organizations.
@@ -111,7 +111,7 @@ impl Client {
     /// [`ApiError`].
     pub async fn apps(&self, guids: &[Guid]) -> Result<Listed<App>, ApiError> {
         let guids = comma_list(guids);
-        Ok(self.read("/v3/apps", &[("guids", &guids), ("include", "space.organization")]).await?.value)
+        Ok(self.read(Endpoint::Apps, &[("guids", &guids), ("include", "space.organization")]).await?.value)
     }
 
     /// All processes, running or not.
@@ -119,7 +119,7 @@ impl Client {
     /// # Errors
     /// [`ApiError`].
     pub async fn all_processes(&self) -> Result<Listed<Process>, ApiError> {
-        Ok(self.whole("/v3/processes", &[]).await?.value)
+        Ok(self.whole(Endpoint::Processes, &[]).await?.value)
     }
 
     /// All apps with their spaces and organizations, and when the list was begun.
@@ -127,7 +127,7 @@ impl Client {
     /// # Errors
     /// [`ApiError`].
     pub async fn all_apps(&self) -> Result<Dated<Listed<App>>, ApiError> {
-        self.whole("/v3/apps", &[("include", "space.organization")]).await
+        self.whole(Endpoint::Apps, &[("include", "space.organization")]).await
     }
 
     /// All service instances.
@@ -135,7 +135,7 @@ impl Client {
     /// # Errors
     /// [`ApiError`].
     pub async fn all_service_instances(&self) -> Result<Listed<ServiceInstance>, ApiError> {
-        Ok(self.whole("/v3/service_instances", &[]).await?.value)
+        Ok(self.whole(Endpoint::ServiceInstances, &[]).await?.value)
     }
 
     /// All service plans with their offerings.
@@ -143,7 +143,7 @@ impl Client {
     /// # Errors
     /// [`ApiError`].
     pub async fn all_service_plans(&self) -> Result<Listed<ServicePlan>, ApiError> {
-        Ok(self.whole("/v3/service_plans", &[("include", "service_offering")]).await?.value)
+        Ok(self.whole(Endpoint::ServicePlans, &[("include", "service_offering")]).await?.value)
     }
 
     /// All spaces with their organizations.
@@ -151,7 +151,7 @@ impl Client {
     /// # Errors
     /// [`ApiError`].
     pub async fn all_spaces(&self) -> Result<Listed<Space>, ApiError> {
-        Ok(self.whole("/v3/spaces", &[("include", "organization")]).await?.value)
+        Ok(self.whole(Endpoint::Spaces, &[("include", "organization")]).await?.value)
     }
 
     /// Droplets by guid, at most [`GUIDS_PER_REQUEST`]; those that are gone are missing.
@@ -159,7 +159,7 @@ impl Client {
     /// # Errors
     /// [`ApiError`].
     pub async fn droplets(&self, guids: &[Guid]) -> Result<Listed<Droplet>, ApiError> {
-        Ok(self.by_guid("/v3/droplets", guids).await?.value)
+        Ok(self.by_guid(Endpoint::Droplets, guids).await?.value)
     }
 
     /// Droplets of apps, at most [`GUIDS_PER_REQUEST`], of which each may be their app's current one.
@@ -168,7 +168,7 @@ impl Client {
     /// [`ApiError`].
     pub async fn staged_droplets(&self, apps: &[Guid]) -> Result<Listed<Droplet>, ApiError> {
         let apps = comma_list(apps);
-        Ok(self.read("/v3/droplets", &[("app_guids", &apps), ("states", "STAGED")]).await?.value)
+        Ok(self.read(Endpoint::Droplets, &[("app_guids", &apps), ("states", "STAGED")]).await?.value)
     }
 
     /// An app's current droplet; `None` if it has none, or it can't be read.
@@ -176,7 +176,8 @@ impl Client {
     /// # Errors
     /// [`ApiError`].
     pub async fn current_droplet(&self, app: &Guid) -> Result<Option<Droplet>, ApiError> {
-        let Some(answer) = found(self.get(&format!("/v3/apps/{app}/droplets/current"), &[]).await)? else {
+        let Some(answer) = found(self.get(&format!("{}/{app}/droplets/current", Endpoint::Apps.path()), &[]).await)?
+        else {
             return Ok(None);
         };
         let text = String::from_utf8_lossy(answer.value.0.body());
@@ -188,7 +189,7 @@ impl Client {
     /// # Errors
     /// [`ApiError`].
     pub async fn organizations(&self, guids: &[Guid]) -> Result<Listed<Organization>, ApiError> {
-        Ok(self.by_guid("/v3/organizations", guids).await?.value)
+        Ok(self.by_guid(Endpoint::Organizations, guids).await?.value)
     }
 
     /// Spaces by guid, at most [`GUIDS_PER_REQUEST`]; deleted ones are missing.
@@ -196,28 +197,28 @@ impl Client {
     /// # Errors
     /// [`ApiError`].
     pub async fn spaces(&self, guids: &[Guid]) -> Result<Listed<Space>, ApiError> {
-        Ok(self.by_guid("/v3/spaces", guids).await?.value)
+        Ok(self.by_guid(Endpoint::Spaces, guids).await?.value)
     }
 
-    async fn by_guid<T: Row>(&self, path: &str, guids: &[Guid]) -> Result<Dated<Listed<T>>, ApiError> {
+    async fn by_guid<T: Row>(&self, endpoint: Endpoint, guids: &[Guid]) -> Result<Dated<Listed<T>>, ApiError> {
         let guids = comma_list(guids);
-        self.read(path, &[("guids", &guids)]).await
+        self.read(endpoint, &[("guids", &guids)]).await
     }
 
     /// A list of everything there is: if more than a few of its rows can't be read, it is the answer that is wrong.
-    async fn whole<T: Row>(&self, path: &str, query: &[(&str, &str)]) -> Result<Dated<Listed<T>>, ApiError> {
-        let listed = self.read(path, query).await?;
-        listed.value.refuse_if_unreadable(path)?;
+    async fn whole<T: Row>(&self, endpoint: Endpoint, query: &[(&str, &str)]) -> Result<Dated<Listed<T>>, ApiError> {
+        let listed = self.read(endpoint, query).await?;
+        listed.value.refuse_if_unreadable(endpoint)?;
         Ok(listed)
     }
 
     /// A list to its end, within what this Cloud Controller takes: older ones know fewer filters, and some give fewer rows.
-    async fn read<T: Row>(&self, path: &str, query: &[(&str, &str)]) -> Result<Dated<Listed<T>>, ApiError> {
-        let mut query = query.to_vec();
+    async fn read<T: Row>(&self, endpoint: Endpoint, query: &[(&str, &str)]) -> Result<Dated<Listed<T>>, ApiError> {
+        let (path, mut query) = (endpoint.path(), query.to_vec());
         loop {
             let read = match self.most_rows() {
-                None => self.read_by_pages(path, &query).await,
-                Some(most) => self.read_by_time(path, &query, most).await,
+                None => self.read_by_pages(&path, &query).await,
+                Some(most) => self.read_by_time(&path, &query, most).await,
             };
             let error = match read {
                 Err(error) if error.kind == ErrorKind::Refused => error,
@@ -453,7 +454,7 @@ impl<T: Row> Listed<T> {
 
     /// One odd row is an oddity of that row. More of them, and more than one in a hundred, say that the answer as a whole
     /// isn't what we take it for.
-    fn refuse_if_unreadable(&self, path: &str) -> Result<(), ApiError> {
+    fn refuse_if_unreadable(&self, endpoint: Endpoint) -> Result<(), ApiError> {
         let of_list: Vec<&UnreadableRow> = self.unreadable.iter().filter(|row| row.list == T::LIST).collect();
         let (unreadable, all) = (of_list.len(), of_list.len() + self.rows.len());
         let [first, ..] = of_list[..] else { return Ok(()) };
@@ -462,7 +463,7 @@ impl<T: Row> Listed<T> {
         }
         Err(ApiError {
             kind: ErrorKind::InvalidBody,
-            request: format!("GET {path}"),
+            request: format!("GET {}", endpoint.path()),
             detail: format!(
                 "{unreadable} of {all} rows can't be read, more than one in a hundred; the first is {}: {}",
                 first.guid, first.reason
