@@ -27,6 +27,7 @@ mod documents;
 mod fold;
 mod front;
 mod fuzz;
+mod golden;
 mod identity;
 mod import_lists;
 mod invoices;

@@ -17,7 +17,7 @@ const CARD: &str = "name = \"test\"\ncurrency = \"EUR\"\n[[process]]\nmemory_gib
     [[staging]]\nmemory_gib_hour = \"0.5\"\n[[task]]\nmemory_gib_hour = \"1\"\n[[service]]\ninstance_hour = \"0.05\"\n";
 
 /// The schema this program knows.
-const NEWEST: i64 = 30;
+pub const NEWEST: i64 = 30;
 /// Later ones aren't released yet: they are filled with this one's rows.
 const RELEASED: i64 = 7;
 
@@ -167,6 +167,79 @@ fn fill(url: &str, version: i64) {
             let text = format!("SELECT setval(pg_get_serial_sequence('{name}', 'id'), max(id)) FROM {name}");
             database::execute(url, &text).unwrap();
         }
+    }
+}
+
+/// Fills an empty database at an earlier schema with the lines of `ledger export`; `columns` are those of each table.
+pub fn fill_exported(url: &str, schema: i64, columns: &BTreeMap<String, Vec<String>>, lines: &str) {
+    at_schema(url, schema);
+    let mut tables: Vec<(String, Vec<Value>)> = Vec::new();
+    for line in lines.lines() {
+        match serde_json::from_str(line).unwrap() {
+            Value::Object(head) if head.contains_key("table") => {
+                tables.push((head["table"].as_str().unwrap().to_owned(), Vec::new()));
+            }
+            Value::Object(_) => {}
+            row => tables.last_mut().unwrap().1.push(row),
+        }
+    }
+    let mut finals = Vec::new();
+    for (name, rows) in tables {
+        let columns: Vec<&str> = columns[&name].iter().map(String::as_str).collect();
+        let types = exported_types_of(url, &name);
+        let at = |column: &str| columns.iter().position(|name| *name == column).unwrap();
+        let rows: Vec<String> = (rows.iter())
+            .map(|row| {
+                let mut literals: Vec<String> = (columns.iter().zip(row.as_array().unwrap()))
+                    .map(|(column, value)| exported_literal(&types[*column], value))
+                    .collect();
+                // Final invoices become so once their lines are there.
+                if name == "invoice" && row[at("status")] == "final" {
+                    let set = FINAL.map(|column| format!("{column} = {}", literals[at(column)]));
+                    finals.push(format!("UPDATE invoice SET {} WHERE id = {}", set.join(", "), row[at("id")]));
+                    FINAL.iter().for_each(|column| literals[at(column)] = "NULL".to_owned());
+                    literals[at("status")] = "'draft'".to_owned();
+                }
+                format!("({})", literals.join(", "))
+            })
+            .collect();
+        for rows in rows.chunks(100) {
+            let text = format!("INSERT INTO {name} ({}) VALUES {}", columns.join(", "), rows.join(", "));
+            database::execute(url, &text).unwrap_or_else(|error| panic!("{error}\n{}", &text[..300.min(text.len())]));
+        }
+        if kind() == Kind::Postgres && columns[0] == "id" {
+            let text = format!(
+                "SELECT setval(pg_get_serial_sequence('{name}', 'id'), max(id)) FROM {name} HAVING count(*) > 0"
+            );
+            database::execute(url, &text).unwrap();
+        }
+    }
+    finals.iter().for_each(|text| database::execute(url, text).unwrap());
+}
+
+/// What makes an invoice final.
+const FINAL: [&str; 5] = ["status", "series", "series_number", "number", "finalized_at"];
+
+/// Types of a table's columns, in the database's words.
+fn exported_types_of(url: &str, table: &str) -> BTreeMap<String, String> {
+    if kind() == Kind::Postgres {
+        return types_of(url, table);
+    }
+    database::run(|| async {
+        let mut connection = SqliteConnection::connect(url).await.unwrap();
+        let text = format!("SELECT name, type FROM pragma_table_info('{table}')");
+        let rows = connection.fetch_all(AssertSqlSafe(text)).await.unwrap();
+        rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+    })
+}
+
+/// A value of `ledger export` as SQL: bytes are hexadecimal, amounts in cents, prices text.
+fn exported_literal(of: &str, value: &Value) -> String {
+    match (of, value) {
+        ("BLOB", Value::String(digits)) => format!("x'{digits}'"),
+        ("bytea", Value::String(digits)) => format!("'\\x{digits}'"),
+        ("numeric", Value::String(price)) => price.clone(),
+        (of, value) => literal(Some(of), value),
     }
 }
 

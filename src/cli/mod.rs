@@ -26,7 +26,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::billing_run::hash_of;
 use crate::config::{self, Configuration, Problem};
@@ -111,6 +111,12 @@ enum Command {
     Simulate(simulate::Simulate),
     Snapshots(snapshots::Snapshots),
     Usage(usage::Usage),
+}
+
+/// The whole command line, for help, completions and tests.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// How long threads may take to end once all is done.

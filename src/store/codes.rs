@@ -58,3 +58,29 @@ impl Code for Opening {
     const CODES: &'static [(i64, Self)] =
         &[(1, Self::Beginning), (2, Self::FirstSight), (3, Self::WasRunning), (4, Self::Baseline)];
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::{Debug, Write};
+
+    use super::*;
+
+    fn tell<T: Code + Debug>(text: &mut String) {
+        for (code, word) in T::CODES {
+            writeln!(text, "{} {code} {word:?}", T::WHERE).expect("writing to a String never fails");
+        }
+    }
+
+    /// Tables are full of them: a code never changes its meaning. A new word gets a new code, and a line there.
+    #[test]
+    fn codes_keep_their_meaning() {
+        let mut text = String::new();
+        tell::<Kind>(&mut text);
+        tell::<MemorySource>(&mut text);
+        tell::<DiskSource>(&mut text);
+        tell::<EntryType>(&mut text);
+        tell::<Cause>(&mut text);
+        tell::<Opening>(&mut text);
+        assert_eq!(text, include_str!("../../tests/data/golden/codes.txt"));
+    }
+}

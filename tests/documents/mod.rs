@@ -7,5 +7,5 @@ mod focus;
 pub mod focus_files;
 mod html;
 mod pdf;
-mod view;
+pub mod view;
 mod views;
