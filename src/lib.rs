@@ -15,6 +15,8 @@ pub mod fold;
 #[deny(clippy::float_arithmetic)]
 pub mod invoicing;
 #[deny(clippy::float_arithmetic)]
+pub mod keyed;
+#[deny(clippy::float_arithmetic)]
 pub mod rate_card;
 #[deny(clippy::float_arithmetic)]
 pub mod rating;

@@ -2,63 +2,13 @@
 //!
 //! `CF_BILLING_WRITE_DOCS=1 cargo test readme` writes the reference anew.
 
-use std::fmt::Write;
-
-use cf_billing::config::{KEYS, Kind, SECTIONS, load};
+use cf_billing::config::{self, load};
+use cf_billing::keyed;
+use cf_billing::rate_card::keys;
 
 use crate::support::program::Program;
 
 const README: &str = "README.md";
-
-fn value(kind: Kind) -> String {
-    let span = |seconds: i64| match seconds {
-        0 => "0 s".to_owned(),
-        seconds if seconds % 86_400 == 0 => format!("{} d", seconds / 86_400),
-        seconds if seconds % 3600 == 0 => format!("{} h", seconds / 3600),
-        seconds if seconds % 60 == 0 => format!("{} min", seconds / 60),
-        seconds => format!("{seconds} s"),
-    };
-    match kind {
-        Kind::Text => "text".to_owned(),
-        Kind::Secret => "secret, or `_file`".to_owned(),
-        Kind::Path => "path".to_owned(),
-        Kind::Duration { min, max } => format!("duration in whole seconds, {} to {}", span(min), span(max)),
-        Kind::Interval { min_ms, max_ms } => {
-            let seconds = |ms: u64| {
-                if ms.is_multiple_of(1000) { span(i64::try_from(ms / 1000).unwrap()) } else { format!("{ms} ms") }
-            };
-            format!("duration, {} to {}", seconds(min_ms), seconds(max_ms))
-        }
-        Kind::Count { min, max } => format!("whole number, {min} to {max}"),
-        Kind::Choice(choices) => choices.iter().map(|choice| format!("`{choice}`")).collect::<Vec<_>>().join(" or "),
-        Kind::Words(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
-        Kind::TimeZone => "IANA time zone".to_owned(),
-        Kind::Time => "RFC 3339 time, or date".to_owned(),
-        Kind::Url => "URL".to_owned(),
-        Kind::Listen => "address and port".to_owned(),
-        Kind::LogFilter => "log filter".to_owned(),
-    }
-}
-
-fn reference() -> String {
-    let mut text = String::new();
-    for section in SECTIONS {
-        let name =
-            if section.name == "foundation" { "[[foundation]]".to_owned() } else { format!("[{}]", section.name) };
-        let _ =
-            writeln!(text, "### `{name}`\n\n{}\n\n| key | value | default | |\n| --- | --- | --- | --- |", section.doc);
-        for key in KEYS.iter().filter(|key| key.section == section.name) {
-            let default = match (key.default, key.required) {
-                (Some(default), _) => format!("`{default}`"),
-                (None, true) => "required".to_owned(),
-                (None, false) => String::new(),
-            };
-            let _ = writeln!(text, "| `{}` | {} | {default} | {} |", key.name, value(key.kind), key.doc);
-        }
-        text.push('\n');
-    }
-    text
-}
 
 #[test]
 fn the_configuration_reference_is_complete() {
@@ -66,7 +16,7 @@ fn the_configuration_reference_is_complete() {
     let (begin, end) = ("<!-- reference -->\n", "<!-- end of reference -->\n");
     let start = readme.find(begin).unwrap() + begin.len();
     let stop = readme.find(end).unwrap();
-    let wanted = format!("{}{}{}", &readme[..start], reference(), &readme[stop..]);
+    let wanted = format!("{}{}{}", &readme[..start], keyed::reference(&config::tables()), &readme[stop..]);
     if std::env::var_os("CF_BILLING_WRITE_DOCS").is_some() {
         std::fs::write(README, &wanted).unwrap();
     }
@@ -132,16 +82,7 @@ const CARDS: &str = "docs/rate-cards.md";
 /// The keys of cards, as the parser knows them.
 #[test]
 fn every_key_of_rate_cards_is_told() {
-    use cf_billing::rate_card::key_table;
-    use cf_billing::rate_card::keys::{Block, GRANULARITY, MODEL, TIER, TOP};
-
-    let mut keys = key_table(TOP);
-    for block in Block::ALL {
-        let _ = write!(keys, "\n### `[[{}]]`\n\n{}.\n\n{}", block.name(), block.about(), key_table(&block.keys()));
-    }
-    for (name, of) in [("A price", MODEL), ("A tier", TIER), ("`granularity`", GRANULARITY)] {
-        let _ = write!(keys, "\n### {name} as a table\n\n{}", key_table(of));
-    }
+    let keys = keyed::reference(&keys::tables());
     let page = std::fs::read_to_string(CARDS).unwrap();
     let (begin, end) = ("<!-- keys -->\n", "<!-- end of keys -->\n");
     let start = page.find(begin).unwrap() + begin.len();

@@ -6,10 +6,11 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use super::owners::{Claim, Rank};
-use super::{Account, Accounts, AccountsProblem, Owned, Target, Whereabouts, parse};
+use super::{Account, Accounts, Owned, Target, Whereabouts, parse};
 use crate::domain::period::{Month, date_or_time};
 use crate::domain::text::did_you_mean;
 use crate::domain::{Span, Timestamp};
+use crate::keyed::{self, Problem};
 use crate::rate_card::Labels;
 use crate::rating::Named;
 
@@ -71,16 +72,16 @@ const MOST_TO_COMPARE: usize = 200;
 /// What accounts and a ledger don't have in common. A name that nothing has is an error: it is mistyped, or out of date, and
 /// what was meant is charged to nobody. The rest are warnings, for it may come yet, or may be meant.
 #[must_use]
-pub fn check_against(accounts: &Accounts, seen: &Seen) -> Vec<AccountsProblem> {
+pub fn check_against(accounts: &Accounts, seen: &Seen) -> Vec<Problem> {
     let mut problems = unknown(accounts, seen);
     problems.extend(contested(accounts, seen));
-    problems.sort_by_key(|problem| problem.line);
+    keyed::sort(&mut problems);
     problems.extend(nobodys(accounts, seen));
     problems
 }
 
 /// What is owned and was never seen.
-fn unknown(accounts: &Accounts, seen: &Seen) -> Vec<AccountsProblem> {
+fn unknown(accounts: &Accounts, seen: &Seen) -> Vec<Problem> {
     let mut spaces = BTreeSet::new();
     for place in &seen.places {
         let SeenPlace { foundation, organization, space, .. } = place;
@@ -94,7 +95,7 @@ fn unknown(accounts: &Accounts, seen: &Seen) -> Vec<AccountsProblem> {
     let mut told = BTreeSet::new();
     let mut problems = Vec::new();
     let mut owned: Vec<&Owned> = accounts.all().flat_map(|account| &account.owns).collect();
-    owned.sort_by_key(|owned| owned.line);
+    owned.sort_by_key(|owned| owned.position);
     for owned in owned {
         let text = owned.to_string();
         let (what, name, known) = if seen.foundations.contains(&owned.foundation) {
@@ -112,7 +113,7 @@ fn unknown(accounts: &Accounts, seen: &Seen) -> Vec<AccountsProblem> {
         let short = known.iter().map(String::as_str).filter(|known| known.len() < MOST_TO_COMPARE);
         let meant = did_you_mean(name, short);
         let may_come = || "fine if it is still to come; until then it means nothing".to_owned();
-        let (file, line) = (&accounts.file, Some(owned.line));
+        let origin = accounts.origin(Some(owned.position));
         let unseen = format!("the ledger has seen no {what} `{name}`");
         if seen.foundations.contains(&owned.foundation) && is_wrong_name(owned, seen) {
             let hint = meant.unwrap_or_else(|| {
@@ -120,9 +121,9 @@ fn unknown(accounts: &Accounts, seen: &Seen) -> Vec<AccountsProblem> {
             });
             let article = if what == "org" { "an" } else { "a" };
             let what = format!("neither usage nor Cloud Controller's lists know {article} {what} `{name}`");
-            problems.push(AccountsProblem::error(file, line, what, hint));
+            problems.push(Problem::error(origin, what, hint));
         } else {
-            problems.push(AccountsProblem::warning(file, line, unseen, meant.unwrap_or_else(may_come)));
+            problems.push(Problem::warning(origin, unseen, meant.unwrap_or_else(may_come)));
         }
     }
     problems
@@ -164,7 +165,7 @@ const fn level(rank: Rank) -> usize {
 }
 
 /// What is one account's by its guid and another's by its name, or has labels of two.
-fn contested(accounts: &Accounts, seen: &Seen) -> Vec<AccountsProblem> {
+fn contested(accounts: &Accounts, seen: &Seen) -> Vec<Problem> {
     let mut told = BTreeSet::new();
     let mut problems = Vec::new();
     for place in &seen.places {
@@ -176,7 +177,7 @@ fn contested(accounts: &Accounts, seen: &Seen) -> Vec<AccountsProblem> {
                 let both = level(*rank) == level(*other_rank)
                     && one.account != two.account
                     && parse::overlap(one.validity, two.validity);
-                if !both || !told.insert((one.line, two.line)) {
+                if !both || !told.insert((one.position, two.position)) {
                     continue;
                 }
                 let name = if matches!(level(*rank), 0 | 2) {
@@ -188,7 +189,7 @@ fn contested(accounts: &Accounts, seen: &Seen) -> Vec<AccountsProblem> {
                     "{name} is account `{}`'s by its {} (line {}), and `{}`'s by its {}",
                     one.account,
                     by(*rank),
-                    one.line,
+                    one.position.line,
                     two.account,
                     by(*other_rank)
                 );
@@ -197,7 +198,7 @@ fn contested(accounts: &Accounts, seen: &Seen) -> Vec<AccountsProblem> {
                 } else {
                     format!("`{}` is charged: a guid counts before a name, a label before an annotation", one.account)
                 };
-                problems.push(AccountsProblem::warning(&accounts.file, Some(two.line), what, hint));
+                problems.push(Problem::warning(accounts.origin(Some(two.position)), what, hint));
             }
         }
     }
@@ -205,7 +206,7 @@ fn contested(accounts: &Accounts, seen: &Seen) -> Vec<AccountsProblem> {
 }
 
 /// What was used lately and is in no account, now or later.
-fn nobodys(accounts: &Accounts, seen: &Seen) -> Vec<AccountsProblem> {
+fn nobodys(accounts: &Accounts, seen: &Seen) -> Vec<Problem> {
     let Some(newest) = seen.places.iter().map(|place| place.used_until).max() else { return Vec::new() };
     // Of the last instant of a month, not of the next one's first.
     let month = Month::of(newest.plus(-1), accounts.zone);
@@ -228,7 +229,7 @@ fn nobodys(accounts: &Accounts, seen: &Seen) -> Vec<AccountsProblem> {
             if free.as_slice() == [period] {
                 let own = accounts.own(&first.foundation, &first.organization);
                 let what = format!("{name} is in no account: it is one of its own, `{}`", own.id);
-                problems.push(AccountsProblem::warning(&accounts.file, None, what, block(first, &own, &mut ids)));
+                problems.push(Problem::warning(accounts.origin(None), what, block(first, &own, &mut ids)));
             } else {
                 problems.extend(free.iter().map(|span| for_a_time(accounts, &name, period, *span)));
             }
@@ -242,7 +243,7 @@ fn nobodys(accounts: &Accounts, seen: &Seen) -> Vec<AccountsProblem> {
     problems
 }
 
-fn for_a_time(accounts: &Accounts, name: &str, period: Span, free: Span) -> AccountsProblem {
+fn for_a_time(accounts: &Accounts, name: &str, period: Span, free: Span) -> Problem {
     let shown = |at| date_or_time(at, accounts.zone);
     let mut when = String::new();
     if free.from > period.from {
@@ -255,7 +256,7 @@ fn for_a_time(accounts: &Accounts, name: &str, period: Span, free: Span) -> Acco
     }
     let what = format!("{name} is in no account{when}");
     let hint = "its org is an account of its own then: give it to one with [[account.owns]] if it shouldn't be";
-    AccountsProblem::warning(&accounts.file, None, what, hint)
+    Problem::warning(accounts.origin(None), what, hint)
 }
 
 /// What to paste into the file.

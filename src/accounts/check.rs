@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Account, Accounts, AccountsProblem, Owned, Severity, Target};
-use crate::domain::codes;
+use super::{Account, Accounts, Owned, Target};
 use crate::domain::period::date_or_time;
+use crate::keyed::{Problem, sort};
 use crate::rate_card::RateCard;
 
 /// Categories that need a reason in words or as a code (BR-E-10, BR-AE-10, BR-IC-10, BR-G-10, BR-O-10).
@@ -15,7 +15,7 @@ impl Account {
     /// Whether the value of a key keeps its invoices from being final.
     #[must_use]
     pub fn is_unfit(&self, key: &str) -> bool {
-        self.unfit.iter().any(|problem| problem.what.starts_with(&format!("`{key}`")))
+        self.unfit.iter().any(|problem| problem.message.starts_with(&format!("`{key}`")))
     }
 
     /// The keys that an e-invoice (EN 16931, `XRechnung`, Peppol) needs and that the account doesn't have.
@@ -45,29 +45,24 @@ impl Account {
 impl Accounts {
     /// What keeps accounts' invoices from being final, by line.
     #[must_use]
-    pub fn unfit(&self) -> Vec<AccountsProblem> {
-        let mut problems: Vec<AccountsProblem> = self.all().flat_map(|account| account.unfit.clone()).collect();
-        problems.sort_by_key(|problem| problem.line);
+    pub fn unfit(&self) -> Vec<Problem> {
+        let mut problems: Vec<Problem> = self.all().flat_map(|account| account.unfit.clone()).collect();
+        sort(&mut problems);
         problems
     }
 
     /// What may be wrong in the file by itself, by line.
     #[must_use]
-    pub fn warnings(&self) -> Vec<AccountsProblem> {
+    pub fn warnings(&self) -> Vec<Problem> {
         let mut warnings = Vec::new();
         for account in self.all() {
-            let buyer = &account.particulars.buyer;
-            if let (Some(vat_id), Some(country)) = (&buyer.vat_id, &buyer.country)
-                && codes::vat_id(vat_id).is_ok()
-                && codes::is_country(country)
-                && !codes::vat_id_is_of(vat_id, country)
-            {
+            if let Some((country, vat_id)) = account.particulars.buyer.foreign_vat_id() {
                 let what = format!(
                     "account `{}` is in {country}, and its VAT id `{vat_id}` is of another country",
                     account.id
                 );
                 let hint = "fine if it is registered for VAT there, too";
-                warnings.push(AccountsProblem::warning(&self.file, account.line_of("vat_id"), what, hint));
+                warnings.push(Problem::warning(self.origin(account.position_of("vat_id")), what, hint));
             }
             let lacks = account.lacks_for_e_invoice();
             if !lacks.is_empty() {
@@ -75,29 +70,29 @@ impl Accounts {
                     lacks.iter().map(|key| format!("`{}`", key.replace(" or ", "` or `"))).collect();
                 let what = format!("account `{}` lacks what an e-invoice needs: {}", account.id, lacks.join(", "));
                 let hint = "fine if it gets none: its invoices are made all the same";
-                warnings.push(AccountsProblem::warning(&self.file, account.lines.account, what, hint));
+                warnings.push(Problem::warning(self.origin(account.positions.account), what, hint));
             }
             let is_outside = account.tax.as_ref().is_some_and(|tax| tax.category == "O");
             if is_outside && account.particulars.buyer.vat_id.is_some() {
                 let what = format!("account `{}` is outside of VAT and has a `vat_id`", account.id);
                 let hint =
                     "an e-invoice of category O must not have one (BR-O-02): remove it, or give another category";
-                warnings.push(AccountsProblem::warning(&self.file, account.line_of("vat_id"), what, hint));
+                warnings.push(Problem::warning(self.origin(account.position_of("vat_id")), what, hint));
             }
         }
         warnings.extend(self.gaps());
-        warnings.sort_by_key(|warning| warning.line);
+        sort(&mut warnings);
         warnings
     }
 
     /// A warning about an account as a whole.
     #[must_use]
-    pub fn warning_of(&self, account: &Account, what: String, hint: String) -> AccountsProblem {
-        AccountsProblem::warning(&self.file, account.lines.account, what, hint)
+    pub fn warning_of(&self, account: &Account, what: String, hint: String) -> Problem {
+        Problem::warning(self.origin(account.positions.account), what, hint)
     }
 
     /// Times between two owners of the same.
-    fn gaps(&self) -> Vec<AccountsProblem> {
+    fn gaps(&self) -> Vec<Problem> {
         let mut all: BTreeMap<(&str, &Target), Vec<&Owned>> = BTreeMap::new();
         for owned in self.all().flat_map(|account| &account.owns) {
             all.entry((&owned.foundation, &owned.target)).or_default().push(owned);
@@ -110,13 +105,18 @@ impl Accounts {
                 let (one, two) = (pair[0], pair[1]);
                 let (Some(to), Some(from)) = (one.validity.to, two.validity.from) else { continue };
                 if to < from {
-                    let what = format!("`{two}` is nobody's from {} (line {}) to {}", shown(to), one.line, shown(from));
+                    let what = format!(
+                        "`{two}` is nobody's from {} (line {}) to {}",
+                        shown(to),
+                        one.position.line,
+                        shown(from)
+                    );
                     let hint = match two.target {
                         Target::Organization(_) => "it is an account of its own then: close the gap if it shouldn't be",
                         Target::Space(_) => "it goes with its org then: close the gap if it shouldn't",
                         Target::Label { .. } => "it means nothing then: close the gap if it should",
                     };
-                    gaps.push(AccountsProblem::warning(&self.file, Some(two.line), what, hint));
+                    gaps.push(Problem::warning(self.origin(Some(two.position)), what, hint));
                 }
             }
         }
@@ -125,46 +125,32 @@ impl Accounts {
 
     /// What is wrong between accounts and the rate card that they are billed by.
     #[must_use]
-    pub fn check_card(&self, card: &RateCard) -> Vec<AccountsProblem> {
+    pub fn check_card(&self, card: &RateCard) -> Vec<Problem> {
         let mut problems = Vec::new();
         if let Some(currency) = self.defaults.currency.filter(|currency| *currency != card.currency) {
-            problems.push(AccountsProblem {
-                severity: Severity::Error,
-                file: self.file.clone(),
-                line: None,
-                what: format!("`defaults` say {currency}, and the rate card is in {}", card.currency),
-                hint: format!("nothing is converted: write currency = \"{}\", or leave it out", card.currency),
-            });
+            let message = format!("`defaults` say {currency}, and the rate card is in {}", card.currency);
+            let hint = format!("nothing is converted: write currency = \"{}\", or leave it out", card.currency);
+            problems.push(Problem::error(self.origin(None), message, hint));
         }
         let has_standard = card.taxes.iter().any(|tax| tax.category == "S");
         for account in self.all() {
+            let mut tell = |key: &str, message: String, hint: String| {
+                problems.push(Problem::error(self.origin(account.position_of(key)), message, hint));
+            };
             if let Some(currency) = account.currency.filter(|currency| *currency != card.currency) {
-                problems.push(AccountsProblem {
-                    severity: Severity::Error,
-                    file: self.file.clone(),
-                    line: account.line_of("currency"),
-                    what: format!(
-                        "account `{}` pays in {currency}, and the rate card is in {}",
-                        account.id, card.currency
-                    ),
-                    hint: format!(
-                        "nothing is converted: write currency = \"{}\", or bill it by another card",
-                        card.currency
-                    ),
-                });
+                tell(
+                    "currency",
+                    format!("account `{}` pays in {currency}, and the rate card is in {}", account.id, card.currency),
+                    format!("nothing is converted: write currency = \"{}\", or bill it by another card", card.currency),
+                );
             }
             let untold = account.tax.as_ref().is_some_and(|tax| tax.category == "S" && tax.percent.is_none());
             if untold && !has_standard {
-                problems.push(AccountsProblem {
-                    severity: Severity::Error,
-                    file: self.file.clone(),
-                    line: account.line_of("tax_category"),
-                    what: format!(
-                        "account `{}` has category S, and neither it nor the rate card says how much",
-                        account.id
-                    ),
-                    hint: "write tax_percent = \"19\", or a [[tax]] with category = \"S\" in the card".to_owned(),
-                });
+                tell(
+                    "tax_category",
+                    format!("account `{}` has category S, and neither it nor the rate card says how much", account.id),
+                    "write tax_percent = \"19\", or a [[tax]] with category = \"S\" in the card".to_owned(),
+                );
             }
         }
         problems

@@ -1,201 +1,137 @@
 //! Every key that an accounts file may have, with its meaning: what the parser knows and the documentation lists.
 //! Owns the names; reads nothing.
 
-use std::fmt::Write;
+use crate::domain::codes::{Code, TAX_CATEGORIES};
+use crate::invoicing::{GroupBy, Language};
+use crate::keyed::{Described, Key, Takes, key};
 
-/// What a key takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Takes {
-    /// Text of one line that isn't empty.
-    Text,
-    /// Text that may have several lines.
-    LongText,
-    /// So many texts at most, at least one.
-    Lines(usize),
-    /// A whole number from `min` to `max`.
-    Whole {
-        min: i64,
-        max: i64,
-    },
-    /// A quoted decimal that isn't negative.
-    Decimal,
-    /// One of these.
-    Choice(&'static [&'static str]),
-    /// Some of these, each once.
-    Choices(&'static [&'static str]),
-    /// A TOML date or time, or the same as text.
-    Time,
-    /// ISO 3166-1.
-    Country,
-    /// ISO 4217.
-    Currency,
-    /// With its country's letters.
-    VatId,
-    Email,
-    /// `SCHEME:ID`
-    ElectronicAddress,
-    /// `FOUNDATION/ORG`
-    Organization,
-    /// `FOUNDATION/ORG/SPACE` or `FOUNDATION/SPACE-GUID`
-    Space,
-    /// `FOUNDATION: KEY = VALUE`
-    Label,
-    /// A list of such.
-    Organizations,
-    Spaces,
-    Labels,
+/// Days to pay, where nothing is said.
+pub(super) const PAYMENT_DAYS: u32 = 30;
+
+/// Every table of keys, for documentation.
+#[must_use]
+pub fn tables() -> Vec<Described> {
+    let described = |heading: &str, about, keys| Described { heading: heading.to_owned(), about, keys };
+    vec![
+        described("`[[account]]`", "One per account", account()),
+        described("`[[account.owns]]`", "Beneath its account: what is its own for a time, or always", owns()),
+        described("`[defaults]`", DEFAULTS, defaults()),
+    ]
 }
 
-impl Takes {
-    fn told(self) -> String {
-        let words = |words: &[&str]| words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
-        match self {
-            Self::Text => "text".to_owned(),
-            Self::LongText => "text, also of several lines".to_owned(),
-            Self::Lines(most) => format!("list of 1 to {most} texts"),
-            Self::Whole { min, max } => format!("whole number, {min} to {max}"),
-            Self::Decimal => "quoted decimal".to_owned(),
-            Self::Choice(choices) => words(choices),
-            Self::Choices(choices) => format!("list of {}", words(choices)),
-            Self::Time => "date or time".to_owned(),
-            Self::Country => "ISO 3166-1 code".to_owned(),
-            Self::Currency => "ISO 4217 code".to_owned(),
-            Self::VatId => "VAT id".to_owned(),
-            Self::Email => "email address".to_owned(),
-            Self::ElectronicAddress => "`SCHEME:ID`".to_owned(),
-            Self::Organization => "`FOUNDATION/ORG`".to_owned(),
-            Self::Space => "`FOUNDATION/ORG/SPACE` or `FOUNDATION/SPACE-GUID`".to_owned(),
-            Self::Label => "`FOUNDATION: KEY = VALUE`".to_owned(),
-            Self::Organizations | Self::Spaces | Self::Labels => {
-                let of = match self {
-                    Self::Organizations => Self::Organization,
-                    Self::Spaces => Self::Space,
-                    _ => Self::Label,
-                };
-                format!("list of {}", of.told())
-            }
-        }
-    }
+const DEFAULTS: &str =
+    "What holds for accounts that don't say it themselves, and for organizations that are in no account";
+
+/// The keys of a file.
+pub(super) fn file() -> Vec<Key> {
+    vec![key("account", Takes::Tables(account), "One per account"), key("defaults", Takes::Table(defaults), DEFAULTS)]
 }
 
-/// One key.
-#[derive(Clone, Copy, Debug)]
-pub struct Key {
-    pub name: &'static str,
-    pub takes: Takes,
-    /// What holds if it is left out, in words; empty: nothing.
-    pub default: &'static str,
-    pub about: &'static str,
+/// The keys of an account.
+fn account() -> Vec<Key> {
+    [WHO, BUYER, REFERENCES, TERMS, OWNED].concat()
 }
 
-const fn key(name: &'static str, takes: Takes, default: &'static str, about: &'static str) -> Key {
-    Key { name, takes, default, about }
+/// What `[defaults]` may have.
+fn defaults() -> Vec<Key> {
+    TERMS.to_vec()
 }
 
-/// The tables of a file: how they are written, what they are, and their keys.
-pub const TABLES: [(&str, &str, &[&[Key]]); 3] = [
-    ("[[account]]", "One per account", &[WHO, BUYER, REFERENCES, TERMS, OWNED]),
-    ("[[account.owns]]", "Beneath its account: what is its own for a time, or always", &[OWNS]),
-    (
-        "[defaults]",
-        "What holds for accounts that don't say it themselves, and for organizations that are in no account",
-        &[TERMS],
-    ),
-];
-
-/// The keys of an account, but for `owns`.
-pub(super) const ACCOUNT: [&[Key]; 5] = [WHO, BUYER, REFERENCES, TERMS, OWNED];
+fn owns() -> Vec<Key> {
+    OWNS.to_vec()
+}
 
 const WHO: &[Key] = &[
     key(
         "id",
-        Takes::Text,
-        "required",
+        Takes::Line,
         "Names it in the book, in rate cards and in commands: letters, digits, `-`, `_`, `.`; not to be changed once it has invoices",
-    ),
-    key("name", Takes::Text, "required", "As people call it"),
+    )
+    .required(),
+    key("name", Takes::Line, "As people call it").required(),
 ];
 
 const BUYER: &[Key] = &[
-    key("legal_name", Takes::Text, "`name`", "The buyer on documents (BT-44)"),
-    key("address", Takes::Lines(3), "", "Street and what comes with it (BT-50, BT-51, BT-163)"),
-    key("postal_code", Takes::Text, "", "BT-53"),
-    key("city", Takes::Text, "", "BT-52"),
-    key("region", Takes::Text, "", "State or province (BT-54)"),
-    key("country", Takes::Country, "", "Two letters, such as `DE` (BT-55)"),
-    key("vat_id", Takes::VatId, "", "Without spaces, such as `DE123456789` (BT-48)"),
-    key("tax_number", Takes::Text, "", "The tax office's own number, where there is no VAT id"),
-    key("registration", Takes::Text, "", "In a register of companies, such as `HRB 12345` (BT-47)"),
-    key("contact", Takes::Text, "", "A person or department (BT-56)"),
-    key("email", Takes::Email, "", "BT-58"),
-    key("phone", Takes::Text, "", "BT-57"),
+    key("legal_name", Takes::Line, "The buyer on documents (BT-44)").means("`name`"),
+    key("address", Takes::Lines(3), "Street and what comes with it (BT-50, BT-51, BT-163)"),
+    key("postal_code", Takes::Line, "BT-53"),
+    key("city", Takes::Line, "BT-52"),
+    key("region", Takes::Line, "State or province (BT-54)"),
+    key("country", Takes::Code(Code::Country), "Two letters, such as `DE` (BT-55)"),
+    key("vat_id", Takes::Code(Code::VatId), "Without spaces, such as `DE123456789` (BT-48)"),
+    key("tax_number", Takes::Line, "The tax office's own number, where there is no VAT id"),
+    key("registration", Takes::Line, "In a register of companies, such as `HRB 12345` (BT-47)"),
+    key("contact", Takes::Line, "A person or department (BT-56)"),
+    key("email", Takes::Code(Code::Email), "BT-58"),
+    key("phone", Takes::Line, "BT-57"),
     key(
         "electronic_address",
-        Takes::ElectronicAddress,
-        "",
+        Takes::Code(Code::ElectronicAddress),
         "Where e-invoices go (BT-49): a scheme of the EAS list and the id in it, such as `0088:4012345000009`, `9930:DE123456789`, `0204:991-01234-44` or `EM:accounts@acme.example`",
     ),
 ];
 
 const REFERENCES: &[Key] = &[
-    key("purchase_order", Takes::Text, "", "BT-13"),
-    key("cost_centre", Takes::Text, "", "The buyer's accounting reference (BT-19)"),
-    key("buyer_reference", Takes::Text, "", "What the buyer wants to find again (BT-10), such as a Leitweg-ID"),
+    key("purchase_order", Takes::Line, "BT-13"),
+    key("cost_centre", Takes::Line, "The buyer's accounting reference (BT-19)"),
+    key("buyer_reference", Takes::Line, "What the buyer wants to find again (BT-10), such as a Leitweg-ID"),
+];
+
+const LANGUAGES: [&str; 3] = [Language::English.code(), Language::German.code(), Language::French.code()];
+const GROUPS: [&str; 5] = [
+    GroupBy::Organization.name(),
+    GroupBy::Space.name(),
+    GroupBy::App.name(),
+    GroupBy::Buildpack.name(),
+    GroupBy::Kind.name(),
 ];
 
 /// What `[defaults]` may have, too.
-pub(super) const TERMS: &[Key] = &[
+const TERMS: &[Key] = &[
     key(
         "currency",
-        Takes::Currency,
-        "the rate card's",
+        Takes::Code(Code::Currency),
         "Must be the rate card's, which is checked: nothing is converted",
-    ),
-    key("payment_days", Takes::Whole { min: 0, max: 365 }, "30", "From the issue date to the due date (BT-9)"),
-    key("payment_terms", Takes::LongText, "", "In words, beside the due date (BT-20)"),
+    )
+    .means("the rate card's"),
+    key("payment_days", Takes::Whole { min: 0, max: 365 }, "From the issue date to the due date (BT-9)").means("30"),
+    key("payment_terms", Takes::LongText, "In words, beside the due date (BT-20)"),
     key(
         "tax_category",
-        Takes::Choice(&["S", "Z", "E", "AE", "K", "G", "O"]),
-        "the rate card's `[[tax]]`",
+        Takes::Choice(&TAX_CATEGORIES),
         "Category of EN 16931: S standard, Z zero rated, E exempt, AE reverse charge, K within the EU, G export, O outside; S if only `tax_percent` is given",
-    ),
-    key("tax_percent", Takes::Decimal, "the rate card's with S, else 0", "Such as `\"19\"`"),
+    )
+    .means("the rate card's `[[tax]]`"),
+    key("tax_percent", Takes::Decimal, "Such as `\"19\"`").means("the rate card's with S, else 0"),
     key(
         "tax_exemption_reason",
-        Takes::Text,
-        "",
+        Takes::Line,
         "Why there is no tax (BT-120), such as `Reverse charge`; with E, AE, K, G and O",
     ),
-    key("language", Takes::Choice(&["en", "de", "fr"]), "`en`", "Of its documents"),
+    key("language", Takes::Choice(&LANGUAGES), "Of its documents").means("`en`"),
     key(
         "group_by",
-        Takes::Choices(&["org", "space", "app", "buildpack", "kind"]),
-        "`[\"org\", \"space\"]`",
+        Takes::Choices(&GROUPS),
         "What its lines are grouped by, the outermost first; `[]`: nothing",
-    ),
+    )
+    .means("`[\"org\", \"space\"]`"),
 ];
+
+const ORGANIZATION: &str = "`FOUNDATION/ORG`";
+const SPACE: &str = "`FOUNDATION/ORG/SPACE` or `FOUNDATION/SPACE-GUID`";
+const LABEL: &str = "`FOUNDATION: KEY = VALUE`";
 
 const OWNED: &[Key] = &[
-    key("organizations", Takes::Organizations, "", "Orgs that always were and always will be its own"),
-    key("spaces", Takes::Spaces, "", "Spaces that always are, whosever their org is"),
-    key("labels", Takes::Labels, "", "Orgs and spaces with this label or annotation"),
+    key("organizations", Takes::Forms(ORGANIZATION), "Orgs that always were and always will be its own"),
+    key("spaces", Takes::Forms(SPACE), "Spaces that always are, whosever their org is"),
+    key("labels", Takes::Forms(LABEL), "Orgs and spaces with this label or annotation"),
+    key("owns", Takes::Tables(owns), "What is its own for a time, or always"),
 ];
 
-pub(super) const OWNS: &[Key] = &[
-    key("organization", Takes::Organization, "", "One of these three: what it owns"),
-    key("space", Takes::Space, "", ""),
-    key("label", Takes::Label, "", ""),
-    key("from", Takes::Time, "always was", "From here: a date is midnight in the billing time zone"),
-    key("to", Takes::Time, "for ever", "Until before here"),
+const OWNS: &[Key] = &[
+    key("organization", Takes::Form(ORGANIZATION), "One of these three: what it owns"),
+    key("space", Takes::Form(SPACE), ""),
+    key("label", Takes::Form(LABEL), ""),
+    key("from", Takes::Time, "From here: a date is midnight in the billing time zone").means("always was"),
+    key("to", Takes::Time, "Until before here").means("for ever"),
 ];
-
-/// For documents: a table of keys.
-#[must_use]
-pub fn key_table(keys: &[&[Key]]) -> String {
-    let mut text = "| key | takes | left out | meaning |\n| --- | --- | --- | --- |\n".to_owned();
-    for key in keys.iter().copied().flatten() {
-        writeln!(text, "| `{}` | {} | {} | {} |", key.name, key.takes.told(), key.default, key.about)
-            .expect("writing to a String never fails");
-    }
-    text
-}

@@ -6,21 +6,23 @@ mod check;
 pub mod keys;
 mod owners;
 mod parse;
-mod problem;
+mod schema;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use chrono_tz::Tz;
 
-use crate::domain::Currency;
-use crate::invoicing::{AccountTax, Particulars, Party, Payment};
+use crate::domain::text::Position;
+use crate::domain::{Currency, Party};
+use crate::invoicing::{AccountTax, Particulars, Payment};
+use crate::keyed::{FilePosition, Origin, Problem};
 use crate::rate_card::Validity;
 use crate::rating::Named;
 
 pub use against::{Seen, SeenPlace, check_against};
 pub use owners::Whereabouts;
-pub use problem::{AccountsProblem, Severity};
+pub use schema::schema;
 
 use owners::Index;
 
@@ -55,9 +57,9 @@ pub struct Account {
     /// In the order of the file.
     pub owns: Vec<Owned>,
     /// What keeps its invoices from being final, such as a VAT id that is none.
-    pub unfit: Vec<AccountsProblem>,
-    /// Lines of the account and of its keys; none of an organization that is its own account.
-    lines: Lines,
+    pub unfit: Vec<Problem>,
+    /// Where the account and its keys stand; nowhere, if it is an organization that is its own account.
+    positions: Positions,
 }
 
 /// Something that is an account's, for a time or always.
@@ -67,7 +69,7 @@ pub struct Owned {
     pub target: Target,
     pub validity: Validity,
     /// Where it stands in the file.
-    pub line: usize,
+    pub position: Position,
 }
 
 /// What can be owned, in a foundation.
@@ -105,9 +107,9 @@ impl fmt::Display for Owned {
 
 /// Where an account and its keys stand.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Lines {
-    account: Option<usize>,
-    keys: BTreeMap<String, usize>,
+struct Positions {
+    account: Option<Position>,
+    keys: BTreeMap<String, Position>,
 }
 
 /// What accounts may have from `[defaults]`.
@@ -121,7 +123,7 @@ struct Terms {
 
 impl Default for Terms {
     fn default() -> Self {
-        let payment = Payment { days: parse::PAYMENT_DAYS, ..Payment::default() };
+        let payment = Payment { days: keys::PAYMENT_DAYS, ..Payment::default() };
         Self { currency: None, tax: None, particulars: Particulars { payment, ..Particulars::default() } }
     }
 }
@@ -140,6 +142,14 @@ impl Default for Accounts {
 }
 
 impl Accounts {
+    /// Of something in the file, or of the file as a whole.
+    fn origin(&self, position: Option<Position>) -> Origin {
+        match position {
+            Some(position) => Origin::At(FilePosition::new(&self.file, position)),
+            None => Origin::File(self.file.clone()),
+        }
+    }
+
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -177,14 +187,14 @@ impl Accounts {
             currency: self.defaults.currency,
             owns: Vec::new(),
             unfit: Vec::new(),
-            lines: Lines::default(),
+            positions: Positions::default(),
         }
     }
 }
 
 impl Account {
-    /// The line of one of its keys, or of itself.
-    fn line_of(&self, key: &str) -> Option<usize> {
-        self.lines.keys.get(key).copied().or(self.lines.account)
+    /// Where one of its keys stands, or else the account.
+    fn position_of(&self, key: &str) -> Option<Position> {
+        self.positions.keys.get(key).copied().or(self.positions.account)
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{Account, Accounts, Target};
+use crate::domain::text::Position;
 use crate::domain::{Span, Timestamp};
 use crate::rate_card::{Labels, Validity};
 use crate::rating::{Named, UsageKey};
@@ -39,7 +40,7 @@ impl<'a> From<&'a UsageKey> for Whereabouts<'a> {
 pub(super) struct Claim {
     pub account: String,
     pub validity: Validity,
-    pub line: usize,
+    pub position: Position,
 }
 
 /// Claims on one thing, which don't overlap.
@@ -95,7 +96,7 @@ impl Index {
                         of.labels.entry(key.clone()).or_default().entry(value.clone()).or_default()
                     }
                 };
-                claims.push(Claim { account: account.id.clone(), validity: owned.validity, line: owned.line });
+                claims.push(Claim { account: account.id.clone(), validity: owned.validity, position: owned.position });
             }
         }
         index

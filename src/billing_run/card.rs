@@ -7,7 +7,8 @@ use sha2::{Digest, Sha256};
 
 use crate::domain::text::{NotText, hexadecimal, marked_text_of};
 use crate::domain::{Month, Span, Timestamp};
-use crate::rate_card::{self, CardFile, Change, Place, Problem, RateCard, Severity, What, Whom, changes_within, parse};
+use crate::keyed::{FilePosition, Problem, Severity};
+use crate::rate_card::{self, CardFile, Change, RateCard, What, Whom, changes_within, parse};
 use crate::store::{Store, StoreError, StoredCard, UsedBy, UsedFor};
 
 /// A card and its text.
@@ -169,7 +170,7 @@ impl Card {
                 }
             }
         }
-        let place = self.rates.rates.first().map_or_else(Place::nowhere, |rate| rate.place.clone());
+        let place = self.rates.rates.first().map_or_else(FilePosition::nowhere, |rate| rate.place.clone());
         let problems: Vec<Problem> =
             changes.iter().map(|(change, touched)| describe(change, touched, &place)).collect();
         if problems.is_empty() { Ok(()) } else { Err(CardError::Past(problems)) }
@@ -250,7 +251,7 @@ fn concerns(invoice: &UsedBy, change: &Change) -> bool {
     of_account && invoice.used.iter().any(is_meant)
 }
 
-fn describe(change: &Change, touched: &[Touched], place: &Place) -> Problem {
+fn describe(change: &Change, touched: &[Touched], place: &FilePosition) -> Problem {
     let whom = &change.matcher.whom;
     let whom = if *whom == Whom::Everyone { String::new() } else { format!(" for {whom}") };
     let nothing = || "nothing".to_owned();

@@ -18,13 +18,14 @@ use chrono::NaiveDate;
 use chrono_tz::Tz;
 use rate::{By, Computed};
 
-use crate::accounts::{Accounts, AccountsProblem};
+use crate::accounts::Accounts;
 use crate::clock::Clock;
 use crate::config::Configuration;
 use crate::documents::{DocumentError, Format};
 use crate::domain::text::{NotText, text_of};
 use crate::domain::{Amount, AmountOverflow, Month};
 use crate::invoicing::{CreditError, Invoice, Review};
+use crate::keyed::Problem;
 use crate::rating::RatingError;
 use crate::store::{
     Changed, Compared, FinalInvoice, Recalculation, Series, Store, StoreError, StoredAccounts, StoredInvoice,
@@ -115,7 +116,7 @@ pub enum BillingError {
     )]
     OtherTax { number: String, before: String, now: String },
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
-    Accounts(Vec<AccountsProblem>),
+    Accounts(Vec<Problem>),
 }
 
 /// What came of drafting a month.
@@ -176,7 +177,7 @@ impl<'a> BillingRun<'a> {
             sweep_window_seconds: configuration.collection.sweep_window_seconds,
             grace_seconds: configuration.billing.grace_seconds,
             jump_factor: configuration.billing.jump_factor,
-            documents: configuration.billing.documents.iter().filter_map(|name| Format::from_name(name)).collect(),
+            documents: configuration.billing.documents.clone(),
             renderer: Renderer::default(),
             issue_date: None,
         })

@@ -5,11 +5,12 @@ use chrono_tz::Tz;
 use super::BillingError;
 use super::logo;
 use crate::accounts::Account;
-use crate::config::{Problem, Seller};
+use crate::config::Seller;
 use crate::documents::einvoice::{Syntax, lacking_of_terms};
 use crate::documents::{self, DocumentError, Format, Lacking, Look, Subject};
-use crate::domain::{AmountOverflow, Currency, Month, Timestamp};
-use crate::invoicing::{ElectronicAddress, Header, Invoice, Particulars, Party, Payment, invoice, without_lines};
+use crate::domain::{AmountOverflow, Currency, Month, Party, Timestamp};
+use crate::invoicing::{Header, Invoice, Particulars, Payment, invoice, without_lines};
+use crate::keyed::Problem;
 use crate::rate_card::RateCard;
 use crate::rating::{RULES, Rated};
 
@@ -30,27 +31,12 @@ impl Sender {
     /// As configured. A logo that can't be read keeps documents from being made, and nothing else.
     #[must_use]
     pub fn new(seller: &Seller) -> Self {
-        let electronic_address = seller.electronic_address.clone().map(|(scheme, id)| ElectronicAddress { scheme, id });
         let (logo, logo_problem) = match seller.logo.as_deref().map(logo::read).transpose() {
             Ok(logo) => (logo, None),
             Err(problem) => (None, Some(problem)),
         };
         Self {
-            party: Party {
-                name: seller.name.clone().unwrap_or_default(),
-                address_lines: seller.address_lines.clone(),
-                postal_code: seller.postal_code.clone(),
-                city: seller.city.clone(),
-                region: seller.region.clone(),
-                country: seller.country.clone(),
-                vat_id: seller.vat_id.clone(),
-                tax_number: seller.tax_number.clone(),
-                registration: seller.registration.clone(),
-                contact: seller.contact.clone(),
-                email: seller.email.clone(),
-                phone: seller.phone.clone(),
-                electronic_address,
-            },
+            party: seller.party.clone(),
             payment: Payment {
                 iban: seller.iban.clone(),
                 bic: seller.bic.clone(),

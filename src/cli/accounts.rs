@@ -8,15 +8,16 @@ use serde_json::{Value, json};
 use super::output::{self, Format, note, numbers, print, words};
 use super::rates::ledger;
 use super::{Failure, Global};
-use crate::accounts::{self, Account, AccountsProblem, Owned, Severity, Target, check_against};
+use crate::accounts::{self, Account, Owned, Target, check_against};
 use crate::billing_run::{BillingError, Card, Sender, accounts_of};
 use crate::clock::Clock;
-use crate::config::{Configuration, Problem};
+use crate::config::Configuration;
 use crate::documents::Lacking;
 use crate::domain::period::date_or_time;
 use crate::domain::text::visible;
-use crate::domain::{Currency, Month, Timestamp};
-use crate::invoicing::{AccountTax, Party};
+use crate::domain::{Currency, Month, Party, Timestamp};
+use crate::invoicing::AccountTax;
+use crate::keyed::{self, Problem, Severity};
 use crate::store::Store;
 
 /// Check and list accounts: who pays, and for which organizations and spaces when
@@ -30,6 +31,7 @@ pub struct Accounts {
 enum Command {
     Check(Check),
     List(List),
+    Schema(Schema),
 }
 
 /// Check an accounts file: every problem at once, with line and hint
@@ -58,11 +60,17 @@ struct List {
     format: Format,
 }
 
+/// Print the JSON Schema of accounts files, for TOML editors
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  cf-billing accounts schema > deploy/accounts.schema.json")]
+struct Schema {}
+
 impl Accounts {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
         match self.command {
             Command::Check(check) => check.run(global).await,
             Command::List(list) => list.run(global),
+            Command::Schema(_) => output::json(&accounts::schema()),
         }
     }
 }
@@ -75,7 +83,7 @@ fn accounts_file(given: Option<PathBuf>, configuration: &Configuration) -> Resul
 }
 
 /// Accounts, or what is wrong with them.
-type Read = Result<accounts::Accounts, Vec<AccountsProblem>>;
+type Read = Result<accounts::Accounts, Vec<Problem>>;
 
 fn read(file: &Path, configuration: &Configuration) -> Result<Read, Failure> {
     match accounts_of(file, configuration.billing.time_zone) {
@@ -91,7 +99,7 @@ pub async fn looked_at(
     file: &Path,
     configuration: &Configuration,
     store: Option<&Store>,
-) -> Result<(Option<accounts::Accounts>, Vec<AccountsProblem>), Failure> {
+) -> Result<(Option<accounts::Accounts>, Vec<Problem>), Failure> {
     let accounts = match read(file, configuration)? {
         Ok(accounts) => accounts,
         Err(problems) => return Ok((None, problems)),
@@ -108,8 +116,7 @@ pub async fn looked_at(
         let seen = store.seen_by_accounts().await?;
         problems.extend(check_against(&accounts, &seen));
     }
-    // What stands in no line comes last.
-    problems.sort_by_key(|problem| problem.line.unwrap_or(usize::MAX));
+    keyed::sort(&mut problems);
     Ok((Some(accounts), problems))
 }
 
@@ -119,10 +126,10 @@ pub fn e_invoice_lacks(
     accounts: &accounts::Accounts,
     configuration: &Configuration,
     card: &Card,
-) -> (Vec<AccountsProblem>, Vec<Lacking>) {
+) -> (Vec<Problem>, Vec<Lacking>) {
     let (mut of_accounts, mut of_seller) = (Vec::new(), Vec::new());
     let seller = &configuration.billing.seller;
-    if seller.name.is_none() {
+    if seller.party.name.is_empty() {
         return (of_accounts, of_seller);
     }
     let zone = configuration.billing.time_zone;
@@ -171,7 +178,7 @@ impl Check {
         match self.format {
             Format::Table => {
                 let (in_file, of_nobody): (Vec<_>, Vec<_>) =
-                    warnings.iter().copied().partition(|warning| warning.line.is_some());
+                    warnings.iter().copied().partition(|warning| warning.origin.line().is_some());
                 for warning in in_file.iter().chain(of_nobody.iter().take(MOST_OF_NOBODY)) {
                     note(&format!("warning: {warning}"));
                 }
@@ -207,23 +214,23 @@ fn good(file: &Path, accounts: &accounts::Accounts, warnings: usize) -> String {
 
 const PROBLEM_HEADER: [&str; 5] = ["severity", "file", "line", "message", "hint"];
 
-fn problem_json(problem: &AccountsProblem) -> Value {
+fn problem_json(problem: &Problem) -> Value {
     json!({
         "severity": problem.severity.name(),
-        "file": problem.file,
-        "line": problem.line,
-        "message": problem.what,
+        "file": problem.origin.file(),
+        "line": problem.origin.line(),
+        "message": problem.message,
         "hint": problem.hint,
     })
 }
 
-fn problem_cells(problem: &AccountsProblem) -> Vec<String> {
+fn problem_cells(problem: &Problem) -> Vec<String> {
     vec![
         problem.severity.name().to_owned(),
-        problem.file.clone(),
-        problem.line.map(|line| line.to_string()).unwrap_or_default(),
-        problem.what.clone(),
-        problem.hint.clone(),
+        problem.origin.file().to_owned(),
+        problem.origin.line().map(|line| line.to_string()).unwrap_or_default(),
+        problem.message.clone(),
+        problem.hint.clone().unwrap_or_default(),
     ]
 }
 
@@ -332,7 +339,7 @@ fn account_json(account: &Account) -> Value {
             "foundation": owned.foundation,
             "from": owned.validity.from,
             "to": owned.validity.to,
-            "line": owned.line,
+            "line": owned.position.line,
         });
         value[owned.target.kind()] = owned.to_string().into();
         value

@@ -4,6 +4,7 @@ mod accounts;
 mod anomalies;
 mod check;
 mod clocks;
+mod configuration;
 mod demo;
 mod foundations;
 mod gaps;
@@ -29,7 +30,8 @@ use std::time::Duration;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::billing_run::hash_of;
-use crate::config::{self, Configuration, Problem};
+use crate::config::{self, Configuration};
+use crate::keyed::Problem;
 use crate::store::marks::Marks;
 use crate::store::{Found, Making, PostgresOptions, Store, StoreError};
 
@@ -98,6 +100,7 @@ enum Command {
     Accounts(accounts::Accounts),
     Anomalies(anomalies::Anomalies),
     Check(check::Check),
+    Config(configuration::Config),
     Demo(demo::Demo),
     Foundations(foundations::Foundations),
     Gaps(gaps::Gaps),
@@ -160,6 +163,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Accounts(accounts) => accounts.run(&global).await,
         Command::Anomalies(anomalies) => anomalies.run(&global).await,
         Command::Check(check) => check.run(&global).await,
+        Command::Config(config) => config.run(),
         Command::Demo(demo) => Box::pin(demo.run(&global)).await,
         Command::Foundations(foundations) => Box::pin(foundations.run(&global)).await,
         Command::Gaps(gaps) => gaps.run(&global).await,

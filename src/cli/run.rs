@@ -74,7 +74,7 @@ impl Run {
             card.keeps_what_is_invoiced(store).await?;
         }
         let _alone = early.as_ref().ok().map(Store::collector_lock).transpose()?;
-        let listener = listen(configuration.http_listen).await?;
+        let listener = listen(configuration.http.listen).await?;
         let stop = stop_on_signal()?;
         let metrics = Metrics::new();
         if let Ok(address) = listener.local_addr() {
@@ -107,7 +107,7 @@ impl Run {
             members,
             poll_interval: configuration.collection.poll_interval,
             lease: configuration.database.lease,
-            not_ready_after: configuration.not_ready_after,
+            not_ready_after: configuration.http.not_ready_after,
             metrics,
             board: board.clone(),
             listener: Some(listener),

@@ -6,10 +6,10 @@ use serde_json::{Map, Value};
 use super::output::{self, Column, Format, grouped, numbers, words};
 use super::scratch::Scratch;
 use super::{Failure, Global};
-use crate::config::parse_time;
 use crate::consumer::rebuild;
 use crate::domain::text::visible;
 use crate::domain::{Span, Timestamp};
+use crate::keyed;
 use crate::store::{Absurd, GroupKey, UsageQuery, UsageRow};
 
 /// Show how much was used, from the ledger, without prices
@@ -204,5 +204,5 @@ fn left_out(absurd: &[Absurd]) -> Result<(), Failure> {
 
 /// The time that an option gives; a date is midnight in `zone`.
 pub(super) fn time(option: &str, text: &str, zone: Tz) -> Result<Timestamp, Failure> {
-    parse_time(text, zone).map_err(|error| Failure::usage(format!("{option}: {error}")))
+    keyed::time(text, zone).map_err(|wrong| Failure::usage(format!("{option}: {}\nhint: {}", wrong.what, wrong.form)))
 }

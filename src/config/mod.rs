@@ -1,30 +1,47 @@
 //! Settings: whole or refused. Every problem is reported at once, with file and line.
-//! Owns what may be configured; never opens anything but the configuration and its secret files.
+//! Owns what may be configured, a file a section; never opens anything but the configuration and its secret files.
 
-mod keys;
-mod load;
+mod billing;
+mod collection;
+mod database;
+mod foundation;
+mod http;
+mod layers;
+mod log;
 mod secret;
+mod seller;
+mod staging;
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::time::Duration;
+use std::path::Path;
 
 use chrono_tz::Tz;
-use url::Url;
+use serde_json::Value;
 
-use crate::domain::{RULES, Settings, Strategy, Timestamp};
+use crate::domain::text::{NotText, Position, text_of};
+use crate::domain::{RULES, Settings, Timestamp};
+use crate::keyed::{self, Described, FilePosition, Key, Keyed, Origin, Problem, Reader, Takes, key};
+use layers::layered;
 
-pub use keys::{KEYS, Key, Kind, SECTIONS};
-pub use load::{Problem, load, parse_time, state_folder};
-pub use secret::Secret;
+pub use self::http::Http;
+pub use self::log::{Log, LogFormat};
+pub use billing::Billing;
+pub use collection::Collection;
+pub use database::Database;
+pub use foundation::Foundation;
+pub use secret::{Secret, state_folder};
+pub use seller::Seller;
+pub use staging::Staging;
+
+/// The longest duration that can be configured: 10 years.
+const TEN_YEARS: i64 = 10 * 366 * 86_400;
+/// More MiB than any disk has; still far from overflowing a month's sum.
+const MOST_MIB: i64 = 1 << 30;
 
 /// Everything that can be configured.
 #[derive(Clone, Debug)]
 pub struct Configuration {
     pub database: Database,
-    pub http_listen: SocketAddr,
-    /// Writing or collecting that has failed for this long makes `/readyz` say so.
-    pub not_ready_after: Duration,
+    pub http: Http,
     pub billing: Billing,
     pub staging: Staging,
     pub collection: Collection,
@@ -50,132 +67,105 @@ impl Configuration {
     }
 }
 
-/// `[database]`
-#[derive(Clone, Debug)]
-pub struct Database {
-    /// `sqlite://…` or `postgres://…`
-    pub url: Secret,
-    /// PostgreSQL: connections at most.
-    pub connections: u32,
-    /// PostgreSQL: to get a connection.
-    pub acquire_timeout: Duration,
-    /// PostgreSQL: for one statement.
-    pub statement_timeout: Duration,
-    /// A replica that wasn't heard of for this long loses its duties.
-    pub lease: Duration,
+/// The sections, in the order of the reference.
+fn sections() -> Vec<Key> {
+    vec![
+        key("database", Takes::Table(database::keys), "Where everything is kept"),
+        key("http", Takes::Table(http::keys), "Where metrics, health, API and pages are served"),
+        key("billing", Takes::Table(billing::keys), "How usage becomes invoices"),
+        key("staging", Takes::Table(staging::keys), "What is assumed of stagings"),
+        key("collection", Takes::Table(collection::keys), "How usage events are read"),
+        key("foundation", Takes::Tables(foundation::keys), "One `[[foundation]]` per Cloud Foundry installation"),
+        key("log", Takes::Table(log::keys), "What is logged"),
+    ]
 }
 
-/// `[billing]`
-#[derive(Clone, Debug)]
-pub struct Billing {
-    /// Where billing periods begin and end.
-    pub time_zone: Tz,
-    /// A rate card, or a folder of them.
-    pub rates: Option<PathBuf>,
-    /// Which organizations are whose.
-    pub accounts: Option<PathBuf>,
-    /// Who issues the invoices.
-    pub seller: Seller,
-    /// Begins every invoice number.
-    pub invoice_series: String,
-    /// Begins every credit note's number.
-    pub credit_note_series: String,
-    /// After a month's end, before which nothing of it becomes final.
-    pub grace_seconds: i64,
-    /// Where it is marked what was issued; `None`: the usual place.
-    pub marks: Option<PathBuf>,
-    /// So many times the month before need looking at; `None`: none do.
-    pub jump_factor: Option<u32>,
-    /// Formats that are made when an invoice becomes final.
-    pub documents: Vec<String>,
-    pub default_disk_mib: u32,
-    /// Between two computations of the drafts.
-    pub draft_interval: Duration,
+/// Every section and its keys, for documentation.
+#[must_use]
+pub fn tables() -> Vec<Described> {
+    let described = |section: Key| match section.takes {
+        Takes::Table(keys) => (format!("`[{}]`", section.name), keys()),
+        Takes::Tables(keys) => (format!("`[[{}]]`", section.name), keys()),
+        _ => unreachable!("`{}` is neither a section nor a list of sections", section.name),
+    };
+    let of = |section: Key| {
+        let (heading, keys) = described(section);
+        Described { heading, about: section.about, keys }
+    };
+    sections().into_iter().map(of).collect()
 }
 
-/// `[billing] seller…`, as it is written there.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Seller {
-    pub name: Option<String>,
-    pub address_lines: Vec<String>,
-    pub postal_code: Option<String>,
-    pub city: Option<String>,
-    pub region: Option<String>,
-    pub country: Option<String>,
-    pub vat_id: Option<String>,
-    pub tax_number: Option<String>,
-    pub registration: Option<String>,
-    pub contact: Option<String>,
-    pub email: Option<String>,
-    pub phone: Option<String>,
-    /// Scheme and id.
-    pub electronic_address: Option<(String, String)>,
-    pub iban: Option<String>,
-    pub bic: Option<String>,
-    pub bank: Option<String>,
-    pub logo: Option<PathBuf>,
-    /// `#rrggbb`
-    pub colour: Option<String>,
-    /// What keeps invoices from being final, such as an IBAN that is none.
-    pub unfit: Vec<Problem>,
-    /// What isn't wrong, but should be looked at.
-    pub odd: Vec<Problem>,
+/// The JSON Schema by which editors complete and check a configuration file.
+#[must_use]
+pub fn schema() -> Value {
+    keyed::schema("cf-billing configuration", &sections(), &[])
 }
 
-/// `[staging]`
-#[derive(Clone, Copy, Debug)]
-pub struct Staging {
-    pub cap_seconds: i64,
-    pub lost_after_seconds: i64,
-    pub disk_mib: u32,
+/// Reads the configuration from a file, if one is given, and the environment's overrides.
+///
+/// # Errors
+/// Every [`Problem`] there is.
+pub fn load(
+    file: Option<&Path>,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<Configuration, Vec<Problem>> {
+    let name = file.map(|file| file.display().to_string()).unwrap_or_default();
+    let text = file.map_or_else(|| Ok(String::new()), |file| text_in(file, &name)).map_err(|problem| vec![problem])?;
+    let reader = Reader::new(&name, &text);
+    let configuration = configuration(&reader, &text, environment);
+    let problems = reader.take_problems();
+    if problems.is_empty() { Ok(configuration.expect("whatever is missing is a problem")) } else { Err(problems) }
 }
 
-/// `[collection]`
-#[derive(Clone, Copy, Debug)]
-pub struct Collection {
-    pub poll_interval: Duration,
-    /// How far behind the checkpoint events may still appear.
-    pub sweep_window_seconds: i64,
-    /// Between two sweeps.
-    pub sweep_interval_seconds: i64,
-    /// Between two looks at which processes were changed.
-    pub observe_interval_seconds: i64,
-    /// Between two comparisons of the ledger with what runs.
-    pub reconcile_interval_seconds: i64,
-    /// An unfinished snapshot is given up after this.
-    pub snapshot_patience_seconds: i64,
-    /// For a whole answer.
-    pub answer_timeout: Duration,
-    /// Raw events are pruned after this; `None`: never.
-    pub keep_events_seconds: Option<i64>,
+fn text_in(file: &Path, name: &str) -> Result<String, Problem> {
+    let bytes = std::fs::read(file).map_err(|error| {
+        let message = format!("can't read the configuration: {error}");
+        Problem::error(Origin::File(name.to_owned()), message, "give its path with --config or CF_BILLING_CONFIG")
+    })?;
+    text_of(bytes).map_err(|error| {
+        let line = if let NotText::NotUtf8 { line } = error { line } else { 1 };
+        let origin = Origin::At(FilePosition::new(name, Position { line, column: 1 }));
+        Problem::error(origin, error.to_string(), NotText::HINT)
+    })
 }
 
-/// `[[foundation]]`
-#[derive(Clone, Debug)]
-pub struct Foundation {
-    pub name: String,
-    pub api: Url,
-    /// Where tokens come from; `None`: what the API names, if it belongs to it.
-    pub uaa: Option<Url>,
-    pub client_id: String,
-    pub client_secret: Secret,
-    pub ca_file: Option<PathBuf>,
-    pub billing_from: Option<Timestamp>,
-    /// `None`: from the best there is.
-    pub onboarding: Option<Strategy>,
-}
-
-/// `[log]`
-#[derive(Clone, Debug)]
-pub struct Log {
-    pub format: LogFormat,
-    /// A filter as `tracing-subscriber` takes it.
-    pub level: String,
-}
-
-/// How log lines look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    Text,
-    Json,
+/// What both layers say; `None` if anything is missing or wrong, which is noted.
+fn configuration(
+    reader: &Reader<'_>,
+    text: &str,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Option<Configuration> {
+    let table = reader.document("a [section]")?;
+    let file = Keyed::new(reader, &table, sections(), "", Tz::UTC);
+    let layers = layered(&file, &sections(), text, environment);
+    let section = |name: &str, keys: Vec<Key>| Keyed::new(reader, layers.section(name), keys, name, Tz::UTC);
+    let mut warnings = Vec::new();
+    let database = Database::read(&section("database", database::keys()), &mut warnings);
+    let http = Http::read(&section("http", http::keys()));
+    let billing = Billing::read(&section("billing", billing::keys()));
+    let staging = Staging::read(&section("staging", staging::keys()));
+    let collection = Collection::read(&section("collection", collection::keys()));
+    let log = Log::read(&section("log", log::keys()));
+    let zone = billing.as_ref().map_or(Tz::UTC, |billing| billing.time_zone);
+    let mut foundations: Vec<Option<Foundation>> = Vec::new();
+    for table in &layers.foundations {
+        let section = Keyed::new(reader, table, foundation::keys(), "foundation", zone);
+        let foundation = Foundation::read(&section, &mut warnings);
+        if let Some(Foundation { name, .. }) = &foundation
+            && foundations.iter().flatten().any(|other| other.name == *name)
+        {
+            section.error("name", format!("two foundations are named `{name}`"), "give each a name of its own");
+        }
+        foundations.push(foundation);
+    }
+    Some(Configuration {
+        database: database?,
+        http: http?,
+        billing: billing?,
+        staging: staging?,
+        collection: collection?,
+        foundations: foundations.into_iter().collect::<Option<Vec<_>>>()?,
+        log: log?,
+        warnings,
+    })
 }

@@ -28,7 +28,7 @@ pub use compare::{PastCorrection, compare};
 pub use correction::{Correction, CorrectionCause, net_of};
 pub use credit::{Corrections, Credit, CreditError, Credited, NoteHeader, credit, credit_note};
 pub use items::given_before;
-pub use particulars::{ElectronicAddress, GroupBy, Language, Particulars, Party, Payment};
+pub use particulars::{GroupBy, Language, Particulars, Payment};
 pub use review::{Blocker, Review};
 pub use status::Status;
 

@@ -2,41 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A seller or buyer, as EN 16931 wants it named. Whatever is `None` isn't printed.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Party {
-    /// The legal name (BT-27, BT-44).
-    pub name: String,
-    /// Street and what comes with it, a line each; three at most (BT-35, BT-36, BT-162).
-    pub address_lines: Vec<String>,
-    pub postal_code: Option<String>,
-    pub city: Option<String>,
-    /// State or province.
-    pub region: Option<String>,
-    /// ISO 3166-1, two letters.
-    pub country: Option<String>,
-    /// With its country's letters: `DE123456789`.
-    pub vat_id: Option<String>,
-    /// A number of the tax office's own, where there is no VAT id.
-    pub tax_number: Option<String>,
-    /// In a register of companies: `HRB 12345`.
-    pub registration: Option<String>,
-    /// A person or department.
-    pub contact: Option<String>,
-    pub email: Option<String>,
-    pub phone: Option<String>,
-    /// Where e-invoices go.
-    pub electronic_address: Option<ElectronicAddress>,
-}
-
-/// An address on an e-invoice network (BT-34, BT-49): a scheme of the EAS list, and the id in it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct ElectronicAddress {
-    /// `0088`, `9930`, `EM` …
-    pub scheme: String,
-    pub id: String,
-}
+use crate::domain::Party;
 
 /// How and until when to pay.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -5,30 +5,7 @@ use std::fmt;
 
 use super::{Granularity, Matcher, Meter, Terms, Whom};
 use crate::domain::{Amount, Kind, Price, Span, Timestamp};
-
-/// Where a block of a card begins.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
-    pub file: String,
-    /// From 1.
-    pub line: usize,
-    /// From 1.
-    pub column: usize,
-}
-
-impl Place {
-    /// Of what stands in no file.
-    #[must_use]
-    pub const fn nowhere() -> Self {
-        Self { file: String::new(), line: 1, column: 1 }
-    }
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}:{}", self.file, self.line)
-    }
-}
+use crate::keyed::FilePosition;
 
 /// When something applies: `[from, to)`, where an open end is open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -72,7 +49,7 @@ pub struct Rate {
     pub granularity: Option<Granularity>,
     /// What each staging counts at least, in seconds.
     pub minimum_seconds: Option<i64>,
-    pub place: Place,
+    pub place: FilePosition,
 }
 
 impl fmt::Display for Rate {
@@ -106,7 +83,7 @@ pub struct Allowance {
     /// For a whole period, in the meter's quantity.
     pub quantity: i64,
     pub per: Per,
-    pub place: Place,
+    pub place: FilePosition,
 }
 
 /// What is taken off.
@@ -127,7 +104,7 @@ pub struct Discount {
     pub kind: Option<Kind>,
     pub validity: Validity,
     pub off: Off,
-    pub place: Place,
+    pub place: FilePosition,
 }
 
 /// What an account pays a month at least.
@@ -160,7 +137,7 @@ pub struct Floor {
     pub validity: Validity,
     /// For a whole month.
     pub amount: Amount,
-    pub place: Place,
+    pub place: FilePosition,
 }
 
 /// Which tax comes on top; prices are without it.
@@ -172,5 +149,5 @@ pub struct Tax {
     /// EN 16931's letter (UNCL 5305): `S` standard, `Z` zero rated, `E` exempt, `AE` reverse charge, `O` outside.
     pub category: String,
     pub percent: Price,
-    pub place: Place,
+    pub place: FilePosition,
 }

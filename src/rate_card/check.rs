@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::terms::derive;
-use super::{Matcher, Meter, Model, Place, Problem, Rate, RateCard, Severity, Terms, Validity, What, Whom};
+use super::{Matcher, Meter, Model, Rate, RateCard, Terms, Validity, What, Whom};
 use crate::domain::text::did_you_mean;
 use crate::domain::{Kind, Price, Timestamp};
+use crate::keyed::{FilePosition, Problem, Severity, sort};
 
 /// Everything that is wrong between the blocks of a card, each of which is right by itself.
 pub(super) fn between(card: &RateCard) -> Vec<Problem> {
@@ -66,7 +67,7 @@ struct Dated<'a> {
     shown: String,
     what: String,
     validity: Validity,
-    place: &'a Place,
+    place: &'a FilePosition,
 }
 
 /// Blocks for the same: two from one instant, two at once, and none for a while.
@@ -163,9 +164,9 @@ fn no_catch_all(card: &RateCard) -> Vec<Problem> {
         let together = for_all(&What::WithoutBuildpack).filter(|_| all.and_then(for_all).is_some());
         let hint = format!("add a [[{kind}]] that is for everything, with prices or free = true");
         let Some(first) = of_kind.first() else {
-            let place = card.rates.first().map_or_else(Place::nowhere, |rate| rate.place.clone());
+            let place = card.rates.first().map_or_else(FilePosition::nowhere, |rate| rate.place.clone());
             let message = format!("there is no `{kind}` rate: {} will be unpriced", plural(kind));
-            problems.push(Problem::at(&Place { line: 1, column: 1, ..place }, Severity::Warning, message, hint));
+            problems.push(Problem::at(&FilePosition { line: 1, column: 1, ..place }, Severity::Warning, message, hint));
             continue;
         };
         match for_all(&What::Any).or(together) {
@@ -245,7 +246,7 @@ impl<'a> Derivations<'a> {
 
     fn tell(&mut self, position: usize, severity: Severity, message: String, hint: String) {
         let problem = Problem::at(&self.card.rates[position].place, severity, message, hint);
-        if !self.problems.iter().any(|told| told.position == problem.position && told.file == problem.file) {
+        if !self.problems.iter().any(|told| told.origin == problem.origin) {
             self.problems.push(problem);
         }
     }
@@ -424,7 +425,7 @@ impl SeenService {
 pub fn names_of_several(card: &RateCard, seen: &Seen) -> Vec<Problem> {
     let of_rates = card.rates.iter().map(|rate| (&rate.place, &rate.matcher.what));
     let of_allowances = card.allowances.iter().map(|allowance| (&allowance.place, &allowance.matcher.what));
-    let blocks: Vec<(&Place, &What)> = of_rates.chain(of_allowances).collect();
+    let blocks: Vec<(&FilePosition, &What)> = of_rates.chain(of_allowances).collect();
     let is_parted = |offering: &String, plan: Option<&String>| {
         blocks.iter().any(|(_, what)| match what {
             What::OfferingOf { offering: of, .. } => of == offering,
@@ -473,7 +474,7 @@ pub fn names_of_several(card: &RateCard, seen: &Seen) -> Vec<Problem> {
 #[must_use]
 pub fn check_against(card: &RateCard, seen: &Seen) -> Vec<Problem> {
     let mut problems = Vec::new();
-    let mut blocks: Vec<(&Place, Whom, What, Option<&String>)> = Vec::new();
+    let mut blocks: Vec<(&FilePosition, Whom, What, Option<&String>)> = Vec::new();
     for rate in &card.rates {
         let Matcher { whom, what, process_type } = &rate.matcher;
         blocks.push((&rate.place, whom.clone(), what.clone(), process_type.as_ref()));
@@ -544,13 +545,16 @@ pub fn check_against(card: &RateCard, seen: &Seen) -> Vec<Problem> {
     }
     if !seen.currencies.is_empty() && !seen.currencies.contains(card.currency.code()) {
         let other = seen.currencies.iter().next().map_or("", String::as_str);
-        let place =
-            Place { column: 1, line: 1, ..card.rates.first().map_or_else(Place::nowhere, |rate| rate.place.clone()) };
+        let place = FilePosition {
+            column: 1,
+            line: 1,
+            ..card.rates.first().map_or_else(FilePosition::nowhere, |rate| rate.place.clone())
+        };
         let message = format!("the card is in {}, and final invoices are in {other}", card.currency);
         let hint = "nothing is converted: an account's invoices should stay in one currency".to_owned();
         problems.push(Problem::at(&place, Severity::Warning, message, hint));
     }
     problems.extend(names_of_several(card, seen));
-    problems.sort_by(|one, two| (&one.file, one.position).cmp(&(&two.file, two.position)));
+    sort(&mut problems);
     problems
 }

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Discount, Floor, Matcher, Off, Place, Rate, RateCard, Terms, Validity, Whom, shown_model, units};
+use super::{Discount, Floor, Matcher, Off, Rate, RateCard, Terms, Validity, Whom, shown_model, units};
 use crate::domain::{Kind, Span, Timestamp};
+use crate::keyed::FilePosition;
 
 /// Something that one card says and the other says differently, or not at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +26,7 @@ pub struct Change {
     /// As the second card has it; `None`: it doesn't.
     pub after: Option<String>,
     /// Where that stands: in the second card, or in the first if the second says nothing.
-    pub place: Option<Place>,
+    pub place: Option<FilePosition>,
 }
 
 /// A block, for as long as it is in force.
@@ -36,7 +37,7 @@ struct Item {
     matcher: Matcher,
     validity: Validity,
     values: Vec<(String, String)>,
-    place: Option<Place>,
+    place: Option<FilePosition>,
 }
 
 /// What differs from the first card to the second, sorted by time, then subject.

@@ -2,42 +2,9 @@
 //! documentation lists. Owns the names; reads nothing.
 
 use super::Meter;
+use crate::domain::codes::{Code, TAX_CATEGORIES};
 use crate::domain::{Kind, Rounding};
-
-/// What a key takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Takes {
-    /// Text that isn't empty.
-    Text,
-    /// A TOML date or time, or the same as text.
-    Time,
-    /// `true`, or the key is left out.
-    True,
-    /// A whole number from `min` to `max`.
-    Whole { min: i64, max: i64 },
-    /// A quoted decimal that isn't negative.
-    Decimal,
-    /// A quoted decimal, or a table with a price model.
-    Price,
-    /// Quoted decimals by meter.
-    Surcharge,
-    /// What to round lengths to.
-    Granularity,
-    /// One of these.
-    Choice(&'static [&'static str]),
-}
-
-/// One key.
-#[derive(Clone, Copy, Debug)]
-pub struct Key {
-    pub name: &'static str,
-    pub takes: Takes,
-    pub about: &'static str,
-}
-
-const fn key(name: &'static str, takes: Takes, about: &'static str) -> Key {
-    Key { name, takes, about }
-}
+use crate::keyed::{Described, Key, Takes, key};
 
 /// The lists of a card, each a block with `[[…]]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,23 +63,60 @@ impl Block {
     #[must_use]
     pub fn keys(self) -> Vec<Key> {
         let groups: &[&[Key]] = match self {
-            Self::Rate(Kind::Process) => &[WHEN, WHOM, BUILDPACK, TYPE, HOURS, TERMS, &[SURCHARGE]],
-            Self::Rate(Kind::Staging) => &[WHEN, WHOM, BUILDPACK, HOURS, STAGING, TERMS, &[SURCHARGE]],
-            Self::Rate(Kind::Task) => &[WHEN, WHOM, HOURS, TERMS, &[SURCHARGE]],
+            Self::Rate(Kind::Process) => &[WHEN, WHOM, BUILDPACK, TYPE, HOURS, TERMS, &[SURCHARGE_OF_HOURS]],
+            Self::Rate(Kind::Staging) => &[WHEN, WHOM, BUILDPACK, HOURS, STAGING, TERMS, &[SURCHARGE_OF_STAGING]],
+            Self::Rate(Kind::Task) => &[WHEN, WHOM, HOURS, TERMS, &[SURCHARGE_OF_HOURS]],
             Self::Rate(Kind::Service) => &[WHEN, WHOM, PLAN, SERVICE, TERMS],
             Self::Allowance => &[&[NAME], WHEN, WHOM, ALLOWANCE, BUILDPACK, TYPE, PLAN],
             Self::Discount => &[&[NAME], WHEN, WHOM, DISCOUNT],
-            Self::Minimum | Self::Commitment => &[&[NAME], WHEN, &[ACCOUNT], &[AMOUNT]],
+            Self::Minimum | Self::Commitment => &[&[NAME], WHEN, &[ACCOUNT], &[AMOUNT.required()]],
             Self::Tax => &[WHEN, TAX],
         };
         groups.concat()
     }
+
+    /// The list itself, as a key of the file.
+    fn key(self) -> Key {
+        let keys: fn() -> Vec<Key> = match self {
+            Self::Rate(Kind::Process) => || Self::Rate(Kind::Process).keys(),
+            Self::Rate(Kind::Staging) => || Self::Rate(Kind::Staging).keys(),
+            Self::Rate(Kind::Task) => || Self::Rate(Kind::Task).keys(),
+            Self::Rate(Kind::Service) => || Self::Rate(Kind::Service).keys(),
+            Self::Allowance => || Self::Allowance.keys(),
+            Self::Discount => || Self::Discount.keys(),
+            Self::Minimum => || Self::Minimum.keys(),
+            Self::Commitment => || Self::Commitment.keys(),
+            Self::Tax => || Self::Tax.keys(),
+        };
+        key(self.name(), Takes::Tables(keys), self.about())
+    }
+}
+
+/// The keys of a file: those at its top, and its lists.
+pub(super) fn file() -> Vec<Key> {
+    TOP.iter().copied().chain(Block::ALL.into_iter().map(Block::key)).collect()
+}
+
+/// Every table of keys, for documentation.
+#[must_use]
+pub fn tables() -> Vec<Described> {
+    let described = |heading: &str, about, keys| Described { heading: heading.to_owned(), about, keys };
+    let blocks =
+        Block::ALL.into_iter().map(|block| described(&format!("`[[{}]]`", block.name()), block.about(), block.keys()));
+    std::iter::once(described("At the top", "", TOP.to_vec()))
+        .chain(blocks)
+        .chain([
+            described("A price as a table", "", MODEL.to_vec()),
+            described("A tier", "", tier()),
+            described("`granularity`", "", granularity()),
+        ])
+        .collect()
 }
 
 /// The keys at the top of a file.
-pub const TOP: &[Key] = &[
-    key("name", Takes::Text, "The card's name"),
-    key("currency", Takes::Text, "ISO 4217 code of all its prices, such as EUR"),
+const TOP: &[Key] = &[
+    key("name", Takes::Text, "The card's name").required(),
+    key("currency", Takes::Code(Code::Currency), "ISO 4217 code of all its prices, such as EUR").required(),
     key("from", Takes::Time, "When the blocks of this file begin that don't say it themselves"),
     key("to", Takes::Time, "When the blocks of this file end that don't say it themselves"),
     key(
@@ -129,10 +133,10 @@ const TAX: &[Key] = &[
     key("name", Takes::Text, "As on the invoice, such as VAT"),
     key(
         "category",
-        Takes::Choice(&["S", "Z", "E", "AE", "K", "G", "O"]),
+        Takes::Choice(&TAX_CATEGORIES),
         "Category of EN 16931: S standard (the default), Z zero rated, E exempt, AE reverse charge, K within the EU, G export, O outside",
     ),
-    key("percent", Takes::Decimal, "Of the net total, such as \"19\""),
+    key("percent", Takes::Decimal, "Of the net total, such as \"19\"").required(),
 ];
 
 const WHEN: &[Key] = &[
@@ -162,13 +166,13 @@ const BUILDPACK: &[Key] = &[
 const TYPE: &[Key] = &[key("process_type", Takes::Text, "Only processes of this type, such as web")];
 
 const HOURS: &[Key] = &[
-    key(Meter::InstanceHour.name(), Takes::Price, "Price of one instance for an hour"),
-    key(Meter::MemoryGibHour.name(), Takes::Price, "Price of 1 GiB of memory for an hour"),
-    key(Meter::DiskGibHour.name(), Takes::Price, "Price of 1 GiB of disk for an hour"),
+    key(Meter::InstanceHour.name(), Takes::Defined("price"), "Price of one instance for an hour"),
+    key(Meter::MemoryGibHour.name(), Takes::Defined("price"), "Price of 1 GiB of memory for an hour"),
+    key(Meter::DiskGibHour.name(), Takes::Defined("price"), "Price of 1 GiB of disk for an hour"),
 ];
 
 const STAGING: &[Key] = &[
-    key(Meter::Staging.name(), Takes::Price, "Price of each staging, in the month in which it begins"),
+    key(Meter::Staging.name(), Takes::Defined("price"), "Price of each staging, in the month in which it begins"),
     key("minimum_seconds", Takes::Whole { min: 1, max: 86_400 }, "Each staging counts at least so long"),
 ];
 
@@ -181,7 +185,7 @@ const PLAN: &[Key] = &[
 ];
 
 const SERVICE: &[Key] = &[
-    key(Meter::InstanceHour.name(), Takes::Price, "Price of one instance for an hour"),
+    key(Meter::InstanceHour.name(), Takes::Defined("price"), "Price of one instance for an hour"),
     key(Meter::Month.name(), Takes::Decimal, "Price of one instance for a calendar month, by the second"),
 ];
 
@@ -190,50 +194,74 @@ const TERMS: &[Key] = &[
     key("multiplier", Takes::Decimal, "Instead of prices: those of the next wider rate, times this"),
     key(
         "granularity",
-        Takes::Granularity,
+        Takes::Table(granularity),
         "To what lengths are rounded: { unit = \"hour\", round = \"up\", per = \"interval\" }; left out, by the second, or as the rate that it derives from",
     ),
 ];
 
-const SURCHARGE: Key = key(
-    "surcharge",
-    Takes::Surcharge,
-    "Instead of prices: those of the next wider rate, plus these: { memory_gib_hour = \"0.001\" }",
-);
+const fn surcharge(keys: fn() -> Vec<Key>) -> Key {
+    key(
+        "surcharge",
+        Takes::SomeOf(keys),
+        "Instead of prices: those of the next wider rate, plus these: { memory_gib_hour = \"0.001\" }",
+    )
+}
+
+const SURCHARGE_OF_HOURS: Key = surcharge(|| surcharges(Kind::Process));
+const SURCHARGE_OF_STAGING: Key = surcharge(|| surcharges(Kind::Staging));
+
+/// A surcharge by meter.
+fn surcharges(kind: Kind) -> Vec<Key> {
+    Meter::of(kind).iter().map(|meter| key(meter.name(), Takes::Decimal, "")).collect()
+}
+
+const KINDS: [&str; 4] = [Kind::Process.name(), Kind::Staging.name(), Kind::Task.name(), Kind::Service.name()];
+const METERS: [&str; 5] = [
+    Meter::InstanceHour.name(),
+    Meter::MemoryGibHour.name(),
+    Meter::DiskGibHour.name(),
+    Meter::Month.name(),
+    Meter::Staging.name(),
+];
 
 const ALLOWANCE: &[Key] = &[
-    key("kind", Takes::Choice(&["process", "staging", "task", "service"]), "Of which kind of usage"),
-    key(
-        "meter",
-        Takes::Choice(&["instance_hour", "memory_gib_hour", "disk_gib_hour", "month", "per_staging"]),
-        "Of which quantity",
-    ),
-    key("amount", Takes::Decimal, "How much a whole month, in the meter's unit"),
+    key("kind", Takes::Choice(&KINDS), "Of which kind of usage").required(),
+    key("meter", Takes::Choice(&METERS), "Of which quantity").required(),
+    key("amount", Takes::Decimal, "How much a whole month, in the meter's unit").required(),
     key("per", Takes::Choice(&["account", "org"]), "Who gets it: each account (the default) or each org"),
 ];
 
 const DISCOUNT: &[Key] = &[
-    key("kind", Takes::Choice(&["process", "staging", "task", "service"]), "Only on this kind of usage"),
+    key("kind", Takes::Choice(&KINDS), "Only on this kind of usage"),
     key("percent", Takes::Decimal, "Of the list amount, such as \"10\""),
     key("amount", Takes::Decimal, "For a whole month, in the card's currency; never more than is to be paid"),
 ];
 
-/// The keys of a granularity.
-pub const GRANULARITY: &[Key] = &[
-    key("unit", Takes::Choice(&["second", "minute", "hour"]), "Whole seconds, minutes or hours"),
-    key("round", Takes::Choice(&["up", "nearest"]), "Up (the default), or to the nearest, halves up"),
-    key("per", Takes::Choice(&["interval", "day"]), "Each interval (the default), or each resource's day as a whole"),
-];
+fn granularity() -> Vec<Key> {
+    vec![
+        key("unit", Takes::Choice(&["second", "minute", "hour"]), "Whole seconds, minutes or hours").required(),
+        key("round", Takes::Choice(&["up", "nearest"]), "Up (the default), or to the nearest, halves up"),
+        key(
+            "per",
+            Takes::Choice(&["interval", "day"]),
+            "Each interval (the default), or each resource's day as a whole",
+        ),
+    ]
+}
 
 /// The keys of a price model.
-pub const MODEL: &[Key] = &[
-    key("model", Takes::Choice(&["flat", "graduated", "volume", "package"]), "How the price follows from the quantity"),
+pub(super) const MODEL: &[Key] = &[
+    key("model", Takes::Choice(&["flat", "graduated", "volume", "package"]), "How the price follows from the quantity")
+        .required(),
     key("price", Takes::Decimal, "flat, package: the price"),
     key("size", Takes::Decimal, "package: how many units one is, of which each begun is paid"),
+    key("tiers", Takes::Tables(tier), "graduated, volume: its steps"),
 ];
 
 /// The keys of a tier.
-pub const TIER: &[Key] = &[
-    key("up_to", Takes::Decimal, "Its end, inclusive, in units a month; the last tier has none"),
-    key("price", Takes::Decimal, "Price of a unit"),
-];
+pub(super) fn tier() -> Vec<Key> {
+    vec![
+        key("up_to", Takes::Decimal, "Its end, inclusive, in units a month; the last tier has none"),
+        key("price", Takes::Decimal, "Price of a unit").required(),
+    ]
+}

@@ -77,7 +77,7 @@ fn annotations_are_known_within_an_hour_and_say_who_pays() {
     let seen = collected.runtime.block_on(collected.store.seen_by_accounts()).unwrap();
     let told: Vec<String> = check_against(&accounts, &seen)
         .iter()
-        .filter(|problem| problem.line.is_some() && !problem.what.contains("'s by its"))
+        .filter(|problem| problem.origin.line().is_some() && !problem.message.contains("'s by its"))
         .map(ToString::to_string)
         .collect();
     let unknown = "accounts.toml:12: the ledger has seen no label or annotation `sim: pays = oter`\n\

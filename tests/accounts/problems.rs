@@ -60,51 +60,51 @@ space = "eu1/d/live"
 org = "eu1/d"
 "#;
     insta::assert_snapshot!(problems(text), @r#"
-    a.toml:2: unknown key `default`
+    a.toml:2:2: unknown section `default`
     hint: did you mean `defaults`?
-    a.toml:6: `language`: `german` is none of its words
-    hint: it is one of en, de, fr
-    a.toml:7: unknown key `id` in `defaults`
+    a.toml:6:12: `language`: `german` is not valid
+    hint: use `en`, `de` or `fr`
+    a.toml:7:1: unknown key `id` in `defaults`
     hint: `defaults` has: currency, payment_days, payment_terms, tax_category, tax_percent, tax_exemption_reason, language, group_by
-    a.toml:9: `name` is missing
-    hint: write name = "ACME"
-    a.toml:10: `a b` is not an id
+    a.toml:9:1: `name` is missing in `account`
+    hint: write name = "…" (As people call it)
+    a.toml:10:6: `a b` is not an id
     hint: an id is of letters, digits, `-`, `_` and `.`
-    a.toml:11: unknown key `nam` in `account`
+    a.toml:11:1: unknown key `nam` in `account`
     hint: did you mean `name`?
-    a.toml:12: `y` names no organization
+    a.toml:12:27: `y` names no organization
     hint: write FOUNDATION/ORG, with the org's name or guid
-    a.toml:12: `z/` names no organization
+    a.toml:12:32: `z/` names no organization
     hint: write FOUNDATION/ORG, with the org's name or guid
-    a.toml:12: `a:b/c` names no organization
+    a.toml:12:38: `a:b/c` names no organization
     hint: write FOUNDATION/ORG, with the org's name or guid
-    a.toml:13: `eu1/live` names no space
+    a.toml:13:11: `eu1/live` names no space
     hint: write FOUNDATION/ORG/SPACE, with names or guids, or FOUNDATION/SPACE-GUID
-    a.toml:13: `eu1/a/` names no space
+    a.toml:13:23: `eu1/a/` names no space
     hint: write FOUNDATION/ORG/SPACE, with names or guids, or FOUNDATION/SPACE-GUID
-    a.toml:14: `billing-account=acme` names no label
+    a.toml:14:11: `billing-account=acme` names no label
     hint: write FOUNDATION: KEY = VALUE
-    a.toml:14: `eu1: = acme` names no label
+    a.toml:14:35: `eu1: = acme` names no label
     hint: write FOUNDATION: KEY = VALUE
-    a.toml:19: `eu1/x` is account `a b`'s already (line 12)
+    a.toml:19:18: `eu1/x` is account `a b`'s already (line 12)
     hint: an organization is one account's at a time; if it moved, write [[account.owns]] with `to` and `from`
-    a.toml:21: account `c` owns nothing
+    a.toml:21:1: account `c` owns nothing
     hint: write organizations = ["FOUNDATION/ORG"], spaces, labels or [[account.owns]]
-    a.toml:22: there are two accounts `c`; the first is on line 17
+    a.toml:22:1: there are two accounts `c`; the first is on line 17
     hint: give each an id of its own
-    a.toml:23: `name` is empty
+    a.toml:23:8: `name` is empty
     hint: give it a text, or leave the key out
-    a.toml:32: it ends at 2026-10-12, not after it begins at 2026-10-12
+    a.toml:32:6: it ends at 2026-10-12, not after it begins at 2026-10-12
     hint: `to` is the first instant at which it is no longer owned
-    a.toml:33: the `account.owns` doesn't say what is owned
+    a.toml:33:1: the `account.owns` doesn't say what is owned
     hint: give one of organization, space and label; of several, one [[account.owns]] each
-    a.toml:34: `from`: `soon` is no instant
-    hint: write a date (from = 2026-10-01, midnight in Europe/Berlin) or a time with its offset (from = 2026-10-15T13:37:00+02:00)
-    a.toml:35: the `account.owns` doesn't say what is owned
+    a.toml:34:8: `from`: `soon` is not a valid date or time
+    hint: write a date (2026-10-01, midnight in Europe/Berlin) or a time with its offset (2026-10-15T13:37:00+02:00)
+    a.toml:35:1: the `account.owns` doesn't say what is owned
     hint: give one of organization, space and label; of several, one [[account.owns]] each
-    a.toml:38: the `account.owns` doesn't say what is owned
+    a.toml:38:1: the `account.owns` doesn't say what is owned
     hint: give one of organization, space and label; of several, one [[account.owns]] each
-    a.toml:39: unknown key `org` in `account.owns`
+    a.toml:39:1: unknown key `org` in `account.owns`
     hint: `account.owns` has: organization, space, label, from, to
     "#);
 }
@@ -112,17 +112,17 @@ org = "eu1/d"
 #[test]
 fn half_a_file_is_a_syntax_error_and_nothing_else() {
     insta::assert_snapshot!(problems("[[account]\nid = "), @r#"
-    a.toml:1: unclosed array table, expected `]`
+    a.toml:1:11: unclosed array table, expected `]`
     hint: TOML: [[account]], then key = "value", a line each
     "#);
-    insta::assert_snapshot!(problems("account = 1\ndefaults = 2"), @r"
-    a.toml:1: `account` is not a list
+    insta::assert_snapshot!(problems("account = 1\ndefaults = 2"), @"
+    a.toml:1:1: `account` is not a list of tables
     hint: write [[account]]
-    a.toml:2: `defaults` is not a table
+    a.toml:2:12: `defaults` is not a table
     hint: write [defaults]
     ");
-    insta::assert_snapshot!(problems("account = [1]"), @r"
-    a.toml:1: `account` is not a list of tables
+    insta::assert_snapshot!(problems("account = [1]"), @"
+    a.toml:1:12: `account` is not a list of tables
     hint: write [[account]]
     ");
 }
@@ -170,63 +170,63 @@ organizations = ["eu1/c"]
 [account.owns]
 "#;
     insta::assert_snapshot!(problems(text), @r#"
-    a.toml:3: `id` is not text
+    a.toml:3:6: `id` is not text
     hint: write id = "…"
-    a.toml:4: `name` is not text
+    a.toml:4:8: `name` is not text
     hint: write name = "…"
-    a.toml:5: `address` is not a list
+    a.toml:5:11: `address` is not a list
     hint: write address = ["…"]
-    a.toml:6: `country`: `UK` is not a country's code
+    a.toml:6:11: `country`: `UK` is not a country's code
     hint: write country = "GB"
-    a.toml:7: `vat_id`: `DE 123 456 789` is not a VAT id
+    a.toml:7:10: `vat_id`: `DE 123 456 789` is not a VAT id
     hint: write vat_id = "DE123456789"
-    a.toml:8: `email`: `acme` is not an address
+    a.toml:8:9: `email`: `acme` is not an address
     hint: write one, such as accounts@acme.example
-    a.toml:9: `phone` has the control character \u{9}
+    a.toml:9:9: `phone` has the control character \u{9}
     hint: remove it: a document can't show it
-    a.toml:10: `electronic_address`: `accounts@acme.example` names no scheme
+    a.toml:10:22: `electronic_address`: `accounts@acme.example` names no scheme
     hint: write electronic_address = "EM:accounts@acme.example"
-    a.toml:11: `eur` is not a currency
+    a.toml:11:12: `currency`: `eur` is not a currency
     hint: write currency = "EUR"
-    a.toml:12: `payment_days`: `366` is not a whole number from 0 to 365
-    hint: without quotes, such as payment_days = 14
-    a.toml:13: `tax_category`: `s` is none of its words
-    hint: write S
-    a.toml:14: `tax_percent`: `19` is not a quoted decimal
+    a.toml:12:16: `payment_days`: `366` is not a whole number from 0 to 365
+    hint: write it without quotes, such as payment_days = 60
+    a.toml:13:16: `tax_category`: `s` is not valid
+    hint: write tax_category = "S"
+    a.toml:14:15: `tax_percent` is the number 19, not a quoted decimal
     hint: quote it, so that it stays exact: tax_percent = "19"
-    a.toml:15: `language`: `deutsch` is none of its words
-    hint: it is one of en, de, fr
-    a.toml:16: `group_by` has `org` twice
+    a.toml:15:12: `language`: `deutsch` is not valid
+    hint: use `en`, `de` or `fr`
+    a.toml:16:20: `group_by` has `org` twice
     hint: once is enough: remove one
-    a.toml:16: `group_by`: `orgs` is none of its words
+    a.toml:16:27: `group_by`: `orgs` is not valid
     hint: did you mean `org`?
-    a.toml:17: `contact` has more than one line
-    hint: write it on one
-    a.toml:18: `organizations` is not a list
-    hint: write organizations = ["…"]: FOUNDATION/ORG, with the org's name or guid
-    a.toml:23: `address` has 4 lines, not 1 to 3
-    hint: e-invoices have room for so many; leave the key out if there is none
-    a.toml:24: `country`: `Germany` is not a country's code
+    a.toml:17:11: `contact` has more than one line
+    hint: write it on one line
+    a.toml:18:17: `organizations` is not a list
+    hint: write organizations = ["…"]: `FOUNDATION/ORG`
+    a.toml:23:11: `address` has 4 lines, not 1 to 3
+    hint: e-invoices have room for 3; leave the key out if there is none
+    a.toml:24:11: `country`: `Germany` is not a country's code
     hint: use the two letters of ISO 3166-1, such as DE
-    a.toml:25: `vat_id`: `DE12345678` is not a VAT id
+    a.toml:25:10: `vat_id`: `DE12345678` is not a VAT id
     hint: one of DE looks like DE999999999: 9 stands for a digit, and there are no spaces
-    a.toml:26: `electronic_address`: there is no scheme `EN`
+    a.toml:26:22: `electronic_address`: there is no scheme `EN`
     hint: use a code of the EAS list, such as 0088 (GLN), 9930 (German VAT id), 0204 (Leitweg-ID) or EM
-    a.toml:27: `EURO` is not a currency
+    a.toml:27:12: `currency`: `EURO` is not a currency
     hint: use an ISO 4217 code such as EUR
-    a.toml:28: `payment_days`: `"30"` is not a whole number from 0 to 365
-    hint: without quotes, such as payment_days = 14
-    a.toml:29: `tax_percent`: `19,0` is not a decimal number such as 0.0125
+    a.toml:28:16: `payment_days`: `"30"` is not a whole number from 0 to 365
+    hint: write it without quotes, such as payment_days = 60
+    a.toml:29:15: `tax_percent`: `19,0` is not a decimal number such as 0.0125
     hint: digits and a point, no sign, no comma, no exponent
-    a.toml:30: `group_by` is not a list
+    a.toml:30:12: `group_by` is not a list
     hint: write group_by = ["…"]
-    a.toml:31: `owns` is not a list
+    a.toml:31:1: `owns` is not a list of tables
     hint: write [[account.owns]]
-    a.toml:36: `electronic_address`: `acme` is not an email address
+    a.toml:36:22: `electronic_address`: `acme` is not an email address
     hint: EM is for email: write EM:accounts@acme.example
-    a.toml:37: a `tax_exemption_reason` without `tax_category`
+    a.toml:37:24: a `tax_exemption_reason` without `tax_category`
     hint: give tax_category = "AE" (reverse charge), "E", "K", "G" or "O", too
-    a.toml:39: `owns` is not a list
+    a.toml:39:10: `owns` is not a list of tables
     hint: write [[account.owns]]
     "#);
 }
@@ -236,7 +236,7 @@ fn tax_keys_must_fit_together() {
     let told = |keys: &str| -> Vec<String> {
         match Accounts::parse("a.toml", &with(keys), Tz::UTC) {
             Ok(_) => Vec::new(),
-            Err(problems) => problems.into_iter().map(|problem| problem.what).collect(),
+            Err(problems) => problems.into_iter().map(|problem| problem.message).collect(),
         }
     };
     for good in [
@@ -258,7 +258,7 @@ fn tax_keys_must_fit_together() {
         ("tax_exemption_reason = \"x\"", "a `tax_exemption_reason` without `tax_category`"),
         ("tax_category = \"S\"\ntax_exemption_reason = \"x\"", "`tax_exemption_reason`: category S isn't exempt"),
         ("tax_category = \"Z\"\ntax_exemption_reason = \"x\"", "`tax_exemption_reason`: category Z isn't exempt"),
-        ("tax_category = \"X\"", "`tax_category`: `X` is none of its words"),
+        ("tax_category = \"X\"", "`tax_category`: `X` is not valid"),
     ] {
         assert_eq!(told(bad), [what], "{bad}");
     }
@@ -305,16 +305,16 @@ fn nothing_is_two_accounts_at_once() {
         owner("g", &dated("space = \"eu1/o/s\"", "to = 2026-10-01")),
     ]
     .concat();
-    insta::assert_snapshot!(problems(&text), @r"
-    a.toml:4: `eu1/twice` is account `a`'s already (line 4)
+    insta::assert_snapshot!(problems(&text), @"
+    a.toml:4:43: `eu1/twice` is account `a`'s already (line 4)
     hint: once is enough: remove one of them
-    a.toml:10: `eu1/shop` is account `a`'s already (line 4)
+    a.toml:10:16: `eu1/shop` is account `a`'s already (line 4)
     hint: the one on line 4 holds always: write it as [[account.owns]] with `to = 2026-10-12`
-    a.toml:16: `eu1: k = v` is account `a`'s already (line 5)
+    a.toml:16:11: `eu1: k = v` is account `a`'s already (line 5)
     hint: a label's value means one account; give both times in [[account.owns]] if it moved
-    a.toml:29: `eu1/o/s` is account `d`'s already, from 2026-10-01 to 2026-11-01 (line 21)
+    a.toml:29:9: `eu1/o/s` is account `d`'s already, from 2026-10-01 to 2026-11-01 (line 21)
     hint: end the one on line 21 with `to = 2026-10-31T23:59:59+01:00`
-    a.toml:36: `eu1/o/s` is account `d`'s already, from 2026-10-01 to 2026-11-01 (line 21)
+    a.toml:36:9: `eu1/o/s` is account `d`'s already, from 2026-10-01 to 2026-11-01 (line 21)
     hint: both begin at once: give one of them another `from`, or remove it
     ");
     // Whatever only touches is fine, and so is the same name elsewhere.
@@ -327,7 +327,7 @@ fn nothing_is_two_accounts_at_once() {
     ]
     .concat();
     let accounts = accounts(&text);
-    assert!(accounts.warnings().iter().all(|warning| warning.what.contains("lacks what an e-invoice needs")));
+    assert!(accounts.warnings().iter().all(|warning| warning.message.contains("lacks what an e-invoice needs")));
 }
 
 #[test]
@@ -377,20 +377,20 @@ tax_exemption_reason = "Reverse charge"
 organizations = ["eu1/c"]
 "#;
     let told: String = accounts(text).warnings().iter().map(|warning| format!("{warning}\n")).collect();
-    insta::assert_snapshot!(told, @r"
-    accounts.toml:2: account `a` lacks what an e-invoice needs: `address`, `postal_code`, `city`, `electronic_address`
+    insta::assert_snapshot!(told, @"
+    accounts.toml:2:1: account `a` lacks what an e-invoice needs: `address`, `postal_code`, `city`, `electronic_address`
     hint: fine if it gets none: its invoices are made all the same
-    accounts.toml:17: account `b` lacks what an e-invoice needs: `address`, `postal_code`, `city`, `country`, `electronic_address`, `buyer_reference` or `purchase_order`, `tax_exemption_reason`
+    accounts.toml:17:1: account `b` lacks what an e-invoice needs: `address`, `postal_code`, `city`, `country`, `electronic_address`, `buyer_reference` or `purchase_order`, `tax_exemption_reason`
     hint: fine if it gets none: its invoices are made all the same
-    accounts.toml:20: account `b` is outside of VAT and has a `vat_id`
+    accounts.toml:20:1: account `b` is outside of VAT and has a `vat_id`
     hint: an e-invoice of category O must not have one (BR-O-02): remove it, or give another category
-    accounts.toml:23: `eu1/shop` is nobody's from 2026-10-12 (line 8) to 2026-10-13
+    accounts.toml:23:16: `eu1/shop` is nobody's from 2026-10-12 (line 8) to 2026-10-13
     hint: it is an account of its own then: close the gap if it shouldn't be
-    accounts.toml:26: `eu1/shop/live` is nobody's from 2026-10-12 (line 11) to 2026-10-13
+    accounts.toml:26:9: `eu1/shop/live` is nobody's from 2026-10-12 (line 11) to 2026-10-13
     hint: it goes with its org then: close the gap if it shouldn't
-    accounts.toml:29: `eu1: k = v` is nobody's from 2026-10-12 (line 14) to 2026-10-13
+    accounts.toml:29:9: `eu1: k = v` is nobody's from 2026-10-12 (line 14) to 2026-10-13
     hint: it means nothing then: close the gap if it should
-    accounts.toml:32: account `c` lacks what an e-invoice needs: `vat_id`
+    accounts.toml:32:1: account `c` lacks what an e-invoice needs: `vat_id`
     hint: fine if it gets none: its invoices are made all the same
     ");
     let registered = text.replace("tax_category = \"AE\"", "registration = \"HRB 1\"\ntax_category = \"AE\"");
@@ -407,11 +407,11 @@ fn an_account_pays_in_the_cards_currency() {
     };
     assert_eq!(problems(&with("currency = \"EUR\""), card), Vec::<String>::new());
     insta::assert_snapshot!(problems(&with("currency = \"CHF\"").replace("f/a", "f/b"), card).join("\n"), @r#"
-    accounts.toml:5: account `a` pays in CHF, and the rate card is in EUR
+    accounts.toml:5:1: account `a` pays in CHF, and the rate card is in EUR
     hint: nothing is converted: write currency = "EUR", or bill it by another card
     "#);
     insta::assert_snapshot!(problems(&with("tax_category = \"S\""), card).join("\n"), @r#"
-    accounts.toml:5: account `a` has category S, and neither it nor the rate card says how much
+    accounts.toml:5:1: account `a` has category S, and neither it nor the rate card says how much
     hint: write tax_percent = "19", or a [[tax]] with category = "S" in the card
     "#);
     let defaults = format!("{}[defaults]\ncurrency = \"CHF\"\n", with("currency = \"EUR\""));
@@ -428,6 +428,6 @@ fn an_account_pays_in_the_cards_currency() {
 #[test]
 fn an_empty_ledger_has_seen_no_foundation() {
     let told = check_against(&accounts(&with("")), &Seen::default());
-    let told: Vec<&str> = told.iter().map(|problem| problem.what.as_str()).collect();
+    let told: Vec<&str> = told.iter().map(|problem| problem.message.as_str()).collect();
     assert_eq!(told, ["the ledger has seen no foundation `f`"]);
 }

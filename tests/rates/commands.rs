@@ -68,14 +68,14 @@ fn the_card_in_the_readme_is_good_and_five_mistakes_in_it_are_found_at_once() {
     no ledger to compare with: names are taken as they stand
     error: my-card.toml:15:1: unknown key `memory_gb_hour` in `process`
     hint: did you mean `memory_gib_hour`?
-    error: my-card.toml:22:7: `org`: `acme` isn't of that form
+    error: my-card.toml:22:7: `org`: `acme` is not valid
     hint: write FOUNDATION/ORG, with the org's name or guid
-    error: my-card.toml:24:8: `from`: `soon` is no instant
-    hint: write a date (from = 2026-10-01, midnight in UTC) or a time with its offset (from = 2026-10-15T13:37:00+02:00)
+    error: my-card.toml:24:8: `from`: `soon` is not a valid date or time
+    hint: write a date (2026-10-01, midnight in UTC) or a time with its offset (2026-10-15T13:37:00+02:00)
     error: my-card.toml:36:9: `month` is the number 25, not a quoted decimal
     hint: quote it, so that it stays exact: month = "25"
-    error: my-card.toml:49:9: `meter`: `cpu` is none of its words
-    hint: it is one of instance_hour, memory_gib_hour, disk_gib_hour, month, per_staging
+    error: my-card.toml:49:9: `meter`: `cpu` is not valid
+    hint: use `instance_hour`, `memory_gib_hour`, `disk_gib_hour`, `month` or `per_staging`
     "#);
     let listed = program.run(&["rates", "check", "my-card.toml", "--format", "json"]);
     let listed: Value = serde_json::from_str(&listed.stdout).unwrap();

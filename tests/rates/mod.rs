@@ -5,7 +5,8 @@ mod commands;
 mod laws;
 mod table;
 
-use cf_billing::rate_card::{CardFile, Severity, parse};
+use cf_billing::keyed::Severity;
+use cf_billing::rate_card::{CardFile, parse};
 use chrono_tz::Tz;
 
 use crate::support::program::Program;
@@ -81,7 +82,7 @@ memory_gib_hour = "1"
     hint: add a [[staging]] that is for everything, with prices or free = true
     card.toml:1:1: there is no `task` rate: tasks will be unpriced
     hint: add a [[task]] that is for everything, with prices or free = true
-    card.toml:3:12: `EURO` is not a currency
+    card.toml:3:12: `currency`: `EURO` is not a currency
     hint: use an ISO 4217 code such as EUR
     card.toml:4:1: unknown key `prices`
     hint: did you mean `process`?
@@ -91,12 +92,12 @@ memory_gib_hour = "1"
     hint: digits and a point, no sign, no comma, no exponent
     card.toml:9:1: unknown key `memory_gb_hour` in `process`
     hint: did you mean `memory_gib_hour`?
-    card.toml:10:8: `from`: `October` is no instant
-    hint: write a date (from = 2026-10-01, midnight in UTC) or a time with its offset (from = 2026-10-15T13:37:00+02:00)
+    card.toml:10:8: `from`: `October` is not a valid date or time
+    hint: write a date (2026-10-01, midnight in UTC) or a time with its offset (2026-10-15T13:37:00+02:00)
     card.toml:14:6: it ends at 2026-01-01T00:00:00Z, not after it begins at 2026-02-01T00:00:00Z
     hint: `to` is the first instant at which it no longer applies
     card.toml:15:19: `memory_gib_hour`: `-1` is negative
-    hint: to take something off, use [[discount]]
+    hint: it can't be less than 0
     card.toml:17:1: a second block for `process, from 2026-02-01T00:00:00Z`; the first is on line 12
     hint: give one of them another `from`, or remove it
     card.toml:19:17: `instance_hour` is the number 5, not a quoted decimal
@@ -109,7 +110,7 @@ memory_gib_hour = "1"
     hint: round it: so many decimals are kept
     card.toml:32:1: unknown key `memory_gib_hour` in `service`
     hint: `service` has: from, to, account, org, org_label, space_label, plan_guid, offering, plan, broker, user_provided, instance_hour, month, free, multiplier, granularity
-    card.toml:34:2: `staging` is not a list
+    card.toml:34:2: `staging` is not a list of tables
     hint: write [[staging]]
     "#);
 }
@@ -126,9 +127,9 @@ fn half_a_file_is_a_syntax_error_and_nothing_else() {
 fn what_is_missing_is_named() {
     insta::assert_snapshot!(problems(""), @r#"
     card.toml:1:1: `name` is missing
-    hint: write name = "standard"
+    hint: write name = "…" (The card's name)
     card.toml:1:1: `currency` is missing
-    hint: write currency = "EUR"
+    hint: write currency = "…" (ISO 4217 code of all its prices, such as EUR)
     card.toml:1:1: the card has no rates
     hint: begin with [[process]]
     "#);
@@ -361,23 +362,23 @@ percent = "101"
     insta::assert_snapshot!(problems(text), @r#"
     card.toml:1:1: there is no `task` rate: tasks will be unpriced
     hint: add a [[task]] that is for everything, with prices or free = true
-    card.toml:4:12: `rounding`: `bankers` is none of its words
-    hint: it is one of half_up, half_even, up, down
-    card.toml:7:19: `memory_gib_hour` has no model
-    hint: write model = "graduated", "volume", "package" or "flat"
+    card.toml:4:12: `rounding`: `bankers` is not valid
+    hint: use `half_up`, `half_even`, `up` or `down`
+    card.toml:7:19: `model` is missing in `process.memory_gib_hour`
+    hint: write model = "flat", "graduated", "volume" or "package" (How the price follows from the quantity)
     card.toml:10:93: the last tier has an end: what lies above has no price
     hint: leave its up_to out
     card.toml:10:93: the tier ends where the one before it ends, or before
     hint: order tiers by up_to
     card.toml:13:48: a tier before the last has no end
     hint: give it an up_to
-    card.toml:16:19: `size` is missing
-    hint: write size = "1", or another quoted decimal
+    card.toml:16:19: `size` is missing in `process.memory_gib_hour`
+    hint: write size = "1" (package: how many units one is, of which each begun is paid)
     card.toml:19:47: `size`: `0.0000001` isn't a whole number of instance-seconds or MiB-seconds
     hint: use fewer decimals, such as 0.25 or 0.1
     card.toml:20:1: the `process` says twice what it is for
     hint: keep one of buildpack, buildpack_guid, buildpack_pattern and without_buildpack
-    card.toml:25:7: `org`: `acme` isn't of that form
+    card.toml:25:7: `org`: `acme` is not valid
     hint: write FOUNDATION/ORG, with the org's name or guid
     card.toml:27:1: it says twice for whom it is
     hint: keep one of account, org, org_label and space_label
@@ -385,20 +386,22 @@ percent = "101"
     hint: give prices, or what is to become of the next wider rate's: not both
     card.toml:37:14: `multiplier`: `1.2345678` has more than 6 decimals
     hint: round it: prices keep 12 decimals
-    card.toml:40:15: unknown key `month` in `surcharge`
-    hint: `surcharge` has: instance_hour, memory_gib_hour, disk_gib_hour
-    card.toml:43:24: `unit`: `day` is none of its words
-    hint: it is one of second, minute, hour
-    card.toml:47:15: `granularity` has no unit
-    hint: write unit = "minute" or "hour"
+    card.toml:40:13: `surcharge` has no price
+    hint: write surcharge = { memory_gib_hour = "0.001" }
+    card.toml:40:15: unknown key `month` in `process.surcharge`
+    hint: `process.surcharge` has: instance_hour, memory_gib_hour, disk_gib_hour
+    card.toml:43:24: `unit`: `day` is not valid
+    hint: use `second`, `minute` or `hour`
+    card.toml:47:15: `unit` is missing in `process.granularity`
+    hint: write unit = "second", "minute" or "hour" (Whole seconds, minutes or hours)
     card.toml:50:19: `minimum_seconds`: `0` is not a whole number from 1 to 86400
-    hint: without quotes, such as minimum_seconds = 60
+    hint: write it without quotes, such as minimum_seconds = 60
     card.toml:53:9: `month` takes a price alone
     hint: months differ in length: use instance_hour for tiers and packages
     card.toml:56:9: `memory_gib_hour` is no quantity of a service
     hint: a service has instance_hour, month
-    card.toml:58:1: `meter` is missing
-    hint: write meter = "memory_gib_hour", or another of its quantities
+    card.toml:58:1: `meter` is missing in `allowance`
+    hint: write meter = "instance_hour", "memory_gib_hour", "disk_gib_hour", "month" or "per_staging" (Of which quantity)
     card.toml:62:11: `percent`: `0` is not between 0 and 100, with 6 decimals at most
     hint: write percent = "10"
     card.toml:64:11: `percent`: `100.1` is not between 0 and 100, with 6 decimals at most
@@ -412,9 +415,9 @@ percent = "101"
     card.toml:72:10: `amount` is nothing
     hint: give more than 0, or remove the block
     card.toml:74:11: `percent`: category E has no tax, and `7` is given
-    hint: write category = "S" and percent = "19", or category = "Z" and percent = "0"
+    hint: use category S with a percentage such as "19", or another category with "0" or none
     card.toml:77:11: `percent`: `101` is not between 0 and 100, with 4 decimals at most
-    hint: write category = "S" and percent = "19", or category = "Z" and percent = "0"
+    hint: use category S with a percentage such as "19", or another category with "0" or none
     "#);
 }
 

@@ -1,10 +1,9 @@
 //! Invoices to make documents of: what three accounts pay for October 2026, and a credit note.
 
 use cf_billing::documents::Issue;
-use cf_billing::domain::{Amount, Timestamp};
+use cf_billing::domain::{Amount, ElectronicAddress, Party, Timestamp};
 use cf_billing::invoicing::{
-    Corrected, Correction, CorrectionCause, DocumentKind, ElectronicAddress, GroupBy, Invoice, Language, Particulars,
-    Party, Payment,
+    Corrected, Correction, CorrectionCause, DocumentKind, GroupBy, Invoice, Language, Particulars, Payment,
 };
 use chrono_tz::Tz;
 

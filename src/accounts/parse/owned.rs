@@ -2,14 +2,12 @@
 
 use std::collections::HashMap;
 
-use chrono_tz::Tz;
-use toml::de::{DeTable, DeValue};
-
-use super::super::keys::OWNS;
-use super::super::{Account, AccountsProblem, Owned, Severity, Target};
-use super::{Parser, Value, span_of};
+use super::super::{Account, Owned, Target};
+use super::OfFile;
 use crate::domain::period::date_or_time;
+use crate::keyed::{At, Keyed};
 use crate::rate_card::Validity;
+use chrono_tz::Tz;
 
 /// Whether a text may be a guid; a space can be named by it alone.
 pub(in super::super) fn looks_like_guid(text: &str) -> bool {
@@ -50,73 +48,51 @@ const fn form(kind: &str) -> &'static str {
     }
 }
 
-impl<'a> Parser<'a> {
-    /// Everything an account owns, in the order of the file.
-    pub(super) fn owned(&mut self, table: &DeTable<'a>) -> Vec<Owned> {
-        let mut owned = Vec::new();
-        for (key, kind) in [("organizations", "organization"), ("spaces", "space"), ("labels", "label")] {
-            let Some(value) = table.get(key) else { continue };
-            let DeValue::Array(items) = value.get_ref() else {
-                let hint = format!("write {key} = [\"…\"]: {}", form(kind));
-                self.error(&value.span(), format!("`{key}` is not a list"), hint);
-                continue;
-            };
-            for item in items {
-                owned.extend(self.one(key, kind, item, Validity::default()));
-            }
+/// Everything an account owns, in the order of the file.
+pub(super) fn owned(keyed: &Keyed<'_>) -> Vec<Owned> {
+    let mut owned = Vec::new();
+    for (key, kind) in [("organizations", "organization"), ("spaces", "space"), ("labels", "label")] {
+        for (text, at) in keyed.texts(key) {
+            owned.extend(one(keyed, kind, &text, &at, Validity::default()));
         }
-        match table.get("owns").map(|value| (value, value.get_ref())) {
-            None => {}
-            Some((_, DeValue::Array(items))) => {
-                for item in items {
-                    owned.extend(self.dated(item));
-                }
-            }
-            Some((value, _)) => self.error(&value.span(), "`owns` is not a list", "write [[account.owns]]"),
-        }
-        owned.sort_by_key(|owned| owned.line);
-        owned
     }
+    owned.extend(keyed.tables("owns").iter().filter_map(dated));
+    owned.sort_by_key(|owned| owned.position);
+    owned
+}
 
-    fn one(&mut self, key: &str, kind: &str, value: &Value<'a>, validity: Validity) -> Option<Owned> {
-        let text = self.text_of(key, value)?;
-        let Some((foundation, target)) = target(kind, &text) else {
-            self.error(&value.span(), format!("`{text}` names no {kind}"), format!("write {}", form(kind)));
-            return None;
-        };
-        Some(Owned { foundation, target, validity, line: self.line(&value.span()) })
+fn one(keyed: &Keyed<'_>, kind: &str, text: &str, at: &At, validity: Validity) -> Option<Owned> {
+    let Some((foundation, target)) = target(kind, text) else {
+        keyed.reader.error(at, format!("`{text}` names no {kind}"), format!("write {}", form(kind)));
+        return None;
+    };
+    Some(Owned { foundation, target, validity, position: keyed.reader.position(at) })
+}
+
+fn dated(keyed: &Keyed<'_>) -> Option<Owned> {
+    let (from, to) = (keyed.time("from"), keyed.time("to"));
+    if let (Some(begins), Some(ends)) = (from, to)
+        && ends <= begins
+    {
+        let shown = |at| date_or_time(at, keyed.zone);
+        let what = format!("it ends at {}, not after it begins at {}", shown(ends), shown(begins));
+        keyed.error("to", what, "`to` is the first instant at which it is no longer owned");
     }
+    let mut given = ["organization", "space", "label"].into_iter().filter(|kind| keyed.has(kind));
+    let (Some(kind), None) = (given.next(), given.next()) else {
+        let hint = "give one of organization, space and label; of several, one [[account.owns]] each";
+        keyed.error_here("the `account.owns` doesn't say what is owned", hint);
+        return None;
+    };
+    one(keyed, kind, &keyed.text(kind)?, keyed.at(kind), Validity { from, to })
+}
 
-    fn dated(&mut self, item: &Value<'a>) -> Option<Owned> {
-        let DeValue::Table(table) = item.get_ref() else {
-            self.error(&item.span(), "`owns` is not a list of tables", "write [[account.owns]]");
-            return None;
-        };
-        self.unknown_keys(table, &[OWNS], &[], "`account.owns`");
-        let (from, to) = (self.time(table, "from"), self.time(table, "to"));
-        if let (Some(begins), Some(ends)) = (from, to)
-            && ends <= begins
-        {
-            let span = span_of(table, "to");
-            let shown = |at| date_or_time(at, self.zone);
-            let what = format!("it ends at {}, not after it begins at {}", shown(ends), shown(begins));
-            self.error(&span, what, "`to` is the first instant at which it is no longer owned");
-        }
-        let mut given =
-            ["organization", "space", "label"].into_iter().filter_map(|kind| Some((kind, table.get(kind)?)));
-        let (Some((kind, value)), None) = (given.next(), given.next()) else {
-            let hint = "give one of organization, space and label; of several, one [[account.owns]] each";
-            self.error(&item.span(), "the `account.owns` doesn't say what is owned", hint);
-            return None;
-        };
-        self.one(kind, kind, value, Validity { from, to })
-    }
-
+impl OfFile<'_> {
     /// What is two accounts' at once, or one's twice.
-    pub(super) fn overlaps(&mut self, accounts: &[Account]) {
+    pub(super) fn overlaps(&self, accounts: &[Account]) {
         let mut all: Vec<(&Account, &Owned)> =
             accounts.iter().flat_map(|account| account.owns.iter().map(move |owned| (account, owned))).collect();
-        all.sort_by_key(|(_, owned)| owned.line);
+        all.sort_by_key(|(_, owned)| owned.position);
         let mut earlier: HashMap<(&str, &Target), Vec<(&Account, &Owned)>> = HashMap::new();
         for (account, owned) in all {
             let before = earlier.entry((&owned.foundation, &owned.target)).or_default();
@@ -126,13 +102,8 @@ impl<'a> Parser<'a> {
                     (Validity { from: None, to: None }, _) => " already".to_owned(),
                     (validity, _) => format!(" already, {}", shown(validity, self.zone)),
                 };
-                self.problems.push(AccountsProblem {
-                    severity: Severity::Error,
-                    file: self.file.to_owned(),
-                    line: Some(owned.line),
-                    what: format!("`{owned}` is account `{}`'s{when} (line {})", of.id, other.line),
-                    hint: mend(other, owned, of.id == account.id, self.zone),
-                });
+                let message = format!("`{owned}` is account `{}`'s{when} (line {})", of.id, other.position.line);
+                self.error(owned.position, message, part(other, owned, of.id == account.id, self.zone));
             }
             before.push((account, owned));
         }
@@ -157,7 +128,7 @@ fn shown(validity: Validity, zone: Tz) -> String {
 }
 
 /// How two that overlap can be parted.
-fn mend(one: &Owned, two: &Owned, same_account: bool, zone: Tz) -> String {
+fn part(one: &Owned, two: &Owned, same_account: bool, zone: Tz) -> String {
     let shown = |at| date_or_time(at, zone);
     let kind = one.target.kind();
     let undated = |owned: &Owned| owned.validity == Validity::default();
@@ -177,7 +148,7 @@ fn mend(one: &Owned, two: &Owned, same_account: bool, zone: Tz) -> String {
         (false, false) => {
             let (first, second) = if one.validity.from <= two.validity.from { (one, two) } else { (two, one) };
             match second.validity.from.filter(|from| first.validity.from < Some(*from)) {
-                Some(from) => format!("end the one on line {} with `to = {}`", first.line, shown(from)),
+                Some(from) => format!("end the one on line {} with `to = {}`", first.position.line, shown(from)),
                 None => "both begin at once: give one of them another `from`, or remove it".to_owned(),
             }
         }
@@ -188,7 +159,7 @@ fn mend(one: &Owned, two: &Owned, same_account: bool, zone: Tz) -> String {
                 (None, Some(to)) => format!("`from = {}`", shown(to)),
                 (None, None) => String::new(),
             };
-            format!("the one on line {} holds always: write it as [[account.owns]] with {edge}", always.line)
+            format!("the one on line {} holds always: write it as [[account.owns]] with {edge}", always.position.line)
         }
     }
 }

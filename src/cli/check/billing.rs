@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use super::{Checked, Verdict};
-use crate::accounts::Severity;
 use crate::billing_run::{Card, CardError, Sender};
 use crate::cli::accounts::{e_invoice_lacks, looked_at};
 use crate::cli::rates::past;
 use crate::config::Configuration;
+use crate::keyed::Severity;
 use crate::store::Store;
 
 /// The rate card: read, and compared with what is invoiced.

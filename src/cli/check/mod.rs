@@ -126,7 +126,7 @@ impl Check {
 }
 
 fn listen(checked: &mut Checked, configuration: &Configuration) {
-    let address = configuration.http_listen;
+    let address = configuration.http.listen;
     match TcpListener::bind(address) {
         Ok(_) => checked.say(Verdict::Ok, None, "listen", format!("{address} is free")),
         Err(error) => {

@@ -93,7 +93,7 @@ impl Demo {
             members,
             poll_interval: configuration.collection.poll_interval,
             lease: configuration.database.lease,
-            not_ready_after: configuration.not_ready_after,
+            not_ready_after: configuration.http.not_ready_after,
             metrics: Metrics::new(),
             board: Board::default(),
             listener,

@@ -199,7 +199,7 @@ async fn card_of(store: &Store, stored: &StoredInvoice, configuration: &Configur
     let missing = || Failure::failed("the invoice's rate card isn't kept\nhint: restore the database from a backup");
     let card = store.card(&stored.invoice.rate_card).await?.ok_or_else(missing)?;
     let told =
-        |problems: Vec<_>| problems.iter().map(|one: &crate::rate_card::Problem| one.to_string()).collect::<Vec<_>>();
+        |problems: Vec<_>| problems.iter().map(|one: &crate::keyed::Problem| one.to_string()).collect::<Vec<_>>();
     Card::parse("the invoice's card", card.text, configuration.billing.time_zone)
         .map_err(|problems| Failure::failed(told(problems).join("\n")))
 }

@@ -14,7 +14,8 @@ use crate::billing_run::{self, Card, CardError, read_text};
 use crate::config::Configuration;
 use crate::domain::Timestamp;
 use crate::domain::period::local;
-use crate::rate_card::{self, Change, FloorKind, Problem, Severity, Whom, check_against};
+use crate::keyed::{self, FilePosition, Problem, Severity};
+use crate::rate_card::{self, Change, FloorKind, Whom, check_against};
 use crate::store::{Found, Store};
 
 /// Check, show, compare and try rate cards
@@ -166,7 +167,7 @@ impl Check {
             }
             _ => note("no ledger to compare with: names are taken as they stand"),
         }
-        problems.sort_by(|one, two| (&one.file, one.position).cmp(&(&two.file, two.position)));
+        keyed::sort(&mut problems);
         let errors: Vec<&Problem> = problems.iter().filter(|problem| problem.severity == Severity::Error).collect();
         let count = errors.len() + changed.len();
         match self.format {
@@ -222,20 +223,23 @@ const PROBLEM_HEADER: [&str; 6] = ["severity", "file", "line", "column", "messag
 fn problem_json(problem: &Problem) -> serde_json::Value {
     json!({
         "severity": problem.severity.name(),
-        "file": problem.file,
-        "line": problem.position.line,
-        "column": problem.position.column,
+        "file": problem.origin.file(),
+        "line": problem.origin.position().map(|position| position.line),
+        "column": problem.origin.position().map(|position| position.column),
         "message": problem.message,
         "hint": problem.hint,
     })
 }
 
 fn problem_cells(problem: &Problem) -> Vec<String> {
+    let position = |of: fn(&FilePosition) -> usize| {
+        problem.origin.position().map(|position| of(position).to_string()).unwrap_or_default()
+    };
     vec![
         problem.severity.name().to_owned(),
-        problem.file.clone(),
-        problem.position.line.to_string(),
-        problem.position.column.to_string(),
+        problem.origin.file().to_owned(),
+        position(|position| position.line),
+        position(|position| position.column),
         problem.message.clone(),
         problem.hint.clone().unwrap_or_default(),
     ]

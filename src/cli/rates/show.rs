@@ -8,9 +8,9 @@ use super::super::output::{self, Format, numbers, print, words};
 use super::super::{Failure, Global};
 use super::read_card;
 use crate::clock::Clock;
-use crate::config::parse_time;
 use crate::domain::Timestamp;
 use crate::domain::period::local;
+use crate::keyed;
 use crate::rate_card::{Off, Per, RateCard, Whom, units};
 
 /// Show the card in force at an instant: every price, for whom, and where it comes from
@@ -48,7 +48,8 @@ impl Show {
         let zone = configuration.billing.time_zone;
         let at = match &self.at {
             None => Clock::System.now(),
-            Some(text) => parse_time(text, zone).map_err(|error| Failure::usage(format!("--at: {error}")))?,
+            Some(text) => keyed::time(text, zone)
+                .map_err(|wrong| Failure::usage(format!("--at: {}\nhint: {}", wrong.what, wrong.form)))?,
         };
         let card = read_card(self.card, &configuration)?;
         let shown = in_force(&card.rates, at);

@@ -6,8 +6,8 @@ use super::super::language::country_name;
 use super::super::view::Fact;
 use super::names::printable;
 use super::{Composer, fact};
-use crate::domain::Amount;
-use crate::invoicing::{DocumentKind, Party};
+use crate::domain::{Amount, Party};
+use crate::invoicing::DocumentKind;
 
 impl Composer<'_> {
     /// Invoices made before sellers had more than a name have only that.
@@ -120,7 +120,7 @@ fn grouped(iban: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::{city, grouped};
-    use crate::invoicing::Party;
+    use crate::domain::Party;
 
     #[test]
     fn ibans_stand_in_groups_of_four() {

@@ -6,8 +6,8 @@ use super::model::name_of;
 use super::{Syntax, xml};
 use crate::documents::{Lacking, Subject};
 use crate::domain::codes;
-use crate::domain::{Amount, Price};
-use crate::invoicing::{DocumentKind, Invoice, Party, Payment, TaxLine};
+use crate::domain::{Amount, Party, Price};
+use crate::invoicing::{DocumentKind, Invoice, Payment, TaxLine};
 
 /// A VAT id without its spaces.
 pub(super) fn vat_id(party: &Party) -> Option<String> {

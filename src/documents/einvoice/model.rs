@@ -11,8 +11,8 @@ use super::words::{Words, say, words};
 use super::{Syntax, lacking, xml};
 use crate::documents::{DocumentError, Issue, Subject};
 use crate::domain::period::date_of;
-use crate::domain::{Amount, AmountOverflow, Currency, Span, Timestamp};
-use crate::invoicing::{Adjustment, AdjustmentType, DocumentKind, Invoice, Party, TaxLine};
+use crate::domain::{Amount, AmountOverflow, Currency, Party, Span, Timestamp};
+use crate::invoicing::{Adjustment, AdjustmentType, DocumentKind, Invoice, TaxLine};
 
 /// An e-invoice. Texts can be written as they are; amounts have the sign that the document gives them: those of a
 /// credit note are more than zero.

@@ -4,12 +4,86 @@
 mod address;
 mod bank;
 mod country;
+mod currency;
+mod tax;
 mod vat_id;
 
 pub use address::{electronic_address, email, is_scheme, scheme_and_id};
 pub use bank::{bic, iban};
 pub use country::{country, is_country};
+pub use currency::currency;
+pub use tax::{TAX_CATEGORIES, tax_percent};
 pub use vat_id::{vat_id, vat_id_is_of};
+
+/// A kind of code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// ISO 3166-1.
+    Country,
+    /// ISO 4217.
+    Currency,
+    /// With its country's letters.
+    VatId,
+    Email,
+    /// `SCHEME:ID` of the EAS list.
+    ElectronicAddress,
+    /// ISO 13616.
+    Iban,
+    /// ISO 9362.
+    Bic,
+}
+
+impl Code {
+    /// What it is, for people.
+    #[must_use]
+    pub const fn about(self) -> &'static str {
+        match self {
+            Self::Country => "ISO 3166-1 code",
+            Self::Currency => "ISO 4217 code",
+            Self::VatId => "VAT id",
+            Self::Email => "email address",
+            Self::ElectronicAddress => "`SCHEME:ID`",
+            Self::Iban => "IBAN",
+            Self::Bic => "BIC",
+        }
+    }
+
+    /// One, as an example.
+    #[must_use]
+    pub const fn example(self) -> &'static str {
+        match self {
+            Self::Country => "DE",
+            Self::Currency => "EUR",
+            Self::VatId => "DE123456789",
+            Self::Email => "accounts@acme.example",
+            Self::ElectronicAddress => "EM:accounts@acme.example",
+            Self::Iban => "DE89370400440532013000",
+            Self::Bic => "COBADEFFXXX",
+        }
+    }
+
+    /// As it is kept: papers show an IBAN in groups of four.
+    #[must_use]
+    pub fn plain(self, text: &str) -> String {
+        if self == Self::Iban { text.replace(' ', "") } else { text.to_owned() }
+    }
+
+    /// Checks a code.
+    ///
+    /// # Errors
+    /// [`Wrong`].
+    pub fn check(self, text: &str) -> Result<(), Wrong> {
+        match self {
+            Self::Country => country(text),
+            Self::Currency => currency(text).map(|_| ()),
+            Self::VatId => vat_id(text),
+            Self::Email => email(text),
+            Self::ElectronicAddress => scheme_and_id(text).map(|_| ()),
+            Self::Iban => iban(text),
+            Self::Bic => bic(text),
+        }
+    }
+}
 
 /// What is wrong with a code.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,11 +97,15 @@ pub struct Wrong {
 }
 
 impl Wrong {
-    fn new(what: impl Into<String>, form: impl Into<String>) -> Self {
+    /// What is wrong, and how it should look.
+    #[must_use]
+    pub fn new(what: impl Into<String>, form: impl Into<String>) -> Self {
         Self { what: what.into(), meant: None, form: form.into() }
     }
 
-    fn meaning(self, meant: Option<String>) -> Self {
+    /// As this, with the code that was meant.
+    #[must_use]
+    pub fn meaning(self, meant: Option<String>) -> Self {
         Self { meant, ..self }
     }
 

@@ -1,24 +1,23 @@
 //! What narrows a block: for whom, for what.
 
-use toml::de::DeTable;
-
-use super::{Parser, Value};
+use super::BlockReader;
 use crate::domain::{Guid, Kind};
 use crate::rate_card::keys::Block;
 use crate::rate_card::{Label, Matcher, Pattern, What, Whom};
 
-impl<'a> Parser<'a> {
+impl BlockReader<'_> {
     /// What the narrowing keys of a block say.
-    pub(super) fn matcher(&mut self, block: Block, table: &DeTable<'a>, item: &Value<'a>) -> Option<Matcher> {
-        let whom = self.whom(table, item);
-        let mut text = |key: &str| table.get(key).map(|value| self.text(key, value));
+    pub(super) fn matcher(&self, block: Block) -> Option<Matcher> {
+        let keyed = &self.keyed;
+        let whom = self.whom();
+        let text = |key: &str| keyed.has(key).then(|| keyed.text(key));
         let (buildpack, buildpack_guid, pattern) =
             (text("buildpack"), text("buildpack_guid"), text("buildpack_pattern"));
         let (plan_guid, offering, plan) = (text("plan_guid"), text("offering"), text("plan"));
         let broker = text("broker");
         let process_type = text("process_type");
-        let without = table.get("without_buildpack").map(|value| self.is_true("without_buildpack", value));
-        let user_provided = table.get("user_provided").map(|value| self.is_true("user_provided", value));
+        let without = keyed.has("without_buildpack").then(|| keyed.is_true("without_buildpack"));
+        let user_provided = keyed.has("user_provided").then(|| keyed.is_true("user_provided"));
         let name = block.name();
         let given = [
             buildpack.is_some(),
@@ -35,12 +34,12 @@ impl<'a> Parser<'a> {
             } else {
                 "keep one of buildpack, buildpack_guid, buildpack_pattern and without_buildpack"
             };
-            self.error(&item.span(), format!("the `{name}` says twice what it is for"), hint);
+            keyed.error_here(format!("the `{name}` says twice what it is for"), hint);
             return None;
         }
         if plan.is_some() && offering.is_none() {
-            let hint = "name the plan with plan_guid, or with offering and plan";
-            self.error(&item.span(), format!("the `{name}` names half a plan"), hint);
+            let hint = "name the plan's offering, too, or give the plan's guid";
+            keyed.error_here(format!("the `{name}` needs `plan_guid`, or both `offering` and `plan`"), hint);
             return None;
         }
         let what = if let Some(name) = buildpack {
@@ -75,16 +74,17 @@ impl<'a> Parser<'a> {
         Some(Matcher { whom: whom?, what, process_type })
     }
 
-    pub(super) fn whom(&mut self, table: &DeTable<'a>, item: &Value<'a>) -> Option<Whom> {
+    pub(super) fn whom(&self) -> Option<Whom> {
+        let keyed = &self.keyed;
         let keys = ["account", "org", "org_label", "space_label"];
-        let mut given = keys.into_iter().filter_map(|key| Some((key, table.get(key)?)));
-        let Some((key, value)) = given.next() else { return Some(Whom::Everyone) };
+        let mut given = keys.into_iter().filter(|key| keyed.has(key));
+        let Some(key) = given.next() else { return Some(Whom::Everyone) };
         if given.next().is_some() {
             let hint = "keep one of account, org, org_label and space_label";
-            self.error(&item.span(), "it says twice for whom it is", hint);
+            keyed.error_here("it says twice for whom it is", hint);
             return None;
         }
-        let text = self.text(key, value)?;
+        let text = keyed.text(key)?;
         let parts = |separator| text.split_once(separator).filter(|(one, two)| !one.is_empty() && !two.is_empty());
         // A label may have no value.
         let label = || {
@@ -105,7 +105,7 @@ impl<'a> Parser<'a> {
             _ => (label().map(Whom::SpaceLabel), "KEY=VALUE"),
         };
         if whom.is_none() {
-            self.error(&value.span(), format!("`{key}`: `{text}` isn't of that form"), &format!("write {form}"));
+            keyed.error(key, format!("`{key}`: `{text}` is not valid"), format!("write {form}"));
         }
         whom
     }

@@ -10,10 +10,10 @@ use crate::store::ledger::gaps::read_gaps;
 use crate::store::{InvoiceFilter, Invoiced, Store, StoreError, StoredGap, StoredInvoice};
 use chrono::NaiveDate;
 
-use crate::domain::{Amount, Currency, Guid, Kind, Month, Span};
+use crate::domain::{Amount, Currency, Guid, Kind, Month, Party, Span};
 use crate::invoicing::{
     Adjustment, AdjustmentType, Charge, Corrected, Correction, CorrectionCause, Corrections, Coverage, Dates,
-    DocumentKind, Invoice, InvoiceLine, Particulars, Party, PastCorrection, PlaceLabels, Status, TaxLine,
+    DocumentKind, Invoice, InvoiceLine, Particulars, PastCorrection, PlaceLabels, Status, TaxLine,
 };
 use crate::rate_card::Meter;
 use crate::rating::{LineKey, Named, Part};

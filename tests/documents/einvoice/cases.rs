@@ -1,7 +1,7 @@
 //! Invoices of every sort: samples, VAT categories, currencies, odd texts, what has no line.
 
-use cf_billing::domain::{Amount, Price};
-use cf_billing::invoicing::{DocumentKind, Invoice, Language, Party, Payment, TaxLine};
+use cf_billing::domain::{Amount, Party, Price};
+use cf_billing::invoicing::{DocumentKind, Invoice, Language, Payment, TaxLine};
 use chrono_tz::Tz;
 
 use crate::rates::bill::{bill, card};

@@ -2,8 +2,8 @@
 
 use cf_billing::documents::einvoice::{self, Syntax};
 use cf_billing::documents::{DocumentError, Lacking, Look, Subject};
-use cf_billing::domain::{Amount, Currency};
-use cf_billing::invoicing::{ElectronicAddress, Invoice};
+use cf_billing::domain::{Amount, Currency, ElectronicAddress};
+use cf_billing::invoicing::Invoice;
 use en16931::codes::generated::PEPPOL_EAS_SCHEMES;
 use std::process::Command;
 

@@ -1,0 +1,70 @@
+//! `[database]`: where everything is kept.
+
+use std::time::Duration;
+
+use super::Secret;
+use super::secret::{default_database, secret};
+use crate::keyed::{Key, Keyed, Problem, Takes, key};
+
+/// `[database]`
+#[derive(Clone, Debug)]
+pub struct Database {
+    /// `sqlite://…` or `postgres://…`
+    pub url: Secret,
+    /// PostgreSQL: connections at most.
+    pub connections: u32,
+    /// PostgreSQL: to get a connection.
+    pub acquire_timeout: Duration,
+    /// PostgreSQL: for one statement.
+    pub statement_timeout: Duration,
+    /// A replica that wasn't heard of for this long loses its duties.
+    pub lease: Duration,
+}
+
+pub(super) fn keys() -> Vec<Key> {
+    vec![
+        key(
+            "url",
+            Takes::Secret,
+            "`sqlite:///path/to/file.db`, or `postgres://user:password@host:5432/database` (PostgreSQL 15 or later). Left out: `cf-billing.db` in `$STATE_DIRECTORY`, `$XDG_STATE_HOME/cf-billing` or `~/.local/state/cf-billing`",
+        ),
+        key("connections", Takes::Whole { min: 2, max: 1000 }, "PostgreSQL: connections of each replica at most")
+            .or("10"),
+        key(
+            "acquire_timeout",
+            Takes::Duration { min_ms: 100, max_ms: 600_000 },
+            "PostgreSQL: how long it may take to get a connection, a new one if need be",
+        )
+        .or("10s"),
+        key(
+            "statement_timeout",
+            Takes::Duration { min_ms: 100, max_ms: 3_600_000 },
+            "PostgreSQL: how long a statement may run or wait for a lock; 5 s later its connection counts as lost",
+        )
+        .or("30s"),
+        key(
+            "lease",
+            Takes::Duration { min_ms: 500, max_ms: 600_000 },
+            "PostgreSQL: a replica that wasn't heard of for this long loses its foundations to the others",
+        )
+        .or("10s"),
+    ]
+}
+
+impl Database {
+    pub(super) fn read(section: &Keyed<'_>, warnings: &mut Vec<Problem>) -> Option<Self> {
+        let is_given = section.has("url") || section.has("url_file");
+        let url = if is_given { secret(section, "url", warnings) } else { default_database(section) };
+        let connections = section.whole("connections");
+        let (acquire_timeout, statement_timeout) =
+            (section.duration("acquire_timeout"), section.duration("statement_timeout"));
+        let lease = section.duration("lease");
+        Some(Self {
+            url: url?,
+            connections: connections?,
+            acquire_timeout: acquire_timeout?,
+            statement_timeout: statement_timeout?,
+            lease: lease?,
+        })
+    }
+}
