@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use cf_billing::cli;
-use cf_billing::config::{KEYS, Kind, SECTIONS};
+use cf_billing::config;
+use cf_billing::keyed::{Absent, Takes};
 use clap::{Arg, Command};
 
 use super::check;
@@ -73,36 +74,37 @@ fn commands_and_options_keep_their_names() {
     check("cli.txt", &text);
 }
 
-/// What a key takes, and within which bounds.
-fn type_of(kind: Kind) -> String {
-    match kind {
-        Kind::Text => "text".to_owned(),
-        Kind::Secret => "secret".to_owned(),
-        Kind::Path => "path".to_owned(),
-        Kind::Duration { min, max } => format!("whole seconds {min}..{max}"),
-        Kind::Interval { min_ms, max_ms } => format!("milliseconds {min_ms}..{max_ms}"),
-        Kind::Count { min, max } => format!("integer {min}..{max}"),
-        Kind::Choice(words) => format!("one of {}", words.join("|")),
-        Kind::Words(words) => format!("some of {}", words.join("|")),
-        Kind::TimeZone => "time zone".to_owned(),
-        Kind::Time => "time".to_owned(),
-        Kind::Url => "URL".to_owned(),
-        Kind::Listen => "address and port".to_owned(),
-        Kind::LogFilter => "log filter".to_owned(),
+/// What a key takes, and within which bounds. Which text is right, such as a country's code, isn't told.
+fn type_of(takes: Takes) -> String {
+    match takes {
+        Takes::Text | Takes::Line | Takes::TextLines(_) | Takes::Code(_) | Takes::Form("text" | "colour") => {
+            "text".to_owned()
+        }
+        Takes::Secret => "secret".to_owned(),
+        Takes::Seconds { min, max } => format!("whole seconds {min}..{max}"),
+        Takes::Duration { min_ms, max_ms } => format!("milliseconds {min_ms}..{max_ms}"),
+        Takes::Whole { min, max } => format!("integer {min}..{max}"),
+        Takes::Choice(words) => format!("one of {}", words.join("|")),
+        Takes::Words(words) => format!("some of {}", words.join("|")),
+        Takes::Form("IANA time zone") => "time zone".to_owned(),
+        Takes::Time => "time".to_owned(),
+        Takes::Form(form) => form.to_owned(),
+        other => panic!("no key takes {other:?}"),
     }
 }
 
 #[test]
 fn configuration_keys_keep_names_types_and_defaults() {
     let mut text = String::new();
-    for section in SECTIONS {
-        for key in KEYS.iter().filter(|key| key.section == section.name) {
-            let default = match (key.default, key.required) {
-                (Some(default), _) => format!(" = {default}"),
-                (None, true) => " required".to_owned(),
-                (None, false) => String::new(),
+    for section in config::tables() {
+        let name = section.heading.trim_matches(['`', '[', ']']);
+        for key in &section.keys {
+            let default = match key.absent {
+                Absent::Value(default) => format!(" = {default}"),
+                Absent::Required => " required".to_owned(),
+                Absent::Nothing | Absent::NothingOrEmpty | Absent::Means(_) => String::new(),
             };
-            writeln!(text, "{}.{}: {}{default}", key.section, key.name, type_of(key.kind)).unwrap();
+            writeln!(text, "{name}.{}: {}{default}", key.name, type_of(key.takes)).unwrap();
         }
     }
     check("configuration.txt", &text);
