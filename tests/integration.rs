@@ -24,6 +24,7 @@ mod daemon;
 mod dataset;
 mod deploy;
 mod documents;
+mod editors;
 mod fold;
 mod front;
 mod fuzz;

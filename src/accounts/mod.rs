@@ -22,7 +22,7 @@ use crate::rating::Named;
 
 pub use against::{Seen, SeenPlace, check_against};
 pub use owners::Whereabouts;
-pub use schema::schema;
+pub(crate) use schema::schema;
 
 use owners::Index;
 

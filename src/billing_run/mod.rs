@@ -169,7 +169,7 @@ impl<'a> BillingRun<'a> {
             clock,
             card,
             zone: configuration.billing.time_zone,
-            sender: Sender::new(&configuration.billing.seller),
+            sender: Sender::new(&configuration.billing),
             accounts,
             accounts_file,
             series: Series { name: configuration.billing.invoice_series.clone() },

@@ -5,7 +5,7 @@ use chrono_tz::Tz;
 use super::BillingError;
 use super::logo;
 use crate::accounts::Account;
-use crate::config::Seller;
+use crate::config::{Billing, Seller};
 use crate::documents::einvoice::{Syntax, lacking_of_terms};
 use crate::documents::{self, DocumentError, Format, Lacking, Look, Subject};
 use crate::domain::{AmountOverflow, Currency, Month, Party, Timestamp};
@@ -25,27 +25,29 @@ pub struct Sender {
     logo_problem: Option<String>,
     /// What is wrong with the seller's own data.
     unfit: Vec<Problem>,
+    /// Formats in which logo and colours are tried.
+    tried: Vec<Format>,
 }
 
 impl Sender {
     /// As configured. A logo that can't be read keeps documents from being made, and nothing else.
     #[must_use]
-    pub fn new(seller: &Seller) -> Self {
-        let (logo, logo_problem) = match seller.logo.as_deref().map(logo::read).transpose() {
+    pub fn new(billing: &Billing) -> Self {
+        let Seller { party, iban, bic, bank, logo, colour, unfit, .. } = &billing.seller;
+        let (logo, logo_problem) = match logo.as_deref().map(logo::read).transpose() {
             Ok(logo) => (logo, None),
             Err(problem) => (None, Some(problem)),
         };
+        // Pages and PDFs are also made when somebody asks for them.
+        let mut tried = vec![Format::Html, Format::Pdf];
+        tried.extend(billing.documents.iter().filter(|format| !matches!(format, Format::Html | Format::Pdf)));
         Self {
-            party: seller.party.clone(),
-            payment: Payment {
-                iban: seller.iban.clone(),
-                bic: seller.bic.clone(),
-                bank: seller.bank.clone(),
-                ..Payment::default()
-            },
-            look: Look { colour: seller.colour.clone(), logo },
+            party: party.clone(),
+            payment: Payment { iban: iban.clone(), bic: bic.clone(), bank: bank.clone(), ..Payment::default() },
+            look: Look { colour: colour.clone(), logo },
             logo_problem,
-            unfit: seller.unfit.clone(),
+            unfit: unfit.clone(),
+            tried,
         }
     }
 
@@ -63,18 +65,18 @@ impl Sender {
         &self.look
     }
 
-    /// What keeps every invoice from being final, all of it: codes that are none, and a logo that no document can be made
-    /// with, which is tried.
+    /// What keeps every invoice from being final, all of it: codes that aren't valid, and logo or colours that a document
+    /// can't be made with. That is tried, in every format that is configured.
     #[must_use]
     pub fn unfit(&self) -> Vec<String> {
         let mut problems: Vec<String> = self.unfit.iter().map(ToString::to_string).collect();
         problems.extend(self.logo_problem.clone());
-        if self.look.logo.is_some() {
+        if self.look.logo.is_some() || self.look.colour.is_some() {
             let sample = self.sample();
             let subject =
                 Subject { invoice: &sample, issue: None, drafted_at: Timestamp::from_unix(0), look: &self.look };
-            for format in [Format::Html, Format::Pdf] {
-                match documents::make(format, &subject) {
+            for format in &self.tried {
+                match documents::make(*format, &subject) {
                     // What e-invoices lack is told elsewhere.
                     Ok(_) | Err(DocumentError::Lacking(_) | DocumentError::WithoutPdf) => {}
                     Err(DocumentError::Failed(problem)) => problems.push(problem),

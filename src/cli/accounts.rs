@@ -134,7 +134,7 @@ pub fn e_invoice_lacks(
     }
     let zone = configuration.billing.time_zone;
     let month = Month::of(Clock::System.now(), zone);
-    let sender = Sender::new(seller);
+    let sender = Sender::new(&configuration.billing);
     for account in accounts.all() {
         // What is wrong with amounts is told by the card's own check, and codes are told as errors.
         let Ok(lacks) = sender.lacks_for_e_invoices(account, &card.rates, month, zone) else { continue };

@@ -90,7 +90,7 @@ impl Run {
         for warning in &configuration.warnings {
             tracing::warn!("{warning}");
         }
-        let seller = Sender::new(&configuration.billing.seller).unfit();
+        let seller = Sender::new(&configuration.billing).unfit();
         for problem in seller.into_iter().chain(accounts.unfit().iter().map(ToString::to_string)) {
             tracing::warn!("no invoice can be final with this: {problem}");
         }

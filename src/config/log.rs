@@ -40,7 +40,11 @@ fn level(text: &str) -> Result<String, Wrong> {
 impl Log {
     pub(super) fn read(section: &Keyed<'_>) -> Option<Self> {
         let (format, level) = (section.word("format"), section.form("level", level));
-        let format = if format? == "json" { LogFormat::Json } else { LogFormat::Text };
+        let format = match format? {
+            "text" => LogFormat::Text,
+            "json" => LogFormat::Json,
+            other => unreachable!("`{other}` is no format of the log"),
+        };
         Some(Self { format, level: level? })
     }
 }

@@ -28,7 +28,8 @@ pub use billing::Billing;
 pub use collection::Collection;
 pub use database::Database;
 pub use foundation::Foundation;
-pub use secret::{Secret, state_folder};
+pub use secret::Secret;
+pub(crate) use secret::state_folder;
 pub use seller::Seller;
 pub use staging::Staging;
 
@@ -97,7 +98,7 @@ pub fn tables() -> Vec<Described> {
 
 /// The JSON Schema by which editors complete and check a configuration file.
 #[must_use]
-pub fn schema() -> Value {
+pub(crate) fn schema() -> Value {
     keyed::schema("cf-billing configuration", &sections(), &[])
 }
 

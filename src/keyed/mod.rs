@@ -11,11 +11,14 @@ mod schema;
 mod table;
 mod values;
 
-pub use document::{At, Entry, Reader, Table, Value, Written};
-pub use key::{Absent, Key, Takes, key};
-pub use party::party;
-pub use problem::{FilePosition, Origin, Problem, Severity, sort};
-pub use reference::{Described, key_table, reference};
-pub use schema::{object, schema};
-pub use table::Keyed;
-pub use values::{colour, time};
+pub use key::{Absent, Key, Takes};
+pub use problem::{FilePosition, Origin, Problem, Severity};
+pub use reference::{Described, reference};
+
+pub(crate) use document::{At, Entry, Reader, Table, Value, Written};
+pub(crate) use key::key;
+pub(crate) use party::party;
+pub(crate) use problem::sort;
+pub(crate) use schema::{object, schema};
+pub(crate) use table::Keyed;
+pub(crate) use values::{colour, time};

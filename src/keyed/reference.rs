@@ -28,8 +28,7 @@ pub fn reference(tables: &[Described]) -> String {
 }
 
 /// One table of keys in Markdown. Lists of tables have a table of their own.
-#[must_use]
-pub fn key_table(keys: &[Key]) -> String {
+fn key_table(keys: &[Key]) -> String {
     let mut text = "| key | takes | left out | meaning |\n| --- | --- | --- | --- |\n".to_owned();
     for key in keys.iter().filter(|key| !matches!(key.takes, Takes::Tables(_))) {
         let left_out = match key.absent {

@@ -8,7 +8,7 @@ use crate::keyed::{Described, Key, Takes, key};
 
 /// The lists of a card, each a block with `[[…]]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Block {
+pub(super) enum Block {
     Rate(Kind),
     Allowance,
     Discount,

@@ -3,58 +3,20 @@
 use std::fs;
 use std::path::PathBuf;
 
-use super::{configure, october_json, shown};
+use super::{october_json, shown};
+use crate::support::customers::{self, CONFIGURATION, account, used_by_two};
 use crate::support::database;
-use crate::support::month;
 use crate::support::program::{Program, path};
 
-const RATES: &str = "name = \"t\"\ncurrency = \"EUR\"\n[[process]]\ninstance_hour = \"1\"\n[[service]]\nfree = true\n[[task]]\nfree = true\n[[staging]]\nfree = true\n[[tax]]\npercent = \"19\"\n";
-
-const CONFIGURATION: &str = r#"
-[billing]
-rates = "card.toml"
-accounts = "accounts.toml"
-grace = "0s"
-seller = "Beispiel Plattform GmbH"
-seller_address = "Musterstraße 12"
-seller_postal_code = "10115"
-seller_city = "Berlin"
-seller_country = "DE"
-seller_vat_id = "DE123456789"
-seller_email = "billing@platform.example"
-seller_contact = "Billing"
-seller_phone = "+49 30 1234567"
-seller_electronic_address = "9930:DE123456789"
-seller_iban = "DE89370400440532013000"
-"#;
-
-const ACCOUNTS: &str = r#"
-[[account]]
-id = "acme"
-name = "ACME"
-legal_name = "ACME Deutschland GmbH"
-address = ["Hauptstraße 1"]
-postal_code = "80331"
-city = "München"
-country = "DE"
-vat_id = "DE987654321"
-email = "accounts@acme.example"
-electronic_address = "9930:DE987654321"
-buyer_reference = "platform"
-language = "de"
-organizations = ["f/o1"]
-"#;
+fn accounts() -> String {
+    let more = "legal_name = \"ACME Deutschland GmbH\"\nemail = \"accounts@acme.example\"\nbuyer_reference = \"platform\"\n\
+                language = \"de\"\norganizations = [\"f/o1\"]";
+    account("acme", "ACME", "DE987654321", more)
+}
 
 fn program() -> Program {
     let program = Program::with_all_documents();
-    month::card(&program, RATES);
-    month::import(
-        &program,
-        "00:00 p STARTED 512x1 app=a\n10:00 p STOPPED\n00:00 q STARTED 512x1 app=b org=o2 space=s2\n05:00 q STOPPED",
-        "80d00:00",
-    );
-    fs::write(program.folder.path().join("accounts.toml"), ACCOUNTS).unwrap();
-    configure(&program, CONFIGURATION);
+    used_by_two(&program, CONFIGURATION, &accounts());
     program
 }
 
@@ -86,8 +48,9 @@ fn documents_of_final_invoices_are_made_once() {
         .collect();
     assert_eq!(first[1], first[5], "a PDF with the e-invoice in it is Factur-X");
     // The seller moves, the customer changes its language: what was sent stays.
-    configure(&program, &CONFIGURATION.replace("Musterstraße 12", "Neue Straße 1"));
-    fs::write(program.folder.path().join("accounts.toml"), ACCOUNTS.replace("\"de\"", "\"en\"")).unwrap();
+    let (moved, english) =
+        (CONFIGURATION.replace("Musterstraße 12", "Neue Straße 1"), accounts().replace("\"de\"", "\"en\""));
+    customers::write(&program, &moved, &english);
     for ((format, name), first) in formats.iter().zip(&first) {
         let again = fs::read(export(&program, &["CF-000001"], format, "again").join(name)).unwrap();
         assert!(again == *first, "{name} changed");

@@ -5,67 +5,25 @@ use std::fs;
 use serde_json::Value;
 
 use super::{configure, october, october_json};
-use crate::support::month;
+use crate::support::customers::{CARD, CONFIGURATION, account, used_by_two};
 use crate::support::program::Program;
 
-const RATES: &str = "name = \"t\"\ncurrency = \"EUR\"\n[[process]]\ninstance_hour = \"1\"\n[[service]]\nfree = true\n[[task]]\nfree = true\n[[staging]]\nfree = true\n[[tax]]\npercent = \"19\"\n";
-
-const SELLER: &str = r#"[billing]
-rates = "card.toml"
-accounts = "accounts.toml"
-grace = "0s"
-seller = "Platform GmbH"
-seller_address = "Main Street 1"
-seller_postal_code = "10115"
-seller_city = "Berlin"
-seller_country = "DE"
-seller_vat_id = "DE123456789"
-seller_email = "billing@platform.example"
-seller_contact = "Billing"
-seller_phone = "+49 30 1"
-seller_electronic_address = "9930:DE123456789"
-seller_iban = "DE89370400440532013000"
-seller_bic = "COBADEFFXXX"
-"#;
-
-const ACCOUNTS: &str = r#"[[account]]
-id = "k1"
-name = "K1"
-address = ["Road 1"]
-postal_code = "20095"
-city = "Hamburg"
-country = "DE"
-electronic_address = "9930:DE987654321"
-vat_id = "DE987654321"
-buyer_reference = "ref-1"
-organizations = ["f/o1"]
-[[account]]
-id = "k2"
-name = "K2"
-address = ["Road 2"]
-postal_code = "20095"
-city = "Hamburg"
-country = "DE"
-electronic_address = "9930:DE987654321"
-vat_id = "DE987654321"
-buyer_reference = "ref-2"
-organizations = ["f/o2"]
-"#;
+/// Two accounts, one for each organization.
+fn accounts() -> String {
+    let of = |number: u8| {
+        let more = format!("buyer_reference = \"ref-{number}\"\norganizations = [\"f/o{number}\"]");
+        account(&format!("k{number}"), &format!("K{number}"), "DE987654321", &more)
+    };
+    [of(1), of(2)].concat()
+}
 
 fn write(program: &Program, file: &str, bytes: &[u8]) {
     fs::write(program.folder.path().join(file), bytes).unwrap();
 }
 
-fn program(seller: &str, accounts: &str) -> Program {
+fn program(configuration: &str, accounts: &str) -> Program {
     let program = Program::new();
-    month::card(&program, RATES);
-    month::import(
-        &program,
-        "00:00 p STARTED 512x1 app=a\n10:00 p STOPPED\n00:00 q STARTED 512x1 app=b org=o2 space=s2\n05:00 q STOPPED",
-        "80d00:00",
-    );
-    write(&program, "accounts.toml", accounts.as_bytes());
-    configure(&program, seller);
+    used_by_two(&program, configuration, accounts);
     program
 }
 
@@ -87,17 +45,17 @@ fn checked(program: &Program, what: &str) -> Vec<(String, String)> {
 
 #[test]
 fn codes_of_the_seller_that_are_none_are_told_at_once_and_nothing_is_final() {
-    let wrong = SELLER
+    let wrong = CONFIGURATION
         .replace("DE123456789\"\nseller_email", "USt-IdNr. DE12345\"\nseller_email")
         .replace("013000", "013001")
         .replace("COBADEFFXXX", "HELLO")
         .replace("9930:DE123456789", "9930:123456789");
-    let program = program(&wrong, ACCOUNTS);
+    let program = program(&wrong, &accounts());
     let told = [
-        "cf-billing.toml:10: `seller_vat_id`: `USt-IdNr. DE12345` is not a VAT id",
-        "cf-billing.toml:15: `seller_iban`: `DE89370400440532013001` is not an IBAN",
-        "cf-billing.toml:16: `seller_bic`: `HELLO` is not a BIC",
-        "cf-billing.toml:14: `seller_electronic_address`: `123456789` is not an id of scheme 9930, the VAT ids of DE",
+        "cf-billing.toml:10:17: `seller_vat_id`: `USt-IdNr. DE12345` is not a VAT id",
+        "cf-billing.toml:14:29: `seller_electronic_address`: `123456789` is not an id of scheme 9930, the VAT ids of DE",
+        "cf-billing.toml:15:15: `seller_iban`: `DE89370400440532013001` is not an IBAN",
+        "cf-billing.toml:16:14: `seller_bic`: `HELLO` is not a BIC",
     ];
     let lines = checked(&program, "seller");
     assert_eq!(lines.len(), told.len(), "{lines:#?}");
@@ -112,7 +70,7 @@ fn codes_of_the_seller_that_are_none_are_told_at_once_and_nothing_is_final() {
     assert_eq!(errors, told);
     assert!(run.stderr.contains("hint: write seller_electronic_address = \"9930:DE123456789\""), "{}", run.stderr);
     assert!(finals(&program).is_empty());
-    configure(&program, SELLER);
+    configure(&program, CONFIGURATION);
     assert_eq!(checked(&program, "seller")[0].0, "ok");
     october_json(&program, "finalize", &WITH);
     assert_eq!(finals(&program), ["k1", "k2"]);
@@ -120,14 +78,14 @@ fn codes_of_the_seller_that_are_none_are_told_at_once_and_nothing_is_final() {
 
 #[test]
 fn codes_of_an_account_that_are_none_keep_its_invoices_alone_from_being_final() {
-    let wrong = ACCOUNTS
+    let wrong = accounts()
         .replacen("country = \"DE\"", "country = \"GR\"", 1)
         .replacen("9930:DE987654321", "9933:GR123456789", 1)
         .replacen("DE987654321", "GR123456789", 1);
-    let program = program(SELLER, &wrong);
+    let program = program(CONFIGURATION, &wrong);
     let told = [
-        "accounts.toml:8: `electronic_address`: `GR123456789` is not an id of scheme 9933, the VAT ids of EL",
-        "accounts.toml:9: `vat_id`: `GR123456789` is not a VAT id",
+        "accounts.toml:8:22: `electronic_address`: `GR123456789` is not an id of scheme 9933, the VAT ids of EL",
+        "accounts.toml:9:10: `vat_id`: `GR123456789` is not a VAT id",
     ];
     let run = program.run(&["accounts", "check", "--config", "cf-billing.toml"]);
     assert_eq!(run.code, Some(1));
@@ -154,11 +112,11 @@ fn codes_of_an_account_that_are_none_keep_its_invoices_alone_from_being_final() 
 
 #[test]
 fn a_vat_id_of_another_country_is_lawful_and_warned_of() {
-    let swiss = ACCOUNTS.replacen("country = \"DE\"", "country = \"CH\"", 1);
-    let program = program(&SELLER.replace("seller_country = \"DE\"", "seller_country = \"AT\""), &swiss);
+    let swiss = accounts().replacen("country = \"DE\"", "country = \"CH\"", 1);
+    let program = program(&CONFIGURATION.replace("seller_country = \"DE\"", "seller_country = \"AT\""), &swiss);
     let run = program.succeed(&["accounts", "check", "--config", "cf-billing.toml"]);
     insta::assert_snapshot!(run.stderr, @r"
-    warning: accounts.toml:9: account `k1` is in CH, and its VAT id `DE987654321` is of another country
+    warning: accounts.toml:9:1: account `k1` is in CH, and its VAT id `DE987654321` is of another country
     hint: fine if it is registered for VAT there, too
     ");
     let lines = checked(&program, "seller");
@@ -171,12 +129,12 @@ fn a_vat_id_of_another_country_is_lawful_and_warned_of() {
 #[test]
 fn what_a_country_wants_of_e_invoices_is_told_by_the_checks() {
     let program = program(
-        &SELLER.replace("seller_phone = \"+49 30 1\"\n", ""),
-        &ACCOUNTS.replace("buyer_reference = \"ref-1\"", "purchase_order = \"PO-1\""),
+        &CONFIGURATION.replace("seller_phone = \"+49 30 1234567\"\n", ""),
+        &accounts().replace("buyer_reference = \"ref-1\"", "purchase_order = \"PO-1\""),
     );
     let run = program.succeed(&["accounts", "check", "--config", "cf-billing.toml"]);
     insta::assert_snapshot!(run.stderr, @r"
-    warning: accounts.toml:1: an e-invoice of account `k1` needs the buyer's reference, as Peppol has it in Germany
+    warning: accounts.toml:1:1: an e-invoice of account `k1` needs the buyer's reference, as Peppol has it in Germany
     hint: set `buyer_reference` of account `k1` in the accounts file
     ");
     let lines = checked(&program, "e-invoices");
@@ -188,7 +146,7 @@ const SVG: &str = r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 60 60
 
 #[test]
 fn a_logo_that_no_document_can_show_is_told_before_anything_is_final() {
-    let program = program(&format!("{SELLER}seller_logo = \"logo\"\n"), ACCOUNTS);
+    let program = program(&format!("{CONFIGURATION}seller_logo = \"logo\"\n"), &accounts());
     let png = b"\x89PNG\r\n\x1a\nand no picture".as_slice();
     for (logo, told) in [
         (&include_bytes!("../data/cmyk.jpg")[..], "CMYK"),
@@ -217,13 +175,14 @@ fn files_that_people_write_may_have_a_byte_order_mark() {
     let utf16 = |text: &str| -> Vec<u8> {
         format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>()
     };
-    let unpriced = RATES.replace("[[process]]\ninstance_hour", "[[process]]\norg = \"f/o2\"\ninstance_hour");
+    let unpriced = CARD.replace("[[process]]\ninstance_hour", "[[process]]\norg = \"f/o2\"\ninstance_hour");
     let accept = "unpriced:k1\n";
+    let accounts = accounts();
     for file in ["cf-billing.toml", "accounts.toml", "card.toml", "accept.txt"] {
-        let program = program(SELLER, ACCOUNTS);
+        let program = program(CONFIGURATION, &accounts);
         let texts = [
-            ("cf-billing.toml", SELLER),
-            ("accounts.toml", ACCOUNTS),
+            ("cf-billing.toml", CONFIGURATION),
+            ("accounts.toml", &accounts),
             ("card.toml", &unpriced),
             ("accept.txt", accept),
         ];

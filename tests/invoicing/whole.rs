@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{configure, october_json, shown};
+use super::{october_json, shown};
 use crate::documents::{einvoice, focus_files};
+use crate::support::customers::{self, CONFIGURATION, account};
 use crate::support::month;
 use crate::support::program::{Program, path};
 use crate::support::tool::{python, tool};
@@ -60,73 +61,19 @@ const USAGE: &str = "
     04:10 job TASK_STOPPED app=d org=o3 space=s4
     5d00:00 shop STARTED 1024x4 app=a bp=java_buildpack";
 
-const CONFIGURATION: &str = r##"
-[billing]
-rates = "card.toml"
-accounts = "accounts.toml"
-time_zone = "Europe/Berlin"
-grace = "0s"
-seller = "Beispiel Plattform GmbH"
-seller_address = "Musterstraße 12"
-seller_postal_code = "10115"
-seller_city = "Berlin"
-seller_country = "DE"
-seller_vat_id = "DE123456789"
-seller_email = "billing@platform.example"
-seller_contact = "Billing"
-seller_phone = "+49 30 1234567"
-seller_electronic_address = "9930:DE123456789"
-seller_iban = "DE89370400440532013000"
-seller_colour = "#0b5d63"
-"##;
-
-const ACCOUNTS: &str = r#"
-[[account]]
-id = "acme"
-name = "ACME"
-legal_name = "ACME Deutschland GmbH"
-address = ["Hauptstraße 1"]
-postal_code = "80331"
-city = "München"
-country = "DE"
-vat_id = "DE987654321"
-email = "rechnung@acme.example"
-electronic_address = "9930:DE987654321"
-buyer_reference = "plattform"
-language = "de"
-group_by = ["org", "buildpack"]
-organizations = ["f/o1"]
-
-[[account]]
-id = "exemple"
-name = "Exemple"
-legal_name = "Exemple SARL"
-address = ["12, rue de l’Exemple"]
-postal_code = "75001"
-city = "Paris"
-country = "FR"
-vat_id = "FR12345678901"
-electronic_address = "9957:FR12345678901"
-buyer_reference = "plateforme"
-tax_category = "AE"
-tax_exemption_reason = "Autoliquidation"
-language = "fr"
-organizations = ["f/o2"]
-
-[[account]]
-id = "mover"
-name = "Mover Ltd"
-address = ["1 Sample Street"]
-postal_code = "D02"
-city = "Dublin"
-country = "IE"
-vat_id = "IE1234567T"
-electronic_address = "9935:IE1234567T"
-buyer_reference = "moved"
-[[account.owns]]
-organization = "f/o3"
-from = 2026-10-12
-"#;
+fn accounts() -> String {
+    let acme = "legal_name = \"ACME Deutschland GmbH\"\nemail = \"rechnung@acme.example\"\nbuyer_reference = \"plattform\"\n\
+                language = \"de\"\ngroup_by = [\"org\", \"buildpack\"]\norganizations = [\"f/o1\"]";
+    let exemple = "legal_name = \"Exemple SARL\"\nbuyer_reference = \"plateforme\"\ntax_category = \"AE\"\n\
+                   tax_exemption_reason = \"Autoliquidation\"\nlanguage = \"fr\"\norganizations = [\"f/o2\"]";
+    let mover = "buyer_reference = \"moved\"\n[[account.owns]]\norganization = \"f/o3\"\nfrom = 2026-10-12";
+    [
+        account("acme", "ACME", "DE987654321", acme),
+        account("exemple", "Exemple", "FR12345678901", exemple),
+        account("mover", "Mover Ltd", "IE1234567T", mover),
+    ]
+    .concat()
+}
 
 const WITH: [&str; 2] = ["--config", "cf-billing.toml"];
 const NUMBERS: [&str; 4] = ["CF-000001", "CF-000002", "CF-000003", "CN-000001"];
@@ -153,8 +100,8 @@ fn a_month_of_three_accounts_is_filed() {
     let program = Program::with_all_documents();
     month::card(&program, CARD);
     month::import(&program, USAGE, "80d00:00");
-    fs::write(program.folder.path().join("accounts.toml"), ACCOUNTS).unwrap();
-    configure(&program, CONFIGURATION);
+    let configuration = format!("{CONFIGURATION}time_zone = \"Europe/Berlin\"\nseller_colour = \"#0b5d63\"\n");
+    customers::write(&program, &configuration, &accounts());
     // The organization that moved was nobody's before: it pays that part itself.
     let drafts = october_json(&program, "draft", &WITH);
     let accounts: Vec<&str> = drafts.as_array().unwrap().iter().map(|one| one["account"].as_str().unwrap()).collect();

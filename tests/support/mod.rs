@@ -3,6 +3,7 @@
 pub mod background;
 pub mod book;
 pub mod collected;
+pub mod customers;
 pub mod database;
 pub mod member;
 pub mod month;
@@ -10,6 +11,7 @@ pub mod program;
 pub mod proxy;
 pub mod recorded;
 pub mod sample;
+pub mod schema;
 pub mod script;
 pub mod served;
 pub mod tool;

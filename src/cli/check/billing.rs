@@ -53,7 +53,7 @@ pub(super) async fn rate_card(
 /// Who sends the invoices: what no invoice should go out without, whether codes are right, and whether documents can be
 /// made with the logo.
 pub(super) fn seller(checked: &mut Checked, configuration: &Configuration) {
-    let sender = Sender::new(&configuration.billing.seller);
+    let sender = Sender::new(&configuration.billing);
     let unfit = sender.unfit();
     for problem in &unfit {
         checked.say(Verdict::Fail, None, "seller", problem);

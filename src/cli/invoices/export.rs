@@ -93,7 +93,7 @@ pub(super) fn file_name(name: &str, format: Format) -> String {
 
 impl Export {
     pub async fn run(self, configuration: &Configuration, store: &Store) -> Result<(), Failure> {
-        let sender = Sender::new(&configuration.billing.seller);
+        let sender = Sender::new(&configuration.billing);
         std::fs::create_dir_all(&self.out).map_err(|error| cannot(&self.out, &error))?;
         let account = account_meant(configuration, store, self.account.as_deref(), self.period).await?;
         let wanted = self.wanted(store, account.clone()).await?;

@@ -60,6 +60,8 @@ pub fn bic(bic: &str) -> Result<(), Wrong> {
 
 #[cfg(test)]
 mod tests {
+    use ::iban::BaseIban;
+
     use super::{LENGTHS, bic, iban, is_country, length_of};
 
     /// Examples of the registry, and of banks' papers.
@@ -102,6 +104,21 @@ mod tests {
         assert_eq!(LENGTHS.split(' ').count(), 89);
         assert!(LENGTHS.split(' ').all(|one| is_country(&one[..2]) || one.starts_with("XK")));
         assert!(LENGTHS.split(' ').all(|one| (15..=34).contains(&length_of(&one[..2]).unwrap())));
+    }
+
+    /// Of every country's length, another implementation takes the same check digits.
+    #[test]
+    fn check_digits_are_those_that_another_implementation_takes() {
+        for known in LENGTHS.split(' ') {
+            let (country, length) = (&known[..2], length_of(&known[..2]).unwrap());
+            for bank in ["5", "7A"] {
+                let account: String = bank.chars().cycle().take(length - 4).collect();
+                let good = |check: &u32| format!("{country}{check:02}{account}");
+                let ours: Vec<u32> = (0..100).filter(|check| iban(&good(check)).is_ok()).collect();
+                let others: Vec<u32> = (2..=98).filter(|check| good(check).parse::<BaseIban>().is_ok()).collect();
+                assert_eq!((ours.len(), &ours), (1, &others), "{known} {bank}");
+            }
+        }
     }
 
     #[test]

@@ -8,12 +8,12 @@ mod currency;
 mod tax;
 mod vat_id;
 
-pub use address::{electronic_address, email, is_scheme, scheme_and_id};
-pub use bank::{bic, iban};
-pub use country::{country, is_country};
-pub use currency::currency;
-pub use tax::{TAX_CATEGORIES, tax_percent};
-pub use vat_id::{vat_id, vat_id_is_of};
+pub(crate) use address::{electronic_address, email, is_scheme, scheme_and_id};
+pub(crate) use bank::{bic, iban};
+pub(crate) use country::{country, is_country};
+pub(crate) use currency::currency;
+pub(crate) use tax::{TAX_CATEGORIES, tax_percent};
+pub(crate) use vat_id::{vat_id, vat_id_is_of};
 
 /// A kind of code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -93,7 +93,8 @@ impl BlockReader<'_> {
         let seconds = match unit? {
             "second" => 1,
             "minute" => 60,
-            _ => 3600,
+            "hour" => 3600,
+            other => unreachable!("`{other}` is no unit"),
         };
         Some(Granularity { seconds, up: round != Some("nearest"), per_day: per == Some("day") })
     }
@@ -112,7 +113,8 @@ impl BlockReader<'_> {
         let means: &[&str] = match model {
             "flat" => &["model", "price"],
             "package" => &["model", "size", "price"],
-            _ => &["model", "tiers"],
+            "graduated" | "volume" => &["model", "tiers"],
+            other => unreachable!("`{other}` is no model"),
         };
         for key in keys::MODEL.iter().map(|key| key.name).filter(|key| price.has(key) && !means.contains(key)) {
             let at = price.key_at(key);
@@ -129,7 +131,8 @@ impl BlockReader<'_> {
                 Some(Model::Package { size: size?, price: price? })
             }
             "graduated" => tiers(&price, unit).map(Model::Graduated),
-            _ => tiers(&price, unit).map(Model::Volume),
+            "volume" => tiers(&price, unit).map(Model::Volume),
+            other => unreachable!("`{other}` is no model"),
         }
     }
 }
