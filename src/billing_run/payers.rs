@@ -26,8 +26,9 @@ pub(super) struct Paid {
     labels: HashMap<(String, Whereof), Arc<PlaceLabels>>,
     /// Names by which accounts' usage was priced, where they may be others by now, by guid.
     renamed: HashMap<(String, Guid), Option<String>>,
-    /// The accounts as they were when these invoices were made; `None`: nobody knows.
-    pub accounts: Option<Accounts>,
+    /// The accounts as they were when these invoices were made, where that is known, and whose were made so; the first
+    /// comes first.
+    pub made_by: Vec<(Accounts, BTreeSet<String>)>,
 }
 
 /// A span, and the account that is charged for it.
@@ -194,35 +195,39 @@ impl<'a> Payers<'a> {
         self.places.len() - 1
     }
 
+    /// Who pays for a space: who is charged for it; else whose it was by the file that his own final invoice was made by,
+    /// who pays with his next one; else whose it is by the file now.
     fn owners(&mut self, key: &UsageKey) -> Vec<Owner> {
-        let owned = |accounts: &Accounts| -> Vec<(Span, Option<String>)> {
-            let owners = accounts.owners(&Whereabouts::from(key), self.period).into_iter();
-            owners.map(|(span, account)| (span, account.map(|account| account.id.clone()))).collect()
-        };
-        let now = owned(self.accounts);
-        let then = self.paid.accounts.as_ref().map_or_else(|| now.clone(), owned);
         let mut owners: Vec<Owner> = Vec::new();
-        for (of_now, now) in now {
-            for (of_then, then) in then.iter().filter(|(span, _)| span.from < of_now.to && of_now.from < span.to) {
-                let account = match (then, &now) {
-                    // Whose it was by the file when that account's invoice was made, pays with the next one.
-                    (Some(id), _) if self.paid.names.contains_key(id) => self.account(id),
-                    // Who joins an account whose invoice is final pays for that month alone.
-                    (_, Some(id)) if !self.paid.names.contains_key(id) || self.paid.has(id, key) => self.account(id),
-                    _ => self.own(key),
-                };
-                let span = of_now.within(*of_then);
-                match owners.last_mut() {
-                    Some((last, owner)) if owner.id == account.id => last.to = span.to,
-                    _ => owners.push((span, account)),
-                }
+        for (span, now) in self.owned(self.accounts, key) {
+            let account = match now {
+                // Who joins an account whose invoice is final pays for that month alone.
+                Some(id) if !self.paid.names.contains_key(&id) || self.paid.has(&id, key) => self.account(&id),
+                _ => self.own(key),
+            };
+            match owners.last_mut() {
+                Some((last, owner)) if owner.id == account.id => last.to = span.to,
+                _ => owners.push((span, account)),
             }
         }
-        for (span, id) in self.paid.of(key) {
+        let own = self.own(key).id.clone();
+        let mut claimed: Vec<Charged> = Vec::new();
+        for (accounts, made) in self.paid.made_by.iter().rev() {
+            let then = self.owned(accounts, key).into_iter();
+            let then = then.map(|(span, id)| (span, id.unwrap_or_else(|| own.clone())));
+            claimed.extend(then.filter(|(_, id)| made.contains(id)));
+        }
+        for (span, id) in claimed.into_iter().chain(self.paid.of(key)) {
             let account = self.account(&id);
             owners = overlaid(owners, span, &account);
         }
         owners
+    }
+
+    /// The whole period by whose a space is, by an accounts file: in order, without gap or overlap.
+    fn owned(&self, accounts: &Accounts, key: &UsageKey) -> Vec<(Span, Option<String>)> {
+        let owners = accounts.owners(&Whereabouts::from(key), self.period).into_iter();
+        owners.map(|(span, account)| (span, account.map(|account| account.id.clone()))).collect()
     }
 
     fn own(&mut self, key: &UsageKey) -> Arc<Account> {

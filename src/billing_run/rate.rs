@@ -13,7 +13,7 @@ use crate::domain::{Guid, Month, Span, Timestamp, is_too_large};
 use crate::invoicing::{AccountTax, Corrected, Correction, Header, Invoice, given_before, invoice, uncountable};
 use crate::rate_card::Whom;
 use crate::rating::{Named, Piece, RULES, Rater};
-use crate::store::{AccountsOf, FoundationHead, Recalculation, StoredInvoice};
+use crate::store::{AccountsOf, FoundationHead, MadeBy, Recalculation, StoredInvoice};
 
 /// By what a month is rated: a card, and the rules of then.
 #[derive(Clone, Copy, Debug)]
@@ -219,14 +219,16 @@ impl BillingRun<'_> {
         if !named_later.is_empty() {
             paid.note_names(self.store.invoiced_names(month).await?, named_later);
         }
-        paid.accounts = match self.store.accounts_of(month).await? {
-            AccountsOf::Unknown => None,
-            AccountsOf::Nobody => Some(Accounts::default()),
-            AccountsOf::File(text) => {
-                let parsed = Accounts::parse("the accounts of final invoices", &text, self.zone);
-                Some(parsed.map_err(BillingError::Accounts)?)
-            }
-        };
+        for MadeBy { file, accounts: of } in self.store.accounts_of(month).await? {
+            let accounts = match file {
+                // Earlier versions kept none: the file of now is all there is.
+                AccountsOf::Unknown => self.accounts.clone(),
+                AccountsOf::Nobody => Accounts::default(),
+                AccountsOf::File(text) => Accounts::parse("the accounts of final invoices", &text, self.zone)
+                    .map_err(BillingError::Accounts)?,
+            };
+            paid.made_by.push((accounts, of));
+        }
         Ok(paid)
     }
 

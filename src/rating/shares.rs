@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::price::{Charged, Unit, charge, price_of, sum};
 use super::rater::{Applied, Parts};
 use super::{LineKey, Part, RatedLine, RatingError};
-use crate::domain::money::amount;
-use crate::domain::{Amount, Guid, Kind, Overflow, Price, Rounding, Span, share};
-use crate::rate_card::{Allowance, Matcher, Meter, Model, Per, RateCard, Tier};
+use crate::domain::{Guid, Kind, Overflow, Price, Rounding, Span, share};
+use crate::rate_card::{Allowance, Matcher, Meter, Model, Per, RateCard};
 
 /// What is to be summed.
 pub(super) struct Sum<'a> {
@@ -30,17 +30,6 @@ struct Row {
     /// What an allowance takes of it.
     allowed: i64,
     charged: Vec<Charged>,
-}
-
-/// What a part of a row's quantity is charged as.
-#[derive(Clone, Debug)]
-struct Charged {
-    part: Part,
-    quantity: i64,
-    price: Price,
-    unit_size: i64,
-    /// Its share of an amount that is all rows'.
-    share: Option<Amount>,
 }
 
 impl Row {
@@ -141,6 +130,8 @@ impl Sum<'_> {
             families.entry((row.key.kind, matchers, row.meter)).or_default().push(position);
         }
         for ((.., meter), positions) in families {
+            let unit =
+                Unit { size: meter.unit_size(self.period), currency: self.card.currency, rounding: self.card.rounding };
             let mut models: Vec<Model> = Vec::new();
             for position in &positions {
                 let model = self.model(&rows[*position]);
@@ -151,7 +142,7 @@ impl Sum<'_> {
             let weights: Vec<i64> = positions.iter().map(|position| rows[*position].left()).collect();
             for model in models {
                 // The total is the whole period's, whichever block is in force when.
-                let charged = self.charged(&model, meter, &weights)?;
+                let charged = charge(&model, &weights, unit)?;
                 for (position, charged) in positions.iter().zip(charged) {
                     if self.model(&rows[*position]) == model {
                         rows[*position].charged = charged;
@@ -166,37 +157,6 @@ impl Sum<'_> {
         let prices = &self.applied[row.applied].charges.prices;
         let model = prices.iter().find(|(meter, _)| *meter == row.meter).map(|(_, model)| model.clone());
         model.unwrap_or(Model::Flat(Price::ZERO))
-    }
-
-    /// What each of the quantities in `weights` is charged as, by the model that their total has.
-    fn charged(&self, model: &Model, meter: Meter, weights: &[i64]) -> Result<Vec<Vec<Charged>>, RatingError> {
-        let total = sum(weights)?;
-        let unit_size = meter.unit_size(self.period);
-        let alike = |part: Part, price: Price| -> Vec<Vec<Charged>> {
-            let whole = |quantity: &i64| {
-                vec![Charged { part: part.clone(), quantity: *quantity, price, unit_size, share: None }]
-            };
-            weights.iter().map(whole).collect()
-        };
-        Ok(match model {
-            Model::Flat(price) => alike(Part::Whole, *price),
-            Model::Volume(tiers) => {
-                let reached = tiers.iter().position(|tier| tier.up_to.is_none_or(|up_to| total <= up_to));
-                let tier = reached.unwrap_or(tiers.len().saturating_sub(1));
-                alike(Part::Tier(tier + 1), tiers.get(tier).map_or(Price::ZERO, |tier| tier.price))
-            }
-            Model::Graduated(tiers) => graduated(tiers, weights, total, unit_size)?,
-            Model::Package { size, price } => {
-                let packages = total / size + i64::from(total % size > 0);
-                let all = amount(packages, *price, 1, self.card.currency, self.card.rounding)?;
-                let mut charged = alike(Part::Packages(packages), *price);
-                for (charged, share) in charged.iter_mut().flatten().zip(share(all.0, weights)?) {
-                    charged.unit_size = *size;
-                    charged.share = Some(Amount(share));
-                }
-                charged
-            }
-        })
     }
 
     fn emit(&self, row: Row, lines: &mut Vec<RatedLine>) -> Result<(), RatingError> {
@@ -249,39 +209,4 @@ impl Sum<'_> {
 /// What of a row's days is a part of its use.
 fn share_days(part: i64, whole: i64, days: &[i64]) -> Result<Vec<i64>, Overflow> {
     if part == whole { Ok(days.to_vec()) } else { share(part, days) }
-}
-
-/// A model's price of a part of the usage; `None` if it has no such part.
-fn price_of(model: &Model, part: &Part) -> Option<Price> {
-    match (model, part) {
-        (Model::Flat(price), Part::Whole) | (Model::Package { price, .. }, Part::Packages(_)) => Some(*price),
-        (Model::Graduated(tiers) | Model::Volume(tiers), Part::Tier(tier)) => {
-            tiers.get(tier.checked_sub(1)?).map(|tier| tier.price)
-        }
-        _ => None,
-    }
-}
-
-/// Each tier's quantity, shared out over what earlier tiers left of each line: in proportion, and never more than it has.
-fn graduated(tiers: &[Tier], weights: &[i64], total: i64, unit_size: i64) -> Result<Vec<Vec<Charged>>, RatingError> {
-    let mut left = weights.to_vec();
-    let mut charged = vec![Vec::new(); weights.len()];
-    let mut begun = 0;
-    for (position, tier) in tiers.iter().enumerate() {
-        let end = tier.up_to.map_or(total, |up_to| up_to.min(total));
-        if end <= begun {
-            continue;
-        }
-        for (line, quantity) in share(end - begun, &left)?.into_iter().enumerate() {
-            left[line] -= quantity;
-            let part = Part::Tier(position + 1);
-            charged[line].push(Charged { part, quantity, price: tier.price, unit_size, share: None });
-        }
-        begun = end;
-    }
-    Ok(charged)
-}
-
-fn sum(quantities: &[i64]) -> Result<i64, Overflow> {
-    quantities.iter().try_fold(0_i64, |sum, quantity| sum.checked_add(*quantity)).ok_or(Overflow)
 }

@@ -30,8 +30,8 @@ pub use database::{CollectorLock, Making, PostgresOptions};
 pub use error::StoreError;
 pub use invoices::{
     AccountsOf, Adopted, Changed, Compared, FinalInvoice, Finalized, Foreseen, InvoiceFilter, Invoiced, Issuing,
-    Recalculation, RenderedDocument, Series, SeriesState, StoredAccounts, StoredCard, StoredDocument, StoredInvoice,
-    UsedBy, UsedCard, UsedFor, VerifiedSeries, marks,
+    MadeBy, Recalculation, RenderedDocument, Series, SeriesState, StoredAccounts, StoredCard, StoredDocument,
+    StoredInvoice, UsedBy, UsedCard, UsedFor, VerifiedSeries, marks,
 };
 pub use leases::{DutyState, Lease};
 pub use ledger::{

@@ -276,7 +276,8 @@ impl Afterwards {
         std::fs::write(self.program.folder.path().join("accounts.toml"), accounts(self.owner)).unwrap();
     }
 
-    /// Whose o2 was in a month: whoever is charged for it, else by the file of the month's newest invoice that stands.
+    /// Whose o2 was in a month: whoever is charged for it, else whose it was by the file of then, if that one's invoice was
+    /// made by it and stands; else whose it is.
     fn owner_in(&self, month: Month, documents: &[StoredInvoice]) -> usize {
         let reopened = |one: &&StoredInvoice| {
             let number = one.number.as_deref().unwrap();
@@ -290,10 +291,10 @@ impl Afterwards {
         let all: Vec<&StoredInvoice> = documents.iter().filter(stands).collect();
         let charged = all.iter().find(|one| one.invoice.coverage.iter().any(|of| of.organization.to_string() == "o2"));
         let position = |account: &str| OWNERS.iter().position(|owner| *owner == account);
-        let newest = all.iter().max_by_key(|one| one.number.as_deref());
-        (charged.and_then(|one| position(&one.invoice.account)))
-            .or_else(|| Some(self.owners[newest?.number.as_deref()?]))
-            .unwrap_or(self.owner)
+        let by_then =
+            |one: &&&StoredInvoice| position(&one.invoice.account) == Some(self.owners[one.number.as_deref().unwrap()]);
+        let claimed = all.iter().filter(by_then).min_by_key(|one| one.number.as_deref());
+        charged.or(claimed).and_then(|one| position(&one.invoice.account)).unwrap_or(self.owner)
     }
 
     fn hold_or_release(&mut self) {

@@ -2,7 +2,7 @@
 
 use crate::store::database::{Session, Sql, values};
 use crate::store::{FoundationHead, Store, StoreError};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::{Month, Timestamp};
 use crate::invoicing::Invoice;
@@ -16,15 +16,22 @@ pub enum Changed {
     Everything,
 }
 
-/// By whose accounts file a month's final invoices were made.
+/// By which accounts file final invoices were made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AccountsOf {
-    /// Earlier versions didn't keep it, or nothing is final.
+    /// Earlier versions didn't keep it.
     Unknown,
     /// There was none: each organization was an account of its own.
     Nobody,
     /// Its text.
     File(String),
+}
+
+/// Whose final invoices of a month were made by one accounts file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MadeBy {
+    pub file: AccountsOf,
+    pub accounts: BTreeSet<String>,
 }
 
 /// An accounts file as it was used.
@@ -48,26 +55,43 @@ pub(super) async fn put_accounts(
 }
 
 impl Store {
-    /// The accounts file of the newest of a month's final invoices that weren't given back to be made anew.
+    /// By which accounts files a month's final invoices were made that weren't given back to be made anew, and whose; the
+    /// file that was used first comes first.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn accounts_of(&self, month: Month) -> Result<AccountsOf, StoreError> {
-        const NEWEST: Sql = Sql::new(
-            "SELECT invoice.rules, kept.body
-             FROM invoice LEFT JOIN accounts_file AS kept ON kept.hash = invoice.accounts_hash
+    pub async fn accounts_of(&self, month: Month) -> Result<Vec<MadeBy>, StoreError> {
+        const MADE: Sql = Sql::new(
+            "SELECT invoice.account, invoice.accounts_hash, invoice.rules
+             FROM invoice
              WHERE invoice.month = $1 AND invoice.status = 'final' AND invoice.kind = 'invoice'
                  AND NOT EXISTS (SELECT 1 FROM invoice AS note WHERE note.corrects = invoice.number AND note.reopens)
-             ORDER BY invoice.finalized_at DESC, invoice.id DESC
-             LIMIT 1",
+             ORDER BY invoice.finalized_at, invoice.id",
         );
-        let row = self.database.read().await?.maybe(NEWEST, values![month.to_string()]).await?;
-        let Some(row) = row else { return Ok(AccountsOf::Unknown) };
-        Ok(match row.owned(1)? {
-            Some(text) => AccountsOf::File(text),
-            None if row.integer(0)? < 2 => AccountsOf::Unknown,
-            None => AccountsOf::Nobody,
-        })
+        const FILES: Sql = Sql::new(
+            "SELECT hash, body FROM accounts_file
+             WHERE hash IN (SELECT accounts_hash FROM invoice WHERE month = $1 AND status = 'final')",
+        );
+        let mut session = self.database.read().await?;
+        let mut files = BTreeMap::new();
+        for row in session.all(FILES, values![month.to_string()]).await? {
+            files.insert(row.text("hash")?.to_owned(), row.text("body")?.to_owned());
+        }
+        let mut all: Vec<MadeBy> = Vec::new();
+        for row in session.all(MADE, values![month.to_string()]).await? {
+            let file = match row.owned("accounts_hash")?.and_then(|hash| files.get(&hash).cloned()) {
+                Some(text) => AccountsOf::File(text),
+                None if row.integer("rules")? < 2 => AccountsOf::Unknown,
+                None => AccountsOf::Nobody,
+            };
+            let account = row.text("account")?.to_owned();
+            if let Some(made) = all.iter_mut().find(|made| made.file == file) {
+                made.accounts.insert(account);
+            } else {
+                all.push(MadeBy { file, accounts: BTreeSet::from([account]) });
+            }
+        }
+        Ok(all)
     }
 
     /// Since when usage of these foundations may be another than final months were compared with last. What goes on

@@ -13,7 +13,7 @@ mod types;
 mod verify;
 mod write;
 
-pub use compared::{AccountsOf, Changed, StoredAccounts};
+pub use compared::{AccountsOf, Changed, MadeBy, StoredAccounts};
 pub use lost::{Adopted, SeriesState};
 pub use types::{
     Compared, FinalInvoice, Finalized, Foreseen, InvoiceFilter, Invoiced, Issuing, Recalculation, RenderedDocument,
