@@ -70,7 +70,7 @@ mod table {
     //! How the tables of the models' tests are written: `part quantity x price`, a comma between parts of one quantity.
 
     use super::{Charged, Unit, charge};
-    use crate::domain::Rounding;
+    use crate::domain::{Currency, Rounding};
     use crate::rate_card::{Model, Tier};
 
     fn told(charged: &[Charged]) -> String {
@@ -88,7 +88,7 @@ mod table {
     /// Quantities, and what each is charged as.
     #[track_caller]
     pub fn check(model: &Model, rows: &[(&[i64], &[&str])]) {
-        let unit = Unit { size: 1, currency: "EUR".parse().unwrap(), rounding: Rounding::HalfUp };
+        let unit = Unit { size: 1, currency: Currency::EUR, rounding: Rounding::HalfUp };
         for (weights, expected) in rows {
             let charged: Vec<String> = charge(model, weights, unit).unwrap().iter().map(|one| told(one)).collect();
             assert_eq!(charged, *expected, "{weights:?}");
