@@ -1,19 +1,6 @@
 //! The database: one type, coarse methods, each one transaction; no transaction type leaves it.
 //! Owns SQL and row shapes; never decides what an event means or what usage costs.
 
-/// Runs an attempt once more, some times, while other writers get in its way: nothing of it was written.
-macro_rules! again {
-    ($attempt:expr) => {{
-        let mut tries = 0_u32;
-        loop {
-            match $attempt.await {
-                Err(error) if error.is_conflict() && tries < $crate::store::TRIES => tries += 1,
-                result => break result,
-            }
-        }
-    }};
-}
-
 mod archive;
 mod codes;
 mod database;
@@ -48,9 +35,6 @@ use std::sync::{Arc, Mutex};
 
 use database::{Database, Sql};
 use marks::Marks;
-
-/// How often a write is tried again that another one got in the way of.
-const TRIES: u32 = 10;
 
 /// Where everything is kept.
 #[derive(Clone, Debug)]

@@ -6,6 +6,7 @@ mod lock;
 mod payload;
 mod pooler;
 mod postgres;
+mod retry;
 mod sql;
 mod sqlite;
 mod trust;
@@ -14,6 +15,8 @@ pub use file::Making;
 pub use lock::CollectorLock;
 pub use payload::{Columns, Payload, RowWriter, Type, json as column_json};
 pub use postgres::PostgresOptions;
+pub use retry::Retry;
+pub(super) use retry::again;
 pub(super) use sql::values;
 pub use sql::{Sql, Value};
 

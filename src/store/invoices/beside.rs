@@ -10,7 +10,7 @@ use super::write::corrections_text;
 use crate::domain::text::hexadecimal;
 use crate::domain::{Currency, Month, Timestamp};
 use crate::invoicing::Status;
-use crate::store::database::{Row, Session, Sql, Type, values};
+use crate::store::database::{Row, Session, Sql, Type, again, values};
 use crate::store::{
     Compared, FinalInvoice, Recalculation, RenderedDocument, Store, StoreError, StoredCard, StoredDocument,
 };

@@ -1,6 +1,6 @@
 //! How far the ledger is in what final months were compared with, and since when what came later matters.
 
-use crate::store::database::{Session, Sql, values};
+use crate::store::database::{Session, Sql, again, values};
 use crate::store::{FoundationHead, Store, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
 

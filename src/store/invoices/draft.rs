@@ -4,7 +4,7 @@ use super::cards::put_card;
 use super::write::{coverage_rows, put_adjustments, put_corrections, put_coverage, put_lines, remove_parts};
 use crate::domain::{Month, Timestamp};
 use crate::invoicing::{Invoice, Status};
-use crate::store::database::{Dialect, Session, Sql, Type, Value, values};
+use crate::store::database::{Dialect, Session, Sql, Type, Value, again, values};
 use crate::store::{Store, StoreError, StoredCard, StoredInvoice};
 
 impl Store {

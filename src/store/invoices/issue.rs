@@ -20,7 +20,7 @@ use crate::domain::Timestamp;
 use crate::domain::period::date_of;
 use crate::domain::text::hexadecimal;
 use crate::invoicing::{CorrectionCause, Dates, Invoice};
-use crate::store::database::{Session, Sql, values};
+use crate::store::database::{Session, Sql, again, values};
 use crate::store::{Finalized, Foreseen, Issuing, Series, Store, StoreError, StoredCard};
 
 impl Store {

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::store::database::{Session, Sql, values};
+use crate::store::database::{Session, Sql, again, values};
 use crate::store::{Store, StoreError};
 
 /// A duty that was taken.

@@ -9,7 +9,7 @@ use super::gaps::{count_told, move_gap, put_gaps};
 use crate::domain::{Footprint, Guid, Kind, ResourceKey, Stream};
 use crate::store::archive::chunks;
 use crate::store::codes::Code;
-use crate::store::database::{Columns, RowWriter, Session, Sql, Type, values};
+use crate::store::database::{Columns, RowWriter, Session, Sql, Type, again, values};
 use crate::store::{FoundationHead, NameOf, Origin, Store, StoreError, StreamHead, WriteSet};
 
 type Ids = HashMap<(Table, Guid), i64>;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::domain::{Guid, Kind, ResourceKey};
 use crate::store::codes::Code;
-use crate::store::database::{Columns, Payload, Row, Session, Sql, Type, values};
+use crate::store::database::{Columns, Payload, Row, Session, Sql, Type, again, values};
 use crate::store::{FoundationHead, NameOf, Names, Newest, Store, StoreError, Told};
 
 /// A table of guids and names. Each takes rows of (guid, name) and gives (guid, id).

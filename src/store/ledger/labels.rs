@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::domain::Guid;
 use crate::rate_card::Labels;
-use crate::store::database::{Columns, Sql, Type, values};
+use crate::store::database::{Columns, Sql, Type, again, values};
 use crate::store::{FoundationHead, Store, StoreError};
 
 /// Of what a label is, and whether it is an annotation.

@@ -9,7 +9,7 @@ use crate::domain::text::hexadecimal;
 use crate::domain::{LedgerEntry, Timestamp};
 use crate::fold::{Resource, Sealed};
 use crate::store::archive::chunks::missing;
-use crate::store::database::{Session, Sql, values};
+use crate::store::database::{Session, Sql, again, values};
 use crate::store::{FoundationHead, Store, StoreError};
 
 /// A foundation's ledger as it was after an input: all its resources.
