@@ -71,40 +71,68 @@ fn every_table_column_and_view_of_postgresql_is_explained() {
     assert!(tables > 25, "{tables}");
 }
 
-/// The same tables and columns on both.
+/// A table's columns as a database has them: name, type, whether it may be null, comment.
+type Columns = Vec<(String, String, bool, String)>;
+
+/// SQLite's tables; of an integer that is the key, SQLite doesn't say that it is never null.
+async fn tables_of_sqlite(url: &str) -> BTreeMap<String, (String, Columns)> {
+    let text = "SELECT t.name, c.name, c.type, c.\"notnull\" = 0 AND c.pk = 0
+                FROM sqlite_schema AS t, pragma_table_info(t.name) AS c
+                WHERE t.type = 'table' AND t.name NOT LIKE '%sqlx%' AND t.name NOT LIKE 'sqlite%'";
+    let mut found = BTreeMap::<String, (String, Columns)>::new();
+    for row in SqliteConnection::connect(url).await.unwrap().fetch_all(text).await.unwrap() {
+        found.entry(row.get(0)).or_default().1.push((row.get(1), row.get(2), row.get(3), String::new()));
+    }
+    found
+}
+
+async fn tables_of_postgresql(url: &str) -> BTreeMap<String, (String, Columns)> {
+    let text = "SELECT c.table_name::text, obj_description(c.table_name::text::regclass), c.column_name::text,
+                       c.data_type::text, c.is_nullable = 'YES',
+                       col_description(c.table_name::text::regclass, c.ordinal_position)
+                FROM information_schema.columns AS c
+                JOIN information_schema.tables AS t USING (table_schema, table_name)
+                WHERE table_schema = 'public' AND table_type = 'BASE TABLE' AND table_name NOT LIKE '%sqlx%'";
+    let mut found = BTreeMap::<String, (String, Columns)>::new();
+    for row in PgConnection::connect(url).await.unwrap().fetch_all(text).await.unwrap() {
+        let of: String = row.get(3);
+        let of = if matches!(of.as_str(), "smallint" | "integer") { "bigint".to_owned() } else { of };
+        let of = of.replace("timestamp with time zone", "timestamptz");
+        let (comment, columns) = found.entry(row.get(0)).or_default();
+        *comment = row.get(1);
+        columns.push((row.get(2), of, row.get(4), row.get(5)));
+    }
+    found
+}
+
+/// What is declared once, for writers, readers and moving a book, is what both databases have: no table and no column more
+/// or less, of the same types, null where it may be, and with the comments that PostgreSQL tells.
 #[test]
-fn both_databases_have_the_same_tables_and_columns() {
-    let columns = |sqlite: bool| {
-        let program = database::with(if sqlite { Kind::Sqlite } else { Kind::Postgres }, Program::new);
+fn tables_are_declared_as_both_databases_have_them() {
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        let program = database::with(kind, Program::new);
         let url = program.database();
-        database::run(|| async {
+        let is_sqlite = kind == Kind::Sqlite;
+        let found = database::run(|| async {
             Store::open(&url).await.unwrap().close().await;
-            let mut found = BTreeMap::<String, Vec<String>>::new();
-            let mut add = |table: String, column: String| found.entry(table).or_default().push(column);
-            if sqlite {
-                let mut connection = SqliteConnection::connect(&url).await.unwrap();
-                let text = "SELECT t.name, c.name FROM sqlite_schema AS t, pragma_table_info(t.name) AS c
-                            WHERE t.type = 'table' AND t.name NOT LIKE '%sqlx%' AND t.name NOT LIKE 'sqlite%'";
-                for row in connection.fetch_all(text).await.unwrap() {
-                    add(row.get(0), row.get(1));
-                }
-            } else {
-                let mut connection = PgConnection::connect(&url).await.unwrap();
-                let text = "SELECT c.table_name::text, c.column_name::text FROM information_schema.columns AS c
-                            JOIN information_schema.tables AS t USING (table_schema, table_name)
-                            WHERE table_schema = 'public' AND table_type = 'BASE TABLE' AND table_name NOT LIKE '%sqlx%'
-                            ORDER BY ordinal_position";
-                for row in connection.fetch_all(text).await.unwrap() {
-                    add(row.get(0), row.get(1));
-                }
-            }
-            found
-        })
-    };
-    let (sqlite, postgres) = (columns(true), columns(false));
-    assert_eq!(sqlite.keys().collect::<Vec<_>>(), postgres.keys().collect::<Vec<_>>());
-    for (table, columns) in &sqlite {
-        assert_eq!(columns, &postgres[table], "{table}");
+            if is_sqlite { tables_of_sqlite(&url).await } else { tables_of_postgresql(&url).await }
+        });
+        let told = |comment: &str| if is_sqlite { String::new() } else { comment.to_owned() };
+        let mut expected = BTreeMap::new();
+        for table in cf_billing::store::expected_tables() {
+            let columns = table.columns.iter().map(|column| {
+                let of = column.types[usize::from(!is_sqlite)].to_owned();
+                (column.name.to_owned(), of, column.nullable, told(column.comment))
+            });
+            let mut columns: Columns = columns.collect();
+            columns.sort();
+            expected.insert(table.name.to_owned(), (told(table.comment), columns));
+        }
+        assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
+        for (name, (comment, mut columns)) in found {
+            columns.sort();
+            assert_eq!((comment, columns), expected[&name], "{name} of {kind:?}");
+        }
     }
 }
 

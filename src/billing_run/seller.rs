@@ -146,7 +146,6 @@ impl Sender {
             given: Vec::new(),
             coverage: Vec::new(),
             previous_net: None,
-            replaces: 0,
             replaced: None,
             taxed_before: Vec::new(),
         }

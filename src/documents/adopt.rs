@@ -74,7 +74,6 @@ pub fn read_back(text: &[u8]) -> Result<ReadBack, String> {
         accepted: value.maybe("accepted").map(|_| value.read("accepted")).transpose()?.unwrap_or_default(),
         previous_net: None,
         in_review: false,
-        replaces: 0,
         replaced: read_named(value, "replaces")?,
         reopens: value.maybe("reopens").map(|_| value.read("reopens")).transpose()?.unwrap_or_default(),
         taxed_otherwise: false,

@@ -16,6 +16,19 @@ pub struct Dates {
     pub due_on: Option<NaiveDate>,
 }
 
+/// What a final invoice got beside what it says.
+#[derive(Clone, Copy, Debug)]
+pub struct Issued<'a> {
+    pub number: &'a str,
+    pub finalized_at: Timestamp,
+    /// `None`: made final by an earlier version.
+    pub dates: Option<Dates>,
+    /// SHA-256 of what it rests on, hexadecimal.
+    pub basis: Option<&'a str>,
+    /// How its book names the invoice in whose place it is; 0: none.
+    pub replaces: i64,
+}
+
 fn named(named: Option<&Named>) -> Value {
     named.map_or(Value::Null, |named| json!([named.guid, named.name]))
 }
@@ -98,16 +111,10 @@ impl Correction {
 }
 
 impl Invoice {
-    /// Everything it says, in a fixed form. `dates` are `None` of what earlier versions made; `basis` is the SHA-256 of
-    /// what it rests on.
+    /// Everything it says, in a fixed form.
     #[must_use]
-    pub fn canonical(
-        &self,
-        number: &str,
-        finalized_at: Timestamp,
-        dates: Option<Dates>,
-        basis: Option<&str>,
-    ) -> String {
+    pub fn canonical(&self, issued: &Issued<'_>) -> String {
+        let Issued { number, finalized_at, .. } = issued;
         let lines: Vec<Value> = self.lines.iter().map(|line| line.canonical(self.currency)).collect();
         let mut whole = json!([
             number,
@@ -146,14 +153,14 @@ impl Invoice {
                     .map_or(Value::Null, |tax| json!([tax.name, tax.category, price(tax.percent), major(tax.amount)])),
             );
         }
-        if let Some(dates) = dates {
-            fields.push(self.issued(dates, basis));
+        if let Some(dates) = issued.dates {
+            fields.push(self.issued(dates, issued));
         }
         whole.to_string()
     }
 
     /// What documents need beside amounts.
-    fn issued(&self, dates: Dates, basis: Option<&str>) -> Value {
+    fn issued(&self, dates: Dates, Issued { basis, replaces, .. }: &Issued<'_>) -> Value {
         let coverage: Vec<Value> = (self.coverage.iter())
             .map(|one| json!([one.foundation, one.organization, one.space, one.span.from, one.span.to]))
             .collect();
@@ -167,7 +174,7 @@ impl Invoice {
             "reason": self.reason,
             "corrections": self.corrections.iter().map(Correction::canonical).collect::<Vec<_>>(),
             "coverage": coverage,
-            "replaces": (self.kind == DocumentKind::Invoice).then_some(self.replaces),
+            "replaces": (self.kind == DocumentKind::Invoice).then_some(replaces),
             "reopens": self.reopens,
             "basis": basis,
         })

@@ -423,7 +423,6 @@ pub fn credit_note(
         coverage: Vec::new(),
         previous_net: None,
         in_review: false,
-        replaces: 0,
         replaced: None,
         reopens: header.reopens,
         taxed_otherwise: false,

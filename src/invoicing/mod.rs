@@ -23,7 +23,7 @@ use crate::rate_card::{Labels, Meter, RateCard};
 use crate::rating::{LineKey, Named, Part, Rated, RatedLine, UnpricedLine};
 
 pub use adjust::{AccountTax, Adjustment, AdjustmentType, TaxLine};
-pub use canonical::Dates;
+pub use canonical::{Dates, Issued};
 pub use compare::{PastCorrection, compare};
 pub use correction::{Correction, CorrectionCause, net_of};
 pub use credit::{Corrections, Credit, CreditError, Credited, NoteHeader, credit, credit_note};
@@ -154,9 +154,7 @@ pub struct Invoice {
     pub previous_net: Option<Amount>,
     /// A draft whose period, grace time and last sweep are over.
     pub in_review: bool,
-    /// Row id of the invoice, given back as a whole, in whose place it is; 0: none.
-    pub replaces: i64,
-    /// That invoice, for people.
+    /// The invoice, given back as a whole, in whose place it is.
     pub replaced: Option<Corrected>,
     /// Of a credit note: the month is invoiced anew.
     pub reopens: bool,
@@ -277,7 +275,6 @@ pub struct Header {
     pub given: Vec<Correction>,
     pub coverage: Vec<Coverage>,
     pub previous_net: Option<Amount>,
-    pub replaces: i64,
     /// The invoice in whose place it is.
     pub replaced: Option<Corrected>,
     /// The taxes of the invoices that are corrected.
@@ -374,7 +371,6 @@ pub fn without_lines(header: Header, currency: Currency) -> Invoice {
         coverage: header.coverage,
         previous_net: header.previous_net,
         in_review: false,
-        replaces: header.replaces,
         replaced: header.replaced,
         reopens: false,
         taxed_otherwise: false,

@@ -1,62 +1,98 @@
-//! The small integers that stand for words in tables; migrations and views spell the same codes.
+//! How words of the domain stand in tables: as small integers where rows are many, spelled out elsewhere. Migrations and
+//! views have the same codes. A code or word that isn't known is an error that names table, column and value.
 
-use crate::domain::{Cause, DiskSource, EntryType, Kind, MemorySource};
+use super::database::{Field, Row, Type, Value, Word, unexpected};
+use super::{OnboardingStage, Owner, StoreError};
+use crate::domain::{
+    AnomalyKind, Cause, Currency, DiskSource, EntryType, GapReason, GapStage, Kind, MemorySource, Strategy, Stream,
+};
 use crate::fold::Opening;
-use crate::store::StoreError;
+use crate::invoicing::{AdjustmentType, CorrectionCause, DocumentKind, Status};
+use crate::rate_card::Meter;
+use crate::rating::Part;
 
 /// A word with a code.
 pub trait Code: Copy + PartialEq + 'static {
-    const WHERE: &'static str;
     const CODES: &'static [(i64, Self)];
 
     fn code(self) -> i64 {
-        Self::CODES.iter().find(|(_, word)| *word == self).map_or(-1, |(code, _)| *code)
+        let known = Self::CODES.iter().find(|(_, word)| *word == self);
+        known.map(|(code, _)| *code).expect("each word has a code")
     }
 
-    fn of(code: i64) -> Result<Self, StoreError> {
-        (Self::CODES.iter().find(|(known, _)| *known == code))
-            .map(|(_, word)| *word)
-            .ok_or_else(|| StoreError::Unexpected { place: Self::WHERE, value: code.to_string() })
+    fn of_code(code: i64) -> Option<Self> {
+        Self::CODES.iter().find(|(known, _)| *known == code).map(|(_, word)| *word)
     }
 }
 
-impl Code for Kind {
-    const WHERE: &'static str = "kind";
-    const CODES: &'static [(i64, Self)] =
-        &[(1, Self::Process), (2, Self::Service), (3, Self::Staging), (4, Self::Task)];
+macro_rules! coded {
+    ($($of:ty: $codes:expr;)*) => {
+        $(
+            impl Code for $of {
+                const CODES: &'static [(i64, Self)] = &$codes;
+            }
+
+            impl Field for $of {
+                const TYPE: Type = Type::Integer;
+
+                fn maybe(row: &Row, place: &'static str, _: Option<Currency>) -> Result<Option<Self>, StoreError> {
+                    let read = |code| Self::of_code(code).ok_or_else(|| unexpected(place, &code.to_string()));
+                    row.maybe_integer(place)?.map(read).transpose()
+                }
+
+                fn value(&self, _: Option<Currency>) -> Value {
+                    Value::Integer(Some(self.code()))
+                }
+            }
+        )*
+    };
 }
 
-impl Code for MemorySource {
-    const WHERE: &'static str = "memory_source";
-    const CODES: &'static [(i64, Self)] = &[(0, Self::None), (1, Self::Event), (2, Self::Build)];
-}
-
-impl Code for DiskSource {
-    const WHERE: &'static str = "disk_source";
-    const CODES: &'static [(i64, Self)] =
-        &[(0, Self::None), (1, Self::Observed), (2, Self::Assumed), (3, Self::Default)];
-}
-
-impl Code for EntryType {
-    const WHERE: &'static str = "entry_type";
-    const CODES: &'static [(i64, Self)] = &[(1, Self::Usage), (2, Self::Reversal), (3, Self::Replacement)];
-}
-
-impl Code for Cause {
-    const WHERE: &'static str = "cause";
-    const CODES: &'static [(i64, Self)] = &[
+coded! {
+    Kind: [(1, Self::Process), (2, Self::Service), (3, Self::Staging), (4, Self::Task)];
+    MemorySource: [(0, Self::None), (1, Self::Event), (2, Self::Build)];
+    DiskSource: [(0, Self::None), (1, Self::Observed), (2, Self::Assumed), (3, Self::Default)];
+    EntryType: [(1, Self::Usage), (2, Self::Reversal), (3, Self::Replacement)];
+    Cause: [
         (1, Self::Closed),
         (2, Self::BuildpackSet),
         (3, Self::RepairedEnding),
         (4, Self::Observation),
         (5, Self::LateEvent),
     ];
+    Opening: [(1, Self::Beginning), (2, Self::FirstSight), (3, Self::WasRunning), (4, Self::Baseline)];
 }
 
-impl Code for Opening {
-    const WHERE: &'static str = "opening";
-    const CODES: &'static [(i64, Self)] =
-        &[(1, Self::Beginning), (2, Self::FirstSight), (3, Self::WasRunning), (4, Self::Baseline)];
+macro_rules! words {
+    ($($of:ty),* $(,)?) => {
+        $(impl Word for $of {
+            fn word(self) -> &'static str {
+                self.name()
+            }
+
+            fn of_word(word: &str) -> Option<Self> {
+                Self::ALL.into_iter().find(|known| known.name() == word)
+            }
+        })*
+    };
+}
+
+words! {
+    AdjustmentType, AnomalyKind, CorrectionCause, DocumentKind, GapReason, GapStage, Kind, Meter, OnboardingStage, Owner,
+    Status, Strategy, Stream,
+}
+
+impl Field for Part {
+    const TYPE: Type = Type::Text;
+
+    fn maybe(row: &Row, place: &'static str, _: Option<Currency>) -> Result<Option<Self>, StoreError> {
+        let read = |text: &str| Self::from_text(text).ok_or_else(|| unexpected(place, text));
+        row.maybe_text(place)?.map(read).transpose()
+    }
+
+    fn value(&self, _: Option<Currency>) -> Value {
+        Value::Text(Some(self.to_string()))
+    }
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ pub mod files;
 mod invoices;
 mod leases;
 mod ledger;
+mod tables;
 mod transfer;
 mod types;
 
@@ -25,6 +26,7 @@ pub use ledger::{
     AnomalyFilter, ClockSpan, GapProgress, Hold, KnownGuids, LabelRows, NameOf, Names, Newest, Owner, Pieces, Pin,
     Seal, Settled, Stated, StoredAnomaly, StoredBound, StoredDifference, StoredGap, Told, Verified,
 };
+pub use tables::{ExpectedColumn, ExpectedTable, expected_tables};
 pub use transfer::{TransferError, Transferred};
 pub use types::{
     Absurd, Found, FoundationHead, GroupKey, Keyed, LoadedResource, Onboarding, OnboardingStage, OpenTotal, Origin,
@@ -151,9 +153,9 @@ impl Store {
 
     /// Bytes on disk, with what isn't merged yet; 0 where that can't be told.
     pub async fn size_bytes(&self) -> u64 {
-        const SIZE: Sql = Sql::new("SELECT pg_database_size(current_database())");
+        const SIZE: Sql = Sql::new("SELECT pg_database_size(current_database()) AS size");
         let Some(path) = self.database.file() else {
-            let size = async { self.database.read().await?.one(SIZE, Vec::new()).await?.number(0) };
+            let size = async { self.database.read().await?.one(SIZE, Vec::new()).await?.number("size") };
             return size.await.unwrap_or_default();
         };
         let size = |ending: &str| {

@@ -9,292 +9,32 @@ use sha2::{Digest, Sha256};
 
 use crate::domain::text::hexadecimal;
 use crate::domain::{Amount, Currency, Price, Timestamp};
-use crate::store::database::{Row, Session, Sql, Type, Value, column_json};
+use crate::store::database::{Columns, Declared, Row, Session, Sql, Type, Value, column_json, unexpected};
+use crate::store::tables::{Moves, TABLES};
 use crate::store::{Store, StoreError};
-
-/// A table: its columns, the first of which are its key.
-struct Table {
-    name: &'static str,
-    key: usize,
-    columns: &'static [(&'static str, Type)],
-    /// Where the currency of its amounts is found, if it has any.
-    currency: Option<&'static str>,
-}
 
 use Type::{Amount as Money, Bytes, Flag, Integer, Price as Decimal, Text, Time};
 
-const fn table(name: &'static str, key: usize, columns: &'static [(&'static str, Type)]) -> Table {
-    Table { name, key, columns, currency: None }
+/// A table, as far as it moves.
+#[derive(Clone, Copy)]
+struct Moved {
+    name: &'static str,
+    /// So many of its first columns are its key.
+    key: usize,
+    columns: Columns,
+    currency: Option<&'static str>,
 }
 
-/// The footprint's columns after the given ones.
-macro_rules! columns {
-    ($($name:ident: $of:expr),* $(,)?) => { &[$((stringify!($name), $of)),*] };
+fn moved() -> impl Iterator<Item = Moved> {
+    TABLES.iter().filter_map(|(Declared { name, key, columns, currency, .. }, moves)| {
+        let columns = match moves {
+            Moves::Whole => *columns,
+            Moves::First(count) => &columns[..*count],
+            Moves::Stays => return None,
+        };
+        Some(Moved { name, key: *key, columns, currency: *currency })
+    })
 }
-
-const NAMED: &[(&str, Type)] = columns![
-    id: Integer, foundation_id: Integer, guid: Text, name: Text, named_at: Time, named_place: Text,
-];
-
-/// In an order in which each row finds the rows it points to.
-const TABLES: &[Table] = &[
-    table(
-        "foundation",
-        1,
-        columns![
-            id: Integer, name: Text, lease_epoch: Integer, last_sequence: Integer, last_entry: Integer, known_until: Time,
-            swept_until: Time, observed_until: Time, collected: Flag, reconciled_at: Time, swept_long_at: Time,
-            chained_from: Integer, chained_entry: Integer, uaa: Text, clock_accepted_at: Time,
-        ],
-    ),
-    table(
-        "stream",
-        2,
-        columns![
-            foundation_id: Integer, name: Text, last_ordinal: Integer, oldest_created_at: Time, newest_created_at: Time,
-            checkpoint_guid: Text, checkpoint_created_at: Time, predecessor_guid: Text, predecessor_created_at: Time,
-            agreeing_at: Time,
-        ],
-    ),
-    table(
-        "foundation_identity",
-        1,
-        columns![
-            foundation_id: Integer, api: Text, issuer: Text, links: Text, pinned_at: Time, after_organization: Integer,
-            after_space: Integer, after_resource: Integer, adopted_at: Time, adopted_by: Text, adopting: Flag,
-            held_since: Time, held_reason: Text, held_detail: Text,
-        ],
-    ),
-    table(
-        "onboarding",
-        1,
-        columns![
-            foundation_id: Integer, strategy: Text, stage: Text, begun_at: Time, completed_at: Time, reason: Text,
-        ],
-    ),
-    table(
-        "onboarding_snapshot",
-        2,
-        columns![
-            foundation_id: Integer, stream: Text, guid: Text, completed_at: Time, checkpoint_guid: Text,
-            checkpoint_created_at: Time,
-        ],
-    ),
-    table(
-        "archive_chunk",
-        2,
-        columns![
-            foundation_id: Integer, first_sequence: Integer, last_sequence: Integer, min_created_at: Time,
-            max_created_at: Time, directory: Bytes, bodies: Bytes, pruned: Flag,
-        ],
-    ),
-    table("late_place", 4, columns![foundation_id: Integer, stream: Text, ordinal: Integer, fraction: Bytes]),
-    table("fold_settings", 2, columns![foundation_id: Integer, sequence: Integer, settings: Text]),
-    table("organization", 1, NAMED),
-    table("space", 1, NAMED),
-    table("app", 1, NAMED),
-    table(
-        "buildpack",
-        1,
-        columns![id: Integer, foundation_id: Integer, name: Text, guid: Text, guid_at: Time, guid_place: Text],
-    ),
-    table("label", 4, columns![foundation_id: Integer, owner: Text, guid: Text, key: Text, value: Text]),
-    table(
-        "service_offering",
-        1,
-        columns![
-            id: Integer, foundation_id: Integer, guid: Text, name: Text, named_at: Time, named_place: Text,
-            broker_guid: Text, broker_name: Text, broker_at: Time, broker_place: Text,
-        ],
-    ),
-    table(
-        "service_plan",
-        1,
-        columns![
-            id: Integer, foundation_id: Integer, guid: Text, name: Text, service_offering_id: Integer, named_at: Time,
-            named_place: Text, offering_at: Time, offering_place: Text,
-        ],
-    ),
-    table(
-        "resource",
-        1,
-        columns![
-            id: Integer, foundation_id: Integer, kind: Integer, guid: Text, name: Text, app_id: Integer,
-            process_type: Text, user_provided: Flag, latest: Time, ended: Flag, disk_mib: Integer, last_ordinal: Integer,
-            last_fraction: Bytes, last_sequence: Integer, to_observe: Flag, named_at: Time, named_place: Text,
-        ],
-    ),
-    table(
-        "open_interval",
-        1,
-        columns![
-            resource_id: Integer, foundation_id: Integer, kind: Integer, run: Integer, opening: Integer,
-            unconfirmed: Flag, billed: Flag, started_at: Time, counts_until: Time, opened_by: Integer, instances: Integer,
-            memory_mib: Integer, memory_source: Integer, disk_mib: Integer, disk_source: Integer, buildpack_id: Integer,
-            service_plan_id: Integer, organization_id: Integer, space_id: Integer, app_id: Integer, estimated: Flag,
-        ],
-    ),
-    table(
-        "ledger_entry",
-        2,
-        columns![
-            foundation_id: Integer, number: Integer, entry_type: Integer, corrects: Integer, cause: Integer,
-            sequence: Integer, known_at: Time, resource_id: Integer, kind: Integer, run: Integer, started_at: Time,
-            ended_at: Time, instances: Integer, memory_mib: Integer, memory_source: Integer, disk_mib: Integer,
-            disk_source: Integer, buildpack_id: Integer, service_plan_id: Integer, organization_id: Integer,
-            space_id: Integer, app_id: Integer, estimated: Flag, opened_by: Integer, closed_by: Integer,
-        ],
-    ),
-    table(
-        "anomaly",
-        3,
-        columns![
-            foundation_id: Integer, sequence: Integer, position: Integer, kind: Text, at: Time, resource_kind: Integer,
-            resource_guid: Text, detail: Text,
-        ],
-    ),
-    table(
-        "seal",
-        2,
-        columns![
-            foundation_id: Integer, sequence: Integer, sealed_at: Time, resources: Integer, digest: Text,
-            pruned_at: Integer,
-        ],
-    ),
-    table(
-        "gap",
-        2,
-        columns![
-            foundation_id: Integer, number: Integer, stream: Text, reason: Text, began_at: Time, ended_at: Time,
-            checkpoint_guid: Text, checkpoint_created_at: Time, found_at: Time, sequence: Integer, stage: Text,
-            settled_at: Time, ended: Integer, begun: Integer, changed: Integer,
-        ],
-    ),
-    table(
-        "clock_bound",
-        4,
-        columns![
-            foundation_id: Integer, stream: Text, ordinal: Integer, fraction: Bytes, event_guid: Text, created_at: Time,
-            counts_at: Time, provisional: Flag, kind: Integer, resource_guid: Text, sequence: Integer, number: Integer,
-        ],
-    ),
-    table(
-        "difference",
-        3,
-        columns![
-            foundation_id: Integer, kind: Integer, guid: Text, class: Text, detail: Text,
-            certain_until: Time, found_at: Time, seen_at: Time,
-        ],
-    ),
-    table(
-        "ledger_link",
-        2,
-        columns![
-            foundation_id: Integer, last_sequence: Integer, last_entry: Integer, inputs_digest: Bytes,
-            entries_digest: Bytes, digest: Bytes,
-        ],
-    ),
-    table("seal_chunk", 3, columns![foundation_id: Integer, sequence: Integer, first_id: Integer, states: Bytes]),
-    table("rate_card", 1, columns![hash: Text, name: Text, currency: Text, body: Text, first_used: Time]),
-    table("invoice_series", 1, columns![name: Text, last_number: Integer]),
-    Table {
-        currency: Some("currency"),
-        ..table(
-            INVOICE,
-            1,
-            columns![
-                id: Integer, status: Text, series: Text, series_number: Integer, number: Text, account: Text,
-                account_name: Text, seller: Text, month: Text, period_start: Time, period_end: Time, time_zone: Text,
-                currency: Text, net: Money, estimated: Money, rate_card_hash: Text, rated_through: Time, drafted_at: Time,
-                finalized_at: Time, accepted: Text, digest: Text, tax_name: Text, tax_category: Text, tax_percent: Decimal,
-                tax: Money, kind: Text, in_review: Flag, issued_on: Text, due_on: Text, corrects: Text, reason: Text,
-                replaces: Integer, reopens: Flag, particulars: Text, tax_exemption: Text, previous_net: Money,
-                rules: Integer, accounts_hash: Text, uncountable: Text,
-            ],
-        )
-    },
-    Table {
-        currency: Some("(SELECT currency FROM invoice WHERE invoice.id = invoice_line.invoice_id)"),
-        ..table(
-            "invoice_line",
-            2,
-            columns![
-                invoice_id: Integer, position: Integer, foundation: Text, organization_guid: Text,
-                organization_name: Text, space_guid: Text, space_name: Text, kind: Text, app_guid: Text, app_name: Text,
-                service_instance_guid: Text, service_instance_name: Text, service_offering_guid: Text,
-                service_offering_name: Text, service_plan_guid: Text, service_plan_name: Text, buildpack: Text,
-                estimated: Flag, started_at: Time, ended_at: Time, meter: Text, quantity: Integer, unit_size: Integer,
-                price: Decimal, amount: Money, rate: Text, used: Integer, part: Text, granularity: Text,
-                list_price: Decimal, discount: Money, days: Text, basis_row: Integer,
-            ],
-        )
-    },
-    Table {
-        currency: Some("(SELECT currency FROM invoice WHERE invoice.id = invoice_adjustment.invoice_id)"),
-        ..table(
-            "invoice_adjustment",
-            2,
-            columns![
-                invoice_id: Integer, position: Integer, adjustment: Text, name: Text, basis: Money, percent: Decimal,
-                amount: Money,
-            ],
-        )
-    },
-    Table {
-        currency: Some("(SELECT currency FROM invoice WHERE invoice.id = invoice_correction.invoice_id)"),
-        ..table(
-            "invoice_correction",
-            2,
-            columns![
-                invoice_id: Integer, position: Integer, number: Text, line: Integer, month: Text, started_at: Time,
-                ended_at: Time, what: Text, subject: Text, meter: Text, quantity: Integer, unit_size: Integer,
-                price: Decimal, amount_before: Money, amount_after: Money, cause: Text, rate_card_hash: Text,
-            ],
-        )
-    },
-    table(
-        "invoice_coverage",
-        5,
-        columns![
-            invoice_id: Integer, foundation: Text, organization_guid: Text, space_guid: Text, started_at: Time,
-            ended_at: Time, labels: Text,
-        ],
-    ),
-    table("to_compare", 1, columns![month: Text]),
-    table("compared_through", 1, columns![foundation_id: Integer, entry: Integer, sequence: Integer]),
-    table("accounts_file", 1, columns![hash: Text, kept_at: Time, body: Text]),
-    table("invoice_basis", 1, columns![invoice_id: Integer, body: Bytes]),
-    table(
-        "invoice_document",
-        2,
-        columns![invoice_id: Integer, format: Text, renderer: Text, made_at: Time, sha256: Text, body: Bytes],
-    ),
-    Table {
-        currency: Some("(SELECT currency FROM invoice WHERE invoice.id = invoice_recalculation.invoice_id)"),
-        ..table(
-            "invoice_recalculation",
-            1,
-            columns![
-                invoice_id: Integer, computed_at: Time, rate_card_hash: Text, pinned: Flag, reason: Text, net: Money,
-                body: Text,
-            ],
-        )
-    },
-    table(
-        "invoice_hold",
-        3,
-        columns![
-            account: Text, month: Text, held_at: Time, reason: Text, released_at: Time, release_reason: Text,
-        ],
-    ),
-    table(
-        "invoice_lost",
-        2,
-        columns![series: Text, first_number: Integer, last_number: Integer, reason: Text, recorded_at: Time],
-    ),
-    table("invoice_adopted", 1, columns![invoice_id: Integer, before: Text, adopted_at: Time]),
-    table("lease", 1, columns![duty: Text, epoch: Integer]),
-];
 
 const INVOICE: &str = "invoice";
 /// What makes an invoice final is written last: until then its lines may be.
@@ -348,7 +88,7 @@ impl Store {
         line(&json!({ "format": FORMAT, "schema": schema }).to_string())?;
         let mut transferred = Transferred::default();
         let mut all = Sha256::new();
-        for table in TABLES {
+        for table in moved() {
             line(&json!({ "table": table.name }).to_string())?;
             let rows = read_table(&mut session, table, |row| {
                 all.update(row);
@@ -375,13 +115,13 @@ impl Store {
         lines: impl IntoIterator<Item = io::Result<String>>,
         mut progress: impl FnMut(u64),
     ) -> Result<Transferred, TransferError> {
-        const FOUNDATIONS: Sql = Sql::new("SELECT count(*) FROM foundation");
-        const INVOICES: Sql = Sql::new("SELECT count(*) FROM invoice");
-        const LEASES: Sql = Sql::new("SELECT count(*) FROM lease");
+        const FOUNDATIONS: Sql = Sql::new("SELECT count(*) AS rows_there FROM foundation");
+        const INVOICES: Sql = Sql::new("SELECT count(*) AS rows_there FROM invoice");
+        const LEASES: Sql = Sql::new("SELECT count(*) AS rows_there FROM lease");
         let mut session = self.database.write().await?;
         session.may_rest().await?;
         for counted in [FOUNDATIONS, INVOICES, LEASES] {
-            if session.one(counted, Vec::new()).await?.integer(0)? > 0 {
+            if session.one(counted, Vec::new()).await?.integer("rows_there")? > 0 {
                 return Err(TransferError::NotEmpty(self.location()));
             }
         }
@@ -389,8 +129,8 @@ impl Store {
         lines.header(self.database.newest_schema())?;
         let mut transferred = Transferred::default();
         let mut all = Sha256::new();
-        let mut wanted = TABLES.iter();
-        let mut table: Option<&Table> = None;
+        let mut wanted = moved();
+        let mut table: Option<Moved> = None;
         let mut batch: Vec<Vec<Value>> = Vec::new();
         let mut invoices: Vec<Vec<Value>> = Vec::new();
         let mut counts: Vec<u64> = Vec::new();
@@ -431,13 +171,13 @@ impl Store {
             }
         }
         finish_invoices(&mut session, invoices).await?;
-        for (table, count) in TABLES.iter().zip(counts) {
+        for (table, count) in moved().zip(counts) {
             transferred.count(table, count);
         }
         if digest_of(&mut session).await? != transferred.digest {
             return Err(TransferError::Different);
         }
-        for table in TABLES.iter().filter(|table| table.columns[0].0 == "id") {
+        for table in moved().filter(|table| table.columns[0].0 == "id") {
             session.number_on(table.name).await?;
         }
         session.commit().await?;
@@ -448,7 +188,7 @@ impl Store {
 /// SHA-256 of all rows as they are.
 async fn digest_of(session: &mut Session) -> Result<String, TransferError> {
     let mut all = Sha256::new();
-    for table in TABLES {
+    for table in moved() {
         let update = |row: &str| {
             all.update(row);
             Ok(())
@@ -459,7 +199,7 @@ async fn digest_of(session: &mut Session) -> Result<String, TransferError> {
 }
 
 impl Transferred {
-    fn count(&mut self, table: &Table, rows: u64) {
+    fn count(&mut self, table: Moved, rows: u64) {
         match table.name {
             "ledger_entry" => self.ledger_entries = rows,
             INVOICE => self.invoices = rows,
@@ -471,12 +211,17 @@ impl Transferred {
 /// Reads a table in the order of its key; gives how many rows it has.
 async fn read_table(
     session: &mut Session,
-    table: &Table,
+    table: Moved,
     mut take: impl FnMut(&str) -> io::Result<()>,
 ) -> Result<u64, TransferError> {
     let columns: Vec<&str> = table.columns.iter().map(|(name, _)| *name).collect();
     let key = columns[..table.key].join(", ");
-    let from = format!("SELECT {}, {} FROM {}", columns.join(", "), table.currency.unwrap_or("NULL"), table.name);
+    let from = format!(
+        "SELECT {}, {} AS row_currency FROM {}",
+        columns.join(", "),
+        table.currency.unwrap_or("NULL"),
+        table.name
+    );
     let places: Vec<String> = (1..=table.key).map(|number| format!("${number}")).collect();
     let first = format!("{from} ORDER BY {key} LIMIT {BATCH}");
     let next = format!("{from} WHERE ({key}) > ({}) ORDER BY {key} LIMIT {BATCH}", places.join(", "));
@@ -507,33 +252,28 @@ async fn read_table(
     }
 }
 
-fn read_row(row: &Row, table: &Table) -> Result<Vec<Value>, StoreError> {
-    let currency = match table.currency {
-        Some(_) => row.maybe_text(table.columns.len())?.and_then(Currency::from_code),
-        None => None,
-    };
-    let mut values = Vec::with_capacity(table.columns.len());
-    for (index, (_, of)) in table.columns.iter().enumerate() {
-        values.push(match of {
-            Integer => Value::Integer(row.maybe_integer(index)?),
-            Flag => Value::Flag(row.flag(index)?),
-            Text => Value::Text(row.owned(index)?),
-            Bytes => Value::Bytes(row.bytes(index)?),
-            Time => Value::Time(row.maybe_time(index)?),
-            Decimal => Value::Price(row.price(index)?),
+fn read_row(row: &Row, table: Moved) -> Result<Vec<Value>, StoreError> {
+    let currency: Option<Currency> = if table.currency.is_some() { row.get("row_currency")? } else { None };
+    let read = |(name, of): &(&'static str, Type)| {
+        Ok(match of {
+            Integer => Value::Integer(row.maybe_integer(name)?),
+            Flag => Value::Flag(row.maybe_flag(name)?),
+            Text => Value::Text(row.maybe_string(name)?),
+            Bytes => Value::Bytes(row.maybe_bytes(name)?),
+            Time => Value::Time(row.maybe_time(name)?),
+            Decimal => Value::Price(row.maybe_price(name)?),
             Money => {
-                let unknown = || StoreError::Unexpected { place: "invoice.currency", value: String::new() };
-                let currency = currency.ok_or_else(unknown)?;
-                Value::Amount(row.amount(index, currency)?, currency)
+                let currency = currency.ok_or_else(|| unexpected("invoice.currency", "null"))?;
+                Value::Amount(row.maybe_amount(name, currency)?, currency)
             }
-        });
-    }
-    Ok(values)
+        })
+    };
+    table.columns.iter().map(read).collect()
 }
 
 async fn write(
     session: &mut Session,
-    table: &Table,
+    table: Moved,
     rows: Vec<Vec<Value>>,
     invoices: &mut Vec<Vec<Value>>,
 ) -> Result<(), TransferError> {
@@ -580,8 +320,13 @@ async fn finish_invoices(session: &mut Session, invoices: Vec<Vec<Value>>) -> Re
          FROM {rows} AS moved
          WHERE invoice.id = moved.id AND moved.status <> 'draft'",
     );
-    const COLUMNS: &[(&str, Type)] = columns![
-        id: Integer, status: Text, series: Text, series_number: Integer, number: Text, finalized_at: Time,
+    const COLUMNS: Columns = &[
+        ("id", Integer),
+        ("status", Text),
+        ("series", Text),
+        ("series_number", Integer),
+        ("number", Text),
+        ("finalized_at", Time),
     ];
     for batch in invoices.chunks(BATCH) {
         let mut payload = session.payload(COLUMNS);
@@ -633,7 +378,7 @@ impl<I: Iterator<Item = io::Result<String>>> Lines<I> {
         Ok(())
     }
 
-    fn row(&mut self, table: &Table, text: &str) -> Result<Vec<Value>, TransferError> {
+    fn row(&mut self, table: Moved, text: &str) -> Result<Vec<Value>, TransferError> {
         let row: Vec<Json> = serde_json::from_str(text).map_err(|_| self.wrong("it isn't JSON"))?;
         if row.len() != table.columns.len() {
             return Err(self.wrong("it has not the columns of its table"));
@@ -661,7 +406,11 @@ fn value(of: Type, column: &Json, currency: Option<Currency>) -> Option<Value> {
     let text = || if null { Some(None) } else { column.as_str().map(|text| Some(text.to_owned())) };
     Some(match of {
         Integer => Value::Integer(integer()?),
-        Flag => Value::Flag(column.as_i64()? == 1),
+        Flag => Value::Flag(match column.as_i64()? {
+            0 => Some(false),
+            1 => Some(true),
+            _ => return None,
+        }),
         Text => Value::Text(text()?),
         Time => Value::Time(integer()?.map(Timestamp::from_unix)),
         Bytes => Value::Bytes(match text()? {

@@ -156,7 +156,6 @@ pub fn bill_by(card: &RateCard, month: &str, usage: &str, rules: u32) -> Invoice
         given: Vec::new(),
         coverage: Vec::new(),
         previous_net: None,
-        replaces: 0,
         replaced: None,
         taxed_before: Vec::new(),
     };

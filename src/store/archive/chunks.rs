@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex};
 
 use lru::LruCache;
 
+use super::pack::{self, CHUNK_INPUTS, DirectoryEntry, Packed, unpack};
+use super::tables::ChunkRow;
 use crate::domain::{EventId, Place, Stream, Timestamp};
-use crate::store::archive::pack::{CHUNK_INPUTS, Packed, directory, pack, unpack};
-use crate::store::database::{Row, Session, Sql, values};
+use crate::store::database::{Record, Row, Session, Sql, record, text, unexpected, values};
 use crate::store::{ArchivedInput, FoundationHead, InputKind, Store, StoreError, identity};
 
 /// Chunks whose identities stay in memory: some 128,000 inputs, 4 MB.
@@ -63,7 +64,11 @@ impl Store {
             .collect();
         let mut session = self.database.read().await?;
         for row in session.all(CHUNKS, values![foundation.id, earliest, latest]).await? {
-            let identities = self.identities_of(&mut session, (foundation.id, row.number(0)?, row.number(1)?)).await?;
+            let identities = {
+                let (first, last) =
+                    (row.number("archive_chunk.first_sequence")?, row.number("archive_chunk.last_sequence")?);
+                self.identities_of(&mut session, (foundation.id, first, last)).await?
+            };
             for (wanted, found) in wanted.iter().zip(&mut found) {
                 if found.is_none() {
                     *found = identities.get(wanted).cloned();
@@ -74,16 +79,17 @@ impl Store {
     }
 
     async fn identities_of(&self, session: &mut Session, key: (i64, u64, u64)) -> Result<Arc<Identities>, StoreError> {
-        const DIRECTORY: Sql = Sql::new(
-            "SELECT directory FROM archive_chunk
-             WHERE foundation_id = $1 AND first_sequence = $2 AND last_sequence = $3",
-        );
+        const DIRECTORY: Sql = Sql::new(text![
+            "SELECT ",
+            Directory::LIST,
+            " FROM archive_chunk WHERE foundation_id = $1 AND first_sequence = $2 AND last_sequence = $3"
+        ]);
         if let Some(identities) = self.identities.get(&key) {
             return Ok(identities);
         }
         let (foundation_id, first, last) = key;
         let row = session.one(DIRECTORY, values![foundation_id, first, last]).await?;
-        let entries = directory(first, count(first, last), &row.bytes(0)?.unwrap_or_default())?;
+        let (_, entries) = unpack_directory(&row)?;
         let identities: Identities = (entries.into_iter())
             .map(|entry| ((entry.kind.number(), entry.created_at.unix(), entry.identity), entry.place))
             .collect();
@@ -110,7 +116,7 @@ impl Store {
         );
         let values = values![foundation.id, stream.name(), place.ordinal, place.fraction()];
         if let Some(row) = self.database.read().await?.maybe(LATE, values).await? {
-            return Ok(Some(Place::from_parts(place.ordinal, row.bytes(0)?.unwrap_or_default())));
+            return Ok(Some(Place::from_parts(place.ordinal, row.bytes("late_place.fraction")?)));
         }
         let next = place.ordinal + 1;
         Ok((next <= foundation.stream(stream).last_ordinal).then(|| Place::at(next)))
@@ -140,7 +146,7 @@ impl Store {
         let values = values![foundation.id, stream.name(), ordinal, below];
         let late = self.database.read().await?.maybe(LATE, values).await?;
         Ok(match late {
-            Some(row) => Place::from_parts(ordinal, row.bytes(0)?.unwrap_or_default()),
+            Some(row) => Place::from_parts(ordinal, row.bytes("late_place.fraction")?),
             None => Place::at(ordinal),
         })
     }
@@ -219,8 +225,53 @@ impl Store {
     }
 }
 
-pub(in crate::store) fn count(first: u64, last: u64) -> usize {
-    usize::try_from(last - first + 1).unwrap_or_default()
+record! {
+    /// A chunk as it is read back.
+    pub(in crate::store) struct Chunk {
+        first_sequence: u64 = "archive_chunk.first_sequence",
+        last_sequence: u64 = "archive_chunk.last_sequence",
+        directory: Vec<u8> = "archive_chunk.directory",
+        bodies: Vec<u8> = "archive_chunk.bodies",
+    }
+}
+
+record! {
+    /// A chunk's directory alone.
+    pub(in crate::store) struct Directory {
+        first_sequence: u64 = "archive_chunk.first_sequence",
+        last_sequence: u64 = "archive_chunk.last_sequence",
+        directory: Vec<u8> = "archive_chunk.directory",
+    }
+}
+
+/// How many inputs a chunk from `first` to `last` has.
+fn count(first: u64, last: u64) -> Result<usize, StoreError> {
+    let inputs = last.checked_sub(first).and_then(|more| usize::try_from(more).ok()?.checked_add(1));
+    inputs.ok_or_else(|| unexpected("archive_chunk.last_sequence", &format!("{last} in the chunk from {first}")))
+}
+
+/// The number of a chunk's first input and its directory, from its row.
+fn unpack_directory(row: &Row) -> Result<(u64, Vec<DirectoryEntry>), StoreError> {
+    let Directory { first_sequence, last_sequence, directory } = Directory::read(row)?;
+    Ok((first_sequence, pack::directory(first_sequence, count(first_sequence, last_sequence)?, &directory)?))
+}
+
+/// The number of the first input of the last chunk that begins at `sequence` or before, and its directory.
+pub(in crate::store) async fn read_directory(
+    session: &mut Session,
+    foundation_id: i64,
+    sequence: u64,
+) -> Result<Option<(u64, Vec<DirectoryEntry>)>, StoreError> {
+    const DIRECTORY: Sql = Sql::new(text![
+        "SELECT ",
+        Directory::LIST,
+        " FROM archive_chunk
+         WHERE foundation_id = $1 AND first_sequence <= $2
+         ORDER BY first_sequence DESC
+         LIMIT 1"
+    ]);
+    let row = session.maybe(DIRECTORY, values![foundation_id, sequence]).await?;
+    row.map(|row| unpack_directory(&row)).transpose()
 }
 
 /// The chunk that holds the input numbered `sequence`.
@@ -229,25 +280,25 @@ pub(in crate::store) async fn read_chunk(
     foundation_id: i64,
     sequence: u64,
 ) -> Result<Option<Vec<ArchivedInput>>, StoreError> {
-    const CHUNK: Sql = Sql::new(
-        "SELECT first_sequence, last_sequence, directory, bodies
-         FROM archive_chunk
+    const CHUNK: Sql = Sql::new(text![
+        "SELECT ",
+        Chunk::LIST,
+        " FROM archive_chunk
          WHERE foundation_id = $1 AND first_sequence <= $2
          ORDER BY first_sequence DESC
-         LIMIT 1",
-    );
+         LIMIT 1"
+    ]);
     let Some(row) = session.maybe(CHUNK, values![foundation_id, sequence]).await? else { return Ok(None) };
-    if row.number(1)? < sequence {
+    if row.number("archive_chunk.last_sequence")? < sequence {
         return Ok(None);
     }
     Ok(Some(unpack_row(&row)?))
 }
 
-/// The inputs of a chunk from its row: first and last sequence number, directory, bodies.
+/// The inputs of a chunk from its row, which has the columns of [`Chunk`].
 pub(in crate::store) fn unpack_row(row: &Row) -> Result<Vec<ArchivedInput>, StoreError> {
-    let (first, last) = (row.number(0)?, row.number(1)?);
-    let packed = Packed { directory: row.bytes(2)?.unwrap_or_default(), bodies: row.bytes(3)?.unwrap_or_default() };
-    Ok(unpack(first, count(first, last), &packed)?)
+    let Chunk { first_sequence, last_sequence, directory, bodies } = Chunk::read(row)?;
+    Ok(unpack(first_sequence, count(first_sequence, last_sequence)?, &Packed { directory, bodies })?)
 }
 
 /// All inputs of one resource after `sealed`, in sequence, found by the chain that ends at `last`; and the number of the
@@ -275,8 +326,8 @@ pub(in crate::store) async fn history(
             chunk
         };
         let first = chunk.first().map_or(next, |input| input.sequence);
-        let at = usize::try_from(next - first).unwrap_or_default();
-        let input = chunk.get(at).ok_or_else(|| missing(next))?;
+        let at = usize::try_from(next - first).ok();
+        let input = at.and_then(|at| chunk.get(at)).ok_or_else(|| missing(next))?;
         inputs.push(input.clone());
         next = input.previous;
     }
@@ -316,23 +367,20 @@ pub(in crate::store) async fn append(
 }
 
 async fn add(session: &mut Session, foundation_id: i64, chunk: &[ArchivedInput]) -> Result<(), StoreError> {
-    const ADD: Sql = Sql::new(
-        "INSERT INTO archive_chunk
-             (foundation_id, first_sequence, last_sequence, min_created_at, max_created_at, directory, bodies)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
-    );
-    let packed = pack(chunk);
+    const ADD: Sql = Sql::new(ChunkRow::ADD_ONE);
+    let Packed { directory, bodies } = pack::pack(chunk);
     let is_searched = |input: &&ArchivedInput| matches!(input.kind, InputKind::Event(_) | InputKind::Baseline(_));
     let searched = || chunk.iter().filter(is_searched).map(|input| input.created_at);
-    let values = values![
+    let row = ChunkRow {
         foundation_id,
-        chunk.first().map_or(0, |input| input.sequence),
-        chunk.last().map_or(0, |input| input.sequence),
-        searched().min(),
-        searched().max(),
-        packed.directory,
-        packed.bodies,
-    ];
-    session.run(ADD, values).await?;
+        first_sequence: chunk.first().map_or(0, |input| input.sequence),
+        last_sequence: chunk.last().map_or(0, |input| input.sequence),
+        min_created_at: searched().min(),
+        max_created_at: searched().max(),
+        directory,
+        bodies,
+        pruned: false,
+    };
+    session.add(ADD, &row).await?;
     Ok(())
 }

@@ -3,3 +3,4 @@
 
 pub(super) mod chunks;
 pub(super) mod pack;
+pub(super) mod tables;

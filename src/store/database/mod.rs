@@ -1,38 +1,43 @@
 //! The two databases behind one face: sessions that run statements and give rows.
 //! Owns connections, transactions, how values are bound and read; knows no table.
 
+mod field;
 mod file;
 mod lock;
 mod payload;
 mod pooler;
 mod postgres;
 mod retry;
+mod row;
 mod sql;
 mod sqlite;
+mod table;
 mod trust;
 
+pub use field::{Field, Json, Spelled, Word};
 pub use file::Making;
 pub use lock::CollectorLock;
 pub use payload::{Columns, Payload, RowWriter, Type, json as column_json};
 pub use postgres::PostgresOptions;
 pub use retry::Retry;
 pub(super) use retry::again;
+pub use row::{Row, unexpected};
 pub(super) use sql::values;
 pub use sql::{Sql, Value};
+pub use table::{Declared, Record, joined, length, numbered, numbered_length, taken_over, taken_over_length, utf8};
+pub(super) use table::{record, table, take_over, text};
 
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
-use rust_decimal::Decimal;
-use rust_decimal::prelude::ToPrimitive;
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
-use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{AssertSqlSafe, ColumnIndex, Postgres, Row as _, SqlSafeStr, SqlStr, Sqlite, TypeInfo, ValueRef};
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{AssertSqlSafe, Postgres, SqlSafeStr, SqlStr, Sqlite};
 
 use super::{Found, StoreError};
-use crate::domain::{Amount, Currency, Price, Timestamp};
+use crate::domain::{Currency, Price, Timestamp};
 use payload::{Array, Bound};
 
 /// Which database speaks.
@@ -197,6 +202,24 @@ impl Session {
         Payload::new(self.dialect(), columns)
     }
 
+    /// Rows without amounts, for this database.
+    pub fn rows<R: Record>(&self, rows: impl IntoIterator<Item = R>) -> Payload {
+        self.rows_of(rows, None)
+    }
+
+    /// Rows whose amounts are in `currency`, for this database.
+    pub fn rows_in<R: Record>(&self, currency: Currency, rows: impl IntoIterator<Item = R>) -> Payload {
+        self.rows_of(rows, Some(currency))
+    }
+
+    fn rows_of<R: Record>(&self, rows: impl IntoIterator<Item = R>, currency: Option<Currency>) -> Payload {
+        let mut payload = self.payload(R::COLUMNS);
+        for row in rows {
+            row.write(payload.row(), currency);
+        }
+        payload
+    }
+
     /// All rows.
     pub async fn all(&mut self, sql: Sql, values: Vec<Value>) -> Result<Vec<Row>, StoreError> {
         self.fetch(SqlStr::from_static(sql.text(self.dialect())), values, None).await
@@ -222,6 +245,16 @@ impl Session {
     /// Runs a statement; gives how many rows it changed.
     pub async fn run(&mut self, sql: Sql, values: Vec<Value>) -> Result<u64, StoreError> {
         self.execute(SqlStr::from_static(sql.text(self.dialect())), values, None).await
+    }
+
+    /// Adds one row, with a statement such as a table's `ADD_ONE`; gives how many were added.
+    pub async fn add(&mut self, sql: Sql, row: &impl Record) -> Result<u64, StoreError> {
+        self.run(sql, row.values(None)).await
+    }
+
+    /// As [`Session::add`], where amounts are in `currency`.
+    pub async fn add_in(&mut self, currency: Currency, sql: Sql, row: &impl Record) -> Result<u64, StoreError> {
+        self.run(sql, row.values(Some(currency))).await
     }
 
     /// Runs a statement over a payload; without rows there is nothing to run.
@@ -347,124 +380,4 @@ fn postgres_query(text: SqlStr, values: Vec<Value>, rows: Option<Payload>) -> Qu
 
 fn to_chrono(time: Timestamp) -> DateTime<Utc> {
     DateTime::from_timestamp(time.unix(), 0).unwrap_or_default()
-}
-
-/// A row of either database.
-#[derive(Debug)]
-pub enum Row {
-    Sqlite(SqliteRow),
-    Postgres(PgRow),
-}
-
-/// A column by its position or its name.
-pub trait Column: ColumnIndex<SqliteRow> + ColumnIndex<PgRow> + Copy {}
-impl<T: ColumnIndex<SqliteRow> + ColumnIndex<PgRow> + Copy> Column for T {}
-
-macro_rules! get {
-    ($row:expr, $column:expr) => {
-        match $row {
-            Row::Sqlite(row) => row.try_get($column)?,
-            Row::Postgres(row) => row.try_get($column)?,
-        }
-    };
-}
-
-impl Row {
-    pub fn integer(&self, column: impl Column) -> Result<i64, StoreError> {
-        self.maybe_integer(column)?.ok_or_else(missing)
-    }
-
-    pub fn maybe_integer(&self, column: impl Column) -> Result<Option<i64>, StoreError> {
-        match self {
-            Self::Sqlite(row) => Ok(row.try_get(column)?),
-            Self::Postgres(row) => {
-                let raw = row.try_get_raw(column)?;
-                if raw.is_null() {
-                    return Ok(None);
-                }
-                Ok(Some(match raw.type_info().name() {
-                    "INT2" => i64::from(row.try_get::<i16, _>(column)?),
-                    "INT4" => i64::from(row.try_get::<i32, _>(column)?),
-                    // A sum of integers.
-                    "NUMERIC" => row.try_get::<Decimal, _>(column)?.to_i64().ok_or(StoreError::Overflow)?,
-                    _ => row.try_get(column)?,
-                }))
-            }
-        }
-    }
-
-    /// A number that is never negative.
-    pub fn number(&self, column: impl Column) -> Result<u64, StoreError> {
-        Ok(self.integer(column)?.cast_unsigned())
-    }
-
-    pub fn small(&self, column: impl Column) -> Result<u32, StoreError> {
-        let value = self.integer(column)?;
-        u32::try_from(value).map_err(|_| StoreError::Unexpected { place: "an integer", value: value.to_string() })
-    }
-
-    pub fn flag(&self, column: impl Column) -> Result<bool, StoreError> {
-        Ok(get!(self, column))
-    }
-
-    pub fn text(&self, column: impl Column) -> Result<&str, StoreError> {
-        Ok(get!(self, column))
-    }
-
-    pub fn maybe_text(&self, column: impl Column) -> Result<Option<&str>, StoreError> {
-        Ok(get!(self, column))
-    }
-
-    pub fn owned(&self, column: impl Column) -> Result<Option<String>, StoreError> {
-        Ok(get!(self, column))
-    }
-
-    pub fn bytes(&self, column: impl Column) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(get!(self, column))
-    }
-
-    pub fn time(&self, column: impl Column) -> Result<Timestamp, StoreError> {
-        self.maybe_time(column)?.ok_or_else(missing)
-    }
-
-    pub fn maybe_time(&self, column: impl Column) -> Result<Option<Timestamp>, StoreError> {
-        Ok(match self {
-            Self::Sqlite(row) => row.try_get::<Option<i64>, _>(column)?.map(Timestamp::from_unix),
-            Self::Postgres(row) => {
-                let time: Option<DateTime<Utc>> = row.try_get(column)?;
-                time.map(|time| Timestamp::from_unix(time.timestamp()))
-            }
-        })
-    }
-
-    pub fn price(&self, column: impl Column) -> Result<Option<Price>, StoreError> {
-        let text = match self {
-            Self::Sqlite(row) => row.try_get::<Option<String>, _>(column)?,
-            Self::Postgres(row) => row.try_get::<Option<Decimal>, _>(column)?.map(|price| price.to_string()),
-        };
-        let price = text.map(|text| (text.parse(), text));
-        match price {
-            None => Ok(None),
-            Some((Ok(price), _)) => Ok(Some(price)),
-            Some((Err(_), value)) => Err(StoreError::Unexpected { place: "a price", value }),
-        }
-    }
-
-    pub fn amount(&self, column: impl Column, currency: Currency) -> Result<Option<Amount>, StoreError> {
-        match self {
-            Self::Sqlite(row) => Ok(row.try_get::<Option<i64>, _>(column)?.map(Amount)),
-            Self::Postgres(row) => {
-                let Some(amount) = row.try_get::<Option<Decimal>, _>(column)? else { return Ok(None) };
-                let unexpected = || StoreError::Unexpected { place: "an amount", value: amount.to_string() };
-                let minor =
-                    (amount.checked_mul(Decimal::from(10_i64.pow(currency.digits())))).ok_or_else(unexpected)?;
-                let minor = if minor.is_integer() { minor.to_i64() } else { None };
-                minor.map(|minor| Some(Amount(minor))).ok_or_else(unexpected)
-            }
-        }
-    }
-}
-
-fn missing() -> StoreError {
-    StoreError::Unexpected { place: "a column that is never null", value: "null".to_owned() }
 }

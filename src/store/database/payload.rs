@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use super::{Dialect, Value};
 use crate::domain::text::hexadecimal;
-use crate::domain::{Amount, Currency, Price, Timestamp};
+use crate::domain::{Currency, Price};
 
 /// What a column of rows holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,7 +120,33 @@ fn push(text: &mut String, arguments: std::fmt::Arguments<'_>) {
 }
 
 impl Type {
-    const fn postgres(self) -> &'static str {
+    /// Null of this type.
+    ///
+    /// # Panics
+    /// For amounts without a currency.
+    pub(super) fn null(self, currency: Option<Currency>) -> Value {
+        match self {
+            Self::Integer => Value::Integer(None),
+            Self::Flag => Value::Flag(None),
+            Self::Text => Value::Text(None),
+            Self::Bytes => Value::Bytes(None),
+            Self::Time => Value::Time(None),
+            Self::Price => Value::Price(None),
+            Self::Amount => Value::Amount(None, currency.expect(super::field::NO_CURRENCY)),
+        }
+    }
+
+    /// In a table of SQLite.
+    pub const fn sqlite(self) -> &'static str {
+        match self {
+            Self::Integer | Self::Flag | Self::Time | Self::Amount => "INTEGER",
+            Self::Text | Self::Price => "TEXT",
+            Self::Bytes => "BLOB",
+        }
+    }
+
+    /// In PostgreSQL.
+    pub const fn postgres(self) -> &'static str {
         match self {
             Self::Integer => "bigint",
             Self::Flag => "boolean",
@@ -178,18 +204,6 @@ impl RowWriter<'_> {
         self
     }
 
-    pub fn integer(self, value: impl Into<Option<i64>>) -> Self {
-        self.value(Value::Integer(value.into()))
-    }
-
-    pub fn number(self, value: u64) -> Self {
-        self.integer(value.cast_signed())
-    }
-
-    pub fn flag(self, value: bool) -> Self {
-        self.value(value)
-    }
-
     pub fn text(mut self, value: Option<&str>) -> Self {
         // The most frequent one: written without a copy in between.
         if let (Held::Json(text), Some(value)) = (&mut *self.held, value) {
@@ -202,23 +216,6 @@ impl RowWriter<'_> {
             return self;
         }
         self.value(value)
-    }
-
-    pub fn time(self, value: impl Into<Option<Timestamp>>) -> Self {
-        self.value(Value::Time(value.into()))
-    }
-
-    /// Bytes; none are null.
-    pub fn bytes(self, value: &[u8]) -> Self {
-        self.value(Value::Bytes((!value.is_empty()).then(|| value.to_vec())))
-    }
-
-    pub fn price(self, value: Option<Price>) -> Self {
-        self.value(Value::Price(value))
-    }
-
-    pub fn amount(self, value: Option<Amount>, currency: Currency) -> Self {
-        self.value(Value::Amount(value, currency))
     }
 }
 
@@ -241,7 +238,7 @@ impl Array {
     fn push(&mut self, value: Value) {
         match (self, value) {
             (Self::Integers(array), Value::Integer(value)) => array.push(value),
-            (Self::Flags(array), Value::Flag(value)) => array.push(Some(value)),
+            (Self::Flags(array), Value::Flag(value)) => array.push(value),
             (Self::Texts(array), Value::Text(value)) => array.push(value),
             (Self::Bytes(array), Value::Bytes(value)) => array.push(value),
             (Self::Times(array), Value::Time(value)) => array.push(value.map(super::to_chrono)),
@@ -258,7 +255,7 @@ impl Array {
 pub fn json(text: &mut String, value: &Value) {
     match value {
         Value::Integer(Some(value)) => push(text, format_args!("{value}")),
-        Value::Flag(value) => text.push(if *value { '1' } else { '0' }),
+        Value::Flag(Some(value)) => text.push(if *value { '1' } else { '0' }),
         Value::Text(Some(value)) => text.push_str(&serde_json::Value::from(value.as_str()).to_string()),
         Value::Bytes(Some(bytes)) => {
             push(text, format_args!("\"{}\"", hexadecimal(bytes)));

@@ -33,7 +33,7 @@ impl Sql {
 #[derive(Clone, Debug)]
 pub enum Value {
     Integer(Option<i64>),
-    Flag(bool),
+    Flag(Option<bool>),
     Text(Option<String>),
     Bytes(Option<Vec<u8>>),
     /// SQLite: Unix seconds; PostgreSQL: `timestamptz`.
@@ -60,7 +60,7 @@ from! {
     i64 => |value| Self::Integer(Some(value)),
     Option<i64> => |value| Self::Integer(value),
     u64 => |value| Self::Integer(Some(value.cast_signed())),
-    bool => |value| Self::Flag(value),
+    bool => |value| Self::Flag(Some(value)),
     &str => |value| Self::Text(Some(value.to_owned())),
     Option<&str> => |value| Self::Text(value.map(str::to_owned)),
     &String => |value| Self::Text(Some(value.clone())),

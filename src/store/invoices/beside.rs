@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, HashMap};
 
 use sha2::{Digest, Sha256};
 
-use super::cards::{card_to_compare_by, put_card};
-use super::read::{corrections_from_text, corrections_of, standing_correction, unexpected};
+use super::cards::{card_to_compare_by, put_card, read_card};
+use super::read::{corrections_from_text, corrections_of, standing_correction};
+use super::tables::{DocumentRow, HoldRow, RecalculationRow};
 use super::write::corrections_text;
 use crate::domain::text::hexadecimal;
-use crate::domain::{Currency, Month, Timestamp};
+use crate::domain::{Month, Timestamp};
 use crate::invoicing::Status;
-use crate::store::database::{Row, Session, Sql, Type, again, values};
+use crate::store::database::{Row, Session, Spelled, Sql, again, record, text, unexpected, values};
 use crate::store::{
     Compared, FinalInvoice, Recalculation, RenderedDocument, Store, StoreError, StoredCard, StoredDocument,
 };
@@ -21,14 +22,16 @@ pub(super) async fn put_document(
     document: &RenderedDocument,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    const PUT: Sql = Sql::new(
-        "INSERT INTO invoice_document (invoice_id, format, renderer, made_at, sha256, body)
-         VALUES ($1, $2, $3, $4, $5, $6)
-         ON CONFLICT DO NOTHING",
-    );
-    let digest = hexadecimal(&Sha256::digest(&document.bytes));
-    let values = values![invoice_id, document.format, document.renderer, at, digest, document.bytes.as_slice()];
-    session.run(PUT, values).await?;
+    const PUT: Sql = Sql::new(text![DocumentRow::ADD_ONE, " ON CONFLICT DO NOTHING"]);
+    let row = DocumentRow {
+        invoice_id,
+        format: document.format.to_owned(),
+        renderer: document.renderer.to_owned(),
+        made_at: at,
+        sha256: hexadecimal(&Sha256::digest(&document.bytes)),
+        body: document.bytes.clone(),
+    };
+    session.add(PUT, &row).await?;
     Ok(())
 }
 
@@ -40,22 +43,19 @@ async fn replace(
     at: Timestamp,
 ) -> Result<(), StoreError> {
     const CLEAR: Sql = Sql::new("DELETE FROM invoice_recalculation WHERE invoice_id = $1");
-    const PUT: Sql = Sql::new(
-        "INSERT INTO invoice_recalculation (invoice_id, computed_at, rate_card_hash, pinned, reason, net, body)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
-    );
+    const PUT: Sql = Sql::new(RecalculationRow::ADD_ONE);
     session.run(CLEAR, values![invoice_id]).await?;
     if let Some(recalculation) = recalculation {
-        let values = values![
+        let row = RecalculationRow {
             invoice_id,
-            at,
-            &recalculation.rate_card,
-            recalculation.pinned,
-            &recalculation.reason,
-            (recalculation.net, recalculation.currency),
-            corrections_text(recalculation),
-        ];
-        session.run(PUT, values).await?;
+            computed_at: at,
+            rate_card_hash: recalculation.rate_card.clone(),
+            pinned: recalculation.pinned,
+            reason: recalculation.reason.clone(),
+            net: recalculation.net,
+            body: corrections_text(recalculation),
+        };
+        session.add_in(recalculation.currency, PUT, &row).await?;
     }
     Ok(())
 }
@@ -72,10 +72,10 @@ impl Store {
         let row = self.database.read().await?.maybe(DOCUMENT, values![invoice_id, format]).await?;
         let document = |row: Row| {
             Ok(StoredDocument {
-                renderer: row.text(0)?.to_owned(),
-                made_at: row.time(1)?,
-                sha256: row.text(2)?.to_owned(),
-                bytes: row.bytes(3)?.unwrap_or_default(),
+                renderer: row.string("invoice_document.renderer")?,
+                made_at: row.time("invoice_document.made_at")?,
+                sha256: row.string("invoice_document.sha256")?,
+                bytes: row.bytes("invoice_document.body")?,
             })
         };
         row.map(document).transpose()
@@ -92,7 +92,7 @@ impl Store {
              WHERE document.sha256 = $1 LIMIT 1",
         );
         let row = self.database.read().await?.maybe(BY_HASH, values![sha256]).await?;
-        row.map(|row| Ok((row.owned(0)?.unwrap_or_default(), row.text(1)?.to_owned()))).transpose()
+        row.map(|row| Ok((row.string("invoice.number")?, row.string("invoice_document.format")?))).transpose()
     }
 
     /// Keeps a document of a final invoice; if another process was first, its own stays. Gives what is kept.
@@ -126,7 +126,7 @@ impl Store {
         const FORMATS: Sql = Sql::new("SELECT format FROM invoice_document WHERE invoice_id = $1 ORDER BY format");
         let rows = self.database.read().await?.all(FORMATS, values![invoice_id]).await?;
         for row in &rows {
-            let format = row.text(0)?;
+            let format = row.text("invoice_document.format")?;
             let document = self.document(invoice_id, format).await?;
             let fits = document.is_some_and(|one| hexadecimal(&Sha256::digest(&one.bytes)) == one.sha256);
             if !fits {
@@ -143,7 +143,7 @@ impl Store {
     pub async fn invoice_basis(&self, invoice_id: i64) -> Result<Option<Vec<u8>>, StoreError> {
         const BASIS: Sql = Sql::new("SELECT body FROM invoice_basis WHERE invoice_id = $1");
         let row = self.database.read().await?.maybe(BASIS, values![invoice_id]).await?;
-        Ok(row.map(|row| row.bytes(0)).transpose()?.flatten())
+        row.map(|row| row.bytes("invoice_basis.body")).transpose()
     }
 
     /// Holds an account's month back, so that it doesn't become final; `false` if it is held already.
@@ -157,18 +157,19 @@ impl Store {
     async fn try_hold(&self, account: &str, month: Month, reason: &str, at: Timestamp) -> Result<bool, StoreError> {
         const HELD: Sql =
             Sql::new("SELECT 1 FROM invoice_hold WHERE account = $1 AND month = $2 AND released_at IS NULL");
-        const LATEST: Sql = Sql::new("SELECT max(held_at) FROM invoice_hold WHERE account = $1 AND month = $2");
-        const HOLD: Sql =
-            Sql::new("INSERT INTO invoice_hold (account, month, held_at, reason) VALUES ($1, $2, $3, $4)");
-        let month = month.to_string();
+        const LATEST: Sql =
+            Sql::new("SELECT max(held_at) AS latest FROM invoice_hold WHERE account = $1 AND month = $2");
+        const HOLD: Sql = Sql::new(HoldRow::ADD_ONE);
         let mut session = self.invoicing().await?;
-        if session.maybe(HELD, values![account, &month]).await?.is_some() {
+        if session.maybe(HELD, values![account, month.to_string()]).await?.is_some() {
             return Ok(false);
         }
         // Held, released and held again within a second.
-        let latest = session.one(LATEST, values![account, &month]).await?.maybe_time(0)?;
+        let latest = session.one(LATEST, values![account, month.to_string()]).await?.maybe_time("latest")?;
         let at = latest.map_or(at, |latest| at.max(latest.plus(1)));
-        session.run(HOLD, values![account, &month, at, reason]).await?;
+        let (account, reason) = (account.to_owned(), reason.to_owned());
+        let hold = HoldRow { account, month, held_at: at, reason, released_at: None, release_reason: None };
+        session.add(HOLD, &hold).await?;
         session.commit().await?;
         Ok(true)
     }
@@ -229,17 +230,18 @@ impl Store {
                  AND (pending.invoice_id IS NOT NULL OR ours.differs)",
         ));
         let mut session = self.invoicing().await?;
-        let mut payload = session.payload(&[("invoice_id", Type::Integer), ("differs", Type::Flag)]);
-        for one in compared {
-            let differs = recalculations.iter().any(|recalculation| recalculation.invoice_id == one.invoice_id);
-            payload.row().integer(one.invoice_id).flag(differs);
-        }
+        record! { struct Ours { invoice_id: i64, differs: bool } }
+        let ours = |Compared { invoice_id, .. }: &Compared| {
+            let differs = recalculations.iter().any(|recalculation| recalculation.invoice_id == *invoice_id);
+            Ours { invoice_id: *invoice_id, differs }
+        };
+        let payload = session.rows(compared.iter().map(ours));
         for row in session.all_of(STANDING, Vec::new(), payload).await? {
             let id = row.integer("id")?;
             let Some(of) = compared.iter().find(|of| of.invoice_id == id) else { continue };
             let pinned = row.maybe_text("rate_card_hash")?.is_some() && row.flag("pinned")?;
             let other_pin = pinned && row.maybe_text("rate_card_hash")? != Some(&of.rate_card);
-            if other_pin || usize::try_from(row.integer("corrections")?).ok() != Some(of.corrections) {
+            if other_pin || row.get::<usize>("corrections")? != of.corrections {
                 continue;
             }
             let now = recalculations.iter().find(|recalculation| recalculation.invoice_id == id);
@@ -286,7 +288,7 @@ impl Store {
     pub async fn holds(&self, month: Month) -> Result<HashMap<String, String>, StoreError> {
         const HELD: Sql = Sql::new("SELECT account, reason FROM invoice_hold WHERE month = $1 AND released_at IS NULL");
         let rows = self.database.read().await?.all(HELD, values![month.to_string()]).await?;
-        rows.iter().map(|row| Ok((row.text(0)?.to_owned(), row.text(1)?.to_owned()))).collect()
+        rows.iter().map(|row| Ok((row.string("invoice_hold.account")?, row.string("invoice_hold.reason")?))).collect()
     }
 
     /// The months that an account has an invoice of, and whether that is final and wasn't given back to be made anew.
@@ -302,8 +304,8 @@ impl Store {
         let rows = self.database.read().await?.all(MONTHS, values![account]).await?;
         let mut months = BTreeMap::new();
         for row in rows {
-            let month = row.text(0)?.parse().map_err(|_| unexpected("invoice.month", "no month"))?;
-            *months.entry(month).or_default() |= row.text(1)? == Status::Final.name();
+            let Spelled(status): Spelled<Status> = row.get("invoice.status")?;
+            *months.entry(row.get("invoice.month")?).or_default() |= status == Status::Final;
         }
         Ok(months)
     }
@@ -320,7 +322,7 @@ impl Store {
              ORDER BY id",
         );
         let rows = self.database.read().await?.all(REOPENED, values![month.to_string()]).await?;
-        rows.iter().map(|row| Ok((row.text(0)?.to_owned(), row.text(1)?.to_owned()))).collect()
+        rows.iter().map(|row| Ok((row.string("invoice.account")?, row.string("invoice.number")?))).collect()
     }
 
     /// A month's final invoices that weren't given back to be made anew: id, account, number, and the card by which
@@ -367,21 +369,19 @@ impl Store {
         ));
         let rows = self.database.read().await?.all(FINALS, values![month.to_string()]).await?;
         let read = |row: &Row| {
-            let code = row.text(8)?;
-            let currency = Currency::from_code(code).ok_or_else(|| unexpected("invoice.currency", code))?;
             Ok(FinalInvoice {
-                id: row.integer(0)?,
-                account: row.text(1)?.to_owned(),
-                number: row.text(2)?.to_owned(),
-                account_name: row.owned(3)?,
-                rate_card: row.text(4)?.to_owned(),
-                pinned: row.integer(5)? > 0,
-                reason: row.owned(6)?,
-                time_zone: row.text(7)?.to_owned(),
-                rules: u32::try_from(row.integer(9)?).unwrap_or_default(),
-                charged: row.amount(10, currency)?.unwrap_or_default(),
-                corrections: usize::try_from(row.integer(11)?).unwrap_or_default(),
-                is_given: row.integer(12)? > 0,
+                id: row.integer("invoice.id")?,
+                account: row.string("invoice.account")?,
+                number: row.string("invoice.number")?,
+                account_name: row.maybe_string("invoice.account_name")?,
+                rate_card: row.string("card")?,
+                pinned: row.integer("pinned")? > 0,
+                reason: row.maybe_string("invoice_recalculation.reason")?,
+                time_zone: row.string("invoice.time_zone")?,
+                rules: row.get("invoice.rules")?,
+                charged: row.get_in("charged", row.get("invoice.currency")?)?,
+                corrections: row.get("corrections")?,
+                is_given: row.integer("given")? > 0,
             })
         };
         rows.iter().map(read).collect()
@@ -394,15 +394,7 @@ impl Store {
     pub async fn card(&self, hash: &str) -> Result<Option<StoredCard>, StoreError> {
         const CARD: Sql = Sql::new("SELECT hash, name, currency, body FROM rate_card WHERE hash = $1");
         let row = self.database.read().await?.maybe(CARD, values![hash]).await?;
-        let card = |row: Row| {
-            Ok(StoredCard {
-                hash: row.text(0)?.to_owned(),
-                name: row.text(1)?.to_owned(),
-                currency: row.text(2)?.to_owned(),
-                text: row.text(3)?.to_owned(),
-            })
-        };
-        row.map(card).transpose()
+        row.map(|row| read_card(&row)).transpose()
     }
 
     /// What final invoices' periods cost now, where that is something else.
@@ -419,19 +411,18 @@ impl Store {
         );
         let rows = self.database.read().await?.all(ALL, Vec::new()).await?;
         let read = |row: &Row| {
-            let (code, month) = (row.text("currency")?, row.text("month")?);
-            let currency = Currency::from_code(code).ok_or_else(|| unexpected("invoice.currency", code))?;
+            let currency = row.get("invoice.currency")?;
             Ok(Recalculation {
-                invoice_id: row.integer("invoice_id")?,
-                number: row.owned("number")?.unwrap_or_default(),
-                account: row.text("account")?.to_owned(),
-                month: month.parse().map_err(|_| unexpected("invoice.month", month))?,
-                rate_card: row.text("rate_card_hash")?.to_owned(),
-                pinned: row.flag("pinned")?,
-                reason: row.owned("reason")?,
+                invoice_id: row.integer("invoice_recalculation.invoice_id")?,
+                number: row.string("invoice.number")?,
+                account: row.string("invoice.account")?,
+                month: row.get("invoice.month")?,
+                rate_card: row.string("invoice_recalculation.rate_card_hash")?,
+                pinned: row.flag("invoice_recalculation.pinned")?,
+                reason: row.maybe_string("invoice_recalculation.reason")?,
                 currency,
-                net: row.amount("net", currency)?.unwrap_or_default(),
-                corrections: corrections_from_text(row.text("body")?)?,
+                net: row.get_in("invoice_recalculation.net", currency)?,
+                corrections: corrections_from_text(row.text("invoice_recalculation.body")?)?,
             })
         };
         rows.iter().map(read).collect()

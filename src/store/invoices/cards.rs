@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::{Kind, Month, Span, Timestamp};
-use crate::store::database::{Session, Sql, values};
+use super::tables::CardRow;
+use crate::domain::{Month, Span, Timestamp};
+use crate::store::database::{Row, Session, Spelled, Sql, text};
 use crate::store::{Store, StoreError, StoredCard, UsedBy, UsedCard, UsedFor};
 
 /// The card that `invoice` is to be compared by: the one it is pinned to, else the newest that a correction of it rests
@@ -51,40 +52,36 @@ impl Store {
         let mut session = self.database.read().await?;
         let mut used: BTreeMap<i64, BTreeSet<UsedFor>> = BTreeMap::new();
         for row in session.all(LINES, Vec::new()).await? {
-            let kind = row.text(1)?;
-            used.entry(row.integer(0)?).or_default().insert(UsedFor {
-                kind: Kind::from_name(kind).ok_or_else(|| unexpected("invoice_line.kind", kind))?,
-                foundation: row.text(2)?.to_owned(),
-                organization: row.text(3)?.to_owned(),
-                organization_name: row.owned(4)?,
-                buildpack: row.owned(5)?,
-                plan: row.owned(6)?,
-                plan_name: row.owned(7)?,
-                offering_name: row.owned(8)?,
+            let Spelled(kind) = row.get("invoice_line.kind")?;
+            used.entry(row.integer("invoice_line.invoice_id")?).or_default().insert(UsedFor {
+                kind,
+                foundation: row.string("invoice_line.foundation")?,
+                organization: row.string("invoice_line.organization_guid")?,
+                organization_name: row.maybe_string("invoice_line.organization_name")?,
+                buildpack: row.maybe_string("invoice_line.buildpack")?,
+                plan: row.maybe_string("invoice_line.service_plan_guid")?,
+                plan_name: row.maybe_string("invoice_line.service_plan_name")?,
+                offering_name: row.maybe_string("invoice_line.service_offering_name")?,
             });
         }
         let mut cards: Vec<UsedCard> = Vec::new();
         for row in session.all(INVOICES, Vec::new()).await? {
-            let month = row.text(4)?;
-            let month: Month = month.parse().map_err(|_| unexpected("invoice.month", month))?;
+            let month: Month = row.get("invoice.month")?;
             let invoice = UsedBy {
-                number: row.owned(9)?.unwrap_or_default(),
-                account: row.text(8)?.to_owned(),
-                used: used.remove(&row.integer(10)?).unwrap_or_default(),
-                compared_by: row.text(11)?.to_owned(),
+                number: row.string("invoice.number")?,
+                account: row.string("invoice.account")?,
+                used: used.remove(&row.integer("invoice.id")?).unwrap_or_default(),
+                compared_by: row.string("compared_by")?,
             };
             match cards.last_mut() {
-                Some(last) if last.month == month && last.card.hash == row.text(0)? => last.invoices.push(invoice),
+                Some(last) if last.month == month && last.card.hash == row.text("rate_card.hash")? => {
+                    last.invoices.push(invoice)
+                }
                 _ => cards.push(UsedCard {
-                    card: StoredCard {
-                        hash: row.text(0)?.to_owned(),
-                        name: row.text(1)?.to_owned(),
-                        currency: row.text(2)?.to_owned(),
-                        text: row.text(3)?.to_owned(),
-                    },
+                    card: read_card(&row)?,
                     month,
-                    period: Span { from: row.time(5)?, to: row.time(6)? },
-                    time_zone: row.text(7)?.to_owned(),
+                    period: Span { from: row.time("invoice.period_start")?, to: row.time("invoice.period_end")? },
+                    time_zone: row.string("invoice.time_zone")?,
                     invoices: vec![invoice],
                 }),
             }
@@ -99,14 +96,18 @@ pub(in crate::store) async fn put_card(
     card: &StoredCard,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    const PUT: Sql = Sql::new(
-        "INSERT INTO rate_card (hash, name, currency, body, first_used) VALUES ($1, $2, $3, $4, $5)
-         ON CONFLICT DO NOTHING",
-    );
-    session.run(PUT, values![&card.hash, &card.name, &card.currency, &card.text, at]).await?;
+    const PUT: Sql = Sql::new(text![CardRow::ADD_ONE, " ON CONFLICT DO NOTHING"]);
+    let StoredCard { hash, name, currency, text } = card.clone();
+    session.add(PUT, &CardRow { hash, name, currency, body: text, first_used: at }).await?;
     Ok(())
 }
 
-fn unexpected(place: &'static str, value: &str) -> StoreError {
-    StoreError::Unexpected { place, value: value.to_owned() }
+/// The card of a row that has all its columns.
+pub(super) fn read_card(row: &Row) -> Result<StoredCard, StoreError> {
+    Ok(StoredCard {
+        hash: row.string("rate_card.hash")?,
+        name: row.string("rate_card.name")?,
+        currency: row.string("rate_card.currency")?,
+        text: row.string("rate_card.body")?,
+    })
 }

@@ -1,6 +1,7 @@
 //! How far the ledger is in what final months were compared with, and since when what came later matters.
 
-use crate::store::database::{Session, Sql, again, values};
+use super::tables::AccountsRow;
+use crate::store::database::{Session, Sql, again, text, values};
 use crate::store::{FoundationHead, Store, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -48,9 +49,9 @@ pub(super) async fn put_accounts(
     accounts: &StoredAccounts,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    const PUT: Sql =
-        Sql::new("INSERT INTO accounts_file (hash, kept_at, body) VALUES ($1, $2, $3) ON CONFLICT (hash) DO NOTHING");
-    session.run(PUT, values![&accounts.hash, at, &accounts.text]).await?;
+    const PUT: Sql = Sql::new(text![AccountsRow::ADD_ONE, " ON CONFLICT (hash) DO NOTHING"]);
+    let row = AccountsRow { hash: accounts.hash.clone(), kept_at: at, body: accounts.text.clone() };
+    session.add(PUT, &row).await?;
     Ok(())
 }
 
@@ -75,16 +76,16 @@ impl Store {
         let mut session = self.database.read().await?;
         let mut files = BTreeMap::new();
         for row in session.all(FILES, values![month.to_string()]).await? {
-            files.insert(row.text("hash")?.to_owned(), row.text("body")?.to_owned());
+            files.insert(row.string("accounts_file.hash")?, row.string("accounts_file.body")?);
         }
         let mut all: Vec<MadeBy> = Vec::new();
         for row in session.all(MADE, values![month.to_string()]).await? {
-            let file = match row.owned("accounts_hash")?.and_then(|hash| files.get(&hash).cloned()) {
+            let file = match row.maybe_string("invoice.accounts_hash")?.and_then(|hash| files.get(&hash).cloned()) {
                 Some(text) => AccountsOf::File(text),
-                None if row.integer("rules")? < 2 => AccountsOf::Unknown,
+                None if row.get::<u32>("invoice.rules")? < 2 => AccountsOf::Unknown,
                 None => AccountsOf::Nobody,
             };
-            let account = row.text("account")?.to_owned();
+            let account = row.string("invoice.account")?;
             if let Some(made) = all.iter_mut().find(|made| made.file == file) {
                 made.accounts.insert(account);
             } else {
@@ -102,11 +103,11 @@ impl Store {
     pub async fn changed_since_compared(&self, heads: &[FoundationHead]) -> Result<Changed, StoreError> {
         const THROUGH: Sql = Sql::new("SELECT entry, sequence FROM compared_through WHERE foundation_id = $1");
         const ENTRIES: Sql = Sql::new(
-            "SELECT min(CASE WHEN entry_type = 1 AND opened_by <= $3 THEN ended_at ELSE started_at END)
+            "SELECT min(CASE WHEN entry_type = 1 AND opened_by <= $3 THEN ended_at ELSE started_at END) AS since
              FROM ledger_entry WHERE foundation_id = $1 AND number > $2",
         );
         const OPEN: Sql =
-            Sql::new("SELECT min(started_at) FROM open_interval WHERE foundation_id = $1 AND opened_by > $2");
+            Sql::new("SELECT min(started_at) AS since FROM open_interval WHERE foundation_id = $1 AND opened_by > $2");
         let mut session = self.database.read().await?;
         let mut changed = Changed::Nothing;
         for head in heads {
@@ -116,9 +117,9 @@ impl Store {
                 }
                 continue;
             };
-            let (entry, sequence) = (row.integer(0)?, row.integer(1)?);
-            let entries = session.one(ENTRIES, values![head.id, entry, sequence]).await?.maybe_time(0)?;
-            let open = session.one(OPEN, values![head.id, sequence]).await?.maybe_time(0)?;
+            let (entry, sequence) = (row.integer("compared_through.entry")?, row.integer("compared_through.sequence")?);
+            let entries = session.one(ENTRIES, values![head.id, entry, sequence]).await?.maybe_time("since")?;
+            let open = session.one(OPEN, values![head.id, sequence]).await?.maybe_time("since")?;
             for at in [entries, open].into_iter().flatten() {
                 changed = match changed {
                     Changed::Since(since) => Changed::Since(since.min(at)),
@@ -162,7 +163,7 @@ impl Store {
     pub async fn months_to_compare(&self) -> Result<Vec<Month>, StoreError> {
         const MONTHS: Sql = Sql::new("SELECT month FROM to_compare ORDER BY month");
         let rows = self.database.read().await?.all(MONTHS, Vec::new()).await?;
-        rows.iter().map(|row| read_month(row.text(0)?)).collect()
+        rows.iter().map(|row| row.get("to_compare.month")).collect()
     }
 
     /// The months before one that have final invoices, the oldest first.
@@ -174,12 +175,8 @@ impl Store {
             "SELECT DISTINCT month FROM invoice WHERE status = 'final' AND kind = 'invoice' AND month < $1 ORDER BY month",
         );
         let rows = self.database.read().await?.all(MONTHS, values![month.to_string()]).await?;
-        rows.iter().map(|row| read_month(row.text(0)?)).collect()
+        rows.iter().map(|row| row.get("invoice.month")).collect()
     }
-}
-
-fn read_month(month: &str) -> Result<Month, StoreError> {
-    month.parse().map_err(|_| super::read::unexpected("invoice.month", month))
 }
 
 /// Has the months that a credit note is about compared once more, whatever becomes known.

@@ -1,10 +1,12 @@
 //! Drafts: replaced as often as wanted, never a final invoice.
 
 use super::cards::put_card;
-use super::write::{coverage_rows, put_adjustments, put_corrections, put_coverage, put_lines, remove_parts};
+use super::parts::CoverageRow;
+use super::row::InvoiceRow;
+use super::write::{put_parts, remove_parts};
 use crate::domain::{Month, Timestamp};
 use crate::invoicing::{Invoice, Status};
-use crate::store::database::{Dialect, Session, Sql, Type, Value, again, values};
+use crate::store::database::{Dialect, Session, Spelled, Sql, again, record, text, unexpected, values};
 use crate::store::{Store, StoreError, StoredCard, StoredInvoice};
 
 impl Store {
@@ -37,7 +39,7 @@ impl Store {
         put_card(&mut session, card, drafted_at).await?;
         let mut stored = Vec::with_capacity(invoices.len());
         for invoice in invoices {
-            if let Some(Put { id, .. }) = put_draft(&mut session, invoice, drafted_at).await? {
+            if let Some(Put { id, replaces }) = put_draft(&mut session, invoice, drafted_at).await? {
                 stored.push(StoredInvoice {
                     id,
                     status: if invoice.in_review { Status::Review } else { Status::Draft },
@@ -47,6 +49,7 @@ impl Store {
                     dates: None,
                     held: held(&mut session, invoice).await?,
                     difference: None,
+                    replaces,
                     unpriced_lines: invoice.lines.iter().filter(|line| line.charge.is_none()).count(),
                     invoice: invoice.clone(),
                 });
@@ -74,7 +77,7 @@ pub(super) async fn held(session: &mut Session, invoice: &Invoice) -> Result<Opt
     const HELD: Sql =
         Sql::new("SELECT reason FROM invoice_hold WHERE account = $1 AND month = $2 AND released_at IS NULL");
     let row = session.maybe(HELD, values![&invoice.account, invoice.month.to_string()]).await?;
-    row.map(|row| Ok(row.text(0)?.to_owned())).transpose()
+    row.map(|row| row.string("invoice_hold.reason")).transpose()
 }
 
 /// Removes a month's drafts of accounts that now have no usage.
@@ -83,12 +86,10 @@ async fn remove_drafts(session: &mut Session, month: Month, kept: &[Invoice]) ->
         "SELECT id FROM invoice WHERE status = 'draft' AND month = $1
              AND account NOT IN (SELECT account FROM {rows} AS kept)",
     );
-    let mut payload = session.payload(&[("account", Type::Text)]);
-    for invoice in kept {
-        payload.row().text(Some(&invoice.account));
-    }
+    record! { struct Kept { account: String } }
+    let payload = session.rows(kept.iter().map(|invoice| Kept { account: invoice.account.clone() }));
     for row in session.all_of(GONE, values![month.to_string()], payload).await? {
-        remove(session, row.integer(0)?).await?;
+        remove(session, row.integer("id")?).await?;
     }
     Ok(())
 }
@@ -132,7 +133,8 @@ pub(super) async fn put_draft(
             continue;
         }
         let id = row.integer("id")?;
-        if row.text("status")? == Status::Final.name() {
+        let Spelled(status): Spelled<Status> = row.get("invoice.status")?;
+        if status == Status::Final {
             if !row.flag("reopened")? {
                 return Ok(None);
             }
@@ -148,10 +150,7 @@ pub(super) async fn put_draft(
     }
     refuse_twice(session, invoice).await?;
     let id = put_row(session, invoice, same, replaces, at).await?;
-    put_lines(session, id, invoice).await?;
-    put_adjustments(session, id, invoice).await?;
-    put_corrections(session, id, invoice).await?;
-    put_coverage(session, id, &invoice.coverage).await?;
+    put_parts(session, id, invoice).await?;
     Ok(Some(Put { id, replaces }))
 }
 
@@ -163,60 +162,15 @@ pub(super) async fn put_row(
     replaces: i64,
     at: Timestamp,
 ) -> Result<i64, StoreError> {
-    const ADD: Sql = Sql::new(
-        "INSERT INTO invoice
-             (status, account, account_name, seller, month, period_start, period_end, time_zone, currency, net,
-              estimated, rate_card_hash, rated_through, drafted_at, tax_name, tax_category, tax_percent, tax, kind,
-              in_review, corrects, reason, replaces, particulars, tax_exemption, previous_net, reopens, rules,
-              uncountable)
-         VALUES ('draft', $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
-                 $22, $23, $24, $25, $26, $27, $28)
-         RETURNING id",
-    );
-    const CHANGE: Sql = Sql::new(
-        "UPDATE invoice SET
-             account = $1, account_name = $2, seller = $3, month = $4, period_start = $5, period_end = $6,
-             time_zone = $7, currency = $8, net = $9, estimated = $10, rate_card_hash = $11, rated_through = $12,
-             drafted_at = $13, tax_name = $14, tax_category = $15, tax_percent = $16, tax = $17, kind = $18,
-             in_review = $19, corrects = $20, reason = $21, replaces = $22, particulars = $23, tax_exemption = $24,
-             previous_net = $25, reopens = $26, rules = $27, uncountable = $28
-         WHERE id = $29
-         RETURNING id",
-    );
-    let tax = invoice.tax.as_ref();
-    let particulars = serde_json::to_string(&invoice.particulars).expect("particulars are plain values");
-    let mut values = values![
-        &invoice.account,
-        &invoice.account_name,
-        &invoice.seller,
-        invoice.month.to_string(),
-        invoice.period.from,
-        invoice.period.to,
-        &invoice.time_zone,
-        invoice.currency.code(),
-        (invoice.net, invoice.currency),
-        (invoice.estimated, invoice.currency),
-        &invoice.rate_card,
-        invoice.rated_through,
-        at,
-        tax.map(|tax| tax.name.as_str()),
-        tax.map(|tax| tax.category.as_str()),
-        tax.map(|tax| tax.percent),
-        (tax.map(|tax| tax.amount), invoice.currency),
-        invoice.kind.name(),
-        invoice.in_review,
-        invoice.corrects.as_ref().map(|corrected| corrected.number.as_str()),
-        &invoice.reason,
-        replaces,
-        particulars,
-        tax.and_then(|tax| tax.exemption_reason.as_deref()),
-        (invoice.previous_net, invoice.currency),
-        invoice.reopens,
-        i64::from(invoice.rules),
-        &invoice.uncountable,
-    ];
-    values.extend(same.map(Value::from));
-    session.one(if same.is_some() { CHANGE } else { ADD }, values).await?.integer(0)
+    const ADD: Sql = Sql::new(text![InvoiceRow::ADD_NEW, " RETURNING id"]);
+    const CHANGE: Sql = Sql::new(InvoiceRow::CHANGE);
+    let row = session.rows_in(invoice.currency, [InvoiceRow::of(invoice, same, replaces, at)]);
+    let Some(id) = same else {
+        let added = session.all_of(ADD, Vec::new(), row).await?;
+        return added.first().ok_or_else(|| unexpected("invoice.id", "none"))?.integer("invoice.id");
+    };
+    session.run_of(CHANGE, Vec::new(), row).await?;
+    Ok(id)
 }
 
 /// Refuses usage that a final invoice of another account charged for: what was whose was changed meanwhile.
@@ -239,7 +193,7 @@ async fn refuse_twice(session: &mut Session, invoice: &Invoice) -> Result<(), St
                                       AND line.organization_guid = ours.organization_guid))
          LIMIT 1",
     );
-    let payload = coverage_rows(session, &invoice.coverage);
+    let payload = session.rows(invoice.coverage.iter().map(|one| CoverageRow::of(0, one)));
     if payload.is_empty() {
         return Ok(());
     }
@@ -247,10 +201,10 @@ async fn refuse_twice(session: &mut Session, invoice: &Invoice) -> Result<(), St
     match session.all_of(ELSEWHERE, values![&month, &invoice.account], payload).await?.first() {
         None => Ok(()),
         Some(row) => Err(StoreError::InvoicedElsewhere {
-            organization: row.text(2)?.to_owned(),
+            organization: row.string("organization_guid")?,
             month,
-            number: row.owned(0)?.unwrap_or_default(),
-            account: row.text(1)?.to_owned(),
+            number: row.string("invoice.number")?,
+            account: row.string("invoice.account")?,
         }),
     }
 }

@@ -14,13 +14,14 @@ use super::compared::{compare_again, put_accounts};
 use super::draft::{Put, held, put_draft, put_row};
 use super::known::refuse_other_edges;
 use super::marks::Mark;
-use super::read::{corrections, unexpected};
-use super::write::put_corrections;
-use crate::domain::Timestamp;
+use super::read::corrections;
+use super::tables::BasisRow;
+use super::write::put_parts;
 use crate::domain::period::date_of;
 use crate::domain::text::hexadecimal;
-use crate::invoicing::{CorrectionCause, Dates, Invoice};
-use crate::store::database::{Session, Sql, again, values};
+use crate::domain::{Amount, Timestamp};
+use crate::invoicing::{CorrectionCause, Dates, Invoice, Issued};
+use crate::store::database::{Session, Sql, again, unexpected, values};
 use crate::store::{Finalized, Foreseen, Issuing, Series, Store, StoreError, StoredCard};
 
 impl Store {
@@ -68,7 +69,6 @@ impl Store {
         put_card(&mut session, card, issuing.at).await?;
         let put = put_draft(&mut session, invoice, issuing.at).await?;
         let Some(Put { id, replaces }) = put else { return Ok(Finalized::Before) };
-        let invoice = &Invoice { replaces, ..invoice.clone() };
         if let Some(reason) = held(&mut session, invoice).await? {
             return Err(StoreError::Held {
                 account: invoice.account.clone(),
@@ -85,7 +85,8 @@ impl Store {
             let of = invoice.corrections.iter().filter(|one| one.number == number);
             let total: i64 = of.map(|one| one.after.0.saturating_sub(one.before.0)).fold(0, i64::saturating_add);
             let row = session.maybe(CARRIED, values![number]).await?;
-            let kept = row.map(|row| row.amount(0, invoice.currency)).transpose()?.flatten();
+            let kept =
+                row.map(|row| row.get_in::<Amount>("invoice_recalculation.net", invoice.currency)).transpose()?;
             if kept.map(|kept| kept.0) != Some(total) {
                 return Err(StoreError::Corrected(number.to_owned()));
             }
@@ -94,7 +95,7 @@ impl Store {
             put_accounts(&mut session, accounts, issuing.at).await?;
             session.run(MADE_WITH, values![id, &accounts.hash]).await?;
         }
-        if !self.finish(&mut session, id, invoice, issuing).await? {
+        if !self.finish(&mut session, (id, replaces), invoice, issuing).await? {
             return Ok(Finalized::Overtaken);
         }
         session.commit().await?;
@@ -136,11 +137,11 @@ impl Store {
         }
         put_card(&mut session, card, issuing.at).await?;
         let id = put_row(&mut session, note, None, 0, issuing.at).await?;
-        put_corrections(&mut session, id, note).await?;
+        put_parts(&mut session, id, note).await?;
         let by_decision = note.corrections.iter().all(|one| one.cause == CorrectionCause::Credited);
         compare_again(&mut session, note).await?;
         session.run(SETTLED, values![corrected, !by_decision || note.reopens]).await?;
-        if !self.finish(&mut session, id, note, issuing).await? {
+        if !self.finish(&mut session, (id, 0), note, issuing).await? {
             return Ok(Finalized::Overtaken);
         }
         session.commit().await?;
@@ -152,7 +153,7 @@ impl Store {
     async fn finish(
         &self,
         session: &mut Session,
-        id: i64,
+        (id, replaces): (i64, i64),
         invoice: &Invoice,
         issuing: &Issuing<'_>,
     ) -> Result<bool, StoreError> {
@@ -161,7 +162,7 @@ impl Store {
              ON CONFLICT (name) DO UPDATE SET last_number = invoice_series.last_number + 1
              RETURNING last_number",
         );
-        const BASIS: Sql = Sql::new("INSERT INTO invoice_basis (invoice_id, body) VALUES ($1, $2)");
+        const BASIS: Sql = Sql::new(BasisRow::ADD_ONE);
         let Issuing { series, at, dates, basis, foreseen, documents, .. } = issuing;
         let Foreseen { series_number, number, before, .. } = foreseen;
         self.check_marks(session, series).await?;
@@ -171,10 +172,16 @@ impl Store {
         }
         session.one(NEXT, values![&series.name]).await?;
         if let Some(basis) = basis {
-            session.run(BASIS, values![id, basis.as_slice()]).await?;
+            session.add(BASIS, &BasisRow { invoice_id: id, body: basis.clone() }).await?;
         }
         let basis = basis.as_ref().map(|basis| hexadecimal(&Sha256::digest(basis)));
-        let canonical = invoice.canonical(number, *at, Some(*dates), basis.as_deref());
+        let canonical = invoice.canonical(&Issued {
+            number,
+            finalized_at: *at,
+            dates: Some(*dates),
+            basis: basis.as_deref(),
+            replaces,
+        });
         let digest = invoice_digest(before.as_deref(), &canonical);
         put_final(session, id, (series, *series_number, number), invoice, *dates, *at, &digest).await?;
         let mut of_format = BTreeMap::new();
@@ -245,13 +252,13 @@ pub(super) async fn last_of(session: &mut Session, series: &Series) -> Result<(i
         "SELECT series.last_number,
                 (SELECT invoice.digest FROM invoice
                  WHERE invoice.series = series.name AND invoice.series_number <= series.last_number
-                 ORDER BY invoice.series_number DESC LIMIT 1)
+                 ORDER BY invoice.series_number DESC LIMIT 1) AS digest
          FROM invoice_series AS series
          WHERE series.name = $1",
     );
     match session.maybe(LAST, values![&series.name]).await? {
         None => Ok((0, None)),
-        Some(row) => Ok((row.integer(0)?, row.owned(1)?)),
+        Some(row) => Ok((row.integer("invoice_series.last_number")?, row.maybe_string("invoice.digest")?)),
     }
 }
 
@@ -264,12 +271,16 @@ async fn newest_of(session: &mut Session, series: &Series) -> Result<Option<(Str
          LIMIT 1",
     );
     let Some(row) = session.maybe(NEWEST, values![&series.name]).await? else { return Ok(None) };
-    let date = match row.maybe_text(1)? {
-        Some(text) => text.parse().map_err(|_| unexpected("invoice.issued_on", text))?,
+    let date = match row.get::<Option<NaiveDate>>("invoice.issued_on")? {
+        Some(date) => date,
         // Of an earlier version's invoices: the day on which it became final.
-        None => date_of(row.time(2)?, row.text(3)?.parse().unwrap_or(Tz::UTC)),
+        None => {
+            let zone = row.text("invoice.time_zone")?;
+            let zone: Tz = zone.parse().map_err(|_| unexpected("invoice.time_zone", zone))?;
+            date_of(row.time("invoice.finalized_at")?, zone)
+        }
     };
-    Ok(Some((row.text(0)?.to_owned(), date)))
+    Ok(Some((row.string("invoice.number")?, date)))
 }
 
 pub(super) fn invoice_digest(before: Option<&str>, canonical: &str) -> String {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::domain::{Guid, Month, Span};
+use crate::domain::{Month, Span};
 use crate::invoicing::{Coverage, Invoice};
 use crate::store::database::{Row, Session, Sql, values};
 use crate::store::{Store, StoreError};
@@ -26,7 +26,7 @@ impl Store {
             Sql::new("SELECT DISTINCT account FROM invoice WHERE account_name = $1 AND ($2 IS NULL OR month = $2)");
         let month = month.map(|month| month.to_string());
         let rows = self.database.read().await?.all(CALLED, values![name, month]).await?;
-        rows.iter().map(|row| Ok(row.text(0)?.to_owned())).collect()
+        rows.iter().map(|row| row.string("invoice.account")).collect()
     }
 
     /// What a month's invoices and drafts cover, by their id.
@@ -43,11 +43,14 @@ impl Store {
         let rows = self.database.read().await?.all(COVERAGE, values![month.to_string()]).await?;
         let mut coverage: HashMap<i64, Vec<Coverage>> = HashMap::new();
         for row in rows {
-            coverage.entry(row.integer(0)?).or_default().push(Coverage {
-                foundation: row.text(1)?.to_owned(),
-                organization: Guid::new(row.text(2)?),
-                space: Guid::new(row.text(3)?),
-                span: Span { from: row.time(4)?, to: row.time(5)? },
+            coverage.entry(row.integer("invoice_coverage.invoice_id")?).or_default().push(Coverage {
+                foundation: row.string("invoice_coverage.foundation")?,
+                organization: row.get("invoice_coverage.organization_guid")?,
+                space: row.get("invoice_coverage.space_guid")?,
+                span: Span {
+                    from: row.time("invoice_coverage.started_at")?,
+                    to: row.time("invoice_coverage.ended_at")?,
+                },
                 labels: None,
             });
         }
@@ -60,7 +63,7 @@ impl Store {
 pub(super) async fn refuse_other_edges(session: &mut Session, invoice: &Invoice) -> Result<(), StoreError> {
     // Under one time zone months always fit.
     const OTHERS: Sql = Sql::new(
-        "SELECT month, period_start, period_end, time_zone, min(number) FROM invoice
+        "SELECT month, period_start, period_end, time_zone, min(number) AS number FROM invoice
          WHERE status = 'final' AND kind = 'invoice' AND month IN ($1, $2, $3) AND time_zone <> $4
              AND NOT EXISTS (SELECT 1 FROM invoice AS note WHERE note.corrects = invoice.number AND note.reopens)
          GROUP BY month, period_start, period_end, time_zone
@@ -77,8 +80,8 @@ pub(super) async fn refuse_other_edges(session: &mut Session, invoice: &Invoice)
     let (before, after) = (month.previous().to_string(), month.next().to_string());
     let months = values![&before, month.to_string(), &after, &invoice.time_zone];
     let fits = |row: &Row| -> Result<bool, StoreError> {
-        let of = Span { from: row.time(1)?, to: row.time(2)? };
-        Ok(match row.text(0)? {
+        let of = Span { from: row.time("invoice.period_start")?, to: row.time("invoice.period_end")? };
+        Ok(match row.text("invoice.month")? {
             of_month if of_month == before => of.to == period.from,
             of_month if of_month == after => of.from == period.to,
             _ => of == period,
@@ -94,9 +97,9 @@ pub(super) async fn refuse_other_edges(session: &mut Session, invoice: &Invoice)
         return Err(StoreError::OtherEdges {
             month: month.to_string(),
             zone: invoice.time_zone.clone(),
-            number: row.owned(4)?.unwrap_or_default(),
-            of: row.text(0)?.to_owned(),
-            other: row.text(3)?.to_owned(),
+            number: row.maybe_string("number")?.unwrap_or_default(),
+            of: row.string("invoice.month")?,
+            other: row.string("invoice.time_zone")?,
         });
     }
     Ok(())

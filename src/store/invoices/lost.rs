@@ -10,7 +10,8 @@ use super::cards::put_card;
 use super::draft::{Put, put_draft, put_row};
 use super::issue::{last_of, put_final};
 use super::marks::Mark;
-use super::write::put_corrections;
+use super::tables::{AdoptedRow, LostRow};
+use super::write::put_parts;
 use crate::domain::Timestamp;
 use crate::domain::text::hexadecimal;
 use crate::invoicing::{Dates, DocumentKind, Invoice};
@@ -63,7 +64,7 @@ impl Store {
     pub async fn series_names(&self) -> Result<Vec<String>, StoreError> {
         const NAMES: Sql = Sql::new("SELECT name FROM invoice_series ORDER BY name");
         let rows = self.database.read().await?.all(NAMES, Vec::new()).await?;
-        let mut names = rows.iter().map(|row| Ok(row.text(0)?.to_owned())).collect::<Result<Vec<_>, StoreError>>()?;
+        let mut names = rows.iter().map(|row| row.string("invoice_series.name")).collect::<Result<Vec<_>, _>>()?;
         if let Some(marks) = &self.marks {
             names.extend(marks.all()?.into_keys().map(|(series, _)| series));
         }
@@ -94,7 +95,7 @@ impl Store {
             return match row {
                 // Somebody recorded it as lost.
                 None => Ok(()),
-                Some(row) if !mark.issued || row.owned(0)?.as_deref() == Some(&mark.digest) => Ok(()),
+                Some(row) if !mark.issued || row.maybe_text("invoice.digest")? == Some(&mark.digest) => Ok(()),
                 Some(_) => Err(other()),
             };
         }
@@ -142,7 +143,7 @@ impl Store {
         let Some(marks) = &self.marks else { return Ok(()) };
         let mut session = self.database.read().await?;
         for row in session.all(NAMES, Vec::new()).await? {
-            let series = row.text(0)?;
+            let series = row.text("invoice_series.name")?;
             let Some(mark) = marks.newest(series)?.filter(|mark| !mark.issued) else { continue };
             if session.maybe(DIGEST, values![series, mark.number, &mark.digest]).await?.is_some() {
                 marks.add(&Mark { issued: true, ..mark })?;
@@ -163,9 +164,7 @@ impl Store {
         reason: &str,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        const RECORD: Sql = Sql::new(
-            "INSERT INTO invoice_lost (series, first_number, last_number, reason, recorded_at) VALUES ($1, $2, $3, $4, $5)",
-        );
+        const RECORD: Sql = Sql::new(LostRow::ADD_ONE);
         let issued = self.series_state(series).await?.issued;
         let mut session = self.invoicing().await?;
         let (last_number, _) = last_of(&mut session, series).await?;
@@ -178,7 +177,14 @@ impl Store {
             return Err(StoreError::NotMissing { asked: format!("{first}..{last}"), missing });
         }
         advance(&mut session, series, last).await?;
-        session.run(RECORD, values![&series.name, first, last, reason, at]).await?;
+        let lost = LostRow {
+            series: series.name.clone(),
+            first_number: first,
+            last_number: last,
+            reason: reason.to_owned(),
+            recorded_at: at,
+        };
+        session.add(RECORD, &lost).await?;
         session.commit().await
     }
 
@@ -188,8 +194,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; [`StoreError::NotAdopted`] if it isn't what was issued.
     pub async fn adopt_invoice(&self, adopted: &Adopted, at: Timestamp) -> Result<(), StoreError> {
-        const ADOPTED: Sql =
-            Sql::new("INSERT INTO invoice_adopted (invoice_id, before, adopted_at) VALUES ($1, $2, $3)");
+        const ADOPTED: Sql = Sql::new(AdoptedRow::ADD_ONE);
         const SETTLED: Sql = Sql::new(
             "DELETE FROM invoice_recalculation
              WHERE invoice_id = (SELECT id FROM invoice WHERE number = $1 AND kind = 'invoice')",
@@ -233,7 +238,7 @@ impl Store {
             id
         } else {
             let id = put_row(&mut session, invoice, None, 0, *finalized_at).await?;
-            put_corrections(&mut session, id, invoice).await?;
+            put_parts(&mut session, id, invoice).await?;
             id
         };
         let corrected = invoice.corrections.iter().map(|one| one.number.as_str());
@@ -241,7 +246,7 @@ impl Store {
             session.run(SETTLED, values![number]).await?;
         }
         advance(&mut session, series, *series_number).await?;
-        session.run(ADOPTED, values![id, &before, at]).await?;
+        session.add(ADOPTED, &AdoptedRow { invoice_id: id, before: before.clone(), adopted_at: at }).await?;
         let named = (series, *series_number, number.as_str());
         put_final(&mut session, id, named, invoice, *dates, *finalized_at, &digest).await?;
         for document in documents {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::NaiveDate;
 
 use crate::domain::{Amount, Currency, Guid, Kind, Month, Span, Timestamp};
-use crate::invoicing::{Correction, Dates, Invoice, PlaceLabels, Status};
+use crate::invoicing::{Correction, Dates, Invoice, Issued, PlaceLabels, Status};
 use crate::store::StoredAccounts;
 
 /// An invoice with what the book adds to it.
@@ -25,8 +25,18 @@ pub struct StoredInvoice {
     pub difference: Option<Amount>,
     /// Lines without a price.
     pub unpriced_lines: usize,
+    /// Row id of the invoice, given back as a whole, in whose place it is; 0: none.
+    pub replaces: i64,
     /// Without lines where only a list was asked for.
     pub invoice: Invoice,
+}
+
+impl StoredInvoice {
+    /// What hash chains compare of it, once it is final.
+    pub(super) fn canonical(&self, number: &str, finalized_at: Timestamp, basis: Option<&str>) -> String {
+        let Self { dates, replaces, .. } = *self;
+        self.invoice.canonical(&Issued { number, finalized_at, dates, basis, replaces })
+    }
 }
 
 /// Which invoices to list.

@@ -35,7 +35,10 @@ impl Store {
         let rows = self.database.read().await?.all(SERIES, Vec::new()).await?;
         let mut verified = Vec::with_capacity(rows.len());
         for row in rows {
-            verified.push(self.verify_series(row.text(0)?, row.integer(1)?).await?);
+            verified.push(
+                self.verify_series(row.text("invoice_series.name")?, row.integer("invoice_series.last_number")?)
+                    .await?,
+            );
         }
         Ok(verified)
     }
@@ -57,7 +60,7 @@ impl Store {
                 verified.broken = Some(format!("invoice {series_number} is missing"));
                 return Ok(verified);
             };
-            let (number, kept) = (row.text(0)?, row.owned(1)?);
+            let (number, kept) = (row.text("invoice.number")?, row.maybe_string("invoice.digest")?);
             let Some(kept) = kept else {
                 if verified.invoices > 0 {
                     verified.broken = Some(format!("invoice {number} has no digest"));
@@ -78,7 +81,7 @@ impl Store {
                     Some(link) if is_after_lost || link.as_deref() == before => Some(kept.clone()),
                     Some(_) => None,
                     None => {
-                        let canonical = stored.invoice.canonical(number, at, stored.dates, basis.as_deref());
+                        let canonical = stored.canonical(number, at, basis.as_deref());
                         Some(invoice_digest(before, &canonical))
                     }
                 };
@@ -111,6 +114,6 @@ impl Store {
     async fn adopted_before(&self, invoice_id: i64) -> Result<Option<Option<String>>, StoreError> {
         const ADOPTED: Sql = Sql::new("SELECT before FROM invoice_adopted WHERE invoice_id = $1");
         let row = self.database.read().await?.maybe(ADOPTED, values![invoice_id]).await?;
-        row.map(|row| row.owned(0)).transpose()
+        row.map(|row| row.maybe_string("invoice_adopted.before")).transpose()
     }
 }

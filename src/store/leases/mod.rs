@@ -2,6 +2,8 @@
 //! names the epoch it is made under, so that a former holder that wakes up late can't write even once. Times are the
 //! database's: replicas' clocks needn't agree.
 
+pub(super) mod tables;
+
 use std::time::Duration;
 
 use crate::store::database::{Session, Sql, again, values};
@@ -81,7 +83,7 @@ impl Store {
         session.run(GONE, Vec::new()).await?;
         let living = session.all(LIVING, Vec::new()).await?;
         session.commit().await?;
-        living.iter().map(|row| Ok(row.text(0)?.to_owned())).collect()
+        living.iter().map(|row| row.string("replica.name")).collect()
     }
 
     /// Forgets a replica that ends.
@@ -101,16 +103,16 @@ impl Store {
     /// [`StoreError`].
     pub async fn duties(&self) -> Result<Vec<DutyState>, StoreError> {
         const DUTIES: Sql = Sql::each(
-            "SELECT duty, epoch, holder, unixepoch() - expires_at FROM lease ORDER BY duty",
-            "SELECT duty, epoch, holder, floor(extract(epoch FROM now() - expires_at))::bigint
+            "SELECT duty, epoch, holder, unixepoch() - expires_at AS free_for FROM lease ORDER BY duty",
+            "SELECT duty, epoch, holder, floor(extract(epoch FROM now() - expires_at))::bigint AS free_for
              FROM lease ORDER BY duty",
         );
         let rows = self.database.read().await?.all(DUTIES, Vec::new()).await?;
         let mut duties = Vec::with_capacity(rows.len());
         for row in rows {
-            let free_for = row.maybe_integer(3)?.filter(|seconds| *seconds >= 0);
-            let holder = row.owned(2)?.filter(|_| free_for.is_none());
-            let lease = Lease { duty: row.text(0)?.to_owned(), epoch: row.number(1)? };
+            let free_for = row.maybe_integer("free_for")?.filter(|seconds| *seconds >= 0);
+            let holder = row.maybe_string("lease.holder")?.filter(|_| free_for.is_none());
+            let lease = Lease { duty: row.string("lease.duty")?, epoch: row.number("lease.epoch")? };
             duties.push(DutyState { lease, holder, free_for_seconds: free_for });
         }
         Ok(duties)
@@ -160,7 +162,7 @@ impl Store {
         let Some(row) = session.maybe(TAKE, values![duty, holder, milliseconds(length), over]).await? else {
             return Ok(None);
         };
-        let lease = Lease { duty: duty.to_owned(), epoch: row.number(0)? };
+        let lease = Lease { duty: duty.to_owned(), epoch: row.number("lease.epoch")? };
         if let Some(foundation) = lease.foundation() {
             session.run(FENCE, values![foundation, lease.epoch]).await?;
         }
@@ -182,7 +184,9 @@ impl Store {
         let mut session = self.database.write().await?;
         let rows = session.all(RENEW, values![holder, milliseconds(length)]).await?;
         session.commit().await?;
-        rows.iter().map(|row| Ok(Lease { duty: row.text(0)?.to_owned(), epoch: row.number(1)? })).collect()
+        rows.iter()
+            .map(|row| Ok(Lease { duty: row.string("lease.duty")?, epoch: row.number("lease.epoch")? }))
+            .collect()
     }
 
     /// Gives a duty up: another can take it at once.

@@ -6,7 +6,6 @@ use super::foundations::read_foundations;
 use crate::domain::{AnomalyKind, Kind, Place, Span, Timestamp, UndecodableNote};
 use crate::store::archive::chunks::read_chunk;
 use crate::store::archive::pack::InputKind;
-use crate::store::codes::Code;
 use crate::store::database::{Row, Session, Sql, values};
 use crate::store::{ArchivedInput, FoundationHead, Store, StoreError};
 
@@ -49,13 +48,13 @@ impl Store {
         most: usize,
     ) -> Result<(Vec<StoredAnomaly>, u64), StoreError> {
         const COUNT: Sql = Sql::new(
-            "SELECT count(*)
+            "SELECT count(*) AS anomalies
              FROM anomaly JOIN foundation ON foundation.id = anomaly.foundation_id
              WHERE ($1 IS NULL OR foundation.name = $1) AND ($2 IS NULL OR anomaly.kind = $2)
                  AND (anomaly.at >= $3 AND anomaly.at < $4 OR anomaly.at = $5)",
         );
         const LIST: Sql = Sql::new(
-            "SELECT foundation.name, anomaly.sequence, anomaly.kind, anomaly.at, anomaly.resource_kind,
+            "SELECT foundation.name AS foundation, anomaly.sequence, anomaly.kind, anomaly.at, anomaly.resource_kind,
                     anomaly.resource_guid, anomaly.detail
              FROM anomaly JOIN foundation ON foundation.id = anomaly.foundation_id
              WHERE ($1 IS NULL OR foundation.name = $1) AND ($2 IS NULL OR anomaly.kind = $2)
@@ -74,7 +73,7 @@ impl Store {
             ]
         };
         let mut session = self.database.read().await?;
-        let all = session.one(COUNT, asked()).await?.number(0)?;
+        let all = session.one(COUNT, asked()).await?.number("anomalies")?;
         let mut limited = asked();
         limited.extend(values![most as u64]);
         let listed = session.all(LIST, limited).await?.iter().map(read_anomaly).collect::<Result<_, _>>()?;
@@ -91,14 +90,13 @@ impl Store {
 }
 
 fn read_anomaly(row: &Row) -> Result<StoredAnomaly, StoreError> {
-    let kind = row.maybe_integer(4)?.map(Kind::of).transpose()?;
     Ok(StoredAnomaly {
-        foundation: row.text(0)?.to_owned(),
-        sequence: row.number(1)?,
-        kind: row.text(2)?.to_owned(),
-        at: Some(row.time(3)?).filter(|at| *at > Timestamp::MIN),
-        resource: kind.zip(row.owned(5)?),
-        detail: row.text(6)?.to_owned(),
+        foundation: row.string("foundation")?,
+        sequence: row.number("anomaly.sequence")?,
+        kind: row.string("anomaly.kind")?,
+        at: Some(row.time("anomaly.at")?).filter(|at| *at > Timestamp::MIN),
+        resource: row.get::<Option<Kind>>("anomaly.resource_kind")?.zip(row.maybe_string("anomaly.resource_guid")?),
+        detail: row.string("anomaly.detail")?,
     })
 }
 
@@ -141,7 +139,7 @@ impl Undecodable {
 
 pub(in crate::store) async fn read_undecodable(session: &mut Session) -> Result<Undecodable, StoreError> {
     const DATED: Sql = Sql::new(
-        "SELECT foundation.name, anomaly.at, count(DISTINCT anomaly.sequence)
+        "SELECT foundation.name AS foundation, anomaly.at, count(DISTINCT anomaly.sequence) AS records
          FROM anomaly JOIN foundation ON foundation.id = anomaly.foundation_id
          WHERE anomaly.kind = 'undecodable' AND anomaly.at > $1
          GROUP BY foundation.name, anomaly.at
@@ -155,7 +153,7 @@ pub(in crate::store) async fn read_undecodable(session: &mut Session) -> Result<
     );
     let mut found = Undecodable::default();
     for row in session.all(DATED, values![Timestamp::MIN]).await? {
-        found.dated.push((row.text(0)?.to_owned(), row.time(1)?, row.number(2)?));
+        found.dated.push((row.string("foundation")?, row.time("anomaly.at")?, row.number("records")?));
     }
     let undated = session.all(UNDATED, values![Timestamp::MIN, MOST_UNDATED + 1]).await?;
     if undated.is_empty() {
@@ -164,11 +162,15 @@ pub(in crate::store) async fn read_undecodable(session: &mut Session) -> Result<
     let heads = read_foundations(session, None).await?;
     let mut neighbours = Neighbours::default();
     for (position, row) in undated.iter().enumerate() {
-        let id = row.integer(0)?;
+        let id = row.integer("anomaly.foundation_id")?;
         let Some(head) = heads.iter().find(|head| head.id == id) else { continue };
         let is_beyond = i64::try_from(position).unwrap_or(i64::MAX) >= MOST_UNDATED;
         let anywhere = Span { from: Timestamp::MIN, to: Timestamp::MAX };
-        let mut span = if is_beyond { anywhere } else { neighbours.around(session, head, row.number(1)?).await? };
+        let mut span = if is_beyond {
+            anywhere
+        } else {
+            neighbours.around(session, head, row.number("anomaly.sequence")?).await?
+        };
         if let Some(epoch) = head.current_settings().billing_epoch {
             span.from = span.from.max(epoch);
         }

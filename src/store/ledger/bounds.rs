@@ -2,12 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::streams::stream_in;
+use super::tables::BoundRow;
 use crate::domain::{Bound, ClockNote, Guid, Kind, Place, ResourceKey, Span, Stream, TOLERANCE_SECONDS, Timestamp};
-use crate::store::archive::chunks::count;
-use crate::store::archive::pack::directory;
-use crate::store::codes::Code;
-use crate::store::database::{Columns, Row, Session, Sql, Type, values};
+use crate::store::archive::chunks::read_directory;
+use crate::store::database::{Row, Session, Spelled, Sql, text, values};
 use crate::store::{FoundationHead, InputKind, Store, StoreError};
 
 /// An archived event's time, in its stream.
@@ -88,21 +86,14 @@ impl Store {
         stream: Stream,
         ordinal: u64,
     ) -> Result<Vec<Stated>, StoreError> {
-        const DIRECTORY: Sql = Sql::new(
-            "SELECT first_sequence, last_sequence, directory FROM archive_chunk
-             WHERE foundation_id = $1 AND first_sequence < $2
-             ORDER BY first_sequence DESC
-             LIMIT 1",
-        );
         let mut session = self.database.read().await?;
         let mut stated = Vec::new();
         let mut end = foundation.last_sequence + 1;
         // What is appended is numbered in sequence; what is found late comes after what it stands behind.
         let mut begins_here = false;
         while end > 1 && !begins_here {
-            let Some(row) = session.maybe(DIRECTORY, values![foundation.id, end]).await? else { break };
-            let (first, last) = (row.number(0)?, row.number(1)?);
-            let entries = directory(first, count(first, last), &row.bytes(2)?.unwrap_or_default())?;
+            let directory = read_directory(&mut session, foundation.id, end - 1).await?;
+            let Some((first, entries)) = directory else { break };
             for (sequence, entry) in (first..).zip(entries) {
                 if entry.kind != InputKind::Event(stream) {
                     continue;
@@ -153,56 +144,40 @@ pub(in crate::store) async fn read_spans(
     foundation: Option<&str>,
 ) -> Result<Vec<ClockSpan>, StoreError> {
     const SPANS: Sql = Sql::new(
-        "SELECT foundation.name, bound.number, bound.created_at, bound.counts_at, bound.provisional
+        "SELECT foundation.name AS foundation, bound.number, bound.created_at, bound.counts_at, bound.provisional
          FROM clock_bound AS bound JOIN foundation ON foundation.id = bound.foundation_id
          WHERE ($1 IS NULL OR foundation.name = $1) AND bound.counts_at IS NOT NULL",
     );
     let mut spans: BTreeMap<(String, u64), ClockSpan> = BTreeMap::new();
     for row in session.all(SPANS, values![foundation]).await? {
-        let (foundation, number) = (row.text(0)?.to_owned(), row.number(1)?);
+        let (foundation, number) = (row.string("foundation")?, row.number("clock_bound.number")?);
         let span = (spans.entry((foundation.clone(), number))).or_insert_with(|| ClockSpan {
             foundation,
             number,
             times: Vec::new(),
             provisional: 0,
         });
-        span.times.push((row.time(2)?, row.time(3)?));
-        span.provisional += u64::from(row.flag(4)?);
+        span.times.push((row.time("clock_bound.created_at")?, row.time("clock_bound.counts_at")?));
+        span.provisional += u64::from(row.flag("clock_bound.provisional")?);
     }
     Ok(spans.into_values().collect())
 }
 
 fn read_bound(row: &Row) -> Result<StoredBound, StoreError> {
-    let kind = row.maybe_integer(7)?.map(Kind::of).transpose()?;
-    let resource = kind.zip(row.maybe_text(8)?).map(|(kind, guid)| ResourceKey { kind, guid: Guid::new(guid) });
+    let kind = row.get::<Option<Kind>>("clock_bound.kind")?;
+    let guid = row.get::<Option<Guid>>("clock_bound.resource_guid")?;
+    let Spelled(stream) = row.get("clock_bound.stream")?;
     Ok(StoredBound {
-        place: Place::from_parts(row.number(1)?, row.bytes(2)?.unwrap_or_default()),
+        place: Place::from_parts(row.number("clock_bound.ordinal")?, row.bytes("clock_bound.fraction")?),
         bound: Bound {
-            stream: stream_in(row, 0)?,
-            event: Guid::new(row.text(3)?),
-            created_at: row.time(4)?,
-            resource,
-            counts_at: row.maybe_time(5)?,
-            provisional: row.flag(6)?,
+            stream,
+            event: row.get("clock_bound.event_guid")?,
+            created_at: row.time("clock_bound.created_at")?,
+            resource: kind.zip(guid).map(|(kind, guid)| ResourceKey { kind, guid }),
+            counts_at: row.maybe_time("clock_bound.counts_at")?,
+            provisional: row.flag("clock_bound.provisional")?,
         },
     })
-}
-
-/// No bytes are passed as null.
-macro_rules! put {
-    ($no_bytes:literal) => {
-        concat!(
-            "INSERT INTO clock_bound (foundation_id, stream, ordinal, fraction, event_guid, created_at, counts_at,
-                                      provisional, kind, resource_guid, sequence, number)
-             SELECT $1, stream, ordinal, coalesce(fraction, ",
-            $no_bytes,
-            "), event_guid, created_at, counts_at, provisional, kind, resource_guid, sequence, number
-             FROM {rows} AS new
-             WHERE true
-             ON CONFLICT (foundation_id, stream, ordinal, fraction) DO UPDATE SET
-                 counts_at = excluded.counts_at, provisional = excluded.provisional, sequence = excluded.sequence"
-        )
-    };
 }
 
 /// Keeps bounds that a page holds, by the numbers of their inputs: the last one for each event. One that counts near
@@ -212,33 +187,25 @@ pub(in crate::store) async fn put_bounds(
     foundation: &FoundationHead,
     bounds: &[(u64, StoredBound)],
 ) -> Result<(), StoreError> {
-    const NEAR: Sql =
-        Sql::new("SELECT min(number) FROM clock_bound WHERE foundation_id = $1 AND counts_at BETWEEN $2 AND $3");
-    const LAST: Sql = Sql::new("SELECT coalesce(max(number), 0) FROM clock_bound WHERE foundation_id = $1");
-    const PUT: Sql = Sql::each(put!("x''"), put!("''::bytea"));
-    const COLUMNS: Columns = &[
-        ("stream", Type::Text),
-        ("ordinal", Type::Integer),
-        ("fraction", Type::Bytes),
-        ("event_guid", Type::Text),
-        ("created_at", Type::Time),
-        ("counts_at", Type::Time),
-        ("provisional", Type::Flag),
-        ("kind", Type::Integer),
-        ("resource_guid", Type::Text),
-        ("sequence", Type::Integer),
-        ("number", Type::Integer),
-    ];
+    const NEAR: Sql = Sql::new(
+        "SELECT min(number) AS number FROM clock_bound WHERE foundation_id = $1 AND counts_at BETWEEN $2 AND $3",
+    );
+    const LAST: Sql = Sql::new("SELECT coalesce(max(number), 0) AS number FROM clock_bound WHERE foundation_id = $1");
+    const PUT: Sql = Sql::new(text![
+        BoundRow::ADD,
+        " ON CONFLICT (foundation_id, stream, ordinal, fraction) DO UPDATE SET
+             counts_at = excluded.counts_at, provisional = excluded.provisional, sequence = excluded.sequence"
+    ]);
     if bounds.is_empty() {
         return Ok(());
     }
-    let mut last = session.one(LAST, values![foundation.id]).await?.number(0)?;
+    let mut last = session.one(LAST, values![foundation.id]).await?.number("clock_bound.number")?;
     let mut newest: BTreeMap<(Stream, &Place), (u64, &Bound)> = BTreeMap::new();
     for (sequence, stored) in bounds {
         newest.insert((stored.bound.stream, &stored.place), (*sequence, &stored.bound));
     }
     let mut spans: Vec<(Timestamp, u64)> = Vec::new();
-    let mut payload = session.payload(COLUMNS);
+    let mut rows = Vec::with_capacity(newest.len());
     for ((stream, place), (sequence, bound)) in newest {
         let number = match bound.counts_at {
             // It has a number already, which stays.
@@ -251,13 +218,10 @@ pub(in crate::store) async fn put_bounds(
                 } else {
                     let (from, to) = (at.plus(-TOLERANCE_SECONDS), at.plus(TOLERANCE_SECONDS));
                     let row = session.one(NEAR, values![foundation.id, from, to]).await?;
-                    row.maybe_integer(0)?.map_or_else(
-                        || {
-                            last += 1;
-                            last
-                        },
-                        i64::cast_unsigned,
-                    )
+                    row.get::<Option<u64>>("clock_bound.number")?.unwrap_or_else(|| {
+                        last += 1;
+                        last
+                    })
                 };
                 if spans.last() != Some(&(at, number)) {
                     spans.push((at, number));
@@ -265,19 +229,22 @@ pub(in crate::store) async fn put_bounds(
                 number
             }
         };
-        (payload.row())
-            .text(Some(stream.name()))
-            .number(place.ordinal)
-            .bytes(place.fraction())
-            .text(Some(&bound.event.to_string()))
-            .time(bound.created_at)
-            .time(bound.counts_at)
-            .flag(bound.provisional)
-            .integer(bound.resource.as_ref().map(|key| key.kind.code()))
-            .text(bound.resource.as_ref().map(|key| key.guid.to_string()).as_deref())
-            .number(sequence)
-            .number(number);
+        rows.push(BoundRow {
+            foundation_id: foundation.id,
+            stream: Spelled(stream),
+            ordinal: place.ordinal,
+            fraction: place.fraction().to_vec(),
+            event_guid: bound.event.clone(),
+            created_at: bound.created_at,
+            counts_at: bound.counts_at,
+            provisional: bound.provisional,
+            kind: bound.resource.as_ref().map(|key| key.kind),
+            resource_guid: bound.resource.as_ref().map(|key| key.guid.clone()),
+            sequence,
+            number,
+        });
     }
-    session.run_of(PUT, values![foundation.id], payload).await?;
+    let rows = session.rows(rows);
+    session.run_of(PUT, Vec::new(), rows).await?;
     Ok(())
 }

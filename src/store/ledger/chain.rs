@@ -3,22 +3,13 @@
 
 use sha2::{Digest, Sha256};
 
-use super::rows::{read_entry, select_entry};
+use super::rows::{FoundEntry, read_entry, select_entry};
+use super::tables::LinkRow;
 use crate::domain::LedgerEntry;
 use crate::domain::text::hexadecimal;
 use crate::store::archive::chunks::read_chunk;
-use crate::store::database::{Row, Session, Sql, values};
+use crate::store::database::{Record, Session, Sql, text, values};
 use crate::store::{ArchivedInput, FoundationHead, Store, StoreError, WriteSet};
-
-/// A link as it is kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Link {
-    last_sequence: u64,
-    last_entry: u64,
-    inputs: Vec<u8>,
-    entries: Vec<u8>,
-    digest: Vec<u8>,
-}
 
 /// What verifying a foundation's chain came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +43,7 @@ impl Store {
         let mut session = self.database.read().await?;
         let mut verified =
             Verified { links: 0, inputs: 0, entries: 0, before: 0, pruned: 0, digest: String::new(), broken: None };
-        let mut before: Option<Link> = None;
+        let mut before: Option<LinkRow> = None;
         loop {
             let after = before.as_ref().map(|link| link.last_sequence.cast_signed());
             let links = links(&mut session, foundation.id, after).await?;
@@ -88,8 +79,8 @@ impl Store {
 async fn check(
     session: &mut Session,
     foundation_id: i64,
-    before: Option<&Link>,
-    link: &Link,
+    before: Option<&LinkRow>,
+    link: &LinkRow,
     verified: &mut Verified,
 ) -> Result<Option<String>, StoreError> {
     let (first_input, first_entry) = match before {
@@ -108,14 +99,14 @@ async fn check(
     match inputs {
         Inputs::Missing(sequence) => return broken(&format!("input {sequence} is missing")),
         Inputs::Pruned(count) => verified.pruned += count,
-        Inputs::Whole(digest) if digest != link.inputs => return broken("an archived input was changed"),
+        Inputs::Whole(digest) if digest != link.inputs_digest => return broken("an archived input was changed"),
         Inputs::Whole(_) => {}
     }
     let entries = entries_digest_of(session, foundation_id, first_entry, link.last_entry).await?;
-    if entries.as_deref() != Some(&link.entries[..]) {
+    if entries.as_deref() != Some(&link.entries_digest[..]) {
         return broken("a ledger entry was changed, added or removed");
     }
-    let digest = link_digest(before.map(|before| &before.digest[..]), &link.inputs, &link.entries);
+    let digest = link_digest(before.map(|before| &before.digest[..]), &link.inputs_digest, &link.entries_digest);
     if digest != link.digest {
         return broken("the link doesn't follow from the one before");
     }
@@ -128,29 +119,20 @@ async fn check(
 async fn beginning(session: &mut Session, foundation_id: i64) -> Result<(u64, u64), StoreError> {
     const BEGINNING: Sql = Sql::new("SELECT chained_from, chained_entry FROM foundation WHERE id = $1");
     let row = session.one(BEGINNING, values![foundation_id]).await?;
-    Ok((row.number(0)? + 1, row.number(1)? + 1))
+    Ok((row.number("foundation.chained_from")? + 1, row.number("foundation.chained_entry")? + 1))
 }
 
-async fn links(session: &mut Session, foundation_id: i64, after: Option<i64>) -> Result<Vec<Link>, StoreError> {
-    const PAGE: Sql = Sql::new(
-        "SELECT last_sequence, last_entry, inputs_digest, entries_digest, digest
-         FROM ledger_link
+async fn links(session: &mut Session, foundation_id: i64, after: Option<i64>) -> Result<Vec<LinkRow>, StoreError> {
+    const PAGE: Sql = Sql::new(text![
+        "SELECT ",
+        LinkRow::LIST,
+        " FROM ledger_link
          WHERE foundation_id = $1 AND last_sequence > $2
          ORDER BY last_sequence
-         LIMIT $3",
-    );
+         LIMIT $3"
+    ]);
     let rows = session.all(PAGE, values![foundation_id, after.unwrap_or(-1), LINKS]).await?;
-    rows.iter().map(read_link).collect()
-}
-
-fn read_link(row: &Row) -> Result<Link, StoreError> {
-    Ok(Link {
-        last_sequence: row.number(0)?,
-        last_entry: row.number(1)?,
-        inputs: row.bytes(2)?.unwrap_or_default(),
-        entries: row.bytes(3)?.unwrap_or_default(),
-        digest: row.bytes(4)?.unwrap_or_default(),
-    })
+    rows.iter().map(LinkRow::read).collect()
 }
 
 /// Adds the link of a page.
@@ -162,13 +144,10 @@ pub(in crate::store) async fn append(
     const LAST: Sql =
         Sql::new("SELECT digest FROM ledger_link WHERE foundation_id = $1 ORDER BY last_sequence DESC LIMIT 1");
     const BEGIN: Sql = Sql::new("UPDATE foundation SET chained_from = $2, chained_entry = $3 WHERE id = $1");
-    const PUT: Sql = Sql::new(
-        "INSERT INTO ledger_link (foundation_id, last_sequence, last_entry, inputs_digest, entries_digest, digest)
-         VALUES ($1, $2, $3, $4, $5, $6)",
-    );
+    const PUT: Sql = Sql::new(LinkRow::ADD_ONE);
     let Some(last) = write.inputs.last() else { return Ok(()) };
     let before = session.maybe(LAST, values![foundation.id]).await?;
-    let before = before.map(|row| row.bytes(0)).transpose()?.flatten();
+    let before = before.map(|row| row.bytes("ledger_link.digest")).transpose()?;
     if before.is_none() && foundation.last_sequence > 0 {
         session.run(BEGIN, values![foundation.id, foundation.last_sequence, foundation.last_entry]).await?;
     }
@@ -183,7 +162,15 @@ pub(in crate::store) async fn append(
     }
     let entries = entries.finalize().to_vec();
     let digest = link_digest(before.as_deref(), &inputs, &entries);
-    session.run(PUT, values![foundation.id, last.sequence, write.last_entry, inputs, entries, digest]).await?;
+    let link = LinkRow {
+        foundation_id: foundation.id,
+        last_sequence: last.sequence,
+        last_entry: write.last_entry,
+        inputs_digest: inputs,
+        entries_digest: entries,
+        digest,
+    };
+    session.add(PUT, &link).await?;
     Ok(())
 }
 
@@ -224,8 +211,10 @@ enum Inputs {
 }
 
 async fn inputs_digest(session: &mut Session, foundation_id: i64, first: u64, last: u64) -> Result<Inputs, StoreError> {
-    const SEAL: Sql = Sql::new("SELECT max(sequence) FROM seal WHERE foundation_id = $1 AND pruned_at IS NOT NULL");
-    let pruned = session.one(SEAL, values![foundation_id]).await?.maybe_integer(0)?.unwrap_or(0).cast_unsigned();
+    const SEAL: Sql =
+        Sql::new("SELECT max(sequence) AS sequence FROM seal WHERE foundation_id = $1 AND pruned_at IS NOT NULL");
+    let pruned =
+        session.one(SEAL, values![foundation_id]).await?.get::<Option<u64>>("seal.sequence")?.unwrap_or_default();
     let mut hash = Sha256::new();
     let mut next = first;
     while next <= last {
@@ -245,8 +234,9 @@ async fn entries_digest_of(
     first: u64,
     last: u64,
 ) -> Result<Option<Vec<u8>>, StoreError> {
-    const ENTRIES: Sql =
-        select_entry!("WHERE entry.foundation_id = $1 AND entry.number BETWEEN $2 AND $3 ORDER BY entry.number");
+    const ENTRIES: Sql = select_entry!(
+        "WHERE ledger_entry.foundation_id = $1 AND ledger_entry.number BETWEEN $2 AND $3 ORDER BY ledger_entry.number"
+    );
     let rows = session.all(ENTRIES, values![foundation_id, first, last]).await?;
     let mut hash = Sha256::new();
     for (number, row) in (first..).zip(&rows) {

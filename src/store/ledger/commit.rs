@@ -6,10 +6,12 @@ use super::bounds::put_bounds;
 use super::chain;
 use super::dimensions::{self, Table, Wanted, newer, take_newer};
 use super::gaps::{count_told, move_gap, put_gaps};
+use super::tables::{AnomalyRow, EntryRow, OpenRow, ResourceRow, SettingsRow};
 use crate::domain::{Footprint, Guid, Kind, ResourceKey, Stream};
+use crate::fold::Resource;
 use crate::store::archive::chunks;
-use crate::store::codes::Code;
-use crate::store::database::{Columns, RowWriter, Session, Sql, Type, again, values};
+use crate::store::archive::tables::LatePlaceRow;
+use crate::store::database::{Json, Session, Spelled, Sql, again, record, take_over, text, unexpected, values};
 use crate::store::{FoundationHead, NameOf, Origin, Store, StoreError, StreamHead, WriteSet};
 
 type Ids = HashMap<(Table, Guid), i64>;
@@ -133,6 +135,11 @@ fn id_of(ids: &Ids, table: Table, guid: Option<&Guid>) -> Option<i64> {
     guid.and_then(|guid| ids.get(&(table, guid.clone())).copied())
 }
 
+/// The id of a place, which every footprint has.
+fn place_id(ids: &Ids, table: Table, guid: &Guid) -> Result<i64, StoreError> {
+    id_of(ids, table, Some(guid)).ok_or_else(|| unexpected("a footprint's place", &guid.to_string()))
+}
+
 async fn put_resources(
     session: &mut Session,
     foundation_id: i64,
@@ -141,103 +148,78 @@ async fn put_resources(
 ) -> Result<HashMap<ResourceKey, i64>, StoreError> {
     macro_rules! put {
         ($collation:literal) => {
-            concat!(
-                "INSERT INTO resource
-                     (foundation_id, kind, guid, name, named_at, named_place, app_id, process_type, user_provided,
-                      latest, ended, disk_mib, last_ordinal, last_fraction, last_sequence, to_observe)
-                 SELECT $1, kind, guid, name, named_at, named_place, app_id, process_type, user_provided,
-                        latest, ended, disk_mib, last_ordinal, last_fraction, last_sequence, to_observe
-                 FROM {rows} AS new
-                 WHERE true
-                 ON CONFLICT (foundation_id, kind, guid) DO UPDATE SET ",
+            text![
+                ResourceRow::ADD_NEW,
+                " ON CONFLICT (foundation_id, kind, guid) DO UPDATE SET ",
                 take_newer!("excluded", "resource", $collation),
-                ",   app_id = excluded.app_id,
-                     process_type = excluded.process_type, user_provided = excluded.user_provided,
-                     latest = excluded.latest, ended = excluded.ended, disk_mib = excluded.disk_mib,
-                     last_ordinal = excluded.last_ordinal, last_fraction = excluded.last_fraction,
-                     last_sequence = excluded.last_sequence, to_observe = excluded.to_observe
-                 RETURNING kind, guid, id"
-            )
+                ", ",
+                take_over!(
+                    ResourceRow,
+                    except ["id", "foundation_id", "kind", "guid", "name", "named_at", "named_place"]
+                ),
+                " RETURNING kind, guid, id"
+            ]
         };
     }
     const PUT: Sql = Sql::each(put!(""), put!(" COLLATE \"C\""));
-    const COLUMNS: Columns = &[
-        ("kind", Type::Integer),
-        ("guid", Type::Text),
-        ("name", Type::Text),
-        ("named_at", Type::Time),
-        ("named_place", Type::Text),
-        ("app_id", Type::Integer),
-        ("process_type", Type::Text),
-        ("user_provided", Type::Flag),
-        ("latest", Type::Time),
-        ("ended", Type::Flag),
-        ("disk_mib", Type::Integer),
-        ("last_ordinal", Type::Integer),
-        ("last_fraction", Type::Bytes),
-        ("last_sequence", Type::Integer),
-        ("to_observe", Type::Flag),
-    ];
-    let mut payload = session.payload(COLUMNS);
-    for resource in &write.resources {
+    let row = |resource: &Resource| {
         let name = write.names.names.get(&NameOf::Resource(resource.key.clone()));
-        (payload.row())
-            .integer(resource.key.kind.code())
-            .text(Some(&resource.key.guid.to_string()))
-            .text(name.map(|named| named.value.as_str()))
-            .time(name.and_then(|named| named.told.at))
-            .text(name.and_then(|named| named.told.place_text()).as_deref())
-            .integer(id_of(ids, Table::App, resource.app.as_ref()))
-            .text(resource.process_type.as_deref())
-            .flag(resource.user_provided)
-            .time(resource.latest)
-            .flag(resource.ended)
-            .integer(resource.disk_mib.map(i64::from))
-            .number(resource.last_place.ordinal)
-            .bytes(resource.last_place.fraction())
-            .number(resource.last_sequence)
-            .flag(write.to_observe.contains(&resource.key));
-    }
+        let fraction = resource.last_place.fraction();
+        ResourceRow {
+            id: 0,
+            foundation_id,
+            kind: resource.key.kind,
+            guid: resource.key.guid.clone(),
+            name: name.map(|named| named.value.clone()),
+            app_id: id_of(ids, Table::App, resource.app.as_ref()),
+            process_type: resource.process_type.clone(),
+            user_provided: resource.user_provided,
+            latest: resource.latest,
+            ended: resource.ended,
+            disk_mib: resource.disk_mib,
+            last_ordinal: resource.last_place.ordinal,
+            last_fraction: (!fraction.is_empty()).then(|| fraction.to_vec()),
+            last_sequence: resource.last_sequence,
+            to_observe: write.to_observe.contains(&resource.key),
+            named_at: name.and_then(|named| named.told.at),
+            named_place: name.and_then(|named| named.told.place_text()),
+        }
+    };
+    let rows = session.rows(write.resources.iter().map(row));
     let mut resources = HashMap::with_capacity(write.resources.len());
-    if payload.is_empty() {
+    if rows.is_empty() {
         return Ok(resources);
     }
-    for row in session.all_of(PUT, values![foundation_id], payload).await? {
-        let key = ResourceKey { kind: Kind::of(row.integer(0)?)?, guid: Guid::new(row.text(1)?) };
-        resources.insert(key, row.integer(2)?);
+    for row in session.all_of(PUT, Vec::new(), rows).await? {
+        let key = ResourceKey { kind: row.get("resource.kind")?, guid: row.get("resource.guid")? };
+        resources.insert(key, row.integer("resource.id")?);
     }
     Ok(resources)
 }
 
-/// The columns of a footprint follow the given ones.
+/// A row with a footprint: the columns given, and those of the footprint.
 macro_rules! with_footprint {
-    ($($column:expr),* $(,)?) => {
-        &[
-            $($column,)*
-            ("instances", Type::Integer),
-            ("memory_mib", Type::Integer),
-            ("memory_source", Type::Integer),
-            ("disk_mib", Type::Integer),
-            ("disk_source", Type::Integer),
-            ("buildpack_id", Type::Integer),
-            ("service_plan_id", Type::Integer),
-            ("organization_id", Type::Integer),
-            ("space_id", Type::Integer),
-        ]
-    };
+    ($Row:ident { $($column:ident: $value:expr),* $(,)? }, $footprint:expr, $ids:expr) => {{
+        let (footprint, ids): (&Footprint, &Ids) = ($footprint, $ids);
+        let buildpack = footprint.buildpack.as_deref().map(Guid::new);
+        $Row {
+            $($column: $value,)*
+            instances: footprint.instances,
+            memory_mib: footprint.memory_mib,
+            memory_source: footprint.memory_source,
+            disk_mib: footprint.disk_mib,
+            disk_source: footprint.disk_source,
+            buildpack_id: id_of(ids, Table::Buildpack, buildpack.as_ref()),
+            service_plan_id: id_of(ids, Table::ServicePlan, footprint.service_plan.as_ref()),
+            organization_id: place_id(ids, Table::Organization, &footprint.location.organization)?,
+            space_id: place_id(ids, Table::Space, &footprint.location.space)?,
+        }
+    }};
 }
 
-fn put_footprint<'row>(row: RowWriter<'row>, footprint: &Footprint, ids: &Ids) -> RowWriter<'row> {
-    let buildpack = footprint.buildpack.as_deref().map(Guid::new);
-    row.integer(i64::from(footprint.instances))
-        .integer(i64::from(footprint.memory_mib))
-        .integer(footprint.memory_source.code())
-        .integer(i64::from(footprint.disk_mib))
-        .integer(footprint.disk_source.code())
-        .integer(id_of(ids, Table::Buildpack, buildpack.as_ref()))
-        .integer(id_of(ids, Table::ServicePlan, footprint.service_plan.as_ref()))
-        .integer(id_of(ids, Table::Organization, Some(&footprint.location.organization)))
-        .integer(id_of(ids, Table::Space, Some(&footprint.location.space)))
+/// The id of a resource that was just written.
+fn resource_id(resources: &HashMap<ResourceKey, i64>, key: &ResourceKey) -> Result<i64, StoreError> {
+    resources.get(key).copied().ok_or_else(|| unexpected("resource.guid", &key.guid.to_string()))
 }
 
 async fn put_open_intervals(
@@ -249,65 +231,45 @@ async fn put_open_intervals(
 ) -> Result<(), StoreError> {
     const REMOVE: Sql =
         Sql::new("DELETE FROM open_interval WHERE resource_id IN (SELECT resource_id FROM {rows} AS closed)");
-    const PUT: Sql = Sql::new(
-        "INSERT INTO open_interval
-             (foundation_id, resource_id, kind, run, opening, unconfirmed, billed, started_at, counts_until,
-              opened_by, app_id, instances, memory_mib, memory_source, disk_mib, disk_source, buildpack_id,
-              service_plan_id, organization_id, space_id, estimated)
-         SELECT $1, resource_id, kind, run, opening, unconfirmed, billed, started_at, counts_until,
-                opened_by, app_id, instances, memory_mib, memory_source, disk_mib, disk_source, buildpack_id,
-                service_plan_id, organization_id, space_id, estimated
-         FROM {rows} AS new
-         WHERE true
-         ON CONFLICT (resource_id) DO UPDATE SET
-             run = excluded.run, opening = excluded.opening, unconfirmed = excluded.unconfirmed,
-             billed = excluded.billed, started_at = excluded.started_at, counts_until = excluded.counts_until,
-             opened_by = excluded.opened_by, app_id = excluded.app_id, instances = excluded.instances,
-             memory_mib = excluded.memory_mib, memory_source = excluded.memory_source, disk_mib = excluded.disk_mib,
-             disk_source = excluded.disk_source, buildpack_id = excluded.buildpack_id,
-             service_plan_id = excluded.service_plan_id, organization_id = excluded.organization_id,
-             space_id = excluded.space_id, estimated = excluded.estimated",
-    );
-    const COLUMNS: Columns = with_footprint![
-        ("estimated", Type::Flag),
-        ("resource_id", Type::Integer),
-        ("kind", Type::Integer),
-        ("run", Type::Integer),
-        ("opening", Type::Integer),
-        ("unconfirmed", Type::Flag),
-        ("billed", Type::Flag),
-        ("started_at", Type::Time),
-        ("counts_until", Type::Time),
-        ("opened_by", Type::Integer),
-        ("app_id", Type::Integer),
-    ];
-    let mut closed = session.payload(&[("resource_id", Type::Integer)]);
-    let mut open = session.payload(COLUMNS);
+    const PUT: Sql = Sql::new(text![
+        OpenRow::ADD,
+        " ON CONFLICT (resource_id) DO UPDATE SET ",
+        take_over!(OpenRow, except ["resource_id", "foundation_id", "kind"]),
+    ]);
+    record! { struct Closed { resource_id: i64 } }
+    let (mut closed, mut open) = (Vec::new(), Vec::new());
     let settings = write.settings.last().map(|(_, settings)| settings.clone());
     let cap = settings.unwrap_or_else(|| foundation.current_settings()).staging_cap_seconds;
     for resource in &write.resources {
-        let id = resources.get(&resource.key).copied();
+        let resource_id = resource_id(resources, &resource.key)?;
         let Some(run) = &resource.run else {
-            closed.row().integer(id);
+            closed.push(Closed { resource_id });
             continue;
         };
-        let capped = resource.key.kind == Kind::Staging;
-        let row = (open.row())
-            .flag(run.piece.estimated)
-            .integer(id)
-            .integer(resource.key.kind.code())
-            .number(run.id)
-            .integer(run.opening.code())
-            .flag(run.unconfirmed)
-            .flag(run.billed)
-            .time(run.piece.started_at)
-            .time(capped.then(|| run.piece.started_at.plus(cap)))
-            .number(run.piece.opened_by)
-            .integer(id_of(ids, Table::App, resource.app.as_ref()));
-        put_footprint(row, &run.piece.footprint, ids);
+        let is_capped = resource.key.kind == Kind::Staging;
+        let row = with_footprint!(
+            OpenRow {
+                resource_id: resource_id,
+                foundation_id: foundation.id,
+                kind: resource.key.kind,
+                run: run.id,
+                opening: run.opening,
+                unconfirmed: run.unconfirmed,
+                billed: run.billed,
+                started_at: run.piece.started_at,
+                counts_until: is_capped.then(|| run.piece.started_at.plus(cap)),
+                opened_by: run.piece.opened_by,
+                app_id: id_of(ids, Table::App, resource.app.as_ref()),
+                estimated: run.piece.estimated,
+            },
+            &run.piece.footprint,
+            ids
+        );
+        open.push(row);
     }
+    let (closed, open) = (session.rows(closed), session.rows(open));
     session.run_of(REMOVE, Vec::new(), closed).await?;
-    session.run_of(PUT, values![foundation.id], open).await?;
+    session.run_of(PUT, Vec::new(), open).await?;
     Ok(())
 }
 
@@ -318,90 +280,62 @@ async fn put_entries(
     ids: &Ids,
     resources: &HashMap<ResourceKey, i64>,
 ) -> Result<(), StoreError> {
-    const PUT: Sql = Sql::new(
-        "INSERT INTO ledger_entry
-             (foundation_id, number, entry_type, corrects, cause, sequence, known_at, resource_id, kind, run,
-              started_at, ended_at, estimated, opened_by, closed_by, app_id, instances, memory_mib, memory_source,
-              disk_mib, disk_source, buildpack_id, service_plan_id, organization_id, space_id)
-         SELECT $1, number, entry_type, corrects, cause, sequence, known_at, resource_id, kind, run,
-                started_at, ended_at, estimated, opened_by, closed_by, app_id, instances, memory_mib, memory_source,
-                disk_mib, disk_source, buildpack_id, service_plan_id, organization_id, space_id
-         FROM {rows} AS new",
-    );
-    const COLUMNS: Columns = with_footprint![
-        ("number", Type::Integer),
-        ("entry_type", Type::Integer),
-        ("corrects", Type::Integer),
-        ("cause", Type::Integer),
-        ("sequence", Type::Integer),
-        ("known_at", Type::Time),
-        ("resource_id", Type::Integer),
-        ("kind", Type::Integer),
-        ("run", Type::Integer),
-        ("started_at", Type::Time),
-        ("ended_at", Type::Time),
-        ("estimated", Type::Flag),
-        ("opened_by", Type::Integer),
-        ("closed_by", Type::Integer),
-        ("app_id", Type::Integer),
-    ];
+    const PUT: Sql = Sql::new(EntryRow::ADD);
     let apps: HashMap<&ResourceKey, Option<i64>> = (write.resources.iter())
         .map(|resource| (&resource.key, id_of(ids, Table::App, resource.app.as_ref())))
         .collect();
-    let mut payload = session.payload(COLUMNS);
+    let mut rows = Vec::with_capacity(write.entries.len());
     for entry in &write.entries {
         let interval = &entry.interval;
-        let row = (payload.row())
-            .number(entry.number)
-            .integer(entry.entry_type.code())
-            .integer(entry.corrects.map(u64::cast_signed))
-            .integer(entry.cause.code())
-            .number(entry.sequence)
-            .time(entry.known_at)
-            .integer(resources.get(&interval.resource).copied())
-            .integer(interval.resource.kind.code())
-            .number(interval.run)
-            .time(interval.started_at)
-            .time(interval.ended_at)
-            .flag(interval.estimated)
-            .number(interval.opened_by)
-            .number(interval.closed_by)
-            .integer(apps.get(&interval.resource).copied().flatten());
-        put_footprint(row, &interval.footprint, ids);
+        let row = with_footprint!(
+            EntryRow {
+                foundation_id: foundation_id,
+                number: entry.number,
+                entry_type: entry.entry_type,
+                corrects: entry.corrects,
+                cause: entry.cause,
+                sequence: entry.sequence,
+                known_at: entry.known_at,
+                resource_id: resource_id(resources, &interval.resource)?,
+                kind: interval.resource.kind,
+                run: interval.run,
+                started_at: interval.started_at,
+                ended_at: interval.ended_at,
+                app_id: apps.get(&interval.resource).copied().flatten(),
+                estimated: interval.estimated,
+                opened_by: interval.opened_by,
+                closed_by: interval.closed_by,
+            },
+            &interval.footprint,
+            ids
+        );
+        rows.push(row);
     }
-    session.run_of(PUT, values![foundation_id], payload).await?;
+    let rows = session.rows(rows);
+    session.run_of(PUT, Vec::new(), rows).await?;
     Ok(())
 }
 
 async fn put_anomalies(session: &mut Session, foundation_id: i64, write: &WriteSet) -> Result<(), StoreError> {
-    const PUT: Sql = Sql::new(
-        "INSERT INTO anomaly (foundation_id, sequence, position, kind, at, resource_kind, resource_guid, detail)
-         SELECT $1, sequence, position, kind, at, resource_kind, resource_guid, detail FROM {rows} AS new",
-    );
-    const COLUMNS: Columns = &[
-        ("sequence", Type::Integer),
-        ("position", Type::Integer),
-        ("kind", Type::Text),
-        ("at", Type::Time),
-        ("resource_kind", Type::Integer),
-        ("resource_guid", Type::Text),
-        ("detail", Type::Text),
-    ];
-    let mut payload = session.payload(COLUMNS);
+    const PUT: Sql = Sql::new(AnomalyRow::ADD);
     let mut positions: HashMap<u64, u64> = HashMap::new();
-    for anomaly in &write.anomalies {
-        let position = positions.entry(anomaly.sequence).or_default();
-        (payload.row())
-            .number(anomaly.sequence)
-            .number(*position)
-            .text(Some(anomaly.kind.name()))
-            .time(anomaly.at)
-            .integer(anomaly.resource.as_ref().map(|key| key.kind.code()))
-            .text(anomaly.resource.as_ref().map(|key| key.guid.to_string()).as_deref())
-            .text(Some(&anomaly.detail));
-        *position += 1;
-    }
-    session.run_of(PUT, values![foundation_id], payload).await?;
+    let rows = write.anomalies.iter().map(|anomaly| {
+        let next = positions.entry(anomaly.sequence).or_default();
+        let position = *next;
+        *next += 1;
+        AnomalyRow {
+            foundation_id,
+            sequence: anomaly.sequence,
+            position,
+            kind: Spelled(anomaly.kind),
+            at: anomaly.at,
+            resource_kind: anomaly.resource.as_ref().map(|key| key.kind),
+            resource_guid: anomaly.resource.as_ref().map(|key| key.guid.clone()),
+            detail: anomaly.detail.clone(),
+        }
+    });
+    let rows = session.rows(rows);
+    session.run_of(PUT, Vec::new(), rows).await?;
     Ok(())
 }
 
@@ -410,21 +344,20 @@ async fn put_settings_and_places(
     foundation_id: i64,
     write: &WriteSet,
 ) -> Result<(), StoreError> {
-    const SETTINGS: Sql = Sql::new("INSERT INTO fold_settings (foundation_id, sequence, settings) VALUES ($1, $2, $3)");
-    const PLACES: Sql = Sql::new(
-        "INSERT INTO late_place (foundation_id, stream, ordinal, fraction)
-         SELECT $1, stream, ordinal, fraction FROM {rows} AS new",
-    );
-    const COLUMNS: Columns = &[("stream", Type::Text), ("ordinal", Type::Integer), ("fraction", Type::Bytes)];
+    const SETTINGS: Sql = Sql::new(SettingsRow::ADD_ONE);
+    const PLACES: Sql = Sql::new(LatePlaceRow::ADD);
     for (sequence, settings) in &write.settings {
-        let text = serde_json::to_string(settings).expect("settings are plain values");
-        session.run(SETTINGS, values![foundation_id, *sequence, text]).await?;
+        let row = SettingsRow { foundation_id, sequence: *sequence, settings: Json(settings.clone()) };
+        session.add(SETTINGS, &row).await?;
     }
-    let mut payload = session.payload(COLUMNS);
-    for (stream, place) in &write.late_places {
-        payload.row().text(Some(stream.name())).number(place.ordinal).bytes(place.fraction());
-    }
-    session.run_of(PLACES, values![foundation_id], payload).await?;
+    let rows = write.late_places.iter().map(|(stream, place)| LatePlaceRow {
+        foundation_id,
+        stream: Spelled(*stream),
+        ordinal: place.ordinal,
+        fraction: place.fraction().to_vec(),
+    });
+    let rows = session.rows(rows);
+    session.run_of(PLACES, Vec::new(), rows).await?;
     Ok(())
 }
 
@@ -435,10 +368,8 @@ async fn settle_observations(session: &mut Session, foundation_id: i64, write: &
          FROM {rows} AS gone
          WHERE resource.foundation_id = $1 AND resource.kind = gone.kind AND resource.guid = gone.guid",
     );
-    let mut payload = session.payload(&[("kind", Type::Integer), ("guid", Type::Text)]);
-    for key in &write.unobservable {
-        payload.row().integer(key.kind.code()).text(Some(&key.guid.to_string()));
-    }
-    session.run_of(SETTLE, values![foundation_id], payload).await?;
+    record! { struct Gone { kind: Kind, guid: Guid } }
+    let gone = session.rows(write.unobservable.iter().map(|key| Gone { kind: key.kind, guid: key.guid.clone() }));
+    session.run_of(SETTLE, values![foundation_id], gone).await?;
     Ok(())
 }

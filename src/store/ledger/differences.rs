@@ -1,8 +1,8 @@
 //! Where what runs differed from the ledger at the last look.
 
-use crate::domain::{Guid, Kind, ResourceKey, Timestamp};
-use crate::store::codes::Code;
-use crate::store::database::{Columns, Row, Sql, Type, values};
+use super::tables::DifferenceRow;
+use crate::domain::{ResourceKey, Timestamp};
+use crate::store::database::{Record, Row, Sql, text, values};
 use crate::store::{FoundationHead, Store, StoreError};
 
 /// A difference that isn't settled yet.
@@ -26,21 +26,21 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn differences(&self, foundation: &FoundationHead) -> Result<Vec<StoredDifference>, StoreError> {
-        const DIFFERENCES: Sql = Sql::new(
-            "SELECT kind, guid, class, detail, certain_until, found_at, seen_at
-             FROM difference
-             WHERE foundation_id = $1
-             ORDER BY kind, guid",
-        );
+        const DIFFERENCES: Sql = Sql::new(text![
+            "SELECT ",
+            DifferenceRow::LIST,
+            " FROM difference WHERE foundation_id = $1 ORDER BY kind, guid"
+        ]);
         let rows = self.database.read().await?.all(DIFFERENCES, values![foundation.id]).await?;
         let read = |row: &Row| -> Result<StoredDifference, StoreError> {
+            let row = DifferenceRow::read(row)?;
             Ok(StoredDifference {
-                resource: ResourceKey { kind: Kind::of(row.integer(0)?)?, guid: Guid::new(row.text(1)?) },
-                class: row.text(2)?.to_owned(),
-                detail: row.text(3)?.to_owned(),
-                certain_until: row.maybe_time(4)?,
-                found_at: row.time(5)?,
-                seen_at: row.time(6)?,
+                resource: ResourceKey { kind: row.kind, guid: row.guid },
+                class: row.class,
+                detail: row.detail,
+                certain_until: row.certain_until,
+                found_at: row.found_at,
+                seen_at: row.seen_at,
             })
         };
         rows.iter().map(read).collect()
@@ -56,34 +56,22 @@ impl Store {
         differences: &[StoredDifference],
     ) -> Result<(), StoreError> {
         const REMOVE: Sql = Sql::new("DELETE FROM difference WHERE foundation_id = $1");
-        const PUT: Sql = Sql::new(
-            "INSERT INTO difference (foundation_id, kind, guid, class, detail, certain_until, found_at, seen_at)
-             SELECT $1, kind, guid, class, detail, certain_until, found_at, seen_at FROM {rows} AS new",
-        );
-        const COLUMNS: Columns = &[
-            ("kind", Type::Integer),
-            ("guid", Type::Text),
-            ("class", Type::Text),
-            ("detail", Type::Text),
-            ("certain_until", Type::Time),
-            ("found_at", Type::Time),
-            ("seen_at", Type::Time),
-        ];
+        const PUT: Sql = Sql::new(DifferenceRow::ADD);
         let mut session = self.database.write().await?;
         self.fence(&mut session, foundation).await?;
         session.run(REMOVE, values![foundation.id]).await?;
-        let mut payload = session.payload(COLUMNS);
-        for difference in differences {
-            (payload.row())
-                .integer(difference.resource.kind.code())
-                .text(Some(&difference.resource.guid.to_string()))
-                .text(Some(&difference.class))
-                .text(Some(&difference.detail))
-                .time(difference.certain_until)
-                .time(difference.found_at)
-                .time(difference.seen_at);
-        }
-        session.run_of(PUT, values![foundation.id], payload).await?;
+        let row = |difference: &StoredDifference| DifferenceRow {
+            foundation_id: foundation.id,
+            kind: difference.resource.kind,
+            guid: difference.resource.guid.clone(),
+            class: difference.class.clone(),
+            detail: difference.detail.clone(),
+            certain_until: difference.certain_until,
+            found_at: difference.found_at,
+            seen_at: difference.seen_at,
+        };
+        let rows = session.rows(differences.iter().map(row));
+        session.run_of(PUT, Vec::new(), rows).await?;
         session.commit().await
     }
 }

@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::domain::{Guid, Kind, ResourceKey};
-use crate::store::codes::Code;
-use crate::store::database::{Columns, Payload, Row, Session, Sql, Type, again, values};
+use crate::domain::{Guid, Kind, ResourceKey, Timestamp};
+use crate::store::database::{Row, Session, Sql, again, record, values};
 use crate::store::{FoundationHead, NameOf, Names, Newest, Store, StoreError, Told};
 
 /// A table of guids and names. Each takes rows of (guid, name) and gives (guid, id).
@@ -110,7 +109,7 @@ impl Table {
                 "INSERT INTO buildpack (foundation_id, name)
                  SELECT $1, guid FROM {rows} AS named WHERE true
                  ON CONFLICT (foundation_id, name) DO UPDATE SET name = excluded.name
-                 RETURNING name, id",
+                 RETURNING name AS guid, id",
             ),
         }
     }
@@ -145,8 +144,15 @@ pub struct Dimensions {
     brokers: HashMap<Guid, Newest<(Guid, Option<String>)>>,
 }
 
-const NAMED: Columns =
-    &[("guid", Type::Text), ("name", Type::Text), ("named_at", Type::Time), ("named_place", Type::Text)];
+record! {
+    /// What a guid is called, and by what.
+    struct Named {
+        guid: Guid,
+        name: Option<String>,
+        named_at: Option<Timestamp>,
+        named_place: Option<String>,
+    }
+}
 
 /// What a page names: guid to newest name.
 pub type Wanted<'a> = HashMap<(Table, Guid), Option<&'a Newest<String>>>;
@@ -191,24 +197,26 @@ impl Dimensions {
             self.stored.clear();
         }
         let mut ids = HashMap::with_capacity(wanted.len());
-        let mut missing: HashMap<Table, Payload> = HashMap::new();
+        let mut missing: HashMap<Table, Vec<Named>> = HashMap::new();
         for ((table, guid), name) in wanted {
             match self.stored.get(&(*table, guid.clone())) {
                 Some(stored) if stored.is_known(*name) => {
                     ids.insert((*table, guid.clone()), stored.id);
                 }
                 _ => {
-                    let row = missing.entry(*table).or_insert_with(|| session.payload(NAMED)).row();
-                    row.text(Some(&guid.to_string()))
-                        .text(name.map(|named| named.value.as_str()))
-                        .time(name.and_then(|named| named.told.at))
-                        .text(name.and_then(|named| named.told.place_text()).as_deref());
+                    missing.entry(*table).or_default().push(Named {
+                        guid: guid.clone(),
+                        name: name.map(|named| named.value.clone()),
+                        named_at: name.and_then(|named| named.told.at),
+                        named_place: name.and_then(|named| named.told.place_text()),
+                    });
                 }
             }
         }
-        for (table, payload) in missing {
-            for row in session.all_of(table.upsert(), values![foundation_id], payload).await? {
-                let (guid, id) = (Guid::new(row.text(0)?), row.integer(1)?);
+        for (table, named) in missing {
+            let named = session.rows(named);
+            for row in session.all_of(table.upsert(), values![foundation_id], named).await? {
+                let (guid, id) = (row.get::<Guid>("guid")?, row.integer("id")?);
                 let name = wanted.get(&(table, guid.clone())).copied().flatten().cloned();
                 ids.insert((table, guid.clone()), id);
                 self.stored.insert((table, guid), Stored { id, name });
@@ -232,9 +240,8 @@ impl Dimensions {
                AND (service_plan.service_offering_id IS NULL OR service_plan.offering_at IS NULL
                     OR (told.at, coalesce(told.place, '')) >= (service_plan.offering_at, coalesce(service_plan.offering_place, '')))",
         );
-        const COLUMNS: Columns =
-            &[("plan_id", Type::Integer), ("offering_id", Type::Integer), ("at", Type::Time), ("place", Type::Text)];
-        let mut payload = session.payload(COLUMNS);
+        record! { struct Told { plan_id: i64, offering_id: i64, at: Option<Timestamp>, place: Option<String> } }
+        let mut told = Vec::new();
         for (plan, offering) in offerings {
             if self.offerings.get(plan).is_some_and(|stored| *offering <= *stored) {
                 continue;
@@ -242,12 +249,13 @@ impl Dimensions {
             let plan_id = ids.get(&(Table::ServicePlan, plan.clone()));
             let offering_id = ids.get(&(Table::ServiceOffering, offering.value.clone()));
             if let (Some(plan_id), Some(offering_id)) = (plan_id, offering_id) {
-                let row = payload.row().integer(*plan_id).integer(*offering_id);
-                row.time(offering.told.at).text(offering.told.place_text().as_deref());
+                let (at, place) = (offering.told.at, offering.told.place_text());
+                told.push(Told { plan_id: *plan_id, offering_id: *offering_id, at, place });
                 self.offerings.insert(plan.clone(), offering.clone());
             }
         }
-        session.run_of(LINK, Vec::new(), payload).await?;
+        let told = session.rows(told);
+        session.run_of(LINK, Vec::new(), told).await?;
         Ok(())
     }
 
@@ -265,18 +273,18 @@ impl Dimensions {
                AND (buildpack.guid IS NULL OR buildpack.guid_at IS NULL
                     OR (told.at, coalesce(told.place, '')) >= (buildpack.guid_at, coalesce(buildpack.guid_place, '')))",
         );
-        const COLUMNS: Columns =
-            &[("name", Type::Text), ("guid", Type::Text), ("at", Type::Time), ("place", Type::Text)];
-        let mut payload = session.payload(COLUMNS);
+        record! { struct Told { name: Arc<str>, guid: Guid, at: Option<Timestamp>, place: Option<String> } }
+        let mut told = Vec::new();
         for (name, guid) in buildpacks {
             if self.buildpacks.get(name).is_some_and(|stored| *guid <= *stored) {
                 continue;
             }
-            let row = payload.row().text(Some(&**name)).text(Some(&guid.value.to_string()));
-            row.time(guid.told.at).text(guid.told.place_text().as_deref());
+            let (at, place) = (guid.told.at, guid.told.place_text());
+            told.push(Told { name: name.clone(), guid: guid.value.clone(), at, place });
             self.buildpacks.insert(name.clone(), guid.clone());
         }
-        session.run_of(NOTE, values![foundation_id], payload).await?;
+        let told = session.rows(told);
+        session.run_of(NOTE, values![foundation_id], told).await?;
         Ok(())
     }
 
@@ -296,25 +304,27 @@ impl Dimensions {
                     OR (told.at, coalesce(told.place, ''))
                        >= (service_offering.broker_at, coalesce(service_offering.broker_place, '')))",
         );
-        const COLUMNS: Columns = &[
-            ("offering_id", Type::Integer),
-            ("guid", Type::Text),
-            ("name", Type::Text),
-            ("at", Type::Time),
-            ("place", Type::Text),
-        ];
-        let mut payload = session.payload(COLUMNS);
+        record! {
+            struct Told {
+                offering_id: i64,
+                guid: Guid,
+                name: Option<String>,
+                at: Option<Timestamp>,
+                place: Option<String>,
+            }
+        }
+        let mut told = Vec::new();
         for (offering, broker) in brokers {
             if self.brokers.get(offering).is_some_and(|stored| *broker <= *stored) {
                 continue;
             }
             let Some(id) = ids.get(&(Table::ServiceOffering, offering.clone())) else { continue };
-            let (guid, name) = &broker.value;
-            let row = payload.row().integer(*id).text(Some(&guid.to_string())).text(name.as_deref());
-            row.time(broker.told.at).text(broker.told.place_text().as_deref());
+            let (guid, name) = broker.value.clone();
+            told.push(Told { offering_id: *id, guid, name, at: broker.told.at, place: broker.told.place_text() });
             self.brokers.insert(offering.clone(), broker.clone());
         }
-        session.run_of(NOTE, Vec::new(), payload).await?;
+        let told = session.rows(told);
+        session.run_of(NOTE, Vec::new(), told).await?;
         Ok(())
     }
 }
@@ -328,26 +338,26 @@ impl Store {
         macro_rules! named {
             ($table:literal) => {
                 Sql::new(concat!(
-                    "SELECT named_at, named_place, name, guid FROM ",
+                    "SELECT named_at AS told_at, named_place AS told_place, name, guid FROM ",
                     $table,
                     " WHERE foundation_id = $1 AND name IS NOT NULL"
                 ))
             };
         }
         const RESOURCES: Sql = Sql::new(
-            "SELECT named_at, named_place, name, guid, kind FROM resource WHERE foundation_id = $1 AND name IS NOT NULL",
+            "SELECT named_at AS told_at, named_place AS told_place, name, guid, kind FROM resource WHERE foundation_id = $1 AND name IS NOT NULL",
         );
         const OFFERINGS: Sql = Sql::new(
-            "SELECT plan.offering_at, plan.offering_place, offering.guid, plan.guid
+            "SELECT plan.offering_at AS told_at, plan.offering_place AS told_place, offering.guid AS offering_guid, plan.guid
              FROM service_plan AS plan JOIN service_offering AS offering ON offering.id = plan.service_offering_id
              WHERE plan.foundation_id = $1",
         );
         const BROKERS: Sql = Sql::new(
-            "SELECT broker_at, broker_place, broker_guid, guid, broker_name FROM service_offering
+            "SELECT broker_at AS told_at, broker_place AS told_place, broker_guid, guid, broker_name FROM service_offering
              WHERE foundation_id = $1 AND broker_guid IS NOT NULL",
         );
         const BUILDPACKS: Sql = Sql::new(
-            "SELECT guid_at, guid_place, guid, name FROM buildpack WHERE foundation_id = $1 AND guid IS NOT NULL",
+            "SELECT guid_at AS told_at, guid_place AS told_place, guid, name FROM buildpack WHERE foundation_id = $1 AND guid IS NOT NULL",
         );
         type Named = fn(Guid) -> NameOf;
         let of_table: [(Sql, Named); 5] = [
@@ -357,27 +367,29 @@ impl Store {
             (named!("service_plan"), NameOf::ServicePlan),
             (named!("service_offering"), NameOf::ServiceOffering),
         ];
-        let told = |row: &Row| Ok::<_, StoreError>(Told::from_parts(row.maybe_time(0)?, row.maybe_text(1)?));
+        let told = |row: &Row| {
+            Ok::<_, StoreError>(Told::from_parts(row.maybe_time("told_at")?, row.maybe_text("told_place")?))
+        };
         let mut session = self.database.read().await?;
         let mut names = Names::default();
         for (sql, of) in of_table {
             for row in session.all(sql, values![foundation.id]).await? {
-                names.note(of(Guid::new(row.text(3)?)), row.text(2)?.to_owned(), told(&row)?);
+                names.note(of(row.get("guid")?), row.string("name")?, told(&row)?);
             }
         }
         for row in session.all(RESOURCES, values![foundation.id]).await? {
-            let key = ResourceKey { kind: Kind::of(row.integer(4)?)?, guid: Guid::new(row.text(3)?) };
-            names.note(NameOf::Resource(key), row.text(2)?.to_owned(), told(&row)?);
+            let key = ResourceKey { kind: row.get("resource.kind")?, guid: row.get("resource.guid")? };
+            names.note(NameOf::Resource(key), row.string("resource.name")?, told(&row)?);
         }
         for row in session.all(OFFERINGS, values![foundation.id]).await? {
-            names.note_offering(Guid::new(row.text(3)?), Guid::new(row.text(2)?), told(&row)?);
+            names.note_offering(row.get("service_plan.guid")?, row.get("offering_guid")?, told(&row)?);
         }
         for row in session.all(BROKERS, values![foundation.id]).await? {
-            let broker = (Guid::new(row.text(2)?), row.owned(4)?);
-            names.note_broker(Guid::new(row.text(3)?), broker, told(&row)?);
+            let broker = (row.get("service_offering.broker_guid")?, row.maybe_string("service_offering.broker_name")?);
+            names.note_broker(row.get("service_offering.guid")?, broker, told(&row)?);
         }
         for row in session.all(BUILDPACKS, values![foundation.id]).await? {
-            names.note_buildpack(row.text(3)?.into(), Guid::new(row.text(2)?), told(&row)?);
+            names.note_buildpack(row.get("buildpack.name")?, row.get("buildpack.guid")?, told(&row)?);
         }
         Ok(names)
     }
@@ -401,26 +413,28 @@ impl Store {
             };
         }
         const RESOURCES: Sql = Sql::each(resources!(""), resources!(" COLLATE \"C\""));
-        const COLUMNS: Columns = &[
-            ("kind", Type::Integer),
-            ("guid", Type::Text),
-            ("name", Type::Text),
-            ("named_at", Type::Time),
-            ("named_place", Type::Text),
-        ];
+        record! {
+            struct ToldOf {
+                kind: Kind,
+                guid: Guid,
+                name: String,
+                named_at: Option<Timestamp>,
+                named_place: Option<String>,
+            }
+        }
         let mut session = self.database.write().await?;
         let mut dimensions = Dimensions::default();
         let ids = dimensions.ids(&mut session, foundation.id, &wanted(names)).await?;
         dimensions.link_plans(&mut session, &names.offerings, &ids).await?;
         dimensions.note_buildpacks(&mut session, foundation.id, &names.buildpacks).await?;
         dimensions.note_brokers(&mut session, &names.brokers, &ids).await?;
-        let mut payload = session.payload(COLUMNS);
-        for (of, name) in &names.names {
-            let NameOf::Resource(key) = of else { continue };
-            let row = payload.row().integer(key.kind.code()).text(Some(&key.guid.to_string()));
-            row.text(Some(&name.value)).time(name.told.at).text(name.told.place_text().as_deref());
-        }
-        session.run_of(RESOURCES, values![foundation.id], payload).await?;
+        let told = names.names.iter().filter_map(|(of, name)| {
+            let NameOf::Resource(ResourceKey { kind, guid }) = of else { return None };
+            let (named_at, named_place) = (name.told.at, name.told.place_text());
+            Some(ToldOf { kind: *kind, guid: guid.clone(), name: name.value.clone(), named_at, named_place })
+        });
+        let told = session.rows(told);
+        session.run_of(RESOURCES, values![foundation.id], told).await?;
         session.commit().await
     }
 }

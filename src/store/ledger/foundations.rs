@@ -1,9 +1,9 @@
 //! Foundations as they stand: their streams, and the settings of their fold.
 
 use super::gaps::read_gaps;
-use super::streams::{event_id, stream_in};
-use crate::domain::{Settings, Timestamp};
-use crate::store::database::{Dialect, Session, Sql, values};
+use super::streams::event_id;
+use crate::domain::Timestamp;
+use crate::store::database::{Dialect, Json, Session, Spelled, Sql, values};
 use crate::store::{FoundationHead, Lease, Store, StoreError, StreamHead};
 
 impl Store {
@@ -70,10 +70,11 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn anomaly_counts(&self, foundation: &FoundationHead) -> Result<Vec<(String, u64)>, StoreError> {
-        const COUNT: Sql =
-            Sql::new("SELECT kind, count(*) FROM anomaly WHERE foundation_id = $1 GROUP BY kind ORDER BY kind");
+        const COUNT: Sql = Sql::new(
+            "SELECT kind, count(*) AS anomalies FROM anomaly WHERE foundation_id = $1 GROUP BY kind ORDER BY kind",
+        );
         let rows = self.database.read().await?.all(COUNT, values![foundation.id]).await?;
-        rows.iter().map(|row| Ok((row.text(0)?.to_owned(), row.number(1)?))).collect()
+        rows.iter().map(|row| Ok((row.string("anomaly.kind")?, row.number("anomalies")?))).collect()
     }
 }
 
@@ -107,43 +108,42 @@ pub(in crate::store) async fn read_foundations(
     let mut heads = Vec::new();
     for row in session.all(FOUNDATIONS, values![name]).await? {
         let mut head = FoundationHead {
-            id: row.integer(0)?,
-            name: row.text(1)?.to_owned(),
-            lease_epoch: row.number(2)?,
-            last_sequence: row.number(3)?,
-            last_entry: row.number(4)?,
-            known_until: row.maybe_time(5)?,
-            collected: row.flag(6)?,
-            observed_until: row.maybe_time(7)?,
-            swept_until: row.maybe_time(8)?,
-            reconciled_at: row.maybe_time(9)?,
-            swept_long_at: row.maybe_time(10)?,
-            clock_accepted_at: row.maybe_time(11)?,
+            id: row.integer("foundation.id")?,
+            name: row.string("foundation.name")?,
+            lease_epoch: row.number("foundation.lease_epoch")?,
+            last_sequence: row.number("foundation.last_sequence")?,
+            last_entry: row.number("foundation.last_entry")?,
+            known_until: row.maybe_time("foundation.known_until")?,
+            collected: row.flag("foundation.collected")?,
+            observed_until: row.maybe_time("foundation.observed_until")?,
+            swept_until: row.maybe_time("foundation.swept_until")?,
+            reconciled_at: row.maybe_time("foundation.reconciled_at")?,
+            swept_long_at: row.maybe_time("foundation.swept_long_at")?,
+            clock_accepted_at: row.maybe_time("foundation.clock_accepted_at")?,
             settings: Vec::new(),
             gaps: Vec::new(),
             app: StreamHead::default(),
             service: StreamHead::default(),
         };
         for row in &streams {
-            if row.integer(8)? == head.id {
-                *head.stream_mut(stream_in(row, 0)?) = StreamHead {
-                    last_ordinal: row.number(1)?,
-                    oldest_created_at: row.maybe_time(2)?,
-                    newest_created_at: row.maybe_time(3)?,
-                    agreeing_at: row.maybe_time(9)?,
-                    checkpoint: event_id(row, 4)?,
-                    predecessor: event_id(row, 6)?,
+            if row.integer("stream.foundation_id")? == head.id {
+                let Spelled(stream) = row.get("stream.name")?;
+                *head.stream_mut(stream) = StreamHead {
+                    last_ordinal: row.number("stream.last_ordinal")?,
+                    oldest_created_at: row.maybe_time("stream.oldest_created_at")?,
+                    newest_created_at: row.maybe_time("stream.newest_created_at")?,
+                    agreeing_at: row.maybe_time("stream.agreeing_at")?,
+                    checkpoint: event_id(row, ["stream.checkpoint_guid", "stream.checkpoint_created_at"])?,
+                    predecessor: event_id(row, ["stream.predecessor_guid", "stream.predecessor_created_at"])?,
                 };
             }
         }
         let of_it = gaps.iter().filter(|gap| gap.foundation == head.name);
         head.gaps = of_it.map(|gap| (gap.sequence, gap.recorded())).collect();
         for row in &settings {
-            if row.integer(2)? == head.id {
-                let text = row.text(1)?;
-                let read: Settings = serde_json::from_str(text)
-                    .map_err(|_| StoreError::Unexpected { place: "fold_settings.settings", value: text.to_owned() })?;
-                head.settings.push((row.number(0)?, read));
+            if row.integer("fold_settings.foundation_id")? == head.id {
+                let Json(settings) = row.get("fold_settings.settings")?;
+                head.settings.push((row.number("fold_settings.sequence")?, settings));
             }
         }
         heads.push(head);

@@ -1,8 +1,8 @@
 //! Spans of stream history that can't be read any more: recorded when found, settled once what runs was looked at.
 
-use super::streams::{event_id, stream_in};
+use super::streams::event_id;
 use crate::domain::{EventId, Gap, GapNote, GapReason, GapStage, Span, Stream, Timestamp};
-use crate::store::database::{Row, Session, Sql, values};
+use crate::store::database::{Row, Session, Spelled, Sql, values};
 use crate::store::{FoundationHead, Store, StoreError};
 
 /// A recorded gap and what became of it.
@@ -109,7 +109,7 @@ pub(in crate::store) async fn read_gaps(
     foundation: Option<&str>,
 ) -> Result<Vec<StoredGap>, StoreError> {
     const GAPS: Sql = Sql::new(
-        "SELECT foundation.name, gap.number, gap.stream, gap.reason, gap.began_at, gap.ended_at, gap.checkpoint_guid,
+        "SELECT foundation.name AS foundation, gap.number, gap.stream, gap.reason, gap.began_at, gap.ended_at, gap.checkpoint_guid,
                 gap.checkpoint_created_at, gap.found_at, gap.sequence, gap.stage, gap.settled_at, gap.ended, gap.begun,
                 gap.changed
          FROM gap JOIN foundation ON foundation.id = gap.foundation_id
@@ -120,22 +120,25 @@ pub(in crate::store) async fn read_gaps(
 }
 
 fn read_gap(row: &Row) -> Result<StoredGap, StoreError> {
-    let unexpected = |place, word: &str| StoreError::Unexpected { place, value: word.to_owned() };
-    let (reason, stage) = (row.text(3)?, row.text(10)?);
+    let (Spelled(stream), Spelled(reason), Spelled(stage)) =
+        (row.get("gap.stream")?, row.get("gap.reason")?, row.get("gap.stage")?);
     Ok(StoredGap {
-        foundation: row.text(0)?.to_owned(),
-        number: row.number(1)?,
-        stream: stream_in(row, 2)?,
-        reason: GapReason::from_name(reason).ok_or_else(|| unexpected("gap.reason", reason))?,
-        from: row.time(4)?,
-        to: row.maybe_time(5)?,
-        checkpoint: event_id(row, 6)?,
-        found_at: row.time(8)?,
-        sequence: row.number(9)?,
-        stage: (GapStage::ALL.into_iter().find(|known| known.name() == stage))
-            .ok_or_else(|| unexpected("gap.stage", stage))?,
-        settled_at: row.maybe_time(11)?,
-        settled: Settled { ended: row.number(12)?, begun: row.number(13)?, changed: row.number(14)? },
+        foundation: row.string("foundation")?,
+        number: row.number("gap.number")?,
+        stream,
+        reason,
+        from: row.time("gap.began_at")?,
+        to: row.maybe_time("gap.ended_at")?,
+        checkpoint: event_id(row, ["gap.checkpoint_guid", "gap.checkpoint_created_at"])?,
+        found_at: row.time("gap.found_at")?,
+        sequence: row.number("gap.sequence")?,
+        stage,
+        settled_at: row.maybe_time("gap.settled_at")?,
+        settled: Settled {
+            ended: row.number("gap.ended")?,
+            begun: row.number("gap.begun")?,
+            changed: row.number("gap.changed")?,
+        },
     })
 }
 

@@ -72,22 +72,22 @@ impl Store {
              WHERE foundation_id = $1",
         );
         let Some(row) = self.database.read().await?.maybe(PIN, values![foundation.id]).await? else { return Ok(None) };
-        let held = match row.maybe_time(7)? {
+        let held = match row.maybe_time("foundation_identity.held_since")? {
             Some(since) => Some(Hold {
                 since,
-                reason: row.owned(8)?.unwrap_or_default(),
-                detail: row.owned(9)?.unwrap_or_default(),
+                reason: row.string("foundation_identity.held_reason")?,
+                detail: row.string("foundation_identity.held_detail")?,
             }),
             None => None,
         };
         Ok(Some(Pin {
-            api: row.owned(0)?,
-            issuer: row.owned(1)?,
-            links: row.owned(2)?,
-            pinned_at: row.time(3)?,
-            adopted_at: row.maybe_time(4)?,
-            adopted_by: row.owned(5)?,
-            adopting: row.flag(6)?,
+            api: row.maybe_string("foundation_identity.api")?,
+            issuer: row.maybe_string("foundation_identity.issuer")?,
+            links: row.maybe_string("foundation_identity.links")?,
+            pinned_at: row.time("foundation_identity.pinned_at")?,
+            adopted_at: row.maybe_time("foundation_identity.adopted_at")?,
+            adopted_by: row.maybe_string("foundation_identity.adopted_by")?,
+            adopting: row.flag("foundation_identity.adopting")?,
             held,
         }))
     }
@@ -240,5 +240,5 @@ async fn guids(
     values: Vec<crate::store::database::Value>,
 ) -> Result<Vec<Guid>, StoreError> {
     let rows = session.all(sql, values).await?;
-    rows.iter().map(|row| Ok(Guid::new(row.text(0)?))).collect()
+    rows.iter().map(|row| row.get("guid")).collect()
 }

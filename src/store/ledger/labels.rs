@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use super::tables::LabelRow;
 use crate::domain::Guid;
 use crate::rate_card::Labels;
-use crate::store::database::{Columns, Sql, Type, again, values};
+use crate::store::database::{Spelled, Sql, again, values};
 use crate::store::{FoundationHead, Store, StoreError};
 
 /// Of what a label is, and whether it is an annotation.
@@ -30,17 +31,10 @@ impl Owner {
             Self::SpaceAnnotation => "space_annotation",
         }
     }
-
-    pub(in crate::store) fn of(word: &str) -> Result<Self, StoreError> {
-        let unexpected = || StoreError::Unexpected { place: "label", value: word.to_owned() };
-        Self::ALL.into_iter().find(|owner| owner.name() == word).ok_or_else(unexpected)
-    }
 }
 
 /// Labels and annotations of a foundation's organizations and spaces: by owner, guid and key.
 pub type LabelRows = BTreeMap<(Owner, Guid), Labels>;
-
-const COLUMNS: Columns = &[("owner", Type::Text), ("guid", Type::Text), ("key", Type::Text), ("value", Type::Text)];
 
 impl Store {
     /// Puts a foundation's labels and annotations in the place of those that were there; nothing is written if they are the same.
@@ -54,10 +48,7 @@ impl Store {
     async fn try_put_labels(&self, foundation: &FoundationHead, labels: &LabelRows) -> Result<(), StoreError> {
         const HELD: Sql = Sql::new("UPDATE foundation SET name = name WHERE id = $1 AND lease_epoch = $2");
         const CLEAR: Sql = Sql::new("DELETE FROM label WHERE foundation_id = $1");
-        const PUT: Sql = Sql::new(
-            "INSERT INTO label (foundation_id, owner, guid, key, value)
-             SELECT $1, owner, guid, key, value FROM {rows} AS new WHERE true",
-        );
+        const PUT: Sql = Sql::new(LabelRow::ADD);
         if self.labels(foundation).await? == *labels {
             return Ok(());
         }
@@ -66,14 +57,17 @@ impl Store {
             return Err(StoreError::Superseded(foundation.name.clone()));
         }
         session.run(CLEAR, values![foundation.id]).await?;
-        let mut payload = session.payload(COLUMNS);
-        for ((owner, guid), labels) in labels {
-            for (key, value) in labels {
-                let row = payload.row().text(Some(owner.name())).text(Some(&guid.to_string()));
-                row.text(Some(key)).text(Some(value));
-            }
-        }
-        session.run_of(PUT, values![foundation.id], payload).await?;
+        let rows = labels.iter().flat_map(|((owner, guid), labels)| {
+            labels.iter().map(|(key, value)| LabelRow {
+                foundation_id: foundation.id,
+                owner: Spelled(*owner),
+                guid: guid.clone(),
+                key: key.clone(),
+                value: value.clone(),
+            })
+        });
+        let rows = session.rows(rows);
+        session.run_of(PUT, Vec::new(), rows).await?;
         session.commit().await
     }
 
@@ -85,9 +79,9 @@ impl Store {
         const LABELS: Sql = Sql::new("SELECT owner, guid, key, value FROM label WHERE foundation_id = $1");
         let mut labels = LabelRows::new();
         for row in self.database.read().await?.all(LABELS, values![foundation.id]).await? {
-            let owner = Owner::of(row.text(0)?)?;
-            let of = labels.entry((owner, Guid::new(row.text(1)?))).or_default();
-            of.insert(row.text(2)?.to_owned(), row.text(3)?.to_owned());
+            let Spelled(owner) = row.get("label.owner")?;
+            let of = labels.entry((owner, row.get("label.guid")?)).or_default();
+            of.insert(row.string("label.key")?, row.string("label.value")?);
         }
         Ok(labels)
     }

@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::rows::{entries_of, read_entry, read_resource, select_entry, select_resource};
+use super::rows::{
+    FoundEntry, FoundResource, FoundRun, entries_of, read_entry, read_resource, select_entry, select_resource,
+};
 use super::seals::{pruned_seals, sealed_state};
-use crate::domain::{Kind, LedgerEntry, ResourceKey};
+use crate::domain::{Guid, Kind, LedgerEntry, ResourceKey};
 use crate::fold::{Depth, Resource, Sealed};
 use crate::store::archive::chunks::history;
-use crate::store::codes::Code;
-use crate::store::database::{Columns, Row, Session, Sql, Type, values};
+use crate::store::database::{Row, Session, Sql, record, text, values};
 use crate::store::{ArchivedInput, FoundationHead, InputKind, LoadedResource, OpenTotal, Store, StoreError};
 
 impl Store {
@@ -26,31 +27,28 @@ impl Store {
             // SQLite keeps the order of a CROSS JOIN: what is wanted leads.
             "FROM {rows} AS wanted
              CROSS JOIN resource
-             LEFT JOIN open_interval AS run ON run.resource_id = resource.id",
+             LEFT JOIN open_interval ON open_interval.resource_id = resource.id",
             "WHERE resource.foundation_id = $1 AND resource.kind = wanted.kind AND resource.guid = wanted.guid"
         );
-        const COLUMNS: Columns = &[("kind", Type::Integer), ("guid", Type::Text)];
+        record! { struct Wanted { kind: Kind, guid: Guid } }
         let mut session = self.database.read().await?;
-        let mut payload = session.payload(COLUMNS);
-        for key in wanted.keys() {
-            payload.row().integer(key.kind.code()).text(Some(&key.guid.to_string()));
-        }
+        let payload = session.rows(wanted.keys().map(|key| Wanted { kind: key.kind, guid: key.guid.clone() }));
         let mut loaded = Vec::with_capacity(wanted.len());
         let mut chunks = HashMap::new();
         let is_deep = wanted.values().any(|depth| *depth == Depth::History);
         let seals = if is_deep { pruned_seals(&mut session, foundation).await? } else { Vec::new() };
         for row in session.all_of(RESOURCES, values![foundation.id], payload).await? {
-            let resource = read_resource(&row)?;
+            let (id, resource) = read_resource(&row)?;
             let depth = wanted.get(&resource.key).copied().unwrap_or(Depth::State);
             let mut entries = Vec::new();
             let mut inputs = Vec::new();
             let mut state = None;
             if depth >= Depth::Run {
                 let run = if depth == Depth::Run { resource.run.as_ref().map(|run| run.id) } else { None };
-                entries = entries_of(&mut session, row.integer(0)?, run, None).await?;
+                entries = entries_of(&mut session, id, run, None).await?;
             }
             if depth == Depth::History {
-                (state, inputs) = past(&mut session, foundation, &row, &resource, &seals, &mut chunks).await?;
+                (state, inputs) = past(&mut session, foundation, id, &resource, &seals, &mut chunks).await?;
             }
             loaded.push(LoadedResource { resource, sealed: state, entries, history: inputs });
         }
@@ -63,14 +61,14 @@ impl Store {
     /// [`StoreError`].
     pub async fn open_resources(&self, foundation: &FoundationHead) -> Result<Vec<LoadedResource>, StoreError> {
         const OPEN: Sql = select_resource!(
-            "FROM open_interval AS run
-             JOIN resource ON resource.id = run.resource_id",
-            "WHERE run.foundation_id = $1"
+            "FROM open_interval
+             JOIN resource ON resource.id = open_interval.resource_id",
+            "WHERE open_interval.foundation_id = $1"
         );
         let rows = self.database.read().await?.all(OPEN, values![foundation.id]).await?;
         let mut loaded = Vec::with_capacity(rows.len());
         for row in &rows {
-            let resource = read_resource(row)?;
+            let (_, resource) = read_resource(row)?;
             loaded.push(LoadedResource { resource, sealed: None, entries: Vec::new(), history: Vec::new() });
         }
         loaded.sort_by(|one, two| one.resource.key.cmp(&two.resource.key));
@@ -83,9 +81,9 @@ impl Store {
     /// [`StoreError`].
     pub async fn open_totals(&self, foundation: &FoundationHead) -> Result<Vec<OpenTotal>, StoreError> {
         const TOTALS: Sql = Sql::new(
-            "SELECT kind, count(*), sum(instances),
+            "SELECT kind, count(*) AS intervals, sum(instances) AS instances,
                     CAST(CASE WHEN sum(1.0 * instances * memory_mib) < 9e18
-                              THEN sum(1.0 * instances * memory_mib) ELSE 9e18 END AS bigint)
+                              THEN sum(1.0 * instances * memory_mib) ELSE 9e18 END AS bigint) AS memory_mib
              FROM open_interval
              WHERE foundation_id = $1
              GROUP BY kind",
@@ -93,10 +91,10 @@ impl Store {
         let rows = self.database.read().await?.all(TOTALS, values![foundation.id]).await?;
         let total = |row: &Row| -> Result<OpenTotal, StoreError> {
             Ok(OpenTotal {
-                kind: Kind::of(row.integer(0)?)?,
-                intervals: row.integer(1)?,
-                instances: row.integer(2)?,
-                memory_mib: row.integer(3)?,
+                kind: row.get("open_interval.kind")?,
+                intervals: row.integer("intervals")?,
+                instances: row.integer("instances")?,
+                memory_mib: row.integer("memory_mib")?,
             })
         };
         rows.iter().map(total).collect()
@@ -112,8 +110,9 @@ impl Store {
         first: u64,
         limit: usize,
     ) -> Result<Vec<LedgerEntry>, StoreError> {
-        const ENTRIES: Sql =
-            select_entry!("WHERE entry.foundation_id = $1 AND entry.number >= $2 ORDER BY entry.number LIMIT $3");
+        const ENTRIES: Sql = select_entry!(
+            "WHERE ledger_entry.foundation_id = $1 AND ledger_entry.number >= $2 ORDER BY ledger_entry.number LIMIT $3"
+        );
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let rows = self.database.read().await?.all(ENTRIES, values![foundation.id, first, limit]).await?;
         rows.iter().map(read_entry).collect()
@@ -125,7 +124,7 @@ impl Store {
 async fn past(
     session: &mut Session,
     foundation: &FoundationHead,
-    row: &Row,
+    id: i64,
     resource: &Resource,
     seals: &[(u64, u64)],
     chunks: &mut HashMap<u64, Arc<Vec<ArchivedInput>>>,
@@ -139,7 +138,7 @@ async fn past(
         if next == 0 {
             return Ok((None, inputs));
         }
-        let sealed = sealed_state(session, foundation, row.integer(0)?, *seal).await?;
+        let sealed = sealed_state(session, foundation, id, *seal).await?;
         // Found behind the seal before it was pruned: the state lacks it, and everything before was kept.
         let place = &sealed.resource.last_place;
         let is_behind =

@@ -21,6 +21,7 @@ mod rows;
 mod seals;
 mod seen;
 mod streams;
+pub(super) mod tables;
 mod uaa;
 mod usage;
 

@@ -1,10 +1,9 @@
 //! How far a foundation's onboarding has got, and what is still to be read beside its streams.
 
-use super::streams::{event_id, stream_in};
-use crate::domain::{Guid, Kind, ResourceKey, Strategy, Stream};
-use crate::store::codes::Code;
-use crate::store::database::{Sql, values};
-use crate::store::{FoundationHead, Onboarding, OnboardingStage, Store, StoreError, TakenSnapshot};
+use super::tables::{OnboardingRow, SnapshotRow};
+use crate::domain::{EventId, Guid, ResourceKey, Stream};
+use crate::store::database::{Record, Spelled, Sql, take_over, text, values};
+use crate::store::{FoundationHead, Onboarding, Store, StoreError, TakenSnapshot};
 
 impl Store {
     /// How far the foundation's onboarding has got; `None` if it has not begun.
@@ -13,33 +12,28 @@ impl Store {
     /// [`StoreError`].
     pub async fn onboarding(&self, foundation: &FoundationHead) -> Result<Option<Onboarding>, StoreError> {
         const ONBOARDING: Sql =
-            Sql::new("SELECT stage, begun_at, completed_at, strategy, reason FROM onboarding WHERE foundation_id = $1");
-        const SNAPSHOTS: Sql = Sql::new(
-            "SELECT stream, guid, completed_at, checkpoint_guid, checkpoint_created_at
-             FROM onboarding_snapshot
-             WHERE foundation_id = $1",
-        );
+            Sql::new(text!["SELECT ", OnboardingRow::LIST, " FROM onboarding WHERE foundation_id = $1"]);
+        const SNAPSHOTS: Sql =
+            Sql::new(text!["SELECT ", SnapshotRow::LIST, " FROM onboarding_snapshot WHERE foundation_id = $1"]);
         let mut session = self.database.read().await?;
         let Some(row) = session.maybe(ONBOARDING, values![foundation.id]).await? else { return Ok(None) };
-        let word = row.text(0)?;
-        let stage = OnboardingStage::ALL.into_iter().find(|stage| stage.name() == word);
-        let unexpected = || StoreError::Unexpected { place: "onboarding.stage", value: word.to_owned() };
-        let strategy = row.text(3)?;
-        let unknown = || StoreError::Unexpected { place: "onboarding.strategy", value: strategy.to_owned() };
+        let row = OnboardingRow::read(&row)?;
         let mut onboarding = Onboarding {
-            strategy: Strategy::from_name(strategy).ok_or_else(unknown)?,
-            reason: row.owned(4)?,
-            stage: stage.ok_or_else(unexpected)?,
+            strategy: row.strategy.0,
+            reason: row.reason,
+            stage: row.stage.0,
             app: None,
             service: None,
-            begun_at: row.time(1)?,
-            completed_at: row.maybe_time(2)?,
+            begun_at: row.begun_at,
+            completed_at: row.completed_at,
         };
         for row in session.all(SNAPSHOTS, values![foundation.id]).await? {
-            *onboarding.snapshot_mut(stream_in(&row, 0)?) = Some(TakenSnapshot {
-                guid: Guid::new(row.text(1)?),
-                completed_at: row.maybe_time(2)?,
-                checkpoint: event_id(&row, 3)?,
+            let row = SnapshotRow::read(&row)?;
+            let checkpoint = row.checkpoint_guid.zip(row.checkpoint_created_at);
+            *onboarding.snapshot_mut(row.stream.0) = Some(TakenSnapshot {
+                guid: row.guid,
+                completed_at: row.completed_at,
+                checkpoint: checkpoint.map(|(guid, created_at)| EventId { guid, created_at }),
             });
         }
         Ok(Some(onboarding))
@@ -50,37 +44,37 @@ impl Store {
     /// # Errors
     /// [`StoreError::Superseded`] if another collector has taken over.
     pub async fn put_onboarding(&self, foundation: &FoundationHead, onboarding: &Onboarding) -> Result<(), StoreError> {
-        const PUT: Sql = Sql::new(
-            "INSERT INTO onboarding (foundation_id, strategy, reason, stage, begun_at, completed_at)
-             VALUES ($1, $5, $6, $2, $3, $4)
-             ON CONFLICT (foundation_id) DO UPDATE SET
-                 strategy = excluded.strategy, reason = excluded.reason, stage = excluded.stage, begun_at = excluded.begun_at, completed_at = excluded.completed_at",
-        );
+        const PUT: Sql = Sql::new(text![
+            OnboardingRow::ADD_ONE,
+            " ON CONFLICT (foundation_id) DO UPDATE SET ",
+            take_over!(OnboardingRow, except["foundation_id"]),
+        ]);
         const REMOVE: Sql = Sql::new("DELETE FROM onboarding_snapshot WHERE foundation_id = $1 AND stream = $2");
-        const PUT_SNAPSHOT: Sql = Sql::new(
-            "INSERT INTO onboarding_snapshot
-                 (foundation_id, stream, guid, completed_at, checkpoint_guid, checkpoint_created_at)
-             VALUES ($1, $2, $3, $4, $5, $6)",
-        );
+        const PUT_SNAPSHOT: Sql = Sql::new(SnapshotRow::ADD_ONE);
         let mut session = self.database.write().await?;
         self.fence(&mut session, foundation).await?;
-        let stage = onboarding.stage.name();
-        let Onboarding { begun_at, completed_at, strategy, reason, .. } = onboarding;
-        let values = values![foundation.id, stage, *begun_at, *completed_at, strategy.name(), reason];
-        session.run(PUT, values).await?;
+        let row = OnboardingRow {
+            foundation_id: foundation.id,
+            strategy: Spelled(onboarding.strategy),
+            stage: Spelled(onboarding.stage),
+            begun_at: onboarding.begun_at,
+            completed_at: onboarding.completed_at,
+            reason: onboarding.reason.clone(),
+        };
+        session.add(PUT, &row).await?;
         for stream in Stream::ALL {
             session.run(REMOVE, values![foundation.id, stream.name()]).await?;
             let Some(snapshot) = onboarding.snapshot(stream) else { continue };
             let checkpoint = snapshot.checkpoint.as_ref();
-            let values = values![
-                foundation.id,
-                stream.name(),
-                snapshot.guid.to_string(),
-                snapshot.completed_at,
-                checkpoint.map(|event| event.guid.to_string()),
-                checkpoint.map(|event| event.created_at),
-            ];
-            session.run(PUT_SNAPSHOT, values).await?;
+            let row = SnapshotRow {
+                foundation_id: foundation.id,
+                stream: Spelled(stream),
+                guid: snapshot.guid.clone(),
+                completed_at: snapshot.completed_at,
+                checkpoint_guid: checkpoint.map(|event| event.guid.clone()),
+                checkpoint_created_at: checkpoint.map(|event| event.created_at),
+            };
+            session.add(PUT_SNAPSHOT, &row).await?;
         }
         session.commit().await
     }
@@ -97,7 +91,7 @@ impl Store {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let rows = self.database.read().await?.all(TO_OBSERVE, values![foundation.id, limit]).await?;
         let key = |row: &crate::store::database::Row| -> Result<ResourceKey, StoreError> {
-            Ok(ResourceKey { kind: Kind::of(row.integer(0)?)?, guid: Guid::new(row.text(1)?) })
+            Ok(ResourceKey { kind: row.get("resource.kind")?, guid: row.get("resource.guid")? })
         };
         rows.iter().map(key).collect()
     }
@@ -110,6 +104,6 @@ impl Store {
         const ORGANIZATIONS: Sql =
             Sql::new("SELECT guid FROM organization WHERE foundation_id = $1 AND ($2 OR name IS NULL) ORDER BY id");
         let rows = self.database.read().await?.all(ORGANIZATIONS, values![foundation.id, all]).await?;
-        rows.iter().map(|row| Ok(Guid::new(row.text(0)?))).collect()
+        rows.iter().map(|row| row.get("organization.guid")).collect()
     }
 }

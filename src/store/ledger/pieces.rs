@@ -5,11 +5,11 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::foundations::read_foundations;
-use crate::domain::{Guid, Kind, Span, Timestamp};
+use crate::domain::{EntryType, Guid, Kind, Span, Timestamp};
 use crate::rate_card::Labels;
 use crate::rating::{LineKey, Named, Piece, Source, UsageKey};
 use crate::store::codes::Code;
-use crate::store::database::{Row, Session, Sql, values};
+use crate::store::database::{Record, Row, Session, Spelled, Sql, record, text, unexpected, values};
 use crate::store::{FoundationHead, Owner, Store, StoreError};
 
 /// Entries and open intervals to read at a time, some 50 MB of them; one resource's are never parted.
@@ -17,19 +17,47 @@ const ROWS: usize = 50_000;
 /// Resources asked for first; how many it is next follows from how many rows came.
 const RESOURCES: i64 = 2_000;
 
-/// The columns are those of [`PieceRow`], in order. Resources are sought one by one, so that entries of other months
-/// aren't touched. An open staging that is decided counts as closed.
+record! {
+    /// A stretch of usage: what a ledger entry says.
+    struct PieceRow {
+        /// 0: an open interval.
+        number: i64 = "ledger_entry.number",
+        entry_type: i64 = "ledger_entry.entry_type",
+        corrects: Option<i64> = "ledger_entry.corrects",
+        foundation_id: i64 = "ledger_entry.foundation_id",
+        resource_id: i64 = "ledger_entry.resource_id",
+        kind: Kind = "ledger_entry.kind",
+        organization_id: i64 = "ledger_entry.organization_id",
+        space_id: i64 = "ledger_entry.space_id",
+        app_id: Option<i64> = "ledger_entry.app_id",
+        buildpack_id: Option<i64> = "ledger_entry.buildpack_id",
+        service_plan_id: Option<i64> = "ledger_entry.service_plan_id",
+        estimated: bool = "ledger_entry.estimated",
+        started_at: Timestamp = "ledger_entry.started_at",
+        ended_at: Timestamp = "ledger_entry.ended_at",
+        instances: i64 = "ledger_entry.instances",
+        memory_mib: i64 = "ledger_entry.memory_mib",
+        disk_mib: i64 = "ledger_entry.disk_mib",
+        guid: Guid = "resource.guid",
+        name: Option<String> = "resource.name",
+        process_type: Option<Arc<str>> = "resource.process_type",
+        user_provided: bool = "resource.user_provided",
+        opened_by: i64 = "ledger_entry.opened_by",
+        closed_by: Option<i64> = "ledger_entry.closed_by",
+    }
+}
+
+/// Columns as [`PieceRow`] has them, of entries and of open intervals. Resources are sought one by one, so that entries of
+/// other months aren't touched. An open staging that is decided counts as closed.
 macro_rules! pieces {
     ($open:literal) => {
-        concat!(
-            "SELECT entry.number, entry.entry_type, entry.corrects, entry.foundation_id, entry.resource_id, entry.kind,
-                    entry.organization_id, entry.space_id, entry.app_id, entry.buildpack_id, entry.service_plan_id,
-                    entry.estimated, entry.started_at, entry.ended_at, entry.instances, entry.memory_mib,
-                    entry.disk_mib, resource.guid, resource.name, resource.process_type, resource.user_provided,
-                    entry.opened_by, entry.closed_by
-             FROM resource CROSS JOIN ledger_entry AS entry
+        text![
+            "SELECT ",
+            PieceRow::LIST,
+            " FROM resource CROSS JOIN ledger_entry
              WHERE resource.id > $3 AND resource.id <= $4 AND ($5 OR NOT resource.user_provided)
-                 AND entry.resource_id = resource.id AND entry.ended_at >= $1 AND entry.started_at < $2
+                 AND ledger_entry.resource_id = resource.id AND ledger_entry.ended_at >= $1
+                 AND ledger_entry.started_at < $2
              UNION ALL
              SELECT 0, CASE WHEN run.counts_until <= foundation.known_until THEN 1 ELSE 0 END, NULL,
                     run.foundation_id, run.resource_id, run.kind, run.organization_id, run.space_id, run.app_id,
@@ -44,7 +72,7 @@ macro_rules! pieces {
              WHERE run.billed AND run.started_at < $2 AND run.resource_id > $3 AND run.resource_id <= $4
                  AND ($5 OR NOT resource.user_provided)
              ORDER BY 5, 13"
-        )
+        ]
     };
 }
 
@@ -97,7 +125,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn pieces(&self, period: Span, user_provided: bool) -> Result<Pieces, StoreError> {
-        const LAST: Sql = Sql::new("SELECT coalesce(max(id), 0) FROM resource");
+        const LAST: Sql = Sql::new("SELECT coalesce(max(id), 0) AS id FROM resource");
         const LATER: Sql = Sql::new(
             "SELECT guid FROM organization WHERE named_at >= $1
              UNION SELECT guid FROM space WHERE named_at >= $1
@@ -105,12 +133,12 @@ impl Store {
              UNION SELECT guid FROM service_offering WHERE named_at >= $1",
         );
         let mut session = self.database.read().await?;
-        let last = session.one(LAST, Vec::new()).await?.integer(0)?;
+        let last = session.one(LAST, Vec::new()).await?.integer("resource.id")?;
         let heads = read_foundations(&mut session, None).await?;
         let names = Dimensions::read(&mut session, &heads).await?;
         let mut named_later = HashSet::new();
         for row in session.all(LATER, values![period.to]).await? {
-            named_later.insert(Guid::new(row.text(0)?));
+            named_later.insert(row.get("guid")?);
         }
         session.may_rest().await?;
         Ok(Pieces { session, period, user_provided, read: 0, last, resources: RESOURCES, names, heads, named_later })
@@ -140,7 +168,7 @@ impl Pieces {
         let mut keys = HashMap::new();
         let mut same: Vec<PieceRow> = Vec::new();
         for row in &rows {
-            let row = read_row(row)?;
+            let row = PieceRow::read(row)?;
             if same.last().is_some_and(|last| last.resource_id != row.resource_id) {
                 resources.extend(self.resource(std::mem::take(&mut same), &mut keys)?);
             }
@@ -152,12 +180,13 @@ impl Pieces {
 
     /// What one resource used: what was taken back is left out.
     fn resource(&self, rows: Vec<PieceRow>, keys: &mut Keys) -> Result<Option<Vec<Piece>>, StoreError> {
-        let reversals = rows.iter().filter(|row| row.entry == Entry::Reversal);
-        let reversed: HashSet<i64> = reversals.filter_map(|row| row.corrects).collect();
+        let entries = rows.iter().map(PieceRow::entry).collect::<Result<Vec<_>, _>>()?;
+        let reversals = rows.iter().zip(&entries).filter(|(_, entry)| **entry == Entry::Reversal);
+        let reversed: HashSet<i64> = reversals.filter_map(|(row, _)| row.corrects).collect();
         let mut pieces = Vec::new();
-        for row in rows {
-            let taken_back = row.entry == Entry::Closed && reversed.contains(&row.number);
-            if taken_back || row.entry == Entry::Reversal {
+        for (row, entry) in rows.into_iter().zip(entries) {
+            let taken_back = entry == Entry::Closed && reversed.contains(&row.number);
+            if taken_back || entry == Entry::Reversal {
                 continue;
             }
             let span = Span { from: row.started_at.max(self.period.from), to: row.ended_at.min(self.period.to) };
@@ -176,11 +205,11 @@ impl Pieces {
                 key,
                 span,
                 whole: Span { from: row.started_at, to: row.ended_at },
-                open: row.entry == Entry::Open,
+                open: entry == Entry::Open,
                 instances: row.instances,
                 memory_mib: row.memory_mib,
                 disk_mib: row.disk_mib,
-                resource: Guid::new(&row.guid),
+                resource: row.guid.clone(),
                 source: row.source(),
             });
         }
@@ -200,35 +229,22 @@ enum Entry {
     Reversal,
 }
 
-struct PieceRow {
-    number: i64,
-    entry: Entry,
-    corrects: Option<i64>,
-    foundation_id: i64,
-    resource_id: i64,
-    kind: Kind,
-    organization_id: i64,
-    space_id: i64,
-    app_id: Option<i64>,
-    buildpack_id: Option<i64>,
-    service_plan_id: Option<i64>,
-    estimated: bool,
-    started_at: Timestamp,
-    ended_at: Timestamp,
-    instances: i64,
-    memory_mib: i64,
-    disk_mib: i64,
-    guid: String,
-    name: Option<String>,
-    process_type: Option<Arc<str>>,
-    user_provided: bool,
-    opened_by: i64,
-    closed_by: Option<i64>,
-}
-
 impl PieceRow {
+    /// What it is. An entry that takes another's place counts as any other does.
+    fn entry(&self) -> Result<Entry, StoreError> {
+        // An open interval's is none of a ledger entry.
+        if self.entry_type == 0 {
+            return Ok(Entry::Open);
+        }
+        match EntryType::of_code(self.entry_type) {
+            Some(EntryType::Usage | EntryType::Replacement) => Ok(Entry::Closed),
+            Some(EntryType::Reversal) => Ok(Entry::Reversal),
+            None => Err(unexpected("ledger_entry.entry_type", &self.entry_type.to_string())),
+        }
+    }
+
     const fn source(&self) -> Source {
-        let entry = if matches!(self.entry, Entry::Open) || self.number == 0 { None } else { Some(self.number) };
+        let entry = if self.number == 0 { None } else { Some(self.number) };
         Source { entry, opened_by: self.opened_by, closed_by: self.closed_by }
     }
 
@@ -248,48 +264,13 @@ impl PieceRow {
     }
 }
 
-fn read_row(row: &Row) -> Result<PieceRow, StoreError> {
-    let entry_type = row.integer(1)?;
-    Ok(PieceRow {
-        number: row.integer(0)?,
-        entry: match entry_type {
-            0 => Entry::Open,
-            REVERSAL => Entry::Reversal,
-            _ => Entry::Closed,
-        },
-        corrects: row.maybe_integer(2)?,
-        foundation_id: row.integer(3)?,
-        resource_id: row.integer(4)?,
-        kind: Kind::of(row.integer(5)?)?,
-        organization_id: row.integer(6)?,
-        space_id: row.integer(7)?,
-        app_id: row.maybe_integer(8)?,
-        buildpack_id: row.maybe_integer(9)?,
-        service_plan_id: row.maybe_integer(10)?,
-        estimated: row.flag(11)?,
-        started_at: row.time(12)?,
-        ended_at: row.time(13)?,
-        instances: row.integer(14)?,
-        memory_mib: row.integer(15)?,
-        disk_mib: row.integer(16)?,
-        guid: row.text(17)?.to_owned(),
-        name: row.owned(18)?,
-        process_type: row.maybe_text(19)?.map(Arc::from),
-        user_provided: row.flag(20)?,
-        opened_by: row.integer(21)?,
-        closed_by: row.maybe_integer(22)?,
-    })
-}
-
-/// The code of an entry that takes another back.
-const REVERSAL: i64 = 2;
-
 impl Dimensions {
     pub(in crate::store) async fn read(session: &mut Session, heads: &[FoundationHead]) -> Result<Self, StoreError> {
         const BUILDPACKS: Sql = Sql::new("SELECT id, name, guid FROM buildpack");
         const PLANS: Sql = Sql::new("SELECT id, guid, name, service_offering_id FROM service_plan");
-        const BROKERS: Sql =
-            Sql::new("SELECT id, broker_guid, broker_name FROM service_offering WHERE broker_guid IS NOT NULL");
+        const BROKERS: Sql = Sql::new(
+            "SELECT id, broker_guid AS guid, broker_name AS name FROM service_offering WHERE broker_guid IS NOT NULL",
+        );
         const LABELS: Sql = Sql::new("SELECT foundation_id, owner, guid, key, value FROM label");
         let mut read = Self {
             foundations: heads.iter().map(|head| (head.id, head.name.clone())).collect(),
@@ -301,17 +282,19 @@ impl Dimensions {
             ..Self::default()
         };
         for row in session.all(BUILDPACKS, Vec::new()).await? {
-            let guid = row.maybe_text(2)?.map(Arc::from);
-            read.buildpacks.insert(row.integer(0)?, (row.text(1)?.to_owned(), guid));
+            let guid = row.get("buildpack.guid")?;
+            read.buildpacks.insert(row.integer("buildpack.id")?, (row.string("buildpack.name")?, guid));
         }
         for row in session.all(PLANS, Vec::new()).await? {
-            let plan = Named { guid: Guid::new(row.text(1)?), name: row.owned(2)? };
-            read.plans.insert(row.integer(0)?, (plan, row.maybe_integer(3)?));
+            let plan = Named { guid: row.get("service_plan.guid")?, name: row.maybe_string("service_plan.name")? };
+            let offering = row.maybe_integer("service_plan.service_offering_id")?;
+            read.plans.insert(row.integer("service_plan.id")?, (plan, offering));
         }
         let mut labels: HashMap<(i64, Owner, String), Labels> = HashMap::new();
         for row in session.all(LABELS, Vec::new()).await? {
-            let of = labels.entry((row.integer(0)?, Owner::of(row.text(1)?)?, row.text(2)?.to_owned())).or_default();
-            of.insert(row.text(3)?.to_owned(), row.text(4)?.to_owned());
+            let Spelled(owner) = row.get("label.owner")?;
+            let of = (row.integer("label.foundation_id")?, owner, row.string("label.guid")?);
+            labels.entry(of).or_default().insert(row.string("label.key")?, row.string("label.value")?);
         }
         read.labels = labels.into_iter().map(|(of, labels)| (of, Arc::new(labels))).collect();
         Ok(read)
@@ -347,7 +330,7 @@ impl Dimensions {
                 space: space.clone(),
                 kind: row.kind,
                 app: row.app_id.and_then(|id| self.apps.get(&id)).cloned(),
-                service_instance: of_service.then(|| Named { guid: Guid::new(&row.guid), name: row.name.clone() }),
+                service_instance: of_service.then(|| Named { guid: row.guid.clone(), name: row.name.clone() }),
                 service_offering: offering.cloned(),
                 service_plan: plan.map(|(plan, _)| plan.clone()),
                 buildpack: buildpack.map(|(name, _)| name.clone()),
@@ -363,6 +346,6 @@ impl Dimensions {
 
 async fn named(session: &mut Session, sql: Sql) -> Result<HashMap<i64, Named>, StoreError> {
     let rows = session.all(sql, Vec::new()).await?;
-    let named = |row: &Row| Ok((row.integer(0)?, Named { guid: Guid::new(row.text(1)?), name: row.owned(2)? }));
+    let named = |row: &Row| Ok((row.integer("id")?, Named { guid: row.get("guid")?, name: row.maybe_string("name")? }));
     rows.iter().map(named).collect()
 }

@@ -15,7 +15,7 @@ impl Store {
         const ORGANIZATIONS: Sql = Sql::new("SELECT foundation_id, guid, name FROM organization");
         const SPACES: Sql = Sql::new("SELECT foundation_id, guid, name FROM space");
         const PLACES: Sql = Sql::new(
-            "SELECT used.foundation_id, used.organization_id, used.space_id, max(used.until)
+            "SELECT used.foundation_id, used.organization_id, used.space_id, max(used.until) AS used_until
              FROM (
                  SELECT foundation_id, organization_id, space_id, ended_at AS until FROM ledger_entry
                  UNION ALL
@@ -31,23 +31,24 @@ impl Store {
         let names = Dimensions::read(&mut session, &heads).await?;
         let mut seen = Seen { foundations: names.foundations.values().cloned().collect(), ..Seen::default() };
         for row in session.all(ORGANIZATIONS, values![]).await? {
-            let Some(foundation) = names.foundations.get(&row.integer(0)?) else { continue };
-            seen.organizations.insert(format!("{foundation}/{}", row.text(1)?));
-            seen.organizations.extend(row.maybe_text(2)?.map(|name| format!("{foundation}/{name}")));
+            let Some(foundation) = names.foundations.get(&row.integer("organization.foundation_id")?) else { continue };
+            seen.organizations.insert(format!("{foundation}/{}", row.text("organization.guid")?));
+            seen.organizations.extend(row.maybe_text("organization.name")?.map(|name| format!("{foundation}/{name}")));
         }
         for row in session.all(SPACES, values![]).await? {
-            let Some(foundation) = names.foundations.get(&row.integer(0)?) else { continue };
-            seen.spaces.insert(format!("{foundation}/{}", row.text(1)?));
-            seen.spaces.extend(row.maybe_text(2)?.map(|name| format!("{foundation}/{name}")));
+            let Some(foundation) = names.foundations.get(&row.integer("space.foundation_id")?) else { continue };
+            seen.spaces.insert(format!("{foundation}/{}", row.text("space.guid")?));
+            seen.spaces.extend(row.maybe_text("space.name")?.map(|name| format!("{foundation}/{name}")));
         }
         for ((foundation, ..), labels) in &names.labels {
             let Some(foundation) = names.foundations.get(foundation) else { continue };
             seen.labels.extend(labels.iter().map(|(key, value)| format!("{foundation}: {key} = {value}")));
         }
         for row in session.all(PLACES, values![]).await? {
-            let id = row.integer(0)?;
+            let id = row.integer("foundation_id")?;
             let foundation = names.foundations.get(&id);
-            let (organization, space) = (names.organizations.get(&row.integer(1)?), names.spaces.get(&row.integer(2)?));
+            let organization = names.organizations.get(&row.integer("organization_id")?);
+            let space = names.spaces.get(&row.integer("space_id")?);
             let (Some(foundation), Some(organization), Some(space)) = (foundation, organization, space) else {
                 continue;
             };
@@ -59,7 +60,7 @@ impl Store {
                 space_labels: names.labels_of(id, Owner::Space, &space.guid),
                 organization_annotations: names.labels_of(id, Owner::OrganizationAnnotation, &organization.guid),
                 space_annotations: names.labels_of(id, Owner::SpaceAnnotation, &space.guid),
-                used_until: row.time(3)?,
+                used_until: row.time("used_until")?,
             });
         }
         Ok(seen)

@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::Timestamp;
-use crate::store::archive::chunks::{count, missing, unpack_row};
-use crate::store::archive::pack::{ArchivedInput, DirectoryEntry, InputKind, directory, pack};
-use crate::store::database::{Session, Sql, values};
+use crate::store::archive::chunks::{Chunk, missing, read_directory, unpack_row};
+use crate::store::archive::pack::{ArchivedInput, DirectoryEntry, InputKind, pack};
+use crate::store::database::{Session, Sql, text, values};
 use crate::store::{FoundationHead, Store, StoreError};
 
 impl Store {
@@ -19,14 +19,20 @@ impl Store {
     /// # Errors
     /// [`StoreError::Superseded`] if another writer was there since `foundation` was read.
     pub async fn prune(&self, foundation: &FoundationHead, until: Timestamp) -> Result<u64, StoreError> {
-        const OPEN: Sql = Sql::new("SELECT min(period_start) FROM invoice WHERE status = 'draft'");
+        const OPEN: Sql = Sql::new("SELECT min(period_start) AS open FROM invoice WHERE status = 'draft'");
         const WHOLE: Sql = Sql::each(
-            "SELECT first_sequence, last_sequence, directory, bodies FROM archive_chunk
-             WHERE foundation_id = $1 AND first_sequence BETWEEN $2 AND $3 AND pruned = 0
-             ORDER BY first_sequence LIMIT 1",
-            "SELECT first_sequence, last_sequence, directory, bodies FROM archive_chunk
-             WHERE foundation_id = $1 AND first_sequence BETWEEN $2 AND $3 AND NOT pruned
-             ORDER BY first_sequence LIMIT 1",
+            text![
+                "SELECT ",
+                Chunk::LIST,
+                " FROM archive_chunk WHERE foundation_id = $1 AND first_sequence BETWEEN $2 AND $3 AND pruned = 0
+                 ORDER BY first_sequence LIMIT 1"
+            ],
+            text![
+                "SELECT ",
+                Chunk::LIST,
+                " FROM archive_chunk WHERE foundation_id = $1 AND first_sequence BETWEEN $2 AND $3 AND NOT pruned
+                 ORDER BY first_sequence LIMIT 1"
+            ],
         );
         const PRUNE: Sql = Sql::new(
             "UPDATE archive_chunk SET directory = $3, bodies = $4, pruned = $5
@@ -39,7 +45,7 @@ impl Store {
         );
         const SEALS: Sql =
             Sql::new("DELETE FROM seal WHERE foundation_id = $1 AND sequence < $2 AND pruned_at IS NULL");
-        let open = self.database.read().await?.one(OPEN, Vec::new()).await?.maybe_time(0)?;
+        let open = self.database.read().await?.one(OPEN, Vec::new()).await?.maybe_time("open")?;
         let until = open.map_or(until, |open| open.min(until));
         let seal = self.seals(foundation).await?.into_iter().rfind(|seal| seal.sealed_at <= until);
         let Some(seal) = seal else { return Ok(0) };
@@ -59,7 +65,8 @@ impl Store {
             let mut session = self.database.write().await?;
             self.fence(&mut session, foundation).await?;
             let Some(row) = session.maybe(WHOLE, values![foundation.id, from, seal.sequence]).await? else { break };
-            let (first, last) = (row.number(0)?, row.number(1)?);
+            let first = row.number("archive_chunk.first_sequence")?;
+            let last = row.number("archive_chunk.last_sequence")?;
             let mut inputs = unpack_row(&row)?;
             let is_old =
                 |input: &&mut ArchivedInput| input.sequence <= seal.sequence && !kept.contains(&input.sequence);
@@ -158,21 +165,14 @@ const DIRECTORIES: usize = 512;
 
 impl Directories {
     async fn entry(&mut self, session: &mut Session, sequence: u64) -> Result<DirectoryEntry, StoreError> {
-        const DIRECTORY: Sql = Sql::new(
-            "SELECT first_sequence, last_sequence, directory FROM archive_chunk
-             WHERE foundation_id = $1 AND first_sequence <= $2
-             ORDER BY first_sequence DESC
-             LIMIT 1",
-        );
         let is_held = self.chunks.range(sequence..).next().is_some_and(|(_, (first, _))| *first <= sequence);
         if !is_held {
-            let row = session.maybe(DIRECTORY, values![self.foundation_id, sequence]).await?;
-            let row = row.ok_or_else(|| missing(sequence))?;
-            let (first, last) = (row.number(0)?, row.number(1)?);
+            let directory = read_directory(session, self.foundation_id, sequence).await?;
+            let (first, entries) = directory.ok_or_else(|| missing(sequence))?;
+            let last = first + entries.len() as u64 - 1;
             if self.chunks.len() >= DIRECTORIES {
                 self.chunks.clear();
             }
-            let entries = directory(first, count(first, last), &row.bytes(2)?.unwrap_or_default())?;
             self.chunks.insert(last, (first, entries));
         }
         let held = self.chunks.range(sequence..).next();

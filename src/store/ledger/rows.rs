@@ -5,57 +5,120 @@ use std::sync::Arc;
 use crate::domain::ledger_entry::net;
 use crate::domain::{
     Cause, DiskSource, EntryType, Footprint, Guid, Interval, Kind, LedgerEntry, Location, MemorySource, Place,
-    ResourceKey,
+    ResourceKey, Timestamp,
 };
 use crate::fold::{Known, Opening, Piece, Resource, Run};
 use crate::store::StoreError;
-use crate::store::codes::Code;
-use crate::store::database::{Row, Session, Sql, values};
+use crate::store::database::{Record, Row, Session, Sql, record, text, values};
 
-/// Columns of a resource and its open interval, from the tables and under the conditions given.
+record! {
+    /// A ledger entry, with the guids that its row has ids of.
+    pub(in crate::store) struct FoundEntry {
+        number: u64 = "ledger_entry.number",
+        entry_type: EntryType = "ledger_entry.entry_type",
+        corrects: Option<u64> = "ledger_entry.corrects",
+        cause: Cause = "ledger_entry.cause",
+        sequence: u64 = "ledger_entry.sequence",
+        known_at: Timestamp = "ledger_entry.known_at",
+        kind: Kind = "ledger_entry.kind",
+        guid: Guid = "resource.guid",
+        run: u64 = "ledger_entry.run",
+        started_at: Timestamp = "ledger_entry.started_at",
+        ended_at: Timestamp = "ledger_entry.ended_at",
+        instances: u32 = "ledger_entry.instances",
+        memory_mib: u32 = "ledger_entry.memory_mib",
+        memory_source: MemorySource = "ledger_entry.memory_source",
+        disk_mib: u32 = "ledger_entry.disk_mib",
+        disk_source: DiskSource = "ledger_entry.disk_source",
+        buildpack: Option<Arc<str>> = "buildpack.name",
+        service_plan: Option<Guid> = "service_plan.guid",
+        organization: Guid = "organization.guid",
+        space: Guid = "space.guid",
+        estimated: bool = "ledger_entry.estimated",
+        opened_by: u64 = "ledger_entry.opened_by",
+        closed_by: u64 = "ledger_entry.closed_by",
+    }
+}
+
+record! {
+    /// A resource.
+    pub(in crate::store) struct FoundResource {
+        id: i64 = "resource.id",
+        kind: Kind = "resource.kind",
+        guid: Guid = "resource.guid",
+        app: Option<Guid> = "app.guid",
+        process_type: Option<Arc<str>> = "resource.process_type",
+        user_provided: bool = "resource.user_provided",
+        latest: Option<Timestamp> = "resource.latest",
+        ended: bool = "resource.ended",
+        observed_disk_mib: Option<u32> = "resource.disk_mib",
+        last_ordinal: u64 = "resource.last_ordinal",
+        last_fraction: Option<Vec<u8>> = "resource.last_fraction",
+        last_sequence: u64 = "resource.last_sequence",
+    }
+}
+
+record! {
+    /// Its open interval, where it has one.
+    pub(in crate::store) struct FoundRun {
+        run: u64 = "open_interval.run",
+        opening: Opening = "open_interval.opening",
+        unconfirmed: bool = "open_interval.unconfirmed",
+        billed: bool = "open_interval.billed",
+        started_at: Timestamp = "open_interval.started_at",
+        opened_by: u64 = "open_interval.opened_by",
+        instances: u32 = "open_interval.instances",
+        memory_mib: u32 = "open_interval.memory_mib",
+        memory_source: MemorySource = "open_interval.memory_source",
+        disk_mib: u32 = "open_interval.disk_mib",
+        disk_source: DiskSource = "open_interval.disk_source",
+        buildpack: Option<Arc<str>> = "buildpack.name",
+        service_plan: Option<Guid> = "service_plan.guid",
+        organization: Guid = "organization.guid",
+        space: Guid = "space.guid",
+        estimated: bool = "open_interval.estimated",
+    }
+}
+
+/// Resources with their open intervals, from the tables and under the conditions given.
 macro_rules! select_resource {
     ($from:literal, $where:literal) => {
-        Sql::new(concat!(
-            "SELECT resource.id, resource.kind, resource.guid, app.guid, resource.process_type,
-                    resource.user_provided, resource.latest, resource.ended, resource.disk_mib,
-                    resource.last_ordinal, resource.last_fraction, resource.last_sequence,
-                    run.run, run.opening, run.unconfirmed, run.billed, run.started_at, run.opened_by,
-                    run.instances, run.memory_mib, run.memory_source, run.disk_mib, run.disk_source,
-                    buildpack.name, service_plan.guid, organization.guid, space.guid, run.estimated
-             ",
+        Sql::new(text![
+            "SELECT ",
+            FoundResource::LIST,
+            ", ",
+            FoundRun::LIST,
+            " ",
             $from,
             "
              LEFT JOIN app ON app.id = resource.app_id
-             LEFT JOIN buildpack ON buildpack.id = run.buildpack_id
-             LEFT JOIN service_plan ON service_plan.id = run.service_plan_id
-             LEFT JOIN organization ON organization.id = run.organization_id
-             LEFT JOIN space ON space.id = run.space_id
+             LEFT JOIN buildpack ON buildpack.id = open_interval.buildpack_id
+             LEFT JOIN service_plan ON service_plan.id = open_interval.service_plan_id
+             LEFT JOIN organization ON organization.id = open_interval.organization_id
+             LEFT JOIN space ON space.id = open_interval.space_id
              ",
             $where
-        ))
+        ])
     };
 }
 
 pub(in crate::store) use select_resource;
 
-/// Columns of a ledger entry, under the conditions given.
+/// Ledger entries, under the conditions given.
 macro_rules! select_entry {
     ($where:literal) => {
-        Sql::new(concat!(
-            "SELECT entry.number, entry.entry_type, entry.corrects, entry.cause, entry.sequence, entry.known_at,
-                    entry.kind, resource.guid, entry.run, entry.started_at, entry.ended_at,
-                    entry.instances, entry.memory_mib, entry.memory_source, entry.disk_mib, entry.disk_source,
-                    buildpack.name, service_plan.guid, organization.guid, space.guid,
-                    entry.estimated, entry.opened_by, entry.closed_by
-             FROM ledger_entry AS entry
-             JOIN resource ON resource.id = entry.resource_id
-             JOIN organization ON organization.id = entry.organization_id
-             JOIN space ON space.id = entry.space_id
-             LEFT JOIN buildpack ON buildpack.id = entry.buildpack_id
-             LEFT JOIN service_plan ON service_plan.id = entry.service_plan_id
+        Sql::new(text![
+            "SELECT ",
+            FoundEntry::LIST,
+            " FROM ledger_entry
+             JOIN resource ON resource.id = ledger_entry.resource_id
+             JOIN organization ON organization.id = ledger_entry.organization_id
+             JOIN space ON space.id = ledger_entry.space_id
+             LEFT JOIN buildpack ON buildpack.id = ledger_entry.buildpack_id
+             LEFT JOIN service_plan ON service_plan.id = ledger_entry.service_plan_id
              ",
             $where
-        ))
+        ])
     };
 }
 
@@ -69,8 +132,8 @@ pub(in crate::store) async fn entries_of(
     until: Option<u64>,
 ) -> Result<Vec<LedgerEntry>, StoreError> {
     const ENTRIES: Sql = select_entry!(
-        "WHERE entry.resource_id = $1 AND ($2 IS NULL OR entry.run = $2) AND ($3 IS NULL OR entry.sequence <= $3)
-         ORDER BY entry.number"
+        "WHERE ledger_entry.resource_id = $1 AND ($2 IS NULL OR ledger_entry.run = $2) AND ($3 IS NULL OR ledger_entry.sequence <= $3)
+         ORDER BY ledger_entry.number"
     );
     let rows =
         session.all(ENTRIES, values![resource_id, run.map(u64::cast_signed), until.map(u64::cast_signed)]).await?;
@@ -84,75 +147,83 @@ pub(in crate::store) async fn all_entries_of(
     resource_id: i64,
     until: u64,
 ) -> Result<Vec<LedgerEntry>, StoreError> {
-    const ENTRIES: Sql = select_entry!("WHERE entry.resource_id = $1 AND entry.sequence <= $2 ORDER BY entry.number");
+    const ENTRIES: Sql = select_entry!(
+        "WHERE ledger_entry.resource_id = $1 AND ledger_entry.sequence <= $2 ORDER BY ledger_entry.number"
+    );
     session.all(ENTRIES, values![resource_id, until]).await?.iter().map(read_entry).collect()
 }
 
+/// The footprint of a row that has one.
+macro_rules! footprint {
+    ($row:ident) => {
+        Footprint {
+            instances: $row.instances,
+            memory_mib: $row.memory_mib,
+            memory_source: $row.memory_source,
+            disk_mib: $row.disk_mib,
+            disk_source: $row.disk_source,
+            buildpack: $row.buildpack,
+            service_plan: $row.service_plan,
+            location: Location { organization: $row.organization, space: $row.space },
+        }
+    };
+}
+
 pub(in crate::store) fn read_entry(row: &Row) -> Result<LedgerEntry, StoreError> {
+    let row = FoundEntry::read(row)?;
     Ok(LedgerEntry {
-        number: row.number(0)?,
-        entry_type: EntryType::of(row.integer(1)?)?,
-        corrects: row.maybe_integer(2)?.map(i64::cast_unsigned),
-        cause: Cause::of(row.integer(3)?)?,
-        sequence: row.number(4)?,
-        known_at: row.time(5)?,
+        number: row.number,
+        entry_type: row.entry_type,
+        corrects: row.corrects,
+        cause: row.cause,
+        sequence: row.sequence,
+        known_at: row.known_at,
         interval: Interval {
-            resource: ResourceKey { kind: Kind::of(row.integer(6)?)?, guid: Guid::new(row.text(7)?) },
-            run: row.number(8)?,
-            started_at: row.time(9)?,
-            ended_at: row.time(10)?,
-            footprint: read_footprint(row, 11)?,
-            estimated: row.flag(20)?,
-            opened_by: row.number(21)?,
-            closed_by: row.number(22)?,
+            resource: ResourceKey { kind: row.kind, guid: row.guid },
+            run: row.run,
+            started_at: row.started_at,
+            ended_at: row.ended_at,
+            footprint: footprint!(row),
+            estimated: row.estimated,
+            opened_by: row.opened_by,
+            closed_by: row.closed_by,
         },
     })
 }
 
-/// Nine columns from `first`: instances, memory and disk with their sources, buildpack, plan, organization, space.
-fn read_footprint(row: &Row, first: usize) -> Result<Footprint, StoreError> {
-    Ok(Footprint {
-        instances: row.small(first)?,
-        memory_mib: row.small(first + 1)?,
-        memory_source: MemorySource::of(row.integer(first + 2)?)?,
-        disk_mib: row.small(first + 3)?,
-        disk_source: DiskSource::of(row.integer(first + 4)?)?,
-        buildpack: row.maybe_text(first + 5)?.map(Arc::from),
-        service_plan: row.maybe_text(first + 6)?.map(Guid::new),
-        location: Location { organization: Guid::new(row.text(first + 7)?), space: Guid::new(row.text(first + 8)?) },
-    })
+/// A resource with its open run, and its row's id.
+pub(in crate::store) fn read_resource(row: &Row) -> Result<(i64, Resource), StoreError> {
+    let run = if row.maybe_integer("open_interval.run")?.is_some() { Some(read_run(row)?) } else { None };
+    let row = FoundResource::read(row)?;
+    let resource = Resource {
+        key: ResourceKey { kind: row.kind, guid: row.guid },
+        app: row.app,
+        process_type: row.process_type,
+        user_provided: row.user_provided,
+        latest: row.latest,
+        run,
+        ended: row.ended,
+        disk_mib: row.observed_disk_mib,
+        last_place: Place::from_parts(row.last_ordinal, row.last_fraction.unwrap_or_default()),
+        told_at: None,
+        last_sequence: row.last_sequence,
+        known: Known::State,
+    };
+    Ok((row.id, resource))
 }
 
-pub(in crate::store) fn read_resource(row: &Row) -> Result<Resource, StoreError> {
-    let run = match row.maybe_integer(12)? {
-        None => None,
-        Some(id) => Some(Run {
-            id: id.cast_unsigned(),
-            opening: Opening::of(row.integer(13)?)?,
-            unconfirmed: row.flag(14)?,
-            billed: row.flag(15)?,
-            piece: Piece {
-                started_at: row.time(16)?,
-                opened_by: row.number(17)?,
-                footprint: read_footprint(row, 18)?,
-                estimated: row.flag(27)?,
-            },
-        }),
-    };
-    let disk_mib = row.maybe_integer(8)?.map(u32::try_from).transpose();
-    Ok(Resource {
-        key: ResourceKey { kind: Kind::of(row.integer(1)?)?, guid: Guid::new(row.text(2)?) },
-        app: row.maybe_text(3)?.map(Guid::new),
-        process_type: row.maybe_text(4)?.map(Arc::from),
-        user_provided: row.flag(5)?,
-        latest: row.maybe_time(6)?,
-        run,
-        ended: row.flag(7)?,
-        disk_mib: disk_mib
-            .map_err(|error| StoreError::Unexpected { place: "resource.disk_mib", value: error.to_string() })?,
-        last_place: Place::from_parts(row.number(9)?, row.bytes(10)?.unwrap_or_default()),
-        told_at: None,
-        last_sequence: row.number(11)?,
-        known: Known::State,
+fn read_run(row: &Row) -> Result<Run, StoreError> {
+    let row = FoundRun::read(row)?;
+    Ok(Run {
+        id: row.run,
+        opening: row.opening,
+        unconfirmed: row.unconfirmed,
+        billed: row.billed,
+        piece: Piece {
+            started_at: row.started_at,
+            opened_by: row.opened_by,
+            footprint: footprint!(row),
+            estimated: row.estimated,
+        },
     })
 }

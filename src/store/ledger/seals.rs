@@ -4,12 +4,13 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::rows::{all_entries_of, entries_of, read_resource, select_resource};
+use super::rows::{FoundResource, FoundRun, all_entries_of, entries_of, read_resource, select_resource};
+use super::tables::{SealChunkRow, SealRow};
 use crate::domain::text::hexadecimal;
 use crate::domain::{LedgerEntry, Timestamp};
 use crate::fold::{Resource, Sealed};
 use crate::store::archive::chunks::missing;
-use crate::store::database::{Session, Sql, again, values};
+use crate::store::database::{Record, Session, Sql, again, text, values};
 use crate::store::{FoundationHead, Store, StoreError};
 
 /// A foundation's ledger as it was after an input: all its resources.
@@ -42,19 +43,13 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn seals(&self, foundation: &FoundationHead) -> Result<Vec<Seal>, StoreError> {
-        const SEALS: Sql = Sql::new(
-            "SELECT sequence, sealed_at, resources, digest, pruned_at FROM seal WHERE foundation_id = $1 ORDER BY sequence",
-        );
+        const SEALS: Sql =
+            Sql::new(text!["SELECT ", SealRow::LIST, " FROM seal WHERE foundation_id = $1 ORDER BY sequence"]);
         let rows = self.database.read().await?.all(SEALS, values![foundation.id]).await?;
         let mut seals = Vec::with_capacity(rows.len());
-        for row in rows {
-            seals.push(Seal {
-                sequence: row.number(0)?,
-                sealed_at: row.time(1)?,
-                resources: row.number(2)?,
-                digest: row.text(3)?.to_owned(),
-                pruned_at: row.maybe_integer(4)?.map(i64::cast_unsigned),
-            });
+        for row in &rows {
+            let SealRow { sequence, sealed_at, resources, digest, pruned_at, .. } = SealRow::read(row)?;
+            seals.push(Seal { sequence, sealed_at, resources, digest, pruned_at });
         }
         Ok(seals)
     }
@@ -68,41 +63,43 @@ impl Store {
     }
 
     async fn try_seal(&self, foundation: &FoundationHead, at: Timestamp) -> Result<(), StoreError> {
-        const SEAL: Sql = Sql::new(
-            "INSERT INTO seal (foundation_id, sequence, sealed_at, resources, digest)
-             VALUES ($1, $2, $3, $4, $5)
-             ON CONFLICT DO NOTHING",
-        );
+        const SEAL: Sql = Sql::new(text![SealRow::ADD_ONE, " ON CONFLICT DO NOTHING"]);
         const PAGE: Sql = select_resource!(
-            "FROM resource LEFT JOIN open_interval AS run ON run.resource_id = resource.id",
+            "FROM resource LEFT JOIN open_interval ON open_interval.resource_id = resource.id",
             "WHERE resource.foundation_id = $1 AND resource.id > $2 ORDER BY resource.id LIMIT $3"
         );
-        const CHUNK: Sql = Sql::new(
-            "INSERT INTO seal_chunk (foundation_id, sequence, first_id, states) VALUES ($1, $2, $3, $4)
-             ON CONFLICT DO NOTHING",
-        );
+        const CHUNK: Sql = Sql::new(text![SealChunkRow::ADD_ONE, " ON CONFLICT DO NOTHING"]);
         let mut session = self.database.write().await?;
         self.fence(&mut session, foundation).await?;
         let mut digest = Sha256::new();
         let (mut resources, mut last) = (0_u64, 0_i64);
         loop {
             let rows = session.all(PAGE, values![foundation.id, last, STATES]).await?;
-            let (Some(first), Some(end)) = (rows.first(), rows.last()) else { break };
-            let first = first.integer(0)?;
-            last = end.integer(0)?;
+            let states = rows.iter().map(read_resource).collect::<Result<Vec<_>, _>>()?;
+            let (Some((first_id, _)), Some((end, _))) = (states.first(), states.last()) else { break };
+            let first_id = *first_id;
+            last = *end;
             let mut text = String::new();
-            for row in &rows {
-                let state = State { id: row.integer(0)?, resource: read_resource(row)? };
+            for (id, resource) in states {
+                let state = State { id, resource };
                 text.push_str(&serde_json::to_string(&state).expect("states are plain values"));
                 text.push('\n');
                 resources += 1;
             }
             digest.update(&text);
             let packed = zstd::encode_all(text.as_bytes(), LEVEL).expect("compressing memory to memory never fails");
-            session.run(CHUNK, values![foundation.id, foundation.last_sequence, first, packed]).await?;
+            let (foundation_id, sequence) = (foundation.id, foundation.last_sequence);
+            session.add(CHUNK, &SealChunkRow { foundation_id, sequence, first_id, states: packed }).await?;
         }
-        let digest = hexadecimal(&digest.finalize());
-        session.run(SEAL, values![foundation.id, foundation.last_sequence, at, resources, digest]).await?;
+        let seal = SealRow {
+            foundation_id: foundation.id,
+            sequence: foundation.last_sequence,
+            sealed_at: at,
+            resources,
+            digest: hexadecimal(&digest.finalize()),
+            pruned_at: None,
+        };
+        session.add(SEAL, &seal).await?;
         session.commit().await
     }
 
@@ -125,7 +122,7 @@ impl Store {
             return Ok(Vec::new());
         };
         let mut sealed = Vec::new();
-        for state in states(&row.bytes(0)?.unwrap_or_default())? {
+        for state in states(&row.bytes("seal_chunk.states")?)? {
             let entries = all_entries_of(&mut session, state.id, seal.sequence).await?;
             sealed.push((state.resource, entries));
         }
@@ -144,7 +141,7 @@ pub(in crate::store) async fn pruned_seals(
          ORDER BY sequence DESC",
     );
     let rows = session.all(PRUNED, values![foundation.id]).await?;
-    rows.iter().map(|row| Ok((row.number(0)?, row.number(1)?))).collect()
+    rows.iter().map(|row| Ok((row.number("seal.sequence")?, row.number("seal.pruned_at")?))).collect()
 }
 
 /// The state of a resource in a seal.
@@ -161,7 +158,7 @@ pub(in crate::store) async fn sealed_state(
          LIMIT 1",
     );
     let row = session.maybe(CHUNK, values![foundation.id, sequence, resource_id]).await?;
-    let packed = row.ok_or_else(|| missing(sequence))?.bytes(0)?.unwrap_or_default();
+    let packed = row.ok_or_else(|| missing(sequence))?.bytes("seal_chunk.states")?;
     let state = states(&packed)?.into_iter().find(|state| state.id == resource_id);
     let state = state.ok_or_else(|| damaged(format!("no resource {resource_id}")))?;
     let entries = entries_of(session, resource_id, None, Some(sequence)).await?;

@@ -11,7 +11,7 @@ impl Store {
     pub async fn uaa(&self, foundation: &FoundationHead) -> Result<Option<String>, StoreError> {
         const UAA: Sql = Sql::new("SELECT uaa FROM foundation WHERE id = $1");
         match self.database.read().await?.maybe(UAA, values![foundation.id]).await? {
-            Some(row) => row.owned(0),
+            Some(row) => row.maybe_string("foundation.uaa"),
             None => Ok(None),
         }
     }

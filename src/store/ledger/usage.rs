@@ -2,7 +2,6 @@
 
 use super::foundations::read_foundations;
 use crate::domain::{Kind, Span};
-use crate::store::codes::Code;
 use crate::store::database::{Row, Sql, values};
 use crate::store::{Absurd, FoundationHead, GroupKey, Keyed, Store, StoreError, UsageQuery, UsageRow, Used};
 
@@ -133,7 +132,7 @@ macro_rules! absurd {
             $($pieces)*,
             "
     )
-    SELECT foundation.name, resource.kind, resource.guid, coalesce(resource.name, max(app.name)) AS name
+    SELECT foundation.name AS foundation, resource.kind, resource.guid, coalesce(resource.name, max(app.name)) AS name
     FROM piece
     JOIN foundation ON foundation.id = piece.foundation_id
     JOIN resource ON resource.id = piece.resource_id
@@ -183,10 +182,10 @@ impl Store {
             let values = values![span.from, span.to, query.foundation.as_deref(), query.user_provided];
             for row in session.all(ABSURD, values).await? {
                 let found = Absurd {
-                    foundation: row.text(0)?.to_owned(),
-                    kind: Kind::of(row.integer(1)?)?,
-                    guid: row.text(2)?.to_owned(),
-                    name: row.owned(3)?,
+                    foundation: row.string("foundation")?,
+                    kind: row.get("resource.kind")?,
+                    guid: row.string("resource.guid")?,
+                    name: row.maybe_string("name")?,
                 };
                 if !absurd.contains(&found) {
                     absurd.push(found);
@@ -258,11 +257,11 @@ fn read_key(row: &Row, key: GroupKey) -> Result<Option<Keyed>, StoreError> {
         GroupKey::Buildpack => ("buildpack", None),
         GroupKey::ServicePlan => ("service_plan_guid", Some("service_plan")),
         GroupKey::Kind => {
-            let kind = row.maybe_integer("kind")?.map(Kind::of).transpose()?;
+            let kind = row.get::<Option<Kind>>("kind")?;
             return Ok(kind.map(|kind| Keyed { value: kind.name().to_owned(), name: None }));
         }
     };
-    let value = row.owned(value)?;
-    let name = name.map(|name| row.owned(name)).transpose()?.flatten();
+    let value = row.maybe_string(value)?;
+    let name = name.map(|name| row.maybe_string(name)).transpose()?.flatten();
     Ok(value.map(|value| Keyed { value, name }))
 }
