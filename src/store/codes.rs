@@ -13,11 +13,13 @@ use crate::rating::Part;
 
 /// A word with a code.
 pub trait Code: Copy + PartialEq + 'static {
+    /// The column that has them.
+    const WHERE: &'static str;
     const CODES: &'static [(i64, Self)];
 
     fn code(self) -> i64 {
         let known = Self::CODES.iter().find(|(_, word)| *word == self);
-        known.map(|(code, _)| *code).expect("each word has a code")
+        known.map(|(code, _)| *code).unwrap_or_else(|| panic!("a word of {} has no code", Self::WHERE))
     }
 
     fn of_code(code: i64) -> Option<Self> {
@@ -26,9 +28,10 @@ pub trait Code: Copy + PartialEq + 'static {
 }
 
 macro_rules! coded {
-    ($($of:ty: $codes:expr;)*) => {
+    ($($of:ty: $column:literal, $codes:expr;)*) => {
         $(
             impl Code for $of {
+                const WHERE: &'static str = $column;
                 const CODES: &'static [(i64, Self)] = &$codes;
             }
 
@@ -49,18 +52,18 @@ macro_rules! coded {
 }
 
 coded! {
-    Kind: [(1, Self::Process), (2, Self::Service), (3, Self::Staging), (4, Self::Task)];
-    MemorySource: [(0, Self::None), (1, Self::Event), (2, Self::Build)];
-    DiskSource: [(0, Self::None), (1, Self::Observed), (2, Self::Assumed), (3, Self::Default)];
-    EntryType: [(1, Self::Usage), (2, Self::Reversal), (3, Self::Replacement)];
-    Cause: [
+    Kind: "kind", [(1, Self::Process), (2, Self::Service), (3, Self::Staging), (4, Self::Task)];
+    MemorySource: "memory_source", [(0, Self::None), (1, Self::Event), (2, Self::Build)];
+    DiskSource: "disk_source", [(0, Self::None), (1, Self::Observed), (2, Self::Assumed), (3, Self::Default)];
+    EntryType: "entry_type", [(1, Self::Usage), (2, Self::Reversal), (3, Self::Replacement)];
+    Cause: "cause", [
         (1, Self::Closed),
         (2, Self::BuildpackSet),
         (3, Self::RepairedEnding),
         (4, Self::Observation),
         (5, Self::LateEvent),
     ];
-    Opening: [(1, Self::Beginning), (2, Self::FirstSight), (3, Self::WasRunning), (4, Self::Baseline)];
+    Opening: "opening", [(1, Self::Beginning), (2, Self::FirstSight), (3, Self::WasRunning), (4, Self::Baseline)];
 }
 
 macro_rules! words {
