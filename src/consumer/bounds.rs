@@ -4,35 +4,15 @@
 use std::collections::{HashMap, HashSet};
 
 use super::collector::{CollectError, Collector};
+use super::compare::Reseed;
 use super::inventory::Inventory;
 use super::page::recall;
 use crate::cloud_controller::{After, ErrorKind};
-use crate::domain::{Fact, Guid, ResourceKey, Stream, Timestamp};
+use crate::domain::{Fact, ResourceKey, Stream, Timestamp};
 use crate::fold::{Depth, Resource, last_told};
 
 /// Resources whose past is loaded at once.
 const BATCH: usize = 100;
-
-/// What a purge and reseed told of what ran then: one event for each process that was started.
-#[derive(Clone, Debug)]
-pub(super) struct Reseed {
-    processes: HashSet<Guid>,
-    created_at: Timestamp,
-}
-
-impl Reseed {
-    /// Whether it shows that something doesn't run: it isn't named, and nothing happened to it since, as far as its state
-    /// tells.
-    pub fn is_silent_of(&self, key: &ResourceKey, resource: Option<&Resource>) -> bool {
-        let touched = |resource: &Resource| resource.latest.is_some_and(|latest| latest >= self.created_at);
-        !self.processes.contains(&key.guid) && !resource.is_some_and(touched)
-    }
-
-    /// When it was made.
-    pub const fn created_at(&self) -> Timestamp {
-        self.created_at
-    }
-}
 
 impl Collector {
     /// When something last told of each, an event or a look that settled it, of those of which something is archived.

@@ -1,18 +1,19 @@
 //! The collector of one foundation: onboards it, then reads what is new, cycle after cycle.
 //! Owns what one cycle is and what is held between two; never waits, and never decides what an event means.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use tokio_util::sync::CancellationToken;
 
-use super::identity::Held;
+use super::compare::{Look, Repair};
+use super::held::Held;
 use super::page::{Body, NewInput, Page, PageReport, commit};
-use super::reconcile::{Look, Repair};
 use super::strategy::choose_strategy;
-use super::unreadable::Unreadable;
 use crate::clock::Clock;
 use crate::cloud_controller::{ApiError, Client};
-use crate::domain::{EventId, GapReason, Guid, Kind, Place, Settings, Strategy, Stream, Timestamp};
+use crate::domain::{
+    EventId, GapReason, Guid, Kind, Place, RowList, RowObservation, Settings, Strategy, Stream, Timestamp,
+};
 use crate::store::{FoundationHead, LabelRows, Onboarding, OnboardingStage, Origin, Store, StoreError, StoredGap};
 use crate::telemetry::{Progress, Reporter};
 
@@ -53,6 +54,17 @@ pub enum Cycle {
     Waiting(String),
     /// Both streams were read to their end.
     CaughtUp(Caught),
+}
+
+/// Rows that couldn't be read when they were last looked at.
+pub(super) type Unreadable = BTreeMap<(RowList, Guid), Noted>;
+
+/// What was noted of a row.
+#[derive(Clone, Debug)]
+pub(super) struct Noted {
+    pub last: RowObservation,
+    /// When it was first noted that it can't be read.
+    pub since: Timestamp,
 }
 
 /// How much a cycle read.

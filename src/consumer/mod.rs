@@ -3,11 +3,13 @@
 
 mod baseline;
 mod bounds;
-mod clocks;
 mod collector;
+mod compare;
+mod held;
 mod identity;
 mod import;
 mod inventory;
+mod lists;
 mod observe;
 mod onboard;
 mod page;
@@ -23,11 +25,12 @@ mod tail;
 mod unreadable;
 
 pub use collector::{Caught, CollectError, Collector, Cycle, Plan};
-pub use identity::{Evidence, Held, Judged};
+pub use compare::{Class, Difference, Look, Repair};
+pub use held::Held;
+pub use identity::{Evidence, Judged};
 pub use import::{ImportError, ImportReport, Importer};
 pub use page::{Body, NewInput, Page, PageReport, commit, recall};
 pub use reading::RawEvent;
 pub use rebuild::{RebuildError, Rebuilt, rebuild, same_ledger};
-pub use reconcile::{Class, Difference, Look, Repair};
 pub use skew::CLOCK_TOLERANCE_SECONDS;
 pub use strategy::{choose_strategy, way_on};

@@ -2,10 +2,10 @@
 //! What such a row hid from the baseline is billed from the epoch once it can be read. Owns what is noted when; what counts
 //! as unreadable is the client's business.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use super::baseline::{baseline_inputs, note_names, stream_of};
-use super::collector::{CollectError, Collector};
+use super::collector::{CollectError, Collector, Noted, Unreadable};
 use super::inventory::{Inventory, Row};
 use super::page::{Body, NewInput};
 use crate::cloud_controller::{NamedItem, UnreadableRow};
@@ -20,17 +20,6 @@ use crate::store::{AnomalyFilter, InputKind, Names, Told};
 const NOTED_EVERY_SECONDS: i64 = 86_400;
 /// Anomalies looked through at a start; more are of no row.
 const MOST_ANOMALIES: usize = 1_000_000;
-
-/// Rows that couldn't be read when they were last looked at.
-pub(super) type Unreadable = BTreeMap<(RowList, Guid), Noted>;
-
-/// What was noted of a row.
-#[derive(Clone, Debug)]
-pub(super) struct Noted {
-    last: RowObservation,
-    /// When it was first noted that it can't be read.
-    since: Timestamp,
-}
 
 impl Collector {
     /// What is to be archived of rows that can't be read now: those that are new, say something else than before, or were

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::page::{Body, NewInput};
+use super::input::{Body, NewInput};
 use crate::cloud_controller::decode;
 use crate::domain::{Bound, Fact, Place, Stream, TOLERANCE_SECONDS, Timestamp, Verdict, judge};
 use crate::store::{FoundationHead, Stated, Store, StoreError, StoredBound};
