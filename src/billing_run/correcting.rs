@@ -1,6 +1,7 @@
 //! What final invoices cost now beside what was invoiced, and credit notes.
 
-use super::issuing::{Making, NotBefore, issue_of};
+use super::issuing::{Making, NotBefore};
+use super::numbered::issue_of;
 use super::rate::{By, Computed};
 use super::{BillingError, BillingRun, Card, Meant};
 use crate::documents::Issue;

@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use chrono::{Days, NaiveDate};
-use chrono_tz::Tz;
 
+use super::numbered::issue_of;
 use super::rate::By;
 use super::{BillingError, BillingRun, Sender};
 use crate::clock::Clock;
@@ -300,14 +300,4 @@ pub async fn document(
 #[must_use]
 pub const fn subject_of<'a>(stored: &'a StoredInvoice, issue: Option<&'a Issue>, look: &'a Look) -> Subject<'a> {
     Subject { invoice: &stored.invoice, issue, drafted_at: stored.drafted_at, look }
-}
-
-/// Number and dates of a final invoice; of earlier versions' the day on which it became final.
-#[must_use]
-pub fn issue_of(stored: &StoredInvoice) -> Option<Issue> {
-    let number = stored.number.clone()?;
-    let zone = stored.invoice.time_zone.parse().unwrap_or(Tz::UTC);
-    let finalized = || stored.finalized_at.map(|at| Dates { issued_on: date_of(at, zone), due_on: None });
-    let Dates { issued_on, due_on } = stored.dates.or_else(finalized)?;
-    Some(Issue { number, issued_on, due_on })
 }

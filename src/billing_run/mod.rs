@@ -7,6 +7,7 @@ mod explain;
 mod issuing;
 mod logo;
 mod meant;
+mod numbered;
 mod payers;
 mod previous;
 mod rate;
@@ -34,8 +35,9 @@ use crate::store::{
 pub use card::{Card, CardError, hash_of, read_text};
 pub use correcting::{CreditOutcome, What};
 pub use explain::{Explained, ExplainedLine, Origin, Step, Use, explain, resource_word};
-pub use issuing::{FinalizeResult, Outcome, Renderer, document, issue_of, subject_of};
+pub use issuing::{FinalizeResult, Outcome, Renderer, document, subject_of};
 pub use meant::Meant;
+pub use numbered::issue_of;
 pub use seller::Sender;
 
 /// What a billing run can't do.

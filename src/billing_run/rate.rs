@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::basis::Basis;
-use super::issuing::issue_of;
+use super::numbered::issue_of;
 use super::payers::{Paid, Payers};
 use super::{BillingError, BillingRun, Card, Meant};
 use crate::accounts::{Account, Accounts};

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod anomalies;
+mod card;
 mod check;
 mod clocks;
 mod configuration;

@@ -11,6 +11,7 @@ pub mod html;
 pub mod json;
 pub mod language;
 mod make;
+mod names;
 pub mod pdf;
 pub mod view;
 

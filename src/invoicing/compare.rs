@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::items::{Item, Items, Standing, due};
+use super::items::{Item, Items, Standing, Subject, due};
 use super::{Correction, CorrectionCause, Invoice};
-use crate::domain::{Amount, AmountOverflow, Guid, Kind, Price, Span};
-use crate::rate_card::Meter;
+use crate::domain::{Amount, AmountOverflow, Price, Span};
 use crate::rating::{LineKey, Part};
 
 /// A correction of an invoice that is final already.
@@ -19,52 +18,6 @@ pub struct PastCorrection {
     /// Of a credit note: the month is invoiced anew.
     pub reopens: bool,
     pub correction: Correction,
-}
-
-/// What tells lines apart whatever they are called now: guids, and what is counted. Tiers and prices don't.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Subject {
-    foundation: String,
-    organization: Guid,
-    space: Guid,
-    kind: Kind,
-    app: Option<Guid>,
-    service_instance: Option<Guid>,
-    service_plan: Option<Guid>,
-    buildpack: Option<String>,
-    estimated: bool,
-    meter: Meter,
-}
-
-impl Subject {
-    pub(super) fn new(key: &LineKey, meter: Meter) -> Self {
-        let guid = |named: &Option<crate::rating::Named>| named.as_ref().map(|named| named.guid.clone());
-        Self {
-            foundation: key.foundation.clone(),
-            organization: key.organization.guid.clone(),
-            space: key.space.guid.clone(),
-            kind: key.kind,
-            app: guid(&key.app),
-            service_instance: guid(&key.service_instance),
-            service_plan: guid(&key.service_plan),
-            buildpack: key.buildpack.clone(),
-            estimated: key.estimated,
-            meter,
-        }
-    }
-}
-
-impl Subject {
-    /// What is counted.
-    pub(super) const fn meter(&self) -> Meter {
-        self.meter
-    }
-
-    /// For people, where no line is at hand.
-    pub(super) fn words(&self) -> String {
-        let guid = self.app.as_ref().or(self.service_instance.as_ref());
-        format!("{} {}, {}", self.kind, guid.map(ToString::to_string).unwrap_or_default(), self.meter)
-    }
 }
 
 /// One subject's lines of an invoice, together.
@@ -197,7 +150,7 @@ impl Change<'_> {
             span,
             what,
             key: Some(key),
-            meter: Some(subject.meter),
+            meter: Some(subject.meter()),
             quantity,
             unit_size,
             price: one_price.and_then(|prices| prices.first()).and_then(|(_, price)| *price),

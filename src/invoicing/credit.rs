@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::adjust::percentage;
-use super::compare::Subject;
+use super::items::Subject;
 use super::items::{Item, Items, Standing};
 use super::{
     Adjustment, AdjustmentType, Corrected, Correction, CorrectionCause, DocumentKind, Invoice, InvoiceLine,

@@ -3,12 +3,59 @@
 
 use std::collections::BTreeMap;
 
-use super::compare::Subject;
 use super::{Adjustment, Correction, CorrectionCause, Invoice, InvoiceLine, PastCorrection};
-use crate::domain::{Amount, AmountOverflow};
+use crate::domain::{Amount, AmountOverflow, Guid, Kind};
+use crate::rate_card::Meter;
+use crate::rating::LineKey;
 
 /// As earlier versions called what absorbed a line that had turned out cheaper than what was given back of others.
 const ABSORBED: &str = "given back before";
+
+/// What tells lines apart whatever they are called now: guids, and what is counted. Tiers and prices don't.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Subject {
+    foundation: String,
+    organization: Guid,
+    space: Guid,
+    kind: Kind,
+    app: Option<Guid>,
+    service_instance: Option<Guid>,
+    service_plan: Option<Guid>,
+    buildpack: Option<String>,
+    estimated: bool,
+    meter: Meter,
+}
+
+impl Subject {
+    pub(super) fn new(key: &LineKey, meter: Meter) -> Self {
+        let guid = |named: &Option<crate::rating::Named>| named.as_ref().map(|named| named.guid.clone());
+        Self {
+            foundation: key.foundation.clone(),
+            organization: key.organization.guid.clone(),
+            space: key.space.guid.clone(),
+            kind: key.kind,
+            app: guid(&key.app),
+            service_instance: guid(&key.service_instance),
+            service_plan: guid(&key.service_plan),
+            buildpack: key.buildpack.clone(),
+            estimated: key.estimated,
+            meter,
+        }
+    }
+}
+
+impl Subject {
+    /// What is counted.
+    pub(super) const fn meter(&self) -> Meter {
+        self.meter
+    }
+
+    /// For people, where no line is at hand.
+    pub(super) fn words(&self) -> String {
+        let guid = self.app.as_ref().or(self.service_instance.as_ref());
+        format!("{} {}, {}", self.kind, guid.map(ToString::to_string).unwrap_or_default(), self.meter)
+    }
+}
 
 /// What an amount of an invoice is for, whatever it is called now.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,6 +1,7 @@
 //! Usage × rate card → rated lines, cut at period and rate edges. Quantities stay integers; nothing is divided but
 //! what one total is shared out over.
 
+mod applied;
 mod price;
 mod rater;
 mod shares;

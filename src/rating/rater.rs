@@ -8,50 +8,13 @@ use std::sync::Arc;
 use chrono::{Days, NaiveDate};
 use chrono_tz::Tz;
 
+use super::applied::{Applied, Part, Parts};
 use super::shares::Sum;
-use super::trace::{add_by_day, note};
+use super::trace::{add_by_day, note, overlap};
 use super::{Contribution, LineKey, Piece, Quantities, Rated, RatingError, UnpricedLine, UsageKey};
 use crate::domain::period::{date_of, days, start_of_day};
 use crate::domain::{Kind, Overflow, Span, Timestamp, share};
-use crate::rate_card::{Charges, Granularity, Meter, Model, RateCard, Terms};
-
-/// What some usage is charged by: prices, and what may be taken off.
-#[derive(Clone, Debug)]
-pub(super) struct Applied {
-    pub charges: Charges,
-    /// Position of the allowance of each meter that has one.
-    pub allowances: Vec<(Meter, usize)>,
-    /// Positions of discounts in percent.
-    pub discounts: Arc<[usize]>,
-    /// The rate, as its card has it.
-    pub rate: Arc<str>,
-    /// The prices if nothing were agreed on, where they are others.
-    pub list: Vec<(Meter, Model)>,
-}
-
-impl Applied {
-    /// Whether usage may be summed with what has the other's terms: list prices are told, not charged.
-    fn charges_alike(&self, other: &Self) -> bool {
-        self.charges == other.charges
-            && self.allowances == other.allowances
-            && self.discounts == other.discounts
-            && self.rate == other.rate
-    }
-}
-
-/// What one line used, before and after lengths were rounded.
-#[derive(Clone, Debug)]
-pub(super) struct Part {
-    pub quantity: i64,
-    pub used: i64,
-    pub span: Span,
-    /// Of `used`, on each day of the period.
-    pub days: Vec<i64>,
-    pub row: usize,
-}
-
-/// By line, position of what applies, and meter.
-pub(super) type Parts = BTreeMap<(Arc<LineKey>, usize, Meter), Part>;
+use crate::rate_card::{Granularity, Meter, RateCard, Terms};
 
 /// See the module.
 #[derive(Debug)]
@@ -500,11 +463,6 @@ impl<'a> Rater<'a> {
         line.span = line.span.hull(cut);
         Ok(())
     }
-}
-
-/// Seconds that two spans share.
-pub(super) fn overlap(one: Span, two: Span) -> i64 {
-    one.to.min(two.to).seconds_since(one.from.max(two.from)).max(0)
 }
 
 fn product(factors: &[i64]) -> Result<i64, Overflow> {

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::applied::{Applied, Parts};
 use super::price::{Charged, Unit, charge, price_of, sum};
-use super::rater::{Applied, Parts};
 use super::{LineKey, Part, RatedLine, RatingError};
 use crate::domain::{Guid, Kind, Overflow, Price, Rounding, Span, share};
 use crate::rate_card::{Allowance, Matcher, Meter, Model, Per, RateCard};

@@ -1,7 +1,6 @@
 //! What is told of usage beside its sums: how much on which day, and what each piece adds.
 //! Owns contributions as they come; never decides a quantity.
 
-use super::rater::overlap;
 use super::{Contribution, Piece};
 use crate::domain::Span;
 
@@ -43,3 +42,8 @@ pub(super) fn note(trace: &mut Vec<Contribution>, row: usize, piece: &Piece, siz
 
 /// A piece has a row for each meter and each cut.
 const MOST_ROWS_OF_A_PIECE: usize = 64;
+
+/// Seconds that two spans share.
+pub(super) fn overlap(one: Span, two: Span) -> i64 {
+    one.to.min(two.to).seconds_since(one.from.max(two.from)).max(0)
+}

@@ -8,10 +8,10 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::card::rates_file;
 use super::invoices::{list, show_table};
 use super::output::{self, Format, note};
 use super::progress::Bars;
-use super::rates::rates_file;
 use super::run::{listen, member_over, stop_on_signal};
 use super::{Failure, Global};
 use crate::billing_run::{BillingRun, Card, FinalizeResult};

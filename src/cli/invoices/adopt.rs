@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::super::Failure;
+use super::super::card::read_card;
 use super::super::output::note;
-use super::super::rates::read_card;
 use super::export::file_name;
 use super::hold::reason;
 use crate::clock::Clock;

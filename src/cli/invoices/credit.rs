@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use chrono::NaiveDate;
 
 use super::super::Failure;
+use super::super::card::read_card;
 use super::super::output::{Format, note};
-use super::super::rates::read_card;
 use super::hold::reason;
 use super::{card_of, list, money, tell_begun};
 use crate::billing_run::{BillingRun, Card, CreditOutcome, What};

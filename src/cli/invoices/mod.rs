@@ -13,8 +13,8 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
+use super::card::{read_card, uncounted};
 use super::output::{Format, note};
-use super::rates::read_card;
 use super::{Failure, Global};
 use crate::billing_run::{BillingError, BillingRun, Card, Drafted, Meant, accounts};
 use crate::clock::Clock;
@@ -151,13 +151,6 @@ impl Draft {
         list(&drafts, self.format)?;
         uncounted(uncountable)
     }
-}
-
-/// Fails for accounts whose usage can't be counted, once the others are done.
-pub(super) fn uncounted(mut problems: Vec<String>) -> Result<(), Failure> {
-    let Some(last) = problems.last_mut() else { return Ok(()) };
-    last.push_str("\nhint: nothing of it is charged until that is mended; the others are done, and `cf-billing usage` tells what used so much");
-    Err(Failure { code: 1, problems })
 }
 
 /// The id of the account that somebody names by its id or name; as it was written where nobody is known by it.

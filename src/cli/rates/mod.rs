@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use serde_json::json;
 
+use super::card::rates_file;
 use super::output::{self, Column, Format, note, numbers, print, words};
 use super::{Failure, Global};
 use crate::billing_run::{self, Card, CardError, read_text};
@@ -87,22 +88,6 @@ impl Rates {
             Command::Schema(_) => output::json(&rate_card::schema()),
         }
     }
-}
-
-/// The card given, or the configured one.
-pub fn rates_file(given: Option<PathBuf>, configuration: &Configuration) -> Result<PathBuf, Failure> {
-    given
-        .or_else(|| configuration.billing.rates.clone())
-        .ok_or_else(|| Failure::usage("no rate card is given\nhint: set [billing] rates, or give the file"))
-}
-
-/// The card given, or the configured one, with its warnings told.
-pub fn read_card(given: Option<PathBuf>, configuration: &Configuration) -> Result<Card, Failure> {
-    let card = Card::read(&rates_file(given, configuration)?, configuration.billing.time_zone)?;
-    for warning in &card.warnings {
-        note(&format!("warning: {warning}"));
-    }
-    Ok(card)
 }
 
 /// Changes of what is invoiced told one by one: with more, another card is meant, and not an edit.

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
+use super::super::card::read_card;
 use super::super::output::{self, Format, numbers, print, words};
 use super::super::{Failure, Global};
-use super::read_card;
 use crate::clock::Clock;
 use crate::domain::Timestamp;
 use crate::domain::period::local;

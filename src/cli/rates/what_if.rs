@@ -5,10 +5,9 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use super::super::invoices::uncounted;
+use super::super::card::{read_card, uncounted};
 use super::super::output::{self, Format, note, numbers, print, words};
 use super::super::{Failure, Global};
-use super::read_card;
 use crate::billing_run::{BillingRun, Card};
 use crate::clock::Clock;
 use crate::domain::{Amount, Currency, Month};

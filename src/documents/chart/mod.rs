@@ -9,8 +9,8 @@ use chrono::{Days, NaiveDate};
 use chrono_tz::Tz;
 
 use super::DocumentError;
-use super::compose::{name, plan, printable};
 use super::language::Locale;
+use super::names::{name, plan, printable};
 use super::view::Chart;
 use crate::domain::{Amount, AmountOverflow, Kind, share};
 use crate::invoicing::{GroupBy, Invoice, InvoiceLine};

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use super::super::DocumentError;
 use super::super::view::{Column, Row, RowKind, Section, Table};
-use super::names::{item, printable, variant};
 use super::summary::whole;
 use super::{Composer, overflow};
+use crate::documents::names::{item, printable, variant};
 use crate::domain::{Amount, Month};
 use crate::invoicing::{Correction, CorrectionCause};
 

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::language::Texts;
-use super::names::{name, plan, printable};
+use crate::documents::names::{name, plan, printable};
 use crate::domain::Kind;
 use crate::invoicing::{GroupBy, InvoiceLine};
 use crate::rating::LineKey;

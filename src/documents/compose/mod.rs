@@ -4,7 +4,6 @@
 mod annex;
 mod corrections;
 mod groups;
-mod names;
 mod notes;
 mod parties;
 mod summary;
@@ -12,12 +11,12 @@ mod summary;
 use chrono_tz::Tz;
 
 use super::language::Locale;
+use super::names::printable;
 use super::view::{Fact, Total, View};
 use super::{DocumentError, Issue, Subject, chart};
 use crate::domain::period::date_of;
 use crate::domain::{Amount, AmountOverflow};
 use crate::invoicing::{DocumentKind, Invoice};
-pub(super) use names::{name, plan, printable};
 
 /// The accent where a seller has no colour of their own.
 pub const COLOUR: &str = "#1f4e79";

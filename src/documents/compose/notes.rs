@@ -3,7 +3,7 @@
 
 use super::super::DocumentError;
 use super::Composer;
-use super::names::printable;
+use crate::documents::names::printable;
 use crate::domain::{Amount, GapNote};
 
 impl Composer<'_> {

@@ -4,8 +4,8 @@
 use super::super::DocumentError;
 use super::super::language::country_name;
 use super::super::view::Fact;
-use super::names::printable;
 use super::{Composer, fact};
+use crate::documents::names::printable;
 use crate::domain::{Amount, Party};
 use crate::invoicing::DocumentKind;
 

@@ -6,7 +6,8 @@ use std::io;
 use chrono::NaiveDate;
 
 use super::lines::Line;
-use super::model::{Adjusted, Days, Document, Tax, Trader};
+use super::model::{Document, Tax, Trader};
+use super::parts::{Adjusted, Days};
 use super::xml::Xml;
 use crate::invoicing::DocumentKind;
 

@@ -2,7 +2,6 @@
 //! Owns what the rules of EN 16931, Peppol and the formats ask for; never guesses what isn't there.
 
 use super::codes::{Category, is_currency, is_peppol_scheme};
-use super::model::name_of;
 use super::{Syntax, xml};
 use crate::documents::{Lacking, Subject};
 use crate::domain::codes;
@@ -290,4 +289,9 @@ impl Missing<'_> {
             }
         }
     }
+}
+
+/// The name of a party, or else what it is called.
+pub(super) fn name_of(party: &Party, called: Option<&str>) -> Option<String> {
+    xml::line(&party.name).or_else(|| xml::line(called?))
 }

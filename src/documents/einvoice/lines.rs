@@ -4,7 +4,7 @@
 use chrono_tz::Tz;
 use rust_decimal::Decimal;
 
-use super::model::{Adjusted, Days, signed};
+use super::parts::{Adjusted, Days, signed};
 use super::price::{Cost, Priced};
 use super::words::Words;
 use super::xml;

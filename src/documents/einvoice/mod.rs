@@ -6,6 +6,7 @@ mod codes;
 mod lacking;
 mod lines;
 mod model;
+mod parts;
 mod price;
 mod ubl;
 mod words;

@@ -7,11 +7,11 @@ use rust_decimal::Decimal;
 
 use super::codes::Category;
 use super::lines::{self, Line};
+use super::parts::{Adjusted, Days, signed};
 use super::words::{Words, say, words};
 use super::{Syntax, lacking, xml};
 use crate::documents::{DocumentError, Issue, Subject};
-use crate::domain::period::date_of;
-use crate::domain::{Amount, AmountOverflow, Currency, Party, Span, Timestamp};
+use crate::domain::{Amount, AmountOverflow, Currency, Party};
 use crate::invoicing::{Adjustment, AdjustmentType, DocumentKind, Invoice, TaxLine};
 
 /// An e-invoice. Texts can be written as they are; amounts have the sign that the document gives them: those of a
@@ -57,26 +57,6 @@ pub(super) struct Document {
     pub totals: Totals,
     /// BG-25
     pub lines: Vec<Line>,
-}
-
-/// Days, both included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Days {
-    pub first: NaiveDate,
-    pub last: NaiveDate,
-}
-
-impl Days {
-    /// Those that a span touches.
-    pub(super) fn of(span: Span, zone: Tz) -> Self {
-        let first = date_of(span.from, zone);
-        let last_second = Timestamp::from_unix(span.to.unix() - 1);
-        Self { first, last: date_of(last_second, zone).max(first) }
-    }
-
-    pub(super) fn holds(self, other: Self) -> bool {
-        self.first <= other.first && other.last <= self.last
-    }
 }
 
 /// An earlier invoice: BT-25 and BT-26.
@@ -133,19 +113,6 @@ pub(super) struct BankAccount {
     pub iban: String,
     pub holder: String,
     pub bic: Option<String>,
-}
-
-/// An allowance, or a charge, on the whole.
-#[derive(Debug)]
-pub(super) struct Adjusted {
-    pub is_charge: bool,
-    /// Not negative.
-    pub amount: Amount,
-    /// Basis and percentage, if they come to the amount (PEPPOL-EN16931-R040).
-    pub share: Option<(Amount, Decimal)>,
-    pub reason: String,
-    /// Of UNCL 5189.
-    pub code: Option<&'static str>,
 }
 
 /// All is of one category.
@@ -254,21 +221,8 @@ fn made(invoice: &Invoice, issue: &Issue, tax: &TaxLine) -> Result<Document, Def
     })
 }
 
-/// The sign that amounts get: those of a credit note are negative in the book.
-pub(super) fn signed(invoice: &Invoice, amount: Amount) -> Result<Amount, AmountOverflow> {
-    match invoice.kind {
-        DocumentKind::Invoice => Ok(amount),
-        DocumentKind::CreditNote => amount.0.checked_neg().map(Amount).ok_or(AmountOverflow),
-    }
-}
-
 fn optional(text: Option<&String>) -> Option<String> {
     xml::line(text?)
-}
-
-/// The name of a party, or else what it is called.
-pub(super) fn name_of(party: &Party, called: Option<&str>) -> Option<String> {
-    xml::line(&party.name).or_else(|| xml::line(called?))
 }
 
 fn trader(party: &Party, called: Option<&str>, account: Option<&str>, is_vat: bool) -> Trader {
@@ -277,7 +231,7 @@ fn trader(party: &Party, called: Option<&str>, account: Option<&str>, is_vat: bo
     address_lines.extend((!more.is_empty()).then(|| more.join(", ")));
     let address = party.electronic_address.as_ref();
     Trader {
-        name: name_of(party, called).unwrap_or_default(),
+        name: lacking::name_of(party, called).unwrap_or_default(),
         id: account.and_then(xml::line),
         registration: optional(party.registration.as_ref()),
         // Neither party's may be told outside the scope of VAT (BR-O-02).

@@ -4,7 +4,8 @@
 use std::io;
 
 use super::lines::Line;
-use super::model::{Adjusted, Days, Document, Tax, Trader};
+use super::model::{Document, Tax, Trader};
+use super::parts::{Adjusted, Days};
 use super::xml::Xml;
 use crate::domain::Amount;
 use crate::invoicing::DocumentKind;

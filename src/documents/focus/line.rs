@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 
 use super::column::{Column, QUANTITY, Row};
+use super::document::{Document, Emit, integer, quotient, set_prices};
 use super::exact::Exact;
-use super::rows::{Document, Emit, integer, quotient, set_prices};
 use super::{DocumentError, failed, name};
 use crate::domain::{Amount, Span, share};
 use crate::invoicing::{AdjustmentType, Charge, InvoiceLine};

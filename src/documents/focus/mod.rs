@@ -3,6 +3,7 @@
 
 mod column;
 mod csv;
+mod document;
 mod exact;
 mod line;
 mod name;

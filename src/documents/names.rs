@@ -1,13 +1,13 @@
 //! What things are called on a document: names where they are known, guids where they aren't.
 //! Owns what of a foreign text may be printed; never shortens a name.
 
-use super::super::language::Texts;
+use super::language::Texts;
 use crate::domain::Kind;
 use crate::rating::{LineKey, Named};
 
 /// Text from outside, in one line and as it will be read: without control characters, nor those that turn the
 /// direction of what follows.
-pub(in crate::documents) fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     let turns = |letter: char| matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
     // XML and PDF know no way to write these.
     let is_none = |letter: char| matches!(letter, '\u{fffe}' | '\u{ffff}');
@@ -17,13 +17,13 @@ pub(in crate::documents) fn printable(text: &str) -> String {
 }
 
 /// The name, or the guid if there is none.
-pub(in crate::documents) fn name(named: &Named) -> String {
+pub(super) fn name(named: &Named) -> String {
     let known = named.name.as_deref().map(printable).filter(|name| !name.is_empty());
     known.unwrap_or_else(|| printable(&named.guid.to_string()))
 }
 
 /// A service's offering and plan: `postgres small`; `None` if neither is known.
-pub(in crate::documents) fn plan(key: &LineKey) -> Option<String> {
+pub(super) fn plan(key: &LineKey) -> Option<String> {
     let parts = key.service_offering.iter().chain(&key.service_plan).map(name).collect::<Vec<_>>();
     (!parts.is_empty()).then(|| parts.join(" "))
 }
