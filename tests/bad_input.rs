@@ -126,7 +126,7 @@ fn rate_cards() {
     write(&program, "float.toml", "name = \"x\"\ncurrency = \"EUR\"\n[[process]]\nmemory_gib_hour = 0.01\n");
     insta::assert_snapshot!(said(&program, &program.run(&["rates", "check", "float.toml"])), @r#"
     exit 2
-    no ledger to compare with: names are taken as they stand
+    there is no ledger to compare with, so names aren't checked
     warning: float.toml:1:1: there is no `staging` rate: stagings will be unpriced
     hint: add a [[staging]] that is for everything, with prices or free = true
     warning: float.toml:1:1: there is no `task` rate: tasks will be unpriced
@@ -139,7 +139,7 @@ fn rate_cards() {
     write(&program, "number.toml", "name = \"x\"\ncurrency = \"EUR\"\n[[process]]\nmemory_gib_hour = \"1,5\"\n");
     insta::assert_snapshot!(said(&program, &program.run(&["rates", "check", "number.toml"])), @r"
     exit 2
-    no ledger to compare with: names are taken as they stand
+    there is no ledger to compare with, so names aren't checked
     warning: number.toml:1:1: there is no `staging` rate: stagings will be unpriced
     hint: add a [[staging]] that is for everything, with prices or free = true
     warning: number.toml:1:1: there is no `task` rate: tasks will be unpriced
@@ -266,9 +266,9 @@ fn files_to_import() {
     insta::assert_snapshot!(said(&program, &import(&program, "cut.jsonl")), @"
     exit 1
     error: `cut.jsonl` line 300 column 689, after 299 records: EOF while parsing a string
-    hint: the file is cut short: fetch it again; what came before is kept, and the import goes on from there
+    hint: the file is cut short: fetch it again; what was read before is kept, and the import goes on from there
     ");
-    assert_eq!(archived(&program), 299, "what came before is kept");
+    assert_eq!(archived(&program), 299, "what was read before is kept");
     write(&program, "whole.jsonl", &whole);
     insta::assert_snapshot!(said(&program, &import(&program, "whole.jsonl")), @"
     exit 0
@@ -283,7 +283,7 @@ fn files_to_import() {
     insta::assert_snapshot!(said(&program, &import(&program, "cut.jsonl.gz")), @"
     exit 1
     error: `cut.jsonl.gz` line 993 column 0, after 992 records: incomplete deflate stream
-    hint: the file can't be read to its end (cut short, or not gzip): fetch it again; what came before is kept
+    hint: the file can't be read to its end (cut short, or not gzip): fetch it again; what was read before is kept
     ");
     assert!(archived(&program) > 300);
 
@@ -291,13 +291,13 @@ fn files_to_import() {
     insta::assert_snapshot!(said(&program, &import(&program, "page.html")), @"
     exit 1
     error: `page.html` line 1 column 0, after 0 records: not an object or an array
-    hint: this isn't V3 JSON (an HTML page of a proxy, perhaps); what came before is kept
+    hint: this is not V3 JSON (perhaps a proxy's HTML page); what was read before is kept
     ");
     write(&program, "latin.jsonl", b"{\"guid\": \"M\xfcller\"}\n");
     insta::assert_snapshot!(said(&program, &import(&program, "latin.jsonl")), @"
     exit 1
     error: `latin.jsonl` line 1 column 12, after 0 records: invalid unicode code point
-    hint: this isn't V3 JSON (an HTML page of a proxy, perhaps); what came before is kept
+    hint: this is not V3 JSON (perhaps a proxy's HTML page); what was read before is kept
     ");
     write(&program, "empty.json", "");
     insta::assert_snapshot!(said(&program, &import(&program, "empty.json")), @"
@@ -319,7 +319,7 @@ fn files_to_import() {
     insta::assert_snapshot!(said(&program, &program.run(&["import", "--foundation", "eu2", "--snapshot", "snapshot.json"])), @"
     exit 1
     error: `snapshot.json` holds neither a usage snapshot nor chunks of one: missing field `organization_guid` at line 1 column 13
-    hint: give GET /v3/app_usage/snapshots/GUID and GET /v3/app_usage/snapshots/GUID/chunks as answered
+    hint: give the answers of GET /v3/app_usage/snapshots/GUID and GET /v3/app_usage/snapshots/GUID/chunks, unchanged
     ");
 }
 
@@ -411,19 +411,19 @@ fn foundations() {
     insta::assert_snapshot!(checked(&program, &page.api, ("", "")), @"
     exit 1
     fail sim address: GET <api>/: the answer (200, text/html, 58 bytes) is not what was asked for: expected value at line 1 column 1
-    hint: check that `api` is Cloud Controller's address, and what proxies stand between
+    hint: check that `api` is Cloud Controller's address, and the proxies on the way
     ");
     let cut = Answering::new("application/json", "{\"links\": {\"login\": {\"href\": \"http://127");
     insta::assert_snapshot!(checked(&program, &cut.api, ("", "")), @"
     exit 1
     fail sim address: GET <api>/: the answer (200, application/json, 40 bytes) is not what was asked for: EOF while parsing a string at line 1 column 40
-    hint: check that `api` is Cloud Controller's address, and what proxies stand between
+    hint: check that `api` is Cloud Controller's address, and the proxies on the way
     ");
     let other = Answering::new("application/json", "{\"links\": {}}");
     insta::assert_snapshot!(checked(&program, &other.api, ("", "")), @"
     exit 1
-    fail sim address: GET <api>/: the answer (200, application/json, 13 bytes) is not what was asked for: it names no login or uaa link
-    hint: check that `api` is Cloud Controller's address, and what proxies stand between
+    fail sim address: GET <api>/: the answer (200, application/json, 13 bytes) is not what was asked for: its root document has no login or uaa link
+    hint: check that `api` is Cloud Controller's address, and the proxies on the way
     ");
 }
 

@@ -604,7 +604,7 @@ fn errors_name_request_answer_and_request_id() {
     let error = run(client.chunks(Stream::App, &Guid::new("g"), 1)).unwrap_err();
     insta::assert_snapshot!(error, @"
     GET http://127.0.0.1:18181/v3/app_usage/snapshots/g/chunks?page=1&per_page=50: 500 UnknownError 10001: An unknown error occurred. (request id fb181141-d94c-4577-ba8b-63373dd4a389)
-    hint: Cloud Controller, or a router before it, failed; it is tried again
+    hint: Cloud Controller or a router before it failed; it is tried again
     ");
 }
 

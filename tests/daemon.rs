@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -149,19 +150,77 @@ fn the_demo_ends_with_finalised_invoices_and_no_difference() {
     let program = Program::new();
     let run = demo(&program, &["--seed", "7"]);
     assert_eq!(run.code, Some(0), "{}{}", run.stdout, run.stderr);
-    assert!(run.stdout.contains("DEMO-000001") && run.stdout.contains(" final "), "{}", run.stdout);
+    assert!(run.stdout.contains("DEMO-000001") && run.stdout.contains("DEMO-000002"), "{}", run.stdout);
     let [ours, theirs, difference] = amounts(&run)[..] else { panic!("{}", run.stdout) };
     assert!(ours > 10_000, "{ours}");
     assert_eq!((ours, difference), (theirs, 0));
-    // What it names can be explored.
-    let configuration = run.stderr.split_whitespace().find(|word| word.ends_with("cf-billing.toml")).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_cf-billing"));
-    command.args(["invoices", "list", "--format", "json", "--config", configuration]).env_clear();
-    let invoices: Value = serde_json::from_slice(&command.output().unwrap().stdout).unwrap();
-    let net = |invoice: &Value| invoice["net"].as_str().unwrap().replace('.', "").parse::<i64>().unwrap();
-    let invoices = invoices.as_array().unwrap();
-    assert!(invoices.iter().all(|invoice| invoice["status"] == "final"));
-    assert_eq!(invoices.iter().map(net).sum::<i64>(), ours);
+    // What it leaves can be explored: two accounts, one with a discount and tax, both with an allowance, and a credit note.
+    let left = exported(&run, "CF_BILLING_CONFIG=");
+    let ask = |arguments: &[&str]| -> Value {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cf-billing"));
+        let output =
+            command.args(arguments).args(["--format", "json", "--config", &left]).env_clear().output().unwrap();
+        serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|error| panic!("{arguments:?}: {error}\n{}", String::from_utf8_lossy(&output.stderr)))
+    };
+    let listed = ask(&["invoices", "list"]);
+    let listed = listed.as_array().unwrap();
+    assert!(listed.iter().all(|invoice| invoice["status"] == "final"), "{listed:#?}");
+    let documents: Vec<Value> =
+        listed.iter().map(|invoice| ask(&["invoices", "show", invoice["number"].as_str().unwrap()])).collect();
+    let of = |kind: &str| documents.iter().filter(|document| document["kind"] == kind).collect::<Vec<_>>();
+    let (invoices, notes) = (of("invoice"), of("credit_note"));
+    assert_eq!((invoices.len(), notes.len()), (2, 1), "{documents:#?}");
+    let cents = |value: &Value| value.as_str().unwrap().replace('.', "").parse::<i64>().unwrap();
+    assert_eq!(invoices.iter().map(|invoice| cents(&invoice["gross"])).sum::<i64>(), ours);
+    let (acme, exemple) = (invoices[0], invoices[1]);
+    assert_eq!((&acme["tax"]["percent"], &exemple["tax"]["category"]), (&"19".into(), &"AE".into()));
+    assert_eq!(acme["adjustments"][0]["name"], "partner discount");
+    assert_eq!(notes[0]["reason"], "goodwill");
+    for invoice in &invoices {
+        let allowed = |line: &Value| line["part"].as_str().is_some_and(|part| part.contains("GiB-hours of tasks"));
+        assert!(invoice["lines"].as_array().unwrap().iter().any(allowed), "{invoice:#}");
+    }
+}
+
+/// What is exported under a name on the last screen.
+fn exported(run: &Run, name: &str) -> String {
+    let line = run.stdout.lines().find_map(|line| line.split_once(name));
+    line.unwrap_or_else(|| panic!("{name} is not in\n{}", run.stdout)).1.trim().to_owned()
+}
+
+/// The page that `--once` hasn't and the note after it are three lines more.
+#[test]
+fn the_demos_last_screen_fits_a_terminal_and_its_commands_run() {
+    let program = Program::new();
+    // As long as the usual folder's name.
+    let temporary = Path::new("/tmp");
+    let mut command = program.command(&["demo", "--once"]);
+    command.env("TMPDIR", temporary).env_remove("CF_BILLING__DATABASE__URL");
+    let run = Run::from(command.output().unwrap());
+    assert_eq!(run.code, Some(0), "{}{}", run.stdout, run.stderr);
+    let configuration = exported(&run, "CF_BILLING_CONFIG=");
+    let folder = Path::new(&configuration).parent().unwrap();
+    let binary = env!("CARGO_BIN_EXE_cf-billing");
+    let screen = run.stdout.replace(binary, "target/debug/cf-billing");
+    assert!(screen.lines().count() + 3 <= 24, "{} lines\n{screen}", screen.lines().count());
+    for line in screen.lines() {
+        assert!(line.chars().count() <= 80, "{} columns: {line}", line.chars().count());
+    }
+    assert!(screen.contains(&format!("Left in {}:", folder.display())), "{screen}");
+    let commands: Vec<&str> =
+        run.stdout.lines().filter_map(|line| line.trim().strip_prefix(binary)).map(str::trim).collect();
+    assert_eq!(commands.len(), 3, "{screen}");
+    for command in commands {
+        let arguments: Vec<&str> = command.split(' ').collect();
+        let mut command = program.command(&arguments);
+        command.env("CF_BILLING_CONFIG", &configuration).env_remove("CF_BILLING__DATABASE__URL");
+        let run = Run::from(command.output().unwrap());
+        assert_eq!(run.code, Some(0), "{arguments:?}\n{}{}", run.stdout, run.stderr);
+    }
+    let page = std::fs::read_to_string(program.folder.path().join("invoices/DEMO-000001.html")).unwrap();
+    assert!(page.contains("ACME Deutschland GmbH"));
+    std::fs::remove_dir_all(folder).unwrap();
 }
 
 #[test]

@@ -359,7 +359,7 @@ fn an_empty_book_takes_any_address() {
     assert_eq!(collected.pin().api.as_deref(), Some("http://api.example.invalid"));
 }
 
-/// Neither a failing list nor a token that sees nothing says that it is another foundation.
+/// Neither a failing list nor a token that sees nothing says that this is another foundation.
 #[test]
 fn what_cannot_be_asked_decides_nothing() {
     let mut collected = onboarded();
@@ -425,7 +425,7 @@ fn a_daemon_that_holds_says_so_everywhere_and_goes_on_once_it_is_adopted() {
     configure(&program, &other, "");
     let checked = program.run(&["check", "--config", "cf-billing.toml"]);
     assert_eq!(checked.code, Some(1), "{}", checked.stdout);
-    let told = format!("`sim` was collected from {api}, and its `api` is {other} now");
+    let told = format!("`sim` was collected from {api}, but its `api` is now {other}");
     assert!(checked.stdout.contains(&told), "{}", checked.stdout);
     assert!(checked.stdout.contains("cf-billing foundations adopt sim"), "{}", checked.stdout);
     let (daemon, url) = run(&program);
@@ -442,10 +442,14 @@ fn a_daemon_that_holds_says_so_everywhere_and_goes_on_once_it_is_adopted() {
 
     let asked = program.run(&adopt);
     assert_eq!(asked.code, Some(2));
-    assert!(asked.stderr.contains("it is another foundation") && asked.stderr.contains("--yes"), "{}", asked.stderr);
+    assert!(asked.stderr.contains("this is another foundation") && asked.stderr.contains("--yes"), "{}", asked.stderr);
     assert_eq!(list()["state"], "held");
     let adopted = program.succeed(&[&adopt[..], &["--yes"]].concat());
-    assert!(adopted.stderr.contains("Adopting it ends all that the book holds as running"), "{}", adopted.stderr);
+    assert!(
+        adopted.stderr.contains("If you adopt it, everything that the book holds as running ends"),
+        "{}",
+        adopted.stderr
+    );
     assert!(adopted.stderr.lines().all(|line| line.chars().count() <= 100), "{}", adopted.stderr);
     eventually(
         || daemon.log(),

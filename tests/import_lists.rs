@@ -82,19 +82,19 @@ fn lists_that_are_something_else_are_refused_by_name_and_leave_no_book() {
         (
             "alone.json",
             error.to_owned(),
-            "line 1: an error of Cloud Controller's stands where a page belongs: CF-InvalidAuthToken (1000): Invalid Auth Token",
+            "line 1: it holds an error from Cloud Controller stands where a page belongs: CF-InvalidAuthToken (1000): Invalid Auth Token",
         ),
         (
             "among.json",
             [&three[0], error, &three[2]].join("\n"),
-            "line 2: an error of Cloud Controller's stands where a page belongs",
+            "line 2: it holds an error from Cloud Controller stands where a page belongs",
         ),
         (
             "token.json",
             r#"{"error":"invalid_token","error_description":"expired"}"#.to_owned(),
-            "an error stands where a page belongs",
+            "it holds an error instead of a page",
         ),
-        ("v2.json", v2.to_string(), "line 1: it is V2 (`metadata` and `entity`), and only V3 is read"),
+        ("v2.json", v2.to_string(), "line 1: it holds V2 records (`metadata` and `entity`); only V3 is supported"),
         ("v2.jsonl", v2["resources"][0].to_string(), "line 1: it is V2"),
         ("service.json", json!([service]).to_string(), "it holds service usage events, and is given as app events"),
         ("order.json", page(&day(5), 1, 1, "order_by=-created_at&").to_string(), "fetched with `order_by=-created_at`"),
@@ -277,5 +277,5 @@ fn snapshots_are_whole_too() {
     let (code, said) = import(json!([chunk(1)]).to_string());
     assert!(code == Some(1) && said.contains("have 2 chunks, and 1 were given"), "{said}");
     let (code, said) = import(r#"{"errors":[{"detail":"x","title":"CF-NotFound","code":10010}]}"#.to_owned());
-    assert!(code == Some(1) && said.contains("an error of Cloud Controller's"), "{said}");
+    assert!(code == Some(1) && said.contains("it holds an error from Cloud Controller"), "{said}");
 }

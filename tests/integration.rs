@@ -59,4 +59,5 @@ mod transport;
 mod tree;
 mod two_brokers;
 mod undecodable;
+mod walk;
 mod what_is_billed;

@@ -182,7 +182,7 @@ fn a_pruned_book_verifies_and_rebuilds_from_its_seal() {
     let verified = collected.program().json(&["ledger", "verify"]);
     assert!(verified[0]["pruned"].as_u64().unwrap() > 100, "{verified:#}");
     let told = collected.program().succeed(&["ledger", "rebuild"]).stderr;
-    assert!(told.contains("on top of what is sealed of"), "{told}");
+    assert!(told.contains("on top of the seal of"), "{told}");
     let before = sealed_at.plus(-3600).to_string();
     let refused = collected.program().run(&["usage", "--from", "2026-03-01", "--to", "2026-04-01", "--as-of", &before]);
     assert!(refused.code == Some(1) && refused.stderr.contains("is pruned to guids"), "{}", refused.stderr);

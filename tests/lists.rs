@@ -375,7 +375,7 @@ pub const OTHERWISE: &[(&str, &[&str])] = &[
     ("no-droplet-relationship", &["don't name their current droplet", "nothing is to be done"]),
     ("no-created-ats", &["can't be filtered by time", "nothing is to be done"]),
     ("max-total-results", &["no more than 99 rows", "cc.renderer.max_total_results"]),
-    ("machine-ahead", &["events have times that can't be", "a clock of Cloud Controller's is wrong"]),
+    ("machine-ahead", &["events have impossible times", "set the clock of that Cloud Controller machine"]),
     ("unreadable-rows", &["/v3/apps/", "can't be read: `state`", "months are held"]),
 ];
 

@@ -368,7 +368,7 @@ fn every_earlier_schema_is_brought_up_to_date_with_its_data() {
         at_schema(&program.database(), version);
         fill(&program.database(), version);
         let checked = program.run(&["check"]);
-        let told = format!("schema {version}; `run` will bring it to {NEWEST}");
+        let told = format!("schema {version}; `run` will update it to {NEWEST}");
         assert!(checked.stdout.contains(&told), "{}", checked.stdout);
         assert!(checked.stdout.contains("invoices"), "{}", checked.stdout);
         let seen = seen(&program);

@@ -202,6 +202,6 @@ fn secret_files_for_everybody_and_plain_http_are_warned_of_and_not_refused() {
     std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o644)).unwrap();
     let daemon = Background::start(&program, "run.log", &["run", "--config", "cf-billing.toml"]);
     daemon.says("holds a secret");
-    daemon.says("go readable to");
+    daemon.says("are sent unencrypted to");
     daemon.says("onboarding is complete");
 }

@@ -327,7 +327,7 @@ fn check_tells_faults_of_tls_apart_each_with_its_own_hint() {
     let cut = Tls { farewell: false, answer: answer_with(1000, b"only this"), ..Tls::default() };
     let mut cases = Vec::new();
     for (tls, words) in [
-        (Tls { years: (2020, 2021), ..Tls::default() }, ["has expired", "certificate renewed"]),
+        (Tls { years: (2020, 2021), ..Tls::default() }, ["has expired", "renew the server's certificate"]),
         (Tls { name: "api.example.org", ..Tls::default() }, ["is another host's", "set `api` to a name"]),
         (cut, ["the connection broke", "it is tried again"]),
     ] {
@@ -338,7 +338,7 @@ fn check_tells_faults_of_tls_apart_each_with_its_own_hint() {
     let (_, address) = runtime.block_on(serve_tls(folder.path(), "own", Tls::default()));
     cases.push((other.clone(), address, ["isn't trusted", "set ca_file to the authority"]));
     let old = runtime.block_on(serve_raw(OLD_TLS.to_vec()));
-    cases.push((other.clone(), old, ["speaks no TLS that we do", "TLS 1.2 or 1.3"]));
+    cases.push((other.clone(), old, ["has no TLS version or cipher in common", "TLS 1.2 or 1.3"]));
     let plain = runtime.block_on(serve_raw(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()));
     cases.push((other, plain, ["doesn't speak TLS there", "check scheme and port"]));
     for (authority, address, words) in cases {

@@ -29,7 +29,7 @@ pub enum CardError {
     #[error("the rate card has {} problem(s): {}", .0.len(), .0.first().map(ToString::to_string).unwrap_or_default())]
     Wrong(Vec<Problem>),
     /// What it changes that is invoiced already.
-    #[error("the rate card changes what is invoiced: {}", .0.first().map(ToString::to_string).unwrap_or_default())]
+    #[error("the rate card would change what is already invoiced: {}", .0.first().map(ToString::to_string).unwrap_or_default())]
     Past(Vec<Problem>),
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -65,7 +65,7 @@ pub fn read_text(path: &Path) -> Result<String, CardError> {
     }
     files.sort();
     if files.is_empty() {
-        return Err(failed(path, "it has no .toml file".to_owned(), "put the card's files there"));
+        return Err(failed(path, "it holds no .toml file".to_owned(), "put the card's files there"));
     }
     let mut text = String::new();
     for file in files {
@@ -141,7 +141,7 @@ impl Card {
             let zone: Tz = used.time_zone.parse().unwrap_or(Tz::UTC);
             let Ok(before) = Self::parse("the card in use", used.card.text.clone(), zone) else {
                 let (month, hash) = (used.month, &used.card.hash);
-                tracing::warn!("the rate card of {month} ({hash}) can't be read any more");
+                tracing::warn!("can't read the rate card of {month} ({hash}) any longer");
                 continue;
             };
             let changed = changes_within(&before.rates, &self.rates, used.period);
@@ -269,11 +269,16 @@ fn describe(change: &Change, touched: &[Touched], place: &FilePosition) -> Probl
     );
     let end = touched.iter().map(|touched| touched.end).max().unwrap_or(Timestamp::MAX);
     let hint = if change.subject == "card" {
-        format!("the `{}` of a card that was invoiced with stays: begin another database with another", change.key)
+        format!(
+            "the `{}` of a card that invoices were made with can't change: begin another database for another one",
+            change.key
+        )
     } else if change.before.is_none() {
         format!("give the new block `from = {end}` or later")
     } else {
-        format!("leave the block as it was, and add one with `from = {end}` or later; wrong invoices are credited")
+        format!(
+            "leave the block as it was, and add one with `from = {end}` or later; correct wrong invoices by credit notes"
+        )
     };
     let in_card = change.place.as_ref().filter(|_| change.after.is_some()).unwrap_or(place);
     Problem::at(in_card, Severity::Error, message, hint)

@@ -127,7 +127,7 @@ impl BillingRun<'_> {
             let is_accepted =
                 |blocker: &Blocker| blocker.acceptance(&invoice.account).is_some_and(|what| accept.contains(&what));
             let (accepted, blockers): (Vec<Blocker>, Vec<Blocker>) = blockers.into_iter().partition(is_accepted);
-            invoice.accepted = accepted.iter().map(ToString::to_string).collect();
+            invoice.accepted = accepted.iter().map(|blocker| blocker.words(self.zone)).collect();
             let result = if is_final {
                 FinalizeResult::Before
             } else if blockers.is_empty() {

@@ -30,7 +30,7 @@ pub(super) fn read(file: &Path) -> Result<Logo, String> {
     } else if bytes.starts_with(&[0xff, 0xd8, 0xff]) {
         if channels_of(&bytes) == Some(4) {
             return Err(wrong(
-                "its colours are CMYK, which PDF/A can't show without a profile: save it in RGB".to_owned(),
+                "its colours are CMYK, which PDF/A can't show without a colour profile: save it as RGB".to_owned(),
             ));
         }
         LogoType::Jpeg

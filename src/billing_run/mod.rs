@@ -54,11 +54,11 @@ pub enum BillingError {
     #[error("can't read the accounts `{file}`: {reason}\nhint: {hint}")]
     AccountsUnread { file: String, reason: String, hint: &'static str },
     #[error(
-        "`{what}` keeps no invoice of {month} from being final\nhint: `invoices finalize` without --accept names what does, and what to say"
+        "`{what}` doesn't keep any invoice of {month} from being final\nhint: `invoices finalize` without --accept says what does, and what to accept"
     )]
     NothingToAccept { what: String, month: Month },
     #[error(
-        "`{date}` is before {issued_on}, the date of the invoice that is credited\nhint: a credit note is never dated before its invoice: if the clock is right, say --issue-date {issued_on}"
+        "`{date}` is before {issued_on}, the date of the invoice that is credited\nhint: a credit note is never dated before its invoice; if the clock is right, give --issue-date {issued_on}"
     )]
     BeforeItsInvoice { date: NaiveDate, issued_on: NaiveDate },
     #[error(
@@ -66,7 +66,7 @@ pub enum BillingError {
     )]
     BeforePeriodEnd { date: NaiveDate, last_day: NaiveDate },
     #[error(
-        "`{date}` is after {latest}, the latest date that is right now\nhint: a date after today is only for what must follow a number that has it already; leave --issue-date out for today's"
+        "`{date}` is after {latest}, the latest possible date\nhint: a date after today is possible only if an earlier number already has it; leave --issue-date out to use today's date"
     )]
     AfterToday { date: NaiveDate, latest: NaiveDate },
     #[error("{}: {error}", .number)]
@@ -74,7 +74,7 @@ pub enum BillingError {
     #[error(transparent)]
     Credit(#[from] CreditError),
     #[error(
-        "account `{account}` is to be invoiced in {wanted}, the rate card is in {card}\nhint: there is no conversion: give the account no currency, or another rate card"
+        "account `{account}` has the currency {wanted}, but the rate card has {card}\nhint: nothing is converted: remove the account's currency, or use another rate card"
     )]
     Currency { account: String, wanted: String, card: String },
     #[error(
@@ -85,36 +85,34 @@ pub enum BillingError {
     /// What is wrong with the seller, each with what to do about it: no invoice can be final.
     #[error("{}", .0.join("\n"))]
     Unfit(Vec<String>),
-    #[error("{0}\nhint: `cf-billing usage` tells what used so much; nothing was changed")]
+    #[error("{0}\nhint: `cf-billing usage` shows what used so much; nothing was changed")]
     Uncountable(String),
     #[error("there is no invoice `{0}`\nhint: `cf-billing invoices list` shows numbers and ids")]
     NoInvoice(String),
     #[error("`{invoice}` has no line {line}\nhint: it has {lines} lines of usage; `invoices show` numbers them")]
     NoLine { invoice: String, line: usize, lines: usize },
-    #[error("draft `{0}` has changed since it was made\nhint: `invoices draft` makes it anew; then ask again")]
+    #[error("draft `{0}` has changed since it was made\nhint: run `invoices draft`, then try again")]
     DraftMoved(String),
     #[error(
-        "{what}: {printed} is printed, and the steps come to {comes_to}\nhint: this is a defect; nothing was changed"
+        "{what}: the invoice says {printed}, but the steps come to {comes_to}\nhint: this is a defect, please report it; nothing was changed"
     )]
     Unexplained { what: String, printed: String, comes_to: String },
     #[error(
-        "`{0}` is a draft\nhint: drafts are made anew as long as usage, rates and accounts change; only final invoices are corrected"
+        "`{0}` is a draft\nhint: only final invoices are corrected; a draft is computed again whenever usage, rates or accounts change"
     )]
     NotFinal(String),
     #[error(
-        "{number} costs what was invoiced\nhint: nothing is to be corrected; name lines, or leave --difference out, to give something back all the same"
+        "{number} costs what was invoiced\nhint: there is no difference; to give something back anyway, use --line or --whole"
     )]
     NoDifference { number: String },
-    #[error(
-        "{number} was given back to be made anew\nhint: the invoice in its place is the one to correct; `invoices list` shows it"
-    )]
+    #[error("{number} was given back to be reissued\nhint: correct the invoice in its place; `invoices list` shows it")]
     Reopened { number: String },
     #[error(
-        "{number} is of a month in {zone}\nhint: only under the same [billing] time_zone can its lines be compared"
+        "{number} was made in the time zone {zone}\nhint: its lines can be compared only under the same [billing] time_zone"
     )]
     OtherZone { number: String, zone: String },
     #[error(
-        "by that card {number} has {now}, and it was invoiced with {before}\nhint: a wrong tax is mended by giving it all back and invoicing it anew: put the card right, then `cf-billing invoices credit {number} --reissue --reason …` and `invoices finalize`"
+        "with that card {number} has {now}, but it was invoiced with {before}\nhint: to correct a wrong tax, reissue the invoice: fix the card, then `cf-billing invoices credit {number} --reissue --reason …` and `invoices finalize`"
     )]
     OtherTax { number: String, before: String, now: String },
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]

@@ -20,7 +20,7 @@ use crate::invoicing::AccountTax;
 use crate::keyed::{self, Problem, Severity};
 use crate::store::Store;
 
-/// Check and list accounts: who pays, and for which organizations and spaces when
+/// Check and list accounts: who pays for which organizations and spaces, and when
 #[derive(Debug, clap::Args)]
 pub struct Accounts {
     #[command(subcommand)]
@@ -36,8 +36,8 @@ enum Command {
 
 /// Check an accounts file: every problem at once, with line and hint
 ///
-/// Compares it with the rate card, if one is configured, and with what the ledger has seen, if there is a database: who
-/// is in no account, what there isn't, what two accounts have. Errors make the exit code 1; warnings don't.
+/// Compares it with the rate card, if one is configured, and with the ledger, if there is a database: who is in no
+/// account, which names don't exist, what two accounts own. The exit code is 1 if there are errors; warnings don't count.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  cf-billing accounts check deploy/accounts.toml")]
 struct Check {
@@ -47,7 +47,7 @@ struct Check {
     format: Format,
 }
 
-/// List accounts: what is theirs when, and on what terms
+/// List accounts: what each owns when, and its terms
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  cf-billing accounts list --format json")]
 struct List {
@@ -166,7 +166,7 @@ impl Check {
         let file = accounts_file(self.file, &configuration)?;
         let store = ledger(&configuration).await?;
         if store.is_none() {
-            note("no ledger to compare with: names are taken as they stand");
+            note("there is no ledger to compare with, so names aren't checked");
         }
         let looked = looked_at(&file, &configuration, store.as_ref()).await;
         if let Some(store) = store {
@@ -184,7 +184,7 @@ impl Check {
                 }
                 if of_nobody.len() > MOST_OF_NOBODY {
                     let more = of_nobody.len() - MOST_OF_NOBODY;
-                    note(&format!("warning: {more} more are in no account\nhint: --format json has them all"));
+                    note(&format!("warning: {more} more are in no account\nhint: --format json lists them all"));
                 }
                 if let (Some(accounts), true) = (&accounts, errors.is_empty()) {
                     print(&good(&file, accounts, warnings.len()))?;
@@ -257,7 +257,7 @@ impl List {
                 output::csv(&LIST_HEADER, rows)
             }
             Format::Table if listed.is_empty() => {
-                note("there are no accounts: each org is one of its own");
+                note("there are no accounts: each org is an account by itself");
                 Ok(())
             }
             Format::Table => {

@@ -12,8 +12,8 @@ use crate::store::{AnomalyFilter, Store, StoredAnomaly};
 
 /// List odd input: what was found, and what was assumed
 ///
-/// Records that can't be read (`--kind undecodable`) keep the invoices of their month from being final until that is
-/// accepted with `--accept undecodable:FOUNDATION`. JSON shows each record as it was received.
+/// Records that can't be read (`--kind undecodable`) keep the invoices of their month from being final until somebody
+/// accepts that with `--accept undecodable:FOUNDATION`. JSON shows each record as it was received.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  cf-billing anomalies --foundation eu1 --kind undecodable\n  cf-billing anomalies --kind undecodable --format json"
@@ -31,7 +31,7 @@ pub struct Anomalies {
     /// Only before this time
     #[arg(long, value_name = "TIME")]
     to: Option<String>,
-    /// At most so many
+    /// At most this many
     #[arg(long, value_name = "N", default_value_t = 1000)]
     most: u32,
     #[arg(long, value_enum, default_value = "table")]
@@ -60,11 +60,11 @@ impl Anomalies {
         match self.format {
             Format::Json => output::json(&anomalies.iter().map(|one| object(one, &records)).collect::<Vec<_>>())?,
             Format::Csv => output::csv(&HEADER, anomalies.iter().map(cells))?,
-            Format::Table if anomalies.is_empty() => note("there are no such anomalies"),
+            Format::Table if anomalies.is_empty() => note("no anomalies found"),
             Format::Table => table(&anomalies)?,
         }
         if all > anomalies.len() as u64 {
-            note(&format!("and {} more\nhint: --most {all} shows all", all - anomalies.len() as u64));
+            note(&format!("and {} more\nhint: --most {all} shows all of them of them", all - anomalies.len() as u64));
         }
         Ok(())
     }
@@ -73,7 +73,7 @@ impl Anomalies {
 fn kind_of(name: &str) -> Result<AnomalyKind, Failure> {
     AnomalyKind::from_name(name).ok_or_else(|| {
         let known: Vec<&str> = AnomalyKind::ALL.iter().map(|kind| kind.name()).collect();
-        Failure::usage(format!("there is no kind `{name}` of anomalies\nhint: give one of {}", known.join(", ")))
+        Failure::usage(format!("`{name}` is not a kind of anomaly\nhint: use one of {}", known.join(", ")))
     })
 }
 

@@ -26,6 +26,6 @@ pub fn read_card(given: Option<PathBuf>, configuration: &Configuration) -> Resul
 /// Fails for accounts whose usage can't be counted, once the others are done.
 pub fn uncounted(mut problems: Vec<String>) -> Result<(), Failure> {
     let Some(last) = problems.last_mut() else { return Ok(()) };
-    last.push_str("\nhint: nothing of it is charged until that is mended; the others are done, and `cf-billing usage` tells what used so much");
+    last.push_str("\nhint: nothing of it is charged until that is fixed; the others are done. `cf-billing usage` shows what used so much");
     Err(Failure { code: 1, problems })
 }

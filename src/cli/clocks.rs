@@ -6,11 +6,11 @@ use super::output::{self, Column, Format, note, numbers, words};
 use super::{Failure, Global};
 use crate::store::ClockSpan;
 
-/// List events whose times contradict the order of their stream, and what they are taken for
+/// List events whose times contradict the order of their stream, and the times they count at
 ///
-/// Of times that contradict each other by more than 6 hours the largest set that agrees stands. The others count at the
-/// nearest time that those around them allow, as estimated. Events that count within 6 hours of each other are one span.
-/// An invoice whose period a span touches becomes final only with `--accept clock:FOUNDATION/NUMBER`.
+/// If times contradict each other by more than 6 hours, the largest set of times that agree is right. The other events
+/// count at the nearest time that their neighbours allow, as estimated. Events within 6 hours of each other are one span.
+/// An invoice whose period touches a span becomes final only with `--accept clock:FOUNDATION/NUMBER`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  cf-billing clocks --foundation eu1 --format json")]
 pub struct Clocks {
@@ -33,7 +33,7 @@ impl Clocks {
             Format::Json => output::json(&spans.iter().map(object).collect::<Vec<_>>()),
             Format::Csv => output::csv(&HEADER, spans.iter().map(cells)),
             Format::Table if spans.is_empty() => {
-                note("every event's time agrees with its stream");
+                note("all times agree with the order of their stream");
                 Ok(())
             }
             Format::Table => {

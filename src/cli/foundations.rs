@@ -16,7 +16,7 @@ use crate::domain::{Kind, Timestamp};
 use crate::store::{FoundationHead, OnboardingStage, Pin, Store};
 use crate::telemetry::Reporter;
 
-/// List foundations and what keeps them from being collected; decide what only a person can
+/// List foundations and what holds them; say that another address, foundation or clock is right
 #[derive(Debug, clap::Args)]
 pub struct Foundations {
     #[command(subcommand)]
@@ -38,11 +38,11 @@ struct List {
     format: Format,
 }
 
-/// Collect a foundation from its configured `api` from now on, though the book knows it from elsewhere
+/// Collect a foundation from its configured `api` from now on, though the book has another address for it
 ///
-/// A foundation whose `api` was changed, or in which nothing of what the book knows is found, is held: nothing is read and
-/// nothing is ended. This command looks at what answers, says what adopting it will do, and asks. A daemon that runs goes
-/// on by itself afterwards.
+/// A foundation is held if its `api` was changed, or if nothing of what the book knows is found in it: nothing is read and
+/// nothing is ended. This command looks at what answers, says what adopting it will do, and asks. A running daemon goes on
+/// by itself afterwards.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  cf-billing foundations adopt eu1 --config /etc/cf-billing/cf-billing.toml")]
 struct Adopt {
@@ -53,7 +53,7 @@ struct Adopt {
     yes: bool,
 }
 
-/// Bill a foundation by Cloud Controller's clock, though it and ours are more than 5 minutes apart
+/// Begin to bill a foundation by Cloud Controller's clock, though it and ours are more than 5 minutes apart
 ///
 /// While they are, and no `billing_from` is configured, a foundation that isn't billed yet doesn't begin to be: everything
 /// would be billed from a time that is wrong. Nothing else changes.
@@ -226,10 +226,12 @@ impl Adopt {
             Ok::<_, crate::consumer::CollectError>((pin, evidence, held))
         };
         let (pin, evidence, held) = asked.await.map_err(|error| {
-            Failure::failed(format!("what answers at {api} can't be told, so nothing is adopted: {error}"))
+            Failure::failed(format!(
+                "can't find out which foundation answers at {api}, so nothing was adopted: {error}"
+            ))
         })?;
         let Some(held) = held else {
-            note(&format!("{}: {api} is the foundation that the book knows: there is nothing to adopt", self.name));
+            note(&format!("{}: {api} is the foundation in the book: there is nothing to adopt", self.name));
             store.close().await;
             return Ok(());
         };
@@ -242,7 +244,7 @@ impl Adopt {
         let by = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).ok();
         store.adopt(&head, &api, by.as_deref(), Clock::System.now()).await?;
         let daemon = if pin.is_some_and(|pin| pin.api.is_none_or(|pinned| pinned == api)) {
-            "a daemon that runs goes on within a minute"
+            "a running daemon goes on within a minute"
         } else {
             "a daemon that runs with this `api` goes on within a minute"
         };
@@ -271,47 +273,50 @@ async fn will_do(
     let name = &head.name;
     let mut lines = Vec::new();
     if let Held::ApiChanged { pinned, .. } = held {
-        lines.push(format!("{name} was collected from {pinned}; it is configured at {api} now."));
+        lines.push(format!("{name} was collected from {pinned}. Its configured address is now {api}."));
     }
     let same = match evidence {
         Evidence::Checkpoint(stream) => Some(format!("the last {stream} event that was read is there")),
-        Evidence::Guids(what) => Some(format!("{what} that the book knows are there, its last events aren't")),
-        Evidence::NothingKnown => Some("the book knows nothing that could be missed".to_owned()),
+        Evidence::Guids(what) => {
+            Some(format!("{what} of the book are there, but the last events that were read are not"))
+        }
+        Evidence::NothingKnown => Some("the book holds nothing yet that could be missing".to_owned()),
         Evidence::Missing(asked) => {
             lines.push(format!(
-                "None of {asked} known organizations, spaces and resources is there: it is another foundation."
+                "None of the {asked} known organizations, spaces and resources is there: this is another foundation."
             ));
             None
         }
     };
     if let Some(why) = same {
         lines.push(format!("It looks like the same foundation ({why})."));
+        lines.push("A copy, such as a staging copy, looks the same. Is this the one to bill?".to_owned());
         lines.push(
-            "A copy, such as one for staging, looks like that, too. Is it the one that is to be billed?".to_owned(),
+            "If you adopt it, reading goes on where it stopped. Usage events that were lost meanwhile become a gap."
+                .to_owned(),
         );
-        lines.push("Adopting it goes on where reading stopped; what was lost meanwhile becomes a gap.".to_owned());
         return Ok(lines);
     }
     let totals = store.open_totals(head).await?;
     let count = |kind: Kind| totals.iter().find(|total| total.kind == kind).map_or(0, |total| total.intervals);
     lines.push(format!(
-        "Adopting it ends all that the book holds as running, as of {}, for good:",
+        "If you adopt it, everything that the book holds as running ends, as of {}, for good:",
         head.known_until.map_or_else(|| "its epoch".to_owned(), |at| at.to_string())
     ));
     lines.push(format!(
-        "{} process(es), {} service instance(s), {} task(s); as a gap, to be accepted by finance.",
+        "{} process(es), {} service instance(s), {} task(s). This becomes a gap, which finance has to accept.",
         count(Kind::Process),
         count(Kind::Service),
         count(Kind::Task)
     ));
-    lines.push(format!("What runs at {api} is billed as `{name}` from when it is found."));
+    lines.push(format!("What runs at {api} is billed as `{name}` from the time it is found."));
     Ok(lines)
 }
 
 /// Asks on the terminal.
 fn confirmed() -> Result<bool, Failure> {
     if !io::stdin().is_terminal() {
-        return Err(Failure::usage("nobody can be asked here\nhint: say --yes to adopt it without a question"));
+        return Err(Failure::usage("there is no terminal to ask on\nhint: give --yes to adopt it without a question"));
     }
     note("Adopt it? Type yes:");
     let mut answer = String::new();
@@ -325,14 +330,14 @@ impl AcceptClock {
         let name = &self.foundation;
         if !configuration.foundations.iter().any(|foundation| foundation.name == *name) {
             return Err(Failure::usage(format!(
-                "no foundation `{name}` is configured\nhint: only what is collected has a clock to compare with"
+                "no foundation `{name}` is configured\nhint: only a configured foundation has a clock to compare with"
             )));
         }
         let store = Global::open(&configuration).await?;
         let head = store.foundation(name).await?;
         store.accept_clock(&head, Clock::System.now()).await?;
         store.close().await;
-        note(&format!("{name}: Cloud Controller's clock decides from when it is billed"));
+        note(&format!("{name}: billing begins by Cloud Controller's clock"));
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! `cf-billing gaps`: spans of stream history that can't be read any more.
+//! `cf-billing gaps`: periods whose usage events are lost.
 
 use serde_json::json;
 
@@ -6,11 +6,11 @@ use super::output::{self, Column, Format, note, numbers, words};
 use super::{Failure, Global};
 use crate::store::StoredGap;
 
-/// List spans of stream history that can't be read any more, and what was assumed for them
+/// List the periods whose usage events are lost, and what was assumed for them
 ///
-/// A gap begins when a stream was last read to its end, and ends with the first event that could be read again. Across
-/// it what ran before counts on; what had vanished ended at its beginning, what had appeared begins when it was seen. What
-/// changed, as a reseed or a look was the first to tell, is estimated since its beginning.
+/// A gap begins when a stream was last read to its end, and ends with the first event that could be read again. What ran
+/// before goes on counting. What had vanished ended when the gap began; what had appeared begins when it was seen. What
+/// changed is estimated from the beginning of the gap on.
 /// An invoice whose period touches a gap becomes final only with `--accept gap:FOUNDATION/NUMBER`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  cf-billing gaps --foundation eu1 --format json")]
@@ -34,7 +34,7 @@ impl Gaps {
             Format::Json => output::json(&gaps.iter().map(object).collect::<Vec<_>>()),
             Format::Csv => output::csv(&HEADER, gaps.iter().map(cells)),
             Format::Table if gaps.is_empty() => {
-                note("there are no gaps: every stream was read without a break");
+                note("there are no gaps: no usage events are lost");
                 Ok(())
             }
             Format::Table => {

@@ -23,16 +23,16 @@ use crate::store::{AnomalyFilter, Store};
 
 /// Import recorded usage events, and snapshots to begin with
 ///
-/// Files hold V3 JSON as Cloud Controller sends it: arrays, list pages, or one record a line; gzipped or
-/// not. Lists must be whole and in Cloud Controller's own order (no `order_by`): whatever isn't is refused before anything is
-/// written, but whole pages in another order are sorted. Importing again skips what is archived, so an import that was
-/// interrupted is simply repeated.
+/// Files hold V3 JSON as Cloud Controller sends it: arrays, list pages, or one record per line; gzipped or not. Lists must
+/// be complete and in Cloud Controller's own order (no `order_by`); whole pages in another order are sorted, anything else
+/// is refused before anything is written. Importing again skips what is archived, so an interrupted import is simply
+/// repeated.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  cf-billing import --foundation eu1 --app-events app.jsonl.gz --service-events service.jsonl.gz"
 )]
 pub struct Import {
-    /// The foundation that the files are from; needn't be configured
+    /// The foundation that the files come from; it doesn't have to be configured
     #[arg(long, value_name = "NAME")]
     foundation: String,
     /// A usage snapshot or its chunks; several may be given
@@ -47,11 +47,11 @@ pub struct Import {
     /// Bill from this instant on; earlier events only tell what runs
     #[arg(long, value_name = "TIME")]
     billing_from: Option<String>,
-    /// When the files were fetched: everything up to then is in them. Left out, usage counts as complete as far as both
+    /// When the files were fetched: they hold everything up to then. By default, usage counts as complete as far as both
     /// streams have events
     #[arg(long, value_name = "TIME")]
     complete_until: Option<String>,
-    /// When the files were read from Cloud Controller: their last events can't be later. Left out, they can't be later than
+    /// When the files were read from Cloud Controller: their last events can't be later. By default, they can't be later than
     /// this machine's clock
     #[arg(long, value_name = "TIME")]
     read_at: Option<String>,
@@ -134,7 +134,7 @@ impl Import {
         for span in store.clock_spans(Some(&self.foundation)).await? {
             let reference = span.reference();
             note(&format!(
-                "warning: {} event(s) say times that the order of their stream contradicts; they count at other times, as \
+                "warning: {} event(s) have times that contradict the order of their stream; they count at other times, as \
                  estimated, and the invoices of their months wait for --accept clock:{reference}\n\
                  hint: `cf-billing clocks --foundation {}` shows them",
                 grouped(i64::try_from(span.times.len()).unwrap_or(i64::MAX)),
@@ -145,7 +145,7 @@ impl Import {
             let foundation = &self.foundation;
             let (count, example) = (report.undecodable.cast_signed(), first_undecodable(&store, foundation).await?);
             note(&format!(
-                "warning: {} record(s) can't be understood{example}; what they tell isn't billed, and the invoices of \
+                "warning: {} record(s) can't be read{example}; they aren't billed, and the invoices of \
                  their months wait for --accept undecodable:{foundation}\n\
                  hint: `cf-billing anomalies --foundation {foundation} --kind undecodable --format json` shows them",
                 grouped(count)
@@ -189,7 +189,7 @@ fn surveyed(stream: Stream, file: &Path) -> Result<Recording, Failure> {
     let mut recording = Recording::open(file).map_err(Failure::failed)?;
     if let Some(pages) = survey(&mut recording, Expected::Events(stream)).map_err(Failure::failed)? {
         let name = recording.name();
-        note(&format!("`{name}`: its {pages} pages aren't in order, and are taken in that of their `pagination`"));
+        note(&format!("`{name}`: its {pages} pages aren't in order; they are read in the order of their `pagination`"));
     }
     Ok(recording)
 }
@@ -217,8 +217,8 @@ fn read_snapshots(files: &[PathBuf]) -> Result<(Vec<Snapshot>, Vec<Chunk>), Fail
         });
         read.map_err(|error| match wrong {
             Some(reason) => Failure::failed(format!(
-                "`{}` holds neither a usage snapshot nor chunks of one: {reason}\n\
-                 hint: give GET /v3/app_usage/snapshots/GUID and GET /v3/app_usage/snapshots/GUID/chunks as answered",
+                "`{}` holds neither a usage snapshot nor its chunks: {reason}\n\
+                 hint: give the answers of GET /v3/app_usage/snapshots/GUID and GET /v3/app_usage/snapshots/GUID/chunks, unchanged",
                 file.display()
             )),
             None => Failure::failed(error),
@@ -228,7 +228,7 @@ fn read_snapshots(files: &[PathBuf]) -> Result<(Vec<Snapshot>, Vec<Chunk>), Fail
     let wanted: u64 = complete.map(|snapshot| snapshot.summary.chunk_count).sum();
     if (chunks.len() as u64) < wanted {
         return Err(Failure::failed(format!(
-            "the snapshots given have {wanted} chunks, and {} were given\n\
+            "the snapshots have {wanted} chunks, but {} were given\n\
              hint: give all pages of GET /v3/app_usage/snapshots/GUID/chunks for each; nothing was imported",
             chunks.len()
         )));

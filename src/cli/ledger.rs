@@ -34,8 +34,8 @@ enum LedgerCommand {
 
 /// Make the book, and end
 ///
-/// Once, when a service is set up that runs with `run --no-create`, or when a book is lost for good. One that is there is
-/// left as it is.
+/// Do this once, to set up a service that runs with `run --no-create`, or when a book is lost for good. An existing book
+/// is left as it is.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  cf-billing ledger init --config /etc/cf-billing/cf-billing.toml")]
 struct Init {}
@@ -63,9 +63,9 @@ struct Verify {
     format: Format,
 }
 
-/// Fold everything archived again, and compare what comes out with the ledger
+/// Fold the whole archive again, and compare the result with the ledger
 ///
-/// Into a database of its own, in $TMPDIR, which is removed afterwards. Every ledger entry and every open interval must
+/// Works in a database of its own in $TMPDIR, which is removed afterwards. Every ledger entry and every open interval must
 /// be the same. What is pruned is taken as it was sealed. Ends with 1 if something differs. Names that the archive tells
 /// and the ledger lacks (earlier versions left out what was told late) are noted in the ledger.
 #[derive(Debug, clap::Args)]
@@ -76,7 +76,7 @@ struct Rebuild {
     foundation: Option<String>,
 }
 
-/// Write everything in the database to one file
+/// Write the whole database to one file
 ///
 /// As it is at that moment; a daemon may go on meanwhile. The file is JSON, a row a line, compressed with zstd, with a
 /// digest of all rows at its end.
@@ -172,7 +172,7 @@ impl Verify {
         match problems.last_mut() {
             None => Ok(()),
             Some(last) => {
-                last.push_str("\nhint: restore the database from a backup of before; `ledger rebuild` tells what the archive gives");
+                last.push_str("\nhint: restore the database from a backup made before the change; `ledger rebuild` shows what the archive gives");
                 Err(Failure { code: 1, problems })
             }
         }
@@ -204,14 +204,14 @@ impl Rebuild {
                 store.note_names(&head, &rebuilt.newer_names).await?;
             }
             if rebuilt.renamed > 0 {
-                note(&format!("{name}: {} names that were lacking or older are noted", rebuilt.renamed));
+                note(&format!("{name}: {} names that were missing or outdated are now recorded", rebuilt.renamed));
             }
             let sealed = match rebuilt.sealed {
                 0 => String::new(),
-                sealed => format!(", on top of what is sealed of {} before", grouped(sealed.cast_signed())),
+                sealed => format!(", on top of the seal of {} before them", grouped(sealed.cast_signed())),
             };
             note(&format!(
-                "{name}: {} inputs folded again{sealed}: the same {} ledger entries, the same is open",
+                "{name}: {} inputs folded again{sealed}: the same {} ledger entries, the same open intervals",
                 grouped(rebuilt.inputs.cast_signed()),
                 grouped(rebuilt.head.last_entry.cast_signed())
             ));

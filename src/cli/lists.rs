@@ -222,16 +222,16 @@ impl Survey {
     }
 
     fn no_error(&self, place: &str, probe: &Probe<'_>, text: &str) -> Result<(), RecordsError> {
-        let hint = "`cf curl` prints errors where a page belongs, and exits 0: log in again, and fetch the list anew";
+        let hint = "`cf curl` prints an error instead of a page and still exits 0: log in again, and fetch the whole list again";
         if let Some(errors) = probe.errors.filter(|_| probe.resources.is_none()) {
             let told = first_error(errors.get()).unwrap_or_else(|| shortened(errors.get()));
-            let what = format!("an error of Cloud Controller's stands where a page belongs: {told}");
+            let what = format!("it holds an error from Cloud Controller instead of a page: {told}");
             return Err(self.refused(place, what, hint));
         }
         let of_uaa = probe.error.zip(probe.error_description.as_ref());
         let is_v2_error = probe.error_code.is_some() && probe.description.is_some();
         if probe.resources.is_none() && probe.state.is_none() && (of_uaa.is_some() || is_v2_error) {
-            let what = format!("an error stands where a page belongs: {}", shortened(text));
+            let what = format!("it holds an error instead of a page: {}", shortened(text));
             return Err(self.refused(place, what, hint));
         }
         Ok(())
@@ -243,7 +243,7 @@ impl Survey {
             Expected::Events(Stream::Service) => "/v3/service_usage_events",
             Expected::Snapshot => "/v3/app_usage/snapshots/GUID",
         };
-        let what = "it is V2 (`metadata` and `entity`), and only V3 is read";
+        let what = "it holds V2 records (`metadata` and `entity`); only V3 is supported";
         self.refused(place, what, format!("fetch GET {path}"))
     }
 
@@ -251,8 +251,8 @@ impl Survey {
     fn record(&mut self, place: &str, text: &str, probe: &Probe<'_>) -> Result<Option<Timestamp>, RecordsError> {
         self.records += 1;
         if text.len() > LARGEST_RECORD {
-            let what = format!("a record has {} MiB, and usage events have some hundred bytes", text.len() >> 20);
-            return Err(self.refused(place, what, "look at what it holds"));
+            let what = format!("a record has {} MiB; a usage event has some hundred bytes", text.len() >> 20);
+            return Err(self.refused(place, what, "check that it is a list of usage events"));
         }
         if probe.metadata.is_some() && probe.entity.is_some() {
             return Err(self.is_v2(place));
@@ -268,7 +268,7 @@ impl Survey {
             _ => None,
         };
         if let Some(other) = other {
-            let what = format!("it holds {other} usage events, and is given as {stream} events");
+            let what = format!("it holds {other} usage events, but was given as {stream} events");
             return Err(self.refused(place, what, format!("give it as --{other}-events")));
         }
         let at = probe.created_at.and_then(|at| serde_json::from_str::<Cow<'_, str>>(at.get()).ok());
@@ -286,8 +286,8 @@ impl Survey {
         if let Some(order) = links.into_iter().flatten().find_map(|link| link.asked("order_by"))
             && matches!(self.expected, Expected::Events(_))
         {
-            let what = format!("the list was fetched with `order_by={order}`, and that isn't the stream's order");
-            let hint = "fetch it without order_by: Cloud Controller's own order is that in which things happened";
+            let what = format!("the list was fetched with `order_by={order}`, which is not the order of the stream");
+            let hint = "fetch it without order_by: Cloud Controller's own order is the order in which things happened";
             return Err(self.refused(format!("line {}", value.line), what, hint));
         }
         let next = pagination.next.as_ref();
@@ -334,7 +334,7 @@ impl Survey {
             return Err(self.refused(
                 "from its beginning",
                 what,
-                format!("give GET /v3/{stream}_usage_events as answered"),
+                format!("give the answer of GET /v3/{stream}_usage_events, unchanged"),
             ));
         }
         let mut trend = self.loose;
@@ -343,11 +343,11 @@ impl Survey {
         }
         if trend.is_reversed() {
             let what = format!(
-                "its events go from newest to oldest: of {} neighbours whose times differ, {} fall",
+                "its events go from newest to oldest: of {} neighbouring pairs with different times, {} go back in time",
                 trend.risen + trend.fallen,
                 trend.fallen
             );
-            let hint = "fetch the list without order_by: its order is that in which things happened, oldest first";
+            let hint = "fetch the list without order_by: Cloud Controller's own order is oldest first";
             return Err(self.refused("from its beginning", what, hint));
         }
         if !is_sorted {
@@ -383,7 +383,7 @@ impl Survey {
             |before| format!("stands after page {} of {}", before.number, before.of),
         );
         let what = format!("page {} of {} {stands}", page.number, page.of);
-        self.refused(format!("line {}", page.line), what, "give all pages of the list, in their order")
+        self.refused(format!("line {}", page.line), what, "give all pages of the list, in order")
     }
 
     fn without_next(&self, page: &Page, next: &str) -> RecordsError {
@@ -398,7 +398,8 @@ impl Survey {
         sorted.sort_by_key(|page| (page.list, page.number));
         for (before, page) in sorted.iter().zip(sorted.iter().skip(1)) {
             if (before.list, before.number) == (page.list, page.number) {
-                let what = format!("page {} of {} is in it twice, and not in order", page.number, page.of);
+                let what =
+                    format!("page {} of {} is in it twice, and the pages are not in order", page.number, page.of);
                 let hint = "give each page of the list once, in their order";
                 return Err(self.refused(format!("line {}", before.line.max(page.line)), what, hint));
             }

@@ -194,7 +194,7 @@ impl Global {
     async fn open_existing(configuration: &Configuration) -> Result<Store, Failure> {
         if let Found::Nothing { location } = Self::inspect(configuration).await? {
             return Err(Failure::failed(format!(
-                "there is no database at {location}\nhint: set [database] url to the daemon's, or give --database; `run` and `import` make one"
+                "there is no database at {location}\nhint: set [database] url to the daemon's database, or give --database; `run` and `import` make one"
             )));
         }
         Self::open(configuration).await

@@ -16,9 +16,9 @@ use crate::telemetry::Reporter;
 
 /// Compare the ledger with everything that runs, now
 ///
-/// Reads the lists of processes, apps, tasks and service instances, and names everything that the ledger holds
-/// otherwise. The daemon does so by itself every `[collection] reconcile_interval`, and settles what two looks found
-/// alike. While one runs, this command only looks; without one it collects, and settles as the daemon does, or with
+/// Reads the lists of processes, apps, tasks and service instances, and shows every difference to the ledger. The daemon
+/// does the same every `[collection] reconcile_interval`, and settles each difference that it finds twice in a row.
+/// While a daemon runs, this command only looks. Without one it collects, and settles as the daemon does, or with
 /// --repair everything it finds. Ends with 1 if differences are left.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  cf-billing reconcile --foundation eu1 --config /etc/cf-billing/cf-billing.toml")]
@@ -80,7 +80,7 @@ impl Reconcile {
                 output::json(&rows.iter().map(object).collect::<Vec<_>>())?;
             }
             Format::Csv => output::csv(&HEADER, rows.iter().map(cells))?,
-            Format::Table if rows.is_empty() => note("what runs is what the ledger holds"),
+            Format::Table if rows.is_empty() => note("the ledger agrees with what runs"),
             Format::Table => {
                 let columns: Vec<Column> = HEADER.into_iter().map(words).collect();
                 output::table(&columns, rows.iter().map(cells))?;
@@ -90,7 +90,7 @@ impl Reconcile {
             return Ok(());
         }
         Err(Failure::failed(format!(
-            "{left} difference(s) are left as they are\nhint: what a later look finds alike is settled then; --repair settles it now; what never started needs nothing"
+            "{left} difference(s) are left as they are\nhint: a difference that the next look finds again is settled then; --repair settles it now. A process that never started needs nothing"
         )))
     }
 
@@ -105,7 +105,7 @@ impl Reconcile {
         let alone = Alone::with(store, &foundation.name).await?;
         if alone.is_none() && self.repair {
             return Err(Failure::failed(format!(
-                "a daemon collects `{}`, so nothing can be settled beside it\nhint: stop it, or let it settle what two of its looks find alike",
+                "a daemon collects `{}`, so this command can't settle anything\nhint: stop the daemon, or let it settle what two of its looks find",
                 foundation.name
             )));
         }
@@ -119,7 +119,7 @@ impl Reconcile {
             alone.give_up(store).await?;
             look
         } else {
-            note(&format!("{}: a daemon collects it; waiting until it has read what is listed now", foundation.name));
+            note(&format!("{}: a daemon collects it; waiting until it has read up to now", foundation.name));
             collector.look_beside(PATIENCE_SECONDS).await
         };
         match look {

@@ -26,23 +26,23 @@ pub enum RecordsError {
     #[error("can't read `{file}`: {reason}\nhint: give the path of a JSON file, or - for standard input")]
     Read { file: String, reason: String },
     #[error(
-        "`{file}` is empty\nhint: it should hold V3 JSON: an array, pages, or one record a line (an empty list is [])"
+        "`{file}` is empty\nhint: it must hold V3 JSON: an array, pages, or one record per line (an empty list is [])"
     )]
     Empty { file: String },
     #[error("`{file}` line {line} column {column}, after {records} records: {reason}\nhint: {hint}")]
     Json { file: String, line: usize, column: usize, records: u64, reason: String, hint: &'static str },
     #[error(
-        "the file `{file}` is UTF-16; PowerShell's > writes that\nhint: save it as UTF-8: … | Out-File -Encoding utf8 {file}"
+        "the file `{file}` is UTF-16, as PowerShell's > writes it\nhint: save it as UTF-8: … | Out-File -Encoding utf8 {file}"
     )]
     Utf16 { file: String },
     #[error(
-        "`{file}` line {line}, after {records} records: a value is larger than {most} MiB, which no page or record of Cloud Controller's is\n\
+        "`{file}` line {line}, after {records} records: a value is larger than {most} MiB; no page or record of Cloud Controller is that large\n\
          hint: fetch the list again, with a smaller per_page; nothing was imported"
     )]
     TooLarge { file: String, line: usize, records: u64, most: u64 },
     #[error(
-        "`{file}` line {line}: it unpacks to more than {times} times its size, which no list of usage events does\n\
-         hint: look at what it holds; nothing was imported"
+        "`{file}` line {line}: it unpacks to more than {times} times its size; no list of usage events does that\n\
+         hint: check that it is a list of usage events; nothing was imported"
     )]
     Bomb { file: String, line: usize, times: u64 },
     /// It isn't what it was given as.
@@ -214,7 +214,7 @@ impl Recording {
             read.map_err(|error| self.failed(&error))?;
             let page = serde_json::from_slice(&page).map_err(|_| RecordsError::Read {
                 file: self.name.clone(),
-                reason: "it was changed while it was read".to_owned(),
+                reason: "it changed while it was being read".to_owned(),
             })?;
             if !hand_over(page, &mut take) {
                 return Err(RecordsError::Stopped);
@@ -411,12 +411,12 @@ fn reason(error: &serde_json::Error) -> String {
 fn hint(error: &serde_json::Error) -> &'static str {
     match error.classify() {
         serde_json::error::Category::Eof => {
-            "the file is cut short: fetch it again; what came before is kept, and the import goes on from there"
+            "the file is cut short: fetch it again; what was read before is kept, and the import goes on from there"
         }
         serde_json::error::Category::Io => {
-            "the file can't be read to its end (cut short, or not gzip): fetch it again; what came before is kept"
+            "the file can't be read to its end (cut short, or not gzip): fetch it again; what was read before is kept"
         }
-        _ => "this isn't V3 JSON (an HTML page of a proxy, perhaps); what came before is kept",
+        _ => "this is not V3 JSON (perhaps a proxy's HTML page); what was read before is kept",
     }
 }
 

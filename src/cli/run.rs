@@ -25,15 +25,15 @@ use crate::telemetry::{self, Board, Metrics};
 
 /// Collect usage of the configured foundations, until told to stop
 ///
-/// Onboards each foundation by usage snapshot and reads its usage events from then on. Ends cleanly on
-/// SIGTERM or Ctrl-C; whatever ends it, the next start goes on where it stopped.
+/// Takes a baseline of each foundation and reads its usage events from then on. Ends cleanly on SIGTERM or Ctrl-C;
+/// whatever ends it, the next start goes on where it stopped.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  cf-billing run --config /etc/cf-billing/cf-billing.toml")]
 pub struct Run {
-    /// Make the book if there is none, also where one is expected: once, when a service is set up or its book is lost
+    /// Make the book if it is missing, even where one is expected: once, to set up a service or after its book is lost
     #[arg(long, conflicts_with = "no_create")]
     init: bool,
-    /// Never make a book: end with an error where there is none, such as when its disk isn't mounted
+    /// Never make a book: end with an error if it is missing, for example because its disk isn't mounted
     #[arg(long)]
     no_create: bool,
 }
@@ -92,7 +92,7 @@ impl Run {
         }
         let seller = Sender::new(&configuration.billing).unfit();
         for problem in seller.into_iter().chain(accounts.unfit().iter().map(ToString::to_string)) {
-            tracing::warn!("no invoice can be final with this: {problem}");
+            tracing::warn!("this keeps invoices from being final: {problem}");
         }
         for foundation in &configuration.foundations {
             if let Some(told) = plain_http(foundation, foundation.uaa.as_ref().unwrap_or(&foundation.api)) {
@@ -133,8 +133,8 @@ pub(super) fn not_in_a_container(configuration: &Configuration) -> Result<(), Fa
     let is_file = configuration.database.url.expose().starts_with("sqlite:");
     if is_file && std::env::var_os("VCAP_APPLICATION").is_some() {
         return Err(Failure::usage(
-            "SQLite can't be used where cf-billing runs as a Cloud Foundry app: the app's disk is lost at every restart, and all usage with it\n\
-             hint: set [database] url to a PostgreSQL database, such as one of a service bound to the app",
+            "SQLite can't be used in a Cloud Foundry app: the app's disk is lost at every restart, and all usage with it\n\
+             hint: set [database] url to a PostgreSQL database, such as a service bound to the app",
         ));
     }
     Ok(())
@@ -210,7 +210,7 @@ pub(super) async fn hold_to_uaa(
 pub(super) fn plain_http(foundation: &Foundation, uaa: &Url) -> Option<String> {
     let plain = [&foundation.api, uaa].into_iter().find(|url| url.scheme() == "http")?;
     Some(format!(
-        "the client's secret and its tokens go readable to {plain}\nhint: set `api`, and `uaa` if need be, to https"
+        "the client's secret and tokens are sent unencrypted to {plain}\nhint: use https in `api`, and in `uaa` if it is set"
     ))
 }
 

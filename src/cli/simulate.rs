@@ -24,22 +24,22 @@ use crate::simulator::{ADMIN, Foundation};
 
 /// Serve a simulated foundation's V3 API and UAA; it isn't a Cloud Controller
 ///
-/// Its people have been at work before it starts, and go on in real time. Everything is drawn from the
-/// seed and kept in memory. The truth file tells what was really used since both usage snapshots were
-/// taken, from their actions alone, in the shape of `cf-billing usage --format json`.
+/// Its people have worked for a while before it starts, and go on in real time. Everything follows from the seed and is
+/// kept in memory. The truth file holds what was really used since both usage snapshots were taken, from what people did
+/// alone, in the format of `cf-billing usage --format json`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  cf-billing simulate --listen 127.0.0.1:8181 --seed 1 --truth truth.json")]
 pub struct Simulate {
     /// Address and port; loopback only, port 0 for any free one
     #[arg(long, value_name = "ADDRESS")]
     listen: SocketAddr,
-    /// Draws what people do
+    /// Seed of what people do
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// Apps that it begins with, give or take
+    /// About how many apps it begins with
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=5000))]
     processes: u32,
-    /// What goes wrong between it and whoever asks, or is otherwise than in a Cloud Controller of today; may be given several times
+    /// What goes wrong: routers, proxies, clocks, older releases; may be given several times
     #[arg(long, value_name = "NAME", value_enum)]
     fault: Vec<Fault>,
     /// Where to write what was really used, every ten seconds and at the end
@@ -58,7 +58,7 @@ impl Simulate {
     pub async fn run(self) -> Result<(), Failure> {
         if !self.listen.ip().is_loopback() {
             return Err(Failure::usage(format!(
-                "--listen {}: not a loopback address\nhint: its secrets are in its source; use 127.0.0.1:{}",
+                "--listen {}: not a loopback address\nhint: use 127.0.0.1:{}; the simulation's secrets are public",
                 self.listen,
                 self.listen.port()
             )));

@@ -43,7 +43,7 @@ struct List {
     format: Format,
 }
 
-/// Request a snapshot of both streams' resources, or of one's; takes `cloud_controller.admin`
+/// Request a snapshot of apps and one of services; needs `cloud_controller.admin`
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  cf-billing snapshots request --foundation eu1")]
 struct Request {
@@ -128,7 +128,7 @@ impl Snapshots {
                     }
                 }
                 Err(Failure::failed(format!(
-                    "there is no usage snapshot {guid}\nhint: `cf-billing snapshots list` shows those there are"
+                    "there is no usage snapshot {guid}\nhint: `cf-billing snapshots list` shows all snapshots"
                 )))
             }
         }
@@ -148,10 +148,10 @@ impl Request {
                     rows.extend(snapshot.map(|snapshot| (stream, snapshot)));
                 }
                 Requested::InProgress => problems.push(format!(
-                    "another {stream} snapshot is being made, or was left unfinished\nhint: `cf-billing snapshots list` shows it"
+                    "another {stream} snapshot is in progress, or was never finished\nhint: `cf-billing snapshots list` shows it"
                 )),
                 Requested::NotAllowed => problems.push(format!(
-                    "the client may not request {stream} snapshots\nhint: it takes the authority cloud_controller.admin"
+                    "the client may not request {stream} snapshots\nhint: requesting needs the authority cloud_controller.admin"
                 )),
             }
         }

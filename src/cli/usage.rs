@@ -39,7 +39,7 @@ pub struct Usage {
     /// Only this foundation
     #[arg(long, value_name = "NAME")]
     foundation: Option<String>,
-    /// As it was known at that time: what reached us later is left out. Everything archived until then is folded again
+    /// As it was known at that time, without what arrived later. Everything archived until then is folded again
     #[arg(long, value_name = "TIME")]
     as_of: Option<String>,
     #[arg(long, value_enum, default_value = "table")]
@@ -190,7 +190,7 @@ fn left_out(absurd: &[Absurd]) -> Result<(), Failure> {
     let told = |one: &Absurd| {
         let named = one.name.as_ref().map(|name| format!(" `{}`", visible(name))).unwrap_or_default();
         format!(
-            "{} {}{named} ({}) used more than can be counted: it is in no sum",
+            "{} {}{named} ({}) used more than can be counted and is left out of all sums",
             one.foundation,
             one.kind.name(),
             one.guid
@@ -198,7 +198,7 @@ fn left_out(absurd: &[Absurd]) -> Result<(), Failure> {
     };
     let mut problems: Vec<String> = absurd.iter().map(told).collect();
     let Some(last) = problems.last_mut() else { return Ok(()) };
-    last.push_str("\nhint: its account's invoice waits; the sums are of everything else");
+    last.push_str("\nhint: the sums hold everything else; its account gets no invoice until this is fixed");
     Err(Failure { code: 1, problems })
 }
 

@@ -37,14 +37,14 @@ impl Bounds {
         }
         // Rows that come and go meanwhile move others from page to page: by a page at most, or it isn't that.
         if let Some(total) = pagination.total_results.filter(|total| self.rows > total.saturating_add(rows as u64)) {
-            return Err(format!("the list has no end: it gave {} rows, and says that there are {total}", self.rows));
+            return Err(format!("the list has no end: it gave {} rows, but says that there are {total}", self.rows));
         }
         if page >= MOST_PAGES {
             return Err(format!("the list has no end: it has more than {MOST_PAGES} pages"));
         }
         let seconds = now.seconds_since(self.began_at);
         if seconds > LONGEST_SECONDS {
-            return Err(format!("the list takes too long: {page} pages in {seconds} s, and there are more"));
+            return Err(format!("the list takes too long: {page} pages in {seconds} s, and more to come"));
         }
         Ok(true)
     }

@@ -190,41 +190,39 @@ impl ApiError {
     fn hint(&self) -> Option<Cow<'static, str>> {
         Some(Cow::Borrowed(match &self.kind {
             ErrorKind::Transport(error) => error.hint(),
-            ErrorKind::InvalidBody => "check that `api` is Cloud Controller's address, and what proxies stand between",
+            ErrorKind::InvalidBody => "check that `api` is Cloud Controller's address, and the proxies on the way",
             ErrorKind::Foreign { answerer: Answerer::Router, .. } => {
-                "the router knows no such route now, as while API servers restart; it is tried again"
+                "the router has no such route now, for example because API servers restart; it is tried again"
             }
             ErrorKind::Foreign { .. } => {
-                "a proxy or router on the way answers in Cloud Controller's place: have it let this path pass; it is tried again"
+                "a proxy or router on the way answers instead of Cloud Controller: let it pass this path through; it is tried again"
             }
             ErrorKind::Redirected { to } => return Some(redirect_hint(&self.request, to.as_deref())),
-            ErrorKind::Encoded => "have the proxy on the way pass answers as they are, without compressing them",
+            ErrorKind::Encoded => "let the proxy on the way pass answers through unchanged, without compressing them",
             ErrorKind::RequestTooLong { status: 414 } => {
-                "a proxy or router on the way takes no addresses this long: let it take 8 KiB; Cloud Controller does"
+                "a proxy or router on the way refuses long addresses: let it accept 8 KiB, as Cloud Controller does"
             }
-            ErrorKind::RequestTooLong { status: 413 } => {
-                "a proxy on the way takes no request this large: raise its limit"
-            }
+            ErrorKind::RequestTooLong { status: 413 } => "a proxy on the way refuses large requests: raise its limit",
             ErrorKind::RequestTooLong { .. } => {
-                "a proxy or router on the way takes no headers this long: let it take 16 KiB, or give the UAA client fewer authorities, which makes its token shorter"
+                "a proxy or router on the way refuses long headers: let it accept 16 KiB, or give the UAA client fewer authorities, which makes its token shorter"
             }
             ErrorKind::ForeignUaa { named } => {
                 return Some(Cow::Owned(format!(
                     "if it is this foundation's UAA, set `uaa = \"{named}\"` in its [[foundation]]"
                 )));
             }
-            ErrorKind::Korifi => "take this [[foundation]] out of the configuration",
+            ErrorKind::Korifi => "remove this [[foundation]] from the configuration",
             ErrorKind::NoV3 => "set `api` to Cloud Controller's address, such as https://api.cf.example.org",
-            ErrorKind::Endless => "Cloud Controller, or a proxy on the way, is broken; it is tried again",
+            ErrorKind::Endless => "Cloud Controller or a proxy on the way is broken; it is tried again",
             ErrorKind::BadClient => "check client_id and client_secret of the foundation",
             ErrorKind::MissingScope => {
                 "give the UAA client the authority cloud_controller.admin_read_only, cloud_controller.global_auditor or cloud_controller.admin"
             }
             ErrorKind::Unauthorized => {
-                "Cloud Controller doesn't accept UAA's token; check that `api` and its UAA belong together"
+                "Cloud Controller refuses UAA's token; check that `api` and its UAA belong together"
             }
-            ErrorKind::RateLimited { .. } => "the client's requests of this hour are used up; it is tried again later",
-            ErrorKind::Server { .. } => "Cloud Controller, or a router before it, failed; it is tried again",
+            ErrorKind::RateLimited { .. } => "the client has no requests left this hour; it is tried again later",
+            ErrorKind::Server { .. } => "Cloud Controller or a router before it failed; it is tried again",
             ErrorKind::Forbidden => "the UAA client needs cloud_controller.admin for this",
             ErrorKind::Refused
                 if self.detail.contains("max_total_results") || self.detail.contains("Maximum result") =>
@@ -247,7 +245,7 @@ fn redirect_hint(request: &str, to: Option<&str>) -> Cow<'static, str> {
     };
     let origin = to.origin().ascii_serialization();
     Cow::Owned(format!(
-        "redirects aren't followed, so that no secret goes along; if Cloud Controller is there, set `api = \"{origin}\"`"
+        "redirects aren't followed, because they would take the secret along; if Cloud Controller is there, set `api = \"{origin}\"`"
     ))
 }
 

@@ -36,7 +36,7 @@ pub enum TransportError {
     Connect(String),
     #[error("the server's certificate {fault}: {reason}")]
     Certificate { fault: CertificateFault, reason: String },
-    #[error("the server speaks no TLS that we do: {0}")]
+    #[error("the server has no TLS version or cipher in common with us: {0}")]
     Protocol(String),
     #[error("the server doesn't speak TLS there: {0}")]
     NoTls(String),
@@ -88,26 +88,28 @@ impl TransportError {
         match self {
             Self::Connect(_) => "check `api` of the foundation, DNS and firewalls",
             Self::Certificate { fault, .. } => match fault {
-                CertificateFault::Expired => "have the server's certificate renewed; check this machine's clock, too",
+                CertificateFault::Expired => "renew the server's certificate; check this machine's clock, too",
                 CertificateFault::NotYetValid => {
-                    "check this machine's clock; else have the server's certificate replaced"
+                    "check this machine's clock; if it is right, replace the server's certificate"
                 }
                 CertificateFault::OtherName => {
-                    "set `api` to a name that the certificate has, or have one made that has this name"
+                    "set `api` to a name in the certificate, or make a certificate with this name"
                 }
                 CertificateFault::UnknownAuthority => {
                     "set ca_file to the authority that signed the server's certificate"
                 }
-                CertificateFault::Revoked => "have the server's certificate replaced",
+                CertificateFault::Revoked => "replace the server's certificate",
             },
-            Self::Protocol(_) => "the server, or a proxy before it, must offer TLS 1.2 or 1.3 with common ciphers",
-            Self::NoTls(_) => "check scheme and port of `api`: plain HTTP answers there, or something else",
-            Self::Tls(_) => "check `api`, and what proxies stand between",
+            Self::Protocol(_) => "the server or a proxy before it must offer TLS 1.2 or 1.3 with common ciphers",
+            Self::NoTls(_) => {
+                "check scheme and port of `api`: something other than TLS answers there, such as plain HTTP"
+            }
+            Self::Tls(_) => "check `api`, and the proxies on the way",
             Self::TooSlow(_) => {
-                "Cloud Controller, or a proxy on the way, sends too slowly; it is tried again in smaller pages"
+                "Cloud Controller or a proxy on the way sends too slowly; it is tried again in smaller pages"
             }
             Self::Timeout | Self::Cut(_) | Self::TooLarge => {
-                "the network, or a proxy on the way, failed; it is tried again"
+                "the network or a proxy on the way failed; it is tried again"
             }
         }
     }

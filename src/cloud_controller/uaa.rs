@@ -66,9 +66,9 @@ pub fn choose(api: &Url, configured: Option<&Url>, pinned: Option<&str>, named: 
     let Some(first) = belonging.first() else {
         let named = named.first().ok_or(Refused::NoneNamed)?.clone();
         let why = if keeps_secret(api, &named) {
-            "isn't on the host of `api`, nor under its parent domain".to_owned()
+            "is neither on the host of `api` nor under its parent domain".to_owned()
         } else {
-            "isn't https, as `api` is".to_owned()
+            "isn't https, though `api` is".to_owned()
         };
         return Err(Refused::Foreign { named, why });
     };
@@ -76,7 +76,7 @@ pub fn choose(api: &Url, configured: Option<&Url>, pinned: Option<&str>, named: 
     let same = belonging.iter().find(|named| origin(named) == pinned);
     same.map(|named| (*named).clone()).ok_or_else(|| Refused::Foreign {
         named: (*first).clone(),
-        why: format!("isn't the one of this foundation's onboarding, `{pinned}`"),
+        why: format!("isn't the one that this foundation was onboarded with, `{pinned}`"),
     })
 }
 

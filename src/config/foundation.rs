@@ -92,7 +92,7 @@ fn uaa(text: &str, api: Option<&Url>) -> Result<Url, Wrong> {
     let uaa = url(text)?;
     if api.is_some_and(|api| api.scheme() == "https") && uaa.scheme() != "https" {
         let form = "use https: the client's secret would travel readable";
-        return Err(Wrong::new(format!("`{text}` isn't https, as `api` is"), form));
+        return Err(Wrong::new(format!("`{text}` isn't https, though `api` is"), form));
     }
     Ok(uaa)
 }

@@ -72,7 +72,7 @@ impl Collector {
                 Err(CollectError::Api(error)) => {
                     tracing::warn!(
                         foundation = %self.head.name, process = %key.guid,
-                        "can't read whether a docker app's process runs, it counts on as estimated: {error}"
+                        "can't read whether a docker app's process runs; it goes on counting, as estimated: {error}"
                     );
                     inventory.stopped.remove(&key);
                     inventory.unsure.insert(key);

@@ -90,19 +90,19 @@ pub enum CollectError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(
-        "the checkpoint of the {stream} events, {}, can't be read any more\n\
-         hint: the events were purged or pruned; what can still be read is read from its first row",
+        "the checkpoint of the {stream} events, {}, is gone\n\
+         hint: the events were purged or pruned; reading begins again at the first event that is left",
         .checkpoint.as_ref().map_or_else(|| "before the first".to_owned(), |event| format!("{} of {}", event.guid, event.created_at))
     )]
     CheckpointLost { stream: Stream, checkpoint: Option<EventId>, reason: GapReason },
     #[error(
-        "no {stream} events are shown any more, not even the checkpoint, {guid} of {created_at}\n\
-         hint: give the client cloud_controller.admin_read_only or cloud_controller.global_auditor again; nothing was changed, and reading goes on from the checkpoint",
+        "Cloud Controller no longer shows any {stream} events, not even the checkpoint, {guid} of {created_at}\n\
+         hint: give the client cloud_controller.admin_read_only or cloud_controller.global_auditor again; nothing was changed, and reading goes on at the checkpoint",
         guid = .checkpoint.guid, created_at = .checkpoint.created_at
     )]
     ScopeLost { stream: Stream, checkpoint: EventId },
     #[error(
-        "foundation `{0}` was imported, not collected: what ran before its first event isn't known\n\
+        "foundation `{0}` was imported, not collected: nothing is known of what ran before its first event\n\
          hint: collect it under another name, or into another database"
     )]
     Imported(String),
@@ -112,13 +112,13 @@ pub enum CollectError {
     )]
     SnapshotUnusable { stream: Stream, guid: Guid, what: String },
     #[error(
-        "what is listed at {listed_at} isn't read yet: events are known until {}",
+        "the events up to the lists of {listed_at} aren't read yet: usage is known until {}",
         .known_until.map_or_else(|| "no time".to_owned(), |at| at.to_string())
     )]
     NotRead { listed_at: Timestamp, known_until: Option<Timestamp> },
     #[error(
-        "`{foundation}` isn't billed yet: our clock says {ours}, Cloud Controller's says {theirs}, {apart} s apart\n\
-         hint: set the wrong clock; or say that Cloud Controller's is right: `cf-billing foundations accept-clock {foundation}`, or billing_from in the configuration",
+        "billing of `{foundation}` hasn't begun: our clock says {ours}, Cloud Controller's says {theirs}, {apart} s apart\n\
+         hint: set the wrong clock; if Cloud Controller's is right, `cf-billing foundations accept-clock {foundation}`, or set billing_from",
         apart = .ours.seconds_since(*.theirs).abs()
     )]
     ClockSkew { foundation: String, ours: Timestamp, theirs: Timestamp },
@@ -342,7 +342,7 @@ impl Collector {
             return Ok(());
         };
         if let Some(before) = &self.uaa {
-            tracing::warn!(foundation = %self.head.name, "tokens come from {used} from now on, as configured; before from {before}");
+            tracing::warn!(foundation = %self.head.name, "tokens now come from {used}, as configured; before, from {before}");
         }
         self.store.put_uaa(&self.head, &used).await?;
         self.uaa = Some(used);

@@ -4,13 +4,13 @@
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Held {
     #[error(
-        "`{foundation}` was collected from {pinned}, and its `api` is {configured} now: nothing is read, nothing is ended\n\
-         hint: set `api` back; or, if it is to be collected from there, `cf-billing foundations adopt {foundation}`"
+        "`{foundation}` was collected from {pinned}, but its `api` is now {configured}: nothing is read and nothing is ended\n\
+         hint: set `api` back, or accept the new address with `cf-billing foundations adopt {foundation}`"
     )]
     ApiChanged { foundation: String, pinned: String, configured: String },
     #[error(
-        "{api} answers for another foundation than `{foundation}`: neither its last event nor any of {asked} known organizations, spaces and resources is there; nothing is read, nothing is ended\n\
-         hint: set `api` right; or, if this one is to take its place, `cf-billing foundations adopt {foundation}`"
+        "another foundation than `{foundation}` answers at {api}: neither its last event nor any of {asked} known organizations, spaces and resources is there; nothing is read and nothing is ended\n\
+         hint: correct `api`, or bill this one in its place with `cf-billing foundations adopt {foundation}`"
     )]
     NotRecognised { foundation: String, api: String, asked: usize },
 }

@@ -190,10 +190,10 @@ impl Collector {
             if pin.adopting {
                 tracing::warn!(
                     %foundation, api, by = pin.adopted_by.as_deref(), another,
-                    "adopted: it is collected from here, as somebody said"
+                    "adopted: it is collected from here from now on"
                 );
             } else if pin.held.is_some() {
-                tracing::info!(%foundation, api, "it is the foundation that the book knows again");
+                tracing::info!(%foundation, api, "it is the foundation in the book again");
             }
         }
         let pinned = (api.as_str(), issuer.as_deref(), text.as_deref());

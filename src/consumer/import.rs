@@ -25,7 +25,7 @@ pub enum ImportError {
     )]
     OtherEpoch { foundation: String, held: String, wanted: Timestamp },
     #[error(
-        "foundation `{foundation}` has events already; a snapshot can only be where it begins\n\
+        "foundation `{foundation}` already has events; a snapshot can only come first\n\
          hint: import into another foundation, the snapshot first"
     )]
     SnapshotTooLate { foundation: String },
@@ -34,7 +34,7 @@ pub enum ImportError {
     )]
     SnapshotIncomplete(String),
     #[error(
-        "chunks of a snapshot were given without the snapshot itself, so the time from which to bill is unknown\n\
+        "chunks were given without their snapshot, so the time from which to bill is unknown\n\
          hint: give the snapshot too (GET /v3/app_usage/snapshots/GUID), or --billing-from"
     )]
     ChunksAlone,
@@ -45,8 +45,8 @@ pub enum ImportError {
     OutOfOrder { stream: Stream, begins: Timestamp, first: Timestamp },
     #[error(
         "{stream} events up to {ends} are older than the newest archived one ({newest}), and none of them is archived: \
-         where they belong can't be known\n\
-         hint: import files in stream order, oldest first; a file that also holds an archived event shows where it belongs"
+         their place can't be known\n\
+         hint: import files in stream order, oldest first; a file that also holds an archived event shows its place"
     )]
     BehindNewest { stream: Stream, ends: Timestamp, newest: Timestamp },
 }

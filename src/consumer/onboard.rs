@@ -69,7 +69,7 @@ impl Collector {
         let (strategy, reason) = self.ask(choose_strategy(&self.client, None)).await?;
         *onboarding = Onboarding::new(strategy, &reason, self.client.last_date());
         self.store.put_onboarding(&self.head, onboarding).await?;
-        Ok(format!("there are no usage snapshots any more; the baseline will be taken by {}", strategy.name()))
+        Ok(format!("Cloud Controller no longer has usage snapshots; the baseline will be taken by {}", strategy.name()))
     }
 
     pub(super) async fn enter(&self, onboarding: &mut Onboarding, stage: OnboardingStage) -> Result<(), CollectError> {
@@ -104,7 +104,7 @@ impl Collector {
         if age <= self.plan.snapshot_patience_seconds {
             return Ok(Some(format!("Cloud Controller is making the {stream} snapshot {}", taken.guid)));
         }
-        let why = format!("the {stream} snapshot {} is not completed in time", taken.guid);
+        let why = format!("the {stream} snapshot {} was not completed in time", taken.guid);
         self.take_newest(onboarding, stream, why).await
     }
 
@@ -116,7 +116,7 @@ impl Collector {
         let guid = match self.ask(self.client.request_snapshot(stream)).await? {
             Requested::Snapshot(guid) => guid,
             Requested::NotAllowed => {
-                let why = format!("the client may not request {stream} snapshots (that takes cloud_controller.admin)");
+                let why = format!("the client may not request {stream} snapshots (that needs cloud_controller.admin)");
                 return self.take_newest(onboarding, stream, why).await;
             }
             Requested::InProgress => {
@@ -147,7 +147,7 @@ impl Collector {
             if self.is_readable(stream, snapshot.checkpoint().as_ref()).await? {
                 tracing::warn!(
                     foundation = %self.head.name, %stream, snapshot = %snapshot.guid,
-                    "taking an earlier snapshot: {why}"
+                    "using an earlier snapshot: {why}"
                 );
                 self.take(onboarding, stream, &snapshot).await?;
                 return Ok(None);
@@ -217,7 +217,7 @@ impl Collector {
         let Some(taken) = onboarding.snapshot(stream) else { return Ok(()) };
         let unusable = |what: String| CollectError::SnapshotUnusable { stream, guid: taken.guid.clone(), what };
         let snapshot = self.ask(self.client.snapshot(stream, &taken.guid)).await?;
-        let snapshot = snapshot.ok_or_else(|| unusable("is gone, and not all of it was taken".to_owned()))?;
+        let snapshot = snapshot.ok_or_else(|| unusable("was deleted before all of it was read".to_owned()))?;
         let mut chunks = 0;
         for page in 1.. {
             let (found, more) = self.ask(self.client.chunks(stream, &taken.guid, page)).await?;
@@ -232,7 +232,7 @@ impl Collector {
             }
         }
         if chunks != snapshot.summary.chunk_count {
-            return Err(unusable(format!("has {chunks} chunks and should have {}", snapshot.summary.chunk_count)));
+            return Err(unusable(format!("has {chunks} chunks instead of {}", snapshot.summary.chunk_count)));
         }
         Ok(())
     }

@@ -30,9 +30,7 @@ pub struct Rebuilt {
 pub enum RebuildError {
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error(
-        "what entered the fold of `{foundation}` before {sealed_at} is pruned to guids\nhint: ask for a time after that"
-    )]
+    #[error("the usage events of `{foundation}` before {sealed_at} are pruned\nhint: ask for a later time")]
     Pruned { foundation: String, sealed_at: Timestamp },
 }
 

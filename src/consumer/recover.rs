@@ -37,7 +37,7 @@ impl Collector {
                     tracing::error!(
                         foundation = %self.head.name, %stream, reason = reason.name(),
                         checkpoint = checkpoint.as_ref().map(|event| event.guid.to_string()),
-                        "the checkpoint is lost: the stream is read again from its first row, then the ledger is settled by what runs"
+                        "the checkpoint is lost: the stream is read again from its first event, then the ledger is settled by what runs"
                     );
                     self.reporter.metrics.checkpoint_lost(stream, true);
                     self.reporter.state("gap");
@@ -89,7 +89,7 @@ impl Collector {
         if let Some(gap) = recorded.filter(|gap| is_lost_again(gap, &first.value)) {
             tracing::error!(
                 foundation = %self.head.name, %stream, since = gap.to.map(|at| at.to_string()),
-                "what followed the gap was purged before it was read: another gap is recorded"
+                "the events after the gap were purged before they were read: another gap is recorded"
             );
             self.record_gap(stream, gap.checkpoint, GapReason::Reseeded).await?;
         }

@@ -45,7 +45,7 @@ pub fn way_on(error: &ApiError, configured: Option<Strategy>) -> Option<&'static
     let of_snapshots =
         matches!(error.endpoint(), Endpoint::AppUsageSnapshots | Endpoint::ServiceUsageSnapshots | Endpoint::Jobs);
     let found = configured.is_none() && of_snapshots;
-    found.then_some("`onboarding = \"live_lists\"` in its [[foundation]] goes on without usage snapshots")
+    found.then_some("set `onboarding = \"live_lists\"` in its [[foundation]] to go on without usage snapshots")
 }
 
 /// Whether a stream holds a record that a backfill wrote for something that ran: then beginnings are kept, too.

@@ -38,7 +38,7 @@ impl Cards {
     pub async fn run(mut self) {
         let mut hangup = signal(SignalKind::hangup()).ok();
         if hangup.is_none() {
-            tracing::warn!("can't listen for SIGHUP; changes of the rate card are seen all the same");
+            tracing::warn!("can't listen for SIGHUP; the rate card is still read again when its files change");
         }
         loop {
             self.look(false).await;
@@ -124,9 +124,9 @@ impl Cards {
         }
         let kept = self.used.borrow().as_ref().map(|card| card.stored.hash.get(..12).unwrap_or_default().to_owned());
         if let Some(version) = kept {
-            tracing::error!(task = "rates", version, "the rate card is refused; that before stays in use");
+            tracing::error!(task = "rates", version, "the new rate card is refused; the one before stays in use");
         } else {
-            tracing::error!(task = "rates", "no rate card can be used; no draft is computed");
+            tracing::error!(task = "rates", "there is no usable rate card; drafts aren't computed");
         }
     }
 }

@@ -130,7 +130,7 @@ impl Drafting {
         for month in [this.previous(), this] {
             let drafted = run.draft(month, None).await?;
             for account in drafted.uncountable {
-                tracing::error!(task = "draft", %month, "usage can't be counted, and nothing of it is charged: {account}");
+                tracing::error!(task = "draft", %month, "too much usage to count; nothing of it is charged: {account}");
             }
             drafts.extend(drafted.invoices);
         }

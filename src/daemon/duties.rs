@@ -260,7 +260,7 @@ impl Duties {
             if let Some(held) = sender.send_replace(None) {
                 metrics.leads(duty, None);
                 if let Err(error) = store.give_up_lease(&held.lease, name).await {
-                    tracing::warn!(duty, "the lease could not be given up and will run out: {error}");
+                    tracing::warn!(duty, "can't give up the lease; it will run out by itself: {error}");
                     return;
                 }
             }

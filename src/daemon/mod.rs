@@ -57,7 +57,7 @@ pub struct Daemon {
 
 /// A task without which there is no daemon ended by itself.
 #[derive(Debug, thiserror::Error)]
-#[error("{task} {reason}\nhint: the log says more; start it again")]
+#[error("{task} {reason}\nhint: see the log; start it again")]
 pub struct Ended {
     task: &'static str,
     reason: String,
@@ -119,7 +119,7 @@ impl Daemon {
         supervisor.daemon.stop.cancel();
         supervisor.wind_up().await;
         if tokio::time::timeout(GIVING_UP, duties.give_up()).await.is_err() {
-            tracing::warn!("the leases could not be given up and will run out");
+            tracing::warn!("can't give up the leases; they will run out by themselves");
         }
         ended
     }

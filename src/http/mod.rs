@@ -110,5 +110,5 @@ async fn alive() -> &'static str {
 }
 
 async fn nothing() -> Response {
-    (StatusCode::NOT_FOUND, "There is nothing here. The overview is at /\n").into_response()
+    (StatusCode::NOT_FOUND, "There is no such page. The overview is at /\n").into_response()
 }

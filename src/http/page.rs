@@ -49,7 +49,7 @@ pub(super) async fn overview(State(served): State<Arc<Served>>) -> Response {
                     (gap_table(&gaps))
                 }
                 h2 { "Open drafts" }
-                (invoice_table(&drafts, "There are no drafts. With a rate card configured, they appear soon after the first usage."))
+                (invoice_table(&drafts, "There are no drafts yet. Once a rate card is configured, they appear soon after the first usage."))
                 h2 { "Final invoices" }
                 (invoice_table(&finals, "No invoice is final yet: cf-billing invoices finalize --period YYYY-MM"))
             }
@@ -158,8 +158,8 @@ fn class(status: &FoundationStatus) -> &'static str {
 fn gap_table(gaps: &[StoredGap]) -> Markup {
     html! {
         p {
-            "Events of these spans can't be read any more. What ran before counts on; what changed meanwhile is assumed. "
-            "An invoice that one touches becomes final only when it is accepted by name."
+            "Usage events for these periods are lost. What ran before goes on counting; what changed meanwhile is assumed. "
+            "An invoice whose period touches one becomes final only once that is accepted explicitly."
         }
         div.scroll {
             table {
@@ -190,7 +190,7 @@ fn gap_table(gaps: &[StoredGap]) -> Markup {
                             td {
                                 @match gap.stage {
                                     GapStage::Reading => span.wait { "what is left is being read" },
-                                    GapStage::Settling => span.wait { "not yet: what runs is to be looked at" },
+                                    GapStage::Settling => span.wait { "not yet: waiting for a look at what runs" },
                                     GapStage::Settled => (optional(gap.settled_at)),
                                 }
                             }

@@ -114,5 +114,5 @@ fn why_not(status: &FoundationStatus, health: Health, served: &Served, now: Time
     let seconds = now.seconds_since(known);
     let fresh = u64::try_from(seconds).map_or(true, |seconds| Duration::from_secs(seconds) <= patience);
     (!fresh && !health.moved_within(patience))
-        .then(|| format!("another process has it, and it is known until {known} only"))
+        .then(|| format!("another process collects it; usage is known only until {known}"))
 }

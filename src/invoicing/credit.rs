@@ -32,7 +32,7 @@ pub enum CreditError {
     #[error("line {line} is named twice\nhint: name each line once")]
     Twice { line: usize },
     #[error(
-        "nothing was charged for line {line} of {number}\nhint: `invoices show {number}` tells what each line costs"
+        "nothing was charged for line {line} of {number}\nhint: `invoices show {number}` shows what each line costs"
     )]
     NothingCharged { number: String, line: usize },
     #[error(
@@ -44,17 +44,15 @@ pub enum CreditError {
     )]
     TooMuch { number: String, line: usize, asked: String, left: String },
     #[error(
-        "{asked} is more than the {left} left of {number}\nhint: a discount, or a credit note before, has taken the rest; give less with --amount"
+        "{asked} is more than the {left} left of {number}\nhint: a discount or an earlier credit note took the rest; give less with --amount"
     )]
     MoreThanLeft { number: String, asked: String, left: String },
     #[error("nothing is left to give back of {number}\nhint: `invoices show {number}` names its credit notes")]
     NothingAtAll { number: String },
-    #[error(
-        "{number} is a credit note\nhint: a credit note is corrected by the next invoice, or by crediting less; name an invoice"
-    )]
+    #[error("{number} is a credit note\nhint: name an invoice; a credit note itself isn't corrected")]
     NotAnInvoice { number: String },
     #[error(
-        "the corrections of {number} come to {net}, which is not less than zero\nhint: what was charged too little goes on the account's next invoice by itself"
+        "the corrections of {number} come to {net}, which is not below zero\nhint: what was charged too little goes on the account's next invoice by itself"
     )]
     NotLess { number: String, net: String },
     #[error(transparent)]

@@ -1,8 +1,11 @@
 //! What keeps an invoice from being final, and what to say to have it final all the same.
 
+use chrono_tz::Tz;
+
 use super::{Invoice, InvoiceLine};
+use crate::domain::period::local;
 use crate::domain::text::visible;
-use crate::domain::{Amount, ClockNote, Currency, GapNote, Span, Timestamp, UndecodableNote};
+use crate::domain::{Amount, ClockNote, Currency, GapNote, Timestamp, UndecodableNote};
 
 /// What an invoice is looked at with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +32,7 @@ pub enum Blocker {
     Uncountable { why: String },
     /// One app or service is larger than any foundation: what, and how large.
     TooLarge { what: String },
-    /// A code of the account is none, or something else that its documents need is wrong: where, what, and a hint.
+    /// A code of the account isn't valid, or something else that its documents need is wrong: where, what, and a hint.
     Unfit { problem: String },
     /// So many lines have no price; one of them.
     Unpriced { lines: usize, example: String },
@@ -48,7 +51,7 @@ pub enum Blocker {
 }
 
 impl Blocker {
-    /// What to say to have `account`'s invoice final all the same; `None` if nothing helps but to mend it.
+    /// What to say to have `account`'s invoice final all the same; `None` if it has to be fixed.
     #[must_use]
     pub fn acceptance(&self, account: &str) -> Option<String> {
         match self {
@@ -76,68 +79,81 @@ impl Blocker {
     }
 }
 
-/// An instant, or from when to when.
-fn when(span: Span) -> String {
-    if span.from == span.to { format!("{}", span.from) } else { format!("{} to {}", span.from, span.to) }
+/// What a blocker says to people, with times as the clocks of the billing time zone show them.
+struct Words {
+    zone: Tz,
 }
 
-impl std::fmt::Display for Blocker {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::NotRatedThrough { end, rated_through: Some(through) } => {
-                write!(formatter, "usage is complete only up to {through}, the period ends at {end}")
-            }
-            Self::NotRatedThrough { end, rated_through: None } => {
-                write!(formatter, "no usage was read yet, the period ends at {end}")
-            }
-            Self::Grace { until } => write!(formatter, "the grace time after the period lasts until {until}"),
-            Self::Held { reason } => write!(formatter, "it is held: {reason}"),
-            Self::Uncountable { why } => write!(
-                formatter,
-                "{why}\nhint: nothing of the account is charged until that is mended; `cf-billing usage` tells what used so much, and the other accounts are done"
+impl Words {
+    fn at(&self, instant: Timestamp) -> String {
+        local(instant, self.zone)
+    }
+
+    /// An instant, or from when to when.
+    fn span(&self, from: Timestamp, to: Timestamp) -> String {
+        if from == to { self.at(from) } else { format!("{} to {}", self.at(from), self.at(to)) }
+    }
+
+    fn gap(&self, gap: &GapNote) -> String {
+        let GapNote { reference, stream, from, settled_at, assumed, .. } = gap;
+        let lost = format!("{stream} usage events after {} are lost (gap {reference})", self.at(*from));
+        match settled_at {
+            Some(at) => format!(
+                "{lost}: usage up to {} is assumed where they would tell it; {assumed} resource(s) were settled by what ran then",
+                self.at(*at)
             ),
-            Self::TooLarge { what } => write!(formatter, "larger than any foundation is {what}"),
-            Self::Unfit { problem } => formatter.write_str(problem),
-            Self::Unpriced { lines, example } => {
-                write!(formatter, "{lines} line(s) of usage have no price, such as {}", visible(example))
+            None => format!("{lost}, and the ledger isn't settled yet"),
+        }
+    }
+
+    fn of(&self, blocker: &Blocker) -> String {
+        match blocker {
+            Blocker::NotRatedThrough { end, rated_through: Some(through) } => {
+                format!("usage is complete only up to {}; the period ends at {}", self.at(*through), self.at(*end))
             }
-            Self::Estimated { amount, currency } => {
-                let amount = amount.in_major_units(*currency);
-                write!(formatter, "{amount} {currency} of it rests on estimated usage")
+            Blocker::NotRatedThrough { end, rated_through: None } => {
+                format!("no usage was read yet; the period ends at {}", self.at(*end))
             }
-            Self::OtherTax => {
-                formatter.write_str("what it corrects was charged with another tax than this invoice has")
+            Blocker::Grace { until } => format!("the grace time lasts until {}", self.at(*until)),
+            Blocker::Held { reason } => format!("it is held: {reason}"),
+            Blocker::Uncountable { why } => format!(
+                "{why}\nhint: nothing of the account is charged until that is fixed; `cf-billing usage` shows what used so much; the other accounts are done"
+            ),
+            Blocker::TooLarge { what } => format!("larger than any foundation is {what}"),
+            Blocker::Unfit { problem } => problem.clone(),
+            Blocker::Unpriced { lines, example } => {
+                format!("{lines} line(s) of usage have no price, such as {}", visible(example))
             }
-            Self::Jump { net, previous, factor, currency } => {
+            Blocker::Estimated { amount, currency } => {
+                format!("{} {currency} of it rests on estimated usage", amount.in_major_units(*currency))
+            }
+            Blocker::OtherTax => "it corrects an invoice that had another tax".to_owned(),
+            Blocker::Jump { net, previous, factor, currency } => {
                 let (net, previous) = (net.in_major_units(*currency), previous.in_major_units(*currency));
-                write!(formatter, "{net} {currency} are more than {factor} times the {previous} of the month before")
+                format!("{net} {currency} is more than {factor} times the {previous} of the month before")
             }
-            Self::Gap(GapNote { reference, stream, from, settled_at: Some(at), assumed, .. }) => write!(
-                formatter,
-                "{stream} events after {from} can't be read any more (gap {reference}): until {at} use is assumed where they would tell, {assumed} resource(s) were settled by what then ran"
+            Blocker::Gap(gap) => self.gap(gap),
+            Blocker::Undecodable(note) => format!(
+                "{} record(s) of {}, of {}, can't be read and aren't billed ({})",
+                note.records,
+                note.foundation,
+                self.span(note.first, note.last),
+                note.reference()
             ),
-            Self::Gap(GapNote { reference, stream, from, settled_at: None, .. }) => {
-                write!(
-                    formatter,
-                    "{stream} events after {from} can't be read any more (gap {reference}), and the ledger isn't settled yet"
-                )
-            }
-            Self::Undecodable(note) => {
-                let UndecodableNote { foundation, records, first, last } = note;
-                let when = if first == last { format!("of {first}") } else { format!("of {first} to {last}") };
-                let reference = note.reference();
-                write!(
-                    formatter,
-                    "{records} record(s) of {foundation}, {when}, can't be read, and what they tell isn't billed ({reference})"
-                )
-            }
-            Self::Clock(ClockNote { reference, events, stated, counted }) => write!(
-                formatter,
-                "{events} event(s) say {}, which the order of the stream contradicts (clock {reference}): they count {}",
-                when(*stated),
-                when(*counted)
+            Blocker::Clock(ClockNote { reference, events, stated, counted }) => format!(
+                "{events} event(s) state {}, which contradicts the order of their stream (clock {reference}); they count at {}",
+                self.span(stated.from, stated.to),
+                self.span(counted.from, counted.to)
             ),
         }
+    }
+}
+
+impl Blocker {
+    /// What it says to people, with times as the clocks of `zone` show them.
+    #[must_use]
+    pub fn words(&self, zone: Tz) -> String {
+        Words { zone }.of(self)
     }
 }
 

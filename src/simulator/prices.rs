@@ -1,6 +1,6 @@
 //! What the simulated foundation's own account charges: a price list of its own, arithmetic of its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use crate::domain::{Kind, Timestamp};
@@ -24,10 +24,39 @@ pub struct Rate {
 #[derive(Clone, Debug)]
 pub struct Prices {
     pub rates: Vec<Rate>,
+    /// GiB-hours of tasks' memory that cost each payer nothing, each month.
+    pub free_task_gib_hours: i64,
+    /// Tax on top, in percent, for payers who pay any.
+    pub tax_percent: i64,
+}
+
+/// Who pays for some organizations.
+#[derive(Clone, Debug)]
+pub struct Payer {
+    /// Names it in the accounts file.
+    pub account: &'static str,
+    /// Guids.
+    pub organizations: BTreeSet<String>,
+    /// Taken off everything it used.
+    pub discount_percent: i64,
+    pub taxed: bool,
+}
+
+/// What a payer owes, in cents.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bill {
+    pub lines: BTreeMap<Line, i64>,
+    /// Lines, less the discount, plus tax.
+    pub total: i64,
 }
 
 /// Seconds of an hour; MiB·s of a GiB-hour.
 const UNITS: [i64; 3] = [3600, 3_686_400, 3_686_400];
+
+/// `part` in `whole` of `total`, half of one rounded up.
+fn rounded(total: i64, part: i64, whole: i64) -> i64 {
+    (total * part * 2 + whole) / (whole * 2)
+}
 
 /// What one line of the account is for: its key, which rate, and which of its three prices.
 pub type Line = (Key, usize, usize);
@@ -49,12 +78,14 @@ impl Prices {
                 rate(Kind::Service, Some("postgres small"), None, 35_000, 0, 0),
                 rate(Kind::Service, Some("postgres medium"), None, 70_000, 0, 0),
             ],
+            free_task_gib_hours: 1,
+            tax_percent: 19,
         }
     }
 
-    /// The same list as a rate card.
+    /// The same list as a rate card, with what `payers` agreed on.
     #[must_use]
-    pub fn card(&self) -> String {
+    pub fn card(&self, payers: &[Payer]) -> String {
         let mut card = String::from("# The prices of the demo.\nname = \"demo\"\ncurrency = \"EUR\"\n");
         for rate in &self.rates {
             let _ = write!(card, "\n[[{}]]\n", rate.kind);
@@ -79,6 +110,20 @@ impl Prices {
                 }
             }
         }
+        let free = self.free_task_gib_hours;
+        let _ = write!(
+            card,
+            "\n[[allowance]]\nname = \"first {free} GiB-hours of tasks\"\nkind = \"task\"\nmeter = \"memory_gib_hour\"\n\
+             amount = \"{free}\"\nper = \"account\"\n"
+        );
+        for payer in payers.iter().filter(|payer| payer.discount_percent > 0) {
+            let _ = write!(
+                card,
+                "\n[[discount]]\nname = \"partner discount\"\naccount = \"{}\"\npercent = \"{}\"\n",
+                payer.account, payer.discount_percent
+            );
+        }
+        let _ = write!(card, "\n[[tax]]\nname = \"VAT\"\npercent = \"{}\"\n", self.tax_percent);
         card
     }
 
@@ -99,34 +144,74 @@ impl Prices {
         own.or_else(|| self.rates.iter().rposition(|rate| begun(rate) && rate.of.is_none())).unwrap_or_default()
     }
 
-    /// What was used within `[from, to)` up to now, line by line, in cents, half a cent up.
+    /// What each payer owes for what was used within `[from, to)` up to now.
     #[must_use]
-    pub fn lines(&self, world: &World, from: Timestamp, to: Timestamp) -> BTreeMap<Line, i64> {
-        let plans =
+    pub fn bills(&self, world: &World, payers: &[Payer], from: Timestamp, to: Timestamp) -> Vec<Bill> {
+        let plans: BTreeMap<String, String> =
             world.plans().map(|(guid, offering, plan)| (guid.to_owned(), format!("{offering} {plan}"))).collect();
-        let mut quantities: BTreeMap<Line, i64> = BTreeMap::new();
-        for ((at, key), sums) in world.truth.sums(from, to, world.now) {
-            let rate = self.rate(&key, &plans, at);
-            let Sums { instance_seconds, memory_mib_seconds, disk_mib_seconds } = sums;
-            for (meter, quantity) in [instance_seconds, memory_mib_seconds, disk_mib_seconds].into_iter().enumerate() {
-                *quantities.entry((key.clone(), rate, meter)).or_default() += quantity;
-            }
-        }
-        let cents = |(line, quantity): (Line, i64)| {
-            let rate = &self.rates[line.1];
-            let price = [rate.instance, rate.memory, rate.disk][line.2];
-            // Millionths to cents: divided by 10 000, and by the unit; half a cent is rounded up.
-            let divisor = i128::from(UNITS[line.2]) * 10_000;
-            let exact = i128::from(quantity) * i128::from(price);
-            let cents = (exact * 2 + divisor) / (divisor * 2);
-            (line, i64::try_from(cents).unwrap_or(i64::MAX))
-        };
-        quantities.into_iter().map(cents).collect()
+        let used = world.truth.sums(from, to, world.now);
+        payers
+            .iter()
+            .map(|payer| {
+                let mut quantities: BTreeMap<Line, i64> = BTreeMap::new();
+                for ((at, key), sums) in
+                    used.iter().filter(|((_, key), _)| payer.organizations.contains(&key.organization))
+                {
+                    let rate = self.rate(key, &plans, *at);
+                    let Sums { instance_seconds, memory_mib_seconds, disk_mib_seconds } = *sums;
+                    for (meter, quantity) in
+                        [instance_seconds, memory_mib_seconds, disk_mib_seconds].into_iter().enumerate()
+                    {
+                        *quantities.entry((key.clone(), rate, meter)).or_default() += quantity;
+                    }
+                }
+                self.bill(payer, quantities)
+            })
+            .collect()
     }
 
-    /// The sum of [`Prices::lines`], in cents.
-    #[must_use]
-    pub fn total(&self, world: &World, from: Timestamp, to: Timestamp) -> i64 {
-        self.lines(world, from, to).values().sum()
+    fn bill(&self, payer: &Payer, mut quantities: BTreeMap<Line, i64>) -> Bill {
+        self.take_what_is_free(&mut quantities);
+        let lines: BTreeMap<Line, i64> =
+            quantities.into_iter().map(|(line, quantity)| (line.clone(), self.cents(&line, quantity))).collect();
+        let list: i64 = lines.values().sum();
+        let net = list - rounded(list, payer.discount_percent, 100);
+        let tax = if payer.taxed { rounded(net, self.tax_percent, 100) } else { 0 };
+        Bill { lines, total: net + tax }
+    }
+
+    /// Takes what is free off the lines of tasks' memory, in proportion to them. The MiB·s that are left over go one
+    /// each to the largest remainders; of equal ones to the app whose guid comes first.
+    fn take_what_is_free(&self, quantities: &mut BTreeMap<Line, i64>) {
+        let mut lines: Vec<(&Line, &mut i64)> = quantities
+            .iter_mut()
+            .filter(|((key, _, meter), quantity)| key.kind == Kind::Task && *meter == 1 && **quantity > 0)
+            .collect();
+        lines.sort_by(|((one, ..), _), ((other, ..), _)| (&one.owner, one).cmp(&(&other.owner, other)));
+        let total: i64 = lines.iter().map(|(_, quantity)| **quantity).sum();
+        let free = (self.free_task_gib_hours * UNITS[1]).min(total);
+        let mut left = free;
+        let mut remainders = Vec::new();
+        for (position, (_, quantity)) in lines.iter_mut().enumerate() {
+            let product = i128::from(free) * i128::from(**quantity);
+            let share = i64::try_from(product / i128::from(total)).unwrap_or(i64::MAX);
+            **quantity -= share;
+            left -= share;
+            remainders.push((std::cmp::Reverse(product % i128::from(total)), position));
+        }
+        remainders.sort_unstable();
+        for (_, position) in remainders.into_iter().take(usize::try_from(left).unwrap_or_default()) {
+            *lines[position].1 -= 1;
+        }
+    }
+
+    /// A line's quantity at its price, in cents, half a cent up.
+    fn cents(&self, line: &Line, quantity: i64) -> i64 {
+        let rate = &self.rates[line.1];
+        let price = [rate.instance, rate.memory, rate.disk][line.2];
+        // Millionths to cents: divided by 10 000, and by the unit; half a cent is rounded up.
+        let divisor = i128::from(UNITS[line.2]) * 10_000;
+        let exact = i128::from(quantity) * i128::from(price);
+        i64::try_from((exact * 2 + divisor) / (divisor * 2)).unwrap_or(i64::MAX)
     }
 }

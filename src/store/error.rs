@@ -123,7 +123,7 @@ pub enum StoreError {
         "can't bring {number} back: {why}\nhint: nothing of it was changed; `cf-billing invoices lost` records what can't be brought back"
     )]
     NotAdopted { number: String, why: String },
-    #[error("{month} of account `{account}` is held: {reason}\nhint: `invoices release` lets it go on")]
+    #[error("{month} of account `{account}` is held: {reason}\nhint: `invoices release` ends the hold")]
     Held { account: String, month: String, reason: String },
     #[error(transparent)]
     Damaged(#[from] Damaged),

@@ -104,7 +104,7 @@ fn check_compares_with_ledger_and_card() {
     let all = program.run(&["check", "--config", "cf-billing.toml", "--format", "json"]);
     let all: Value = serde_json::from_str(&all.stdout).unwrap();
     let line = all.as_array().unwrap().iter().find(|line| line["what"] == "accounts").unwrap();
-    assert_eq!((&line["verdict"], &line["hint"]), (&"warn".into(), &"`accounts check` tells them".into()));
+    assert_eq!((&line["verdict"], &line["hint"]), (&"warn".into(), &"`accounts check` lists them".into()));
 }
 
 #[test]

@@ -548,7 +548,7 @@ fn gaps_are_told_and_what_was_accepted_is_not() {
         assumed: 3,
     };
     invoice.gaps = vec![gap(Some(at("2026-10-06T10:30:00Z")))];
-    invoice.accepted = invoice.blockers(&review()).iter().map(ToString::to_string).collect();
+    invoice.accepted = invoice.blockers(&review()).iter().map(|blocker| blocker.words(chrono_tz::Tz::UTC)).collect();
     assert!(invoice.accepted.len() > 1, "{:?}", invoice.accepted);
     invoice.accepted.push("app events can't be read (gap eu1/8)".to_owned());
     let notes = |invoice: &Invoice| view(invoice).notes[2..].to_vec();

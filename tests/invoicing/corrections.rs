@@ -111,7 +111,7 @@ fn lines_are_given_back_as_far_as_there_is_something_left() {
     for (more, told) in [
         (&["--line", "1", "--amount", "0"][..], "must be more than 0"),
         (&["--line", "1", "--amount", "0.001"], "EUR has 2 decimals"),
-        (&["--line", "1", "--line", "2", "--amount", "1"], "--amount is for one --line"),
+        (&["--line", "1", "--line", "2", "--amount", "1"], "--amount needs exactly one --line"),
         (&["--amount", "1"], "--line"),
     ] {
         let run = credit(&program, more);
@@ -385,7 +385,7 @@ fn a_card_that_changes_nothing_for_an_invoice_is_taken_note_of() {
     let fixed = RATES.replace("[[service]]\nfree = true", "[[service]]\ninstance_hour = \"5\"");
     std::fs::write(program.folder.path().join("fixed.toml"), &fixed).unwrap();
     let run = credit(&program, &["--difference", "--rates", "fixed.toml"]);
-    assert!(run.code == Some(0) && run.stderr.contains("costs the same by that card"), "{}", run.stderr);
+    assert!(run.code == Some(0) && run.stderr.contains("costs the same with that card"), "{}", run.stderr);
     let without = credit(&program, &["--difference"]);
     assert!(without.code == Some(1) && without.stderr.contains("costs what was invoiced"), "{}", without.stderr);
 }
@@ -400,7 +400,7 @@ fn what_was_given_back_to_be_made_anew_is_not_compared_any_more() {
     let by_id = program.run(&["invoices", "credit", "1", "--whole", "--reason", "x", "--config", "cf-billing.toml"]);
     assert!(by_id.code == Some(1) && by_id.stderr.contains("no final invoice `1`"), "{}", by_id.stderr);
     let nothing = credit(&program, &[]);
-    assert!(nothing.code == Some(2) && nothing.stderr.contains("nothing says what to give back"), "{}", nothing.stderr);
+    assert!(nothing.code == Some(2) && nothing.stderr.contains("nothing to give back was named"), "{}", nothing.stderr);
 }
 
 /// Cents of many small credits never come to more tax than was charged.

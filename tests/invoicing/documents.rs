@@ -159,7 +159,7 @@ fn an_export_never_keeps_another_invoices_file_under_a_number() {
     for told in [
         "1 document(s) written to out\n",
         "`out/CF-000001.html` is there with other bytes than the document of CF-000001: ",
-        "it is the html document of CF-000002\nhint: nothing was written over",
+        "it is the html document of CF-000002\nhint: nothing was overwritten",
     ] {
         assert!(refused.stderr.contains(told), "{told}: {}", refused.stderr);
     }

@@ -29,13 +29,29 @@ fn drafts_are_in_review_once_usage_is_complete_and_the_grace_time_is_over() {
         let run = october(&program, "finalize", &with);
         assert_eq!(run.code, Some(i32::from(status == "draft")), "{through} {grace}: {}", run.stderr);
         if grace == "92d" {
-            assert!(
-                run.stderr.contains("the grace time after the period lasts until 2027-02-01T00:00:00Z"),
-                "{}",
-                run.stderr
-            );
+            assert!(run.stderr.contains("the grace time lasts until 2027-02-01T00:00:00Z"), "{}", run.stderr);
         }
     }
+}
+
+/// Months are cut in the billing time zone, so what is said of them is in that zone, too.
+#[test]
+fn what_keeps_an_invoice_from_being_final_is_told_in_the_billing_time_zone() {
+    let program = Program::new();
+    month::card(&program, RATES);
+    month::import(&program, "00:00 p STARTED 512x1 app=a", "14d23:00");
+    let with = configure(&program, "[billing]\ntime_zone = \"Europe/Berlin\"\ngrace = \"92d\"\n");
+    october(&program, "draft", &with);
+    let run = october(&program, "finalize", &with);
+    // Known until 23:00 UTC on the 24th, less the sweep window; Berlin left summer time on the 25th.
+    for told in [
+        "usage is complete only up to 2026-10-25T00:00:00+02:00; the period ends at 2026-11-01T00:00:00+01:00",
+        "the grace time lasts until 2027-02-01T00:00:00+01:00",
+    ] {
+        assert!(run.stderr.contains(told), "{told} is not in\n{}", run.stderr);
+    }
+    let shown = program.succeed(&["invoices", "show", "1"]).stdout;
+    assert!(shown.contains("2026-10-01T00:00:00+02:00 to 2026-11-01T00:00:00+01:00"), "{shown}");
 }
 
 #[test]

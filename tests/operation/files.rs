@@ -172,7 +172,7 @@ fn a_superseded_writer_gives_up_and_takes_over_again() {
     assert!(text(&format!("{}/", plant.url)).contains(">standby<"));
     assert_eq!(get(&format!("{}/servez", plant.url)).status(), 200);
     // Nobody collects it: that is told before the other's lease runs out.
-    plant.until_not_ready("another process has it");
+    plant.until_not_ready("another process collects it");
     run(|| async { store.give_up_lease(&lease, "other").await.unwrap() });
     eventually(|| plant.log(), || leads(1).then_some(()));
     plant.until_ready();

@@ -9,11 +9,11 @@ use crate::support::month;
 use crate::support::program::{Program, path};
 use crate::support::schema;
 
-const README: &str = include_str!("../../README.md");
+const PAGE: &str = include_str!("../../docs/rate-cards.md");
 
-/// The card in README.md.
-fn readme_card() -> String {
-    let card = README.split("<!-- card -->\n").nth(1).unwrap().split("<!-- end of card -->").next().unwrap();
+/// The card in docs/rate-cards.md.
+fn documented_card() -> String {
+    let card = PAGE.split("<!-- card -->\n").nth(1).unwrap().split("<!-- end of card -->").next().unwrap();
     card.lines().map(|line| format!("{}\n", line.trim_start_matches("    "))).collect()
 }
 
@@ -23,7 +23,7 @@ fn write(program: &Program, name: &str, text: &str) {
     std::fs::write(file, text).unwrap();
 }
 
-/// A month in which two orgs use what the card in README.md names: 100 h of 1 GiB of each buildpack, a day of staging,
+/// A month in which two orgs use what the card in docs/rate-cards.md names: 100 h of 1 GiB of each buildpack, a day of staging,
 /// services.
 fn used(program: &Program) {
     month::import_into(
@@ -43,9 +43,9 @@ fn used(program: &Program) {
 }
 
 #[test]
-fn the_card_in_the_readme_is_good_and_five_mistakes_in_it_are_found_at_once() {
+fn the_documented_card_is_good_and_five_mistakes_in_it_are_found_at_once() {
     let program = Program::without_database();
-    let card = readme_card();
+    let card = documented_card();
     write(&program, "my-card.toml", &card);
     let good = program.succeed(&["rates", "check", "my-card.toml"]);
     assert_eq!(good.stdout, "my card: 10 rates, 1 allowance in EUR, good\n");
@@ -66,7 +66,7 @@ fn the_card_in_the_readme_is_good_and_five_mistakes_in_it_are_found_at_once() {
     let found = program.run(&["rates", "check", "my-card.toml"]);
     assert_eq!((found.code, &*found.stdout), (Some(2), ""));
     insta::assert_snapshot!(found.stderr, @r#"
-    no ledger to compare with: names are taken as they stand
+    there is no ledger to compare with, so names aren't checked
     error: my-card.toml:15:1: unknown key `memory_gb_hour` in `process`
     hint: did you mean `memory_gib_hour`?
     error: my-card.toml:22:7: `org`: `acme` is not valid
@@ -91,7 +91,7 @@ fn the_card_in_the_readme_is_good_and_five_mistakes_in_it_are_found_at_once() {
 fn what_if_tells_what_the_last_month_would_have_cost() {
     let program = Program::new();
     used(&program);
-    write(&program, "my-card.toml", &readme_card());
+    write(&program, "my-card.toml", &documented_card());
     write(
         &program,
         "old.toml",
@@ -163,7 +163,7 @@ fn what_if_tells_what_the_last_month_would_have_cost() {
 fn what_if_writes_nothing() {
     let program = Program::new();
     used(&program);
-    write(&program, "my-card.toml", &readme_card());
+    write(&program, "my-card.toml", &documented_card());
     let dump = || {
         let file = program.folder.path().join("book.jsonl");
         let _ = std::fs::remove_file(&file);
@@ -295,7 +295,7 @@ fn everything_a_card_says_is_on_the_invoice() {
     used(&program);
     let card = format!(
         "{}[[discount]]\nname = \"launch\"\npercent = \"10\"\n[[minimum]]\nname = \"minimum charge\"\namount = \"50\"\n[[tax]]\npercent = \"19\"\n",
-        readme_card()
+        documented_card()
     );
     write(&program, "card.toml", &card);
     let account = ["--period", "2026-10", "--rates", "card.toml", "--account", "eu1/o2"];
@@ -483,7 +483,7 @@ fn the_schema_is_made_from_the_code_and_the_example_cards_keep_to_it() {
         }
     }
     assert_eq!(cards, 4);
-    assert_eq!(schema::errors(&schema, &readme_card()), Vec::<String>::new());
+    assert_eq!(schema::errors(&schema, &documented_card()), Vec::<String>::new());
     let head = "name = \"x\"\ncurrency = \"EUR\"\n";
     for wrong in [
         "[[process]]\nmemory_gb_hour = \"1\"\n",
@@ -568,7 +568,7 @@ fn a_minimum_makes_no_invoice_of_nothing() {
 #[test]
 fn what_lies_beside_a_cards_files_is_no_card() {
     let program = Program::without_database();
-    write(&program, "card/a.toml", &readme_card());
+    write(&program, "card/a.toml", &documented_card());
     std::os::unix::fs::symlink("nobody@nowhere", program.folder.path().join("card/.#a.toml")).unwrap();
     write(&program, "card/.hidden.toml", "not = a card");
     std::fs::create_dir(program.folder.path().join("card/folder.toml")).unwrap();
@@ -579,7 +579,7 @@ fn what_lies_beside_a_cards_files_is_no_card() {
 #[test]
 fn many_agreements_are_no_trouble() {
     let program = Program::without_database();
-    let mut card = readme_card();
+    let mut card = documented_card();
     for number in 0..200 {
         card += &format!(
             "[[process]]\norg = \"eu1/org-{number}\"\nmultiplier = \"0.95\"\nsurcharge = {{ memory_gib_hour = \"0.000{number}\" }}\n"
@@ -598,9 +598,9 @@ fn many_agreements_are_no_trouble() {
 fn another_card_in_place_of_the_one_in_use_is_told_in_few_words() {
     let program = Program::new();
     used(&program);
-    write(&program, "card.toml", &readme_card());
+    write(&program, "card.toml", &documented_card());
     program.succeed(&["invoices", "finalize", "--period", "2026-10", "--rates", "card.toml", "--account", "eu1/o2"]);
-    let other = readme_card().replace("0.0125", "0.02").replace("0.0060", "0.01").replace("\"0.05\"", "\"0.06\"");
+    let other = documented_card().replace("0.0125", "0.02").replace("0.0060", "0.01").replace("\"0.05\"", "\"0.06\"");
     write(
         &program,
         "other.toml",
@@ -632,7 +632,7 @@ fn another_card_in_place_of_the_one_in_use_is_told_in_few_words() {
     let all: Value = serde_json::from_str(&all.stdout).unwrap();
     assert_eq!(all.as_array().unwrap().iter().filter(|problem| problem["severity"] == "error").count(), 6);
     // A file beside it, from November on, is the way out.
-    write(&program, "both/1.toml", &readme_card());
+    write(&program, "both/1.toml", &documented_card());
     write(&program, "both/2.toml", &other.replace("from = 2026-01-01", "from = 2026-11-01"));
     program.succeed(&["invoices", "draft", "--period", "2026-10", "--rates", "both"]);
 }

@@ -503,7 +503,7 @@ fn a_card_with_problems_exits_2_and_prints_them() {
     let run = program.run(&["rates", "check", "card.toml"]);
     assert_eq!(run.code, Some(2));
     insta::assert_snapshot!(run.stderr, @r#"
-    no ledger to compare with: names are taken as they stand
+    there is no ledger to compare with, so names aren't checked
     warning: card.toml:1:1: there is no `staging` rate: stagings will be unpriced
     hint: add a [[staging]] that is for everything, with prices or free = true
     warning: card.toml:1:1: there is no `task` rate: tasks will be unpriced

@@ -74,7 +74,7 @@ pub(super) fn seller(checked: &mut Checked, configuration: &Configuration) {
     ];
     let lacks: Vec<&str> = required.iter().filter(|(_, there)| !there).map(|(key, _)| *key).collect();
     if !lacks.is_empty() {
-        let told = format!("the invoices lack what buyers need\nhint: set [billing] {}", lacks.join(", "));
+        let told = format!("invoices lack what buyers need\nhint: set [billing] {}", lacks.join(", "));
         checked.say(Verdict::Warn, None, "seller", told);
     } else if unfit.is_empty() && odd.is_empty() {
         checked.say(Verdict::Ok, None, "seller", &seller.name);
@@ -100,7 +100,7 @@ pub(super) async fn accounts(checked: &mut Checked, file: &Path, configuration: 
                 && let Some(accounts) = accounts
             {
                 let told = format!("{}: {} account(s), {warnings} warning(s)", file.display(), accounts.len());
-                let told = if warnings == 0 { told } else { format!("{told}\nhint: `accounts check` tells them") };
+                let told = if warnings == 0 { told } else { format!("{told}\nhint: `accounts check` lists them") };
                 checked.say(if warnings == 0 { Verdict::Ok } else { Verdict::Warn }, None, "accounts", told);
             }
         }

@@ -19,11 +19,11 @@ pub(super) async fn check(checked: &mut Checked, configuration: &Configuration) 
     }
     match Global::inspect(configuration).await {
         Ok(Found::Nothing { location }) => {
-            checked.say(Verdict::Ok, None, "database", format!("{location}: will be made"));
+            checked.say(Verdict::Ok, None, "database", format!("{location}: `run` will make it"));
             None
         }
         Ok(Found::Schema { location, found, known, lacks }) if found < known => {
-            let told = format!("{location}: schema {found}; `run` will bring it to {known}: {}", lacks.join(", "));
+            let told = format!("{location}: schema {found}; `run` will update it to {known}: {}", lacks.join(", "));
             checked.say(Verdict::Warn, None, "database", told);
             None
         }

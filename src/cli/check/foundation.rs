@@ -130,8 +130,8 @@ fn contradictions(page: &Dated<EventPage>) -> Option<String> {
     let (first, _) = wrong.next()?;
     let (guid, at, date) = (&first.guid, first.created_at, page.date);
     Some(format!(
-        "{} of {} events have times that can't be, such as {guid}: {at}, told at {date}\n\
-         hint: a clock of Cloud Controller's is wrong, set it; such events are bounded by their neighbours and held until accepted, `cf-billing clocks` shows them",
+        "{} of {} events have impossible times, such as {guid}: {at}, read at {date}\n\
+         hint: set the clock of that Cloud Controller machine; such events count at the times of their neighbours, and their invoices wait for acceptance; `cf-billing clocks` lists them",
         1 + wrong.count(),
         events.len()
     ))

@@ -63,13 +63,13 @@ pub(super) async fn check(checked: &mut Checked, member: &Member, store: Option<
         Ok(judged) => match (judged.held, judged.evidence) {
             (Some(held), _) => checked.say(Verdict::Fail, name, "identity", held),
             (None, Some(Evidence::Missing(_))) => {
-                checked.say(Verdict::Warn, name, "identity", "another foundation takes its place, as somebody said");
+                checked.say(Verdict::Warn, name, "identity", "another foundation was adopted in its place");
             }
             (None, Some(Evidence::Guids(what))) => {
-                let told = format!("the foundation that the book knows, by its {what}; its last events are gone");
+                let told = format!("the foundation in the book, recognised by its {what}; its last events are gone");
                 checked.say(Verdict::Warn, name, "identity", told);
             }
-            (None, _) => checked.say(Verdict::Ok, name, "identity", "the foundation that the book knows"),
+            (None, _) => checked.say(Verdict::Ok, name, "identity", "the foundation in the book"),
         },
     }
 }

@@ -31,7 +31,7 @@ impl Lists<'_> {
                 self.read.push(format!("{} {what}", listed.rows.len()));
                 for row in listed.unreadable.iter().filter(|row| self.unreadable.insert((row.list, row.guid.clone()))) {
                     let told = format!(
-                        "/v3/{}/{} can't be read: {}\nhint: it counts as present and unchanged, and its months are held; tell Cloud Controller's operators",
+                        "/v3/{}/{} can't be read: {}\nhint: it counts as present and unchanged, and invoices of its months wait for acceptance; tell the operators of Cloud Controller",
                         row.list.name(),
                         row.guid,
                         row.reason
@@ -106,7 +106,7 @@ pub(super) async fn check(checked: &mut Checked, foundation: &str, client: &Clie
         && let Err(error) = client.process_stats(&process).await
         && error.kind != ErrorKind::NotFound
     {
-        let told = format!("whether a docker app's processes run can't be read, and is assumed: {error}");
+        let told = format!("can't read whether a docker app's processes run, so it is assumed: {error}");
         checked.say(Verdict::Warn, Some(foundation), "lists", told);
     }
     if !failed {
@@ -114,21 +114,21 @@ pub(super) async fn check(checked: &mut Checked, foundation: &str, client: &Clie
     }
     if let Some(most) = client.most_rows() {
         let told = format!(
-            "no more than {most} rows of a list are given (cc.renderer.max_total_results): lists are read in parts, by time\n\
-             hint: nothing is to be done, unless that many rows are of one second; operators of Cloud Controller can raise it"
+            "Cloud Controller gives at most {most} rows of a list (cc.renderer.max_total_results): lists are read in parts, by time\n\
+             hint: nothing needs to be done, unless that many rows were made in one second; operators of Cloud Controller can raise the limit"
         );
         checked.say(Verdict::Warn, Some(foundation), "lists", told);
     }
     if apps_without_droplets > 0 {
         let told = format!(
-            "{apps_without_droplets} app(s) don't name their current droplet (a release before mid-2024): it is asked for by app\n\
-             hint: nothing is to be done; with very many apps the newest droplet is taken for the current one"
+            "{apps_without_droplets} app(s) don't name their current droplet (a release before mid-2024): it is read app by app\n\
+             hint: nothing needs to be done; with very many apps the newest droplet counts as the current one"
         );
         checked.say(Verdict::Warn, Some(foundation), "lists", told);
     }
     if client.is_without_event_times() {
-        let told = "usage events can't be filtered by time (an older release): they are read from an earlier one\n\
-                    hint: nothing is to be done; sweeps take more requests";
+        let told = "usage events can't be filtered by time (an older release): reading begins at an earlier event\n\
+                    hint: nothing needs to be done; sweeps take more requests";
         checked.say(Verdict::Warn, Some(foundation), "events", told);
     }
 }

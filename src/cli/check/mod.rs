@@ -18,7 +18,7 @@ use crate::config::Configuration;
 
 /// Try everything that `run` needs: database, rate card, each foundation's address, client, scopes and snapshots
 ///
-/// One line per thing: ok, warn or fail. Changes nothing, neither here nor there. Exits 1 if anything fails.
+/// One line per check: ok, warn or fail. Changes nothing, here or in the foundation. Exits 1 if anything fails.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  cf-billing check --config /etc/cf-billing/cf-billing.toml")]
 pub struct Check {
@@ -130,7 +130,9 @@ fn listen(checked: &mut Checked, configuration: &Configuration) {
     match TcpListener::bind(address) {
         Ok(_) => checked.say(Verdict::Ok, None, "listen", format!("{address} is free")),
         Err(error) => {
-            let told = format!("{address}: {error}\nhint: fine if it is the daemon that runs; else set [http] listen");
+            let told = format!(
+                "{address}: {error}\nhint: that is fine if the daemon is running; else set [http] listen to a free port"
+            );
             checked.say(Verdict::Warn, None, "listen", told);
         }
     }

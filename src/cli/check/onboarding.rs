@@ -27,7 +27,7 @@ pub(super) async fn check(
         Ok((strategy, reason)) => {
             let from = match strategy {
                 Strategy::Snapshot => "from usage snapshots",
-                Strategy::KeptRecords => "from the records that the streams keep",
+                Strategy::KeptRecords => "from the records that Cloud Controller keeps in the streams",
                 Strategy::LiveLists => "from the lists of processes, apps, tasks and service instances",
             };
             checked.say(Verdict::Ok, name, "baseline", format!("{from} ({}): {reason}", strategy.name()));
@@ -92,11 +92,11 @@ async fn snapshots(checked: &mut Checked, foundation: &Foundation, client: &Clie
     let complete = lists.iter().all(|list| list.iter().any(|snapshot| snapshot.completed_at.is_some()));
     let (verdict, told) = match (may_request, complete) {
         (true, _) => (Verdict::Ok, "can be requested"),
-        (false, true) => (Verdict::Ok, "can't be requested; the newest complete ones will be taken"),
+        (false, true) => (Verdict::Ok, "the client can't request any; the newest complete ones will be used"),
         (false, false) => (
             Verdict::Warn,
-            "can't be requested, and there are no complete ones of both streams\n\
-             hint: have somebody with cloud_controller.admin run `cf-billing snapshots request`, or give the client that authority",
+            "the client can't request any, and there are no complete ones of both streams\n\
+             hint: have an administrator (cloud_controller.admin) run `cf-billing snapshots request`, or give the client that authority",
         ),
     };
     checked.say(verdict, name, "snapshots", told);

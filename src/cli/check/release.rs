@@ -9,7 +9,7 @@ const OLDEST: (u32, u32) = (3, 89);
 pub(super) fn check(checked: &mut Checked, foundation: &str, version: Option<&str>) {
     let oldest = format!("cf-billing works with {}.{}.0 and later", OLDEST.0, OLDEST.1);
     let Some(version) = version else {
-        let told = format!("it doesn't tell the version of its V3 API; {oldest}");
+        let told = format!("it doesn't say the version of its V3 API; {oldest}");
         return checked.say(Verdict::Warn, Some(foundation), "release", told);
     };
     let mut parts = version.split('.').map(|part| part.parse::<u32>().ok());
@@ -17,6 +17,6 @@ pub(super) fn check(checked: &mut Checked, foundation: &str, version: Option<&st
     if known.is_some_and(|known| known >= OLDEST) {
         return checked.say(Verdict::Ok, Some(foundation), "release", format!("V3 API {version}; {oldest}"));
     }
-    let told = format!("V3 API {version}; {oldest}\nhint: upgrade Cloud Controller, or look what the lines below say");
+    let told = format!("V3 API {version}; {oldest}\nhint: upgrade Cloud Controller, or see the lines below");
     checked.say(Verdict::Warn, Some(foundation), "release", told);
 }

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::{Kind, Span};
+use crate::domain::{Amount, AmountOverflow, Kind, Span};
 use crate::rate_card::Meter;
 use crate::simulator::Foundation;
-use crate::simulator::prices::Prices;
+use crate::simulator::prices::{Payer, Prices};
 use crate::store::StoredInvoice;
 
-/// Both totals, in cents.
+/// Both totals, with discounts and tax, in cents.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Comparison {
     pub ours: i64,
@@ -29,7 +29,16 @@ fn user(thing: &Thing) -> (Kind, String) {
 
 impl Comparison {
     /// Compares thing by thing, so that nothing makes up for anything else.
-    pub fn of(invoices: &[StoredInvoice], foundation: &Foundation, prices: &Prices, period: Span) -> Self {
+    ///
+    /// # Errors
+    /// [`AmountOverflow`] if an invoice's total with tax is none.
+    pub fn of(
+        invoices: &[StoredInvoice],
+        foundation: &Foundation,
+        prices: &Prices,
+        payers: &[Payer],
+        period: Span,
+    ) -> Result<Self, AmountOverflow> {
         let mut ours: BTreeMap<Thing, i64> = BTreeMap::new();
         let mut estimated = BTreeSet::new();
         for line in invoices.iter().flat_map(|stored| &stored.invoice.lines) {
@@ -55,8 +64,10 @@ impl Comparison {
             *ours.entry(thing).or_default() += line.charge.as_ref().map_or(0, |charge| charge.amount.0);
         }
         let mut theirs: BTreeMap<Thing, i64> = BTreeMap::new();
-        for ((key, _, meter), cents) in prices.lines(&foundation.world, period.from, period.to) {
-            let thing = (key.organization, key.space, key.kind, key.owner, key.plan, key.buildpack, meter);
+        let bills = prices.bills(&foundation.world, payers, period.from, period.to);
+        for ((key, _, meter), cents) in bills.iter().flat_map(|bill| &bill.lines) {
+            let key = key.clone();
+            let thing = (key.organization, key.space, key.kind, key.owner, key.plan, key.buildpack, *meter);
             *theirs.entry(thing).or_default() += cents;
         }
         let things: BTreeSet<&Thing> = ours.keys().chain(theirs.keys()).collect();
@@ -65,9 +76,10 @@ impl Comparison {
         };
         let exact: Vec<&Thing> =
             (things.into_iter()).filter(|thing| !estimated.contains(&user(thing)) && difference(thing) != 0).collect();
-        Self {
-            ours: ours.values().sum(),
-            theirs: theirs.values().sum(),
+        let totals = invoices.iter().try_fold(Amount::default(), |sum, stored| sum.plus(stored.invoice.gross()?))?;
+        Ok(Self {
+            ours: totals.0,
+            theirs: bills.iter().map(|bill| bill.total).sum(),
             unexplained: exact.iter().map(|thing| difference(thing).abs()).sum(),
             where_unexplained: (exact.into_iter())
                 .map(|thing| {
@@ -75,7 +87,7 @@ impl Comparison {
                     format!("{thing:?}: {} cents here, {} there", cents(&ours), cents(&theirs))
                 })
                 .collect(),
-        }
+        })
     }
 
     pub const fn difference(&self) -> i64 {

@@ -3,35 +3,40 @@
 mod compare;
 mod in_memory;
 mod play;
+mod screen;
+mod setup;
 
-use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::card::rates_file;
-use super::invoices::{list, show_table};
-use super::output::{self, Format, note};
+use super::output::{self, note};
 use super::progress::Bars;
 use super::run::{listen, member_over, stop_on_signal};
 use super::{Failure, Global};
-use crate::billing_run::{BillingRun, Card, FinalizeResult};
+use crate::billing_run::{BillingRun, Card, CreditOutcome, FinalizeResult, What};
 use crate::clock::Clock;
-use crate::config::{self, Configuration};
+use crate::config::Configuration;
 use crate::daemon::{Daemon, Member};
 use crate::domain::{Amount, Month, Timestamp};
-use crate::simulator::prices::Prices;
-use crate::simulator::{ADMIN, Foundation};
+use crate::invoicing::Credit;
+use crate::simulator::Foundation;
+use crate::simulator::prices::{Payer, Prices};
 use crate::store::{InvoiceFilter, Store, StoredInvoice};
 use crate::telemetry::{self, Board, Metrics};
 use compare::Comparison;
 use in_memory::InMemory;
 use play::Play;
+use screen::{LastLine, Screen};
+use setup::{configure, fresh_folder, payers};
 
 /// Bill a simulated foundation for a month, with nothing to set up
 ///
 /// People push, scale, stage and delete in a simulated Cloud Foundry for a month that passes in seconds;
 /// the daemon onboards it, collects its usage events and invoices the month. The simulated foundation keeps
-/// an account of its own, from what was done there: the last line compares both.
+/// an account of its own, from what was done there: the last line compares both totals. Two accounts pay, with
+/// an allowance, a discount and tax, and one gets a credit note. The folder it names stays.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  cf-billing demo --once")]
 pub struct Demo {
@@ -41,18 +46,18 @@ pub struct Demo {
     /// People also do what leaves no usage event: delete apps while they stage, change disk without a restart
     #[arg(long)]
     lossy: bool,
-    /// Draws what people do
+    /// Seed of what people do
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// Apps that the foundation begins with, give or take
+    /// About how many apps the foundation begins with
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=5000))]
     processes: u32,
 }
 
 /// Seconds between two computations of the drafts that the page shows.
 const DRAFT_EVERY: u32 = 5;
-/// Lines of an invoice that are shown.
-const LINES: usize = 15;
+/// What the credit note gives back, in cents: half of the line at most.
+const GOODWILL: i64 = 500;
 const MONTH: &str = "2026-10";
 /// When the foundation's first app is pushed: it is at rest some days later.
 const FOUNDED: &str = "2026-09-20T08:00:00Z";
@@ -70,12 +75,16 @@ impl Demo {
         }
         let folder = fresh_folder()?;
         let prices = Prices::example(instant(CHANGE)?);
-        let configuration = configure(&folder, &prices)?;
+        let mut foundation = Foundation::new(self.seed, instant(FOUNDED)?);
+        foundation.world.settle(&mut foundation.tables, self.processes as usize);
+        let payers = payers(&foundation);
+        let configuration = configure(&folder, &prices, &payers)?;
         let bars = Bars::default();
         telemetry::init(&configuration.log, bars.clone());
         note(&format!("A simulated foundation (not a Cloud Controller), billed into {}", folder.display()));
         let month: Month = MONTH.parse().map_err(Failure::failed)?;
-        let foundation = InMemory::new(self.settle(&configuration, &prices, month)?);
+        self.begin(&mut foundation, &configuration, &prices, month)?;
+        let foundation = InMemory::new(foundation);
         let (clock, driver) = Clock::simulated(foundation.lock().now());
         let store = Global::open(&configuration).await?;
         let _alone = store.collector_lock()?;
@@ -100,14 +109,17 @@ impl Demo {
             drafts: None,
             stop: stop.clone(),
         };
-        let program = std::env::args().next().unwrap_or_else(|| "cf-billing".to_owned());
-        note(&format!(
-            "Explore it: {program} invoices list --config {0}\n            {program} invoices explain 1 --line 1 --config {0}\n            {program} invoices export --period 2026-10 --format html --out invoices --config {0}\n            {program} usage --from 2026-10-01 --to 2026-11-01 --by org,kind --config {0}",
-            folder.join(CONFIGURATION).display()
-        ));
         let showing = async {
             let mut play = Play::new(foundation.clone(), driver, stop.clone(), self.seed, bars);
-            let shown = self.show(&mut play, &configuration, &prices, &store, &clock, month).await;
+            let scene = Scene {
+                configuration: &configuration,
+                prices: &prices,
+                payers: &payers,
+                store: &store,
+                clock: &clock,
+                month,
+            };
+            let shown = self.show(&mut play, &scene, &folder, address).await;
             stop.cancel();
             shown
         };
@@ -116,47 +128,49 @@ impl Demo {
         ended.map_err(Failure::failed)?;
         match shown? {
             None => Ok(()),
-            Some(last_line) => output::print(&last_line.text).and_then(|()| last_line.verdict()),
+            Some(last_line) => last_line.verdict(),
         }
     }
 
-    /// A foundation with some apps and services, at rest, and its account ready to begin.
-    fn settle(&self, configuration: &Configuration, prices: &Prices, month: Month) -> Result<Foundation, Failure> {
-        let mut foundation = Foundation::new(self.seed, instant(FOUNDED)?);
-        foundation.world.settle(&mut foundation.tables, self.processes as usize);
+    /// Lets the foundation, at rest, come to the time at which the daemon does, its account ready to begin.
+    fn begin(
+        &self,
+        foundation: &mut Foundation,
+        configuration: &Configuration,
+        prices: &Prices,
+        month: Month,
+    ) -> Result<(), Failure> {
         foundation.world.people.lossy = self.lossy;
         let period = month.span(configuration.billing.time_zone);
         foundation.world.truth.cut_at(&[period.from, period.to]);
         foundation.world.truth.cut_at(&prices.changes());
         foundation.advance(instant(ONBOARDED)?);
-        Ok(foundation)
+        Ok(())
     }
 
-    /// The whole month; gives what is to be said last, if it was not told to stop before.
+    /// The whole month; gives what was said last, if it was not told to stop before.
     async fn show(
         &self,
         play: &mut Play,
-        configuration: &Configuration,
-        prices: &Prices,
-        store: &Store,
-        clock: &Clock,
-        month: Month,
+        scene: &Scene<'_>,
+        folder: &Path,
+        page: Option<SocketAddr>,
     ) -> Result<Option<LastLine>, Failure> {
+        let Scene { configuration, prices, payers, store, clock, month } = *scene;
         let period = month.span(configuration.billing.time_zone);
         let complete = period.to.plus(configuration.collection.sweep_window_seconds);
         if !play.onboard().await || !play.until(complete).await {
             return Ok(None);
         }
         let invoices = bill(configuration, store, clock, month).await?;
-        let comparison = Comparison::of(&invoices, &play.foundation.lock(), prices, period);
-        list(&invoices, Format::Table)?;
-        if let Some(shortest) = invoices.iter().min_by_key(|stored| stored.invoice.lines.len()) {
-            show_table(shortest, LINES, None)?;
-        }
+        let comparison =
+            Comparison::of(&invoices, &play.foundation.lock(), prices, payers, period).map_err(Failure::failed)?;
+        let credit_note = give_back(configuration, store, clock, &invoices).await?;
         let last_line = LastLine::new(month, comparison, self.lossy);
+        let screen = Screen { month, invoices: &invoices, credit_note: credit_note.as_ref(), folder, page };
+        output::print(&screen.text(&last_line).map_err(Failure::failed)?)?;
         if !self.once {
-            output::print(&last_line.text)?;
-            note("Going on, a minute every second. Ctrl-C ends it.");
+            note("Going on, a minute every second, until you press Ctrl-C.");
             while play.follow(DRAFT_EVERY).await {
                 // Read each time, as the daemon does: who edits the card sees what becomes of it.
                 let card = card(configuration)?;
@@ -166,6 +180,17 @@ impl Demo {
         }
         Ok(Some(last_line))
     }
+}
+
+/// What is billed, by whom, to whom, into what.
+#[derive(Clone, Copy)]
+struct Scene<'a> {
+    configuration: &'a Configuration,
+    prices: &'a Prices,
+    payers: &'a [Payer],
+    store: &'a Store,
+    clock: &'a Clock,
+    month: Month,
 }
 
 fn card(configuration: &Configuration) -> Result<Card, Failure> {
@@ -187,7 +212,9 @@ async fn bill(
     let accept: Vec<String> = estimated.map(|stored| format!("estimated:{}", stored.invoice.account)).collect();
     for outcome in run.finalize(month, None, &accept, |_, _| {}).await? {
         let why: Vec<String> = match outcome.result {
-            FinalizeResult::Blocked(blockers) => blockers.iter().map(ToString::to_string).collect(),
+            FinalizeResult::Blocked(blockers) => {
+                blockers.iter().map(|blocker| blocker.words(configuration.billing.time_zone)).collect()
+            }
             FinalizeResult::Refused(why) => vec![why],
             FinalizeResult::Numbered(_) | FinalizeResult::Before => continue,
         };
@@ -201,96 +228,32 @@ async fn bill(
     Ok(invoices)
 }
 
-/// What the demo says last, and whether it is as it should be.
-struct LastLine {
-    text: String,
-    good: bool,
-    defects: Vec<String>,
-}
-
-impl LastLine {
-    fn new(month: Month, comparison: Comparison, lossy: bool) -> Self {
-        let mut text = format!(
-            "{month}: invoiced {} EUR, the simulated foundation's own account {} EUR, difference {}",
-            euros(comparison.ours),
-            euros(comparison.theirs),
-            euros(comparison.difference())
-        );
-        if lossy {
-            let _ = write!(text, ", outside of what is marked estimated {}", euros(comparison.unexplained));
-        }
-        let good = lossy || comparison.difference() == 0;
-        let good = good && comparison.unexplained == 0;
-        Self { text, good, defects: comparison.where_unexplained }
+/// Gives a few euros of the first invoice's dearest line back, so that there is a credit note to look at.
+async fn give_back(
+    configuration: &Configuration,
+    store: &Store,
+    clock: &Clock,
+    invoices: &[StoredInvoice],
+) -> Result<Option<StoredInvoice>, Failure> {
+    let Some(first) = invoices.first() else { return Ok(None) };
+    let amounts = first.invoice.lines.iter().map(|line| line.charge.as_ref().map_or(0, |charge| charge.amount.0));
+    let Some((position, amount)) = amounts.enumerate().max_by_key(|(_, amount)| *amount) else { return Ok(None) };
+    let back = Amount(GOODWILL.min(amount / 2));
+    let card = card(configuration)?;
+    let run = BillingRun::new(configuration, store, clock, &card)?;
+    let part = What::Credit(Credit::Lines(vec![(position + 1, Some(back))]));
+    match run.credit(first, part, "goodwill").await? {
+        CreditOutcome::Note(number) => Ok(store.invoice(&number).await?),
+        CreditOutcome::Charged(_) | CreditOutcome::Same => Ok(None),
     }
-
-    fn verdict(&self) -> Result<(), Failure> {
-        if self.good {
-            Ok(())
-        } else {
-            for defect in &self.defects {
-                note(defect);
-            }
-            Err(Failure::failed("the two accounts differ where they must not: this is a defect of cf-billing"))
-        }
-    }
-}
-
-fn euros(cents: i64) -> String {
-    let sign = if cents < 0 { "-" } else { "" };
-    format!("{sign}{}.{:02}", cents.abs() / 100, cents.abs() % 100)
 }
 
 fn instant(text: &str) -> Result<Timestamp, Failure> {
     Timestamp::parse(text).map_err(Failure::failed)
 }
 
-const CONFIGURATION: &str = "cf-billing.toml";
-
-/// Writes configuration and rate card into the folder, and loads them.
-fn configure(folder: &Path, prices: &Prices) -> Result<Configuration, Failure> {
-    let rates = folder.join("rates.toml");
-    let text = format!(
-        "# Made by `cf-billing demo`.\n\
-         [database]\nurl = \"sqlite://{}\"\n\n\
-         [billing]\nrates = \"{}\"\nseller = \"Example Platform Team\"\ninvoice_series = \"DEMO\"\ngrace = \"0s\"\n\n\
-         [log]\nlevel = \"warn\"\n\n\
-         # The foundation is gone when the demo ends.\n\
-         [[foundation]]\nname = \"demo\"\napi = \"http://127.0.0.1\"\nclient_id = \"{}\"\nclient_secret = \"{}\"\n",
-        folder.join("cf-billing.db").display(),
-        rates.display(),
-        ADMIN.0,
-        ADMIN.1
-    );
-    let file = folder.join(CONFIGURATION);
-    let cannot = |error| Failure::failed(format!("can't write into {}: {error}", folder.display()));
-    std::fs::write(&rates, prices.card()).map_err(cannot)?;
-    std::fs::write(&file, text).map_err(cannot)?;
-    Ok(config::load(Some(&file), [])?)
-}
-
 fn member(configuration: &Configuration, foundation: &InMemory, clock: &Clock) -> Result<Member, Failure> {
     let configured = configuration.foundations.first();
     let configured = configured.ok_or_else(|| Failure::failed("the demo's configuration has no foundation"))?;
     Ok(member_over(Arc::new(foundation.clone()), configuration, configured, clock))
-}
-
-/// A folder of the demo's own: nothing that is there is touched.
-fn fresh_folder() -> Result<PathBuf, Failure> {
-    let parent = std::env::temp_dir();
-    let stamp = Clock::System.now().unix();
-    for attempt in 0..1000 {
-        let folder = parent.join(format!("cf-billing-demo-{}", stamp + attempt));
-        match std::fs::create_dir(&folder) {
-            Ok(()) => return Ok(folder),
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-            Err(error) => {
-                return Err(Failure::failed(format!(
-                    "can't make a folder in {}: {error}\nhint: set TMPDIR to a folder that can be written",
-                    parent.display()
-                )));
-            }
-        }
-    }
-    Err(Failure::failed(format!("{} is full of demos\nhint: remove some", parent.display())))
 }

@@ -13,10 +13,10 @@ use crate::documents::Format;
 use crate::documents::adopt::{ReadBack, read_back};
 use crate::store::{Adopted, RenderedDocument, Series, Store};
 
-/// Bring back what was issued and the database lacks, after it was restored from a backup, from exported files
+/// Bring invoices back from exported files, after the database was restored from a backup
 ///
-/// Each number needs its JSON; whatever else of it is in the folder comes back with it, byte for byte. What was marked
-/// when it was issued must fit. Several folders may be given.
+/// Each number needs its JSON; its other documents in the folder come back with it, byte for byte. All must agree with
+/// the mark that was made when the number was issued. Several folders may be given.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  cf-billing invoices adopt 2026-10")]
 pub(super) struct Adopt {
@@ -50,7 +50,7 @@ fn range(text: &str) -> Result<(i64, i64), String> {
     let (first, last) = text.split_once("..").unwrap_or((text, text));
     match (number(first), number(last)) {
         (Some(first), Some(last)) if first <= last => Ok((first, last)),
-        _ => Err("numbers without their series, such as 18..20".to_owned()),
+        _ => Err("give numbers without the series, such as 18..20".to_owned()),
     }
 }
 
@@ -120,7 +120,7 @@ impl Adopt {
         let of =
             if series.name == billing.invoice_series { String::new() } else { format!(" --series {}", series.name) };
         format!(
-            "{file} isn't in {}, and {} was issued\nhint: its JSON is needed: look for it where documents were sent from, or record it with `invoices lost {next}..{issued}{of} --reason …`",
+            "{file} is missing in {}, but {} was issued\nhint: find its JSON where documents were sent from, or record the number as lost with `invoices lost {next}..{issued}{of} --reason …`",
             folders.join(", "),
             series.number(next)
         )
@@ -155,7 +155,7 @@ impl Adopt {
             return Ok(Some(card.stored));
         }
         Err(Failure::failed(format!(
-            "{} was made with a rate card of SHA-256 {hash}, which neither the database has nor is it the one given\nhint: give it with --rates FILE",
+            "{} was made with a rate card of SHA-256 {hash}, which is neither in the database nor the one given\nhint: give that card with --rates FILE",
             read.issue.number
         )))
     }
@@ -174,6 +174,6 @@ fn unread(path: &Path, error: &std::io::Error) -> Failure {
 
 fn wrong(number: &str, why: &str) -> Failure {
     Failure::failed(format!(
-        "the JSON of {number} can't be read back: {why}\nhint: nothing of it was changed; give the file as it was exported"
+        "can't read the JSON of {number}: {why}\nhint: nothing was changed; give the file as it was exported"
     ))
 }

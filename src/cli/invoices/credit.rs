@@ -16,10 +16,10 @@ use crate::domain::{Amount, Currency};
 use crate::invoicing::{Credit as Part, Status};
 use crate::store::{Store, StoredInvoice};
 
-/// Correct a final invoice: give it back as a whole, by line, or as far as its period costs something else now
+/// Correct a final invoice by a credit note: for all of it, for a line, or for the difference to what it costs now
 ///
-/// A credit note is final at once, with a number of its own; the invoice stays as it is. Where a period costs more than
-/// was invoiced, that goes on the account's next invoice.
+/// A credit note is final at once, with a number of its own; the invoice stays as it is. If a period costs more than was
+/// invoiced, the rest goes on the account's next invoice.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   cf-billing invoices credit CF-000001 --whole --reason \"the month is waived\"
@@ -40,16 +40,16 @@ pub(super) struct Credit {
     /// Give back this line, from 1; may be named several times
     #[arg(long, value_name = "N")]
     line: Vec<usize>,
-    /// Give back so much of the line, without tax, instead of all that is left of it
+    /// Give back this much of the line, without tax, instead of all that is left of it
     #[arg(long, value_name = "AMOUNT", requires = "line")]
     amount: Option<String>,
-    /// As far as the period costs something else now than was invoiced
+    /// Give back the difference between what was invoiced and what the period costs now
     #[arg(long, conflicts_with_all = ["line", "reissue"])]
     difference: bool,
     /// Compare by this rate card: a corrected version of the one that was used
     #[arg(long, value_name = "FILE", requires = "difference")]
     rates: Option<PathBuf>,
-    /// Give it back as a whole, and invoice the month anew
+    /// Give all of it back, and invoice the month again
     #[arg(long, conflicts_with = "line")]
     reissue: bool,
     /// The date on the credit note, instead of today's: not before its invoice's or the newest of the series, and after
@@ -64,11 +64,11 @@ impl Credit {
     pub async fn run(self, configuration: &Configuration, store: &Store) -> Result<(), Failure> {
         let why = reason(&self.reason)?.to_owned();
         if self.amount.is_some() && self.line.len() != 1 {
-            return Err(Failure::usage("--amount is for one --line\nhint: make a credit note for each amount"));
+            return Err(Failure::usage("--amount needs exactly one --line\nhint: make one credit note per amount"));
         }
         if !self.whole && !self.reissue && !self.difference && self.line.is_empty() {
             return Err(Failure::usage(
-                "nothing says what to give back\nhint: --line N, --whole, --reissue for all of it and the month anew, or --difference",
+                "nothing to give back was named\nhint: use --line N, --whole, --difference, or --reissue to invoice the month again",
             ));
         }
         let stored = final_invoice(store, &self.invoice).await?;
@@ -98,13 +98,13 @@ impl Credit {
             CreditOutcome::Charged(net) => {
                 let (net, currency) = (money(net, stored.invoice.currency), stored.invoice.currency);
                 note(&format!(
-                    "{} costs {net} {currency} more than was invoiced: that goes on the account's next invoice, with `invoices draft`",
+                    "{} costs {net} {currency} more than was invoiced: `invoices draft` puts that on the account's next invoice",
                     self.invoice
                 ));
                 None
             }
             CreditOutcome::Same => {
-                note(&format!("{} costs the same by that card, and is compared by it from now on", self.invoice));
+                note(&format!("{} costs the same with that card; from now on it is compared with it", self.invoice));
                 None
             }
         };
@@ -134,7 +134,7 @@ fn parse_amount(text: &str, currency: Currency) -> Result<Amount, Failure> {
     }
     let smallest = decimal.mantissa().checked_mul(10_i128.pow(currency.digits() - decimal.scale()));
     let smallest = smallest.and_then(|smallest| i64::try_from(smallest).ok()).filter(|smallest| *smallest > 0);
-    smallest.map(Amount).ok_or_else(|| wrong("it must be more than 0, and fit".to_owned()))
+    smallest.map(Amount).ok_or_else(|| wrong("it must be more than 0, and not too large".to_owned()))
 }
 
 #[cfg(test)]

@@ -152,7 +152,9 @@ fn table(explained: &Explained) -> Result<(), Failure> {
             line.line.meter.unit()
         ))?;
         if line.uses.is_empty() {
-            output::print("What it rests on isn't kept: it was made final by an earlier version.")?;
+            output::print(
+                "Its usage can't be explained: it was made final by an earlier version, which didn't keep that.",
+            )?;
         } else {
             let columns = [
                 words(resource_word(key.kind)),

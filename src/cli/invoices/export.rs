@@ -22,9 +22,9 @@ use crate::store::{InvoiceFilter, Store, StoredInvoice};
 
 /// Write documents into a folder: of one invoice, of an account, or of a period
 ///
-/// A final invoice's documents are made once, and exported as they were made; drafts are rendered anew. Files that are
-/// there already with the same bytes are left alone, so that what was interrupted goes on; other bytes under the name of
-/// a final invoice's document are reported, and left alone, too. FOCUS is one file for all.
+/// A final invoice's documents are made once and exported as they were made; drafts are rendered each time. Existing
+/// files with the same bytes are left alone, so an interrupted export can be repeated. An existing file with other bytes
+/// under the name of a final document is reported and left alone, too. FOCUS is one file for all invoices.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   cf-billing invoices export CF-000001 --format pdf --out invoices
@@ -110,14 +110,14 @@ impl Export {
         }
         if self.period.is_none() && self.account.is_none() {
             return Err(Failure::usage(
-                "nothing says what to export\nhint: give a number, or --period 2026-10, or --account",
+                "nothing to export was named\nhint: give a number, or --period 2026-10, or --account",
             ));
         }
         let filter = InvoiceFilter { month: self.period, status: None, account };
         let mut wanted = store.invoices(&filter).await?;
         wanted.retain(|stored| self.drafts || stored.status == Status::Final);
         if wanted.is_empty() {
-            let hint = "drafts are exported with --drafts; `invoices list` shows what there is";
+            let hint = "--drafts exports drafts, too; `invoices list` shows all invoices";
             return Err(Failure::failed(format!("there is no final invoice to export\nhint: {hint}")));
         }
         Ok(wanted)
@@ -152,7 +152,7 @@ impl Export {
             bar.inc(1);
         }
         bar.finish_and_clear();
-        let left = if there > 0 { format!("; {there} were there already") } else { String::new() };
+        let left = if there > 0 { format!("; {there} already existed") } else { String::new() };
         note(&format!("{written} document(s) written to {}{left}", self.out.display()));
         if problems.is_empty() { Ok(()) } else { Err(Failure { code: 1, problems }) }
     }
@@ -216,7 +216,7 @@ fn there_already(file: &Path, stored: &StoredInvoice) -> Result<Option<Vec<u8>>,
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Failure::failed(format!(
-            "can't read `{}`, which is there already: {error}\nhint: move it away, or give another folder with --out",
+            "can't read the existing file `{}`: {error}\nhint: move it away, or give another folder with --out",
             file.display()
         ))),
     }
@@ -234,11 +234,11 @@ async fn other_bytes(
     let [theirs, ours] = [found, kept].map(|bytes| hexadecimal(&Sha256::digest(bytes)));
     let whose = match store.document_by_hash(&theirs).await? {
         Some((of, format)) => format!("it is the {format} document of {of}"),
-        None => "no invoice of this book has it: it is of another book, or was changed".to_owned(),
+        None => "no invoice of this book has it: it comes from another book, or was changed".to_owned(),
     };
     Ok(format!(
-        "`{}` is there with other bytes than the document of {number}: {} bytes, SHA-256 {theirs}, instead of {}, {ours}; {whose}\n\
-         hint: nothing was written over: move the file away and export again, or give another folder with --out",
+        "`{}` exists and differs from the document of {number}: {} bytes, SHA-256 {theirs}, instead of {}, {ours}; {whose}\n\
+         hint: nothing was overwritten: move the file away and export again, or give another folder with --out",
         file.display(),
         found.len(),
         kept.len(),
@@ -258,8 +258,5 @@ fn write_whole(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
 }
 
 fn cannot(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::failed(format!(
-        "can't write `{}`: {error}\nhint: give a folder that can be written with --out",
-        path.display()
-    ))
+    Failure::failed(format!("can't write `{}`: {error}\nhint: give a writable folder with --out", path.display()))
 }

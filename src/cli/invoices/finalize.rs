@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
+use chrono_tz::Tz;
 
 use super::super::Failure;
 use super::super::output::{Format, note};
@@ -17,9 +18,9 @@ use crate::store::Store;
 
 /// Make a month's invoices final: numbered, with their documents, and never changed again
 ///
-/// An invoice whose usage may still be incomplete, or that is held, stays as it is and is reported; the exit code is 1
-/// then. So does one with usage that has no price, with estimated usage, with a gap in what could be read, with records
-/// that can't be read, or far above the month before, until that is accepted by its name.
+/// An invoice stays a draft, and is reported with exit code 1, if its usage may still be incomplete or if it is held.
+/// These must be accepted explicitly (`--accept`): unpriced or estimated usage, lost usage events, records that can't be
+/// read, and an amount far above the month before.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  cf-billing invoices finalize --period 2026-10\n  cf-billing invoices finalize --period 2026-10 --account acme --accept estimated:acme"
@@ -27,10 +28,10 @@ use crate::store::Store;
 pub(super) struct Finalize {
     #[command(flatten)]
     run: RunOptions,
-    /// Have it final though this would keep it as it is, such as `gap:eu1/1`; kept with the invoice
+    /// Make it final in spite of this, such as `gap:eu1/1`; kept with the invoice
     #[arg(long, value_name = "WHAT")]
     accept: Vec<String>,
-    /// As --accept, names from a file, one a line; what follows a `#` is left out
+    /// Accept what this file names, one per line; `#` begins a comment
     #[arg(long, value_name = "FILE")]
     accept_from: Option<PathBuf>,
     /// The date on the invoices, instead of today's: not before the newest of the series, and after today only to equal it
@@ -76,7 +77,7 @@ impl Finalize {
             }
         }
         list(&numbered, self.format)?;
-        blocked(&outcomes)
+        blocked(&outcomes, configuration.billing.time_zone)
     }
 }
 
@@ -85,7 +86,7 @@ fn name(outcome: &Outcome) -> &str {
 }
 
 /// What keeps invoices from being final, and what to do about it.
-fn blocked(outcomes: &[Outcome]) -> Result<(), Failure> {
+fn blocked(outcomes: &[Outcome], zone: Tz) -> Result<(), Failure> {
     let mut problems = Vec::new();
     let (mut unpriced, mut held) = (false, false);
     let mut acceptable: Vec<String> = Vec::new();
@@ -94,7 +95,7 @@ fn blocked(outcomes: &[Outcome]) -> Result<(), Failure> {
             unpriced |= blockers.iter().any(|blocker| matches!(blocker, Blocker::Unpriced { .. }));
             held |= blockers.iter().any(|blocker| matches!(blocker, Blocker::Held { .. }));
             acceptable.extend(blockers.iter().filter_map(|blocker| blocker.acceptance(&outcome.account)));
-            problems.extend(blockers.iter().map(|blocker| format!("{}: {blocker}", name(outcome))));
+            problems.extend(blockers.iter().map(|blocker| format!("{}: {}", name(outcome), blocker.words(zone))));
         }
     }
     let refused = outcomes.iter().filter_map(|outcome| match &outcome.result {
@@ -116,15 +117,15 @@ fn blocked(outcomes: &[Outcome]) -> Result<(), Failure> {
         if acceptable.len() > MOST_TOLD {
             told.push(format!("and {} more; --accept-from FILE takes a list", acceptable.len() - MOST_TOLD));
         }
-        let rates = if unpriced { "rates, or free = true, mend what has no price; " } else { "" };
+        let rates = if unpriced { "to give unpriced usage a price, add a rate or `free = true`; " } else { "" };
         format!(
-            "{rates}`invoices show`, `invoices explain`, `gaps` and `anomalies` tell more; if that is to be billed, say {}",
+            "{rates}`invoices show`, `invoices explain`, `gaps` and `anomalies` show more; to bill it as it is, add {}",
             told.join(" ")
         )
     } else if held {
-        "`invoices release` lets it go on".to_owned()
+        "`invoices release` ends the hold".to_owned()
     } else {
-        "once the month is over, usage must be collected through its end and a sweep window more, and the grace time pass; drafts are there until then".to_owned()
+        "wait until usage is collected through the month's end plus the sweep window, and the grace time is over; until then there are drafts".to_owned()
     };
     last.push_str("\nhint: ");
     last.push_str(&hint);
@@ -136,7 +137,7 @@ fn names_in(file: &Path) -> Result<Vec<String>, Failure> {
     let unread =
         |reason: String, hint: &str| Failure::usage(format!("can't read `{}`: {reason}\nhint: {hint}", file.display()));
     let bytes = std::fs::read(file)
-        .map_err(|error| unread(error.to_string(), "give a file with a name such as estimated:acme a line"))?;
+        .map_err(|error| unread(error.to_string(), "give a file with one name per line, such as estimated:acme"))?;
     let text = text_of(bytes).map_err(|error| unread(error.to_string(), NotText::HINT))?;
     let names = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
     Ok(names.filter(|name| !name.is_empty()).map(str::to_owned).collect())

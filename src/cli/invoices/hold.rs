@@ -9,7 +9,7 @@ use crate::domain::Month;
 use crate::invoicing::Status;
 use crate::store::{InvoiceFilter, Store};
 
-/// Hold an account's month back, so that it doesn't become final
+/// Keep an account's month from becoming final
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  cf-billing invoices hold --period 2026-10 --account acme --reason \"usage of the migration is disputed\""
@@ -19,7 +19,7 @@ pub(super) struct Hold {
     what: What,
 }
 
-/// Release what was held
+/// End a hold
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  cf-billing invoices release --period 2026-10 --account acme --reason \"agreed with ACME on 5 November\""
@@ -51,11 +51,11 @@ impl What {
         match found.iter().find(|stored| stored.status != Status::Final) {
             Some(stored) => Ok(stored.invoice.account.clone()),
             None if found.is_empty() => Err(Failure::failed(format!(
-                "there is no draft of `{}` for {}\nhint: `invoices draft --period {}` makes them; `invoices list` shows accounts",
+                "there is no draft of `{}` for {}\nhint: `invoices draft --period {}` makes drafts; `invoices list` shows accounts",
                 self.account, self.period, self.period
             ))),
             None => Err(Failure::failed(format!(
-                "{} of `{}` is final already\nhint: `invoices credit` corrects it",
+                "{} of `{}` is already final\nhint: `invoices credit` corrects it",
                 self.period, self.account
             ))),
         }
@@ -70,7 +70,7 @@ impl What {
 pub(super) fn reason(text: &str) -> Result<&str, Failure> {
     let text = text.trim();
     if text.is_empty() {
-        return Err(Failure::usage("--reason says nothing\nhint: people will read it: write why, in a sentence"));
+        return Err(Failure::usage("--reason is empty\nhint: write the reason in a sentence; people will read it"));
     }
     Ok(text)
 }
@@ -82,7 +82,7 @@ impl Hold {
         let held = store.hold(&account, self.what.period, &reason, Clock::System.now()).await?;
         if !held {
             return Err(Failure::failed(format!(
-                "{} of `{account}` is held already\nhint: `invoices release` lets it go on",
+                "{} of `{account}` is already held\nhint: `invoices release` ends the hold",
                 self.what.period
             )));
         }
@@ -98,7 +98,7 @@ impl Release {
         let released = store.release(&account, self.what.period, &reason, Clock::System.now()).await?;
         if !released {
             return Err(Failure::failed(format!(
-                "{} of `{account}` isn't held\nhint: `invoices list --period {}` shows what is",
+                "{} of `{account}` isn't held\nhint: `invoices list --period {}` shows what is held held",
                 self.what.period, self.what.period
             )));
         }

@@ -55,7 +55,7 @@ const HEADER: [&str; 14] = [
 /// What tables leave out: it is seen from the rest.
 const NOT_IN_TABLES: [&str; 1] = ["document"];
 
-pub(in crate::cli) fn list(invoices: &[StoredInvoice], format: Format) -> Result<(), Failure> {
+pub(super) fn list(invoices: &[StoredInvoice], format: Format) -> Result<(), Failure> {
     match format {
         Format::Json => {
             let summary = |stored: &StoredInvoice| {

@@ -24,8 +24,7 @@ use crate::invoicing::{DocumentKind, Status};
 use crate::rate_card::names_of_several;
 use crate::store::{InvoiceFilter, Series, Store, StoredInvoice};
 
-pub(super) use list::list;
-pub(super) use show::show_table;
+use list::list;
 
 /// Make, read, finalize, correct and export invoices
 #[derive(Debug, clap::Args)]
@@ -49,7 +48,7 @@ enum Command {
     Lost(adopt::Lost),
 }
 
-/// Compute the invoices of a month as they now are, and keep them as drafts
+/// Compute the invoices of a month from what is known now, and keep them as drafts
 ///
 /// What final invoices of the month would cost now is compared with what was invoiced; `list` shows the difference.
 #[derive(Debug, clap::Args)]
@@ -112,7 +111,7 @@ impl RunOptions {
     fn nothing_used(&self) -> Failure {
         let by = self.account.as_ref().map_or_else(String::new, |account| format!(" by `{account}`"));
         Failure::failed(format!(
-            "nothing was used in {}{by}\nhint: `cf-billing usage` shows what was used when; `accounts list` shows accounts; who has none is `foundation/organization-guid` or the organization's name",
+            "nothing was used in {}{by}\nhint: `cf-billing usage` shows what was used when; `accounts list` shows accounts; an organization in no account is `foundation/organization-guid` or its name",
             self.period
         ))
     }
@@ -126,7 +125,7 @@ impl RunOptions {
         match invoices.len() {
             0 => Err(self.nothing_used()),
             count => {
-                note(&format!("{count} invoice(s) of {} are final already, and stay", self.period));
+                note(&format!("{count} invoice(s) of {} are already final and stay as they are", self.period));
                 Ok(())
             }
         }
@@ -173,7 +172,7 @@ async fn account_meant(
 async fn tell_begun(store: &Store, series: &Series) -> Result<(), Failure> {
     if let Some(number) = store.begun(series).await? {
         note(&format!(
-            "{number} was begun and never committed: no document of it has left, and the number is used again"
+            "{number} was begun but never committed: none of its documents left, so the number is used again"
         ));
     }
     Ok(())
@@ -198,6 +197,6 @@ async fn card_of(store: &Store, stored: &StoredInvoice, configuration: &Configur
 }
 
 /// An amount with the currency's decimals.
-fn money(amount: Amount, currency: Currency) -> String {
+pub(super) fn money(amount: Amount, currency: Currency) -> String {
     amount.in_major_units(currency).to_string()
 }

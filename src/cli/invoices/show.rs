@@ -1,5 +1,6 @@
 //! `cf-billing invoices show`: one invoice, for people, or as its document's data.
 
+use chrono_tz::Tz;
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde_json::Value;
 
@@ -10,6 +11,7 @@ use crate::billing_run::{issue_of, subject_of};
 use crate::clock::Clock;
 use crate::config::Configuration;
 use crate::documents::{Look, Subject, csv, json};
+use crate::domain::period::local;
 use crate::domain::text::visible;
 use crate::domain::{Amount, Currency};
 use crate::invoicing::{Adjustment, AdjustmentType, DocumentKind, InvoiceLine, Review, Status};
@@ -49,7 +51,7 @@ impl Show {
                 output::csv_as_is(&csv::HEADER, rows)
             }
             Format::Table => {
-                show_table(&stored, usize::MAX, Some(&review))?;
+                show_table(&stored, &review)?;
                 let notes = match &stored.number {
                     Some(number) => store.credit_notes_of(number).await?,
                     None => Vec::new(),
@@ -75,12 +77,19 @@ fn units(line: &InvoiceLine) -> Decimal {
     (Decimal::from(line.quantity) / Decimal::from(line.unit_size)).round_dp(6)
 }
 
+/// The zone by whose name an invoice was made. The offset stands beside each time, so UTC can't mislead where a name is
+/// unknown by now.
+fn zone_of(name: &str) -> Tz {
+    name.parse().unwrap_or(Tz::UTC)
+}
+
 /// What keeps a draft from being final; asks for its lines.
 fn blockers(stored: &StoredInvoice, review: &Review) -> Vec<String> {
     if stored.status == Status::Final {
         return Vec::new();
     }
-    stored.invoice.blockers(review).iter().map(ToString::to_string).collect()
+    let zone = zone_of(&stored.invoice.time_zone);
+    stored.invoice.blockers(review).iter().map(|blocker| blocker.words(zone)).collect()
 }
 
 /// What the book adds to a document.
@@ -125,24 +134,24 @@ fn adjusted(adjustment: &Adjustment, currency: Currency) -> String {
     match (adjustment.adjustment, adjustment.percent) {
         (AdjustmentType::Discount, Some(percent)) => format!("{name}, {percent} % of {basis}: {amount}"),
         (AdjustmentType::Discount, None) => format!("{name}: {amount}"),
-        (AdjustmentType::Commitment, _) => format!("{name}, paid in any case: {amount}"),
+        (AdjustmentType::Commitment, _) => format!("{name}, commitment: {amount}"),
         (AdjustmentType::Covered, _) => format!("{name}, covering {basis} of usage: {amount}"),
         (AdjustmentType::Minimum, _) => format!("{name}, filled up from {basis}: {amount}"),
     }
 }
 
-/// An invoice for people, with the `most` lines that cost most.
-pub(in crate::cli) fn show_table(stored: &StoredInvoice, most: usize, review: Option<&Review>) -> Result<(), Failure> {
+/// An invoice for people.
+fn show_table(stored: &StoredInvoice, review: &Review) -> Result<(), Failure> {
     head(stored)?;
     if !stored.invoice.lines.is_empty() {
-        lines_table(stored, most)?;
+        lines_table(stored)?;
     }
     if !stored.invoice.corrections.is_empty() {
         corrections_table(stored)?;
     }
     totals(stored)?;
     let invoice = &stored.invoice;
-    for blocker in review.map(|review| blockers(stored, review)).unwrap_or_default() {
+    for blocker in blockers(stored, review) {
         output::print(&format!("Not final: {blocker}"))?;
     }
     for accepted in &invoice.accepted {
@@ -155,7 +164,7 @@ pub(in crate::cli) fn show_table(stored: &StoredInvoice, most: usize, review: Op
         } else {
             ("more", "it goes on the account's next invoice".to_owned())
         };
-        output::print(&format!("By now the period costs {amount} {currency} {compared} than was invoiced: {next}"))?;
+        output::print(&format!("The period now costs {amount} {currency} {compared} than was invoiced: {next}"))?;
     }
     Ok(())
 }
@@ -176,7 +185,7 @@ fn head(stored: &StoredInvoice) -> Result<(), Failure> {
         output::print(&format!("Replaces {} of {}", replaced.number, replaced.issued_on))?;
     }
     if let Some(dates) = stored.dates {
-        let due = dates.due_on.map_or_else(String::new, |due| format!(", to be paid until {due}"));
+        let due = dates.due_on.map_or_else(String::new, |due| format!(", due {due}"));
         output::print(&format!("Issued   {}{due}", dates.issued_on))?;
     }
     if let Some(reason) = &stored.held {
@@ -187,13 +196,17 @@ fn head(stored: &StoredInvoice) -> Result<(), Failure> {
     }
     let account = visible(invoice.account_name.as_deref().unwrap_or("-"));
     output::print(&format!("For      {account} ({})", visible(&invoice.account)))?;
+    let zone = zone_of(&invoice.time_zone);
     output::print(&format!(
         "Period   {} in {}: {} to {}",
-        invoice.month, invoice.time_zone, invoice.period.from, invoice.period.to
+        invoice.month,
+        invoice.time_zone,
+        local(invoice.period.from, zone),
+        local(invoice.period.to, zone)
     ))
 }
 
-fn lines_table(stored: &StoredInvoice, most: usize) -> Result<(), Failure> {
+fn lines_table(stored: &StoredInvoice) -> Result<(), Failure> {
     let invoice = &stored.invoice;
     let mut columns = vec![
         numbers("line"),
@@ -211,14 +224,9 @@ fn lines_table(stored: &StoredInvoice, most: usize) -> Result<(), Failure> {
     if has_several {
         columns.insert(1, words("org"));
     }
-    let amount = |line: &InvoiceLine| line.charge.as_ref().map(|charge| charge.amount);
-    let mut amounts: Vec<_> = invoice.lines.iter().map(amount).collect();
-    amounts.sort_unstable_by(|one, two| two.cmp(one));
-    let least = amounts.get(most).copied().flatten();
-    let shown = (1..).zip(&invoice.lines).filter(|(_, line)| least.is_none() || amount(line) > least);
-    let left_out = invoice.lines.len() - shown.clone().count();
-    let rows = shown.map(|(position, line): (usize, &InvoiceLine)| {
-        let from = if line.span.from == invoice.period.from { String::new() } else { line.span.from.to_string() };
+    let zone = zone_of(&invoice.time_zone);
+    let rows = (1..).zip(&invoice.lines).map(|(position, line): (usize, &InvoiceLine)| {
+        let from = if line.span.from == invoice.period.from { String::new() } else { local(line.span.from, zone) };
         let mut cells = vec![
             position.to_string(),
             name_of(Some(&line.key.space)),
@@ -238,11 +246,7 @@ fn lines_table(stored: &StoredInvoice, most: usize) -> Result<(), Failure> {
         }
         cells
     });
-    output::table(&columns, rows)?;
-    if left_out > 0 {
-        output::print(&format!("and {left_out} smaller lines"))?;
-    }
-    Ok(())
+    output::table(&columns, rows)
 }
 
 fn corrections_table(stored: &StoredInvoice) -> Result<(), Failure> {

@@ -37,8 +37,8 @@ enum Command {
 
 /// Check a rate card: every problem at once, with line, column and hint
 ///
-/// Compares its names with what the ledger has seen, if there is a database. Errors make the exit code 2; warnings
-/// don't.
+/// Compares its names with those in the ledger, if there is a database. The exit code is 2 if there are errors;
+/// warnings don't count.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  cf-billing rates check rates/standard.toml")]
 struct Check {
@@ -98,7 +98,7 @@ pub fn past(problems: &[Problem]) -> Vec<String> {
     let mut told: Vec<String> = problems.iter().take(MOST_CHANGES).map(ToString::to_string).collect();
     if problems.len() > MOST_CHANGES {
         told.push(format!(
-            "{} more change(s) of what is invoiced\nhint: keep the card in use as it is and put the new one beside it, with a later `from`: the files of a folder are one card; `rates diff` shows every change",
+            "{} more change(s) to what is already invoiced\nhint: keep the card in use as it is, and put the new prices in a second file with a later `from`: the files of a folder are one card. `rates diff` shows every change",
             problems.len() - MOST_CHANGES
         ));
     }
@@ -150,7 +150,7 @@ impl Check {
                 }
                 store.close().await;
             }
-            _ => note("no ledger to compare with: names are taken as they stand"),
+            _ => note("there is no ledger to compare with, so names aren't checked"),
         }
         keyed::sort(&mut problems);
         let errors: Vec<&Problem> = problems.iter().filter(|problem| problem.severity == Severity::Error).collect();

@@ -86,7 +86,7 @@ impl Show {
                 let columns = HEADER.map(|name| if matches!(name, "value") { numbers(name) } else { words(name) });
                 output::table(&columns, shown.iter().map(|shown| cells(shown, |time| local(time, zone))))?;
                 print(
-                    "The first that matches, from the bottom up, applies: an org's rates before an account's, a space label's, an org label's and everyone's; then the narrower what.",
+                    "The most specific rate wins: first by whom it is for (org, account, space label, org label, everyone), then by what it is for. The most specific rates are at the bottom.",
                 )
             }
         }

@@ -14,9 +14,9 @@ use crate::domain::{Amount, Currency, Month};
 use crate::invoicing::{Invoice, InvoiceLine};
 use crate::rating::Named;
 
-/// Rate what was really used by another card: old, new and difference, the biggest movers first
+/// Rate a month's real usage with another card: old, new and difference, the biggest changes first
 ///
-/// Both are computed by the code that makes invoices, from one view of the ledger; nothing is written.
+/// Both are computed by the code that makes invoices, from one state of the ledger; nothing is written.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  cf-billing rates what-if --card rates/2027.toml --period 2026-10 --by account,buildpack"
@@ -37,7 +37,7 @@ pub struct WhatIf {
     /// A table for each of these
     #[arg(long, value_delimiter = ',', default_value = "account,org,buildpack,kind")]
     by: Vec<By>,
-    /// At most so many rows in each table, the biggest movers
+    /// At most this many rows in each table, the biggest changes first
     #[arg(long, value_name = "ROWS", default_value_t = 20)]
     top: usize,
     #[arg(long, value_enum, default_value = "table")]
@@ -106,7 +106,7 @@ impl WhatIf {
         let new = read_card(Some(self.card.clone()), &configuration)?;
         if old.rates.currency != new.rates.currency {
             return Err(Failure::usage(format!(
-                "the cards are in {} and {}\nhint: nothing is converted: compare cards of one currency",
+                "the cards are in {} and {}\nhint: compare cards of one currency; nothing is converted",
                 old.rates.currency, new.rates.currency
             )));
         }
@@ -128,7 +128,7 @@ impl WhatIf {
         if invoices.iter().all(Vec::is_empty) {
             uncounted(uncountable)?;
             return Err(Failure::failed(format!(
-                "nothing was used in {}{}\nhint: `cf-billing usage` shows what was used when; accounts are their id, `foundation/organization-guid` or the name",
+                "nothing was used in {}{}\nhint: `cf-billing usage` shows what was used when; give an account by its id, its name, or `foundation/organization-guid`",
                 self.period,
                 self.account.as_ref().map_or_else(String::new, |account| format!(" by `{account}`"))
             )));
@@ -141,7 +141,7 @@ impl WhatIf {
             let unpriced = invoices.iter().flat_map(|invoice| &invoice.lines).filter(|line| line.charge.is_none());
             let count = unpriced.clone().count();
             if let Some(first) = unpriced.clone().next() {
-                note(&format!("warning: by the {card} card {count} line(s) have no price, such as {}", first.what()));
+                note(&format!("warning: with the {card} card {count} line(s) have no price, such as {}", first.what()));
             }
         }
         let currency = old.rates.currency;
@@ -215,7 +215,7 @@ impl WhatIf {
         }
         let row = cells(&(String::new(), total), currency);
         print(&format!(
-            "{} net: {} {currency} by the old card, {} by the new one, {} ({} %)",
+            "{} net: {} {currency} with the old card, {} with the new one, {} ({} %)",
             self.period, row[1], row[2], row[3], row[4]
         ))?;
         print("Nothing was written.")

@@ -295,7 +295,7 @@ impl Client {
                     kind: ErrorKind::Refused,
                     request: answer.1.clone(),
                     detail: format!(
-                        "no row beyond the first {most} is given (cc.renderer.max_total_results), and more than that were \
+                        "Cloud Controller gives no row beyond the first {most} (cc.renderer.max_total_results), but more than that were \
                          made in one second ({}), so that the list can't be split by time",
                         last.as_deref().unwrap_or("which its rows don't tell")
                     ),
@@ -343,7 +343,7 @@ impl Client {
             self.inner.most_rows.fetch_min(most, Ordering::Relaxed);
             tracing::info!(
                 most,
-                "Cloud Controller gives no more rows of a list (cc.renderer.max_total_results): lists are split by time"
+                "Cloud Controller limits the rows of a list (cc.renderer.max_total_results): lists are split by time"
             );
         }
         self.inner.list_size.fetch_min(most, Ordering::Relaxed);
@@ -481,7 +481,7 @@ fn unusable(request: &str, list: RowList, number: usize, reason: &str) -> ApiErr
     ApiError {
         kind: ErrorKind::InvalidBody,
         request: request.to_owned(),
-        detail: format!("row {number} of the page's {} can't be told from others: {reason}", list.name()),
+        detail: format!("row {number} of the page's {} can't be identified: {reason}", list.name()),
         request_id: None,
     }
 }

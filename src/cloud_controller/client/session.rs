@@ -43,12 +43,13 @@ impl Client {
             |kind, detail: String| ApiError { kind, request: request.clone(), detail, request_id: request_id(&answer) };
         let root: Root = parse(&answer, &request)?;
         if root.cf_on_k8s {
-            let told = "this is Korifi: it has no usage events, cf-billing can't bill it";
+            let told = "this is Korifi, which has no usage events; cf-billing can't bill it";
             return Err(wrong(ErrorKind::Korifi, told.to_owned()));
         }
         let named = root.links.login.is_some() || root.links.uaa.is_some();
         if named && root.links.cloud_controller_v3.is_none() {
-            let told = "this isn't a Cloud Controller with a V3 API: its root names no `cloud_controller_v3` link";
+            let told =
+                "this isn't a Cloud Controller with a V3 API: its root document has no `cloud_controller_v3` link";
             return Err(wrong(ErrorKind::NoV3, told.to_owned()));
         }
         let version = root.links.cloud_controller_v3.and_then(|link| link.meta).and_then(|meta| meta.version);
@@ -57,10 +58,10 @@ impl Client {
         let Credentials { api, uaa, .. } = &self.inner.credentials;
         let pinned = self.inner.pinned_uaa.get().map(String::as_str);
         let uaa = uaa::choose(api, uaa.as_ref(), pinned, &urls).map_err(|refused| match refused {
-            Refused::NoneNamed => invalid(&answer, &request, "it names no login or uaa link"),
+            Refused::NoneNamed => invalid(&answer, &request, "its root document has no login or uaa link"),
             Refused::Foreign { named, why } => {
                 let named = named.as_str().trim_end_matches('/').to_owned();
-                let told = format!("it names `{named}` as its UAA, which {why}; the client's secret isn't sent there");
+                let told = format!("it names `{named}` as its UAA, which {why}; the client's secret is not sent there");
                 wrong(ErrorKind::ForeignUaa { named }, told)
             }
         })?;
@@ -86,7 +87,10 @@ impl Client {
             return Err(ApiError {
                 kind: ErrorKind::MissingScope,
                 request: format!("client `{}`", self.inner.credentials.client_id),
-                detail: format!("its token can't read everything; it has: {}", fetched.scopes().join(", ")),
+                detail: format!(
+                    "its token can't read everything; its authorities are: {}",
+                    fetched.scopes().join(", ")
+                ),
                 request_id: None,
             });
         }

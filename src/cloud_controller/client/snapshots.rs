@@ -35,7 +35,7 @@ impl Client {
         let job = location.and_then(|location| location.rsplit('/').next()).map(Guid::new);
         let job = job.ok_or_else(|| invalid(&answer, &request, "it has no Location"))?;
         let guid = self.job(&job).await?.and_then(|job| job.snapshot_guid());
-        guid.map(Requested::Snapshot).ok_or_else(|| invalid(&answer, &request, "its job names no snapshot"))
+        guid.map(Requested::Snapshot).ok_or_else(|| invalid(&answer, &request, "its job doesn't name a snapshot"))
     }
 
     /// A job; `None` if there is none of that guid.

@@ -58,7 +58,7 @@ pub fn guid_in(row: Option<&Value>, member: &str) -> Option<Guid> {
 fn reason<T: DeserializeOwned>(raw: &str) -> String {
     let mut json = serde_json::Deserializer::from_str(raw);
     match serde_path_to_error::deserialize::<_, T>(&mut json) {
-        Ok(_) => "it isn't one JSON object".to_owned(),
+        Ok(_) => "it is not a JSON object".to_owned(),
         Err(error) => {
             let path = error.path().to_string();
             let text = error.inner().to_string();

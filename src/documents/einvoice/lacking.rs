@@ -25,7 +25,7 @@ fn without_spaces(text: Option<&String>) -> Option<String> {
 /// A draft has none.
 pub(super) fn number() -> Lacking {
     Lacking {
-        what: "a number, and this invoice is a draft".to_owned(),
+        what: "a number, but this invoice is a draft".to_owned(),
         hint: "make it final with `cf-billing invoices finalize`, then export it".to_owned(),
     }
 }
@@ -34,7 +34,7 @@ pub(super) fn number() -> Lacking {
 pub(super) fn lacking(subject: &Subject<'_>, syntax: Syntax) -> Vec<Lacking> {
     let mut missing = Missing { subject, found: lacking_of_terms(subject, syntax) };
     if subject.invoice.lines.is_empty() && subject.invoice.corrections.is_empty() && !has_charge(subject.invoice) {
-        missing.push("a line, and this invoice charges for nothing", "export html or pdf instead");
+        missing.push("a line, but this invoice charges for nothing", "export html or pdf instead");
     }
     missing.found
 }
@@ -94,7 +94,7 @@ impl Missing<'_> {
 
     /// What a setting would mend; not for an invoice that is final, which keeps what it was made with.
     fn unset(&mut self, what: impl Into<String>, set: &str) {
-        let later = "; an invoice that is final keeps what it was made with, so that is for the next one";
+        let later = "; a final invoice keeps what it was made with, so that helps the next one";
         self.push(what, format!("{set}{}", if self.subject.issue.is_some() { later } else { "" }));
     }
 
@@ -120,13 +120,14 @@ impl Missing<'_> {
     /// Amounts have two decimals at most (BR-DEC).
     fn currency(&mut self) {
         let currency = self.subject.invoice.currency;
-        let hint = "export html, pdf, csv or json instead: EN 16931 can't say it";
+        let hint = "export html, pdf, csv or json instead: EN 16931 can't express it";
         if currency.digits() > 2 {
-            let what = format!("amounts of two decimals at most, and those in `{currency}` have {}", currency.digits());
+            let what =
+                format!("amounts with at most two decimals, but those in `{currency}` have {}", currency.digits());
             self.push(what, hint);
         }
         if !is_currency(currency.code()) {
-            self.push(format!("a currency of its code list, and `{currency}` isn't in it"), hint);
+            self.push(format!("a currency of its code list, but `{currency}` isn't in it"), hint);
         }
     }
 
@@ -144,7 +145,7 @@ impl Missing<'_> {
             match party.country.as_deref().and_then(xml::line) {
                 None => self.of(side, "country", "country"),
                 Some(country) if !codes::is_country(&country) => {
-                    let what = format!("country as two letters of ISO 3166-1, and `{country}` isn't one");
+                    let what = format!("country as two letters of ISO 3166-1, but `{country}` is not one");
                     self.of(side, &what, "country");
                 }
                 Some(_) => (),
@@ -173,7 +174,7 @@ impl Missing<'_> {
             return;
         };
         let Some(category) = Category::from_code(&tax.category) else {
-            let what = format!("a VAT category such as S, Z, E, AE, K, G or O, and `{}` is none", tax.category);
+            let what = format!("a VAT category (S, Z, E, AE, K, G or O), but `{}` is not one", tax.category);
             let set = self.set(Side::Buyer, "tax_category");
             self.unset(what, &set);
             return;
@@ -193,7 +194,7 @@ impl Missing<'_> {
             _ if tax.percent != Price::ZERO || tax.amount != Amount::default() => "0 %",
             _ => return,
         };
-        let what = format!("{wanted} of VAT with category `{}`, and `{} %` is given", category.code(), tax.percent);
+        let what = format!("{wanted} of VAT with category `{}`, but `{} %` is given", category.code(), tax.percent);
         let set = format!("set `percent` of `[[tax]]` in the rate card, or {}", self.set(Side::Buyer, "tax_percent"));
         self.unset(what, &set);
     }
@@ -218,7 +219,7 @@ impl Missing<'_> {
                 self.of(Side::Seller, &what, "vat_id");
             }
             _ if !has_vat_id && !has_registration => {
-                self.of(Side::Seller, "VAT id or registration: a tax number alone won't do", "registration");
+                self.of(Side::Seller, "VAT id or registration: a tax number alone is not enough", "registration");
             }
             _ => (),
         }
@@ -240,7 +241,7 @@ impl Missing<'_> {
         let is_due = invoice.kind == DocumentKind::Invoice && invoice.gross().is_ok_and(|gross| gross > Amount(0));
         if is_due && issue.is_some_and(|issue| issue.due_on.is_none()) && !has_terms {
             let set = self.set(Side::Buyer, "payment_days");
-            self.unset("a day by which it is to be paid, or terms in words", &set);
+            self.unset("a due date, or payment terms in words", &set);
         }
     }
 
@@ -253,7 +254,8 @@ impl Missing<'_> {
             match address.and_then(|address| xml::line(&address.scheme)) {
                 None => self.of(side, "electronic address, which is where Peppol sends it", "electronic_address"),
                 Some(scheme) if codes::is_scheme(&scheme) && !is_peppol_scheme(&scheme) => {
-                    let what = format!("electronic address on Peppol's network, and `{scheme}` is none of its schemes");
+                    let what =
+                        format!("electronic address on Peppol's network, but `{scheme}` is not one of its schemes");
                     self.of(side, &what, "electronic_address");
                 }
                 Some(_) => (),

@@ -205,7 +205,7 @@ fn tax_is_named_and_agrees_with_its_category() {
                 (seller.vat_id, seller.registration) = (None, None);
             },
             &[
-                "the seller's VAT id or registration: a tax number alone won't do → set `seller_registration` in `[billing]`",
+                "the seller's VAT id or registration: a tax number alone is not enough → set `seller_registration` in `[billing]`",
             ],
         ),
     ]);
@@ -221,7 +221,7 @@ fn currencies_with_three_decimals_have_no_e_invoice() {
     assert_eq!(
         with("KWD"),
         [
-            "an e-invoice needs amounts of two decimals at most, and those in `KWD` have 3\nhint: export html, pdf, csv or json instead: EN 16931 can't say it"
+            "an e-invoice needs amounts of two decimals at most, and those in `KWD` have 3\nhint: export html, pdf, csv or json instead: EN 16931 can't express it"
         ]
     );
     for code in ["EUR", "JPY", "HUF"] {
@@ -234,7 +234,7 @@ fn an_invoice_that_charges_for_nothing_has_no_e_invoice() {
     let vat = "[[tax]]\nname = \"VAT\"\npercent = \"19\"\n";
     let nothing = of_card(&format!("{vat}[[process]]\nmemory_gib_hour = \"1\"\n"), "");
     let what: Vec<String> = lacking(&nothing, true, Syntax::Ubl).into_iter().map(|lacking| lacking.what).collect();
-    assert_eq!(what, ["a line, and this invoice charges for nothing"]);
+    assert_eq!(what, ["a line, but this invoice charges for nothing"]);
     let minimum = of_card(
         &format!(
             "{vat}[[process]]\nmemory_gib_hour = \"1\"\n[[minimum]]\nname = \"least\"\naccount = \"acme\"\namount = \"1\"\n"
@@ -257,7 +257,7 @@ fn drafts_are_refused_and_told_everything_at_once() {
          hint: set `seller_country` in `[billing]`\n\
          an e-invoice needs the buyer's country\n\
          hint: set `country` of account `acme` in the accounts file\n\
-         an e-invoice needs a number, and this invoice is a draft\n\
+         an e-invoice needs a number, but this invoice is a draft\n\
          hint: make it final with `cf-billing invoices finalize`, then export it"
     );
     // What is final can't be mended by a setting.
@@ -267,7 +267,7 @@ fn drafts_are_refused_and_told_everything_at_once() {
     assert_eq!(lacking.len(), 2);
     assert_eq!(
         lacking[0].hint,
-        "set `seller_country` in `[billing]`; an invoice that is final keeps what it was made with, so that is for the next one"
+        "set `seller_country` in `[billing]`; a final invoice keeps what it was made with, so that helps the next one"
     );
 }
 
@@ -279,7 +279,7 @@ fn what_is_to_be_paid_is_due() {
     let look = Look::default();
     let subject = Subject { invoice: &invoice, issue: Some(&issue), drafted_at: sample::drafted_at(), look: &look };
     let what: Vec<String> = einvoice::lacking(&subject, Syntax::Cii).into_iter().map(|lacking| lacking.what).collect();
-    assert_eq!(what, ["a day by which it is to be paid, or terms in words"]);
+    assert_eq!(what, ["a due date, or payment terms in words"]);
     let mut with_terms = invoice.clone();
     with_terms.particulars.payment.terms = Some("At once".to_owned());
     assert_eq!(einvoice::lacking(&Subject { invoice: &with_terms, ..subject }, Syntax::Cii), []);
