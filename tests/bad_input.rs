@@ -197,7 +197,7 @@ fn databases() {
     insta::assert_snapshot!(said(&program, &usage(&program, "none.db")), @"
     exit 1
     error: there is no database at <folder>/none.db
-    hint: set [database] url to the daemon's, or give --database; `run` and `import` make one
+    hint: set [database] url to the daemon's database, or give --database; `run` and `import` make one
     ");
     assert!(!program.folder.path().join("none.db").exists());
     make(&program, "newer.db");
@@ -303,7 +303,7 @@ fn files_to_import() {
     insta::assert_snapshot!(said(&program, &import(&program, "empty.json")), @"
     exit 1
     error: `empty.json` is empty
-    hint: it should hold V3 JSON: an array, pages, or one record a line (an empty list is [])
+    hint: it must hold V3 JSON: an array, pages, or one record per line (an empty list is [])
     ");
     insta::assert_snapshot!(said(&program, &import(&program, "missing.jsonl")), @"
     exit 1
@@ -318,7 +318,7 @@ fn files_to_import() {
     write(&program, "snapshot.json", "{\"guid\": \"x\"}");
     insta::assert_snapshot!(said(&program, &program.run(&["import", "--foundation", "eu2", "--snapshot", "snapshot.json"])), @"
     exit 1
-    error: `snapshot.json` holds neither a usage snapshot nor chunks of one: missing field `organization_guid` at line 1 column 13
+    error: `snapshot.json` holds neither a usage snapshot nor its chunks: missing field `organization_guid` at line 1 column 13
     hint: give the answers of GET /v3/app_usage/snapshots/GUID and GET /v3/app_usage/snapshots/GUID/chunks, unchanged
     ");
 }
@@ -404,7 +404,7 @@ fn foundations() {
     ");
     insta::assert_snapshot!(checked(&program, &api, ("\"billing\"", "\"nobody\"")), @"
     exit 1
-    fail sim scope: client `nobody`: its token can't read everything; it has: cloud_controller.read
+    fail sim scope: client `nobody`: its token can't read everything; its authorities are: cloud_controller.read
     hint: give the UAA client the authority cloud_controller.admin_read_only, cloud_controller.global_auditor or cloud_controller.admin
     ");
     let page = Answering::new("text/html", "<!DOCTYPE html><html><body>Welcome to nginx!</body></html>");

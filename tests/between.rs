@@ -17,7 +17,7 @@ const TOLD: &[(&str, &str, &[&str])] = &[
     (
         "router-404",
         "address",
-        &["GET http", "404 Not Found", "unknown_route", "hint: the router knows no such route now"],
+        &["GET http", "404 Not Found", "unknown_route", "hint: the router has no such route now"],
     ),
     (
         "router-404-snapshots",
@@ -38,10 +38,10 @@ const TOLD: &[(&str, &str, &[&str])] = &[
     ),
     ("uri-too-long", "lists", &["414", "hint: ", "refuses long addresses"]),
     ("headers-too-large", "app events", &["431", "hint: ", "refuses long headers"]),
-    ("gzip", "address", &["compressed (gzip), which wasn't asked for", "hint: have the proxy"]),
+    ("gzip", "address", &["compressed (gzip), which wasn't asked for", "hint: let the proxy"]),
     ("endless-next", "lists", &["/v3/apps", "the list has no end", "hint: "]),
     ("slow-bytes", "address", &["not whole after 1 s", "hint: ", "too slowly"]),
-    ("cut", "app events", &["the connection broke", "hint: the network, or a proxy on the way, failed"]),
+    ("cut", "app events", &["the connection broke", "hint: the network or a proxy on the way failed"]),
     ("other-uaa", "address", &["https://uaa.elsewhere.example", "hint: ", "`uaa = \"https://uaa.elsewhere.example\"`"]),
     ("korifi", "address", &["this is Korifi, which has no usage events; cf-billing can't bill it", "hint: "]),
     ("other-api", "address", &["no `cloud_controller_v3` link", "hint: set `api`"]),

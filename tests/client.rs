@@ -350,7 +350,7 @@ fn a_token_without_global_read_is_refused_before_anything_is_read() {
     let error = run(client.events(Stream::App, &After::Nothing)).unwrap_err();
     assert_eq!(error.kind, ErrorKind::MissingScope);
     insta::assert_snapshot!(error, @"
-    client `billing`: its token can't read everything; it has: cloud_controller.read, openid
+    client `billing`: its token can't read everything; its authorities are: cloud_controller.read, openid
     hint: give the UAA client the authority cloud_controller.admin_read_only, cloud_controller.global_auditor or cloud_controller.admin
     ");
 }

@@ -168,7 +168,7 @@ fn the_demo_ends_with_finalised_invoices_and_no_difference() {
     assert!(listed.iter().all(|invoice| invoice["status"] == "final"), "{listed:#?}");
     let documents: Vec<Value> =
         listed.iter().map(|invoice| ask(&["invoices", "show", invoice["number"].as_str().unwrap()])).collect();
-    let of = |kind: &str| documents.iter().filter(|document| document["kind"] == kind).collect::<Vec<_>>();
+    let of = |kind: &str| documents.iter().filter(|document| document["document"] == kind).collect::<Vec<_>>();
     let (invoices, notes) = (of("invoice"), of("credit_note"));
     assert_eq!((invoices.len(), notes.len()), (2, 1), "{documents:#?}");
     let cents = |value: &Value| value.as_str().unwrap().replace('.', "").parse::<i64>().unwrap();
@@ -218,7 +218,7 @@ fn the_demos_last_screen_fits_a_terminal_and_its_commands_run() {
         let run = Run::from(command.output().unwrap());
         assert_eq!(run.code, Some(0), "{arguments:?}\n{}{}", run.stdout, run.stderr);
     }
-    let page = std::fs::read_to_string(program.folder.path().join("invoices/DEMO-000001.html")).unwrap();
+    let page = std::fs::read_to_string(program.folder.path().join("html/DEMO-000001.html")).unwrap();
     assert!(page.contains("ACME Deutschland GmbH"));
     std::fs::remove_dir_all(folder).unwrap();
 }

@@ -84,7 +84,7 @@ fn another_foundation_under_the_address_ends_nothing() {
             let told = held(collected.cycle());
             assert!(matches!(&told, Held::NotRecognised { foundation, .. } if foundation == NAME), "{told:?}");
             let text = told.to_string();
-            assert!(text.contains("http://127.0.0.1 answers for another foundation than `sim`"), "{text}");
+            assert!(text.contains("another foundation than `sim` answers at http://127.0.0.1"), "{text}");
             assert!(text.contains("hint: ") && text.contains("cf-billing foundations adopt sim"), "{text}");
             assert_eq!(book(&collected), before, "restarted: {restarted}");
         }

@@ -96,12 +96,12 @@ fn lists_that_are_something_else_are_refused_by_name_and_leave_no_book() {
         ),
         ("v2.json", v2.to_string(), "line 1: it holds V2 records (`metadata` and `entity`); only V3 is supported"),
         ("v2.jsonl", v2["resources"][0].to_string(), "line 1: it is V2"),
-        ("service.json", json!([service]).to_string(), "it holds service usage events, and is given as app events"),
+        ("service.json", json!([service]).to_string(), "it holds service usage events, but was given as app events"),
         ("order.json", page(&day(5), 1, 1, "order_by=-created_at&").to_string(), "fetched with `order_by=-created_at`"),
         (
             "newest.json",
             page(&newest_first, 1, 1, "").to_string(),
-            "its events go from newest to oldest: of 5 neighbours whose times differ, 5 fall",
+            "its events go from newest to oldest: of 5 neighbouring pairs with different times, 5 fall",
         ),
         (
             "newest.jsonl",
@@ -218,7 +218,7 @@ fn utf_16_is_named_a_mark_of_utf_8_is_read_over_and_an_empty_stream_is_one() {
         assert_eq!(run.code, Some(1));
         assert!(
             run.stderr.starts_with(
-                "error: the file `app.json` is UTF-16; PowerShell's > writes that\nhint: save it as UTF-8"
+                "error: the file `app.json` is UTF-16, as PowerShell's > writes it\nhint: save it as UTF-8"
             ),
             "{}",
             run.stderr
@@ -275,7 +275,7 @@ fn snapshots_are_whole_too() {
     let (code, said) = import(page(1, 2));
     assert!(code == Some(1) && said.contains("`chunks.json` line 1: page 1 of 2 has a next page"), "{said}");
     let (code, said) = import(json!([chunk(1)]).to_string());
-    assert!(code == Some(1) && said.contains("have 2 chunks, and 1 were given"), "{said}");
+    assert!(code == Some(1) && said.contains("have 2 chunks, but 1 were given"), "{said}");
     let (code, said) = import(r#"{"errors":[{"detail":"x","title":"CF-NotFound","code":10010}]}"#.to_owned());
     assert!(code == Some(1) && said.contains("it holds an error from Cloud Controller"), "{said}");
 }

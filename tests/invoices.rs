@@ -196,7 +196,7 @@ fn unpriced_usage_is_shown_and_keeps_an_invoice_from_being_final() {
     warning: card.toml:3:1: every `process` rate is for a buildpack; docker apps and the like have none
     hint: add a [[process]] that is for everything, with prices or free = true
     error: f/o1: 1 line(s) of usage have no price, such as process b
-    hint: to give unpriced usage a price, add a rate or `free = true`; `invoices show`, `invoices explain`, `gaps` and `anomalies` tell more; if that is to be billed, say --accept unpriced:f/o1
+    hint: to give unpriced usage a price, add a rate or `free = true`; `invoices show`, `invoices explain`, `gaps` and `anomalies` show more; to bill it as it is, add --accept unpriced:f/o1
     ");
     }
     let drafts = program.json(&["invoices", "draft", "--period", "2026-10", "--rates", "card.toml"]);

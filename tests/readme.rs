@@ -26,7 +26,11 @@ fn generated(page: &str, (begin, end): (&str, &str), wanted: &str) {
 
 #[test]
 fn the_configuration_reference_is_complete() {
-    generated(CONFIGURATION, ("<!-- reference -->\n", "<!-- end of reference -->\n"), &keyed::reference(&config::tables()));
+    generated(
+        CONFIGURATION,
+        ("<!-- reference -->\n", "<!-- end of reference -->\n"),
+        &keyed::reference(&config::tables()),
+    );
 }
 
 #[test]

@@ -868,7 +868,7 @@ fn finance_sees_every_gap_and_accepts_it_before_an_invoice_is_final() {
     assert_eq!(program.json(&["invoices", "list", "--status", "final"]), json!([]));
     let refused = finalize(&["--period", "2026-02", "--accept", "gap:sim/2"]);
     assert!(
-        refused.code == Some(1) && refused.stderr.contains("`gap:sim/2` keeps no invoice of 2026-02"),
+        refused.code == Some(1) && refused.stderr.contains("`gap:sim/2` doesn't keep any invoice of 2026-02"),
         "{}",
         refused.stderr
     );

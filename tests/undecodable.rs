@@ -121,7 +121,7 @@ fn anomalies_are_listed_with_the_record_as_it_was_received() {
     assert!(table.contains("unknown_state") && table.contains("unreadable"), "{table}");
     assert!(table.lines().all(|line| line.chars().count() <= 100), "{table}");
     let wrong = program.run(&["anomalies", "--kind", "odd"]);
-    assert!(wrong.code == Some(2) && wrong.stderr.contains("hint: give one of unknown_state"), "{}", wrong.stderr);
+    assert!(wrong.code == Some(2) && wrong.stderr.contains("hint: use one of unknown_state"), "{}", wrong.stderr);
     // A state that nobody knows is told of, and holds nothing.
     let run = finalize(&program, "2025-10", &["--accept", "undecodable:eu1"]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);

@@ -35,7 +35,7 @@ fn only_its_own_is_stopped(program: &Program, told: &str) {
     // There is nothing that accepts it.
     let run = october(program, "finalize", &["--accept", "unpriced:f/o1"]);
     assert!(
-        run.code == Some(1) && run.stderr.contains("keeps no invoice of 2026-10 from being final"),
+        run.code == Some(1) && run.stderr.contains("doesn't keep any invoice of 2026-10 from being final"),
         "{}",
         run.stderr
     );

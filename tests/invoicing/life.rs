@@ -109,7 +109,11 @@ fn estimates_and_what_has_no_price_are_accepted_by_name() {
         assert_eq!(run.code, Some(1), "{}", run.stderr);
     }
     let wrong = october(&program, "finalize", &["--accept", "estimated:f/o2"]);
-    assert!(wrong.stderr.contains("`estimated:f/o2` keeps no invoice of 2026-10 from being final"), "{}", wrong.stderr);
+    assert!(
+        wrong.stderr.contains("`estimated:f/o2` doesn't keep any invoice of 2026-10 from being final"),
+        "{}",
+        wrong.stderr
+    );
     october_json(&program, "finalize", &["--accept", "estimated:f/o1", "--accept", "unpriced:f/o1"]);
     let invoice = shown(&program, "CF-000001");
     let accepted: Vec<&str> = invoice["accepted"].as_array().unwrap().iter().map(|one| one.as_str().unwrap()).collect();

@@ -130,7 +130,7 @@ fn what_if_tells_what_the_last_month_would_have_cost() {
      staging   0.00    0.00         0.00         - 
     ───────────────────────────────────────────────
 
-    2026-10 net: 14.88 EUR by the old card, 33.43 by the new one, 18.55 (+124.7 %)
+    2026-10 net: 14.88 EUR with the old card, 33.43 with the new one, 18.55 (+124.7 %)
     Nothing was written.
     ");
     insta::assert_snapshot!(told.stderr, @r"
@@ -357,7 +357,7 @@ fn an_edit_of_what_is_invoiced_is_refused() {
     warning: card.toml:1:1: there is no `task` rate: tasks will be unpriced
     hint: add a [[task]] that is for everything, with prices or free = true
     error: card.toml:3:1: `memory_gib_hour` of process would be 0.02 instead of 0.01 in 2026-10, invoiced as CF-000001
-    hint: leave the block as it was, and add one with `from = 2026-11-01T00:00:00Z` or later; wrong invoices are credited
+    hint: leave the block as it was, and add one with `from = 2026-11-01T00:00:00Z` or later; correct wrong invoices by credit notes
     ");
     for command in
         [&["invoices", "finalize", "--period", "2026-11", "--rates", "card.toml"][..], &["rates", "check", "card.toml"]]
@@ -616,17 +616,17 @@ fn another_card_in_place_of_the_one_in_use_is_told_in_few_words() {
     warning: other.toml:37:1: the ledger has seen no offering `postgres`
     hint: fine if it is still to come; until then it applies to nothing
     error: other.toml:45:1: `amount` of allowance of process memory_gib_hour would be 99 per org instead of 100 per org in 2026-10, invoiced as CF-000001
-    hint: leave the block as it was, and add one with `from = 2026-11-01T00:00:00Z` or later; wrong invoices are credited
+    hint: leave the block as it was, and add one with `from = 2026-11-01T00:00:00Z` or later; correct wrong invoices by credit notes
     error: other.toml:6:1: `memory_gib_hour` of process would be 0.02 instead of 0.0125 in 2026-10, invoiced as CF-000001
-    hint: leave the block as it was, and add one with `from = 2026-11-01T00:00:00Z` or later; wrong invoices are credited
+    hint: leave the block as it was, and add one with `from = 2026-11-01T00:00:00Z` or later; correct wrong invoices by credit notes
     error: other.toml:13:1: `memory_gib_hour` of process, buildpack staticfile_buildpack would be 0.01 instead of 0.006 in 2026-10, invoiced as CF-000001
-    hint: leave the block as it was, and add one with `from = 2026-11-01T00:00:00Z` or later; wrong invoices are credited
+    hint: leave the block as it was, and add one with `from = 2026-11-01T00:00:00Z` or later; correct wrong invoices by credit notes
     error: other.toml:42:1: `instance_hour` of service would be 0.06 instead of 0.05 in 2026-10, invoiced as CF-000001
-    hint: leave the block as it was, and add one with `from = 2026-11-01T00:00:00Z` or later; wrong invoices are credited
+    hint: leave the block as it was, and add one with `from = 2026-11-01T00:00:00Z` or later; correct wrong invoices by credit notes
     error: other.toml:25:1: `memory_gib_hour` of staging would be 0.02 instead of 0.0125 in 2026-10, invoiced as CF-000001
-    hint: leave the block as it was, and add one with `from = 2026-11-01T00:00:00Z` or later; wrong invoices are credited
-    error: 1 more change(s) of what is invoiced
-    hint: keep the card in use as it is and put the new one beside it, with a later `from`: the files of a folder are one card; `rates diff` shows every change
+    hint: leave the block as it was, and add one with `from = 2026-11-01T00:00:00Z` or later; correct wrong invoices by credit notes
+    error: 1 more change(s) to what is already invoiced
+    hint: keep the card in use as it is, and put the new prices in a second file with a later `from`: the files of a folder are one card. `rates diff` shows every change
     ");
     let all = program.run(&["rates", "check", "other.toml", "--format", "json"]);
     let all: Value = serde_json::from_str(&all.stdout).unwrap();

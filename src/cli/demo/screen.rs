@@ -72,7 +72,7 @@ impl Screen<'_> {
         for command in [
             format!("show {number}"),
             format!("explain {number} --line 1"),
-            "export --format html --out invoices".to_owned(),
+            format!("export {number} --format html --out html"),
         ] {
             let _ = writeln!(text, "  {program} invoices {command}");
         }

@@ -54,7 +54,7 @@ fn parties_are_named_and_placed() {
         (
             |invoice| invoice.particulars.buyer.country = Some("UK".into()),
             &[
-                "the buyer's country as two letters of ISO 3166-1, and `UK` isn't one → set `country` of account `acme` in the accounts file",
+                "the buyer's country as two letters of ISO 3166-1, but `UK` is not one → set `country` of account `acme` in the accounts file",
             ],
         ),
         (
@@ -94,7 +94,7 @@ fn parties_are_named_and_placed() {
                 (address.scheme, address.id) = ("EM".into(), "a@customer.example".into());
             },
             &[
-                "the buyer's electronic address on Peppol's network, and `EM` is none of its schemes → set `electronic_address` of account `acme` in the accounts file",
+                "the buyer's electronic address on Peppol's network, but `EM` is not one of its schemes → set `electronic_address` of account `acme` in the accounts file",
             ],
         ),
         (
@@ -174,19 +174,19 @@ fn tax_is_named_and_agrees_with_its_category() {
         (
             |invoice| *invoice = with_category(invoice.clone(), "B", "0"),
             &[
-                "a VAT category such as S, Z, E, AE, K, G or O, and `B` is none → set `tax_category` of account `acme` in the accounts file",
+                "a VAT category (S, Z, E, AE, K, G or O), but `B` is not one → set `tax_category` of account `acme` in the accounts file",
             ],
         ),
         (
             |invoice| *invoice = with_category(invoice.clone(), "S", "0"),
             &[
-                "more than 0 % of VAT with category `S`, and `0 %` is given → set `percent` of `[[tax]]` in the rate card, or set `tax_percent` of account `acme` in the accounts file",
+                "more than 0 % of VAT with category `S`, but `0 %` is given → set `percent` of `[[tax]]` in the rate card, or set `tax_percent` of account `acme` in the accounts file",
             ],
         ),
         (
             |invoice| *invoice = with_category(invoice.clone(), "Z", "0.1"),
             &[
-                "0 % of VAT with category `Z`, and `0.1 %` is given → set `percent` of `[[tax]]` in the rate card, or set `tax_percent` of account `acme` in the accounts file",
+                "0 % of VAT with category `Z`, but `0.1 %` is given → set `percent` of `[[tax]]` in the rate card, or set `tax_percent` of account `acme` in the accounts file",
             ],
         ),
         (|invoice| *invoice = with_category(invoice.clone(), "L", "0"), &[]),
@@ -221,7 +221,7 @@ fn currencies_with_three_decimals_have_no_e_invoice() {
     assert_eq!(
         with("KWD"),
         [
-            "an e-invoice needs amounts of two decimals at most, and those in `KWD` have 3\nhint: export html, pdf, csv or json instead: EN 16931 can't express it"
+            "an e-invoice needs amounts with at most two decimals, but those in `KWD` have 3\nhint: export html, pdf, csv or json instead: EN 16931 can't express it"
         ]
     );
     for code in ["EUR", "JPY", "HUF"] {
