@@ -46,46 +46,46 @@ const FOUNDATION: &str = "[[foundation]]\nname = \"eu1\"\napi = \"https://api.ex
 fn configuration() {
     insta::assert_snapshot!(configured(&format!("{FOUNDATION}client_secrett = \"s\"\n[billng]\n"), &[]), @"
     exit 2
-    error: cf-billing.toml:7: unknown section `billng`
-    hint: did you mean `billing`?
-    error: cf-billing.toml:6: unknown key `client_secrett` in `foundation`
+    error: cf-billing.toml:6:1: unknown key `client_secrett` in `foundation`
     hint: did you mean `client_secret`?
+    error: cf-billing.toml:7:2: unknown section `billng`
+    hint: did you mean `billing`?
     ");
     insta::assert_snapshot!(configured(FOUNDATION, &[("CF_BILLING__COLLECTION__POLL_INTERVAL", "soon"), ("CF_BILLING__FOUNDATION__EU2__API", "https://x")]), @"
     exit 2
+    error: environment variable CF_BILLING__COLLECTION__POLL_INTERVAL: `poll_interval`: `soon` is not a duration
+    hint: write a number and its unit, such as 250ms, 30s, 15m, 6h or 2d
     error: environment variable CF_BILLING__FOUNDATION__EU2__API: no foundation `eu2` is configured
     hint: foundations are: eu1
-    error: environment variable CF_BILLING__COLLECTION__POLL_INTERVAL: `poll_interval`: `soon` is not a duration such as 15s: expected number at 0
-    hint: poll_interval: How often each usage event stream is asked for news
     ");
-    insta::assert_snapshot!(configured("[[foundation]]\nname = \"eu 1\"\napi = \"ftp://user:pass@example.org\"\n[billing]\ntime_zone = \"Berlin\"\n", &[]), @"
+    insta::assert_snapshot!(configured("[[foundation]]\nname = \"eu 1\"\napi = \"ftp://user:pass@example.org\"\n[billing]\ntime_zone = \"Berlin\"\n", &[]), @r#"
     exit 2
-    error: cf-billing.toml:5: `time_zone`: `Berlin` is not an IANA time zone such as Europe/Berlin
-    hint: time_zone: Where billing periods begin and end, such as `Europe/Berlin`
-    error: cf-billing.toml:2: `name`: `eu 1` is not a name of letters, digits, `-`, `_` and `.`
-    hint: name: Names it in the book, in metrics and in commands: letters, digits, `-`, `_`, `.`
-    error: cf-billing.toml:3: `api`: `***@example.org` is not an http or https URL
-    hint: api: Cloud Controller's address, such as `https://api.cf.example.org`
-    error: cf-billing.toml:1: `client_id` is missing in `foundation`
-    hint: client_id: The UAA client to use
-    error: cf-billing.toml:1: `client_secret` is missing in `foundation`
-    hint: client_secret: Its secret
-    ");
+    error: cf-billing.toml:1:1: `client_id` is missing in `foundation`
+    hint: write client_id = "…" (The UAA client to use)
+    error: cf-billing.toml:1:1: `client_secret` is missing in `foundation`
+    hint: write client_secret_file = "…" (Its secret)
+    error: cf-billing.toml:2:8: `name`: `eu 1` is not a name
+    hint: use letters, digits, `-`, `_` and `.`
+    error: cf-billing.toml:3:7: `api`: `***@example.org` is not an http or https URL
+    hint: write an address such as https://api.cf.example.org
+    error: cf-billing.toml:5:13: `time_zone`: `Berlin` is not a time zone
+    hint: write the name of an IANA time zone, such as Europe/Berlin
+    "#);
     insta::assert_snapshot!(configured("[billing\ntime_zone = 1\n", &[]), @r#"
     exit 2
-    error: cf-billing.toml:1: unclosed table, expected `]`
+    error: cf-billing.toml:1:9: unclosed table, expected `]`
     hint: TOML: a [section], then key = "value", a line each
     "#);
     insta::assert_snapshot!(configured("\u{feff}[billing]\ntime_zone = \"UTC\"\n[http]\nlisten = \"0.0.0.0:80\"\n", &[]), @"
     exit 2
-    error: cf-billing.toml:4: `listen`: `0.0.0.0:80` is not a loopback address; put a proxy that authenticates in front
-    hint: listen: Address and port; loopback addresses only
+    error: cf-billing.toml:4:10: `listen`: `0.0.0.0:80` is not a loopback address
+    hint: listen on 127.0.0.1, and put a proxy that authenticates in front
     ");
     let program = Program::new();
     write(&program, "cf-billing.toml", b"[billing]\nseller = \"M\xfcller\"\n");
     insta::assert_snapshot!(said(&program, &program.run(&["check", "--config", "cf-billing.toml"])), @"
     exit 2
-    error: cf-billing.toml:2: it is not UTF-8 text
+    error: cf-billing.toml:2:1: it is not UTF-8 text
     hint: save the file as UTF-8
     ");
     insta::assert_snapshot!(said(&program, &program.run(&["check", "--config", "missing.toml"])), @"
@@ -113,7 +113,8 @@ fn durations_just_inside_and_just_outside() {
         for value in outside {
             let text = configured(&format!("[{section}]\n{key} = \"{value}\"\n"), &[]);
             assert!(
-                text.starts_with("exit 2") && text.contains(&format!("cf-billing.toml:2: `{key}`: `{value}`")),
+                text.starts_with("exit 2")
+                    && text.contains(&format!("cf-billing.toml:2:{}: `{key}`: `{value}`", key.len() + 4)),
                 "{text}"
             );
         }

@@ -1,10 +1,12 @@
-//! What editors of accounts and configuration files go by: schemas that are made of the reader's keys.
+//! What people who write configuration, accounts and rate cards go by: schemas for their editors, and problems that are told
+//! alike in all three.
 
 use std::path::Path;
 
 use cf_billing::accounts::Accounts;
 use cf_billing::config;
-use cf_billing::keyed::Takes;
+use cf_billing::keyed::{Problem, Takes};
+use cf_billing::rate_card::{CardFile, parse};
 use chrono_tz::Tz;
 use serde_json::Value;
 
@@ -108,5 +110,50 @@ fn a_seller_has_the_keys_of_a_buyer() {
         let sellers = of_seller(name).unwrap_or_else(|| panic!("`seller_{name}` is missing"));
         assert_eq!(format!("{:?}", buyers.takes), format!("{:?}", sellers.takes), "{name}");
         assert_eq!(matches!(buyers.takes, Takes::Code(_)), codes.contains(name), "{name}");
+    }
+}
+
+/// What is wrong with a configuration, an accounts file and a card, each of that text behind what it must have.
+fn problems(configuration: &str, of_account: &str, of_card: &str) -> [Vec<Problem>; 3] {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file.toml");
+    std::fs::write(&file, format!("[database]\nurl = \"sqlite:///none.db\"\n{configuration}")).unwrap();
+    let accounts = account("a", "A", "DE987654321", "organizations = [\"f/a\"]") + of_account;
+    let text = format!("name = \"t\"\ncurrency = \"EUR\"\n{of_card}");
+    let card = parse(&[CardFile { name: "file.toml".to_owned(), text }], Tz::UTC).1;
+    [
+        config::load(Some(&file), []).unwrap_err(),
+        Accounts::parse("file.toml", &accounts, Tz::UTC).unwrap_err(),
+        card.into_iter().filter(|problem| problem.severity.name() == "error").collect(),
+    ]
+}
+
+#[test]
+fn the_same_mistake_is_told_alike_in_all_three() {
+    let rate = "[[process]]\nfree = true\n";
+    for (texts, told, lines) in [
+        (
+            ["[log]\nformt = \"text\"\n", "languag = \"de\"\n", &format!("{rate}per = true\nfre = true\n")],
+            ["unknown key `formt` in `log`", "unknown key `languag` in `account`", "unknown key `fre` in `process`"],
+            [4, 11, 6],
+        ),
+        (
+            ["[log]\nformat = \"xml\"\n", "language = \"xx\"\n", "rounding = \"xx\"\n[[process]]\nfree = true\n"],
+            ["`format`: `xml` is not valid", "`language`: `xx` is not valid", "`rounding`: `xx` is not valid"],
+            [4, 11, 3],
+        ),
+        (
+            ["[[foundation]]\n", "[[account]]\n", "[[tax]]\n[[process]]\nfree = true\n"],
+            ["`name` is missing in `foundation`", "`id` is missing in `account`", "`percent` is missing in `tax`"],
+            [3, 11, 3],
+        ),
+    ] {
+        let [configuration, account, card] = texts;
+        for ((problems, told), line) in problems(configuration, account, card).iter().zip(told).zip(lines) {
+            let problem = problems.iter().find(|problem| problem.message == told);
+            let problem = problem.unwrap_or_else(|| panic!("{told} isn't told: {problems:#?}"));
+            assert!(problem.origin.file().ends_with("file.toml") && problem.origin.line() == Some(line), "{problem}");
+            assert!(problem.hint.as_ref().is_some_and(|hint| !hint.is_empty()), "{problem}");
+        }
     }
 }

@@ -463,7 +463,7 @@ fn an_account_of_several_foundations_gets_one_invoice() {
 
     std::fs::write(program.folder.path().join("accounts.toml"), "[[account]]\nid = \"a\"\n").unwrap();
     let wrong = program.run(&[&["invoices", "draft"][..], &with].concat());
-    assert!(wrong.code == Some(1) && wrong.stderr.contains("accounts.toml:1: `name` is missing"), "{}", wrong.stderr);
+    assert!(wrong.code == Some(1) && wrong.stderr.contains("accounts.toml:1:1: `name` is missing"), "{}", wrong.stderr);
 }
 
 crate::on_postgres! {

@@ -118,6 +118,7 @@ impl Key {
                 format!("{name} = {{ {} }}", first.map(Self::sample).unwrap_or_default())
             }
             Takes::Tables(_) => format!("[[{name}]]"),
+            Takes::Secret => format!("{name}_file = \"…\""),
             Takes::Choice(words) => format!("{name} = {}", or_list(words, "\"")),
             _ => format!("{name} = {}", self.sample_value()),
         }

@@ -80,7 +80,7 @@ fn annotations_are_known_within_an_hour_and_say_who_pays() {
         .filter(|problem| problem.origin.line().is_some() && !problem.message.contains("'s by its"))
         .map(ToString::to_string)
         .collect();
-    let unknown = "accounts.toml:12: the ledger has seen no label or annotation `sim: pays = oter`\n\
+    let unknown = "accounts.toml:12:11: the ledger has seen no label or annotation `sim: pays = oter`\n\
                    hint: did you mean `sim: pays = other`?";
     assert_eq!(told, [unknown]);
 

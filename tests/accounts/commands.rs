@@ -147,7 +147,7 @@ fn check_exits_1_on_errors() {
     let october = |command| program.run(&["invoices", command, "--period", "2026-10", "--config", "cf-billing.toml"]);
     assert_eq!(october("draft").code, Some(0));
     let run = october("finalize");
-    assert!(run.code == Some(1) && run.stderr.contains("accounts.toml:8: `country`"), "{}", run.stderr);
+    assert!(run.code == Some(1) && run.stderr.contains("accounts.toml:8:11: `country`"), "{}", run.stderr);
     // A file that can't be read whole says nothing of who pays.
     write(&program, "accounts.toml", &WHOLE.replace("city", "citty"));
     let draft = october("draft");
@@ -305,21 +305,21 @@ fn list_shows_what_is_whose_when() {
           {
             "foundation": "eu1",
             "from": null,
-            "line": 58,
+            "line": 59,
             "space": "eu1/shop/incubator",
             "to": null
           },
           {
             "foundation": "eu1",
             "from": null,
-            "line": 61,
+            "line": 62,
             "organization": "eu1/shop",
             "to": "2026-10-11T22:00:00Z"
           },
           {
             "foundation": "eu1",
             "from": "2026-10-31T23:00:00Z",
-            "line": 65,
+            "line": 66,
             "space": "eu1/acme/handover",
             "to": "2026-12-31T23:00:00Z"
           },
@@ -327,7 +327,7 @@ fn list_shows_what_is_whose_when() {
             "foundation": "eu1",
             "from": "2026-12-31T23:00:00Z",
             "label": "eu1: cost-centre = 0815",
-            "line": 70,
+            "line": 71,
             "to": null
           }
         ],

@@ -72,19 +72,19 @@ org = "eu1/d"
     hint: an id is of letters, digits, `-`, `_` and `.`
     a.toml:11:1: unknown key `nam` in `account`
     hint: did you mean `name`?
-    a.toml:12:27: `y` names no organization
+    a.toml:12:27: `organizations`: `y` is not valid
     hint: write FOUNDATION/ORG, with the org's name or guid
-    a.toml:12:32: `z/` names no organization
+    a.toml:12:32: `organizations`: `z/` is not valid
     hint: write FOUNDATION/ORG, with the org's name or guid
-    a.toml:12:38: `a:b/c` names no organization
+    a.toml:12:38: `organizations`: `a:b/c` is not valid
     hint: write FOUNDATION/ORG, with the org's name or guid
-    a.toml:13:11: `eu1/live` names no space
+    a.toml:13:11: `spaces`: `eu1/live` is not valid
     hint: write FOUNDATION/ORG/SPACE, with names or guids, or FOUNDATION/SPACE-GUID
-    a.toml:13:23: `eu1/a/` names no space
+    a.toml:13:23: `spaces`: `eu1/a/` is not valid
     hint: write FOUNDATION/ORG/SPACE, with names or guids, or FOUNDATION/SPACE-GUID
-    a.toml:14:11: `billing-account=acme` names no label
+    a.toml:14:11: `labels`: `billing-account=acme` is not valid
     hint: write FOUNDATION: KEY = VALUE
-    a.toml:14:35: `eu1: = acme` names no label
+    a.toml:14:35: `labels`: `eu1: = acme` is not valid
     hint: write FOUNDATION: KEY = VALUE
     a.toml:19:18: `eu1/x` is account `a b`'s already (line 12)
     hint: an organization is one account's at a time; if it moved, write [[account.owns]] with `to` and `from`

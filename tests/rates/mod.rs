@@ -129,7 +129,7 @@ fn what_is_missing_is_named() {
     card.toml:1:1: `name` is missing
     hint: write name = "…" (The card's name)
     card.toml:1:1: `currency` is missing
-    hint: write currency = "…" (ISO 4217 code of all its prices, such as EUR)
+    hint: write currency = "EUR" (ISO 4217 code of all its prices, such as EUR)
     card.toml:1:1: the card has no rates
     hint: begin with [[process]]
     "#);
@@ -386,8 +386,6 @@ percent = "101"
     hint: give prices, or what is to become of the next wider rate's: not both
     card.toml:37:14: `multiplier`: `1.2345678` has more than 6 decimals
     hint: round it: prices keep 12 decimals
-    card.toml:40:13: `surcharge` has no price
-    hint: write surcharge = { memory_gib_hour = "0.001" }
     card.toml:40:15: unknown key `month` in `process.surcharge`
     hint: `process.surcharge` has: instance_hour, memory_gib_hour, disk_gib_hour
     card.toml:43:24: `unit`: `day` is not valid
@@ -398,8 +396,8 @@ percent = "101"
     hint: write it without quotes, such as minimum_seconds = 60
     card.toml:53:9: `month` takes a price alone
     hint: months differ in length: use instance_hour for tiers and packages
-    card.toml:56:9: `memory_gib_hour` is no quantity of a service
-    hint: a service has instance_hour, month
+    card.toml:56:9: a service has no `memory_gib_hour`
+    hint: it has instance_hour, month
     card.toml:58:1: `meter` is missing in `allowance`
     hint: write meter = "instance_hour", "memory_gib_hour", "disk_gib_hour", "month" or "per_staging" (Of which quantity)
     card.toml:62:11: `percent`: `0` is not between 0 and 100, with 6 decimals at most

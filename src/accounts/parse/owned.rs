@@ -53,7 +53,7 @@ pub(super) fn owned(keyed: &Keyed<'_>) -> Vec<Owned> {
     let mut owned = Vec::new();
     for (key, kind) in [("organizations", "organization"), ("spaces", "space"), ("labels", "label")] {
         for (text, at) in keyed.texts(key) {
-            owned.extend(one(keyed, kind, &text, &at, Validity::default()));
+            owned.extend(one(keyed, key, kind, &text, &at, Validity::default()));
         }
     }
     owned.extend(keyed.tables("owns").iter().filter_map(dated));
@@ -61,9 +61,9 @@ pub(super) fn owned(keyed: &Keyed<'_>) -> Vec<Owned> {
     owned
 }
 
-fn one(keyed: &Keyed<'_>, kind: &str, text: &str, at: &At, validity: Validity) -> Option<Owned> {
+fn one(keyed: &Keyed<'_>, key: &str, kind: &str, text: &str, at: &At, validity: Validity) -> Option<Owned> {
     let Some((foundation, target)) = target(kind, text) else {
-        keyed.reader.error(at, format!("`{text}` names no {kind}"), format!("write {}", form(kind)));
+        keyed.reader.error(at, format!("`{key}`: `{text}` is not valid"), format!("write {}", form(kind)));
         return None;
     };
     Some(Owned { foundation, target, validity, position: keyed.reader.position(at) })
@@ -84,7 +84,7 @@ fn dated(keyed: &Keyed<'_>) -> Option<Owned> {
         keyed.error_here("the `account.owns` doesn't say what is owned", hint);
         return None;
     };
-    one(keyed, kind, &keyed.text(kind)?, keyed.at(kind), Validity { from, to })
+    one(keyed, kind, kind, &keyed.text(kind)?, keyed.at(kind), Validity { from, to })
 }
 
 impl OfFile<'_> {

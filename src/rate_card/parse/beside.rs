@@ -22,8 +22,8 @@ impl BlockReader<'_> {
             && !Meter::of(kind).contains(&meter)
         {
             let meters: Vec<_> = Meter::of(kind).iter().map(|meter| meter.name()).collect();
-            let hint = format!("a {kind} has {}", meters.join(", "));
-            keyed.error("meter", format!("`{meter}` is no quantity of a {kind}"), hint);
+            let hint = format!("it has {}", meters.join(", "));
+            keyed.error("meter", format!("a {kind} has no `{meter}`"), hint);
             return None;
         }
         let unit = meter.map(Meter::constant_unit);
@@ -58,8 +58,8 @@ impl BlockReader<'_> {
         let narrowing = narrowing.into_iter().chain(["plan_guid", "offering", "plan", "broker", "user_provided"]);
         for key in narrowing.filter(|name| !of_kind.iter().any(|key| key.name == *name)) {
             if self.keyed.has(key) {
-                let message = format!("`{key}` means nothing for a {kind}");
-                self.keyed.reader.error(self.keyed.key_at(key), message, "remove it, or say another kind");
+                let message = format!("`{key}` doesn't apply to a {kind}");
+                self.keyed.reader.error(self.keyed.key_at(key), message, "remove it, or give another kind");
             }
         }
     }

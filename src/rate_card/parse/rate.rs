@@ -119,7 +119,7 @@ impl BlockReader<'_> {
         for key in keys::MODEL.iter().map(|key| key.name).filter(|key| price.has(key) && !means.contains(key)) {
             let at = price.key_at(key);
             let hint = format!("a {model} price has: {}", means.join(", "));
-            price.reader.error(at, format!("`{key}` means nothing in a {model} price"), hint);
+            price.reader.error(at, format!("`{key}` doesn't apply to a {model} price"), hint);
         }
         for key in means.iter().filter(|key| !price.has(key)) {
             price.missing(key);
