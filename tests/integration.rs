@@ -50,6 +50,7 @@ mod scenarios;
 mod schema;
 mod secrets;
 mod shared;
+mod shell;
 mod simulation;
 mod simulator;
 mod story;

@@ -5,14 +5,17 @@ mod anomalies;
 mod card;
 mod check;
 mod clocks;
+mod completions;
 mod configuration;
 mod demo;
 mod foundations;
 mod gaps;
+mod help;
 mod import;
 mod invoices;
 mod ledger;
 mod lists;
+mod man;
 mod output;
 mod progress;
 mod rates;
@@ -28,7 +31,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::billing_run::hash_of;
 use crate::config::{self, Configuration};
@@ -106,9 +109,11 @@ enum Command {
     Foundations(foundations::Foundations),
     Gaps(gaps::Gaps),
     Clocks(clocks::Clocks),
+    Completions(completions::Completions),
     Import(import::Import),
     Invoices(invoices::Invoices),
     Ledger(ledger::Ledger),
+    Man(man::Man),
     Rates(rates::Rates),
     Reconcile(reconcile::Reconcile),
     Run(run::Run),
@@ -120,7 +125,7 @@ enum Command {
 /// The whole command line, for help, completions and tests.
 #[must_use]
 pub fn command() -> clap::Command {
-    Cli::command()
+    help::with_documentation(Cli::command())
 }
 
 /// How long threads may take to end once all is done.
@@ -129,7 +134,7 @@ const SHUTDOWN: Duration = Duration::from_millis(500);
 /// Runs the program with the process's arguments.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are no errors; everything else is wrong usage.
@@ -169,9 +174,11 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Foundations(foundations) => Box::pin(foundations.run(&global)).await,
         Command::Gaps(gaps) => gaps.run(&global).await,
         Command::Clocks(clocks) => clocks.run(&global).await,
+        Command::Completions(completions) => completions.run(),
         Command::Import(import) => import.run(&global).await,
         Command::Invoices(invoices) => Box::pin(invoices.run(&global)).await,
         Command::Ledger(ledger) => ledger.run(&global).await,
+        Command::Man(man) => man.run(),
         Command::Rates(rates) => rates.run(&global).await,
         Command::Reconcile(reconcile) => Box::pin(reconcile.run(&global)).await,
         Command::Run(run) => run.run(&global).await,

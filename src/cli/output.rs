@@ -112,7 +112,7 @@ pub fn print(text: &str) -> Result<(), Failure> {
 }
 
 /// Prints text and a line end. A reader that has gone (`| head`) is no failure.
-fn print_as_is(text: &str) -> Result<(), Failure> {
+pub fn print_as_is(text: &str) -> Result<(), Failure> {
     match writeln!(io::stdout().lock(), "{text}") {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Failure::failed(format!("can't write to stdout: {error}")))
