@@ -1,6 +1,7 @@
 //! The files in deploy/, by the tools that will read them.
 
 use std::collections::BTreeSet;
+use std::process::Command;
 
 use cf_billing::telemetry::Metrics;
 use serde_json::Value;
@@ -86,4 +87,52 @@ fn the_systemd_unit_is_good() {
     let (good, said) = tool("systemd-analyze", &["verify", "--man=no", file.to_str().unwrap()], "");
     assert!(good, "{said}");
     assert!(!said.contains("cf-billing.service:"), "{said}");
+}
+
+/// What a release holds: packed from the program that the tests use.
+#[test]
+fn a_release_has_the_program_man_pages_completions_and_checksums() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().to_str().unwrap();
+    let (good, said) = tool("deploy/release", &["--binary", env!("CARGO_BIN_EXE_cf-billing"), "--out", out], "");
+    assert!(good, "{said}");
+    let run = |program: &str, arguments: &[&str]| {
+        let output = Command::new(program).args(arguments).current_dir(folder.path()).output().unwrap();
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(output.status.success(), "{program} {arguments:?}: {text}");
+        text
+    };
+    run("sha256sum", &["--check", "--strict", "SHA256SUMS"]);
+    let made = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut made: Vec<String> = made.collect();
+    made.sort();
+    let version = env!("CARGO_PKG_VERSION");
+    let name = made[1].strip_suffix(".tar.gz").unwrap().to_owned();
+    assert!(
+        made.len() == 2 && made[0] == "SHA256SUMS" && name.starts_with(&format!("cf-billing-{version}-")),
+        "{made:?}"
+    );
+    run("tar", &["-xzf", &made[1]]);
+    let root = folder.path().join(&name);
+    for file in [
+        "README.md",
+        "CHANGELOG.md",
+        "LICENSE",
+        "docs/invoices.md",
+        "rates/standard.toml",
+        "deploy/systemd/cf-billing.service",
+        "man/man1/cf-billing.1",
+        "man/man1/cf-billing-invoices-draft.1",
+        "completions/cf-billing.bash",
+        "completions/_cf-billing",
+        "completions/cf-billing.fish",
+    ] {
+        assert!(root.join(file).is_file(), "{file} is missing");
+    }
+    let told = run(root.join("cf-billing").to_str().unwrap(), &["--version"]);
+    assert_eq!(told.trim(), format!("cf-billing {version}"));
+    let changes = std::fs::read_to_string(root.join("CHANGELOG.md")).unwrap();
+    assert!(changes.contains(&format!("\n## {version} – ")), "the changelog has no section for {version}");
+    let wrong = Command::new("deploy/release").args(["--bnary", "x"]).output().unwrap();
+    assert_eq!(wrong.status.code(), Some(2));
 }

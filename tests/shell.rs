@@ -65,7 +65,9 @@ fn man_reads_every_page_without_a_warning() {
         String::from_utf8(output.stdout).unwrap()
     };
     let page = man("cf-billing-invoices-draft.1");
-    for wanted in ["--period <YYYY-MM>", "cf-billing invoices draft --period 2026-10", "docs/invoices.md"] {
+    for wanted in
+        ["OPTIONS] --period <YYYY-MM>", "cf-billing invoices draft --period 2026-10 --rates", "docs/invoices.md"]
+    {
         assert!(page.contains(wanted), "{wanted} is missing in\n{page}");
     }
     let printed = program.succeed(&["man"]).stdout;

@@ -22,7 +22,12 @@ impl Completions {
         let mut command = command();
         let name = command.get_name().to_owned();
         let mut script = Vec::new();
-        generate(self.shell, &mut command, name, &mut script);
-        print_as_is(String::from_utf8_lossy(&script).trim_end())
+        generate(self.shell, &mut command, &name, &mut script);
+        let mut script = String::from_utf8_lossy(&script).into_owned();
+        if self.shell == Shell::Bash {
+            // clap_complete 4.6 spells a program's name with a dash in two ways, and so finds none of its commands.
+            script = script.replace(&name.replace('-', "__subcmd__"), &name.replace('-', "__"));
+        }
+        print_as_is(script.trim_end())
     }
 }
