@@ -110,15 +110,10 @@ fn series(text: &str) -> Result<String, Wrong> {
     Err(Wrong::new(format!("`{text}` is not a series of numbers"), form))
 }
 
-/// A path, as it is written.
-pub(super) fn path(section: &Keyed<'_>, name: &str) -> Option<PathBuf> {
-    section.text(name).map(PathBuf::from)
-}
-
 impl Billing {
     pub(super) fn read(section: &Keyed<'_>) -> Option<Self> {
         let time_zone = section.form("time_zone", time_zone);
-        let (rates, accounts, marks) = (path(section, "rates"), path(section, "accounts"), path(section, "marks"));
+        let (rates, accounts, marks) = (section.path("rates"), section.path("accounts"), section.path("marks"));
         let seller = Seller::read(section);
         let invoice_series = section.form("invoice_series", series);
         let credit_note_series = section.form("credit_note_series", series);

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use url::Url;
 
 use super::Secret;
-use super::billing::path;
 use super::secret::secret;
 use crate::domain::codes::Wrong;
 use crate::domain::{Strategy, Timestamp};
@@ -104,7 +103,7 @@ impl Foundation {
         let uaa = section.form("uaa", |text| uaa(text, api.as_ref()));
         let client_id = section.text("client_id");
         let client_secret = secret(section, "client_secret", warnings);
-        let ca_file = path(section, "ca_file");
+        let ca_file = section.path("ca_file");
         let billing_from = section.time("billing_from");
         let onboarding = section.word("onboarding");
         Some(Self {

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use super::billing::path;
 use crate::domain::Party;
 use crate::domain::codes::Code;
 use crate::keyed::{Key, Keyed, Problem, Takes, colour, key, party};
@@ -69,7 +68,7 @@ impl Seller {
             iban: section.code("seller_iban"),
             bic: section.code("seller_bic"),
             bank: section.text("seller_bank"),
-            logo: path(section, "seller_logo"),
+            logo: section.path("seller_logo"),
             colour: section.form("seller_colour", colour),
             odd: odd.into_iter().collect(),
             party,

@@ -46,8 +46,15 @@ pub fn object(keys: &[Key]) -> Value {
 fn property(key: &Key) -> Value {
     let text = || json!({"type": "string", "minLength": 1});
     let mut value = match key.takes {
-        Takes::Text | Takes::Line | Takes::LongText | Takes::TextLines(_) | Takes::Code(_) | Takes::Form(_) => text(),
-        Takes::Secret | Takes::Seconds { .. } | Takes::Duration { .. } => text(),
+        Takes::Text
+        | Takes::Line
+        | Takes::LongText
+        | Takes::TextLines(_)
+        | Takes::Code(_)
+        | Takes::Form(_)
+        | Takes::Secret
+        | Takes::Seconds { .. }
+        | Takes::Duration { .. } => text(),
         Takes::Lines(most) => json!({"type": "array", "minItems": 1, "maxItems": most, "items": text()}),
         Takes::Forms(_) => json!({"type": "array", "items": text()}),
         Takes::True => json!({"const": true}),

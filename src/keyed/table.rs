@@ -1,6 +1,7 @@
 //! A table that is read by the keys that it may have: each value is right, or what is wrong with it is noted.
 
 use std::borrow::Cow;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -182,6 +183,12 @@ impl<'r> Keyed<'r> {
             return None;
         }
         Some(text)
+    }
+
+    /// A path, as it is written.
+    #[must_use]
+    pub fn path(&self, name: &str) -> Option<PathBuf> {
+        self.text(name).map(PathBuf::from)
     }
 
     /// Text in a form of its own.
@@ -417,7 +424,7 @@ impl<'r> Keyed<'r> {
     pub fn tables(&self, name: &str) -> Vec<Self> {
         let Takes::Tables(keys) = self.key(name).takes else { unreachable!("`{name}` takes no tables") };
         let Some(entry) = self.table.entry(name) else { return Vec::new() };
-        let hint = || format!("write [[{}]]", self.path(name));
+        let hint = || format!("write [[{}]]", self.full_name(name));
         let Written::List(items) = &entry.value.written else {
             self.reader.error(&entry.at, format!("`{name}` is not a list of tables"), hint());
             return Vec::new();
@@ -435,10 +442,10 @@ impl<'r> Keyed<'r> {
     /// A table within this one, read by keys of its own.
     #[must_use]
     pub fn child(&self, name: &str, table: &'r Table, keys: Vec<Key>) -> Self {
-        Self::new(self.reader, table, keys, &self.path(name), self.zone)
+        Self::new(self.reader, table, keys, &self.full_name(name), self.zone)
     }
 
-    fn path(&self, name: &str) -> String {
+    fn full_name(&self, name: &str) -> String {
         if self.name.is_empty() { name.to_owned() } else { format!("{}.{name}", self.name) }
     }
 }

@@ -488,57 +488,13 @@ pub fn check_against(card: &RateCard, seen: &Seen) -> Vec<Problem> {
     for (place, whom, what, process_type) in blocks {
         let mut unknown = |what: &str, name: &str, known: &BTreeSet<String>| {
             if !known.contains(name) {
-                let by_name = seen.account_names.get(name).filter(|_| what == "account");
-                let near = by_name
-                    .map(|id| format!("an account is named by its id: account = \"{id}\""))
-                    .or_else(|| did_you_mean(name, known.iter().map(String::as_str)));
-                let hint =
-                    near.unwrap_or_else(|| "fine if it is still to come; until then it applies to nothing".to_owned());
-                problems.push(Problem::at(
-                    place,
-                    Severity::Warning,
-                    format!("the ledger has seen no {what} `{name}`"),
-                    hint,
-                ));
+                let hint = meant(what, name, known, seen);
+                let message = format!("the ledger has seen no {what} `{name}`");
+                problems.push(Problem::at(place, Severity::Warning, message, hint));
             }
         };
-        match &whom {
-            Whom::Everyone => {}
-            Whom::Account(account) => unknown("account", account, &seen.accounts),
-            Whom::Organization { foundation, organization } => {
-                unknown("org", &format!("{foundation}/{organization}"), &seen.organizations);
-            }
-            Whom::OrganizationLabel(label) => unknown("org label", &label.to_string(), &seen.organization_labels),
-            Whom::SpaceLabel(label) => unknown("space label", &label.to_string(), &seen.space_labels),
-        }
-        let offerings = || seen.plans.iter().map(|(offering, _)| offering.clone()).collect::<BTreeSet<_>>();
-        match &what {
-            What::Any | What::WithoutBuildpack | What::UserProvided => {}
-            What::Buildpack(name) => unknown("buildpack", name, &seen.buildpacks),
-            What::BuildpackGuid(guid) => unknown("buildpack guid", guid, &seen.buildpack_guids),
-            What::BuildpackPattern(pattern) => {
-                if !seen.buildpacks.iter().any(|name| pattern.matches(name)) {
-                    unknown("buildpack like", pattern.as_str(), &BTreeSet::new());
-                }
-            }
-            What::PlanGuid(guid) => unknown("plan", &guid.to_string(), &seen.plan_guids),
-            What::Broker(broker) => unknown("broker", broker, &seen.brokers),
-            What::Offering(offering) => unknown("offering", offering, &offerings()),
-            What::OfferingOf { offering, broker } => {
-                unknown("offering", offering, &offerings());
-                unknown("broker", broker, &seen.brokers);
-            }
-            What::PlanOf { broker, .. } if !seen.brokers.contains(broker) => unknown("broker", broker, &seen.brokers),
-            What::PlanName { offering, plan } | What::PlanOf { offering, plan, .. } => {
-                let of_offering = seen.plans.iter().filter(|(of, _)| of == offering).map(|(_, plan)| plan.clone());
-                let plans: BTreeSet<String> = of_offering.collect();
-                if plans.is_empty() {
-                    unknown("offering", offering, &offerings());
-                } else {
-                    unknown(&format!("plan of `{offering}`"), plan, &plans);
-                }
-            }
-        }
+        names_of_whom(&whom, seen, &mut unknown);
+        names_of_what(&what, seen, &mut unknown);
         if let Some(process_type) = process_type {
             unknown("process type", process_type, &seen.process_types);
         }
@@ -557,4 +513,58 @@ pub fn check_against(card: &RateCard, seen: &Seen) -> Vec<Problem> {
     problems.extend(names_of_several(card, seen));
     sort(&mut problems);
     problems
+}
+
+/// What to do about a name that was never seen.
+fn meant(what: &str, name: &str, known: &BTreeSet<String>, seen: &Seen) -> String {
+    let by_name = seen.account_names.get(name).filter(|_| what == "account");
+    by_name
+        .map(|id| format!("an account is named by its id: account = \"{id}\""))
+        .or_else(|| did_you_mean(name, known.iter().map(String::as_str)))
+        .unwrap_or_else(|| "fine if it is still to come; until then it applies to nothing".to_owned())
+}
+
+/// Names each name of whom a block is for: what it is, and which of them were seen.
+fn names_of_whom(whom: &Whom, seen: &Seen, name: &mut impl FnMut(&str, &str, &BTreeSet<String>)) {
+    match whom {
+        Whom::Everyone => {}
+        Whom::Account(account) => name("account", account, &seen.accounts),
+        Whom::Organization { foundation, organization } => {
+            name("org", &format!("{foundation}/{organization}"), &seen.organizations);
+        }
+        Whom::OrganizationLabel(label) => name("org label", &label.to_string(), &seen.organization_labels),
+        Whom::SpaceLabel(label) => name("space label", &label.to_string(), &seen.space_labels),
+    }
+}
+
+/// Names each name of what a block is for: what it is, and which of them were seen.
+fn names_of_what(what: &What, seen: &Seen, name: &mut impl FnMut(&str, &str, &BTreeSet<String>)) {
+    let offerings = || seen.plans.iter().map(|(offering, _)| offering.clone()).collect::<BTreeSet<_>>();
+    match what {
+        What::Any | What::WithoutBuildpack | What::UserProvided => {}
+        What::Buildpack(buildpack) => name("buildpack", buildpack, &seen.buildpacks),
+        What::BuildpackGuid(guid) => name("buildpack guid", guid, &seen.buildpack_guids),
+        What::BuildpackPattern(pattern) => {
+            if !seen.buildpacks.iter().any(|name| pattern.matches(name)) {
+                name("buildpack like", pattern.as_str(), &BTreeSet::new());
+            }
+        }
+        What::PlanGuid(guid) => name("plan", &guid.to_string(), &seen.plan_guids),
+        What::Broker(broker) => name("broker", broker, &seen.brokers),
+        What::Offering(offering) => name("offering", offering, &offerings()),
+        What::OfferingOf { offering, broker } => {
+            name("offering", offering, &offerings());
+            name("broker", broker, &seen.brokers);
+        }
+        What::PlanOf { broker, .. } if !seen.brokers.contains(broker) => name("broker", broker, &seen.brokers),
+        What::PlanName { offering, plan } | What::PlanOf { offering, plan, .. } => {
+            let of_offering = seen.plans.iter().filter(|(of, _)| of == offering).map(|(_, plan)| plan.clone());
+            let plans: BTreeSet<String> = of_offering.collect();
+            if plans.is_empty() {
+                name("offering", offering, &offerings());
+            } else {
+                name(&format!("plan of `{offering}`"), plan, &plans);
+            }
+        }
+    }
 }
