@@ -294,7 +294,9 @@ impl Afterwards {
         let by_then =
             |one: &&&StoredInvoice| position(&one.invoice.account) == Some(self.owners[one.number.as_deref().unwrap()]);
         let claimed = all.iter().filter(by_then).min_by_key(|one| one.number.as_deref());
-        charged.or(claimed).and_then(|one| position(&one.invoice.account)).unwrap_or(self.owner)
+        // Who joins an account whose invoice is final pays for that month alone.
+        let alone = all.iter().any(|one| one.invoice.account == OWNERS[self.owner]).then_some(OWNERS.len() - 1);
+        (charged.or(claimed).and_then(|one| position(&one.invoice.account))).or(alone).unwrap_or(self.owner)
     }
 
     fn hold_or_release(&mut self) {
