@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::page::{Body, NewInput};
+use super::page::NewInput;
 use crate::cloud_controller::NamedItem;
-use crate::domain::{Baseline, EventId, Guid, Place, Stream, Timestamp};
+use crate::domain::{Baseline, EventId, Guid, Stream, Timestamp};
 use crate::fold::Input;
 use crate::store::{FoundationHead, InputKind, NameOf, Names, Store, StoreError, Told};
 
@@ -30,8 +30,7 @@ pub(super) async fn baseline_inputs(
     for (named, archived) in items.into_iter().zip(archived) {
         if archived.is_none() {
             note_names(&mut names, &named, &Told::beside(read_at));
-            let body = Body::Baseline { stream, epoch, item: named.item };
-            inputs.push(NewInput { place: Place::default(), body });
+            inputs.push(NewInput::baseline(stream, epoch, named.item));
         }
     }
     Ok((inputs, names))

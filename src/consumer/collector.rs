@@ -7,13 +7,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::compare::{Look, Repair};
 use super::held::Held;
-use super::page::{Body, NewInput, Page, PageReport, commit};
+use super::page::{NewInput, Page, PageReport, commit};
 use super::strategy::choose_strategy;
 use crate::clock::Clock;
 use crate::cloud_controller::{ApiError, Client};
 use crate::domain::{
     EventId, GapReason, Guid, Kind, Place, RowList, RowObservation, Settings, Strategy, Stream, Timestamp,
 };
+use crate::fold::Input;
 use crate::store::{FoundationHead, LabelRows, Onboarding, OnboardingStage, Origin, Store, StoreError, StoredGap};
 use crate::telemetry::{Progress, Reporter};
 
@@ -365,7 +366,7 @@ impl Collector {
 
     pub(super) async fn put_settings(&mut self, settings: Settings) -> Result<(), CollectError> {
         let mut page = self.page();
-        page.inputs = vec![NewInput { place: Place::default(), body: Body::Settings(settings) }];
+        page.inputs = vec![NewInput::own(Place::default(), Input::Settings(settings))];
         self.commit(None, page).await?;
         Ok(())
     }

@@ -5,12 +5,11 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::inventory::{Inventory, Row};
-use super::page::Body;
 use crate::cloud_controller::NamedItem;
 use crate::domain::{
     Baseline, DiskObservation, FailedCreate, Finding, Footprint, Guid, Kind, ResourceKey, Settlement, Timestamp,
 };
-use crate::fold::{Piece, Resource, Run};
+use crate::fold::{Input, Piece, Resource, Run};
 use crate::store::StoredDifference;
 
 /// What sort of difference it is.
@@ -164,7 +163,7 @@ impl Difference {
     }
 
     /// What settles it; `None` if nothing is to be done.
-    pub(super) fn body(&self, ground: Ground) -> Option<Body> {
+    pub(super) fn input(&self, ground: Ground) -> Option<Input> {
         let Ground { certain_until, found_at, observed_at, in_gap } = ground;
         let finding = match &self.found {
             Found::Ended(Some((at, true))) => Finding::Ended { at: *at, exact: true },
@@ -179,7 +178,7 @@ impl Difference {
                 Finding::Running { item: named.item.clone(), since }
             }
             Found::Disk { disk_mib, updated_at, process_type } => {
-                return Some(Body::Disk(DiskObservation {
+                return Some(Input::Disk(DiskObservation {
                     resource: self.resource.clone(),
                     disk_mib: *disk_mib,
                     observed_at,
@@ -188,7 +187,7 @@ impl Difference {
                 }));
             }
             Found::FailedCreate => {
-                return Some(Body::CreateFailed(FailedCreate {
+                return Some(Input::CreateFailed(FailedCreate {
                     service_instance: self.resource.guid.clone(),
                     observed_at,
                 }));
@@ -197,7 +196,7 @@ impl Difference {
             Found::Nothing => return None,
         };
         let resource = self.resource.clone();
-        Some(Body::Settlement(Settlement { resource, certain_until, observed_at, finding, bounded: true }))
+        Some(Input::Settlement(Settlement { resource, certain_until, observed_at, finding, bounded: true }))
     }
 }
 

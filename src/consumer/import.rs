@@ -2,11 +2,12 @@
 //! Owns what an import may do to a foundation; never reads a file.
 
 use super::baseline::{baseline_inputs, stream_of};
-use super::page::{Body, NewInput, Page, commit};
+use super::page::{NewInput, Page, commit};
 use super::reading::{RawEvent, Reading};
 use crate::clock::Clock;
 use crate::cloud_controller::{Chunk, NamedItem, Snapshot};
 use crate::domain::{AnomalyKind, Place, Settings, Stream, Timestamp};
+use crate::fold::Input;
 use crate::store::{FoundationHead, Names, Origin, Store, StoreError};
 
 /// What an import can't do.
@@ -112,7 +113,7 @@ impl<'a> Importer<'a> {
         settings.unlisted_tasks_until = settings.unlisted_tasks_until.or(head.current_settings().unlisted_tasks_until);
         let mut importer = Self { store, clock, head, report: ImportReport::default(), read_at: None };
         if importer.head.settings.is_empty() || importer.head.current_settings() != settings {
-            let input = NewInput { place: Place::default(), body: Body::Settings(settings) };
+            let input = NewInput::own(Place::default(), Input::Settings(settings));
             importer.commit(vec![input], Names::default()).await?;
         }
         Ok(importer)
@@ -196,7 +197,7 @@ impl<'a> Importer<'a> {
         let mut page = Page::new(Origin::Import, self.clock.now(), &self.head);
         page.names = names;
         page.read_at = self.read_at.unwrap_or(page.received_at);
-        let events = inputs.iter().filter(|input| !matches!(input.body, Body::Settings(_))).count();
+        let events = inputs.iter().filter(|input| !matches!(input.input, Input::Settings(_))).count();
         page.inputs = inputs;
         let report = commit(self.store, &self.head, page).await?;
         self.report.archived += events as u64;

@@ -29,7 +29,7 @@ pub use compare::{Class, Difference, Look, Repair};
 pub use held::Held;
 pub use identity::{Evidence, Judged};
 pub use import::{ImportError, ImportReport, Importer};
-pub use page::{Body, NewInput, Page, PageReport, commit, recall};
+pub use page::{NewInput, Page, PageReport, commit, recall};
 pub use reading::RawEvent;
 pub use rebuild::{RebuildError, Rebuilt, rebuild, same_ledger};
 pub use skew::CLOCK_TOLERANCE_SECONDS;

@@ -5,13 +5,13 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::collector::{CollectError, Collector};
-use super::page::{Body, NewInput};
+use super::page::NewInput;
 use crate::cloud_controller::{Build, Dated, GUIDS_PER_REQUEST, Listed, Process, Task, UnreadableRow};
 use crate::domain::{
     BuildObservation, DiskObservation, DiskSource, FailedCreate, Guid, Kind, MemorySource, Place, ResourceKey, RowList,
     Timestamp,
 };
-use crate::fold::{Depth, Resource, SAME_SAVE_SECONDS};
+use crate::fold::{Depth, Input, Resource, SAME_SAVE_SECONDS};
 use crate::store::{LabelRows, NameOf, Names, Owner, Told};
 
 /// How far two looks overlap, in seconds: a row saved while the first was answered is seen by the second.
@@ -101,12 +101,12 @@ impl Collector {
         self.reporter.metrics.observations(observed.size());
         // It tells of everything that is read.
         let place = Place::at(self.head.app.last_ordinal);
-        let input = |observation| NewInput { place: place.clone(), body: Body::Disk(observation) };
+        let input = |observation| NewInput::own(place.clone(), Input::Disk(observation));
         page.inputs = observed.disks.into_iter().map(input).collect();
-        let input = |observation| NewInput { place: place.clone(), body: Body::Build(observation) };
+        let input = |observation| NewInput::own(place.clone(), Input::Build(observation));
         page.inputs.extend(observed.builds.into_iter().map(input));
         let place = Place::at(self.head.service.last_ordinal);
-        let input = |failed| NewInput { place: place.clone(), body: Body::CreateFailed(failed) };
+        let input = |failed| NewInput::own(place.clone(), Input::CreateFailed(failed));
         page.inputs.extend(observed.failed.into_iter().map(input));
         page.unobservable = observed.gone;
         page.names = observed.names;

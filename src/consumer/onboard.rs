@@ -6,13 +6,13 @@ use std::collections::HashMap;
 use super::baseline::{baseline_inputs, stream_of};
 use super::collector::{CollectError, Collector};
 use super::inventory::{Inventory, Places, running_task};
-use super::page::{Body, NewInput};
+use super::page::NewInput;
 use super::strategy::choose_strategy;
 use crate::cloud_controller::{
     ApiError, Chunk, ErrorKind, GUIDS_PER_REQUEST, NamedItem, Requested, Snapshot, UnreadableRow,
 };
 use crate::domain::{EventId, Guid, Kind, Place, ResourceKey, Settings, Strategy, Stream, Timestamp};
-use crate::fold::{Depth, Opening, Resource};
+use crate::fold::{Depth, Input, Opening, Resource};
 use crate::store::{Onboarding, OnboardingStage, TakenSnapshot};
 
 impl Collector {
@@ -295,7 +295,7 @@ impl Collector {
         let epoch = self.plan.billing_from.map_or(inventory.ended_at, |from| from.max(inventory.ended_at));
         let mut page = self.page();
         let settings = Settings { billing_epoch: Some(epoch), ..self.plan.settings.clone() };
-        page.inputs = vec![NewInput { place: Place::default(), body: Body::Settings(settings) }];
+        page.inputs = vec![NewInput::own(Place::default(), Input::Settings(settings))];
         for stream in Stream::ALL {
             let items = inventory.of_stream(stream);
             let read_at = inventory.ended_at;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Bound;
 
-use super::page::{Body, NewInput};
+use super::page::NewInput;
 use super::placement::{Met, Placement};
 use crate::cloud_controller::Decoded;
 use crate::domain::{EventId, Place, Stream, Timestamp};
@@ -131,10 +131,7 @@ impl Reading {
 
     pub fn inputs(&self, placed: Vec<(Place, RawEvent)>) -> Vec<NewInput> {
         let stream = self.stream;
-        let input = |(place, (raw, decoded))| {
-            let body = Body::Event { stream, raw, decoded: Box::new(decoded) };
-            NewInput { place, body }
-        };
+        let input = |(place, (raw, decoded))| NewInput::event(stream, place, raw, decoded);
         placed.into_iter().map(input).collect()
     }
 

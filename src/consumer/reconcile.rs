@@ -8,10 +8,10 @@ use super::baseline::note_names;
 use super::collector::{CollectError, Collector};
 use super::compare::{After, Class, Difference, Found, Ground, Look, Repair, Reseed, compare};
 use super::inventory::Inventory;
-use super::page::{Body, NewInput};
+use super::page::NewInput;
 use crate::cloud_controller::GUIDS_PER_REQUEST;
 use crate::domain::{GapStage, Guid, Kind, ResourceKey, Stream, Timestamp};
-use crate::fold::{Depth, Resource};
+use crate::fold::{Depth, Input, Resource};
 use crate::store::{GapProgress, Names, Onboarding, OnboardingStage, Settled, StoredDifference, StoredGap, Told};
 
 /// Settlements committed in one transaction.
@@ -75,7 +75,7 @@ impl Collector {
                 },
             ));
         }
-        let (mut bodies, mut names) = self.settlements(settling).await?;
+        let (mut inputs, mut names) = self.settlements(settling).await?;
         self.count_repairs(&settled, gap.stream);
         let progress = GapProgress {
             number: gap.number,
@@ -83,16 +83,16 @@ impl Collector {
             settled: Settled::default(),
             settled_at: None,
         };
-        let mut batches: Vec<Vec<Body>> = Vec::new();
-        while bodies.len() > BATCH {
-            let rest = bodies.split_off(BATCH);
-            batches.push(std::mem::replace(&mut bodies, rest));
+        let mut batches: Vec<Vec<Input>> = Vec::new();
+        while inputs.len() > BATCH {
+            let rest = inputs.split_off(BATCH);
+            batches.push(std::mem::replace(&mut inputs, rest));
         }
-        batches.push(bodies);
+        batches.push(inputs);
         let last = batches.len() - 1;
-        for (number, bodies) in batches.into_iter().enumerate() {
+        for (number, inputs) in batches.into_iter().enumerate() {
             let mut page = self.page();
-            page.inputs = self.inputs(bodies);
+            page.inputs = self.inputs(inputs);
             // With the first of them: none is priced under a guid alone.
             page.names = std::mem::take(&mut names);
             page.gap_progress = Some(progress);
@@ -111,19 +111,19 @@ impl Collector {
     }
 
     /// What settles differences, each within what is known of its resource, and the names it brings.
-    async fn settlements(&self, settling: Vec<(&Difference, Ground)>) -> Result<(Vec<Body>, Names), CollectError> {
+    async fn settlements(&self, settling: Vec<(&Difference, Ground)>) -> Result<(Vec<Input>, Names), CollectError> {
         let keys: Vec<ResourceKey> = settling.iter().map(|(difference, _)| difference.resource.clone()).collect();
         let last_told = self.last_told(&keys).await?;
-        let (mut bodies, mut names) = (Vec::new(), Names::default());
+        let (mut inputs, mut names) = (Vec::new(), Names::default());
         for (difference, ground) in settling {
             let told_at = last_told.get(&difference.resource).copied().unwrap_or(Timestamp::MIN);
             let certain_until = ground.certain_until.max(told_at.min(ground.observed_at));
-            bodies.extend(difference.body(Ground { certain_until, ..ground }));
+            inputs.extend(difference.input(Ground { certain_until, ..ground }));
             if let Found::Running(named, _) = &difference.found {
                 note_names(&mut names, named, &Told::beside(ground.observed_at));
             }
         }
-        Ok((bodies, names))
+        Ok((inputs, names))
     }
 
     /// Compares the ledger with what runs, if it is time to.
@@ -192,7 +192,7 @@ impl Collector {
             let ground = Ground { certain_until: Timestamp::MIN, found_at: observed_at, observed_at, in_gap: false };
             (confirmed, ground)
         }));
-        let (mut bodies, mut names) = self.settlements(settling).await?;
+        let (mut inputs, mut names) = self.settlements(settling).await?;
         left.extend(look.in_flight_resources.iter().map(|resource| StoredDifference {
             resource: resource.clone(),
             class: IN_FLIGHT.to_owned(),
@@ -204,10 +204,10 @@ impl Collector {
         for (stream, counts) in settled {
             self.count_repairs(&counts, stream);
         }
-        while !bodies.is_empty() {
-            let rest = bodies.split_off(bodies.len().min(BATCH));
+        while !inputs.is_empty() {
+            let rest = inputs.split_off(inputs.len().min(BATCH));
             let mut page = self.page();
-            page.inputs = self.inputs(std::mem::replace(&mut bodies, rest));
+            page.inputs = self.inputs(std::mem::replace(&mut inputs, rest));
             page.names = std::mem::take(&mut names);
             self.commit(None, page).await?;
         }
@@ -414,15 +414,9 @@ impl Collector {
         Ok(())
     }
 
-    fn inputs(&self, bodies: Vec<Body>) -> Vec<NewInput> {
-        let input = |body: Body| {
-            let stream = match &body {
-                Body::Settlement(settlement) => settlement.resource.kind.stream(),
-                Body::CreateFailed(_) => Stream::Service,
-                _ => Stream::App,
-            };
-            NewInput { place: self.end_of(stream), body }
-        };
-        bodies.into_iter().map(input).collect()
+    /// At the ends of their streams.
+    fn inputs(&self, inputs: Vec<Input>) -> Vec<NewInput> {
+        let stream = |input: &Input| input.resource().map_or(Stream::App, |key| key.kind.stream());
+        inputs.into_iter().map(|input| NewInput::own(self.end_of(stream(&input)), input)).collect()
     }
 }

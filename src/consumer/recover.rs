@@ -2,10 +2,11 @@
 //! settled by what runs. Owns what a gap's ends are; what is assumed across it is the fold's business.
 
 use super::collector::{CollectError, Collector};
-use super::page::{Body, NewInput};
+use super::page::NewInput;
 use super::reading::Reading;
 use crate::cloud_controller::{After, Dated, ErrorKind, EventPage};
 use crate::domain::{EventId, Gap, GapReason, GapStage, Place, Stream, Timestamp};
+use crate::fold::Input;
 use crate::store::{GapProgress, Onboarding, Settled, StoredGap};
 
 /// Whether a checkpoint is still where it was.
@@ -77,7 +78,7 @@ impl Collector {
             self.reporter.metrics.gap(stream, to.seconds_since(from));
         }
         let mut page = self.page();
-        page.inputs = vec![NewInput { place: self.end_of(stream), body: Body::Gap(gap) }];
+        page.inputs = vec![NewInput::own(self.end_of(stream), Input::Gap(gap))];
         self.commit(None, page).await?;
         self.load_gaps().await
     }

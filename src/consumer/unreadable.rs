@@ -7,13 +7,13 @@ use std::collections::{BTreeSet, HashMap};
 use super::baseline::{baseline_inputs, note_names, stream_of};
 use super::collector::{CollectError, Collector, Noted, Unreadable};
 use super::inventory::{Inventory, Row};
-use super::page::{Body, NewInput};
+use super::page::NewInput;
 use crate::cloud_controller::{NamedItem, UnreadableRow};
 use crate::domain::{
     AnomalyKind, Baseline, Finding, Guid, Kind, Place, ResourceKey, RowList, RowObservation, Settlement, Stream,
     Timestamp,
 };
-use crate::fold::Depth;
+use crate::fold::{Depth, Input};
 use crate::store::{AnomalyFilter, InputKind, Names, Told};
 
 /// What stays unreadable is noted again after this long, so that every month it touches is held.
@@ -159,7 +159,7 @@ impl Collector {
                 finding: Finding::Running { item: row.named.item.clone(), since },
                 bounded: true,
             };
-            page.inputs.push(NewInput { place: self.end_of(key.kind.stream()), body: Body::Settlement(settlement) });
+            page.inputs.push(NewInput::own(self.end_of(key.kind.stream()), Input::Settlement(settlement)));
         }
         page.names = names;
         self.commit(None, page).await?;
@@ -171,7 +171,7 @@ impl Collector {
             RowList::ServiceInstances | RowList::ServicePlans | RowList::ServiceOfferings => Stream::Service,
             _ => Stream::App,
         };
-        NewInput { place: Place::at(self.head.stream(stream).last_ordinal), body: Body::Row(row) }
+        NewInput::own(Place::at(self.head.stream(stream).last_ordinal), Input::Row(row))
     }
 
     /// As the archive tells it.

@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::input::{Body, NewInput};
+use super::input::NewInput;
 use crate::cloud_controller::decode;
-use crate::domain::{Bound, Fact, Place, Stream, TOLERANCE_SECONDS, Timestamp, Verdict, judge};
-use crate::store::{FoundationHead, Stated, Store, StoreError, StoredBound};
+use crate::domain::{Bound, Fact, Place, Stream, TOLERANCE_SECONDS, Timestamp, UsageEvent, Verdict, judge};
+use crate::fold::Input;
+use crate::store::{FoundationHead, InputKind, Stated, Store, StoreError, StoredBound};
 
 /// Events are judged in blocks of so many, each together with the block before it: what a block says of itself and of the
 /// one before is final when it is full. So it doesn't depend on how the stream was cut into pages.
@@ -51,18 +52,14 @@ pub(super) async fn decide(
 struct New<'a> {
     place: &'a Place,
     created_at: Timestamp,
-    body: &'a Body,
+    event: &'a UsageEvent,
 }
 
 impl<'a> New<'a> {
     fn of(wanted: Stream, input: &'a NewInput) -> Option<Self> {
-        let Body::Event { stream, decoded, .. } = &input.body else { return None };
-        let created_at = decoded.event.created_at;
-        (*stream == wanted && has_time(created_at)).then_some(Self {
-            place: &input.place,
-            created_at,
-            body: &input.body,
-        })
+        let Input::Event(event) = &input.input else { return None };
+        let is_wanted = input.kind == InputKind::Event(wanted) && has_time(event.created_at);
+        is_wanted.then_some(Self { place: &input.place, created_at: event.created_at, event })
     }
 }
 
@@ -148,10 +145,8 @@ async fn judge_again(
     for (stated, verdict) in changed {
         let of_event = match (held.get(&stated.place), by_place.get(&stated.place)) {
             (Some(held), _) => Some((held.event.clone(), held.resource.clone())),
-            (None, Some(New { body: Body::Event { decoded, .. }, .. })) => {
-                Some((decoded.event.guid.clone(), decoded.event.fact.resource()))
-            }
-            _ => archived.get(&stated.sequence).and_then(|input| {
+            (None, Some(New { event, .. })) => Some((event.guid.clone(), event.fact.resource())),
+            (None, None) => archived.get(&stated.sequence).and_then(|input| {
                 let event = decode(stream, &input.body).event;
                 // What is pruned to its guid can't be folded again.
                 (!matches!(event.fact, Fact::Undecodable(_))).then(|| (event.guid.clone(), event.fact.resource()))
@@ -164,7 +159,7 @@ async fn judge_again(
             Verdict::Provisional(at) => (Some(at), true),
         };
         let bound = Bound { stream, event, created_at: stated.created_at, resource, counts_at, provisional };
-        bounds.push(NewInput { place: stated.place.clone(), body: Body::Bound(bound) });
+        bounds.push(NewInput::own(stated.place.clone(), Input::Bound(bound)));
     }
     let agrees = |stated: &&Stated| verdicts.get(&stated.place) == Some(&Verdict::Agrees);
     Ok(stated.iter().filter(agrees).map(|stated| stated.created_at).max())

@@ -20,9 +20,7 @@ use counts::{counts, told_by_reseeds};
 use number::number;
 use observe::to_observe;
 
-use input::recall_body;
-
-pub use input::{Body, NewInput, recall};
+pub use input::{NewInput, recall};
 
 /// What one transaction is to hold.
 #[derive(Clone, Debug)]
@@ -153,9 +151,8 @@ pub(super) async fn commit_again(
         }
     }
     for input in archived {
-        let (sequence, received_at, place) = (input.sequence, input.received_at, input.place.clone());
-        let body = recall_body(input)?;
-        numbered.push(number(sequence, received_at, NewInput { place, body }, &bounds, &mut write));
+        let (sequence, received_at) = (input.sequence, input.received_at);
+        numbered.push(number(sequence, received_at, NewInput::from_archive(input)?, &bounds, &mut write));
     }
     fold_and_commit(store, head, write, numbered, bounds).await
 }
