@@ -23,14 +23,14 @@ pub use invoices::{
 };
 pub use leases::{DutyState, Lease};
 pub use ledger::{
-    AnomalyFilter, ClockSpan, GapProgress, Hold, KnownGuids, LabelRows, NameOf, Names, Newest, Owner, Pieces, Pin,
+    AnomalyFilter, ClockSpan, GapProgress, Hold, KnownGuids, LabelRows, NameOf, Names, Newest, Pieces, Pin,
     Seal, Settled, Stated, StoredAnomaly, StoredBound, StoredDifference, StoredGap, Told, Verified,
 };
 pub use tables::{ExpectedColumn, ExpectedTable, expected_tables};
 pub use transfer::{TransferError, Transferred};
 pub use types::{
     Absurd, Found, FoundationHead, GroupKey, Keyed, LoadedResource, Onboarding, OnboardingStage, OpenTotal, Origin,
-    StreamHead, TakenSnapshot, UsageQuery, UsageRow, Used, WriteSet,
+    Owner, StreamHead, TakenSnapshot, UsageQuery, UsageRow, Used, WriteSet,
 };
 
 use std::sync::{Arc, Mutex};

@@ -108,6 +108,30 @@ pub struct LoadedResource {
     pub history: Vec<ArchivedInput>,
 }
 
+/// Of what a label is, and whether it is an annotation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Owner {
+    Organization,
+    Space,
+    OrganizationAnnotation,
+    SpaceAnnotation,
+}
+
+impl Owner {
+    pub const ALL: [Self; 4] = [Self::Organization, Self::Space, Self::OrganizationAnnotation, Self::SpaceAnnotation];
+
+    /// The word in the table.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Organization => "organization",
+            Self::Space => "space",
+            Self::OrganizationAnnotation => "organization_annotation",
+            Self::SpaceAnnotation => "space_annotation",
+        }
+    }
+}
+
 /// Whether a write comes from a collector or an import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {

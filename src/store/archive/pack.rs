@@ -30,7 +30,7 @@ pub enum InputKind {
 impl InputKind {
     /// Its number in the archive; never changes.
     pub(in crate::store) fn number(self) -> usize {
-        Self::ALL.iter().position(|kind| *kind == self).unwrap_or_default()
+        Self::ALL.iter().position(|kind| *kind == self).expect("every kind has a number")
     }
 
     const ALL: [Self; 12] = [

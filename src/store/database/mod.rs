@@ -379,5 +379,5 @@ fn postgres_query(text: SqlStr, values: Vec<Value>, rows: Option<Payload>) -> Qu
 }
 
 fn to_chrono(time: Timestamp) -> DateTime<Utc> {
-    DateTime::from_timestamp(time.unix(), 0).unwrap_or_default()
+    DateTime::from_timestamp(time.unix(), 0).expect("times are between the years 1 and 9999")
 }

@@ -130,7 +130,7 @@ impl Store {
             "DELETE FROM invoice_recalculation
              WHERE (NOT pinned OR $2) AND invoice_id = (SELECT id FROM invoice WHERE number = $1 AND kind = 'invoice')",
         );
-        let corrected = note.corrects.as_ref().map(|corrected| corrected.number.as_str()).unwrap_or_default();
+        let corrected = note.corrects.as_ref().ok_or_else(|| unexpected("invoice.corrects", "null"))?.number.as_str();
         let mut session = self.invoicing().await?;
         if corrections(&mut session, corrected).await?.count() != expected {
             return Err(StoreError::Corrected(corrected.to_owned()));

@@ -97,7 +97,7 @@ pub(super) async fn refuse_other_edges(session: &mut Session, invoice: &Invoice)
         return Err(StoreError::OtherEdges {
             month: month.to_string(),
             zone: invoice.time_zone.clone(),
-            number: row.maybe_string("number")?.unwrap_or_default(),
+            number: row.string("invoice.number")?,
             of: row.string("invoice.month")?,
             other: row.string("invoice.time_zone")?,
         });

@@ -8,7 +8,7 @@ use crate::invoicing::{Charge, InvoiceLine};
 use crate::rate_card::Meter;
 use crate::rating::{LineKey, Named, Part};
 use crate::store::StoreError;
-use crate::store::database::{Json, Record, Row, Spelled, table};
+use crate::store::database::{Json, Record, Row, Spelled, table, unexpected};
 
 table! {
     /// What an invoice charges for.
@@ -138,13 +138,14 @@ impl LineRow {
     /// The line of a row.
     pub(super) fn read_line(row: &Row, currency: Currency) -> Result<InvoiceLine, StoreError> {
         let row = Self::read_in(row, currency)?;
-        let (rate, list_price) = (row.rate, row.list_price);
-        let charge = row.price.zip(row.amount).map(|(price, amount)| Charge {
-            price,
-            amount,
-            rate: rate.unwrap_or_default(),
-            list_price,
-        });
+        let charge = match (row.price, row.amount, row.rate) {
+            (Some(price), Some(amount), Some(rate)) => Some(Charge { price, amount, rate, list_price: row.list_price }),
+            (None, None, None) => None,
+            // One of them alone would be a charge for nothing, or nothing charged.
+            (_, None, _) => return Err(unexpected("invoice_line.amount", "null")),
+            (None, ..) => return Err(unexpected("invoice_line.price", "null")),
+            (.., None) => return Err(unexpected("invoice_line.rate", "null")),
+        };
         Ok(InvoiceLine {
             key: Arc::new(LineKey {
                 foundation: row.foundation,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::line::LineRow;
 use super::parts::{AdjustmentRow, CorrectionRow, CoverageRow};
 use super::row::{Beside, FROM, InvoiceRow};
-use crate::domain::{Amount, Currency, Guid, Month, Span};
+use crate::domain::{Amount, Currency, Guid, Month, Price, Span};
 use crate::invoicing::{Correction, CorrectionCause, Corrections, PastCorrection, Status};
 use crate::rate_card::Meter;
 use crate::rating::LineKey;
@@ -319,22 +319,23 @@ pub(super) fn corrections_from_text(text: &str) -> Result<Vec<Correction>, Store
     let one = |value: &serde_json::Value| -> Option<Correction> {
         let text = |name: &str| value[name].as_str();
         let time = |name: &str| crate::domain::Timestamp::parse(text(name)?).ok();
-        let key = if value["subject"].is_null() {
-            None
-        } else {
-            Some(Arc::new(serde_json::from_value::<LineKey>(value["subject"].clone()).ok()?))
-        };
+        // What is null isn't there; what is there must be known.
+        let maybe = |name: &str| (!value[name].is_null()).then(|| value[name].clone());
+        let key = maybe("subject").map(serde_json::from_value::<LineKey>).transpose().ok()?;
+        let line = maybe("line").map(serde_json::from_value::<usize>).transpose().ok()?;
+        let meter = maybe("meter").map(|name| name.as_str().and_then(Meter::from_name).ok_or(())).transpose().ok()?;
+        let price = maybe("price").map(serde_json::from_value::<Price>).transpose().ok()?;
         Some(Correction {
             number: text("number")?.to_owned(),
-            line: value["line"].as_u64().and_then(|line| usize::try_from(line).ok()),
+            line,
             month: text("month")?.parse().ok()?,
             span: Span { from: time("from")?, to: time("to")? },
             what: text("what")?.to_owned(),
-            key,
-            meter: text("meter").and_then(Meter::from_name),
+            key: key.map(Arc::new),
+            meter,
             quantity: value["quantity"].as_i64()?,
             unit_size: value["unit_size"].as_i64()?,
-            price: text("price").and_then(|price| price.parse().ok()),
+            price,
             before: Amount(value["before"].as_i64()?),
             after: Amount(value["after"].as_i64()?),
             cause: CorrectionCause::from_name(text("cause")?)?,

@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 
 use crate::domain::{Amount, Currency, Month, Party, Price, Span, Timestamp};
 use crate::invoicing::{Corrected, Dates, DocumentKind, Invoice, Particulars, Status, TaxLine};
-use crate::store::database::{Json, Record, Row, Spelled, record, table};
+use crate::store::database::{Json, Record, Row, Spelled, record, table, unexpected};
 use crate::store::{StoreError, StoredInvoice};
 
 table! {
@@ -169,8 +169,13 @@ impl InvoiceRow {
         let beside = Beside::read_in(row, currency)?;
         let row = Self::read_in(row, currency)?;
         let status = if row.in_review { Status::Review } else { row.status.0 };
-        let tax = row.tax_name.zip(row.tax_percent).zip(row.tax);
-        let (category, exemption_reason) = (row.tax_category.unwrap_or_default(), row.tax_exemption);
+        let tax = match (row.tax_name, row.tax_category, row.tax_percent, row.tax) {
+            (Some(name), Some(category), Some(percent), Some(amount)) => {
+                Some(TaxLine { name, category, percent, amount, exemption_reason: row.tax_exemption })
+            }
+            (None, None, None, None) => None,
+            _ => return Err(unexpected("invoice.tax", "a part of a tax")),
+        };
         let particulars = match row.particulars {
             Some(particulars) => particulars.0,
             None => known_of(row.account_name.as_deref(), row.seller.as_deref()),
@@ -202,7 +207,7 @@ impl InvoiceRow {
                 reason: row.reason,
                 particulars,
                 net: row.net,
-                tax: tax.map(|((name, percent), amount)| TaxLine { name, category, percent, amount, exemption_reason }),
+                tax,
                 estimated: row.estimated,
                 rate_card: row.rate_card_hash,
                 rated_through: row.rated_through,

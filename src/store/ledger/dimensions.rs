@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::domain::{Guid, Kind, ResourceKey, Timestamp};
-use crate::store::database::{Row, Session, Sql, again, record, values};
+use crate::store::database::{Row, Session, Sql, again, record, unexpected, values};
 use crate::store::{FoundationHead, NameOf, Names, Newest, Store, StoreError, Told};
 
 /// A table of guids and names. Each takes rows of (guid, name) and gives (guid, id).
@@ -368,7 +368,9 @@ impl Store {
             (named!("service_offering"), NameOf::ServiceOffering),
         ];
         let told = |row: &Row| {
-            Ok::<_, StoreError>(Told::from_parts(row.maybe_time("told_at")?, row.maybe_text("told_place")?))
+            let place = row.maybe_text("told_place")?;
+            let told = Told::from_parts(row.maybe_time("told_at")?, place);
+            told.ok_or_else(|| unexpected("the place at which a name was told", place.unwrap_or_default()))
         };
         let mut session = self.database.read().await?;
         let mut names = Names::default();

@@ -7,31 +7,7 @@ use super::tables::LabelRow;
 use crate::domain::Guid;
 use crate::rate_card::Labels;
 use crate::store::database::{Spelled, Sql, again, values};
-use crate::store::{FoundationHead, Store, StoreError};
-
-/// Of what a label is, and whether it is an annotation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Owner {
-    Organization,
-    Space,
-    OrganizationAnnotation,
-    SpaceAnnotation,
-}
-
-impl Owner {
-    pub const ALL: [Self; 4] = [Self::Organization, Self::Space, Self::OrganizationAnnotation, Self::SpaceAnnotation];
-
-    /// The word in the table.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Organization => "organization",
-            Self::Space => "space",
-            Self::OrganizationAnnotation => "organization_annotation",
-            Self::SpaceAnnotation => "space_annotation",
-        }
-    }
-}
+use crate::store::{FoundationHead, Owner, Store, StoreError};
 
 /// Labels and annotations of a foundation's organizations and spaces: by owner, guid and key.
 pub type LabelRows = BTreeMap<(Owner, Guid), Labels>;

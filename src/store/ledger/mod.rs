@@ -31,7 +31,7 @@ pub use chain::Verified;
 pub use differences::StoredDifference;
 pub use gaps::{GapProgress, Settled, StoredGap};
 pub use identity::{Hold, KnownGuids, Pin};
-pub use labels::{LabelRows, Owner};
+pub use labels::LabelRows;
 pub use names::{NameOf, Names, Newest, Told};
 pub use pieces::Pieces;
 pub use seals::Seal;

@@ -49,15 +49,13 @@ impl Told {
         (self.place != Place::default()).then(|| format!("{ordinal:016x}{}", hexadecimal(self.place.fraction())))
     }
 
-    /// From what is stored.
-    pub(in crate::store) fn from_parts(at: Option<Timestamp>, place: Option<&str>) -> Self {
+    /// From what is stored; `None` if the place isn't as [`Told::place_text`] writes it.
+    pub(in crate::store) fn from_parts(at: Option<Timestamp>, place: Option<&str>) -> Option<Self> {
+        let Some(text) = place else { return Some(Self { at, place: Place::default() }) };
         let byte = |digits: &str, at: usize| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok();
-        let place = place.and_then(|text| {
-            let (ordinal, fraction) = text.split_at_checked(16)?;
-            let fraction = (0..fraction.len()).step_by(2).map_while(|at| byte(fraction, at)).collect();
-            Some(Place::from_parts(u64::from_str_radix(ordinal, 16).ok()?, fraction))
-        });
-        Self { at, place: place.unwrap_or_default() }
+        let (ordinal, fraction) = text.split_at_checked(16)?;
+        let fraction = (0..fraction.len()).step_by(2).map(|at| byte(fraction, at)).collect::<Option<_>>()?;
+        Some(Self { at, place: Place::from_parts(u64::from_str_radix(ordinal, 16).ok()?, fraction) })
     }
 }
 
@@ -205,7 +203,11 @@ mod tests {
         }
         for place in places {
             let told = told(7, place);
-            assert_eq!(Told::from_parts(told.at, told.place_text().as_deref()), told);
+            assert_eq!(Told::from_parts(told.at, told.place_text().as_deref()), Some(told));
+        }
+        // What isn't a place is told, and not taken for none.
+        for text in ["", "00", "000000000000000g", "00000000000000010", "0000000000000001zz"] {
+            assert_eq!(Told::from_parts(None, Some(text)), None, "{text}");
         }
     }
 

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use super::labels::Owner;
 use crate::domain::{
     AnomalyKind, Cause, DiskSource, EntryType, GapReason, GapStage, Guid, Kind, MemorySource, Settings, Strategy,
     Stream, Timestamp,
 };
 use crate::fold::Opening;
-use crate::store::OnboardingStage;
+use crate::store::{OnboardingStage, Owner};
 use crate::store::database::{Json, Spelled, table};
 
 table! {
