@@ -237,7 +237,7 @@ impl BillingRun<'_> {
         if let Some(why) = of_account.as_ref().and_then(Computed::uncountable) {
             return Err(BillingError::Uncountable(why));
         }
-        let mut invoices = of_account.map(|computed| computed.invoices).unwrap_or_default();
+        let mut invoices = of_account.map(Computed::invoices).unwrap_or_default();
         let now = invoices.pop().flatten();
         if let (Some(Some(before)), Some(now)) = (invoices.first(), &now)
             && !TaxLine::is_same(before.tax.as_ref(), now.tax.as_ref())

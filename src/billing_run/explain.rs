@@ -125,7 +125,7 @@ async fn contributions(
         return Err(BillingError::Uncountable(why));
     }
     let is_same =
-        computed.invoices.first().and_then(Option::as_ref).is_some_and(|now| now.lines == stored.invoice.lines);
+        computed.drafts.first().and_then(Option::as_ref).is_some_and(|now| now.invoice.lines == stored.invoice.lines);
     if !is_same {
         return Err(BillingError::DraftMoved(stored.id.to_string()));
     }

@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::documents::{self, DocumentError, Format, Issue, Look, Subject};
 use crate::domain::period::date_of;
 use crate::domain::{Amount, Month, Timestamp};
-use crate::invoicing::{Blocker, Dates, DocumentKind, Invoice, Status};
+use crate::invoicing::{Blocker, Dates, DocumentKind, Draft, Invoice, Status};
 use crate::store::{Finalized, Foreseen, Issuing, RenderedDocument, Series, Store, StoreError, StoredInvoice};
 
 /// What came of finalising one account's invoice.
@@ -97,20 +97,21 @@ impl BillingRun<'_> {
         let mut acceptable: Vec<String> = Vec::new();
         let meant = self.meant(account, month).await?;
         for one in self.rate(&[By::now(self.card)], month, meant.as_ref(), true).await? {
-            let Some(invoice) = one.invoices.into_iter().next().flatten() else { continue };
-            let review = self.review(holds.get(&invoice.account).cloned());
-            let mut blockers = invoice.blockers(&review);
-            acceptable.extend(blockers.iter().filter_map(|blocker| blocker.acceptance(&invoice.account)));
+            let Some(draft) = one.drafts.into_iter().next().flatten() else { continue };
+            let account = &draft.invoice.account;
+            let review = self.review(holds.get(account).cloned());
+            let mut blockers = draft.blockers(&review);
+            acceptable.extend(blockers.iter().filter_map(|blocker| blocker.acceptance(account)));
             // Accepted before, perhaps: the same command goes on where it stopped.
-            let is_final = finals.contains(&invoice.account);
+            let is_final = finals.contains(account);
             if is_final {
                 blockers.clear();
             } else {
-                let account = self.accounts.get(&invoice.account);
+                let account = self.accounts.get(account);
                 let unfit = account.into_iter().flat_map(|account| &account.unfit);
                 blockers.extend(unfit.map(|problem| Blocker::Unfit { problem: problem.to_string() }));
             }
-            computed.push((invoice, one.basis, blockers, is_final));
+            computed.push((draft, one.basis, blockers, is_final));
         }
         if let Some(what) = accept.iter().find(|what| !acceptable.contains(what)) {
             return Err(BillingError::NothingToAccept { what: what.clone(), month });
@@ -123,29 +124,32 @@ impl BillingRun<'_> {
             self.issue_date(&self.series, &foreseen, &last_day, date_of(self.clock.now(), self.zone))?;
         }
         let mut outcomes = Vec::with_capacity(all);
-        for (done, (mut invoice, basis, blockers, is_final)) in computed.into_iter().enumerate() {
-            let is_accepted =
-                |blocker: &Blocker| blocker.acceptance(&invoice.account).is_some_and(|what| accept.contains(&what));
+        for (done, (mut draft, basis, blockers, is_final)) in computed.into_iter().enumerate() {
+            let is_accepted = |blocker: &Blocker| {
+                blocker.acceptance(&draft.invoice.account).is_some_and(|what| accept.contains(&what))
+            };
             let (accepted, blockers): (Vec<Blocker>, Vec<Blocker>) = blockers.into_iter().partition(is_accepted);
-            invoice.accepted = accepted.iter().map(|blocker| blocker.words(self.zone)).collect();
+            draft.invoice.accepted = accepted.iter().map(|blocker| blocker.words(self.zone)).collect();
             let result = if is_final {
                 FinalizeResult::Before
             } else if blockers.is_empty() {
-                self.issue(&invoice, basis).await?
+                self.issue(&draft, basis).await?
             } else {
                 FinalizeResult::Blocked(blockers)
             };
-            outcomes.push(Outcome { account: invoice.account, account_name: invoice.account_name, result });
+            let Invoice { account, account_name, .. } = draft.invoice;
+            outcomes.push(Outcome { account, account_name, result });
             progress(done + 1, all);
         }
         Ok(outcomes)
     }
 
-    async fn issue(&self, invoice: &Invoice, basis: Option<Vec<u8>>) -> Result<FinalizeResult, BillingError> {
+    async fn issue(&self, draft: &Draft, basis: Option<Vec<u8>>) -> Result<FinalizeResult, BillingError> {
+        let invoice = &draft.invoice;
         let last_day = date_of(invoice.period.to.plus(-1), self.zone);
         let not_before = NotBefore::PeriodEnd(last_day);
         let making = Making { series: &self.series, invoice, not_before, basis };
-        let finalize = async |issuing: Issuing<'_>| self.store.finalize(&self.card.stored, invoice, &issuing).await;
+        let finalize = async |issuing: Issuing<'_>| self.store.finalize(&self.card.stored, draft, &issuing).await;
         match self.make_final(making, finalize).await {
             Ok(Some(number)) => Ok(FinalizeResult::Numbered(number)),
             Ok(None) => Ok(FinalizeResult::Before),
@@ -240,7 +244,7 @@ impl BillingRun<'_> {
         drafted_at: Timestamp,
         issue: &Issue,
     ) -> Result<Vec<RenderedDocument>, DocumentError> {
-        let subject = Subject { invoice, issue: Some(issue), drafted_at, look };
+        let subject = Subject { invoice, issue: Some(issue), in_review: false, drafted_at, look };
         let mut made = Vec::with_capacity(self.documents.len());
         for format in &self.documents {
             match (self.renderer.0)(*format, &subject) {
@@ -299,5 +303,6 @@ pub async fn document(
 /// What documents are made of; `issue` as [`issue_of`] has it.
 #[must_use]
 pub const fn subject_of<'a>(stored: &'a StoredInvoice, issue: Option<&'a Issue>, look: &'a Look) -> Subject<'a> {
-    Subject { invoice: &stored.invoice, issue, drafted_at: stored.drafted_at, look }
+    let in_review = stored.notes.in_review;
+    Subject { invoice: &stored.invoice, issue, in_review, drafted_at: stored.drafted_at, look }
 }

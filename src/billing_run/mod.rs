@@ -25,7 +25,7 @@ use crate::config::Configuration;
 use crate::documents::{DocumentError, Format};
 use crate::domain::text::{NotText, text_of};
 use crate::domain::{Amount, AmountOverflow, Month};
-use crate::invoicing::{CreditError, Invoice, Review};
+use crate::invoicing::{CreditError, Draft, Invoice, Review};
 use crate::keyed::Problem;
 use crate::rating::RatingError;
 use crate::store::{
@@ -187,7 +187,7 @@ impl<'a> BillingRun<'a> {
     ///
     /// # Errors
     /// [`BillingError`].
-    pub async fn compute(&self, month: Month, account: Option<&str>) -> Result<Vec<Invoice>, BillingError> {
+    pub async fn compute(&self, month: Month, account: Option<&str>) -> Result<Vec<Draft>, BillingError> {
         let mut of_cards = self.compute_with(&[self.card], month, account).await?;
         Ok(of_cards.pop().unwrap_or_default())
     }
@@ -201,16 +201,16 @@ impl<'a> BillingRun<'a> {
         cards: &[&Card],
         month: Month,
         account: Option<&str>,
-    ) -> Result<Vec<Vec<Invoice>>, BillingError> {
-        let mut invoices: Vec<Vec<Invoice>> = vec![Vec::new(); cards.len()];
+    ) -> Result<Vec<Vec<Draft>>, BillingError> {
+        let mut drafts: Vec<Vec<Draft>> = vec![Vec::new(); cards.len()];
         let meant = self.meant(account, month).await?;
         let bys: Vec<By<'_>> = cards.iter().map(|card| By::now(card)).collect();
         for computed in self.rate(&bys, month, meant.as_ref(), false).await? {
-            for (invoice, invoices) in computed.invoices.into_iter().zip(&mut invoices) {
-                invoices.extend(invoice);
+            for (draft, drafts) in computed.drafts.into_iter().zip(&mut drafts) {
+                drafts.extend(draft);
             }
         }
-        Ok(invoices)
+        Ok(drafts)
     }
 
     /// What an account's invoice is looked at with.
@@ -245,13 +245,13 @@ impl<'a> BillingRun<'a> {
             uncountable.extend(computed.uncountable());
             match finals.iter().find(|invoice| invoice.account == computed.account) {
                 Some(_) if computed.uncountable().is_some() => uncounted.push(computed.account),
-                Some(invoice) => of_finals.push((invoice, computed.invoices)),
+                Some(invoice) => of_finals.push((invoice, computed.invoices())),
                 None if accounts.contains(&computed.account) => {}
-                None => drafts.extend(computed.invoices.into_iter().next().flatten()),
+                None => drafts.extend(computed.drafts.into_iter().next().flatten()),
             }
         }
-        for invoice in &mut drafts {
-            invoice.in_review = invoice.is_ripe(&self.review(holds.get(&invoice.account).cloned()));
+        for draft in &mut drafts {
+            draft.notes.in_review = draft.is_ripe(&self.review(holds.get(&draft.invoice.account).cloned()));
         }
         // By a name that was another's, or isn't any more: what it used says nothing of these invoices.
         let by_id = |invoice: &FinalInvoice| account.is_none_or(|account| account == invoice.account);
@@ -311,7 +311,7 @@ impl<'a> BillingRun<'a> {
             !computed.iter().any(|one| one.account == invoice.account && one.uncountable().is_some())
         });
         let of = |account: &str| finals.iter().find(|invoice| invoice.account == account);
-        let of_finals = computed.into_iter().filter_map(|one| Some((of(&one.account)?.id, one.invoices))).collect();
+        let of_finals = computed.into_iter().filter_map(|one| Some((of(&one.account)?.id, one.invoices()))).collect();
         self.keep_differences(&finals, &bys, of_finals).await?;
         Ok(uncountable)
     }

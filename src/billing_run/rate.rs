@@ -10,7 +10,9 @@ use super::{BillingError, BillingRun, Card, Meant};
 use crate::accounts::{Account, Accounts};
 use crate::domain::text::visible;
 use crate::domain::{Guid, Month, Span, Timestamp, is_too_large};
-use crate::invoicing::{AccountTax, Corrected, Correction, Header, Invoice, given_before, invoice, uncountable};
+use crate::invoicing::{
+    AccountTax, Corrected, Correction, Draft, DraftNotes, Header, Invoice, given_before, invoice, uncountable,
+};
 use crate::rate_card::Whom;
 use crate::rating::{Named, Piece, RULES, Rater};
 use crate::store::{AccountsOf, FoundationHead, MadeBy, Recalculation, StoredInvoice};
@@ -34,7 +36,7 @@ impl<'a> By<'a> {
 pub(super) struct Computed {
     pub account: String,
     /// By each of what was asked for; `None`: by it there is nothing to charge.
-    pub invoices: Vec<Option<Invoice>>,
+    pub drafts: Vec<Option<Draft>>,
     /// What the first card's invoice rests on, if that was asked for.
     pub basis: Option<Vec<u8>>,
 }
@@ -42,8 +44,14 @@ pub(super) struct Computed {
 impl Computed {
     /// The account, and why its usage can't be counted, if it can't.
     pub fn uncountable(&self) -> Option<String> {
-        let found = self.invoices.iter().flatten().find_map(|invoice| Some((invoice, invoice.uncountable.as_ref()?)));
+        let mut drafts = self.drafts.iter().flatten();
+        let found = drafts.find_map(|draft| Some((&draft.invoice, draft.notes.uncountable.as_ref()?)));
         found.map(|(invoice, why)| format!("{}: {why}", invoice.account_name.as_ref().unwrap_or(&invoice.account)))
+    }
+
+    /// What the account's month comes to, by each of what was asked for.
+    pub fn invoices(self) -> Vec<Option<Invoice>> {
+        self.drafts.into_iter().map(|draft| draft.map(|draft| draft.invoice)).collect()
     }
 }
 
@@ -241,7 +249,7 @@ impl BillingRun<'_> {
     ) -> Result<Computed, BillingError> {
         let Open { raters, basis, uncountable: of_usage, too_large, .. } = open;
         let account = header.account.clone();
-        let mut invoices = Vec::with_capacity(bys.len());
+        let mut drafts = Vec::with_capacity(bys.len());
         for (By { card, rules }, rater) in bys.iter().copied().zip(raters) {
             self.same_currency(&account, card)?;
             let header = Header { rate_card: card.stored.hash.clone(), rules, ..header.clone() };
@@ -252,10 +260,10 @@ impl BillingRun<'_> {
             let made = rated.and_then(|rated| {
                 invoice(header.clone(), &card.rates, &rated).map_err(|error| format!("{error} in {}", header.month))
             });
-            let invoice = match made {
-                Ok(invoice) => Invoice { too_large: too_large.clone(), ..invoice },
+            let Draft { invoice, notes } = match made {
+                Ok(draft) => draft,
                 Err(why) => {
-                    invoices.push(Some(uncountable(header, card.rates.currency, why)));
+                    drafts.push(Some(uncountable(header, card.rates.currency, why)));
                     continue;
                 }
             };
@@ -263,9 +271,10 @@ impl BillingRun<'_> {
             let is_something = !invoice.lines.is_empty()
                 || !invoice.corrections.is_empty()
                 || is_committed && !invoice.adjustments.is_empty();
-            invoices.push(is_something.then_some(invoice));
+            let notes = DraftNotes { too_large: too_large.clone(), ..notes };
+            drafts.push(is_something.then_some(Draft { invoice, notes }));
         }
-        Ok(Computed { account, invoices, basis: basis.map(Basis::finish).transpose()? })
+        Ok(Computed { account, drafts, basis: basis.map(Basis::finish).transpose()? })
     }
 
     fn same_currency(&self, account: &str, card: &Card) -> Result<(), BillingError> {

@@ -73,8 +73,13 @@ impl Sender {
         problems.extend(self.logo_problem.clone());
         if self.look.logo.is_some() || self.look.colour.is_some() {
             let sample = self.sample();
-            let subject =
-                Subject { invoice: &sample, issue: None, drafted_at: Timestamp::from_unix(0), look: &self.look };
+            let subject = Subject {
+                invoice: &sample,
+                issue: None,
+                in_review: false,
+                drafted_at: Timestamp::from_unix(0),
+                look: &self.look,
+            };
             for format in &self.tried {
                 match documents::make(*format, &subject) {
                     // What e-invoices lack is told elsewhere.
@@ -102,8 +107,14 @@ impl Sender {
             tax: account.tax.clone(),
             ..self.header(&account.id, &account.particulars, month, zone)
         };
-        let invoice = invoice(header, card, &Rated::default())?;
-        let subject = Subject { invoice: &invoice, issue: None, drafted_at: Timestamp::from_unix(0), look: &self.look };
+        let invoice = invoice(header, card, &Rated::default())?.invoice;
+        let subject = Subject {
+            invoice: &invoice,
+            issue: None,
+            in_review: false,
+            drafted_at: Timestamp::from_unix(0),
+            look: &self.look,
+        };
         let mut lacks: Vec<Lacking> = Vec::new();
         // Mail takes what Peppol doesn't.
         let address = account.particulars.buyer.electronic_address.as_ref();

@@ -69,17 +69,10 @@ pub fn read_back(text: &[u8]) -> Result<ReadBack, String> {
         rate_card: value.text("rate_card_sha256")?.to_owned(),
         rated_through: value.maybe("rated_through").map(|_| value.time("rated_through")).transpose()?,
         gaps: Vec::new(),
-        undecodable: Vec::new(),
-        clocks: Vec::new(),
         accepted: value.maybe("accepted").map(|_| value.read("accepted")).transpose()?.unwrap_or_default(),
-        previous_net: None,
-        in_review: false,
         replaced: read_named(value, "replaces")?,
         reopens: value.maybe("reopens").map(|_| value.read("reopens")).transpose()?.unwrap_or_default(),
-        taxed_otherwise: false,
         rules: crate::rating::RULES,
-        uncountable: None,
-        too_large: None,
     };
     let due_on = value.maybe("due_on").map(|_| value.meant::<NaiveDate>("due_on")).transpose()?;
     let issue = Issue { number: value.text("number")?.to_owned(), issued_on: value.meant("issued_on")?, due_on };

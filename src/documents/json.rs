@@ -29,7 +29,7 @@ pub fn document(subject: &Subject<'_>) -> Result<Value, DocumentError> {
 #[must_use]
 pub fn summary(subject: &Subject<'_>, unpriced_lines: usize) -> Value {
     let invoice = subject.invoice;
-    let status = match (subject.issue, invoice.in_review) {
+    let status = match (subject.issue, subject.in_review) {
         (Some(_), _) => Status::Final,
         (None, true) => Status::Review,
         (None, false) => Status::Draft,

@@ -31,6 +31,8 @@ pub struct Subject<'a> {
     pub invoice: &'a Invoice,
     /// `None`: a draft.
     pub issue: Option<&'a Issue>,
+    /// Of a draft: its period, grace time and last sweep are over.
+    pub in_review: bool,
     /// When it was computed.
     pub drafted_at: Timestamp,
     pub look: &'a Look,

@@ -254,10 +254,10 @@ fn invoice_table(invoices: &[StoredInvoice], none: &str) -> Markup {
                                 @for gap in &invoice.gaps {
                                     div.wait { "use assumed: gap " (gap.reference) }
                                 }
-                                @for note in &invoice.undecodable {
+                                @for note in &stored.notes.undecodable {
                                     div.wait { (note.records) " records can't be read: " (note.reference()) }
                                 }
-                                @for clock in &invoice.clocks {
+                                @for clock in &stored.notes.clocks {
                                     div.wait { "times assumed: clock " (clock.reference) }
                                 }
                             }

@@ -415,15 +415,10 @@ pub fn credit_note(
         estimated: Amount::default(),
         rate_card,
         gaps: Vec::new(),
-        undecodable: Vec::new(),
-        clocks: Vec::new(),
         accepted: Vec::new(),
         coverage: Vec::new(),
-        previous_net: None,
-        in_review: false,
         replaced: None,
         reopens: header.reopens,
-        taxed_otherwise: false,
         ..invoice.clone()
     })
 }

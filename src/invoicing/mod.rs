@@ -142,29 +142,41 @@ pub struct Invoice {
     pub rated_through: Option<Timestamp>,
     /// Spans of history that can't be read any more and touch the period.
     pub gaps: Vec<GapNote>,
-    /// Records that can't be read and touch the period.
-    pub undecodable: Vec<UndecodableNote>,
-    /// Events of the period whose own time isn't trusted.
-    pub clocks: Vec<ClockNote>,
     /// What was accepted when it became final though it would have kept it a draft, in words.
     pub accepted: Vec<String>,
     /// Whose usage of when it charges for.
     pub coverage: Vec<Coverage>,
-    /// Net of the account's invoice of the month before, if it had one.
-    pub previous_net: Option<Amount>,
-    /// A draft whose period, grace time and last sweep are over.
-    pub in_review: bool,
     /// The invoice, given back as a whole, in whose place it is.
     pub replaced: Option<Corrected>,
     /// Of a credit note: the month is invoiced anew.
     pub reopens: bool,
-    /// What it corrects had another tax; known while it is computed.
-    pub taxed_otherwise: bool,
     /// Number of the rules that it was made by: [`crate::rating::RULES`] then.
     pub rules: u32,
-    /// Why a draft has no lines, though there is usage: it comes to more than can be counted.
+}
+
+/// An invoice that isn't final, with what may keep it from being so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draft {
+    pub invoice: Invoice,
+    pub notes: DraftNotes,
+}
+
+/// What is known of a draft beside what it charges; a final invoice has none of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DraftNotes {
+    /// Records that can't be read and touch the period.
+    pub undecodable: Vec<UndecodableNote>,
+    /// Events of the period whose own time isn't trusted.
+    pub clocks: Vec<ClockNote>,
+    /// Net of the account's invoice of the month before, if it had one.
+    pub previous_net: Option<Amount>,
+    /// Its period, grace time and last sweep are over.
+    pub in_review: bool,
+    /// What it corrects had another tax; known while it is computed.
+    pub taxed_otherwise: bool,
+    /// Why it has no lines, though there is usage: it comes to more than can be counted.
     pub uncountable: Option<String>,
-    /// Something it charges for that is larger than any foundation: what, and how large. Of a draft just computed.
+    /// Something it charges for that is larger than any foundation: what, and how large; known while it is computed.
     pub too_large: Option<String>,
 }
 
@@ -296,7 +308,7 @@ fn owned(line: &InvoiceLine, coverage: &[Coverage]) -> Option<Span> {
 ///
 /// # Errors
 /// [`AmountOverflow`].
-pub fn invoice(header: Header, card: &RateCard, rated: &Rated) -> Result<Invoice, AmountOverflow> {
+pub fn invoice(header: Header, card: &RateCard, rated: &Rated) -> Result<Draft, AmountOverflow> {
     let mut lines = Vec::with_capacity(rated.lines.len() + rated.unpriced.len());
     let (mut net, mut estimated) = (Amount::default(), Amount::default());
     let mut amounts = Vec::with_capacity(rated.lines.len());
@@ -331,14 +343,25 @@ pub fn invoice(header: Header, card: &RateCard, rated: &Rated) -> Result<Invoice
     for line in &mut lines {
         line.span = owned(line, &header.coverage).unwrap_or(line.span);
     }
+    let notes = DraftNotes { taxed_otherwise, ..notes_of(&header) };
     let empty = without_lines(header, card.currency);
-    Ok(Invoice { lines, adjustments, corrections, net, tax, estimated, taxed_otherwise, ..empty })
+    Ok(Draft { invoice: Invoice { lines, adjustments, corrections, net, tax, estimated, ..empty }, notes })
 }
 
 /// In an invoice's place where usage or amounts exceed what can be counted: it has no lines, and can't be final.
 #[must_use]
-pub fn uncountable(header: Header, currency: Currency, why: String) -> Invoice {
-    Invoice { uncountable: Some(why), ..without_lines(header, currency) }
+pub fn uncountable(header: Header, currency: Currency, why: String) -> Draft {
+    let notes = DraftNotes { uncountable: Some(why), ..notes_of(&header) };
+    Draft { invoice: without_lines(header, currency), notes }
+}
+
+fn notes_of(header: &Header) -> DraftNotes {
+    DraftNotes {
+        undecodable: header.undecodable.clone(),
+        clocks: header.clocks.clone(),
+        previous_net: header.previous_net,
+        ..DraftNotes::default()
+    }
 }
 
 /// An invoice for nothing.
@@ -365,17 +388,10 @@ pub fn without_lines(header: Header, currency: Currency) -> Invoice {
         rate_card: header.rate_card,
         rated_through: header.rated_through,
         gaps: header.gaps,
-        undecodable: header.undecodable,
-        clocks: header.clocks,
         accepted: Vec::new(),
         coverage: header.coverage,
-        previous_net: header.previous_net,
-        in_review: false,
         replaced: header.replaced,
         reopens: false,
-        taxed_otherwise: false,
         rules: header.rules,
-        uncountable: None,
-        too_large: None,
     }
 }

@@ -2,7 +2,7 @@
 
 use chrono_tz::Tz;
 
-use super::{Invoice, InvoiceLine};
+use super::{Draft, DraftNotes, Invoice, InvoiceLine};
 use crate::domain::period::local;
 use crate::domain::text::visible;
 use crate::domain::{Amount, ClockNote, Currency, GapNote, Timestamp, UndecodableNote};
@@ -157,46 +157,54 @@ impl Blocker {
     }
 }
 
-impl Invoice {
+impl Draft {
     /// Why it can't be final; empty if it can.
     #[must_use]
     pub fn blockers(&self, review: &Review) -> Vec<Blocker> {
-        let mut blockers = Vec::new();
-        if self.rated_through.is_none_or(|through| through < self.period.to) {
-            blockers.push(Blocker::NotRatedThrough { end: self.period.to, rated_through: self.rated_through });
-        }
-        let until = self.period.to.plus(review.grace_seconds);
-        if review.now < until {
-            blockers.push(Blocker::Grace { until });
-        }
-        blockers.extend(self.uncountable.clone().map(|why| Blocker::Uncountable { why }));
-        blockers.extend(self.too_large.clone().map(|what| Blocker::TooLarge { what }));
-        blockers.extend(review.held.clone().map(|reason| Blocker::Held { reason }));
-        blockers.extend(self.gaps.iter().cloned().map(Blocker::Gap));
-        blockers.extend(self.undecodable.iter().cloned().map(Blocker::Undecodable));
-        blockers.extend(self.clocks.iter().cloned().map(Blocker::Clock));
-        let unpriced: Vec<&InvoiceLine> = self.lines.iter().filter(|line| line.charge.is_none()).collect();
-        if let Some(first) = unpriced.first() {
-            blockers.push(Blocker::Unpriced { lines: unpriced.len(), example: first.what() });
-        }
-        if self.estimated != Amount::default() {
-            blockers.push(Blocker::Estimated { amount: self.estimated, currency: self.currency });
-        }
-        if self.taxed_otherwise {
-            blockers.push(Blocker::OtherTax);
-        }
-        if let (Some(factor), Some(previous)) = (review.jump_factor, self.previous_net)
-            && i128::from(self.net.0) > i128::from(previous.0) * i128::from(factor)
-            && previous > Amount::default()
-        {
-            blockers.push(Blocker::Jump { net: self.net, previous, factor, currency: self.currency });
-        }
-        blockers
+        self.notes.blockers(&self.invoice, review)
     }
 
     /// Whether only a person's decision keeps it from being final, or nothing.
     #[must_use]
     pub fn is_ripe(&self, review: &Review) -> bool {
         !self.blockers(review).iter().any(Blocker::passes)
+    }
+}
+
+impl DraftNotes {
+    /// Why their invoice can't be final; empty if it can.
+    #[must_use]
+    pub fn blockers(&self, invoice: &Invoice, review: &Review) -> Vec<Blocker> {
+        let mut blockers = Vec::new();
+        if invoice.rated_through.is_none_or(|through| through < invoice.period.to) {
+            blockers.push(Blocker::NotRatedThrough { end: invoice.period.to, rated_through: invoice.rated_through });
+        }
+        let until = invoice.period.to.plus(review.grace_seconds);
+        if review.now < until {
+            blockers.push(Blocker::Grace { until });
+        }
+        blockers.extend(self.uncountable.clone().map(|why| Blocker::Uncountable { why }));
+        blockers.extend(self.too_large.clone().map(|what| Blocker::TooLarge { what }));
+        blockers.extend(review.held.clone().map(|reason| Blocker::Held { reason }));
+        blockers.extend(invoice.gaps.iter().cloned().map(Blocker::Gap));
+        blockers.extend(self.undecodable.iter().cloned().map(Blocker::Undecodable));
+        blockers.extend(self.clocks.iter().cloned().map(Blocker::Clock));
+        let unpriced: Vec<&InvoiceLine> = invoice.lines.iter().filter(|line| line.charge.is_none()).collect();
+        if let Some(first) = unpriced.first() {
+            blockers.push(Blocker::Unpriced { lines: unpriced.len(), example: first.what() });
+        }
+        if invoice.estimated != Amount::default() {
+            blockers.push(Blocker::Estimated { amount: invoice.estimated, currency: invoice.currency });
+        }
+        if self.taxed_otherwise {
+            blockers.push(Blocker::OtherTax);
+        }
+        if let (Some(factor), Some(previous)) = (review.jump_factor, self.previous_net)
+            && i128::from(invoice.net.0) > i128::from(previous.0) * i128::from(factor)
+            && previous > Amount::default()
+        {
+            blockers.push(Blocker::Jump { net: invoice.net, previous, factor, currency: invoice.currency });
+        }
+        blockers
     }
 }

@@ -23,8 +23,8 @@ pub use invoices::{
 };
 pub use leases::{DutyState, Lease};
 pub use ledger::{
-    AnomalyFilter, ClockSpan, GapProgress, Hold, KnownGuids, LabelRows, NameOf, Names, Newest, Pieces, Pin,
-    Seal, Settled, Stated, StoredAnomaly, StoredBound, StoredDifference, StoredGap, Told, Verified,
+    AnomalyFilter, ClockSpan, GapProgress, Hold, KnownGuids, LabelRows, NameOf, Names, Newest, Pieces, Pin, Seal,
+    Settled, Stated, StoredAnomaly, StoredBound, StoredDifference, StoredGap, Told, Verified,
 };
 pub use tables::{ExpectedColumn, ExpectedTable, expected_tables};
 pub use transfer::{TransferError, Transferred};

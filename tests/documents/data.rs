@@ -33,7 +33,7 @@ fn documents() -> Vec<(&'static str, Invoice, Option<Issue>)> {
 }
 
 fn with<T>(invoice: &Invoice, issue: Option<&Issue>, made: impl FnOnce(&Subject<'_>) -> T) -> T {
-    made(&Subject { invoice, issue, drafted_at: sample::drafted_at(), look: &Look::default() })
+    made(&Subject { invoice, issue, in_review: false, drafted_at: sample::drafted_at(), look: &Look::default() })
 }
 
 fn schema() -> Value {
@@ -211,7 +211,7 @@ fn a_file_has_a_row_for_everything() {
 fn no_document_has_the_providers_own_notes() {
     let look = Look::default();
     let made = |invoice: &Invoice, issue: Option<&Issue>| {
-        let subject = Subject { invoice, issue, drafted_at: sample::drafted_at(), look: &look };
+        let subject = Subject { invoice, issue, in_review: false, drafted_at: sample::drafted_at(), look: &look };
         let mut documents: Vec<Vec<u8>> =
             Format::ALL.into_iter().filter_map(|format| make(format, &subject).ok()).collect();
         assert!(documents.len() > 3, "{}", documents.len());

@@ -33,6 +33,7 @@ impl Document {
         made(&Subject {
             invoice: &self.invoice,
             issue: self.issue.as_ref(),
+            in_review: false,
             drafted_at: sample::drafted_at(),
             look: &look,
         })

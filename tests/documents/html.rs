@@ -65,7 +65,7 @@ fn hostile() -> Invoice {
 
 fn page(invoice: &Invoice, number: Option<&str>, look: &Look) -> String {
     let issue = number.map(|number| sample::issue(number, invoice));
-    let subject = Subject { invoice, issue: issue.as_ref(), drafted_at: sample::drafted_at(), look };
+    let subject = Subject { invoice, issue: issue.as_ref(), in_review: false, drafted_at: sample::drafted_at(), look };
     render(&compose(&subject).unwrap(), look)
 }
 

@@ -8,7 +8,7 @@ use cf_billing::documents::html::render;
 use cf_billing::documents::view::{RowKind, Section, Table, View};
 use cf_billing::documents::{DocumentError, Look, Subject};
 use cf_billing::domain::{Amount, GapNote, GapReason, Guid, Stream, Timestamp};
-use cf_billing::invoicing::{DocumentKind, GroupBy, Invoice, Language, Particulars};
+use cf_billing::invoicing::{DocumentKind, DraftNotes, GroupBy, Invoice, Language, Particulars};
 use cf_billing::rating::LineKey;
 use chrono_tz::Tz;
 
@@ -20,7 +20,13 @@ pub const NUMBER: &str = "CF-000123";
 pub fn composed(invoice: &Invoice, number: Option<&str>) -> Result<View, DocumentError> {
     let issue = number.map(|number| sample::issue(number, invoice));
     let look = Look::default();
-    compose(&Subject { invoice, issue: issue.as_ref(), drafted_at: sample::drafted_at(), look: &look })
+    compose(&Subject {
+        invoice,
+        issue: issue.as_ref(),
+        in_review: false,
+        drafted_at: sample::drafted_at(),
+        look: &look,
+    })
 }
 
 /// As a final document.
@@ -548,7 +554,8 @@ fn gaps_are_told_and_what_was_accepted_is_not() {
         assumed: 3,
     };
     invoice.gaps = vec![gap(Some(at("2026-10-06T10:30:00Z")))];
-    invoice.accepted = invoice.blockers(&review()).iter().map(|blocker| blocker.words(chrono_tz::Tz::UTC)).collect();
+    let blockers = DraftNotes::default().blockers(&invoice, &review());
+    invoice.accepted = blockers.iter().map(|blocker| blocker.words(chrono_tz::Tz::UTC)).collect();
     assert!(invoice.accepted.len() > 1, "{:?}", invoice.accepted);
     invoice.accepted.push("app events can't be read (gap eu1/8)".to_owned());
     let notes = |invoice: &Invoice| view(invoice).notes[2..].to_vec();

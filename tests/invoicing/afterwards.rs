@@ -387,8 +387,8 @@ impl Afterwards {
             let mut configuration = self.configuration.clone();
             configuration.billing.accounts = Some(file);
             let run = BillingRun::new(&configuration, &store, &self.clock, &self.card).unwrap();
-            for invoice in runtime.block_on(run.compute(of, None)).unwrap() {
-                all.insert((invoice.account.clone(), of), invoice);
+            for draft in runtime.block_on(run.compute(of, None)).unwrap() {
+                all.insert((draft.invoice.account.clone(), of), draft.invoice);
             }
         }
         all

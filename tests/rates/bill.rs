@@ -159,7 +159,7 @@ pub fn bill_by(card: &RateCard, month: &str, usage: &str, rules: u32) -> Invoice
         replaced: None,
         taxed_before: Vec::new(),
     };
-    invoice(header, card, &rater.finish().unwrap()).unwrap()
+    invoice(header, card, &rater.finish().unwrap()).unwrap().invoice
 }
 
 /// An invoice in words: `shop mem 24 × 0.0125 = 0.30`, then what is added or taken off, tax, and the net if there is

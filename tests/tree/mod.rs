@@ -164,8 +164,11 @@ fn no_circles_inside_the_store() {
     let mut left = imports;
     // What imports nothing that is left is in no circle.
     loop {
-        let free: Vec<String> =
-            left.iter().filter(|(_, of)| !of.iter().any(|one| left.contains_key(one))).map(|(name, _)| name.clone()).collect();
+        let free: Vec<String> = left
+            .iter()
+            .filter(|(_, of)| !of.iter().any(|one| left.contains_key(one)))
+            .map(|(name, _)| name.clone())
+            .collect();
         if free.is_empty() {
             break;
         }

@@ -89,7 +89,7 @@ fn blockers(stored: &StoredInvoice, review: &Review) -> Vec<String> {
         return Vec::new();
     }
     let zone = zone_of(&stored.invoice.time_zone);
-    stored.invoice.blockers(review).iter().map(|blocker| blocker.words(zone)).collect()
+    stored.notes.blockers(&stored.invoice, review).iter().map(|blocker| blocker.words(zone)).collect()
 }
 
 /// What the book adds to a document.

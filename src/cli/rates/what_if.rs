@@ -11,7 +11,7 @@ use super::super::{Failure, Global};
 use crate::billing_run::{BillingRun, Card};
 use crate::clock::Clock;
 use crate::domain::{Amount, Currency, Month};
-use crate::invoicing::{Invoice, InvoiceLine};
+use crate::invoicing::{Draft, Invoice, InvoiceLine};
 use crate::rating::Named;
 
 /// Rate a month's real usage with another card: old, new and difference, the biggest changes first
@@ -113,17 +113,19 @@ impl WhatIf {
         let store = Global::open_existing(&configuration).await?;
         let run = BillingRun::new(&configuration, &store, &Clock::System, &old)?;
         let cards: [&Card; 2] = [&old, &new];
-        let mut invoices = run.compute_with(&cards, self.period, self.account.as_deref()).await?;
+        let mut drafts = run.compute_with(&cards, self.period, self.account.as_deref()).await?;
         store.close().await;
         // What can't be counted by one of the cards can't be compared.
         let mut uncountable: BTreeMap<String, String> = BTreeMap::new();
-        for invoice in invoices.iter().flatten() {
-            let why = invoice.uncountable.as_ref();
+        for Draft { invoice, notes } in drafts.iter().flatten() {
+            let why = notes.uncountable.as_ref();
             uncountable.extend(why.map(|why| (invoice.account.clone(), format!("{}: {why}", invoice.account))));
         }
-        for of_card in &mut invoices {
-            of_card.retain(|invoice| !uncountable.contains_key(&invoice.account));
+        for of_card in &mut drafts {
+            of_card.retain(|draft| !uncountable.contains_key(&draft.invoice.account));
         }
+        let invoices: Vec<Vec<Invoice>> =
+            drafts.into_iter().map(|drafts| drafts.into_iter().map(|draft| draft.invoice).collect()).collect();
         let uncountable: Vec<String> = uncountable.into_values().collect();
         if invoices.iter().all(Vec::is_empty) {
             uncounted(uncountable)?;

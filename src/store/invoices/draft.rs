@@ -5,7 +5,7 @@ use super::parts::CoverageRow;
 use super::row::InvoiceRow;
 use super::write::{put_parts, remove_parts};
 use crate::domain::{Month, Timestamp};
-use crate::invoicing::{Invoice, Status};
+use crate::invoicing::{Draft, Invoice, Status};
 use crate::store::database::{Dialect, Session, Spelled, Sql, again, record, text, unexpected, values};
 use crate::store::{Store, StoreError, StoredCard, StoredInvoice};
 
@@ -18,31 +18,32 @@ impl Store {
     pub async fn put_drafts(
         &self,
         card: &StoredCard,
-        invoices: &[Invoice],
+        drafts: &[Draft],
         all_of: Option<Month>,
         drafted_at: Timestamp,
     ) -> Result<Vec<StoredInvoice>, StoreError> {
-        again!(self.try_put_drafts(card, invoices, all_of, drafted_at))
+        again!(self.try_put_drafts(card, drafts, all_of, drafted_at))
     }
 
     async fn try_put_drafts(
         &self,
         card: &StoredCard,
-        invoices: &[Invoice],
+        drafts: &[Draft],
         all_of: Option<Month>,
         drafted_at: Timestamp,
     ) -> Result<Vec<StoredInvoice>, StoreError> {
         let mut session = self.invoicing().await?;
         if let Some(month) = all_of {
-            remove_drafts(&mut session, month, invoices).await?;
+            remove_drafts(&mut session, month, drafts).await?;
         }
         put_card(&mut session, card, drafted_at).await?;
-        let mut stored = Vec::with_capacity(invoices.len());
-        for invoice in invoices {
-            if let Some(Put { id, replaces }) = put_draft(&mut session, invoice, drafted_at).await? {
+        let mut stored = Vec::with_capacity(drafts.len());
+        for draft in drafts {
+            let Draft { invoice, notes } = draft;
+            if let Some(Put { id, replaces }) = put_draft(&mut session, draft, drafted_at).await? {
                 stored.push(StoredInvoice {
                     id,
-                    status: if invoice.in_review { Status::Review } else { Status::Draft },
+                    status: if notes.in_review { Status::Review } else { Status::Draft },
                     number: None,
                     drafted_at,
                     finalized_at: None,
@@ -50,6 +51,7 @@ impl Store {
                     held: held(&mut session, invoice).await?,
                     difference: None,
                     replaces,
+                    notes: notes.clone(),
                     unpriced_lines: invoice.lines.iter().filter(|line| line.charge.is_none()).count(),
                     invoice: invoice.clone(),
                 });
@@ -81,13 +83,13 @@ pub(super) async fn held(session: &mut Session, invoice: &Invoice) -> Result<Opt
 }
 
 /// Removes a month's drafts of accounts that now have no usage.
-async fn remove_drafts(session: &mut Session, month: Month, kept: &[Invoice]) -> Result<(), StoreError> {
+async fn remove_drafts(session: &mut Session, month: Month, kept: &[Draft]) -> Result<(), StoreError> {
     const GONE: Sql = Sql::new(
         "SELECT id FROM invoice WHERE status = 'draft' AND month = $1
              AND account NOT IN (SELECT account FROM {rows} AS kept)",
     );
     record! { struct Kept { account: String } }
-    let payload = session.rows(kept.iter().map(|invoice| Kept { account: invoice.account.clone() }));
+    let payload = session.rows(kept.iter().map(|draft| Kept { account: draft.invoice.account.clone() }));
     for row in session.all_of(GONE, values![month.to_string()], payload).await? {
         remove(session, row.integer("id")?).await?;
     }
@@ -112,11 +114,7 @@ pub(super) struct Put {
 }
 
 /// Writes a draft in the place of the one that was there. `None`: the account's invoice is final.
-pub(super) async fn put_draft(
-    session: &mut Session,
-    invoice: &Invoice,
-    at: Timestamp,
-) -> Result<Option<Put>, StoreError> {
+pub(super) async fn put_draft(session: &mut Session, draft: &Draft, at: Timestamp) -> Result<Option<Put>, StoreError> {
     // Under another time zone the same month begins and ends at other instants.
     const OVERLAPPING: Sql = Sql::new(
         "SELECT id, status, period_start,
@@ -125,6 +123,7 @@ pub(super) async fn put_draft(
          WHERE account = $1 AND kind = 'invoice' AND period_start < $3 AND period_end > $2
          ORDER BY id",
     );
+    let invoice = &draft.invoice;
     let (mut same, mut replaces) = (None, 0);
     for row in session.all(OVERLAPPING, values![&invoice.account, invoice.period.from, invoice.period.to]).await? {
         // What neighbours share at their edge under another time zone is a day at most: not the same month.
@@ -149,7 +148,7 @@ pub(super) async fn put_draft(
         }
     }
     refuse_twice(session, invoice).await?;
-    let id = put_row(session, invoice, same, replaces, at).await?;
+    let id = put_row(session, draft, same, replaces, at).await?;
     put_parts(session, id, invoice).await?;
     Ok(Some(Put { id, replaces }))
 }
@@ -157,14 +156,14 @@ pub(super) async fn put_draft(
 /// Writes the invoice's own row, as a draft: in the place of `same`, if there is one.
 pub(super) async fn put_row(
     session: &mut Session,
-    invoice: &Invoice,
+    draft: &Draft,
     same: Option<i64>,
     replaces: i64,
     at: Timestamp,
 ) -> Result<i64, StoreError> {
     const ADD: Sql = Sql::new(text![InvoiceRow::ADD_NEW, " RETURNING id"]);
     const CHANGE: Sql = Sql::new(InvoiceRow::CHANGE);
-    let row = session.rows_in(invoice.currency, [InvoiceRow::of(invoice, same, replaces, at)]);
+    let row = session.rows_in(draft.invoice.currency, [InvoiceRow::of(draft, same, replaces, at)]);
     let Some(id) = same else {
         let added = session.all_of(ADD, Vec::new(), row).await?;
         return added.first().ok_or_else(|| unexpected("invoice.id", "none"))?.integer("invoice.id");

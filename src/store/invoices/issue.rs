@@ -20,7 +20,7 @@ use super::write::put_parts;
 use crate::domain::period::date_of;
 use crate::domain::text::hexadecimal;
 use crate::domain::{Amount, Timestamp};
-use crate::invoicing::{CorrectionCause, Dates, Invoice, Issued};
+use crate::invoicing::{CorrectionCause, Dates, Draft, DraftNotes, Invoice, Issued};
 use crate::store::database::{Session, Sql, again, unexpected, values};
 use crate::store::{Finalized, Foreseen, Issuing, Series, Store, StoreError, StoredCard};
 
@@ -47,16 +47,16 @@ impl Store {
     pub async fn finalize(
         &self,
         card: &StoredCard,
-        invoice: &Invoice,
+        draft: &Draft,
         issuing: &Issuing<'_>,
     ) -> Result<Finalized, StoreError> {
-        again!(self.try_finalize(card, invoice, issuing))
+        again!(self.try_finalize(card, draft, issuing))
     }
 
     async fn try_finalize(
         &self,
         card: &StoredCard,
-        invoice: &Invoice,
+        draft: &Draft,
         issuing: &Issuing<'_>,
     ) -> Result<Finalized, StoreError> {
         const CARRIED: Sql = Sql::new(
@@ -67,7 +67,8 @@ impl Store {
         const MADE_WITH: Sql = Sql::new("UPDATE invoice SET accounts_hash = $2 WHERE id = $1");
         let mut session = self.invoicing().await?;
         put_card(&mut session, card, issuing.at).await?;
-        let put = put_draft(&mut session, invoice, issuing.at).await?;
+        let invoice = &draft.invoice;
+        let put = put_draft(&mut session, draft, issuing.at).await?;
         let Some(Put { id, replaces }) = put else { return Ok(Finalized::Before) };
         if let Some(reason) = held(&mut session, invoice).await? {
             return Err(StoreError::Held {
@@ -136,7 +137,8 @@ impl Store {
             return Err(StoreError::Corrected(corrected.to_owned()));
         }
         put_card(&mut session, card, issuing.at).await?;
-        let id = put_row(&mut session, note, None, 0, issuing.at).await?;
+        let row = Draft { invoice: note.clone(), notes: DraftNotes::default() };
+        let id = put_row(&mut session, &row, None, 0, issuing.at).await?;
         put_parts(&mut session, id, note).await?;
         let by_decision = note.corrections.iter().all(|one| one.cause == CorrectionCause::Credited);
         compare_again(&mut session, note).await?;

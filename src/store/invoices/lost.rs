@@ -14,7 +14,7 @@ use super::tables::{AdoptedRow, LostRow};
 use super::write::put_parts;
 use crate::domain::Timestamp;
 use crate::domain::text::hexadecimal;
-use crate::invoicing::{Dates, DocumentKind, Invoice};
+use crate::invoicing::{Dates, DocumentKind, Draft, DraftNotes, Invoice};
 use crate::store::RenderedDocument;
 use crate::store::database::{Session, Sql, values};
 use crate::store::{Series, Store, StoreError, StoredCard};
@@ -230,14 +230,15 @@ impl Store {
         if let Some(card) = card {
             put_card(&mut session, card, at).await?;
         }
+        let draft = Draft { invoice: invoice.clone(), notes: DraftNotes::default() };
         let id = if invoice.kind == DocumentKind::Invoice {
-            let put = put_draft(&mut session, invoice, *finalized_at).await?;
+            let put = put_draft(&mut session, &draft, *finalized_at).await?;
             let Some(Put { id, .. }) = put else {
                 return Err(not("the account has another final invoice of its month"));
             };
             id
         } else {
-            let id = put_row(&mut session, invoice, None, 0, *finalized_at).await?;
+            let id = put_row(&mut session, &draft, None, 0, *finalized_at).await?;
             put_parts(&mut session, id, invoice).await?;
             id
         };

@@ -305,9 +305,9 @@ async fn with_doubts(
         stored.invoice.gaps = gaps.iter().filter(touches).filter_map(|gap| gap.note(period)).collect();
         let mut notes = undecodable.notes(period);
         notes.retain(|note| foundations.contains(&note.foundation));
-        stored.invoice.undecodable = notes;
+        stored.notes.undecodable = notes;
         let clocks = clocks.iter().filter(|clock| foundations.contains(&clock.foundation));
-        stored.invoice.clocks = clocks.filter_map(|clock| clock.note(period)).collect();
+        stored.notes.clocks = clocks.filter_map(|clock| clock.note(period)).collect();
     }
     Ok(invoices)
 }

@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 
 use crate::domain::{Amount, Currency, Month, Party, Price, Span, Timestamp};
-use crate::invoicing::{Corrected, Dates, DocumentKind, Invoice, Particulars, Status, TaxLine};
+use crate::invoicing::{Corrected, Dates, DocumentKind, Draft, DraftNotes, Invoice, Particulars, Status, TaxLine};
 use crate::store::database::{Json, Record, Row, Spelled, record, table, unexpected};
 use crate::store::{StoreError, StoredInvoice};
 
@@ -118,7 +118,7 @@ pub(super) const FROM: &str = " FROM invoice
 impl InvoiceRow {
     /// As a draft: nothing of it is final. `id`: the draft in whose place it is written, if there is one; `replaces`: the id
     /// of the invoice, given back as a whole, in whose place it is, 0 if there is none.
-    pub(super) fn of(invoice: &Invoice, id: Option<i64>, replaces: i64, drafted_at: Timestamp) -> Self {
+    pub(super) fn of(Draft { invoice, notes }: &Draft, id: Option<i64>, replaces: i64, drafted_at: Timestamp) -> Self {
         let tax = invoice.tax.as_ref();
         Self {
             id: id.unwrap_or_default(),
@@ -147,7 +147,7 @@ impl InvoiceRow {
             tax_percent: tax.map(|tax| tax.percent),
             tax: tax.map(|tax| tax.amount),
             kind: Spelled(invoice.kind),
-            in_review: invoice.in_review,
+            in_review: notes.in_review,
             issued_on: None,
             due_on: None,
             corrects: invoice.corrects.as_ref().map(|corrected| corrected.number.clone()),
@@ -156,10 +156,10 @@ impl InvoiceRow {
             reopens: invoice.reopens,
             particulars: Some(Json(invoice.particulars.clone())),
             tax_exemption: tax.and_then(|tax| tax.exemption_reason.clone()),
-            previous_net: invoice.previous_net,
+            previous_net: notes.previous_net,
             rules: invoice.rules,
             accounts_hash: None,
-            uncountable: invoice.uncountable.clone(),
+            uncountable: notes.uncountable.clone(),
         }
     }
 
@@ -191,6 +191,12 @@ impl InvoiceRow {
             difference: beside.difference,
             unpriced_lines: beside.unpriced_lines,
             replaces: row.replaces,
+            notes: DraftNotes {
+                previous_net: row.previous_net,
+                in_review: row.in_review,
+                uncountable: row.uncountable,
+                ..DraftNotes::default()
+            },
             invoice: Invoice {
                 kind: row.kind.0,
                 account: row.account,
@@ -212,18 +218,11 @@ impl InvoiceRow {
                 rate_card: row.rate_card_hash,
                 rated_through: row.rated_through,
                 gaps: Vec::new(),
-                undecodable: Vec::new(),
-                clocks: Vec::new(),
                 accepted: row.accepted.map_or_else(Vec::new, |accepted| accepted.0),
                 coverage: Vec::new(),
-                previous_net: row.previous_net,
-                in_review: status == Status::Review,
                 replaced: named(beside.replaced, beside.replaced_on, beside.replaced_at),
                 reopens: row.reopens,
-                taxed_otherwise: false,
                 rules: row.rules,
-                uncountable: row.uncountable,
-                too_large: None,
             },
         })
     }

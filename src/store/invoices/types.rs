@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::NaiveDate;
 
 use crate::domain::{Amount, Currency, Guid, Kind, Month, Span, Timestamp};
-use crate::invoicing::{Correction, Dates, Invoice, Issued, PlaceLabels, Status};
+use crate::invoicing::{Correction, Dates, DraftNotes, Invoice, Issued, PlaceLabels, Status};
 use crate::store::StoredAccounts;
 
 /// An invoice with what the book adds to it.
@@ -27,6 +27,8 @@ pub struct StoredInvoice {
     pub unpriced_lines: usize,
     /// Row id of the invoice, given back as a whole, in whose place it is; 0: none.
     pub replaces: i64,
+    /// Of a draft. What is known only while it is computed isn't among them.
+    pub notes: DraftNotes,
     /// Without lines where only a list was asked for.
     pub invoice: Invoice,
 }

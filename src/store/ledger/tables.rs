@@ -7,8 +7,8 @@ use crate::domain::{
     Stream, Timestamp,
 };
 use crate::fold::Opening;
-use crate::store::{OnboardingStage, Owner};
 use crate::store::database::{Json, Spelled, table};
+use crate::store::{OnboardingStage, Owner};
 
 table! {
     /// One Cloud Foundry installation with one Cloud Controller.

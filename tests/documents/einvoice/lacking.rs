@@ -15,7 +15,13 @@ use crate::support::tool::python;
 fn lacking(invoice: &Invoice, is_final: bool, syntax: Syntax) -> Vec<Lacking> {
     let issue = sample::issue("CF-000042", invoice);
     let look = Look::default();
-    let subject = Subject { invoice, issue: is_final.then_some(&issue), drafted_at: sample::drafted_at(), look: &look };
+    let subject = Subject {
+        invoice,
+        issue: is_final.then_some(&issue),
+        in_review: false,
+        drafted_at: sample::drafted_at(),
+        look: &look,
+    };
     einvoice::lacking(&subject, syntax)
 }
 
@@ -249,7 +255,8 @@ fn drafts_are_refused_and_told_everything_at_once() {
     let mut invoice = sample::with_correction();
     (invoice.particulars.seller.country, invoice.particulars.buyer.country) = (None, None);
     let look = Look::default();
-    let subject = Subject { invoice: &invoice, issue: None, drafted_at: sample::drafted_at(), look: &look };
+    let subject =
+        Subject { invoice: &invoice, issue: None, in_review: false, drafted_at: sample::drafted_at(), look: &look };
     let error = einvoice::cii(&subject).unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -277,7 +284,13 @@ fn what_is_to_be_paid_is_due() {
     let mut issue = sample::issue("CF-000042", &invoice);
     issue.due_on = None;
     let look = Look::default();
-    let subject = Subject { invoice: &invoice, issue: Some(&issue), drafted_at: sample::drafted_at(), look: &look };
+    let subject = Subject {
+        invoice: &invoice,
+        issue: Some(&issue),
+        in_review: false,
+        drafted_at: sample::drafted_at(),
+        look: &look,
+    };
     let what: Vec<String> = einvoice::lacking(&subject, Syntax::Cii).into_iter().map(|lacking| lacking.what).collect();
     assert_eq!(what, ["a due date, or payment terms in words"]);
     let mut with_terms = invoice.clone();
@@ -291,7 +304,13 @@ fn an_invoice_that_does_not_add_up_is_not_written() {
     invoice.net = Amount(invoice.net.0 + 1);
     let issue = sample::issue("CF-000042", &invoice);
     let look = Look::default();
-    let subject = Subject { invoice: &invoice, issue: Some(&issue), drafted_at: sample::drafted_at(), look: &look };
+    let subject = Subject {
+        invoice: &invoice,
+        issue: Some(&issue),
+        in_review: false,
+        drafted_at: sample::drafted_at(),
+        look: &look,
+    };
     let error = einvoice::ubl(&subject).unwrap_err();
     assert!(matches!(&error, DocumentError::Failed(why) if why.contains("aren't the net")), "{error}");
 }

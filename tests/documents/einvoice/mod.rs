@@ -24,7 +24,8 @@ const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/documents/einvo
 fn made(invoice: &Invoice) -> [String; 2] {
     let issue = sample::issue("CF-000042", invoice);
     let look = Look::default();
-    let subject = Subject { invoice, issue: Some(&issue), drafted_at: sample::drafted_at(), look: &look };
+    let subject =
+        Subject { invoice, issue: Some(&issue), in_review: false, drafted_at: sample::drafted_at(), look: &look };
     [einvoice::ubl(&subject), einvoice::cii(&subject)]
         .map(|result| String::from_utf8(result.unwrap_or_else(|error| panic!("{error}\n{invoice:#?}"))).unwrap())
 }
