@@ -19,7 +19,7 @@ pub trait Code: Copy + PartialEq + 'static {
 
     fn code(self) -> i64 {
         let known = Self::CODES.iter().find(|(_, word)| *word == self);
-        known.map(|(code, _)| *code).unwrap_or_else(|| panic!("a word of {} has no code", Self::WHERE))
+        known.map_or_else(|| panic!("a word of {} has no code", Self::WHERE), |(code, _)| *code)
     }
 
     fn of_code(code: i64) -> Option<Self> {

@@ -126,7 +126,8 @@ macro_rules! table {
         $(, $(#[doc = $doc:literal])* $column:ident: $of:ty)* $(,)?
     }) => {
         $crate::store::database::record! {
-            @each $(#[doc = $about])* $vis struct $Name {
+            @each #[allow(clippy::doc_markdown, reason = "comments are those of PostgreSQL")]
+            $(#[doc = $about])* $vis struct $Name {
                 $(#[doc = $first_doc])* $first: $first_of = concat!($table, ".", stringify!($first)),
                 $(#[doc = $second_doc])* $second: $second_of = concat!($table, ".", stringify!($second))
                 $(, $(#[doc = $doc])* $column: $of = concat!($table, ".", stringify!($column)))*

@@ -75,7 +75,7 @@ impl Store {
             };
             match cards.last_mut() {
                 Some(last) if last.month == month && last.card.hash == row.text("rate_card.hash")? => {
-                    last.invoices.push(invoice)
+                    last.invoices.push(invoice);
                 }
                 _ => cards.push(UsedCard {
                     card: read_card(&row)?,

@@ -273,14 +273,13 @@ async fn newest_of(session: &mut Session, series: &Series) -> Result<Option<(Str
          LIMIT 1",
     );
     let Some(row) = session.maybe(NEWEST, values![&series.name]).await? else { return Ok(None) };
-    let date = match row.get::<Option<NaiveDate>>("invoice.issued_on")? {
-        Some(date) => date,
+    let date = if let Some(date) = row.get::<Option<NaiveDate>>("invoice.issued_on")? {
+        date
+    } else {
         // Of an earlier version's invoices: the day on which it became final.
-        None => {
-            let zone = row.text("invoice.time_zone")?;
-            let zone: Tz = zone.parse().map_err(|_| unexpected("invoice.time_zone", zone))?;
-            date_of(row.time("invoice.finalized_at")?, zone)
-        }
+        let zone = row.text("invoice.time_zone")?;
+        let zone: Tz = zone.parse().map_err(|_| unexpected("invoice.time_zone", zone))?;
+        date_of(row.time("invoice.finalized_at")?, zone)
     };
     Ok(Some((row.string("invoice.number")?, date)))
 }

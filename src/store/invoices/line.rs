@@ -91,7 +91,7 @@ fn name_of(named: Option<&Named>) -> Option<String> {
 }
 
 fn named(guid: Option<Guid>, name: Option<String>) -> Option<Named> {
-    guid.map(|guid| Named { guid, name })
+    guid.map(|guid| Named { name, guid })
 }
 
 impl LineRow {
