@@ -129,54 +129,6 @@ fn pure_modules_are_denied_floats_tasks_and_logging() {
     }
 }
 
-/// Which of a room's files each of them imports, by their paths in the room; what a room's `mod.rs` gives to all isn't
-/// followed.
-fn imports_in_room(room: &str) -> BTreeMap<String, Vec<String>> {
-    let folder = root().join("src").join(room);
-    let path = |file: &Path| {
-        let path = file.strip_prefix(&folder).unwrap().with_extension("");
-        let path = path.to_string_lossy().replace('/', "::");
-        path.strip_suffix("::mod").map_or(path.clone(), str::to_owned)
-    };
-    let all = files(&folder, ".rs");
-    let names: Vec<String> = all.iter().map(|file| path(file)).collect();
-    let imports = |file: &PathBuf| {
-        let (own, text) = (path(file), std::fs::read_to_string(file).unwrap());
-        let parent = own.rsplit_once("::").map_or("", |(parent, _)| parent).to_owned();
-        let mut found = Vec::new();
-        for other in names.iter().filter(|other| **other != own && *other != "mod") {
-            let (folder, name) = other.rsplit_once("::").unwrap_or(("", other));
-            let (whole, beside) = (format!("crate::{room}::{other}"), format!("super::{name}"));
-            let is_there = |import: &str| text.contains(&format!("{import}::")) || text.contains(&format!("{import};"));
-            if is_there(&whole) || (folder == parent && is_there(&beside)) {
-                found.push(other.clone());
-            }
-        }
-        (own, found)
-    };
-    all.iter().map(imports).collect()
-}
-
-#[test]
-fn no_circles_inside_the_store() {
-    let imports = imports_in_room("store");
-    assert!(imports["ledger::load"].contains(&"ledger::seals".to_owned()), "the finder finds {imports:?}");
-    let mut left = imports;
-    // What imports nothing that is left is in no circle.
-    loop {
-        let free: Vec<String> = left
-            .iter()
-            .filter(|(_, of)| !of.iter().any(|one| left.contains_key(one)))
-            .map(|(name, _)| name.clone())
-            .collect();
-        if free.is_empty() {
-            break;
-        }
-        left.retain(|name, _| !free.contains(name));
-    }
-    assert!(left.is_empty(), "go round in circles: {left:?}");
-}
-
 #[test]
 fn every_module_says_what_it_owns() {
     for file in files(&root().join("src"), ".rs") {
