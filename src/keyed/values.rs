@@ -114,7 +114,7 @@ mod tests {
 
     use chrono_tz::Tz;
 
-    use super::{colour, duration, seconds, span, time, word, words};
+    use super::{colour, duration, of_seconds, seconds, span, time, word, words};
 
     #[test]
     fn a_word_that_is_not_valid_gets_the_one_that_was_meant() {
@@ -152,8 +152,8 @@ mod tests {
         ] {
             assert_eq!(told.unwrap_err().what, what);
         }
-        assert_eq!(span(Duration::from_secs(7 * 86_400)), "7 d");
-        assert_eq!(span(Duration::from_secs(90)), "90 s");
+        assert_eq!(span(of_seconds(7 * 86_400)), "7 d");
+        assert_eq!(span(of_seconds(90)), "90 s");
     }
 
     #[test]
