@@ -183,7 +183,7 @@ impl<'a> Importer<'a> {
         Ok(())
     }
 
-    /// Begins reading a stream's events; see [`EventImport`].
+    /// Begins reading a stream's events; see `EventImport`.
     #[must_use]
     pub fn events(&mut self, stream: Stream) -> EventImport<'_, 'a> {
         let reading = Reading::from_start(&self.head, stream);

@@ -39,7 +39,7 @@ impl Exact {
     /// The product.
     ///
     /// # Errors
-    /// [`TooLong`].
+    /// `TooLong`.
     pub fn times(self, other: Self) -> Result<Self, TooLong> {
         let (one, two) = (self.short(), other.short());
         let mantissa = one.mantissa.checked_mul(two.mantissa).filter(|product| product.abs() < LIMIT).ok_or(TooLong)?;
@@ -49,7 +49,7 @@ impl Exact {
     /// The sum.
     ///
     /// # Errors
-    /// [`TooLong`].
+    /// `TooLong`.
     pub fn plus(self, other: Self) -> Result<Self, TooLong> {
         let scale = self.scale.max(other.scale);
         let sum = self.in_units_of(scale)?.checked_add(other.in_units_of(scale)?).ok_or(TooLong)?;
@@ -59,7 +59,7 @@ impl Exact {
     /// A hundredth of it, rounded half up to `scale` decimals.
     ///
     /// # Errors
-    /// [`TooLong`].
+    /// `TooLong`.
     pub fn rounded_hundredth(self, scale: u32) -> Result<Self, TooLong> {
         let hundredth = Self::new(self.mantissa, self.scale + 2).short();
         let Some(fewer) = hundredth.scale.checked_sub(scale).filter(|fewer| *fewer > 0) else { return Ok(hundredth) };
@@ -70,7 +70,7 @@ impl Exact {
     /// How many units of 10^-`scale` it is.
     ///
     /// # Errors
-    /// [`TooLong`] if there are too many, or it isn't a whole number of them.
+    /// `TooLong` if there are too many, or it isn't a whole number of them.
     pub fn in_units_of(self, scale: u32) -> Result<i128, TooLong> {
         let short = self.short();
         let more = scale.checked_sub(short.scale).ok_or(TooLong)?;
