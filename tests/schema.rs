@@ -225,8 +225,10 @@ pub fn fill_exported(url: &str, schema: i64, columns: &BTreeMap<String, Vec<Stri
                 if name == "invoice" && row[at("status")] == "final" {
                     let set = FINAL.map(|column| format!("{column} = {}", literals[at(column)]));
                     finals.push(format!("UPDATE invoice SET {} WHERE id = {}", set.join(", "), row[at("id")]));
-                    FINAL.iter().for_each(|column| literals[at(column)] = "NULL".to_owned());
-                    literals[at("status")] = "'draft'".to_owned();
+                    for column in FINAL {
+                        "NULL".clone_into(&mut literals[at(column)]);
+                    }
+                    "'draft'".clone_into(&mut literals[at("status")]);
                 }
                 format!("({})", literals.join(", "))
             })
@@ -242,7 +244,9 @@ pub fn fill_exported(url: &str, schema: i64, columns: &BTreeMap<String, Vec<Stri
             database::execute(url, &text).unwrap();
         }
     }
-    finals.iter().for_each(|text| database::execute(url, text).unwrap());
+    for text in &finals {
+        database::execute(url, text).unwrap();
+    }
 }
 
 /// What makes an invoice final.

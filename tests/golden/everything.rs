@@ -395,7 +395,7 @@ fn rows(lines: &str) -> BTreeMap<String, usize> {
     let mut table = String::new();
     for line in lines.lines() {
         if let Value::Object(head) = serde_json::from_str(line).unwrap() {
-            table = head.get("table").and_then(Value::as_str).unwrap_or_default().to_owned();
+            head.get("table").and_then(Value::as_str).unwrap_or_default().clone_into(&mut table);
             rows.insert(table.clone(), 0);
         } else {
             *rows.get_mut(&table).unwrap() += 1;

@@ -19,7 +19,9 @@ fn add(shape: &mut Shape, path: &str, value: &Value) {
         Value::Number(_) => "integer",
         Value::String(_) => "text",
         Value::Array(all) => {
-            all.iter().for_each(|one| add(shape, &format!("{path}[]"), one));
+            for one in all {
+                add(shape, &format!("{path}[]"), one);
+            }
             "list"
         }
         Value::Object(members) => {

@@ -14,7 +14,7 @@ fn families(exposition: &str) -> BTreeMap<String, (String, BTreeSet<String>)> {
     for line in exposition.lines() {
         if let Some(rest) = line.strip_prefix("# TYPE ") {
             let (family, of) = rest.split_once(' ').unwrap();
-            name = family.to_owned();
+            family.clone_into(&mut name);
             families.insert(name.clone(), (of.to_owned(), BTreeSet::new()));
         } else if let Some((_, labels)) = line.split_once('{').filter(|_| !line.starts_with('#')) {
             let labels = labels.rsplit_once('}').unwrap().0;
