@@ -129,11 +129,11 @@ fn rate_cards() {
     exit 2
     there is no ledger to compare with, so names aren't checked
     warning: float.toml:1:1: there is no `staging` rate: stagings will be unpriced
-    hint: add a [[staging]] that is for everything, with prices or free = true
+    hint: add a [[staging]] for everything, with prices or free = true
     warning: float.toml:1:1: there is no `task` rate: tasks will be unpriced
-    hint: add a [[task]] that is for everything, with prices or free = true
+    hint: add a [[task]] for everything, with prices or free = true
     warning: float.toml:1:1: there is no `service` rate: service instances will be unpriced
-    hint: add a [[service]] that is for everything, with prices or free = true
+    hint: add a [[service]] for everything, with prices or free = true
     error: float.toml:4:19: `memory_gib_hour` is the number 0.01, not a quoted decimal
     hint: quote it, so that it stays exact: memory_gib_hour = "0.01"
     "#);
@@ -142,11 +142,11 @@ fn rate_cards() {
     exit 2
     there is no ledger to compare with, so names aren't checked
     warning: number.toml:1:1: there is no `staging` rate: stagings will be unpriced
-    hint: add a [[staging]] that is for everything, with prices or free = true
+    hint: add a [[staging]] for everything, with prices or free = true
     warning: number.toml:1:1: there is no `task` rate: tasks will be unpriced
-    hint: add a [[task]] that is for everything, with prices or free = true
+    hint: add a [[task]] for everything, with prices or free = true
     warning: number.toml:1:1: there is no `service` rate: service instances will be unpriced
-    hint: add a [[service]] that is for everything, with prices or free = true
+    hint: add a [[service]] for everything, with prices or free = true
     error: number.toml:4:19: `memory_gib_hour`: `1,5` is not a decimal number such as 0.0125
     hint: digits and a point, no sign, no comma, no exponent
     ");
@@ -341,7 +341,7 @@ fn a_full_disk() {
     let full = run("1400");
     insta::assert_snapshot!(said(&program, &full), @"
     exit 1
-    error: the database can't be written, because its disk is full or failing: error returned from database: (code: 778) disk I/O error
+    error: can't write to the database, because its disk is full or failing: error returned from database: (code: 778) disk I/O error
     hint: make room; nothing was changed, and the same command goes on where it stopped
     ");
     let kept = archived(&program);

@@ -188,13 +188,13 @@ fn unpriced_usage_is_shown_and_keeps_an_invoice_from_being_final() {
     insta::allow_duplicates! {
     insta::assert_snapshot!(run.stderr, @r"
     warning: card.toml:1:1: there is no `staging` rate: stagings will be unpriced
-    hint: add a [[staging]] that is for everything, with prices or free = true
+    hint: add a [[staging]] for everything, with prices or free = true
     warning: card.toml:1:1: there is no `task` rate: tasks will be unpriced
-    hint: add a [[task]] that is for everything, with prices or free = true
+    hint: add a [[task]] for everything, with prices or free = true
     warning: card.toml:1:1: there is no `service` rate: service instances will be unpriced
-    hint: add a [[service]] that is for everything, with prices or free = true
+    hint: add a [[service]] for everything, with prices or free = true
     warning: card.toml:3:1: every `process` rate is for a buildpack; docker apps and the like have none
-    hint: add a [[process]] that is for everything, with prices or free = true
+    hint: add a [[process]] for everything, with prices or free = true
     error: f/o1: 1 line(s) of usage have no price, such as process b
     hint: to give unpriced usage a price, add a rate or `free = true`; `invoices show`, `invoices explain`, `gaps` and `anomalies` show more; to bill it as it is, add --accept unpriced:f/o1
     ");

@@ -116,7 +116,7 @@ fn a_broker_parts_them_by_guid_or_name() {
     let twice = "[[service]]\nplan_guid = \"plan-one\"\nbroker = \"platform\"\ninstance_hour = \"10\"\n";
     std::fs::write(program.folder.path().join("card.toml"), format!("{REST}{twice}")).unwrap();
     let run = program.run(&["rates", "check", "card.toml"]);
-    assert!(run.code == Some(2) && run.stderr.contains("says twice what it is for"), "{}", run.stderr);
+    assert!(run.code == Some(2) && run.stderr.contains("says in two ways what it is for"), "{}", run.stderr);
 }
 
 #[test]
@@ -130,5 +130,5 @@ fn an_offering_made_anew_by_its_broker_is_no_other_ones_and_an_unknown_broker_ma
     let none = || json!({"guid": null, "name": null});
     let (found, said) = priced(&book(&[none(), none()]), rate);
     assert_eq!(found, nets("10.00", "10.00"));
-    assert!(said.contains("a broker that no event told"), "{said}");
+    assert!(said.contains("a broker that no event names"), "{said}");
 }

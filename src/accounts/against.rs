@@ -112,7 +112,7 @@ fn unknown(accounts: &Accounts, seen: &Seen) -> Vec<Problem> {
         }
         let short = known.iter().map(String::as_str).filter(|known| known.len() < MOST_TO_COMPARE);
         let meant = did_you_mean(name, short);
-        let may_come = || "fine if it is still to come; until then it means nothing".to_owned();
+        let may_come = || "that is fine if it will exist later; until then it has no effect".to_owned();
         let origin = accounts.origin(Some(owned.position));
         let unseen = format!("the ledger has seen no {what} `{name}`");
         if seen.foundations.contains(&owned.foundation) && is_wrong_name(owned, seen) {
@@ -194,7 +194,7 @@ fn contested(accounts: &Accounts, seen: &Seen) -> Vec<Problem> {
                     by(*other_rank)
                 );
                 let hint = if rank == other_rank {
-                    format!("`{}` is charged, as the key of its label comes first: keep one of them", one.account)
+                    format!("`{}` is charged, because the key of its label comes first: keep one of them", one.account)
                 } else {
                     format!("`{}` is charged: a guid counts before a name, a label before an annotation", one.account)
                 };
@@ -228,7 +228,7 @@ fn nobodys(accounts: &Accounts, seen: &Seen) -> Vec<Problem> {
             let name = format!("org `{}`", first.organization());
             if free.as_slice() == [period] {
                 let own = accounts.own(&first.foundation, &first.organization);
-                let what = format!("{name} is in no account: it is one of its own, `{}`", own.id);
+                let what = format!("{name} is in no account: it is an account by itself, `{}`", own.id);
                 problems.push(Problem::warning(accounts.origin(None), what, block(first, &own, &mut ids)));
             } else {
                 problems.extend(free.iter().map(|span| for_a_time(accounts, &name, period, *span)));
@@ -255,7 +255,7 @@ fn for_a_time(accounts: &Accounts, name: &str, period: Span, free: Span) -> Prob
         false => write!(when, " until {}", shown(free.to)).expect("writing to a String never fails"),
     }
     let what = format!("{name} is in no account{when}");
-    let hint = "its org is an account of its own then: give it to one with [[account.owns]] if it shouldn't be";
+    let hint = "its org is an account by itself then; if that is wrong, give it to one with [[account.owns]]";
     Problem::warning(accounts.origin(None), what, hint)
 }
 

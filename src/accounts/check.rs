@@ -61,7 +61,7 @@ impl Accounts {
                     "account `{}` is in {country}, and its VAT id `{vat_id}` is of another country",
                     account.id
                 );
-                let hint = "fine if it is registered for VAT there, too";
+                let hint = "that is fine if it is registered for VAT there";
                 warnings.push(Problem::warning(self.origin(account.position_of("vat_id")), what, hint));
             }
             let lacks = account.lacks_for_e_invoice();
@@ -69,12 +69,12 @@ impl Accounts {
                 let lacks: Vec<String> =
                     lacks.iter().map(|key| format!("`{}`", key.replace(" or ", "` or `"))).collect();
                 let what = format!("account `{}` lacks what an e-invoice needs: {}", account.id, lacks.join(", "));
-                let hint = "fine if it gets none: its invoices are made all the same";
+                let hint = "that is fine if it gets none: its invoices are made anyway";
                 warnings.push(Problem::warning(self.origin(account.positions.account), what, hint));
             }
             let is_outside = account.tax.as_ref().is_some_and(|tax| tax.category == "O");
             if is_outside && account.particulars.buyer.vat_id.is_some() {
-                let what = format!("account `{}` is outside of VAT and has a `vat_id`", account.id);
+                let what = format!("account `{}` is outside of VAT but has a `vat_id`", account.id);
                 let hint =
                     "an e-invoice of category O must not have one (BR-O-02): remove it, or give another category";
                 warnings.push(Problem::warning(self.origin(account.position_of("vat_id")), what, hint));
@@ -106,15 +106,15 @@ impl Accounts {
                 let (Some(to), Some(from)) = (one.validity.to, two.validity.from) else { continue };
                 if to < from {
                     let what = format!(
-                        "`{two}` is nobody's from {} (line {}) to {}",
+                        "nobody owns `{two}` from {} (line {}) to {}",
                         shown(to),
                         one.position.line,
                         shown(from)
                     );
                     let hint = match two.target {
-                        Target::Organization(_) => "it is an account of its own then: close the gap if it shouldn't be",
-                        Target::Space(_) => "it goes with its org then: close the gap if it shouldn't",
-                        Target::Label { .. } => "it means nothing then: close the gap if it should",
+                        Target::Organization(_) => "it is an account by itself then; if that is wrong, close the gap",
+                        Target::Space(_) => "it belongs to its org's account then; if that is wrong, close the gap",
+                        Target::Label { .. } => "it has no effect then; if that is wrong, close the gap",
                     };
                     gaps.push(Problem::warning(self.origin(Some(two.position)), what, hint));
                 }
@@ -128,7 +128,7 @@ impl Accounts {
     pub fn check_card(&self, card: &RateCard) -> Vec<Problem> {
         let mut problems = Vec::new();
         if let Some(currency) = self.defaults.currency.filter(|currency| *currency != card.currency) {
-            let message = format!("`defaults` say {currency}, and the rate card is in {}", card.currency);
+            let message = format!("`defaults` has the currency {currency}, but the rate card is in {}", card.currency);
             let hint = format!("nothing is converted: write currency = \"{}\", or leave it out", card.currency);
             problems.push(Problem::error(self.origin(None), message, hint));
         }
@@ -140,7 +140,7 @@ impl Accounts {
             if let Some(currency) = account.currency.filter(|currency| *currency != card.currency) {
                 tell(
                     "currency",
-                    format!("account `{}` pays in {currency}, and the rate card is in {}", account.id, card.currency),
+                    format!("account `{}` pays in {currency}, but the rate card is in {}", account.id, card.currency),
                     format!("nothing is converted: write currency = \"{}\", or bill it by another card", card.currency),
                 );
             }
@@ -148,7 +148,10 @@ impl Accounts {
             if untold && !has_standard {
                 tell(
                     "tax_category",
-                    format!("account `{}` has category S, and neither it nor the rate card says how much", account.id),
+                    format!(
+                        "account `{}` has category S, but neither it nor the rate card gives a percentage",
+                        account.id
+                    ),
                     "write tax_percent = \"19\", or a [[tax]] with category = \"S\" in the card".to_owned(),
                 );
             }

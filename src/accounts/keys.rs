@@ -14,13 +14,12 @@ pub fn tables() -> Vec<Described> {
     let described = |heading: &str, about, keys| Described { heading: heading.to_owned(), about, keys };
     vec![
         described("`[[account]]`", "One per account", account()),
-        described("`[[account.owns]]`", "Beneath its account: what is its own for a time, or always", owns()),
+        described("`[[account.owns]]`", "Below its account: what it owns for a time, or always", owns()),
         described("`[defaults]`", DEFAULTS, defaults()),
     ]
 }
 
-const DEFAULTS: &str =
-    "What holds for accounts that don't say it themselves, and for organizations that are in no account";
+const DEFAULTS: &str = "Defaults for accounts, and for organizations in no account";
 
 /// The keys of a file.
 pub(super) fn file() -> Vec<Key> {
@@ -53,13 +52,13 @@ const WHO: &[Key] = &[
 
 const BUYER: &[Key] = &[
     key("legal_name", Takes::Line, "The buyer on documents (BT-44)").means("`name`"),
-    key("address", Takes::Lines(3), "Street and what comes with it (BT-50, BT-51, BT-163)"),
+    key("address", Takes::Lines(3), "Street and house (BT-50, BT-51, BT-163)"),
     key("postal_code", Takes::Line, "BT-53"),
     key("city", Takes::Line, "BT-52"),
     key("region", Takes::Line, "State or province (BT-54)"),
     key("country", Takes::Code(Code::Country), "Two letters, such as `DE` (BT-55)"),
     key("vat_id", Takes::Code(Code::VatId), "Without spaces, such as `DE123456789` (BT-48)"),
-    key("tax_number", Takes::Line, "The tax office's own number, where there is no VAT id"),
+    key("tax_number", Takes::Line, "The number at the tax office, if there is no VAT id"),
     key("registration", Takes::Line, "In a register of companies, such as `HRB 12345` (BT-47)"),
     key("contact", Takes::Line, "A person or department (BT-56)"),
     key("email", Takes::Code(Code::Email), "BT-58"),
@@ -74,7 +73,7 @@ const BUYER: &[Key] = &[
 const REFERENCES: &[Key] = &[
     key("purchase_order", Takes::Line, "BT-13"),
     key("cost_centre", Takes::Line, "The buyer's accounting reference (BT-19)"),
-    key("buyer_reference", Takes::Line, "What the buyer wants to find again (BT-10), such as a Leitweg-ID"),
+    key("buyer_reference", Takes::Line, "The buyer's own reference (BT-10), such as a Leitweg-ID"),
 ];
 
 const LANGUAGES: [&str; 3] = [Language::English.code(), Language::German.code(), Language::French.code()];
@@ -112,7 +111,7 @@ const TERMS: &[Key] = &[
     key(
         "group_by",
         Takes::Choices(&GROUPS),
-        "What its lines are grouped by, the outermost first; `[]`: nothing",
+        "How its lines are grouped, outermost first; `[]`: not at all",
     )
     .means("`[\"org\", \"space\"]`"),
 ];
@@ -122,10 +121,10 @@ const SPACE: &str = "`FOUNDATION/ORG/SPACE` or `FOUNDATION/SPACE-GUID`";
 const LABEL: &str = "`FOUNDATION: KEY = VALUE`";
 
 const OWNED: &[Key] = &[
-    key("organizations", Takes::Forms(ORGANIZATION), "Orgs that always were and always will be its own"),
-    key("spaces", Takes::Forms(SPACE), "Spaces that always are, whosever their org is"),
-    key("labels", Takes::Forms(LABEL), "Orgs and spaces with this label or annotation"),
-    key("owns", Takes::Tables(owns), "What is its own for a time, or always"),
+    key("organizations", Takes::Forms(ORGANIZATION), "Orgs that it always owns"),
+    key("spaces", Takes::Forms(SPACE), "Spaces that it always owns, even if another account owns their org"),
+    key("labels", Takes::Forms(LABEL), "It owns the orgs and spaces with this label or annotation"),
+    key("owns", Takes::Tables(owns), "What it owns for a time, or always"),
 ];
 
 const OWNS: &[Key] = &[

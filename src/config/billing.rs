@@ -50,7 +50,7 @@ pub(super) fn keys() -> Vec<Key> {
         key(
             "accounts",
             Takes::Form("path"),
-            "Who pays, a TOML file: see docs/accounts.md. Without, each organization has an invoice of its own",
+            "The accounts file (TOML), which says who pays: see docs/accounts.md. Without it, each organization has its own invoice",
         ),
     ];
     keys.extend(seller::KEYS);
@@ -60,30 +60,30 @@ pub(super) fn keys() -> Vec<Key> {
         key(
             "grace",
             Takes::Seconds { min: 0, max: 92 * 86_400 },
-            "How long after a month's end its invoices stay drafts that may still change; then they are in review",
+            "How long after a month's end its invoices may still change; then they are in review",
         )
         .or("1d"),
         key(
             "documents",
             Takes::Words(&DOCUMENTS),
-            "Which documents are made when an invoice becomes final, as far as they can be; others are made when they are first asked for",
+            "Which documents are made when an invoice becomes final, if their data is complete; others are made when they are first exported",
         )
         .or("html,pdf,csv,json,ubl"),
         key(
             "marks",
             Takes::Form("path"),
-            "A folder, one book's, in which each number that is issued is marked, so that a restored database is noticed; left out: beside an SQLite database, for PostgreSQL in the folder for state",
+            "The folder in which each issued number of this book is marked, so that a restored database is noticed. Left out: beside an SQLite database; for PostgreSQL in the state folder",
         ),
         key(
             "jump_factor",
             Takes::Whole { min: 0, max: 1000 },
-            "An invoice of more than so many times the month before becomes final only if that is accepted; 0: any does",
+            "An invoice of more than this many times the month before must be accepted explicitly; 0: none must",
         )
         .or("3"),
         key(
             "default_disk_mib",
             Takes::Whole { min: 0, max: MOST_MIB },
-            "Disk per instance where it was never observed, in MiB",
+            "Disk per instance if it was never observed, in MiB",
         )
         .or("1024"),
         key(

@@ -30,7 +30,7 @@ pub(super) fn keys() -> Vec<Key> {
         key(
             "poll_interval",
             Takes::Duration { min_ms: 10, max_ms: 3_600_000 },
-            "How often each usage event stream is asked for news",
+            "How often each usage event stream is read",
         )
         .or("15s"),
         key(
@@ -42,37 +42,37 @@ pub(super) fn keys() -> Vec<Key> {
         key(
             "sweep_interval",
             Takes::Seconds { min: 1, max: 86_400 },
-            "How often the events of the sweep window are read again, for those that appeared late",
+            "How often the events of the sweep window are read again, to find those that appeared late",
         )
         .or("10m"),
         key(
             "observe_interval",
             Takes::Seconds { min: 1, max: 86_400 },
-            "How often Cloud Controller is asked which processes were changed: a new disk size is in no usage event",
+            "How often Cloud Controller is asked which processes changed: no usage event tells a new disk size",
         )
         .or("5m"),
         key(
             "reconcile_interval",
             Takes::Seconds { min: 60, max: 30 * 86_400 },
-            "How often the ledger is compared with everything that runs; what two looks found alike is settled",
+            "How often the ledger is compared with everything that runs; a difference that is found twice in a row is settled",
         )
         .or("6h"),
         key(
             "snapshot_patience",
             Takes::Seconds { min: 0, max: 30 * 86_400 },
-            "A usage snapshot that isn't complete after this long is given up for the newest one that is",
+            "If a usage snapshot isn't complete after this long, the newest complete one is used instead",
         )
         .or("10m"),
         key(
             "answer_timeout",
             Takes::Duration { min_ms: 1000, max_ms: 3_600_000 },
-            "How long an answer of Cloud Controller's or UAA's may take, all of it; the next try asks for smaller pages",
+            "How long a whole answer of Cloud Controller or UAA may take; the next try asks for smaller pages",
         )
         .or("3m"),
         key(
             "keep_events",
             Takes::Seconds { min: 62 * 86_400, max: TEN_YEARS },
-            "Older usage events are pruned to their guids, except what a draft's period needs; left out: they are kept for ever",
+            "Older usage events are pruned to their guids, except those that the period of a draft needs. Left out: they are kept for ever",
         ),
     ]
 }

@@ -28,12 +28,16 @@ pub(super) fn keys() -> Vec<Key> {
             Takes::Secret,
             "`sqlite:///path/to/file.db`, or `postgres://user:password@host:5432/database` (PostgreSQL 15 or later). Left out: `cf-billing.db` in `$STATE_DIRECTORY`, `$XDG_STATE_HOME/cf-billing` or `~/.local/state/cf-billing`",
         ),
-        key("connections", Takes::Whole { min: 2, max: 1000 }, "PostgreSQL: connections of each replica at most")
-            .or("10"),
+        key(
+            "connections",
+            Takes::Whole { min: 2, max: 1000 },
+            "PostgreSQL: how many connections each replica uses at most",
+        )
+        .or("10"),
         key(
             "acquire_timeout",
             Takes::Duration { min_ms: 100, max_ms: 600_000 },
-            "PostgreSQL: how long it may take to get a connection, a new one if need be",
+            "PostgreSQL: how long it may take to get a connection",
         )
         .or("10s"),
         key(
@@ -45,7 +49,7 @@ pub(super) fn keys() -> Vec<Key> {
         key(
             "lease",
             Takes::Duration { min_ms: 500, max_ms: 600_000 },
-            "PostgreSQL: a replica that wasn't heard of for this long loses its foundations to the others",
+            "PostgreSQL: a replica that hasn't reported for this long loses its foundations to the others",
         )
         .or("10s"),
     ]

@@ -41,7 +41,7 @@ pub(super) fn keys() -> Vec<Key> {
         key(
             "uaa",
             Takes::Form("URL"),
-            "Where tokens come from, such as `https://uaa.example.org`. Left out: what Cloud Controller names, if that is on its own host or under its parent domain (`api.SYSTEM`: `uaa.SYSTEM`, `login.SYSTEM`), and the one that was used before",
+            "Where tokens come from, such as `https://uaa.example.org`. Left out: the one that Cloud Controller names, if it is on its own host or under its parent domain (`api.SYSTEM`: `uaa.SYSTEM`, `login.SYSTEM`) and is the one used before",
         ),
         key("client_id", Takes::Text, "The UAA client to use").required(),
         key("client_secret", Takes::Secret, "Its secret").required(),
@@ -53,12 +53,12 @@ pub(super) fn keys() -> Vec<Key> {
         key(
             "billing_from",
             Takes::Time,
-            "Bill from this instant on, if it is later than the baseline; from kept records: from this instant on",
+            "Bill from this time on, if it is later than the baseline; with kept records it may be earlier",
         ),
         key(
             "onboarding",
             Takes::Choice(&ONBOARDING),
-            "Where the baseline comes from: usage snapshots, the events that Cloud Controller keeps of what runs, or the lists of what there is; `auto` takes the first of them that there is",
+            "Where the baseline comes from: usage snapshots, the events that Cloud Controller keeps of what runs, or the lists of what runs; `auto` uses the first that is available",
         )
         .or(AUTO),
     ]
@@ -81,7 +81,7 @@ fn url(text: &str) -> Result<Url, Wrong> {
     }
     if !url.username().is_empty() || url.password().is_some() {
         let form = "use client_id and client_secret";
-        return Err(Wrong::new("a URL with a user or password isn't accepted", form));
+        return Err(Wrong::new("the URL must not hold a user or password", form));
     }
     Ok(url)
 }
@@ -90,7 +90,7 @@ fn url(text: &str) -> Result<Url, Wrong> {
 fn uaa(text: &str, api: Option<&Url>) -> Result<Url, Wrong> {
     let uaa = url(text)?;
     if api.is_some_and(|api| api.scheme() == "https") && uaa.scheme() != "https" {
-        let form = "use https: the client's secret would travel readable";
+        let form = "use https: otherwise the client's secret is sent unencrypted";
         return Err(Wrong::new(format!("`{text}` isn't https, though `api` is"), form));
     }
     Ok(uaa)

@@ -144,7 +144,7 @@ fn path_of(reader: &Reader<'_>, sections: &[Key], named: &[&str], variable: &str
             let known: Vec<String> = sections.iter().flat_map(variables_of).collect();
             let hint = did_you_mean(variable, known.iter().map(String::as_str));
             let hint = hint.unwrap_or_else(|| format!("variables are called {PREFIX}SECTION__KEY"));
-            reader.error(&At::Variable(variable.to_owned()), "it sets no key that exists", hint);
+            reader.error(&At::Variable(variable.to_owned()), "there is no such key", hint);
             None
         }
     }

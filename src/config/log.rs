@@ -43,7 +43,7 @@ impl Log {
         let format = match format? {
             "text" => LogFormat::Text,
             "json" => LogFormat::Json,
-            other => unreachable!("`{other}` is no format of the log"),
+            other => unreachable!("`{other}` is not a log format"),
         };
         Some(Self { format, level: level? })
     }

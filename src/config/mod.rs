@@ -71,10 +71,10 @@ impl Configuration {
 /// The sections, in the order of the reference.
 fn sections() -> Vec<Key> {
     vec![
-        key("database", Takes::Table(database::keys), "Where everything is kept"),
+        key("database", Takes::Table(database::keys), "The database"),
         key("http", Takes::Table(http::keys), "Where metrics, health, API and pages are served"),
-        key("billing", Takes::Table(billing::keys), "How usage becomes invoices"),
-        key("staging", Takes::Table(staging::keys), "What is assumed of stagings"),
+        key("billing", Takes::Table(billing::keys), "Prices, accounts, seller, invoices"),
+        key("staging", Takes::Table(staging::keys), "What is assumed about stagings"),
         key("collection", Takes::Table(collection::keys), "How usage events are read"),
         key("foundation", Takes::Tables(foundation::keys), "One `[[foundation]]` per Cloud Foundry installation"),
         key("log", Takes::Table(log::keys), "What is logged"),

@@ -58,7 +58,7 @@ pub(super) fn secret(section: &Keyed<'_>, name: &str, warnings: &mut Vec<Problem
     match text_of(bytes) {
         Ok(text) => {
             if let Some(mode) = open_to_all(Path::new(&file)) {
-                let message = format!("`{file}` holds a secret, and everybody may use it (mode {mode:04o})");
+                let message = format!("`{file}` holds a secret, but everybody may read or change it (mode {mode:04o})");
                 let hint = format!("chmod 0600 {file}; Kubernetes: defaultMode of the volume");
                 warnings.push(Problem::warning(section.reader.origin(section.at(&by_file)), message, hint));
             }

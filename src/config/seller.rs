@@ -29,7 +29,7 @@ pub(super) const KEYS: [Key; 18] = [
     key(
         "seller_address",
         Takes::TextLines(3),
-        "The seller's street and what comes with it, one to three lines: `\"Main Street 1\\nBuilding 2\"`",
+        "The seller's street and house, one to three lines: `\"Main Street 1\\nBuilding 2\"`",
     )
     .or_empty(),
     key("seller_postal_code", Takes::Line, "The seller's postal code").or_empty(),
@@ -37,8 +37,8 @@ pub(super) const KEYS: [Key; 18] = [
     key("seller_region", Takes::Line, "The seller's state or province").or_empty(),
     key("seller_country", Takes::Code(Code::Country), "The seller's country, two letters: `DE`").or_empty(),
     key("seller_vat_id", Takes::Code(Code::VatId), "The seller's VAT id: `DE123456789`").or_empty(),
-    key("seller_tax_number", Takes::Line, "The tax office's own number of the seller").or_empty(),
-    key("seller_registration", Takes::Line, "Where the seller is registered: `HRB 12345, Amtsgericht Berlin`")
+    key("seller_tax_number", Takes::Line, "The seller's number at the tax office").or_empty(),
+    key("seller_registration", Takes::Line, "The seller's entry in a register of companies: `HRB 12345, Amtsgericht Berlin`")
         .or_empty(),
     key("seller_contact", Takes::Line, "Whom to ask about an invoice").or_empty(),
     key("seller_email", Takes::Code(Code::Email), "Their e-mail address").or_empty(),
@@ -62,7 +62,7 @@ impl Seller {
         let odd = party.foreign_vat_id().map(|(country, vat_id)| {
             let message = format!("the seller is in {country}, and its VAT id `{vat_id}` is of another country");
             let origin = section.reader.origin(section.at("seller_vat_id"));
-            Problem::warning(origin, message, "fine if it is registered for VAT there, too")
+            Problem::warning(origin, message, "that is fine if it is registered for VAT there")
         });
         Self {
             iban: section.code("seller_iban"),

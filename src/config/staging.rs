@@ -14,9 +14,9 @@ pub struct Staging {
 pub(super) fn keys() -> Vec<Key> {
     let duration = Takes::Seconds { min: 0, max: TEN_YEARS };
     vec![
-        key("cap", duration, "What a staging counts at most when its ending is lost").or("15m"),
+        key("cap", duration, "How long a staging counts at most when its ending is lost").or("15m"),
         key("lost_after", duration, "An ending later than this after its start doesn't count").or("30m"),
-        key("disk_mib", Takes::Whole { min: 0, max: MOST_MIB }, "Disk of a staging whose build can't be read, in MiB")
+        key("disk_mib", Takes::Whole { min: 0, max: MOST_MIB }, "Disk of a staging if its build can't be read, in MiB")
             .or("6144"),
     ]
 }

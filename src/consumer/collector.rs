@@ -79,7 +79,7 @@ pub struct Caught {
     pub anomalies: usize,
     /// Disk observations archived.
     pub observations: usize,
-    /// Resources settled by what was found running.
+    /// Resources settled by what runs.
     pub settled: usize,
 }
 

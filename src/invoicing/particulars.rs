@@ -98,7 +98,7 @@ pub struct Particulars {
     pub purchase_order: Option<String>,
     /// The buyer's (BT-19).
     pub cost_centre: Option<String>,
-    /// What the buyer wants to find again (BT-10), such as a Leitweg-ID.
+    /// The buyer's own reference (BT-10), such as a Leitweg-ID.
     pub buyer_reference: Option<String>,
     pub language: Language,
     /// The outermost first.

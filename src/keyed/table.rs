@@ -222,7 +222,7 @@ impl<'r> Keyed<'r> {
         };
         if count == 0 || count > most {
             let message = format!("`{name}` has {count} lines, not 1 to {most}");
-            let hint = format!("e-invoices have room for {most}; leave the key out if there is none");
+            let hint = format!("e-invoices have room for {most}; leave the key out if there are none");
             self.reader.error(&value.at, message, hint);
         }
         lines

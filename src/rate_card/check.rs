@@ -89,13 +89,14 @@ fn dates(mut all: Vec<Dated<'_>>) -> Vec<Problem> {
         match one.validity.to {
             Some(to) if to > from => {
                 let message = format!("two blocks for `{}` from {from} to {to}; the other is {}", one.shown, one.place);
-                let hint = format!("end that with `to = {from}`, or leave its `to` out: a later block takes over");
+                let hint = format!("end the other with `to = {from}`, or remove its `to`: a later block takes over");
                 problems.push(Problem::at(two.place, Severity::Error, message, hint));
             }
             Some(to) if to < from => {
                 let message = format!("no block for `{}` from {to} to {from}", one.shown);
                 let hint =
-                    "what is used then has the next wider rate, or none: give it a block if it shouldn't".to_owned();
+                    "usage in that time gets the next less specific rate, or none; if that is wrong, add a block"
+                        .to_owned();
                 problems.push(Problem::at(two.place, Severity::Warning, message, hint));
             }
             _ => {}
@@ -103,8 +104,8 @@ fn dates(mut all: Vec<Dated<'_>>) -> Vec<Problem> {
         let last =
             all.iter().filter(|other| other.same == two.same).all(|other| other.validity.from <= two.validity.from);
         if let Some(to) = two.validity.to.filter(|_| last && ends.contains(&None)) {
-            let message = format!("no block for `{}` from {to} on: the one before doesn't come back", two.shown);
-            let hint = format!("repeat that in a block with `from = {to}`");
+            let message = format!("no block for `{}` from {to} on: the earlier block doesn't come back", two.shown);
+            let hint = format!("repeat the earlier block with `from = {to}`");
             problems.push(Problem::at(two.place, Severity::Warning, message, hint));
         }
     }
@@ -141,8 +142,8 @@ fn unreachable(card: &RateCard, rate: &Rate) -> Option<Problem> {
         _ => None,
     };
     let by = hidden_by?;
-    let message = format!("the `{rate}` never applies: {} takes everything that it is for", by.place);
-    let hint = "narrower rates come first: remove this one, or change what it is for".to_owned();
+    let message = format!("the `{rate}` never applies: {} covers all its usage", by.place);
+    let hint = "the most specific rate wins: remove this one, or change what it is for".to_owned();
     Some(Problem::at(&rate.place, Severity::Error, message, hint))
 }
 
@@ -162,7 +163,7 @@ fn no_catch_all(card: &RateCard) -> Vec<Problem> {
             matches!(what, What::BuildpackPattern(pattern) if pattern.as_str().chars().all(|letter| letter == '*'))
         });
         let together = for_all(&What::WithoutBuildpack).filter(|_| all.and_then(for_all).is_some());
-        let hint = format!("add a [[{kind}]] that is for everything, with prices or free = true");
+        let hint = format!("add a [[{kind}]] for everything, with prices or free = true");
         let Some(first) = of_kind.first() else {
             let place = card.rates.first().map_or_else(FilePosition::nowhere, |rate| rate.place.clone());
             let message = format!("there is no `{kind}` rate: {} will be unpriced", plural(kind));
@@ -175,7 +176,7 @@ fn no_catch_all(card: &RateCard) -> Vec<Problem> {
                 let message = if buildpacks {
                     format!("every `{kind}` rate is for a buildpack; docker apps and the like have none")
                 } else {
-                    format!("no `{kind}` rate is for everything; what none of them is for will be unpriced")
+                    format!("no `{kind}` rate is for everything; usage that none of them covers will be unpriced")
                 };
                 problems.push(Problem::at(&first.place, Severity::Warning, message, hint));
             }
@@ -286,7 +287,7 @@ impl<'a> Derivations<'a> {
                 if let Some((meter, _)) = surcharges.iter().find(|(meter, _)| sold(meter)) {
                     let message =
                         format!("a surcharge on `{meter}`, which `{last}` ({}) sells in packages", last.place);
-                    let hint = "give this rate prices of its own, or a multiplier".to_owned();
+                    let hint = "give this rate its own prices, or a multiplier".to_owned();
                     self.tell(position, Severity::Error, message, hint);
                 } else if let Err(error) = derive(&mut prices, multiplier, surcharges) {
                     let message = format!("with `{last}` ({}): {error}", last.place);
@@ -305,14 +306,14 @@ impl<'a> Derivations<'a> {
     fn begins_before(&mut self, position: usize, wider: &[usize]) {
         let rate = &self.card.rates[position];
         let begins = wider.iter().map(|wider| self.validity[*wider].from).min();
-        let hint = format!("add a [[{}]] that is for more, or give this one prices of its own", rate.kind);
+        let hint = format!("add a less specific [[{}]] with prices, or give this one its own prices", rate.kind);
         match begins {
             None => {
-                let message = format!("the `{rate}` changes prices, and there is no wider rate that has any");
+                let message = format!("the `{rate}` changes prices, but no less specific rate has any");
                 self.tell(position, Severity::Error, message, hint);
             }
             Some(Some(from)) if self.validity[position].from.is_none_or(|ours| ours < from) => {
-                let message = format!("the `{rate}` changes prices, and there are none before {from}");
+                let message = format!("the `{rate}` changes prices, but there are none before {from}");
                 self.tell(position, Severity::Warning, message, hint);
             }
             Some(_) => {}
@@ -338,8 +339,10 @@ fn labels(card: &RateCard) -> Vec<Problem> {
         });
         if let Some(two) = twin {
             let first = (&one.matcher.whom).max(&two.matcher.whom);
-            let message = format!("what has both labels has two rates: this one and {}", two.place);
-            let hint = format!("that for {first} applies, by its text: use one label key for prices");
+            let message = format!("usage with both labels has two rates: this one and {}", two.place);
+            let hint = format!(
+                "the one for {first} applies, because it comes first in the alphabet: use one label key for prices"
+            );
             problems.push(Problem::at(&one.place, Severity::Warning, message, hint));
         }
     }
@@ -360,7 +363,7 @@ fn idle_allowances(card: &RateCard) -> Vec<Problem> {
     });
     let told = idle.map(|allowance| {
         let message = format!("an allowance of `{}`, which no `{}` rate prices", allowance.meter, allowance.kind);
-        let hint = "it takes nothing off: price that quantity, or remove the allowance".to_owned();
+        let hint = "it has no effect: price that quantity, or remove the allowance".to_owned();
         Problem::at(&allowance.place, Severity::Warning, message, hint)
     });
     told.collect()
@@ -414,7 +417,7 @@ impl SeenService {
         let broker = match &self.broker {
             Some((guid, Some(name))) => format!("broker `{name}` ({guid})"),
             Some((guid, None)) => format!("broker {guid}"),
-            None => "a broker that no event told".to_owned(),
+            None => "a broker that no event names".to_owned(),
         };
         format!("plan {} of offering {} of {broker}", self.plan, self.offering)
     }
@@ -463,7 +466,7 @@ pub fn names_of_several(card: &RateCard, seen: &Seen) -> Vec<Problem> {
                     services.len(),
                     told.join("; ")
                 ),
-                format!("a block with broker = \"{example}\" as well, or plan_guid, parts them"),
+                format!("to tell them apart, add broker = \"{example}\" or plan_guid"),
             ));
         }
     }
@@ -507,7 +510,7 @@ pub fn check_against(card: &RateCard, seen: &Seen) -> Vec<Problem> {
             ..card.rates.first().map_or_else(FilePosition::nowhere, |rate| rate.place.clone())
         };
         let message = format!("the card is in {}, and final invoices are in {other}", card.currency);
-        let hint = "nothing is converted: an account's invoices should stay in one currency".to_owned();
+        let hint = "nothing is converted: keep an account's invoices in one currency".to_owned();
         problems.push(Problem::at(&place, Severity::Warning, message, hint));
     }
     problems.extend(names_of_several(card, seen));
@@ -519,9 +522,9 @@ pub fn check_against(card: &RateCard, seen: &Seen) -> Vec<Problem> {
 fn meant(what: &str, name: &str, known: &BTreeSet<String>, seen: &Seen) -> String {
     let by_name = seen.account_names.get(name).filter(|_| what == "account");
     by_name
-        .map(|id| format!("an account is named by its id: account = \"{id}\""))
+        .map(|id| format!("give the account's id: account = \"{id}\""))
         .or_else(|| did_you_mean(name, known.iter().map(String::as_str)))
-        .unwrap_or_else(|| "fine if it is still to come; until then it applies to nothing".to_owned())
+        .unwrap_or_else(|| "that is fine if it will exist later; until then it has no effect".to_owned())
 }
 
 /// Names each name of whom a block is for: what it is, and which of them were seen.

@@ -51,11 +51,11 @@ impl Block {
             Self::Rate(Kind::Staging) => "What building apps costs",
             Self::Rate(Kind::Task) => "What tasks cost",
             Self::Rate(Kind::Service) => "What service instances cost",
-            Self::Allowance => "So much of a quantity for nothing, once a month",
+            Self::Allowance => "A quantity that is free each month",
             Self::Discount => "What is taken off",
             Self::Minimum => "What an invoice is filled up to",
-            Self::Commitment => "What is paid in any case, covering usage up to it",
-            Self::Tax => "The tax that comes on top, as it is at a month's end; prices are without it",
+            Self::Commitment => "What is always paid, and covers usage up to its amount",
+            Self::Tax => "The tax on top, as of the month's end; prices are without tax",
         }
     }
 
@@ -117,8 +117,8 @@ pub fn tables() -> Vec<Described> {
 const TOP: &[Key] = &[
     key("name", Takes::Text, "The card's name").required(),
     key("currency", Takes::Code(Code::Currency), "ISO 4217 code of all its prices, such as EUR").required(),
-    key("from", Takes::Time, "When the blocks of this file begin that don't say it themselves"),
-    key("to", Takes::Time, "When the blocks of this file end that don't say it themselves"),
+    key("from", Takes::Time, "When the blocks of this file begin, unless they say it themselves"),
+    key("to", Takes::Time, "When the blocks of this file end, unless they say it themselves"),
     key(
         "rounding",
         Takes::Choice(&ROUNDINGS),
@@ -141,7 +141,11 @@ const TAX: &[Key] = &[
 
 const WHEN: &[Key] = &[
     key("from", Takes::Time, "In force from here: a date is midnight in the billing time zone; left out, always was"),
-    key("to", Takes::Time, "In force until before here; left out, until a later block for the same takes over"),
+    key(
+        "to",
+        Takes::Time,
+        "In force until just before this time; left out, until a later block for the same usage takes over",
+    ),
 ];
 
 const NAME: Key = key("name", Takes::Text, "As on the invoice");
@@ -160,7 +164,7 @@ const BUILDPACK: &[Key] = &[
     key("buildpack", Takes::Text, "Only under this buildpack, by name or custom URL"),
     key("buildpack_guid", Takes::Text, "Only under the buildpack with this guid"),
     key("buildpack_pattern", Takes::Text, "Only under buildpacks like this; * stands for anything"),
-    key("without_buildpack", Takes::True, "Only what names no buildpack, such as docker images"),
+    key("without_buildpack", Takes::True, "Only usage without a buildpack, such as docker images"),
 ];
 
 const TYPE: &[Key] = &[key("process_type", Takes::Text, "Only processes of this type, such as web")];
@@ -173,14 +177,14 @@ const HOURS: &[Key] = &[
 
 const STAGING: &[Key] = &[
     key(Meter::Staging.name(), Takes::Defined("price"), "Price of each staging, in the month in which it begins"),
-    key("minimum_seconds", Takes::Whole { min: 1, max: 86_400 }, "Each staging counts at least so long"),
+    key("minimum_seconds", Takes::Whole { min: 1, max: 86_400 }, "Each staging counts at least this long"),
 ];
 
 const PLAN: &[Key] = &[
     key("plan_guid", Takes::Text, "Only this plan, by guid"),
     key("offering", Takes::Text, "Only this offering, by its newest name"),
     key("plan", Takes::Text, "Only this plan of the offering, by its newest name"),
-    key("broker", Takes::Text, "Only this service broker's, by its guid or newest name"),
+    key("broker", Takes::Text, "Only of this service broker, by its guid or newest name"),
     key("user_provided", Takes::True, "Only user-provided service instances, which are free unless a rate is for them"),
 ];
 
@@ -191,11 +195,11 @@ const SERVICE: &[Key] = &[
 
 const TERMS: &[Key] = &[
     key("free", Takes::True, "It costs nothing"),
-    key("multiplier", Takes::Decimal, "Instead of prices: those of the next wider rate, times this"),
+    key("multiplier", Takes::Decimal, "Instead of prices: those of the next less specific rate, times this"),
     key(
         "granularity",
         Takes::Table(granularity),
-        "To what lengths are rounded: { unit = \"hour\", round = \"up\", per = \"interval\" }; left out, by the second, or as the rate that it derives from",
+        "How lengths are rounded: { unit = \"hour\", round = \"up\", per = \"interval\" }; left out, by the second, or as the rate that it changes",
     ),
 ];
 
@@ -203,7 +207,7 @@ const fn surcharge(keys: fn() -> Vec<Key>) -> Key {
     key(
         "surcharge",
         Takes::SomeOf(keys),
-        "Instead of prices: those of the next wider rate, plus these: { memory_gib_hour = \"0.001\" }",
+        "Instead of prices: those of the next less specific rate, plus these: { memory_gib_hour = \"0.001\" }",
     )
 }
 
@@ -227,14 +231,14 @@ const METERS: [&str; 5] = [
 const ALLOWANCE: &[Key] = &[
     key("kind", Takes::Choice(&KINDS), "Of which kind of usage").required(),
     key("meter", Takes::Choice(&METERS), "Of which quantity").required(),
-    key("amount", Takes::Decimal, "How much a whole month, in the meter's unit").required(),
+    key("amount", Takes::Decimal, "How much in a whole month, in the meter's unit").required(),
     key("per", Takes::Choice(&["account", "org"]), "Who gets it: each account (the default) or each org"),
 ];
 
 const DISCOUNT: &[Key] = &[
     key("kind", Takes::Choice(&KINDS), "Only on this kind of usage"),
     key("percent", Takes::Decimal, "Of the list amount, such as \"10\""),
-    key("amount", Takes::Decimal, "For a whole month, in the card's currency; never more than is to be paid"),
+    key("amount", Takes::Decimal, "For a whole month, in the card's currency; never more than the amount due"),
 ];
 
 fn granularity() -> Vec<Key> {
@@ -254,14 +258,14 @@ pub(super) const MODEL: &[Key] = &[
     key("model", Takes::Choice(&["flat", "graduated", "volume", "package"]), "How the price follows from the quantity")
         .required(),
     key("price", Takes::Decimal, "flat, package: the price"),
-    key("size", Takes::Decimal, "package: how many units one is, of which each begun is paid"),
+    key("size", Takes::Decimal, "package: its size in units; each package begun is paid"),
     key("tiers", Takes::Tables(tier), "graduated, volume: its steps"),
 ];
 
 /// The keys of a tier.
 pub(super) fn tier() -> Vec<Key> {
     vec![
-        key("up_to", Takes::Decimal, "Its end, inclusive, in units a month; the last tier has none"),
+        key("up_to", Takes::Decimal, "Its end, inclusive, in units per month; the last tier has none"),
         key("price", Takes::Decimal, "Price of a unit").required(),
     ]
 }

@@ -16,7 +16,7 @@ pub enum StoreError {
     #[error("can't reach the database `{path}`: {reason}\nhint: {hint}")]
     Away { path: String, reason: String, hint: &'static str },
     #[error(
-        "the database `{location}` has not answered for {seconds} s\nhint: nothing was changed, unless the answer to a commit was lost; what was written is looked up before anything is written again"
+        "the database `{location}` has not answered for {seconds} s\nhint: nothing was changed, unless the answer to a commit was lost; that is checked before anything is written again"
     )]
     Silent { location: String, seconds: u64 },
     #[error(
@@ -26,42 +26,42 @@ pub enum StoreError {
     NewerSchema { path: String, found: i64, known: i64 },
     #[error(
         "the database `{path}` was made by an unreleased cf-billing whose schema {found} was another\n\
-         hint: no data of unreleased versions is taken over; give another path"
+         hint: databases of unreleased versions can't be used; give another path"
     )]
     OtherSchema { path: String, found: i64 },
     #[error(
         "`{0}` was taken over or written by another process meanwhile; nothing was changed\n\
-         hint: the process that has it goes on; an import is to be run while no other process writes"
+         hint: the other process goes on; run an import while no other process writes"
     )]
     Superseded(String),
     #[error(
         "another cf-billing collects into `{0}` already\n\
-         hint: stop it first; commands such as `usage` and `invoices` may run beside it"
+         hint: stop it first; commands such as `usage` and `invoices` can run beside it"
     )]
     Collected(String),
     #[error(
-        "the database file `{0}` isn't there any more: it was moved or deleted; nothing was changed\n\
-         hint: put the same file back, and it goes on; if it is lost, restore it from a backup and start again"
+        "the database file `{0}` is gone: it was moved or deleted; nothing was changed\n\
+         hint: put the same file back to go on; if it is lost, restore it from a backup and start again"
     )]
     Gone(String),
     #[error(
         "the database file `{0}` was replaced by another file; nothing is written to either\n\
-         hint: start again to work with the file that is there now; with SQLite stop the daemon before a book is restored"
+         hint: start again to work with the new file; stop the daemon before you restore an SQLite book"
     )]
     Replaced(String),
     #[error(
-        "there is no book in `{path}`, though one is expected there, as `{witness}` beside it says\n\
-         hint: put the file back or restore it from a backup; only if it is lost for good: `cf-billing run --init` begins a new one"
+        "there is no book in `{path}`, but `{witness}` says that one is expected there\n\
+         hint: put the file back, or restore it from a backup; only if it is lost for good, begin a new one with `cf-billing run --init`"
     )]
     Expected { path: String, witness: String },
     #[error(
-        "there is no book in `{0}`, and none is to be made\n\
-         hint: is that the right place (path, mounted disk, name of the database)? the first time, `cf-billing run --init` makes it"
+        "there is no book in `{0}`, and --no-create forbids to make one\n\
+         hint: check the place (path, mounted disk, name of the database); the first time, `cf-billing run --init` makes the book"
     )]
     NoBook(String),
     #[error(
         "`{0}` is another name (a hard link) of a file that a running cf-billing collects into\n\
-         hint: use the name that the daemon has: with two names SQLite makes two books of one file, and destroys both"
+         hint: use the daemon's name for it: under two names SQLite would make two books of one file, and destroy both"
     )]
     AnotherName(String),
     #[error(
@@ -71,7 +71,7 @@ pub enum StoreError {
     Pooled { location: String, what: String },
     #[error(
         "the database is read-only: {0}\n\
-         hint: it is a standby, or default_transaction_read_only is on, or file or disk is read-only; nothing was changed, and it goes on once it can be written"
+         hint: it is a standby, default_transaction_read_only is on, or the file or disk is read-only; nothing was changed, and it goes on once it is writable"
     )]
     ReadOnly(#[source] sqlx::Error),
     #[error(
@@ -81,7 +81,7 @@ pub enum StoreError {
     InvoicedElsewhere { organization: String, month: String, number: String, account: String },
     #[error(
         "invoice {0} was corrected, or compared anew, by another process meanwhile; nothing was changed\n\
-         hint: look at it again with `invoices show {0}`, and try again"
+         hint: look at it with `invoices show {0}`, then try again"
     )]
     Corrected(String),
     #[error(
@@ -91,36 +91,36 @@ pub enum StoreError {
     OtherEdges { month: String, zone: String, of: String, other: String, number: String },
     #[error(
         "`{wanted}` is before {newest}, the date of {number}, the newest of series {series}\n\
-         hint: dates never run behind numbers: if the clock is right, say --issue-date {newest}, or begin a new series ([billing] invoice_series, credit_note_series)"
+         hint: a later number never has an earlier date: if the clock is right, give --issue-date {newest}, or begin a new series ([billing] invoice_series, credit_note_series)"
     )]
     DateBehind { series: String, number: String, newest: NaiveDate, wanted: NaiveDate },
     #[error(
         "can't read or write `{path}`, which marks what was issued: {reason}\n\
-         hint: nothing became final; its folder must be writable, or [billing] marks name another"
+         hint: nothing became final; make its folder writable, or set [billing] marks to another"
     )]
     Marks { path: String, reason: String },
     #[error(
-        "there is no place outside the database to mark what is issued, by which a restored backup is noticed\n\
+        "there is no place outside the database to mark issued numbers, so a restored backup would go unnoticed\n\
          hint: nothing became final; set [billing] marks to a folder that outlives this host, or HOME"
     )]
     NoMarks,
     #[error(
         "the database is older than what was issued: numbers {first} to {last} of series {series} are missing\n\
-         hint: it was restored from a backup: bring them back with `cf-billing invoices adopt DIR` from their exported files, or record them as lost with `cf-billing invoices lost`; docs/invoices.md tells how"
+         hint: it was restored from a backup: bring them back from exported files with `cf-billing invoices adopt DIR`, or record them as lost with `cf-billing invoices lost`; see docs/invoices.md"
     )]
     OlderThanIssued { series: String, first: String, last: String },
     #[error(
         "{number} in the database isn't what was issued under that number\n\
-         hint: is this the right database? its newest backup goes on; a new book needs a folder of its own ([billing] marks), or another series"
+         hint: check that this is the right database, and its newest backup; a new book needs its own folder ([billing] marks), or another series"
     )]
     OtherThanIssued { number: String },
     #[error(
         "`{asked}` can't be recorded as lost: {missing} is missing\n\
-         hint: from the first missing number on, and at most to the last that was issued"
+         hint: begin with the first missing number, and go at most to the last that was issued"
     )]
     NotMissing { asked: String, missing: String },
     #[error(
-        "can't bring {number} back: {why}\nhint: nothing of it was changed; `cf-billing invoices lost` records what can't be brought back"
+        "can't bring {number} back: {why}\nhint: nothing was changed; `cf-billing invoices lost` records what can't be brought back"
     )]
     NotAdopted { number: String, why: String },
     #[error("{month} of account `{account}` is held: {reason}\nhint: `invoices release` ends the hold")]
@@ -130,11 +130,11 @@ pub enum StoreError {
     #[error("a sum of usage exceeds 2^63 - 1\nhint: ask for a shorter span")]
     Overflow,
     #[error(
-        "the database refused: {0}\nhint: nothing was changed; if it stays so, check the database, its disk and its permissions"
+        "the database refused: {0}\nhint: nothing was changed; if it happens again, check the database, its disk and its permissions"
     )]
     Database(#[source] sqlx::Error),
     #[error(
-        "the database can't be written, because its disk is full or failing: {0}\nhint: make room; nothing was changed, and the same command goes on where it stopped"
+        "can't write to the database, because its disk is full or failing: {0}\nhint: make room; nothing was changed, and the same command goes on where it stopped"
     )]
     Full(#[source] sqlx::Error),
     #[error(

@@ -38,7 +38,7 @@ use std::sync::{Arc, Mutex};
 use database::{Database, Sql};
 use marks::Marks;
 
-/// Where everything is kept.
+/// The database.
 #[derive(Clone, Debug)]
 pub struct Store {
     database: Database,

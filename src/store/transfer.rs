@@ -158,7 +158,7 @@ impl Store {
             if told["end"] == true {
                 let digest = hexadecimal(&all.finalize());
                 if wanted.next().is_some() || told["rows"] != transferred.rows || told["sha256"] != digest.as_str() {
-                    return Err(lines.wrong("the file is not what was exported: rows are missing or were changed"));
+                    return Err(lines.wrong("the file differs from what was exported: rows are missing or changed"));
                 }
                 transferred.digest = digest;
                 break;
@@ -381,7 +381,7 @@ impl<I: Iterator<Item = io::Result<String>>> Lines<I> {
     fn row(&mut self, table: Moved, text: &str) -> Result<Vec<Value>, TransferError> {
         let row: Vec<Json> = serde_json::from_str(text).map_err(|_| self.wrong("it isn't JSON"))?;
         if row.len() != table.columns.len() {
-            return Err(self.wrong("it has not the columns of its table"));
+            return Err(self.wrong("it doesn't have the columns of its table"));
         }
         let id = row[0].as_i64().unwrap_or_default();
         if table.name == INVOICE {

@@ -75,14 +75,14 @@ fn check_compares_with_ledger_and_card() {
         warning: accounts.toml:11:30: the ledger has seen no foundation `eu2`
         hint: did you mean `eu1`?
         warning: accounts.toml:13:11: the ledger has seen no label or annotation `eu1: a = b`
-        hint: fine if it is still to come; until then it means nothing
-        warning: accounts.toml: org `eu1/other` is in no account: it is one of its own, `eu1/other`
+        hint: that is fine if it will exist later; until then it has no effect
+        warning: accounts.toml: org `eu1/other` is in no account: it is an account by itself, `eu1/other`
         hint: [[account]]
         id = "other"
         name = "other"
         organizations = ["eu1/other"]
         warning: accounts.toml: space `eu1/shop/test-name` is in no account
-        hint: its org is an account of its own then: give it to one with [[account.owns]] if it shouldn't be
+        hint: its org is an account by itself then; if that is wrong, give it to one with [[account.owns]]
         error: accounts.toml:11:18: neither usage nor Cloud Controller's lists know an org `eu1/shpo`
         hint: did you mean `eu1/shop`?
         error: accounts.toml:12:28: neither usage nor Cloud Controller's lists know a space `eu1/shop/tset`
@@ -127,7 +127,7 @@ fn check_exits_1_on_errors() {
     assert_eq!((currency.code, &*currency.stdout), (Some(1), ""));
     insta::allow_duplicates! {
         insta::assert_snapshot!(currency.stderr, @r#"
-        error: accounts.toml:12:1: account `acme` pays in CHF, and the rate card is in EUR
+        error: accounts.toml:12:1: account `acme` pays in CHF, but the rate card is in EUR
         hint: nothing is converted: write currency = "EUR", or bill it by another card
         "#);
     }

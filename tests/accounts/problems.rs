@@ -87,11 +87,11 @@ org = "eu1/d"
     a.toml:14:35: `labels`: `eu1: = acme` is not valid
     hint: write FOUNDATION: KEY = VALUE
     a.toml:19:18: `eu1/x` is account `a b`'s already (line 12)
-    hint: an organization is one account's at a time; if it moved, write [[account.owns]] with `to` and `from`
+    hint: an organization belongs to one account at a time; if it moved, use [[account.owns]] with `to` and `from`
     a.toml:21:1: account `c` owns nothing
     hint: write organizations = ["FOUNDATION/ORG"], spaces, labels or [[account.owns]]
     a.toml:22:1: there are two accounts `c`; the first is on line 17
-    hint: give each an id of its own
+    hint: give each its own id
     a.toml:23:8: `name` is empty
     hint: give it a text, or leave the key out
     a.toml:32:6: it ends at 2026-10-12, not after it begins at 2026-10-12
@@ -184,7 +184,7 @@ organizations = ["eu1/c"]
     hint: write one, such as accounts@acme.example
     a.toml:9:9: `phone` has the control character \u{9}
     hint: remove it: a document can't show it
-    a.toml:10:22: `electronic_address`: `accounts@acme.example` names no scheme
+    a.toml:10:22: `electronic_address`: `accounts@acme.example` has no scheme
     hint: write electronic_address = "EM:accounts@acme.example"
     a.toml:11:12: `currency`: `eur` is not a currency
     hint: write currency = "EUR"
@@ -205,7 +205,7 @@ organizations = ["eu1/c"]
     a.toml:18:17: `organizations` is not a list
     hint: write organizations = ["…"]: `FOUNDATION/ORG`
     a.toml:23:11: `address` has 4 lines, not 1 to 3
-    hint: e-invoices have room for 3; leave the key out if there is none
+    hint: e-invoices have room for 3; leave the key out if there are none
     a.toml:24:11: `country`: `Germany` is not a country's code
     hint: use the two letters of ISO 3166-1, such as DE
     a.toml:25:10: `vat_id`: `DE12345678` is not a VAT id
@@ -309,9 +309,9 @@ fn nothing_is_two_accounts_at_once() {
     a.toml:4:43: `eu1/twice` is account `a`'s already (line 4)
     hint: once is enough: remove one of them
     a.toml:10:16: `eu1/shop` is account `a`'s already (line 4)
-    hint: the one on line 4 holds always: write it as [[account.owns]] with `to = 2026-10-12`
+    hint: the one on line 4 always applies: write it as [[account.owns]] with `to = 2026-10-12`
     a.toml:16:11: `eu1: k = v` is account `a`'s already (line 5)
-    hint: a label's value means one account; give both times in [[account.owns]] if it moved
+    hint: a label's value belongs to one account; if it moved, give both times in [[account.owns]]
     a.toml:29:9: `eu1/o/s` is account `d`'s already, from 2026-10-01 to 2026-11-01 (line 21)
     hint: end the one on line 21 with `to = 2026-10-31T23:59:59+01:00`
     a.toml:36:9: `eu1/o/s` is account `d`'s already, from 2026-10-01 to 2026-11-01 (line 21)
@@ -379,19 +379,19 @@ organizations = ["eu1/c"]
     let told: String = accounts(text).warnings().iter().map(|warning| format!("{warning}\n")).collect();
     insta::assert_snapshot!(told, @"
     accounts.toml:2:1: account `a` lacks what an e-invoice needs: `address`, `postal_code`, `city`, `electronic_address`
-    hint: fine if it gets none: its invoices are made all the same
+    hint: that is fine if it gets none: its invoices are made anyway
     accounts.toml:17:1: account `b` lacks what an e-invoice needs: `address`, `postal_code`, `city`, `country`, `electronic_address`, `buyer_reference` or `purchase_order`, `tax_exemption_reason`
-    hint: fine if it gets none: its invoices are made all the same
-    accounts.toml:20:1: account `b` is outside of VAT and has a `vat_id`
+    hint: that is fine if it gets none: its invoices are made anyway
+    accounts.toml:20:1: account `b` is outside of VAT but has a `vat_id`
     hint: an e-invoice of category O must not have one (BR-O-02): remove it, or give another category
-    accounts.toml:23:16: `eu1/shop` is nobody's from 2026-10-12 (line 8) to 2026-10-13
-    hint: it is an account of its own then: close the gap if it shouldn't be
-    accounts.toml:26:9: `eu1/shop/live` is nobody's from 2026-10-12 (line 11) to 2026-10-13
-    hint: it goes with its org then: close the gap if it shouldn't
-    accounts.toml:29:9: `eu1: k = v` is nobody's from 2026-10-12 (line 14) to 2026-10-13
-    hint: it means nothing then: close the gap if it should
+    accounts.toml:23:16: nobody owns `eu1/shop` from 2026-10-12 (line 8) to 2026-10-13
+    hint: it is an account by itself then; if that is wrong, close the gap
+    accounts.toml:26:9: nobody owns `eu1/shop/live` from 2026-10-12 (line 11) to 2026-10-13
+    hint: it belongs to its org's account then; if that is wrong, close the gap
+    accounts.toml:29:9: nobody owns `eu1: k = v` from 2026-10-12 (line 14) to 2026-10-13
+    hint: it has no effect then; if that is wrong, close the gap
     accounts.toml:32:1: account `c` lacks what an e-invoice needs: `vat_id`
-    hint: fine if it gets none: its invoices are made all the same
+    hint: that is fine if it gets none: its invoices are made anyway
     ");
     let registered = text.replace("tax_category = \"AE\"", "registration = \"HRB 1\"\ntax_category = \"AE\"");
     assert!(accounts(&registered).get("c").unwrap().lacks_for_e_invoice().is_empty());
@@ -407,16 +407,16 @@ fn an_account_pays_in_the_cards_currency() {
     };
     assert_eq!(problems(&with("currency = \"EUR\""), card), Vec::<String>::new());
     insta::assert_snapshot!(problems(&with("currency = \"CHF\"").replace("f/a", "f/b"), card).join("\n"), @r#"
-    accounts.toml:5:1: account `a` pays in CHF, and the rate card is in EUR
+    accounts.toml:5:1: account `a` pays in CHF, but the rate card is in EUR
     hint: nothing is converted: write currency = "EUR", or bill it by another card
     "#);
     insta::assert_snapshot!(problems(&with("tax_category = \"S\""), card).join("\n"), @r#"
-    accounts.toml:5:1: account `a` has category S, and neither it nor the rate card says how much
+    accounts.toml:5:1: account `a` has category S, but neither it nor the rate card gives a percentage
     hint: write tax_percent = "19", or a [[tax]] with category = "S" in the card
     "#);
     let defaults = format!("{}[defaults]\ncurrency = \"CHF\"\n", with("currency = \"EUR\""));
     insta::assert_snapshot!(problems(&defaults, card).join("\n"), @r#"
-    accounts.toml: `defaults` say CHF, and the rate card is in EUR
+    accounts.toml: `defaults` has the currency CHF, but the rate card is in EUR
     hint: nothing is converted: write currency = "EUR", or leave it out
     "#);
     let taxed = format!("{card}[[tax]]\npercent = \"19\"\n");

@@ -117,7 +117,7 @@ fn a_vat_id_of_another_country_is_lawful_and_warned_of() {
     let run = program.succeed(&["accounts", "check", "--config", "cf-billing.toml"]);
     insta::assert_snapshot!(run.stderr, @r"
     warning: accounts.toml:9:1: account `k1` is in CH, and its VAT id `DE987654321` is of another country
-    hint: fine if it is registered for VAT there, too
+    hint: that is fine if it is registered for VAT there
     ");
     let lines = checked(&program, "seller");
     assert!(lines[0].0 == "warn" && lines[0].1.contains("is in AT, and its VAT id `DE123456789`"), "{lines:#?}");

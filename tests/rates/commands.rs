@@ -135,7 +135,7 @@ fn what_if_tells_what_the_last_month_would_have_cost() {
     ");
     insta::assert_snapshot!(told.stderr, @r"
     warning: old.toml:1:1: there is no `task` rate: tasks will be unpriced
-    hint: add a [[task]] that is for everything, with prices or free = true
+    hint: add a [[task]] for everything, with prices or free = true
     ");
     let json = program.json(&what_if);
     let sum = |by: &str, key: &str| -> i64 {
@@ -250,17 +250,17 @@ fn names_are_compared_with_the_ledger() {
     assert_eq!(checked.stdout, "x: 10 rates in EUR, usable, with 7 warning(s)\n");
     insta::assert_snapshot!(checked.stderr, @r"
     warning: card.toml:1:1: there is no `staging` rate: stagings will be unpriced
-    hint: add a [[staging]] that is for everything, with prices or free = true
+    hint: add a [[staging]] for everything, with prices or free = true
     warning: card.toml:1:1: there is no `task` rate: tasks will be unpriced
-    hint: add a [[task]] that is for everything, with prices or free = true
+    hint: add a [[task]] for everything, with prices or free = true
     warning: card.toml:5:1: the ledger has seen no buildpack `java_buildpak`
     hint: did you mean `java_buildpack`?
     warning: card.toml:11:1: the ledger has seen no buildpack like `https://*`
-    hint: fine if it is still to come; until then it applies to nothing
+    hint: that is fine if it will exist later; until then it has no effect
     warning: card.toml:20:1: the ledger has seen no org `eu1/acmee`
     hint: did you mean `eu1/acme`?
-    warning: card.toml:26:1: no `service` rate is for everything; what none of them is for will be unpriced
-    hint: add a [[service]] that is for everything, with prices or free = true
+    warning: card.toml:26:1: no `service` rate is for everything; usage that none of them covers will be unpriced
+    hint: add a [[service]] for everything, with prices or free = true
     warning: card.toml:29:1: the ledger has seen no plan `Q`
     hint: did you mean `P`?
     ");
@@ -355,7 +355,7 @@ fn an_edit_of_what_is_invoiced_is_refused() {
     assert_eq!((refused.code, &*refused.stdout), (Some(2), ""));
     insta::assert_snapshot!(refused.stderr, @r"
     warning: card.toml:1:1: there is no `task` rate: tasks will be unpriced
-    hint: add a [[task]] that is for everything, with prices or free = true
+    hint: add a [[task]] for everything, with prices or free = true
     error: card.toml:3:1: `memory_gib_hour` of process would be 0.02 instead of 0.01 in 2026-10, invoiced as CF-000001
     hint: leave the block as it was, and add one with `from = 2026-11-01T00:00:00Z` or later; correct wrong invoices by credit notes
     ");
@@ -610,11 +610,11 @@ fn another_card_in_place_of_the_one_in_use_is_told_in_few_words() {
     assert_eq!(checked.code, Some(2));
     insta::assert_snapshot!(checked.stderr, @r"
     warning: other.toml:17:1: the ledger has seen no buildpack like `https://*`
-    hint: fine if it is still to come; until then it applies to nothing
+    hint: that is fine if it will exist later; until then it has no effect
     warning: other.toml:32:1: the ledger has seen no offering `postgres`
-    hint: fine if it is still to come; until then it applies to nothing
+    hint: that is fine if it will exist later; until then it has no effect
     warning: other.toml:37:1: the ledger has seen no offering `postgres`
-    hint: fine if it is still to come; until then it applies to nothing
+    hint: that is fine if it will exist later; until then it has no effect
     error: other.toml:45:1: `amount` of allowance of process memory_gib_hour would be 99 per org instead of 100 per org in 2026-10, invoiced as CF-000001
     hint: leave the block as it was, and add one with `from = 2026-11-01T00:00:00Z` or later; correct wrong invoices by credit notes
     error: other.toml:6:1: `memory_gib_hour` of process would be 0.02 instead of 0.0125 in 2026-10, invoiced as CF-000001

@@ -79,9 +79,9 @@ memory_gib_hour = "1"
 "#;
     insta::assert_snapshot!(problems(text), @r#"
     card.toml:1:1: there is no `staging` rate: stagings will be unpriced
-    hint: add a [[staging]] that is for everything, with prices or free = true
+    hint: add a [[staging]] for everything, with prices or free = true
     card.toml:1:1: there is no `task` rate: tasks will be unpriced
-    hint: add a [[task]] that is for everything, with prices or free = true
+    hint: add a [[task]] for everything, with prices or free = true
     card.toml:3:12: `currency`: `EURO` is not a currency
     hint: use an ISO 4217 code such as EUR
     card.toml:4:1: unknown key `prices`
@@ -104,7 +104,7 @@ memory_gib_hour = "1"
     hint: quote it, so that it stays exact: instance_hour = "5"
     card.toml:25:1: the `service` rate is free and has prices
     hint: remove free = true, or the prices
-    card.toml:25:1: the `service` says twice what it is for
+    card.toml:25:1: the `service` says in two ways what it is for
     hint: name the plan with plan_guid, or with offering, plan and broker
     card.toml:29:17: `instance_hour`: `1.0000000000001` has more than 12 decimals
     hint: round it: so many decimals are kept
@@ -143,23 +143,23 @@ fn what_is_missing_is_named() {
     "#);
     insta::assert_snapshot!(problems(&format!("{HEAD}[[process]]\nfrom = 2026-01-01")), @r"
     card.toml:1:1: there is no `staging` rate: stagings will be unpriced
-    hint: add a [[staging]] that is for everything, with prices or free = true
+    hint: add a [[staging]] for everything, with prices or free = true
     card.toml:1:1: there is no `task` rate: tasks will be unpriced
-    hint: add a [[task]] that is for everything, with prices or free = true
+    hint: add a [[task]] for everything, with prices or free = true
     card.toml:1:1: there is no `service` rate: service instances will be unpriced
-    hint: add a [[service]] that is for everything, with prices or free = true
+    hint: add a [[service]] for everything, with prices or free = true
     card.toml:3:1: the `process` rate has no price
     hint: give instance_hour, memory_gib_hour, disk_gib_hour, or free = true
     ");
     insta::assert_snapshot!(problems(&format!("{HEAD}[[process]]\nbuildpack = \"go\"\nmemory_gib_hour = \"1\"")), @r"
     card.toml:1:1: there is no `staging` rate: stagings will be unpriced
-    hint: add a [[staging]] that is for everything, with prices or free = true
+    hint: add a [[staging]] for everything, with prices or free = true
     card.toml:1:1: there is no `task` rate: tasks will be unpriced
-    hint: add a [[task]] that is for everything, with prices or free = true
+    hint: add a [[task]] for everything, with prices or free = true
     card.toml:1:1: there is no `service` rate: service instances will be unpriced
-    hint: add a [[service]] that is for everything, with prices or free = true
+    hint: add a [[service]] for everything, with prices or free = true
     card.toml:3:1: every `process` rate is for a buildpack; docker apps and the like have none
-    hint: add a [[process]] that is for everything, with prices or free = true
+    hint: add a [[process]] for everything, with prices or free = true
     ");
 }
 
@@ -253,29 +253,29 @@ amount = "100"
 "#;
     insta::assert_snapshot!(problems(text), @r"
     card.toml:11:1: two blocks for `process` from 2026-02-01T00:00:00Z to 2026-03-01T00:00:00Z; the other is card.toml:5
-    hint: end that with `to = 2026-02-01T00:00:00Z`, or leave its `to` out: a later block takes over
+    hint: end the other with `to = 2026-02-01T00:00:00Z`, or remove its `to`: a later block takes over
     card.toml:20:1: no block for `process, buildpack go` from 2026-02-01T00:00:00Z to 2026-02-15T00:00:00Z
-    hint: what is used then has the next wider rate, or none: give it a block if it shouldn't
-    card.toml:30:1: no block for `process, buildpack ruby` from 2026-03-01T00:00:00Z on: the one before doesn't come back
-    hint: repeat that in a block with `from = 2026-03-01T00:00:00Z`
+    hint: usage in that time gets the next less specific rate, or none; if that is wrong, add a block
+    card.toml:30:1: no block for `process, buildpack ruby` from 2026-03-01T00:00:00Z on: the earlier block doesn't come back
+    hint: repeat the earlier block with `from = 2026-03-01T00:00:00Z`
     card.toml:37:1: with `process, from 2026-01-01T00:00:00Z` (card.toml:5): `0.0123456789 × 1.2345` has more than 12 decimals
     hint: round the price or the multiplier, so that their product keeps its digits
-    card.toml:42:1: no `task` rate is for everything; what none of them is for will be unpriced
-    hint: add a [[task]] that is for everything, with prices or free = true
-    card.toml:42:1: the `task, account acme` changes prices, and there is no wider rate that has any
-    hint: add a [[task]] that is for more, or give this one prices of its own
-    card.toml:47:1: the `process, buildpack like nodejs` never applies: card.toml:50 takes everything that it is for
-    hint: narrower rates come first: remove this one, or change what it is for
+    card.toml:42:1: no `task` rate is for everything; usage that none of them covers will be unpriced
+    hint: add a [[task]] for everything, with prices or free = true
+    card.toml:42:1: the `task, account acme` changes prices, but no less specific rate has any
+    hint: add a less specific [[task]] with prices, or give this one its own prices
+    card.toml:47:1: the `process, buildpack like nodejs` never applies: card.toml:50 covers all its usage
+    hint: the most specific rate wins: remove this one, or change what it is for
     card.toml:60:1: a surcharge on `per_staging`, which `staging` (card.toml:55) sells in packages
-    hint: give this rate prices of its own, or a multiplier
-    card.toml:65:1: no `service` rate is for everything; what none of them is for will be unpriced
-    hint: add a [[service]] that is for everything, with prices or free = true
-    card.toml:68:1: what has both labels has two rates: this one and card.toml:65
-    hint: that for org label b=1 applies, by its text: use one label key for prices
+    hint: give this rate its own prices, or a multiplier
+    card.toml:65:1: no `service` rate is for everything; usage that none of them covers will be unpriced
+    hint: add a [[service]] for everything, with prices or free = true
+    card.toml:68:1: usage with both labels has two rates: this one and card.toml:65
+    hint: the one for org label b=1 applies, because it comes first in the alphabet: use one label key for prices
     card.toml:76:1: a second block for `service, offering pg`; the first is on line 73
     hint: give one of them another `from`, or remove it
     card.toml:81:1: an allowance of `disk_gib_hour`, which no `process` rate prices
-    hint: it takes nothing off: price that quantity, or remove the allowance
+    hint: it has no effect: price that quantity, or remove the allowance
     ");
 }
 
@@ -361,29 +361,29 @@ percent = "101"
 "#;
     insta::assert_snapshot!(problems(text), @r#"
     card.toml:1:1: there is no `task` rate: tasks will be unpriced
-    hint: add a [[task]] that is for everything, with prices or free = true
+    hint: add a [[task]] for everything, with prices or free = true
     card.toml:4:12: `rounding`: `bankers` is not valid
     hint: use `half_up`, `half_even`, `up` or `down`
     card.toml:7:19: `model` is missing in `process.memory_gib_hour`
     hint: write model = "flat", "graduated", "volume" or "package" (How the price follows from the quantity)
-    card.toml:10:93: the last tier has an end: what lies above has no price
-    hint: leave its up_to out
+    card.toml:10:93: the last tier has an end, so usage above it has no price
+    hint: remove its up_to
     card.toml:10:93: the tier ends where the one before it ends, or before
     hint: order tiers by up_to
     card.toml:13:48: a tier before the last has no end
     hint: give it an up_to
     card.toml:16:19: `size` is missing in `process.memory_gib_hour`
-    hint: write size = "1" (package: how many units one is, of which each begun is paid)
+    hint: write size = "1" (package: its size in units; each package begun is paid)
     card.toml:19:47: `size`: `0.0000001` isn't a whole number of instance-seconds or MiB-seconds
     hint: use fewer decimals, such as 0.25 or 0.1
-    card.toml:20:1: the `process` says twice what it is for
+    card.toml:20:1: the `process` says in two ways what it is for
     hint: keep one of buildpack, buildpack_guid, buildpack_pattern and without_buildpack
     card.toml:25:7: `org`: `acme` is not valid
     hint: write FOUNDATION/ORG, with the org's name or guid
-    card.toml:27:1: it says twice for whom it is
+    card.toml:27:1: it says in two ways whom it is for
     hint: keep one of account, org, org_label and space_label
-    card.toml:31:1: the `process` rate has prices and changes others
-    hint: give prices, or what is to become of the next wider rate's: not both
+    card.toml:31:1: the `process` rate has prices, and also changes those of another rate
+    hint: give either prices, or a multiplier or surcharge
     card.toml:37:14: `multiplier`: `1.2345678` has more than 6 decimals
     hint: round it: prices keep 12 decimals
     card.toml:40:15: unknown key `month` in `process.surcharge`
@@ -394,7 +394,7 @@ percent = "101"
     hint: write unit = "second", "minute" or "hour" (Whole seconds, minutes or hours)
     card.toml:50:19: `minimum_seconds`: `0` is not a whole number from 1 to 86400
     hint: write it without quotes, such as minimum_seconds = 60
-    card.toml:53:9: `month` takes a price alone
+    card.toml:53:9: `month` takes a single price
     hint: months differ in length: use instance_hour for tiers and packages
     card.toml:56:9: a service has no `memory_gib_hour`
     hint: it has instance_hour, month
@@ -405,11 +405,11 @@ percent = "101"
     card.toml:64:11: `percent`: `100.1` is not between 0 and 100, with 6 decimals at most
     hint: write percent = "10"
     card.toml:65:1: the `discount` doesn't say what it takes off
-    hint: give percent or amount, and not both
-    card.toml:66:1: the `discount` takes an amount off a part of an invoice
-    hint: an amount is taken off the whole invoice: narrow it by account alone, or use percent
+    hint: give either percent or amount
+    card.toml:66:1: the `discount` has an amount for a part of an invoice
+    hint: an amount is taken off the whole invoice: limit it by account only, or use percent
     card.toml:70:10: `amount`: `9.999` has more decimals than the 2 of the currency
-    hint: an amount is paid as it stands: round it
+    hint: round it
     card.toml:72:10: `amount` is nothing
     hint: give more than 0, or remove the block
     card.toml:74:11: `percent`: category E has no tax, and `7` is given
@@ -479,15 +479,15 @@ fn files_of_a_folder_are_one_card() {
     let found: String = found.iter().map(|problem| format!("{problem}\n")).collect();
     insta::assert_snapshot!(found, @r"
     rates/1.toml:1:1: there is no `staging` rate: stagings will be unpriced
-    hint: add a [[staging]] that is for everything, with prices or free = true
+    hint: add a [[staging]] for everything, with prices or free = true
     rates/1.toml:1:1: there is no `task` rate: tasks will be unpriced
-    hint: add a [[task]] that is for everything, with prices or free = true
+    hint: add a [[task]] for everything, with prices or free = true
     rates/1.toml:1:1: there is no `service` rate: service instances will be unpriced
-    hint: add a [[service]] that is for everything, with prices or free = true
+    hint: add a [[service]] for everything, with prices or free = true
     rates/3.toml:1:1: `b` is another name than `a` in rates/1.toml
-    hint: all files of a folder are one card: give them one name, or folders of their own
+    hint: all files of a folder are one card: use the same name, or separate folders
     rates/3.toml:1:1: `CHF` is another currency than `EUR` in rates/1.toml
-    hint: all files of a folder are one card: give them one currency, or folders of their own
+    hint: all files of a folder are one card: use the same currency, or separate folders
     rates/3.toml:3:1: a second block for `process, from 2027-01-01T00:00:00Z`; the first is on line 4 of rates/2.toml
     hint: give one of them another `from`, or remove it
     ");
@@ -503,11 +503,11 @@ fn a_card_with_problems_exits_2_and_prints_them() {
     insta::assert_snapshot!(run.stderr, @r#"
     there is no ledger to compare with, so names aren't checked
     warning: card.toml:1:1: there is no `staging` rate: stagings will be unpriced
-    hint: add a [[staging]] that is for everything, with prices or free = true
+    hint: add a [[staging]] for everything, with prices or free = true
     warning: card.toml:1:1: there is no `task` rate: tasks will be unpriced
-    hint: add a [[task]] that is for everything, with prices or free = true
+    hint: add a [[task]] for everything, with prices or free = true
     warning: card.toml:1:1: there is no `service` rate: service instances will be unpriced
-    hint: add a [[service]] that is for everything, with prices or free = true
+    hint: add a [[service]] for everything, with prices or free = true
     error: card.toml:4:19: `memory_gib_hour` is the number 0.5, not a quoted decimal
     hint: quote it, so that it stays exact: memory_gib_hour = "0.5"
     "#);

@@ -47,7 +47,7 @@ fn tax(keyed: &Keyed<'_>) -> Option<AccountTax> {
     }
     if reason.is_some() && matches!(category, "S" | "Z") {
         let what = format!("`tax_exemption_reason`: category {category} isn't exempt");
-        keyed.error("tax_exemption_reason", what, "remove it, or give the category that it is the reason of");
+        keyed.error("tax_exemption_reason", what, "remove it, or give the category that it belongs to");
     }
     let category = category.to_owned();
     (keyed.reader.count() == problems).then_some(AccountTax { category, percent, exemption_reason: reason })

@@ -120,7 +120,7 @@ impl OfFile<'_> {
             if let Some(first) = firsts.insert(&account.id, account) {
                 let line = first.position_of("id").map_or(0, |position| position.line);
                 let message = format!("there are two accounts `{}`; the first is on line {line}", account.id);
-                self.error(position, message, "give each an id of its own".to_owned());
+                self.error(position, message, "give each its own id".to_owned());
             }
         }
     }

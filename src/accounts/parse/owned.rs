@@ -137,12 +137,12 @@ fn part(one: &Owned, two: &Owned, same_account: bool, zone: Tz) -> String {
     }
     match (undated(one), undated(two)) {
         (true, true) if matches!(one.target, Target::Label { .. }) => {
-            "a label's value means one account; give both times in [[account.owns]] if it moved".to_owned()
+            "a label's value belongs to one account; if it moved, give both times in [[account.owns]]".to_owned()
         }
         (true, true) => {
             let article = if kind == "organization" { "an" } else { "a" };
             format!(
-                "{article} {kind} is one account's at a time; if it moved, write [[account.owns]] with `to` and `from`"
+                "{article} {kind} belongs to one account at a time; if it moved, use [[account.owns]] with `to` and `from`"
             )
         }
         (false, false) => {
@@ -159,7 +159,7 @@ fn part(one: &Owned, two: &Owned, same_account: bool, zone: Tz) -> String {
                 (None, Some(to)) => format!("`from = {}`", shown(to)),
                 (None, None) => String::new(),
             };
-            format!("the one on line {} holds always: write it as [[account.owns]] with {edge}", always.position.line)
+            format!("the one on line {} always applies: write it as [[account.owns]] with {edge}", always.position.line)
         }
     }
 }

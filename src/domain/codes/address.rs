@@ -84,7 +84,7 @@ pub fn scheme_and_id(text: &str) -> Result<(&str, &str), Wrong> {
     let Some((scheme, id)) = parts.filter(|(_, id)| !id.is_empty()) else {
         let form = "write SCHEME:ID, such as 0088:4012345000009 or EM:accounts@acme.example";
         let meant = email(text).is_ok().then(|| format!("EM:{text}"));
-        return Err(Wrong::new(format!("`{text}` names no scheme"), form).meaning(meant));
+        return Err(Wrong::new(format!("`{text}` has no scheme"), form).meaning(meant));
     };
     electronic_address(scheme, id).map(|()| (scheme, id))
 }

@@ -75,13 +75,13 @@ impl BlockReader<'_> {
             (false, true) => {
                 let narrowed = kind.is_some() || matches!(whom, Some(ref whom) if !is_for_accounts(whom));
                 if narrowed {
-                    let hint = "an amount is taken off the whole invoice: narrow it by account alone, or use percent";
-                    keyed.error_here("the `discount` takes an amount off a part of an invoice", hint);
+                    let hint = "an amount is taken off the whole invoice: limit it by account only, or use percent";
+                    keyed.error_here("the `discount` has an amount for a part of an invoice", hint);
                 }
                 self.amount("amount").map(Off::Amount).filter(|_| !narrowed)
             }
             _ => {
-                let hint = "give percent or amount, and not both";
+                let hint = "give either percent or amount";
                 keyed.error_here("the `discount` doesn't say what it takes off", hint);
                 None
             }

@@ -87,7 +87,7 @@ impl Read {
                 && ours != theirs
             {
                 let message = format!("`{theirs}` is another {what} than `{ours}` in {}", self.place.file);
-                let hint = format!("all files of a folder are one card: give them one {what}, or folders of their own");
+                let hint = format!("all files of a folder are one card: use the same {what}, or separate folders");
                 problems.push(Problem::at(&other.place, Severity::Error, message, hint));
             }
         };

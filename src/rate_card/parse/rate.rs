@@ -42,8 +42,8 @@ impl BlockReader<'_> {
                 keyed.error_here(format!("the `{kind}` rate is free and has prices"), hint);
             }
             (false, true, true) => {
-                let hint = "give prices, or what is to become of the next wider rate's: not both";
-                keyed.error_here(format!("the `{kind}` rate has prices and changes others"), hint);
+                let hint = "give either prices, or a multiplier or surcharge";
+                keyed.error_here(format!("the `{kind}` rate has prices, and also changes those of another rate"), hint);
             }
             // A price whose key is misspelt isn't missing.
             (false, false, false) if keyed.has_unknown_key() => {}
@@ -94,7 +94,7 @@ impl BlockReader<'_> {
             "second" => 1,
             "minute" => 60,
             "hour" => 3600,
-            other => unreachable!("`{other}` is no unit"),
+            other => unreachable!("`{other}` is not a unit"),
         };
         Some(Granularity { seconds, up: round != Some("nearest"), per_day: per == Some("day") })
     }
@@ -105,7 +105,7 @@ impl BlockReader<'_> {
         let Written::Table(table) = &value.written else { return self.keyed.decimal(name).map(Model::Flat) };
         let Some(unit) = meter.constant_unit() else {
             let hint = "months differ in length: use instance_hour for tiers and packages";
-            self.keyed.error(name, format!("`{meter}` takes a price alone"), hint);
+            self.keyed.error(name, format!("`{meter}` takes a single price"), hint);
             return None;
         };
         let price = self.keyed.child(name, table, keys::MODEL.to_vec());
@@ -114,7 +114,7 @@ impl BlockReader<'_> {
             "flat" => &["model", "price"],
             "package" => &["model", "size", "price"],
             "graduated" | "volume" => &["model", "tiers"],
-            other => unreachable!("`{other}` is no model"),
+            other => unreachable!("`{other}` is not a model"),
         };
         for key in keys::MODEL.iter().map(|key| key.name).filter(|key| price.has(key) && !means.contains(key)) {
             let at = price.key_at(key);
@@ -132,7 +132,7 @@ impl BlockReader<'_> {
             }
             "graduated" => tiers(&price, unit).map(Model::Graduated),
             "volume" => tiers(&price, unit).map(Model::Volume),
-            other => unreachable!("`{other}` is no model"),
+            other => unreachable!("`{other}` is not a model"),
         }
     }
 }
@@ -146,7 +146,7 @@ fn tiers(price: &Keyed<'_>, unit: i64) -> Option<Vec<Tier>> {
         let up_to = quantity(tier, "up_to", unit);
         let (has_end, is_last) = (tier.has("up_to"), position + 1 == items.len());
         if has_end && is_last {
-            tier.error("up_to", "the last tier has an end: what lies above has no price", "leave its up_to out");
+            tier.error("up_to", "the last tier has an end, so usage above it has no price", "remove its up_to");
         }
         if !has_end && !is_last {
             tier.error_here("a tier before the last has no end", "give it an up_to");

@@ -58,7 +58,7 @@ impl BlockReader<'_> {
         let digits = self.currency?.digits();
         if amount.scale() > digits {
             let message = format!("`{key}`: `{amount}` has more decimals than the {digits} of the currency");
-            self.keyed.error(key, message, "an amount is paid as it stands: round it");
+            self.keyed.error(key, message, "round it");
             return None;
         }
         let minor = amount.checked_mul(Decimal::from(10_i64.pow(digits))).and_then(|minor| minor.to_i64());

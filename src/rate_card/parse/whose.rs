@@ -34,7 +34,7 @@ impl BlockReader<'_> {
             } else {
                 "keep one of buildpack, buildpack_guid, buildpack_pattern and without_buildpack"
             };
-            keyed.error_here(format!("the `{name}` says twice what it is for"), hint);
+            keyed.error_here(format!("the `{name}` says in two ways what it is for"), hint);
             return None;
         }
         if plan.is_some() && offering.is_none() {
@@ -81,7 +81,7 @@ impl BlockReader<'_> {
         let Some(key) = given.next() else { return Some(Whom::Everyone) };
         if given.next().is_some() {
             let hint = "keep one of account, org, org_label and space_label";
-            keyed.error_here("it says twice for whom it is", hint);
+            keyed.error_here("it says in two ways whom it is for", hint);
             return None;
         }
         let text = keyed.text(key)?;

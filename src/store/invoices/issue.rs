@@ -210,7 +210,7 @@ impl Store {
     /// After a commit: what is final may leave once that is written down. What can't be, is by whoever exports it.
     async fn issued(&self) {
         if let Err(error) = self.settle_marks().await {
-            tracing::warn!("what became final isn't marked as issued yet: {error}");
+            tracing::warn!("a final invoice isn't marked as issued yet: {error}");
         }
     }
 }

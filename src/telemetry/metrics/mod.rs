@@ -58,49 +58,49 @@ macro_rules! metrics {
 
 metrics! {
     build_info: gauges "build_info" [VERSION, RUST_VERSION]
-        "1; what this program is.";
+        "Always 1; version and compiler of this program.";
     leader: gauges "leader" [DUTY]
         "1 while this process has the duty, else 0.";
     leader_epoch: gauges "leader_epoch" [DUTY]
-        "Epoch of the duty's lease when this process last took it; writes under an older one are refused.";
+        "Epoch of the duty's lease when this process last took it; writes with an older epoch are refused.";
     leader_transitions: counters "leader_transitions_total" [DUTY]
         "Times this process took the duty or lost it.";
     scope_ok: gauges "cc_scope_ok" [FOUNDATION]
-        "1 if the token reads everything; without, Cloud Controller answers with empty lists.";
+        "1 if the token can read everything; otherwise Cloud Controller answers with empty lists.";
     token_expiry: gauges "cc_token_expiry_timestamp_seconds" [FOUNDATION]
         "When the UAA token expires, Unix time.";
     requests: counters "cc_requests_total" [FOUNDATION, ENDPOINT, OUTCOME]
         "Requests to Cloud Controller and UAA.";
     request_duration: histograms "cc_request_duration_seconds" [FOUNDATION, ENDPOINT]
-        "Time until the whole answer was there.";
+        "Time until the whole answer had arrived.";
     onboarding_state: gauges "onboarding_state" [FOUNDATION, STATE]
-        "1 for what the foundation's collection is doing, else 0.";
+        "1 for the current state of the foundation's collection, else 0.";
     foreign_answer: gauges "cc_foreign_answer_since_timestamp_seconds" [FOUNDATION, ENDPOINT, ANSWER]
         "Since when a request has had the same answer, one that is neither Cloud Controller's nor UAA's own. Unix time; 0 while it has none.";
     baseline: gauges "baseline_timestamp_seconds" [FOUNDATION]
         "The billing epoch: nothing earlier is billed. Unix time; 0 before there is a baseline.";
     clock_skew: gauges "clock_skew_seconds" [FOUNDATION]
-        "How far our clock is ahead of Cloud Controller's; below 0: behind.";
+        "Seconds by which our clock is ahead of Cloud Controller's; below 0 it is behind.";
     known_until: gauges "known_until_timestamp_seconds" [FOUNDATION]
-        "Both streams are read up to here. Unix time; 0 before they were.";
+        "Both streams are read up to this time. Unix time; 0 before the first read.";
     rated_through: gauges "rated_through_timestamp_seconds" [FOUNDATION]
-        "Usage is complete up to here: the last sweep, less its window. Unix time; 0 before there was one.";
+        "Usage is complete up to this time: the last sweep, less its window. Unix time; 0 before the first sweep.";
     checkpoint_created: gauges "checkpoint_event_created_timestamp_seconds" [FOUNDATION, STREAM]
-        "created_at of the event after which is read on. Unix time; 0 before there is one.";
+        "created_at of the checkpoint, the event after which reading goes on. Unix time; 0 before there is one.";
     checkpoint_expiry: gauges "checkpoint_expiry_timestamp_seconds" [FOUNDATION, STREAM]
         "When Cloud Controller may prune the first event that isn't read. Unix time; 0 before the stream was read.";
     checkpoint_lost: gauges "checkpoint_lost" [FOUNDATION, STREAM]
-        "1 while the checkpoint can't be read any more, else 0.";
+        "1 while the checkpoint is lost, else 0.";
     held: gauges "foundation_held" [FOUNDATION, HOLD]
-        "1 while nothing is read or ended for that reason, until somebody decides, else 0.";
+        "1 while the foundation is held for this reason, until somebody decides, else 0.";
     gaps: gauges "gaps" [FOUNDATION, STAGE]
-        "Spans of stream history that can't be read any more, by what is done about them: reading, settling, settled.";
+        "Gaps, the periods whose usage events are lost, by stage: reading, settling, settled.";
     gap_seconds: counters "gap_seconds_total" [FOUNDATION, STREAM]
-        "Seconds of stream history found to be unreadable.";
+        "Seconds of stream history that are lost.";
     drift: gauges "reconciliation_drift_resources" [FOUNDATION, KIND, DRIFT]
-        "Resources of which the lists said something else than the ledger at the last look, not settled yet.";
+        "Resources that differed from the ledger at the last look, and aren't settled yet.";
     repairs: counters "reconciliation_repairs_total" [FOUNDATION, STREAM, ACTION]
-        "Resources settled by what was found running.";
+        "Resources settled by what runs.";
     checkpoint_lost_total: counters "checkpoint_lost_total" [FOUNDATION, STREAM]
         "Times a checkpoint was found to be lost.";
     events_archived: counters "events_archived_total" [FOUNDATION, STREAM]
@@ -108,7 +108,7 @@ metrics! {
     events_duplicate: counters "events_duplicate_total" [FOUNDATION, STREAM]
         "Usage events read again and dropped; a healthy poll reads its checkpoint again.";
     events_late: counters "events_late_total" [FOUNDATION, STREAM]
-        "Usage events found behind others and put at their place.";
+        "Usage events that appeared late and were put at their place.";
     events_folded: counters "events_folded_total" [FOUNDATION, EVENT_STATE]
         "Usage events folded into the ledger, by state.";
     sweeps: counters "sweeps_total" [FOUNDATION]
@@ -116,7 +116,7 @@ metrics! {
     observations: counters "observations_total" [FOUNDATION]
         "Sizes read beside the streams: disk of processes and tasks, memory and disk of builds.";
     anomalies: counters "anomalies_total" [FOUNDATION, ANOMALY]
-        "Odd input, by what was odd.";
+        "Odd input, by kind.";
     ledger_entries: counters "ledger_entries_total" [FOUNDATION, ENTRY_TYPE]
         "Ledger entries written.";
     metered_instances: counters "metered_instance_seconds_total" [FOUNDATION, KIND]
@@ -146,7 +146,7 @@ metrics! {
     job_duration: histograms "job_duration_seconds" [JOB]
         "How long a job took.";
     ready: gauge "ready" []
-        "1 while all is well, as /readyz says: the database answers and is written, every foundation is collected.";
+        "1 while all is well, as at /readyz: the database can be written and every foundation is collected.";
     rate_card_ok: gauge "rate_card_last_reload_successful" []
         "1 if the rate card was accepted when it was last read, 0 if it was refused.";
     rate_card_next: gauge "rate_card_next_effective_timestamp_seconds" []
@@ -154,13 +154,13 @@ metrics! {
     rate_card_info: gauges "rate_card_info" [CARD_NAME, VERSION]
         "1 for the rate card in use.";
     unpriced_lines: gauges "unpriced_lines" [KIND]
-        "Lines of draft invoices for which there is no price.";
+        "Lines of draft invoices without a price.";
     accrued: real_gauges "accrued_amount" [CURRENCY]
         "Net sum of the draft invoices, in major units, for display.";
     invoices: gauges "invoices" [STATUS]
         "Invoices and credit notes by status.";
     invoice_differences: gauges "invoice_differences" [DIFFERENCE]
-        "Final invoices whose period costs more or less by now.";
+        "Final invoices whose period now costs more or less.";
     database_size: gauge "database_size_bytes" []
         "Size of the database on disk, with its log.";
     http_requests: counters "http_requests_total" [ROUTE, METHOD, CODE]
