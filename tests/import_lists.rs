@@ -82,12 +82,12 @@ fn lists_that_are_something_else_are_refused_by_name_and_leave_no_book() {
         (
             "alone.json",
             error.to_owned(),
-            "line 1: it holds an error from Cloud Controller stands where a page belongs: CF-InvalidAuthToken (1000): Invalid Auth Token",
+            "line 1: it holds an error from Cloud Controller instead of a page: CF-InvalidAuthToken (1000): Invalid Auth Token",
         ),
         (
             "among.json",
             [&three[0], error, &three[2]].join("\n"),
-            "line 2: it holds an error from Cloud Controller stands where a page belongs",
+            "line 2: it holds an error from Cloud Controller instead of a page",
         ),
         (
             "token.json",
@@ -95,13 +95,13 @@ fn lists_that_are_something_else_are_refused_by_name_and_leave_no_book() {
             "it holds an error instead of a page",
         ),
         ("v2.json", v2.to_string(), "line 1: it holds V2 records (`metadata` and `entity`); only V3 is supported"),
-        ("v2.jsonl", v2["resources"][0].to_string(), "line 1: it is V2"),
+        ("v2.jsonl", v2["resources"][0].to_string(), "line 1: it holds V2"),
         ("service.json", json!([service]).to_string(), "it holds service usage events, but was given as app events"),
         ("order.json", page(&day(5), 1, 1, "order_by=-created_at&").to_string(), "fetched with `order_by=-created_at`"),
         (
             "newest.json",
             page(&newest_first, 1, 1, "").to_string(),
-            "its events go from newest to oldest: of 5 neighbouring pairs with different times, 5 fall",
+            "its events go from newest to oldest: of 5 neighbouring pairs with different times, 5 go back in time",
         ),
         (
             "newest.jsonl",

@@ -300,7 +300,7 @@ async fn will_do(
     let totals = store.open_totals(head).await?;
     let count = |kind: Kind| totals.iter().find(|total| total.kind == kind).map_or(0, |total| total.intervals);
     lines.push(format!(
-        "If you adopt it, everything that the book holds as running ends, as of {}, for good:",
+        "If you adopt it, all that the book holds as running ends at {}, for good:",
         head.known_until.map_or_else(|| "its epoch".to_owned(), |at| at.to_string())
     ));
     lines.push(format!(

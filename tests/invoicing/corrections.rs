@@ -395,7 +395,7 @@ fn what_was_given_back_to_be_made_anew_is_not_compared_any_more() {
     let program = invoiced(RATES);
     credited(&program, &["--reissue"]);
     let run = credit(&program, &["--difference", "--rates", "card.toml"]);
-    assert!(run.code == Some(1) && run.stderr.contains("given back to be made anew"), "{}", run.stderr);
+    assert!(run.code == Some(1) && run.stderr.contains("given back to be reissued"), "{}", run.stderr);
     // Only a number names what is given back, and something must be said of how much.
     let by_id = program.run(&["invoices", "credit", "1", "--whole", "--reason", "x", "--config", "cf-billing.toml"]);
     assert!(by_id.code == Some(1) && by_id.stderr.contains("no final invoice `1`"), "{}", by_id.stderr);
