@@ -19,7 +19,8 @@ pub struct Retry(ExponentialBackoff);
 impl Retry {
     pub fn new() -> Self {
         let waits = ExponentialBuilder::new().with_min_delay(SHORTEST).with_max_delay(LONGEST);
-        Self(waits.with_max_times(ATTEMPTS).with_jitter().build())
+        // Without its `std` feature the package begins every jitter with the same number.
+        Self(waits.with_max_times(ATTEMPTS).with_jitter().with_jitter_seed(rand::random()).build())
     }
 
     /// Waits before the next attempt, so that writers that met once don't meet again. `false`: the error stays, because
