@@ -9,7 +9,7 @@ use super::numbered::issue_of;
 use super::rate::By;
 use super::{BillingError, BillingRun, Sender};
 use crate::clock::Clock;
-use crate::documents::{self, DocumentError, Format, Issue, Look, Subject};
+use crate::documents::{self, Branding, DocumentError, Format, Issue, ToRender};
 use crate::domain::period::date_of;
 use crate::domain::{Amount, Month, Timestamp};
 use crate::invoicing::{Blocker, Dates, DocumentKind, Draft, Invoice, Status};
@@ -35,7 +35,7 @@ pub enum FinalizeResult {
 }
 
 /// Makes the bytes of a document of one format.
-type Make = dyn Fn(Format, &Subject<'_>) -> Result<Vec<u8>, DocumentError> + Send + Sync;
+type Make = dyn Fn(Format, &ToRender<'_>) -> Result<Vec<u8>, DocumentError> + Send + Sync;
 
 /// What makes documents of what becomes final: this program, unless a test puts another in its place.
 #[derive(Clone)]
@@ -240,11 +240,11 @@ impl BillingRun<'_> {
     fn rendered(
         &self,
         invoice: &Invoice,
-        look: &Look,
+        look: &Branding,
         drafted_at: Timestamp,
         issue: &Issue,
     ) -> Result<Vec<RenderedDocument>, DocumentError> {
-        let subject = Subject { invoice, issue: Some(issue), in_review: false, drafted_at, look };
+        let subject = ToRender { invoice, issue: Some(issue), in_review: false, drafted_at, look };
         let mut made = Vec::with_capacity(self.documents.len());
         for format in &self.documents {
             match (self.renderer.0)(*format, &subject) {
@@ -302,7 +302,7 @@ pub async fn document(
 
 /// What documents are made of; `issue` as [`issue_of`] has it.
 #[must_use]
-pub const fn subject_of<'a>(stored: &'a StoredInvoice, issue: Option<&'a Issue>, look: &'a Look) -> Subject<'a> {
+pub const fn subject_of<'a>(stored: &'a StoredInvoice, issue: Option<&'a Issue>, look: &'a Branding) -> ToRender<'a> {
     let in_review = stored.notes.in_review;
-    Subject { invoice: &stored.invoice, issue, in_review, drafted_at: stored.drafted_at, look }
+    ToRender { invoice: &stored.invoice, issue, in_review, drafted_at: stored.drafted_at, look }
 }

@@ -115,7 +115,7 @@ pub(super) type Owner = (Span, Arc<Account>);
 
 /// A space of one organization in one foundation, and whose it is when.
 #[derive(Debug)]
-struct Place {
+struct OwnedSpace {
     foundation: String,
     organization: Guid,
     space: Guid,
@@ -138,7 +138,7 @@ pub(super) struct Payers<'a> {
     pub accounts: &'a Accounts,
     pub paid: &'a Paid,
     pub period: Span,
-    places: Vec<Place>,
+    places: Vec<OwnedSpace>,
     known: HashMap<(String, Guid, Guid), usize>,
     /// Accounts by id, so that one id is one account.
     by_id: HashMap<String, Arc<Account>>,
@@ -190,7 +190,7 @@ impl<'a> Payers<'a> {
         let (foundation, organization, space) = of.clone();
         let labels =
             PlaceLabels { organization: (*key.organization_labels).clone(), space: (*key.space_labels).clone() };
-        self.places.push(Place { foundation, organization, space, labels, owners });
+        self.places.push(OwnedSpace { foundation, organization, space, labels, owners });
         self.known.insert(of, self.places.len() - 1);
         self.places.len() - 1
     }
@@ -289,7 +289,7 @@ impl<'a> Payers<'a> {
 
     /// What of some places an account is charged for.
     pub fn coverage(&self, places: &BTreeSet<usize>, account: &str) -> Vec<Coverage> {
-        let of_place = |place: &Place| -> Vec<Coverage> {
+        let of_place = |place: &OwnedSpace| -> Vec<Coverage> {
             let owned = place.owners.iter().filter(|(_, owner)| owner.id == account);
             let of = |(span, _): &Owner| Coverage {
                 foundation: place.foundation.clone(),

@@ -7,7 +7,7 @@ use super::logo;
 use crate::accounts::Account;
 use crate::config::{Billing, Seller};
 use crate::documents::einvoice::{Syntax, lacking_of_terms};
-use crate::documents::{self, DocumentError, Format, Lacking, Look, Subject};
+use crate::documents::{self, Branding, DocumentError, Format, Lacking, ToRender};
 use crate::domain::{AmountOverflow, Currency, Month, Party, Timestamp};
 use crate::invoicing::{Header, Invoice, Particulars, Payment, invoice, without_lines};
 use crate::keyed::Problem;
@@ -20,7 +20,7 @@ pub struct Sender {
     pub party: Party,
     /// The bank account; the rest is each account's own.
     pub payment: Payment,
-    look: Look,
+    look: Branding,
     /// Why the configured logo isn't in the look.
     logo_problem: Option<String>,
     /// What is wrong with the seller's own data.
@@ -44,7 +44,7 @@ impl Sender {
         Self {
             party: party.clone(),
             payment: Payment { iban: iban.clone(), bic: bic.clone(), bank: bank.clone(), ..Payment::default() },
-            look: Look { colour: colour.clone(), logo },
+            look: Branding { colour: colour.clone(), logo },
             logo_problem,
             unfit: unfit.clone(),
             tried,
@@ -55,13 +55,13 @@ impl Sender {
     ///
     /// # Errors
     /// [`BillingError::Unfit`] if the logo can't be read: nothing is to be made without it.
-    pub fn look(&self) -> Result<&Look, BillingError> {
+    pub fn look(&self) -> Result<&Branding, BillingError> {
         self.logo_problem.clone().map_or(Ok(&self.look), |problem| Err(BillingError::Unfit(vec![problem])))
     }
 
     /// How documents of data look, in which there is no logo.
     #[must_use]
-    pub const fn look_for_data(&self) -> &Look {
+    pub const fn look_for_data(&self) -> &Branding {
         &self.look
     }
 
@@ -73,7 +73,7 @@ impl Sender {
         problems.extend(self.logo_problem.clone());
         if self.look.logo.is_some() || self.look.colour.is_some() {
             let sample = self.sample();
-            let subject = Subject {
+            let subject = ToRender {
                 invoice: &sample,
                 issue: None,
                 in_review: false,
@@ -108,7 +108,7 @@ impl Sender {
             ..self.header(&account.id, &account.particulars, month, zone)
         };
         let invoice = invoice(header, card, &Rated::default())?.invoice;
-        let subject = Subject {
+        let subject = ToRender {
             invoice: &invoice,
             issue: None,
             in_review: false,

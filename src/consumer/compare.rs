@@ -4,12 +4,12 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::inventory::{Inventory, Row};
+use super::inventory::{Inventory, RunningRow};
 use crate::cloud_controller::NamedItem;
 use crate::domain::{
     Baseline, DiskObservation, FailedCreate, Finding, Footprint, Guid, Kind, ResourceKey, Settlement, Timestamp,
 };
-use crate::fold::{Input, Piece, Resource, Run};
+use crate::fold::{Input, OpenPiece, Resource, Run};
 use crate::store::StoredDifference;
 
 /// What sort of difference it is.
@@ -260,7 +260,7 @@ pub(super) fn compare(
             |(class, detail, found)| Difference { resource: key.clone(), class, detail, repaired: false, found };
         if let Some(found) = found {
             look.differences.push(difference(found));
-        } else if let (Some(run @ Run { piece: Piece { estimated: true, .. }, .. }), Some(row)) = (run, row) {
+        } else if let (Some(run @ Run { piece: OpenPiece { estimated: true, .. }, .. }), Some(row)) = (run, row) {
             let found = Found::Running(Box::new(vouched(&run.piece.footprint, row)), None);
             look.confirmed.push(difference((Class::WrongFootprint, "as was assumed".to_owned(), found)));
         }
@@ -270,7 +270,12 @@ pub(super) fn compare(
 
 /// How what runs differs from what is held of it; `restarted`: it may have been, in a gap, with a buildpack that no event
 /// tells.
-fn differs(run: &Run, held_type: Option<&Arc<str>>, row: &Row, restarted: bool) -> Option<(Class, String, Found)> {
+fn differs(
+    run: &Run,
+    held_type: Option<&Arc<str>>,
+    row: &RunningRow,
+    restarted: bool,
+) -> Option<(Class, String, Found)> {
     let held = &run.piece.footprint;
     let item = &row.named.item;
     let mut differences = Vec::new();
@@ -335,7 +340,7 @@ fn differs(run: &Run, held_type: Option<&Arc<str>>, row: &Row, restarted: bool) 
 /// What is taken of the row of something tracked: its buildpack only where none is known. A list tells that of the app's
 /// current droplet, or the one asked for, and what runs may be older than either: an event's word wins, unless events were
 /// lost and the process was saved since.
-fn vouched(held: &Footprint, row: &Row) -> NamedItem {
+fn vouched(held: &Footprint, row: &RunningRow) -> NamedItem {
     let mut named = row.named.clone();
     if let (Baseline::Process { buildpack, .. }, Some(_)) = (&mut named.item.item, &held.buildpack) {
         *buildpack = None;
@@ -344,7 +349,12 @@ fn vouched(held: &Footprint, row: &Row) -> NamedItem {
 }
 
 /// What to make of something that runs and isn't open.
-fn unknown(key: &ResourceKey, resource: Option<&Resource>, row: &Row, after: &After) -> Option<(Class, String, Found)> {
+fn unknown(
+    key: &ResourceKey,
+    resource: Option<&Resource>,
+    row: &RunningRow,
+    after: &After,
+) -> Option<(Class, String, Found)> {
     let ended = resource.is_some_and(|resource| resource.ended);
     let running = |told| Found::Running(Box::new(row.named.clone()), told);
     match &row.named.item.item {

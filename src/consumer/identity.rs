@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::collector::{CollectError, Collector};
 use super::held::Held;
-use super::recover::Found;
+use super::recover::Checkpoint;
 use crate::cloud_controller::GUIDS_PER_REQUEST;
 use crate::domain::{EventId, Guid, Stream};
 use crate::store::{Hold, KnownGuids, Pin};
@@ -118,9 +118,9 @@ impl Collector {
         for stream in Stream::ALL {
             let Some(checkpoint) = &self.head.stream(stream).checkpoint else { continue };
             match self.look_for(stream, checkpoint).await? {
-                Found::There => return Ok(Evidence::Checkpoint(stream)),
-                Found::Nothing => hidden = Some((stream, checkpoint.clone())),
-                Found::Gone | Found::Another => {}
+                Checkpoint::There => return Ok(Evidence::Checkpoint(stream)),
+                Checkpoint::Nothing => hidden = Some((stream, checkpoint.clone())),
+                Checkpoint::Gone | Checkpoint::Another => {}
             }
         }
         if known.is_empty() {

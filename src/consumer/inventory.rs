@@ -12,11 +12,11 @@ use crate::domain::{Baseline, BaselineItem, Guid, Kind, Location, ResourceKey, R
 #[derive(Clone, Debug)]
 pub(super) struct Inventory {
     /// What runs, or should.
-    pub running: BTreeMap<ResourceKey, Row>,
+    pub running: BTreeMap<ResourceKey, RunningRow>,
     /// Processes whose app is stopped, by when their rows were last saved.
     pub stopped: BTreeMap<ResourceKey, Timestamp>,
     /// Those among them whose apps are container images, as they would run: such a process may run all the same.
-    pub docker: BTreeMap<ResourceKey, Row>,
+    pub docker: BTreeMap<ResourceKey, RunningRow>,
     /// Of which it can't be read whether they run.
     pub unsure: BTreeSet<ResourceKey>,
     /// Service instances that were never made: their creation failed.
@@ -34,7 +34,7 @@ pub(super) struct Inventory {
 
 /// One row that runs.
 #[derive(Clone, Debug)]
-pub(super) struct Row {
+pub(super) struct RunningRow {
     pub named: NamedItem,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
@@ -92,9 +92,9 @@ impl Inventory {
         &mut self,
         key: &ResourceKey,
         space: Option<&Guid>,
-        places: &'place Places,
+        places: &'place NamedSpaces,
         hidden: &Hidden,
-    ) -> Option<&'place Place> {
+    ) -> Option<&'place NamedSpace> {
         let space = space?;
         if hidden.has(RowList::Spaces, space) {
             self.unclear.insert(key.clone());
@@ -106,7 +106,7 @@ impl Inventory {
         &mut self,
         process: &Process,
         apps: &HashMap<&Guid, &App>,
-        places: &Places,
+        places: &NamedSpaces,
         buildpacks: &HashMap<Guid, Told>,
         hidden: &Hidden,
     ) {
@@ -137,10 +137,10 @@ impl Inventory {
         let named = NamedItem { app: Some(app.name.clone()), ..place.named(item) };
         let (created_at, updated_at) = (process.created_at, process.updated_at);
         let of = if is_stopped { &mut self.docker } else { &mut self.running };
-        of.insert(key, Row { named, created_at, updated_at, disk_mib: Some(process.disk_in_mb) });
+        of.insert(key, RunningRow { named, created_at, updated_at, disk_mib: Some(process.disk_in_mb) });
     }
 
-    pub fn add_task(&mut self, task: &Task, apps: &HashMap<&Guid, &App>, places: &Places, hidden: &Hidden) {
+    pub fn add_task(&mut self, task: &Task, apps: &HashMap<&Guid, &App>, places: &NamedSpaces, hidden: &Hidden) {
         let key = ResourceKey { kind: Kind::Task, guid: task.guid.clone() };
         if task.relationships.guid().is_some_and(|app| hidden.has(RowList::Apps, app)) {
             self.unclear.insert(key);
@@ -151,7 +151,7 @@ impl Inventory {
         let item = running_task(task, app.guid.clone());
         let named = NamedItem { app: Some(app.name.clone()), ..place.named(item) };
         let (created_at, updated_at) = (task.created_at, task.updated_at);
-        self.running.insert(key, Row { named, created_at, updated_at, disk_mib: None });
+        self.running.insert(key, RunningRow { named, created_at, updated_at, disk_mib: None });
     }
 
     pub fn add_service(
@@ -159,7 +159,7 @@ impl Inventory {
         instance: &ServiceInstance,
         plans: &HashMap<&Guid, &ServicePlan>,
         offerings: &HashMap<&Guid, &ServiceOffering>,
-        places: &Places,
+        places: &NamedSpaces,
         hidden: &Hidden,
     ) {
         let key = ResourceKey { kind: Kind::Service, guid: instance.guid.clone() };
@@ -187,7 +187,7 @@ impl Inventory {
             ..place.named(item)
         };
         let (created_at, updated_at) = (instance.created_at, instance.updated_at);
-        self.running.insert(key, Row { named, created_at, updated_at, disk_mib: None });
+        self.running.insert(key, RunningRow { named, created_at, updated_at, disk_mib: None });
     }
 }
 
@@ -228,25 +228,25 @@ pub(super) fn running_task(task: &Task, app: Guid) -> Baseline {
 
 /// Spaces with their organizations.
 #[derive(Debug, Default)]
-pub(super) struct Places {
-    spaces: HashMap<Guid, Place>,
+pub(super) struct NamedSpaces {
+    spaces: HashMap<Guid, NamedSpace>,
 }
 
 /// A space and its organization, with their names.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
+pub(super) struct NamedSpace {
     location: Location,
     space: String,
     organization: Option<String>,
 }
 
-impl Places {
+impl NamedSpaces {
     pub fn add(&mut self, spaces: &[Space], organizations: &[Organization]) {
         let names: HashMap<&Guid, &String> =
             organizations.iter().map(|organization| (&organization.guid, &organization.name)).collect();
         for space in spaces {
             let Some(organization) = space.relationships.organization.guid() else { continue };
-            let place = Place {
+            let place = NamedSpace {
                 location: Location { organization: organization.clone(), space: space.guid.clone() },
                 space: space.name.clone(),
                 organization: names.get(organization).map(|name| (*name).clone()),
@@ -255,12 +255,12 @@ impl Places {
         }
     }
 
-    pub fn of(&self, space: &Guid) -> Option<&Place> {
+    pub fn of(&self, space: &Guid) -> Option<&NamedSpace> {
         self.spaces.get(space)
     }
 }
 
-impl Place {
+impl NamedSpace {
     /// An item that is here, without names of its own.
     pub fn named(&self, item: Baseline) -> NamedItem {
         NamedItem {

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::collector::{CollectError, Collector};
-use super::inventory::{Hidden, Inventory, Places, Told};
+use super::inventory::{Hidden, Inventory, NamedSpaces, Told};
 use crate::cloud_controller::{
     ApiError, App, Droplet, ErrorKind, GUIDS_PER_REQUEST, OfApp, ServiceOffering, ServicePlan, UnreadableRow,
 };
@@ -33,7 +33,7 @@ impl Collector {
         unreadable.extend(spaces.unreadable);
         let buildpacks = self.buildpacks(&apps.value.rows, &mut unreadable).await?;
 
-        let mut places = Places::default();
+        let mut places = NamedSpaces::default();
         places.add(&apps.value.spaces, &apps.value.organizations);
         places.add(&spaces.rows, &spaces.organizations);
         let offerings: HashMap<&Guid, &ServiceOffering> =

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::baseline::{baseline_inputs, stream_of};
 use super::collector::{CollectError, Collector};
-use super::inventory::{Inventory, Places, running_task};
+use super::inventory::{Inventory, NamedSpaces, running_task};
 use super::page::NewInput;
 use super::strategy::choose_strategy;
 use crate::cloud_controller::{
@@ -264,7 +264,7 @@ impl Collector {
             let apps: Vec<Guid> = tasks.iter().filter_map(|task| task.relationships.guid().cloned()).collect();
             let listed = self.ask(self.client.apps(&apps)).await?;
             self.note_unreadable(&listed.unreadable, self.client.last_date(), true).await?;
-            let mut places = Places::default();
+            let mut places = NamedSpaces::default();
             places.add(&listed.spaces, &listed.organizations);
             let mut items = Vec::with_capacity(tasks.len());
             for task in tasks {

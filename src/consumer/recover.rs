@@ -11,7 +11,7 @@ use crate::store::{GapProgress, Onboarding, Settled, StoredGap};
 
 /// Whether a checkpoint is still where it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Found {
+pub(super) enum Checkpoint {
     There,
     /// Its guid is unknown.
     Gone,
@@ -145,16 +145,16 @@ impl Collector {
 
     /// Whether the checkpoint is still the event it was. Only an answer that a token without scope could not get says
     /// that it is lost: such a token sees empty lists, and no event at all.
-    pub(super) async fn look_for(&self, stream: Stream, checkpoint: &EventId) -> Result<Found, CollectError> {
+    pub(super) async fn look_for(&self, stream: Stream, checkpoint: &EventId) -> Result<Checkpoint, CollectError> {
         if let Some(event) = self.ask(self.client.event(stream, &checkpoint.guid)).await? {
             let same = event.event.created_at == checkpoint.created_at;
-            return Ok(if same { Found::There } else { Found::Another });
+            return Ok(if same { Checkpoint::There } else { Checkpoint::Another });
         }
         match self.ask(self.client.events(stream, &After::Event(checkpoint.guid.clone()))).await {
-            Err(CollectError::Api(error)) if error.kind == ErrorKind::AfterGuidUnknown => Ok(Found::Gone),
+            Err(CollectError::Api(error)) if error.kind == ErrorKind::AfterGuidUnknown => Ok(Checkpoint::Gone),
             Err(error) => Err(error),
             // It has come since, or nothing is shown to this client.
-            Ok(page) => Ok(if page.value.events.is_empty() { Found::Nothing } else { Found::There }),
+            Ok(page) => Ok(if page.value.events.is_empty() { Checkpoint::Nothing } else { Checkpoint::There }),
         }
     }
 
@@ -172,8 +172,8 @@ impl Collector {
         let last = self.gaps.iter().rfind(|gap| gap.stream == stream);
         let Some(checkpoint) = last.and_then(|gap| gap.checkpoint.as_ref()) else { return Ok(()) };
         match self.look_for(stream, checkpoint).await? {
-            Found::Nothing => Err(self.scope_lost(stream, checkpoint).await),
-            Found::There | Found::Gone | Found::Another => Ok(()),
+            Checkpoint::Nothing => Err(self.scope_lost(stream, checkpoint).await),
+            Checkpoint::There | Checkpoint::Gone | Checkpoint::Another => Ok(()),
         }
     }
 

@@ -4,7 +4,7 @@
 use super::collector::{CollectError, Collector, unless_stopped};
 use super::page::PageReport;
 use super::reading::{RawEvent, Reading};
-use super::recover::Found;
+use super::recover::Checkpoint;
 use crate::clock::Stopwatch;
 use crate::cloud_controller::{After, Dated, ErrorKind, EventPage};
 use crate::domain::{EventId, GapReason, Place, Strategy, Stream, Timestamp, UsageEvent};
@@ -123,10 +123,10 @@ impl Collector {
     async fn refuse_lost(&self, stream: Stream, checkpoint: &EventId) -> Result<(), CollectError> {
         let lost = |reason| CollectError::CheckpointLost { stream, checkpoint: Some(checkpoint.clone()), reason };
         match self.look_for(stream, checkpoint).await? {
-            Found::There => Ok(()),
-            Found::Gone => Err(lost(GapReason::CheckpointGone)),
-            Found::Another => Err(lost(GapReason::Reseeded)),
-            Found::Nothing => Err(self.scope_lost(stream, checkpoint).await),
+            Checkpoint::There => Ok(()),
+            Checkpoint::Gone => Err(lost(GapReason::CheckpointGone)),
+            Checkpoint::Another => Err(lost(GapReason::Reseeded)),
+            Checkpoint::Nothing => Err(self.scope_lost(stream, checkpoint).await),
         }
     }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::baseline::{baseline_inputs, note_names, stream_of};
 use super::collector::{CollectError, Collector, Noted, Unreadable};
-use super::inventory::{Inventory, Row};
+use super::inventory::{Inventory, RunningRow};
 use super::page::NewInput;
 use crate::cloud_controller::{NamedItem, UnreadableRow};
 use crate::domain::{
@@ -112,14 +112,15 @@ impl Collector {
     /// settles a process that couldn't be read when a gap was settled, as it would have been then.
     async fn complete_baseline(&mut self, inventory: &Inventory, readable: &Unreadable) -> Result<(), CollectError> {
         let epoch = self.head.current_settings().billing_epoch.unwrap_or(Timestamp::MIN);
-        let hid =
-            |key: &ResourceKey, row: &Row| rows_of(key, &row.named).into_iter().any(|row| readable.contains_key(&row));
-        let found: Vec<(&ResourceKey, &Row)> =
+        let hid = |key: &ResourceKey, row: &RunningRow| {
+            rows_of(key, &row.named).into_iter().any(|row| readable.contains_key(&row))
+        };
+        let found: Vec<(&ResourceKey, &RunningRow)> =
             inventory.running.iter().filter(|(key, row)| hid(key, row) && !inventory.unclear.contains(*key)).collect();
         let wanted: HashMap<ResourceKey, Depth> = found.iter().map(|(key, _)| ((*key).clone(), Depth::State)).collect();
         let tracked: BTreeSet<ResourceKey> =
             self.store.load(&self.head, &wanted).await?.into_iter().map(|loaded| loaded.resource.key).collect();
-        let was_hidden = |key: &ResourceKey, row: &Row| {
+        let was_hidden = |key: &ResourceKey, row: &RunningRow| {
             let of_baseline = |row: &(RowList, Guid)| readable.get(row).is_some_and(|before| before.last.at_baseline);
             row.created_at <= epoch && !tracked.contains(key) && rows_of(key, &row.named).iter().any(of_baseline)
         };
@@ -138,7 +139,7 @@ impl Collector {
             page.inputs.extend(inputs);
             names.add(of_items);
         }
-        let hidden_in_gap = |key: &ResourceKey, row: &Row| {
+        let hidden_in_gap = |key: &ResourceKey, row: &RunningRow| {
             let noted =
                 rows_of(key, &row.named).into_iter().filter_map(|row| readable.get(&row)).map(|noted| noted.since);
             let since = noted.min()?;

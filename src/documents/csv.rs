@@ -1,7 +1,7 @@
 //! A document as plain CSV: a row for each line, adjustment and correction, for tax, and for the total.
 //! Owns its columns, which others rely on; never an amount.
 
-use super::{DocumentError, Subject};
+use super::{DocumentError, ToRender};
 use crate::domain::text::inert;
 use crate::domain::{Amount, Currency};
 use crate::invoicing::{Adjustment, Correction, InvoiceLine, TaxLine};
@@ -77,7 +77,7 @@ const DRAFT: &str = "draft";
 ///
 /// # Errors
 /// [`DocumentError::Failed`].
-pub fn file(subject: &Subject<'_>) -> Result<String, DocumentError> {
+pub fn file(subject: &ToRender<'_>) -> Result<String, DocumentError> {
     let failed = |error: &dyn std::fmt::Display| DocumentError::Failed(error.to_string());
     let invoice = subject.invoice;
     let name = subject.issue.map_or(DRAFT, |issue| &issue.number);
@@ -103,7 +103,7 @@ pub fn file(subject: &Subject<'_>) -> Result<String, DocumentError> {
 ///
 /// # Errors
 /// [`DocumentError::Failed`].
-pub fn rows(subject: &Subject<'_>, name: &str) -> Result<Vec<Vec<String>>, DocumentError> {
+pub fn rows(subject: &ToRender<'_>, name: &str) -> Result<Vec<Vec<String>>, DocumentError> {
     let invoice = subject.invoice;
     let cells = || Cells::new(subject, name);
     let lines = (1..).zip(&invoice.lines);
@@ -121,10 +121,10 @@ fn money(amount: Amount, currency: Currency) -> String {
 }
 
 /// A row that is being filled.
-struct Cells<'a>(Vec<String>, &'a Subject<'a>);
+struct Cells<'a>(Vec<String>, &'a ToRender<'a>);
 
 impl<'a> Cells<'a> {
-    fn new(subject: &'a Subject<'a>, name: &str) -> Self {
+    fn new(subject: &'a ToRender<'a>, name: &str) -> Self {
         let mut cells = Self(vec![String::new(); HEADER.len()], subject);
         cells.put("invoice", name);
         cells.put("document", subject.invoice.kind.name());

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::{DocumentError, Subject};
+use super::{DocumentError, ToRender};
 use crate::domain::{Amount, Currency};
 use crate::invoicing::{Adjustment, Correction, Invoice, InvoiceLine, Status, TaxLine};
 use crate::rating::{LineKey, Named};
@@ -12,7 +12,7 @@ use crate::rating::{LineKey, Named};
 ///
 /// # Errors
 /// [`DocumentError::Failed`].
-pub fn document(subject: &Subject<'_>) -> Result<Value, DocumentError> {
+pub fn document(subject: &ToRender<'_>) -> Result<Value, DocumentError> {
     let invoice = subject.invoice;
     let unpriced = invoice.lines.iter().filter(|line| line.charge.is_none()).count();
     let mut value = summary(subject, unpriced);
@@ -27,7 +27,7 @@ pub fn document(subject: &Subject<'_>) -> Result<Value, DocumentError> {
 
 /// What there is to say of it in a list, where its lines aren't at hand: so many of them have no price.
 #[must_use]
-pub fn summary(subject: &Subject<'_>, unpriced_lines: usize) -> Value {
+pub fn summary(subject: &ToRender<'_>, unpriced_lines: usize) -> Value {
     let invoice = subject.invoice;
     let status = match (subject.issue, subject.in_review) {
         (Some(_), _) => Status::Final,

@@ -2,13 +2,13 @@
 //! Owns the order of steps; never what a format says.
 
 use super::einvoice::{Syntax, cii, lacking, ubl};
-use super::{DocumentError, Format, Subject, compose, csv, html, json, pdf};
+use super::{DocumentError, Format, ToRender, compose, csv, html, json, pdf};
 
 /// The bytes of a document.
 ///
 /// # Errors
 /// [`DocumentError`].
-pub fn make(format: Format, subject: &Subject<'_>) -> Result<Vec<u8>, DocumentError> {
+pub fn make(format: Format, subject: &ToRender<'_>) -> Result<Vec<u8>, DocumentError> {
     match format {
         Format::Html => Ok(html::render(&compose::compose(subject)?, subject.look).into_bytes()),
         Format::Csv => csv::file(subject).map(String::into_bytes),
@@ -37,7 +37,7 @@ pub fn make(format: Format, subject: &Subject<'_>) -> Result<Vec<u8>, DocumentEr
 ///
 /// # Errors
 /// [`DocumentError::Lacking`] if it can't have been made as such.
-pub fn check(format: Format, subject: &Subject<'_>) -> Result<(), DocumentError> {
+pub fn check(format: Format, subject: &ToRender<'_>) -> Result<(), DocumentError> {
     if format != Format::Facturx {
         return Ok(());
     }

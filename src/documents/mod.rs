@@ -27,7 +27,7 @@ pub const RENDERER: &str = "3";
 
 /// What a document is made of.
 #[derive(Clone, Copy, Debug)]
-pub struct Subject<'a> {
+pub struct ToRender<'a> {
     pub invoice: &'a Invoice,
     /// `None`: a draft.
     pub issue: Option<&'a Issue>,
@@ -35,7 +35,7 @@ pub struct Subject<'a> {
     pub in_review: bool,
     /// When it was computed.
     pub drafted_at: Timestamp,
-    pub look: &'a Look,
+    pub look: &'a Branding,
 }
 
 /// What makes it final.
@@ -50,7 +50,7 @@ pub struct Issue {
 
 /// The seller's look.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Look {
+pub struct Branding {
     /// `#rrggbb`; `None`: ours.
     pub colour: Option<String>,
     pub logo: Option<Logo>,

@@ -55,7 +55,7 @@ pub struct Fact {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Table {
     pub columns: Vec<Column>,
-    pub rows: Vec<Row>,
+    pub rows: Vec<ViewRow>,
 }
 
 /// A column's heading.
@@ -68,7 +68,7 @@ pub struct Column {
 
 /// A row of a table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Row {
+pub struct ViewRow {
     pub kind: RowKind,
     pub cells: Vec<String>,
     /// A smaller line below the first cell that isn't empty, such as `estimated` or an allowance's name.

@@ -20,7 +20,7 @@ use crate::domain::{
 };
 
 pub use look::last_told;
-pub use state::{Known, Opening, Piece, Resource, Run, SAME_SAVE_SECONDS, Sealed};
+pub use state::{Known, OpenPiece, Opening, Resource, Run, SAME_SAVE_SECONDS, Sealed};
 
 /// One input of the fold, as archived.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Processes: opened, scaled, moved and stopped, by process guid.
 
-use super::{Opening, Piece, Resource, Step, lacking};
+use super::{OpenPiece, Opening, Resource, Step, lacking};
 use crate::domain::usage_event::{ProcessChange, ProcessFact};
 use crate::domain::{
     AnomalyKind, Baseline, BaselineItem, Cause, DiskSource, Footprint, Interval, MemorySource, Timestamp,
@@ -52,7 +52,7 @@ impl Step<'_> {
             // unseen, or never ran. A sweep that finds the stop gives back the time before it. Where it was started
             // before, nothing stopped: `production` of the V2 API tells what runs once more, as it was.
             let estimated = self.bounded_to.is_some();
-            run.piece = Piece { started_at: created_at, opened_by: self.sequence, footprint: next, estimated };
+            run.piece = OpenPiece { started_at: created_at, opened_by: self.sequence, footprint: next, estimated };
             resource.latest = Some(created_at);
             self.correct(resource, Cause::RepairedEnding, |interval| (interval.run == id).then_some(None));
             let detail = format!("held as running since {started_at}, started again at {created_at}");

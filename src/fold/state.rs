@@ -56,7 +56,7 @@ pub struct Run {
     /// False for a staging begun before the billing epoch: it isn't billed.
     pub billed: bool,
     /// The open interval.
-    pub piece: Piece,
+    pub piece: OpenPiece,
 }
 
 /// How a run came to be open.
@@ -96,7 +96,7 @@ impl Opening {
 
 /// An interval that hasn't closed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Piece {
+pub struct OpenPiece {
     pub started_at: Timestamp,
     /// Sequence number of the input that began it.
     pub opened_by: u64,
@@ -220,7 +220,7 @@ impl Resource {
 impl Step<'_> {
     /// Opens a run at `at`.
     pub(super) fn open(&mut self, resource: &mut Resource, opening: Opening, at: Timestamp, footprint: Footprint) {
-        let piece = Piece { started_at: at, opened_by: self.sequence, footprint, estimated: self.is_estimated() };
+        let piece = OpenPiece { started_at: at, opened_by: self.sequence, footprint, estimated: self.is_estimated() };
         let unconfirmed = opening == Opening::Baseline;
         resource.run = Some(Run { id: self.sequence, opening, unconfirmed, billed: true, piece });
         resource.latest = Some(at);
@@ -233,7 +233,7 @@ impl Step<'_> {
     pub(super) fn split(&mut self, resource: &mut Resource, at: Timestamp, footprint: Footprint) {
         let Some(run) = &mut resource.run else { return };
         let estimated = self.is_estimated();
-        let next = Piece { started_at: at, opened_by: self.sequence, footprint, estimated };
+        let next = OpenPiece { started_at: at, opened_by: self.sequence, footprint, estimated };
         let piece = std::mem::replace(&mut run.piece, next);
         let (id, billed) = (run.id, run.billed);
         resource.latest = Some(at);
@@ -254,7 +254,7 @@ impl Step<'_> {
 
     /// Makes an interval permanent. One of no length is dropped, but a task or a staging
     /// that took no whole second still happened.
-    fn append(&mut self, resource: &mut Resource, run: u64, piece: Piece, ended_at: Timestamp, estimated: bool) {
+    fn append(&mut self, resource: &mut Resource, run: u64, piece: OpenPiece, ended_at: Timestamp, estimated: bool) {
         let counted = matches!(resource.key.kind, Kind::Task | Kind::Staging);
         if ended_at == piece.started_at && !counted {
             return;

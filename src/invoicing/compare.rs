@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::items::{Item, Items, Standing, Subject, due};
+use super::items::{Item, Items, LineIdentity, Standing, due};
 use super::{Correction, CorrectionCause, Invoice};
 use crate::domain::{Amount, AmountOverflow, Price, Span};
 use crate::rating::{LineKey, Part};
@@ -36,10 +36,10 @@ struct Side {
     span: Span,
 }
 
-fn sides(invoice: &Invoice) -> Result<BTreeMap<Subject, Side>, AmountOverflow> {
-    let mut sides: BTreeMap<Subject, Side> = BTreeMap::new();
+fn sides(invoice: &Invoice) -> Result<BTreeMap<LineIdentity, Side>, AmountOverflow> {
+    let mut sides: BTreeMap<LineIdentity, Side> = BTreeMap::new();
     for (position, line) in (1..).zip(&invoice.lines) {
-        let side = sides.entry(Subject::new(&line.key, line.meter)).or_insert_with(|| Side {
+        let side = sides.entry(LineIdentity::new(&line.key, line.meter)).or_insert_with(|| Side {
             amount: Amount::default(),
             share: Amount::default(),
             quantity: 0,
@@ -135,7 +135,7 @@ struct Change<'a> {
 }
 
 impl Change<'_> {
-    fn of_line(&self, subject: &Subject, was: Option<&Side>, is: Option<&Side>) -> Option<Correction> {
+    fn of_line(&self, subject: &LineIdentity, was: Option<&Side>, is: Option<&Side>) -> Option<Correction> {
         let was_used = was.map_or(0, |side| side.quantity).saturating_add(self.standing.corrected_quantity);
         let quantity = is.map_or(0, |side| side.quantity).saturating_sub(was_used);
         let one_price = is.map(|side| &side.prices).filter(|prices| prices.len() == 1);

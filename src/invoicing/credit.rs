@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::adjust::percentage;
-use super::items::Subject;
+use super::items::LineIdentity;
 use super::items::{Item, Items, Standing};
 use super::{
     Adjustment, AdjustmentType, Corrected, Correction, CorrectionCause, DocumentKind, Invoice, InvoiceLine,
@@ -141,11 +141,11 @@ struct Left<'a> {
     /// Lines have their share of what is taken off, so that giving one back gives no more than was paid for it.
     shared: bool,
     /// Lines of each use.
-    lines: BTreeMap<Subject, usize>,
+    lines: BTreeMap<LineIdentity, usize>,
     /// By decision before, by line.
     given: BTreeMap<usize, Amount>,
     /// By this credit note.
-    taken: BTreeMap<Subject, Amount>,
+    taken: BTreeMap<LineIdentity, Amount>,
 }
 
 /// Of two amounts the one nearer to zero; zero if it lies between them.
@@ -164,7 +164,7 @@ impl<'a> Left<'a> {
         let taken = taken.map(|one| one.amount).try_fold(Amount::default(), Amount::plus)?;
         let mut lines = BTreeMap::new();
         for line in &invoice.lines {
-            *lines.entry(Subject::new(&line.key, line.meter)).or_default() += 1;
+            *lines.entry(LineIdentity::new(&line.key, line.meter)).or_default() += 1;
         }
         let mut given: BTreeMap<usize, Amount> = BTreeMap::new();
         let by_decision = past.own.iter().filter(|past| past.correction.cause == CorrectionCause::Credited);
@@ -186,7 +186,7 @@ impl<'a> Left<'a> {
     }
 
     /// What is left of all lines of one use, with their share of what was taken off.
-    fn of_subject(&self, subject: &Subject) -> Result<Amount, AmountOverflow> {
+    fn of_subject(&self, subject: &LineIdentity) -> Result<Amount, AmountOverflow> {
         let Some(standing) = self.items.0.get(&Item::Line(subject.clone())) else { return Ok(Amount::default()) };
         let share = if self.shared { standing.share } else { Amount::default() };
         let taken = self.taken.get(subject).copied().unwrap_or_default();
@@ -198,14 +198,14 @@ impl<'a> Left<'a> {
         let line = &self.invoice.lines[position - 1];
         let share = if self.shared { line.discount } else { Amount::default() };
         let own = charged(line).plus(share)?.plus(self.given.get(&position).copied().unwrap_or_default())?;
-        let of_subject = self.of_subject(&Subject::new(&line.key, line.meter))?;
+        let of_subject = self.of_subject(&LineIdentity::new(&line.key, line.meter))?;
         Ok(own.min(of_subject).max(Amount::default()))
     }
 
     /// Takes so much off a line.
     fn take(&mut self, position: usize, off: Amount) -> Result<Correction, AmountOverflow> {
         let line = &self.invoice.lines[position - 1];
-        let subject = Subject::new(&line.key, line.meter);
+        let subject = LineIdentity::new(&line.key, line.meter);
         // As it is printed, less what was given back of it.
         let printed = charged(line).plus(self.given.get(&position).copied().unwrap_or_default())?;
         let before = match self.items.0.get(&Item::Line(subject.clone())) {
@@ -276,8 +276,8 @@ impl<'a> Left<'a> {
     }
 
     /// The key and the words of a use.
-    fn named(&self, subject: &Subject, standing: &Standing) -> (Option<Arc<LineKey>>, String) {
-        let line = self.invoice.lines.iter().find(|line| Subject::new(&line.key, line.meter) == *subject);
+    fn named(&self, subject: &LineIdentity, standing: &Standing) -> (Option<Arc<LineKey>>, String) {
+        let line = self.invoice.lines.iter().find(|line| LineIdentity::new(&line.key, line.meter) == *subject);
         match (line, &standing.last) {
             (Some(line), _) => (Some(line.key.clone()), line.what()),
             (None, Some(last)) => (last.key.clone(), last.what.clone()),

@@ -13,7 +13,7 @@ const ABSORBED: &str = "given back before";
 
 /// What tells lines apart whatever they are called now: guids, and what is counted. Tiers and prices don't.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Subject {
+pub(super) struct LineIdentity {
     foundation: String,
     organization: Guid,
     space: Guid,
@@ -26,7 +26,7 @@ pub(super) struct Subject {
     meter: Meter,
 }
 
-impl Subject {
+impl LineIdentity {
     pub(super) fn new(key: &LineKey, meter: Meter) -> Self {
         let guid = |named: &Option<crate::rating::Named>| named.as_ref().map(|named| named.guid.clone());
         Self {
@@ -44,7 +44,7 @@ impl Subject {
     }
 }
 
-impl Subject {
+impl LineIdentity {
     /// What is counted.
     pub(super) const fn meter(&self) -> Meter {
         self.meter
@@ -61,7 +61,7 @@ impl Subject {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Item {
     /// The lines of one use.
-    Line(Subject),
+    Line(LineIdentity),
     /// A discount, commitment or minimum, by its name.
     Beside(String),
 }
@@ -70,7 +70,7 @@ impl Item {
     /// What a correction is of.
     pub fn of(correction: &Correction) -> Self {
         match (&correction.key, correction.meter) {
-            (Some(key), Some(meter)) => Self::Line(Subject::new(key, meter)),
+            (Some(key), Some(meter)) => Self::Line(LineIdentity::new(key, meter)),
             _ => Self::Beside(correction.what.clone()),
         }
     }
@@ -123,7 +123,7 @@ impl Items {
     pub fn new(number: &str, invoice: &Invoice, past: &[PastCorrection]) -> Result<Self, AmountOverflow> {
         let mut items = Self::default();
         for line in &invoice.lines {
-            let standing = items.0.entry(Item::Line(Subject::new(&line.key, line.meter))).or_default();
+            let standing = items.0.entry(Item::Line(LineIdentity::new(&line.key, line.meter))).or_default();
             let amount = line.charge.as_ref().map_or(Amount::default(), |charge| charge.amount);
             standing.charged = standing.charged.plus(amount)?;
             standing.share = standing.share.plus(line.discount)?;
@@ -211,7 +211,7 @@ pub(super) fn kept(
         let (mut cost, mut least) = (Amount::default(), Amount::default());
         match Item::of(one) {
             Item::Line(subject) => {
-                for line in lines.iter().filter(|line| Subject::new(&line.key, line.meter) == subject) {
+                for line in lines.iter().filter(|line| LineIdentity::new(&line.key, line.meter) == subject) {
                     cost = cost.plus(line.charge.as_ref().map_or(Amount::default(), |charge| charge.amount))?;
                     least = least.plus(Amount(-line.discount.0))?;
                 }

@@ -33,7 +33,7 @@ impl Applied {
 
 /// What one line used, before and after lengths were rounded.
 #[derive(Clone, Debug)]
-pub(super) struct Part {
+pub(super) struct LineUse {
     pub quantity: i64,
     pub used: i64,
     pub span: Span,
@@ -43,4 +43,4 @@ pub(super) struct Part {
 }
 
 /// By line, position of what applies, and meter.
-pub(super) type Parts = BTreeMap<(Arc<LineKey>, usize, Meter), Part>;
+pub(super) type Parts = BTreeMap<(Arc<LineKey>, usize, Meter), LineUse>;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use chrono::{Days, NaiveDate};
 use chrono_tz::Tz;
 
-use super::applied::{Applied, Part, Parts};
+use super::applied::{Applied, LineUse, Parts};
 use super::shares::Sum;
 use super::trace::{add_by_day, note, overlap};
 use super::{Contribution, LineKey, Piece, Quantities, Rated, RatingError, UnpricedLine, UsageKey};
@@ -419,7 +419,7 @@ impl<'a> Rater<'a> {
         let to = within.next_back().map_or_else(|| self.cuts[self.cut_at(from)].to, |cut| cut.to);
         let key = (piece.key.line.clone(), applied, meter);
         let row = self.parts.len();
-        let part = self.parts.entry(key).or_insert_with(|| Part {
+        let part = self.parts.entry(key).or_insert_with(|| LineUse {
             quantity: 0,
             used: 0,
             span: Span { from, to },

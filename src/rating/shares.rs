@@ -18,7 +18,7 @@ pub(super) struct Sum<'a> {
 }
 
 /// One quantity of one line.
-struct Row {
+struct RatedRow {
     key: Arc<LineKey>,
     applied: usize,
     meter: Meter,
@@ -32,7 +32,7 @@ struct Row {
     charged: Vec<Charged>,
 }
 
-impl Row {
+impl RatedRow {
     const fn left(&self) -> i64 {
         self.quantity - self.allowed
     }
@@ -47,8 +47,8 @@ type Family<'a> = (Kind, Vec<&'a Matcher>, Meter);
 
 impl Sum<'_> {
     pub fn lines(&self, parts: &Parts) -> Result<Vec<RatedLine>, RatingError> {
-        let mut rows: Vec<Row> = (parts.iter())
-            .map(|((key, applied, meter), part)| Row {
+        let mut rows: Vec<RatedRow> = (parts.iter())
+            .map(|((key, applied, meter), part)| RatedRow {
                 key: key.clone(),
                 applied: *applied,
                 meter: *meter,
@@ -62,7 +62,7 @@ impl Sum<'_> {
             })
             .collect();
         // Ties go by resource, then by the rest of what tells rows apart.
-        let order = |row: &Row| {
+        let order = |row: &RatedRow| {
             let applied = &self.applied[row.applied];
             (
                 row.key.resource().cloned(),
@@ -92,7 +92,7 @@ impl Sum<'_> {
         Ok(lines)
     }
 
-    fn take_allowances(&self, rows: &mut [Row]) -> Result<(), RatingError> {
+    fn take_allowances(&self, rows: &mut [RatedRow]) -> Result<(), RatingError> {
         let mut shares: BTreeMap<Holder, Vec<usize>> = BTreeMap::new();
         for (position, row) in rows.iter().enumerate() {
             let allowances = &self.applied[row.applied].allowances;
@@ -122,7 +122,7 @@ impl Sum<'_> {
         i64::try_from(quantity).map_err(|_| Overflow)
     }
 
-    fn apply_models(&self, rows: &mut [Row]) -> Result<(), RatingError> {
+    fn apply_models(&self, rows: &mut [RatedRow]) -> Result<(), RatingError> {
         let mut families: BTreeMap<Family<'_>, Vec<usize>> = BTreeMap::new();
         for (position, row) in rows.iter().enumerate() {
             let chain = &self.applied[row.applied].charges.chain;
@@ -153,13 +153,13 @@ impl Sum<'_> {
         Ok(())
     }
 
-    fn model(&self, row: &Row) -> Model {
+    fn model(&self, row: &RatedRow) -> Model {
         let prices = &self.applied[row.applied].charges.prices;
         let model = prices.iter().find(|(meter, _)| *meter == row.meter).map(|(_, model)| model.clone());
         model.unwrap_or(Model::Flat(Price::ZERO))
     }
 
-    fn emit(&self, row: Row, lines: &mut Vec<RatedLine>) -> Result<(), RatingError> {
+    fn emit(&self, row: RatedRow, lines: &mut Vec<RatedLine>) -> Result<(), RatingError> {
         let applied = &self.applied[row.applied];
         let nothing = Charged {
             part: Part::Whole,

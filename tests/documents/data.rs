@@ -1,7 +1,7 @@
 //! Plain CSV and JSON of documents: columns and keys that others rely on, amounts that add up.
 
 use cf_billing::documents::focus::Writer;
-use cf_billing::documents::{Format, Issue, Look, Subject, csv, json, make};
+use cf_billing::documents::{Branding, Format, Issue, ToRender, csv, json, make};
 use cf_billing::domain::Amount;
 use cf_billing::invoicing::Invoice;
 use jsonschema::Validator;
@@ -32,8 +32,8 @@ fn documents() -> Vec<(&'static str, Invoice, Option<Issue>)> {
     finals.into_iter().chain([("draft", unpriced, None)]).collect()
 }
 
-fn with<T>(invoice: &Invoice, issue: Option<&Issue>, made: impl FnOnce(&Subject<'_>) -> T) -> T {
-    made(&Subject { invoice, issue, in_review: false, drafted_at: sample::drafted_at(), look: &Look::default() })
+fn with<T>(invoice: &Invoice, issue: Option<&Issue>, made: impl FnOnce(&ToRender<'_>) -> T) -> T {
+    made(&ToRender { invoice, issue, in_review: false, drafted_at: sample::drafted_at(), look: &Branding::default() })
 }
 
 fn schema() -> Value {
@@ -209,9 +209,9 @@ fn a_file_has_a_row_for_everything() {
 /// What was accepted, and why a month was held, is between the provider's people.
 #[test]
 fn no_document_has_the_providers_own_notes() {
-    let look = Look::default();
+    let look = Branding::default();
     let made = |invoice: &Invoice, issue: Option<&Issue>| {
-        let subject = Subject { invoice, issue, in_review: false, drafted_at: sample::drafted_at(), look: &look };
+        let subject = ToRender { invoice, issue, in_review: false, drafted_at: sample::drafted_at(), look: &look };
         let mut documents: Vec<Vec<u8>> =
             Format::ALL.into_iter().filter_map(|format| make(format, &subject).ok()).collect();
         assert!(documents.len() > 3, "{}", documents.len());

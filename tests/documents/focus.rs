@@ -1,7 +1,7 @@
 //! FOCUS rows: they come to what is to be paid, and prices times quantities to their costs.
 
-use cf_billing::documents::focus::{self, Cell, Column, Exact, Row};
-use cf_billing::documents::{Issue, Look, Subject};
+use cf_billing::documents::focus::{self, Cell, Column, Exact, FocusRow};
+use cf_billing::documents::{Branding, Issue, ToRender};
 use cf_billing::domain::{Amount, Month, Rounding};
 use cf_billing::invoicing::{AdjustmentType, CorrectionCause, Invoice};
 use cf_billing::rate_card::Meter;
@@ -28,9 +28,9 @@ impl Document {
         Self { invoice, issue: None }
     }
 
-    pub fn with<T>(&self, made: impl FnOnce(&Subject<'_>) -> T) -> T {
-        let look = Look::default();
-        made(&Subject {
+    pub fn with<T>(&self, made: impl FnOnce(&ToRender<'_>) -> T) -> T {
+        let look = Branding::default();
+        made(&ToRender {
             invoice: &self.invoice,
             issue: self.issue.as_ref(),
             in_review: false,
@@ -39,7 +39,7 @@ impl Document {
         })
     }
 
-    pub fn rows(&self) -> Vec<Row> {
+    pub fn rows(&self) -> Vec<FocusRow> {
         self.with(focus::rows).unwrap()
     }
 
@@ -136,19 +136,19 @@ pub fn drafts() -> Vec<Document> {
     vec![Document::draft(sample::standard()), Document::draft(unpriced)]
 }
 
-fn decimal(row: &Row, column: Column) -> Exact {
+fn decimal(row: &FocusRow, column: Column) -> Exact {
     match row.get(column) {
         Cell::Decimal(number) => *number,
         other => panic!("{}: {other:?}", column.name()),
     }
 }
 
-fn sum(rows: &[Row], column: Column) -> Exact {
+fn sum(rows: &[FocusRow], column: Column) -> Exact {
     rows.iter().map(|row| decimal(row, column)).fold(Exact::ZERO, |sum, number| sum.plus(number).unwrap())
 }
 
 /// The rows of a category.
-fn of<'r>(rows: &'r [Row], category: &str) -> Vec<&'r Row> {
+fn of<'r>(rows: &'r [FocusRow], category: &str) -> Vec<&'r FocusRow> {
     rows.iter().filter(|row| *row.get(Column::ChargeCategory) == Cell::from(category)).collect()
 }
 
@@ -197,7 +197,7 @@ fn a_line_has_a_row_for_each_day_of_the_billing_time_zone() {
 fn a_correction_stands_in_its_document_for_the_time_it_is_about() {
     let document = Document::new("CF-000003", sample::with_correction());
     let rows = document.rows();
-    let corrections: Vec<&Row> =
+    let corrections: Vec<&FocusRow> =
         rows.iter().filter(|row| *row.get(Column::ChargeClass) == Cell::from("Correction")).collect();
     let [row] = corrections[..] else { panic!("{corrections:?}") };
     let september = "2026-09".parse::<Month>().unwrap().span(Tz::Europe__Berlin);
@@ -233,13 +233,13 @@ fn packages_are_priced_as_begun_and_prices_agreed_on_keep_their_sku() {
     let rows = Document::new("CF-000005", committed()).rows();
     // 2303.6 GiB-hours of 700 each.
     let packages = rows.iter().filter(|row| *row.get(Column::PricingUnit) == Cell::from("Packages"));
-    let packages: Vec<Row> = packages.cloned().collect();
+    let packages: Vec<FocusRow> = packages.cloned().collect();
     assert_eq!(sum(&packages, Column::PricingQuantity).to_string(), "4.0");
     assert_eq!(sum(&packages, Column::ContractedCost).to_string(), "1.32");
     // Of everyone 0.0125, of this account 0.01.
     let rows = Document::new("CF-000001", sample::standard()).rows();
     let sku = Cell::from("process/go_buildpack/memory_gib_hour/standard/0.0125");
-    let agreed: Vec<&Row> = rows.iter().filter(|row| *row.get(Column::SkuPriceId) == sku).collect();
+    let agreed: Vec<&FocusRow> = rows.iter().filter(|row| *row.get(Column::SkuPriceId) == sku).collect();
     assert_eq!(agreed.len(), 29);
     for row in agreed {
         assert_eq!(decimal(row, Column::ListUnitPrice), Exact::new(125, 4));
@@ -250,7 +250,8 @@ fn packages_are_priced_as_begun_and_prices_agreed_on_keep_their_sku() {
 #[test]
 fn what_has_no_price_costs_nothing_and_says_so() {
     let rows = drafts()[1].rows();
-    let unpriced: Vec<&Row> = rows.iter().filter(|row| *row.get(Column::Unpriced) == Cell::Boolean(true)).collect();
+    let unpriced: Vec<&FocusRow> =
+        rows.iter().filter(|row| *row.get(Column::Unpriced) == Cell::Boolean(true)).collect();
     assert!(!unpriced.is_empty());
     for row in unpriced {
         assert_eq!(decimal(row, Column::BilledCost), Exact::ZERO);
@@ -363,7 +364,7 @@ proptest! {
         }
         // Each line's quantities come to the line's, to the digits printed.
         for (position, line) in (1..).zip(&document.invoice.lines) {
-            let own: Vec<Row> = rows.iter().filter(|row| *row.get(Column::InvoiceLine) == Cell::Integer(position)).cloned().collect();
+            let own: Vec<FocusRow> = rows.iter().filter(|row| *row.get(Column::InvoiceLine) == Cell::Integer(position)).cloned().collect();
             let unit = i128::from(if line.meter == Meter::Month { 3600 } else { line.meter.constant_unit().unwrap() });
             let used = Rounding::HalfUp.divide(i128::from(line.used) * 10_i128.pow(12), unit);
             prop_assert_eq!(sum(&own, Column::ConsumedQuantity), Exact::new(used, 12), "seed {}", SEED);

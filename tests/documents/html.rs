@@ -4,7 +4,7 @@ use std::path::Path;
 
 use cf_billing::documents::compose::compose;
 use cf_billing::documents::html::render;
-use cf_billing::documents::{Logo, LogoType, Look, Subject};
+use cf_billing::documents::{Branding, Logo, LogoType, ToRender};
 use cf_billing::invoicing::Invoice;
 
 use super::view::{NUMBER, rekeyed};
@@ -63,15 +63,15 @@ fn hostile() -> Invoice {
     invoice
 }
 
-fn page(invoice: &Invoice, number: Option<&str>, look: &Look) -> String {
+fn page(invoice: &Invoice, number: Option<&str>, look: &Branding) -> String {
     let issue = number.map(|number| sample::issue(number, invoice));
-    let subject = Subject { invoice, issue: issue.as_ref(), in_review: false, drafted_at: sample::drafted_at(), look };
+    let subject = ToRender { invoice, issue: issue.as_ref(), in_review: false, drafted_at: sample::drafted_at(), look };
     render(&compose(&subject).unwrap(), look)
 }
 
 #[test]
 fn no_name_becomes_markup() {
-    let look = Look { colour: Some("red;}</style>".to_owned()), logo: None };
+    let look = Branding { colour: Some("red;}</style>".to_owned()), logo: None };
     let page = page(&hostile(), Some(HOSTILE), &look);
     for wrong in ["<script", "alert('x')<", "</style><b", "<b a", "\u{202e}", "red;"] {
         assert!(!page.contains(wrong), "{wrong}");
@@ -84,7 +84,7 @@ fn no_name_becomes_markup() {
 fn a_page_is_self_contained_and_has_the_sellers_look() {
     let bytes = b"<svg xmlns='http://www.w3.org/2000/svg'/>".to_vec();
     let logo = Logo { bytes, media_type: LogoType::Svg };
-    let look = Look { colour: Some("#7a0c2e".to_owned()), logo: Some(logo) };
+    let look = Branding { colour: Some("#7a0c2e".to_owned()), logo: Some(logo) };
     let page = page(&sample::standard(), Some(NUMBER), &look);
     assert!(page.contains("--accent: #7a0c2e;"));
     let uri = "src=\"data:image/svg+xml;base64,PHN2ZyB4bWxucz0naHR0cDovL3d3dy53My5vcmcvMjAwMC9zdmcnLz4=\"";
@@ -140,7 +140,7 @@ fn a_browser_finds_nothing_to_mend() {
         ("hostile", hostile(), Some(HOSTILE), ["&lt;script&gt;alert('x')&lt;/script&gt;", "€102.05"]),
     ] {
         let file = folder.path().join(format!("{name}.html"));
-        let ours = page(&invoice, number, &Look::default());
+        let ours = page(&invoice, number, &Branding::default());
         std::fs::write(&file, &ours).unwrap();
         let found = chromium(folder.path(), &["--dump-dom", &format!("file://{}", file.display())]);
         let found = &found[found.find("<!DOCTYPE html>").unwrap()..];
@@ -156,7 +156,7 @@ fn a_browser_finds_nothing_to_mend() {
 fn a_printed_page_is_numbered_and_its_tables_have_heads() {
     let folder = tempfile::tempdir().unwrap();
     let (file, pdf) = (folder.path().join("page.html"), folder.path().join("page.pdf"));
-    std::fs::write(&file, page(&sample::standard(), Some(NUMBER), &Look::default())).unwrap();
+    std::fs::write(&file, page(&sample::standard(), Some(NUMBER), &Branding::default())).unwrap();
     let print = format!("--print-to-pdf={}", pdf.display());
     chromium(folder.path(), &["--no-pdf-header-footer", &print, &format!("file://{}", file.display())]);
     let (good, text) = tool("pdftotext", &["-layout", &pdf.display().to_string(), "-"], "");

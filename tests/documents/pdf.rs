@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use cf_billing::documents::pdf::render;
 use cf_billing::documents::view::View;
-use cf_billing::documents::{DocumentError, Logo, LogoType, Look};
+use cf_billing::documents::{Branding, DocumentError, Logo, LogoType};
 use serde_json::Value;
 
 use super::views;
@@ -155,7 +155,7 @@ fn assert_apart(path: &str, mark: Option<&str>) {
 }
 
 /// Renders it, has qpdf check it, and reads it back; what any of our PDFs must be is asserted.
-fn read(view: &View, look: &Look, e_invoice: Option<&str>) -> Read {
+fn read(view: &View, look: &Branding, e_invoice: Option<&str>) -> Read {
     let pdf = render(view, look, e_invoice.map(str::as_bytes)).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("document.pdf");
@@ -238,7 +238,7 @@ fn assert_printed(read: &Read, pages: usize) {
 #[test]
 fn a_german_invoice_says_all_on_two_pages() {
     let view = views::german();
-    let read = read(&view, &Look::default(), None);
+    let read = read(&view, &Branding::default(), None);
     assert_says_all(&read, &view);
     assert_eq!(read.found["pages"], 2);
     assert_printed(&read, 2);
@@ -254,7 +254,7 @@ fn a_german_invoice_says_all_on_two_pages() {
 #[test]
 fn three_hundred_rows_run_over_pages_with_headings_on_each() {
     let view = views::many_rows(300);
-    let read = read(&view, &Look::default(), None);
+    let read = read(&view, &Branding::default(), None);
     assert_says_all(&read, &view);
     let pages = read.found["text"].as_array().unwrap();
     assert!((8..30).contains(&pages.len()), "{}", pages.len());
@@ -267,7 +267,7 @@ fn three_hundred_rows_run_over_pages_with_headings_on_each() {
 #[test]
 fn a_draft_is_marked_on_each_page() {
     let view = views::draft();
-    let read = read(&view, &Look::default(), None);
+    let read = read(&view, &Branding::default(), None);
     assert_says_all(&read, &view);
     for page in read.found["text"].as_array().unwrap() {
         assert!(page.as_str().unwrap().contains("PROJET"), "{page}");
@@ -277,7 +277,7 @@ fn a_draft_is_marked_on_each_page() {
 #[test]
 fn a_credit_note_is_one_page() {
     let view = views::credit_note();
-    let read = read(&view, &Look::default(), None);
+    let read = read(&view, &Branding::default(), None);
     assert_says_all(&read, &view);
     assert_eq!(read.found["pages"], 1);
     assert_printed(&read, 1);
@@ -286,14 +286,14 @@ fn a_credit_note_is_one_page() {
 #[test]
 fn long_names_break_and_are_read_back_whole() {
     let view = views::long_names();
-    let read = read(&view, &Look::default(), None);
+    let read = read(&view, &Branding::default(), None);
     assert_says_all(&read, &view);
 }
 
 #[test]
 fn an_e_invoice_is_attached_and_declared() {
     let view = views::german();
-    let read = read(&view, &Look::default(), Some(CII));
+    let read = read(&view, &Branding::default(), Some(CII));
     assert_says_all(&read, &view);
     let fx = "urn:factur-x:pdfa:CrossIndustryDocument:invoice:1p0#";
     for (name, value) in [
@@ -326,28 +326,28 @@ fn an_e_invoice_is_attached_and_declared() {
 #[test]
 fn same_values_same_bytes() {
     for (view, e_invoice) in [(views::german(), Some(CII.as_bytes())), (views::draft(), None)] {
-        let look = Look { colour: None, logo: Some(png()) };
+        let look = Branding { colour: None, logo: Some(png()) };
         let first = render(&view, &look, e_invoice).unwrap();
-        render(&views::credit_note(), &Look::default(), None).unwrap();
+        render(&views::credit_note(), &Branding::default(), None).unwrap();
         assert!(first == render(&view, &look, e_invoice).unwrap());
     }
     let mut other = views::credit_note();
-    let first = render(&other, &Look::default(), None).unwrap();
+    let first = render(&other, &Branding::default(), None).unwrap();
     other.date = "2026-11-04".to_owned();
-    assert!(first != render(&other, &Look::default(), None).unwrap());
+    assert!(first != render(&other, &Branding::default(), None).unwrap());
 }
 
 #[test]
 fn documents_made_at_once_dont_mix() {
-    let alone = render(&views::credit_note(), &Look::default(), None).unwrap();
+    let alone = render(&views::credit_note(), &Branding::default(), None).unwrap();
     std::thread::scope(|scope| {
         let others = scope.spawn(|| {
             for _ in 0..3 {
-                render(&views::draft(), &Look::default(), Some(CII.as_bytes())).unwrap();
+                render(&views::draft(), &Branding::default(), Some(CII.as_bytes())).unwrap();
             }
         });
         for _ in 0..3 {
-            assert!(alone == render(&views::credit_note(), &Look::default(), None).unwrap());
+            assert!(alone == render(&views::credit_note(), &Branding::default(), None).unwrap());
         }
         others.join().unwrap();
     });
@@ -360,10 +360,10 @@ fn what_fonts_lack_is_shown_as_lacking() {
         vec!["株式会社サンプル".to_owned(), "🚀 Launch\u{202e}".to_owned(), "Ελλάδα, Київ, Łódź".to_owned()];
     view.title = "Rechnung 🧾".to_owned();
     view.number.clone_from(&views::german().number);
-    let pdf = render(&view, &Look::default(), Some(CII.as_bytes())).unwrap();
+    let pdf = render(&view, &Branding::default(), Some(CII.as_bytes())).unwrap();
     assert!(pdf.starts_with(b"%PDF-1.7"));
     view.title = "Rechnung □".to_owned();
-    let read = read(&view, &Look::default(), None);
+    let read = read(&view, &Branding::default(), None);
     for text in ["□□□□□□□□", "□ Launch", "Ελλάδα, Київ, Łódź"] {
         assert!(read.text().contains(text), "{text}\n{}", read.text());
     }
@@ -374,10 +374,10 @@ fn a_chart_with_odd_letters_is_printed() {
     let mut view = views::german();
     let chart = view.chart.as_mut().unwrap();
     chart.svg = chart.svg.replace("go_buildpack", "🐹 東京");
-    assert!(read(&view, &Look::default(), None).text().contains("□ □□"));
+    assert!(read(&view, &Branding::default(), None).text().contains("□ □□"));
 }
 
-fn failure(view: &View, look: &Look) -> String {
+fn failure(view: &View, look: &Branding) -> String {
     match render(view, look, None) {
         Err(error @ DocumentError::Failed(_)) => error.to_string(),
         Err(error) => panic!("{error:?}"),
@@ -389,16 +389,16 @@ fn failure(view: &View, look: &Look) -> String {
 fn an_amount_is_printed_exactly_or_not_at_all() {
     let mut view = views::credit_note();
     view.totals[1].amount = "١٢٣ EUR".to_owned();
-    insta::assert_snapshot!(failure(&view, &Look::default()), @r"
+    insta::assert_snapshot!(failure(&view, &Branding::default()), @r"
     can't make the document: a total is `١٢٣ EUR`, and the fonts of PDFs lack `\u{661}`
     hint: use another character, or export html
     ");
     let mut view = views::credit_note();
     view.summary.rows[0].cells[2] = "12\u{200b}3".to_owned();
-    assert!(failure(&view, &Look::default()).contains("a number in a table"));
+    assert!(failure(&view, &Branding::default()).contains("a number in a table"));
     let mut view = views::credit_note();
     view.number = "CF-一".to_owned();
-    assert!(failure(&view, &Look::default()).contains("number"));
+    assert!(failure(&view, &Branding::default()).contains("number"));
 }
 
 /// Two by one dots, red and clear.
@@ -419,7 +419,7 @@ fn a_logo_stands_at_the_top() {
     let flat = svg(&LOGO.replace("0 0 260 60", "0 0 2600 6"));
     for (logo, seen) in [(png(), ""), (flat, ""), (svg(LOGO), "Beispiel")] {
         let view = views::german();
-        let read = read(&view, &Look { colour: None, logo: Some(logo) }, Some(CII));
+        let read = read(&view, &Branding { colour: None, logo: Some(logo) }, Some(CII));
         assert!(read.text().contains(seen));
         assert_printed(&read, 2);
     }
@@ -428,7 +428,7 @@ fn a_logo_stands_at_the_top() {
 #[test]
 fn a_logo_that_is_no_picture_is_named() {
     let bytes =
-        |bytes: &[u8], media_type| Look { colour: None, logo: Some(Logo { bytes: bytes.to_vec(), media_type }) };
+        |bytes: &[u8], media_type| Branding { colour: None, logo: Some(Logo { bytes: bytes.to_vec(), media_type }) };
     let view = views::credit_note();
     let cases = [
         bytes(b"", LogoType::Png),
@@ -436,8 +436,8 @@ fn a_logo_that_is_no_picture_is_named() {
         bytes(&png().bytes[..40], LogoType::Png),
         bytes(&png().bytes, LogoType::Jpeg),
         bytes(b"<svg", LogoType::Svg),
-        Look { colour: None, logo: Some(svg(&LOGO.replace("<path", "<image href=\"/etc/passwd\"/><path"))) },
-        Look {
+        Branding { colour: None, logo: Some(svg(&LOGO.replace("<path", "<image href=\"/etc/passwd\"/><path"))) },
+        Branding {
             colour: None,
             logo: Some(svg(&LOGO.replace("<path", "<image href=\"https://a.example/b.png\"/><path"))),
         },
@@ -456,7 +456,7 @@ fn a_logo_that_is_no_picture_is_named() {
 fn defects_of_a_view_are_errors() {
     for (colour, date) in [("blue", "2026-11-03"), ("#1f5f8b", "2026-02-30"), ("#1f5f8b", "soon")] {
         let view = View { colour: colour.to_owned(), date: date.to_owned(), ..views::credit_note() };
-        assert!(failure(&view, &Look::default()).starts_with("can't make the document: "));
+        assert!(failure(&view, &Branding::default()).starts_with("can't make the document: "));
     }
 }
 
@@ -464,7 +464,7 @@ fn defects_of_a_view_are_errors() {
 fn text_is_never_code() {
     let mut view = views::credit_note();
     view.introduction = vec!["#panic() $x$ *a* _b_ <c> @d \\ // e -> 2x4 ~ \"q\"".to_owned()];
-    let read = read(&view, &Look::default(), None);
+    let read = read(&view, &Branding::default(), None);
     assert_says_all(&read, &view);
 }
 
@@ -472,7 +472,7 @@ fn text_is_never_code() {
 #[test]
 fn thousands_of_rows_are_laid_out() {
     let view = views::many_rows(2000);
-    let read = read(&view, &Look::default(), Some(CII));
+    let read = read(&view, &Branding::default(), Some(CII));
     let dense = read.dense();
     for row in view.annex.iter().flat_map(|section| &section.table.rows) {
         let wanted: String = row.cells[1].split_whitespace().collect();
@@ -495,7 +495,7 @@ fn documents_leave_no_memory_behind() {
             for round in rounds {
                 // Another each time: what is the same is kept once.
                 let view = View { number: format!("CF-{round:06}"), ..views::many_rows(20 + round) };
-                render(&view, &Look::default(), Some(CII.as_bytes())).unwrap();
+                render(&view, &Branding::default(), Some(CII.as_bytes())).unwrap();
             }
             resident()
         };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use cf_billing::documents::compose::compose;
 use cf_billing::documents::html::render;
 use cf_billing::documents::view::{RowKind, Section, Table, View};
-use cf_billing::documents::{DocumentError, Look, Subject};
+use cf_billing::documents::{Branding, DocumentError, ToRender};
 use cf_billing::domain::{Amount, GapNote, GapReason, Guid, Stream, Timestamp};
 use cf_billing::invoicing::{DocumentKind, DraftNotes, GroupBy, Invoice, Language, Particulars};
 use cf_billing::rating::LineKey;
@@ -19,8 +19,8 @@ pub const NUMBER: &str = "CF-000123";
 
 pub fn composed(invoice: &Invoice, number: Option<&str>) -> Result<View, DocumentError> {
     let issue = number.map(|number| sample::issue(number, invoice));
-    let look = Look::default();
-    compose(&Subject {
+    let look = Branding::default();
+    compose(&ToRender {
         invoice,
         issue: issue.as_ref(),
         in_review: false,
@@ -309,7 +309,7 @@ fn thousands_of_lines_are_all_in_the_annex() {
     let view = view(&invoice);
     assert_eq!(sum(&view.summary, &CHARGED), invoice.net.0);
     assert!(view.summary.rows.len() < 20);
-    let page = render(&view, &Look::default());
+    let page = render(&view, &Branding::default());
     for line in &invoice.lines {
         let name = line.key.app.as_ref().or(line.key.service_instance.as_ref()).unwrap().name.as_deref().unwrap();
         assert!(page.contains(name), "{name}");
@@ -511,7 +511,7 @@ fn invoices_of_before_sellers_had_addresses_are_shown() {
         (shown.sender.as_str(), &shown.recipient[..], &shown.footer[..]),
         ("", &["acme".to_owned()][..], &[][..])
     );
-    assert!(render(&shown, &Look::default()).contains("<div>acme</div>"));
+    assert!(render(&shown, &Branding::default()).contains("<div>acme</div>"));
 }
 
 #[test]
@@ -522,7 +522,7 @@ fn an_invoice_of_nothing_says_so() {
     assert_eq!((shown.totals[0].label.as_str(), shown.totals[0].amount.as_str()), ("Total", "€0.00"));
     assert_eq!(shown.notes, ["There is nothing to pay."]);
     assert!(shown.payment.is_empty() && shown.chart.is_none() && shown.annex.is_empty());
-    assert!(!render(&shown, &Look::default()).contains("<thead"));
+    assert!(!render(&shown, &Branding::default()).contains("<thead"));
 }
 
 #[test]

@@ -1,13 +1,13 @@
 //! Views to lay out: everything that a document may have, in three languages.
 
-use cf_billing::documents::view::{Chart, Column, Fact, Row, RowKind, Section, Table, Total, View};
+use cf_billing::documents::view::{Chart, Column, Fact, RowKind, Section, Table, Total, View, ViewRow};
 
 fn column(title: &str, right: bool) -> Column {
     Column { title: title.to_owned(), right }
 }
 
 /// `kind | cell | cell …`, and `# remark` at the end.
-fn row(text: &str) -> Row {
+fn row(text: &str) -> ViewRow {
     let (cells, remark) = text.split_once(" # ").map_or((text, None), |(cells, remark)| (cells, Some(remark)));
     let mut cells = cells.split('|').map(|cell| cell.trim().to_owned());
     let kind = match cells.next().as_deref() {
@@ -18,10 +18,10 @@ fn row(text: &str) -> Row {
         Some("adjustment") => RowKind::Adjustment,
         other => panic!("{other:?} is no kind of row"),
     };
-    Row { kind, cells: cells.collect(), remark: remark.map(|remark| remark.trim().to_owned()) }
+    ViewRow { kind, cells: cells.collect(), remark: remark.map(|remark| remark.trim().to_owned()) }
 }
 
-fn rows(text: &str) -> Vec<Row> {
+fn rows(text: &str) -> Vec<ViewRow> {
     text.lines().map(str::trim).filter(|line| !line.is_empty()).map(row).collect()
 }
 
@@ -161,7 +161,7 @@ fn annex_table(first: usize, count: usize, german: bool) -> Table {
     } else {
         ["No.", "What", "Buildpack", "Quantity", "Unit", "Price", "Amount in EUR"]
     };
-    let mut rows: Vec<Row> = (first..first + count)
+    let mut rows: Vec<ViewRow> = (first..first + count)
         .map(|number| {
             let kind = if number % 7 == 3 { "estimated" } else { "line" };
             let app = if number % 5 == 1 { "order-processing-backend-for-partners-2x4->eu" } else { "shop" };

@@ -5,7 +5,7 @@
 
 use std::fmt::Write;
 
-use cf_billing::documents::{DocumentError, Format, Look, RENDERER, Subject, make};
+use cf_billing::documents::{Branding, DocumentError, Format, RENDERER, ToRender, make};
 use cf_billing::domain::text::hexadecimal;
 use cf_billing::invoicing::Language;
 use sha2::{Digest, Sha256};
@@ -48,7 +48,7 @@ fn check_rendered(name: &str, hashes: &str) {
 
 #[test]
 fn samples_keep_their_bytes() {
-    let look = Look::default();
+    let look = Branding::default();
     let mut hashes = String::new();
     for (name, invoice) in samples() {
         let own = invoice.particulars.language;
@@ -57,7 +57,7 @@ fn samples_keep_their_bytes() {
             let issue = sample::issue(NUMBER, &invoice);
             let drafted_at = sample::drafted_at();
             for (of, issue) in [("final", Some(&issue)), ("draft", None)] {
-                let subject = Subject { invoice: &invoice, issue, in_review: false, drafted_at, look: &look };
+                let subject = ToRender { invoice: &invoice, issue, in_review: false, drafted_at, look: &look };
                 for format in Format::ALL {
                     // Layout in PDF takes seconds: its words are those of HTML.
                     if matches!(format, Format::Pdf | Format::Facturx) && (language != own || issue.is_none()) {

@@ -10,7 +10,7 @@ use super::money;
 use crate::billing_run::{issue_of, subject_of};
 use crate::clock::Clock;
 use crate::config::Configuration;
-use crate::documents::{Look, Subject, csv, json};
+use crate::documents::{Branding, ToRender, csv, json};
 use crate::domain::period::local;
 use crate::domain::text::visible;
 use crate::domain::{Amount, Currency};
@@ -103,8 +103,8 @@ pub(super) fn invoice_json(stored: &StoredInvoice, mut value: Value) -> Value {
 }
 
 /// Hands a stored invoice to what makes documents.
-pub(super) fn with_subject<T>(stored: &StoredInvoice, made: impl FnOnce(&Subject<'_>) -> T) -> T {
-    let (issue, look) = (issue_of(stored), Look::default());
+pub(super) fn with_subject<T>(stored: &StoredInvoice, made: impl FnOnce(&ToRender<'_>) -> T) -> T {
+    let (issue, look) = (issue_of(stored), Branding::default());
     made(&subject_of(stored, issue.as_ref(), &look))
 }
 

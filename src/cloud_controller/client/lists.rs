@@ -13,7 +13,7 @@ use crate::cloud_controller::wire::lists::{
     App, Build, Droplet, Organization, Pagination, Process, RowPage, ServiceInstance, ServiceOffering, ServicePlan,
     Space, Task,
 };
-use crate::cloud_controller::wire::row::{Row, UnreadableRow, decode};
+use crate::cloud_controller::wire::row::{ListRow, UnreadableRow, decode};
 use crate::cloud_controller::wire::stats::ProcessStats;
 use crate::domain::{Endpoint, Guid, RowList, Timestamp};
 
@@ -200,20 +200,24 @@ impl Client {
         Ok(self.by_guid(Endpoint::Spaces, guids).await?.value)
     }
 
-    async fn by_guid<T: Row>(&self, endpoint: Endpoint, guids: &[Guid]) -> Result<Dated<Listed<T>>, ApiError> {
+    async fn by_guid<T: ListRow>(&self, endpoint: Endpoint, guids: &[Guid]) -> Result<Dated<Listed<T>>, ApiError> {
         let guids = comma_list(guids);
         self.read(endpoint, &[("guids", &guids)]).await
     }
 
     /// A list of everything there is: if more than a few of its rows can't be read, it is the answer that is wrong.
-    async fn whole<T: Row>(&self, endpoint: Endpoint, query: &[(&str, &str)]) -> Result<Dated<Listed<T>>, ApiError> {
+    async fn whole<T: ListRow>(
+        &self,
+        endpoint: Endpoint,
+        query: &[(&str, &str)],
+    ) -> Result<Dated<Listed<T>>, ApiError> {
         let listed = self.read(endpoint, query).await?;
         listed.value.refuse_if_unreadable(endpoint)?;
         Ok(listed)
     }
 
     /// A list to its end, within what this Cloud Controller takes: older ones know fewer filters, and some give fewer rows.
-    async fn read<T: Row>(&self, endpoint: Endpoint, query: &[(&str, &str)]) -> Result<Dated<Listed<T>>, ApiError> {
+    async fn read<T: ListRow>(&self, endpoint: Endpoint, query: &[(&str, &str)]) -> Result<Dated<Listed<T>>, ApiError> {
         let (path, mut query) = (endpoint.path(), query.to_vec());
         loop {
             let read = match self.most_rows() {
@@ -237,7 +241,11 @@ impl Client {
     }
 
     /// All pages of a list; dated by its first.
-    async fn read_by_pages<T: Row>(&self, path: &str, query: &[(&str, &str)]) -> Result<Dated<Listed<T>>, ApiError> {
+    async fn read_by_pages<T: ListRow>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<Dated<Listed<T>>, ApiError> {
         let mut listed = Listed::default();
         let mut date = None;
         // The same for all pages of one list; smaller for the next list after a failure.
@@ -259,7 +267,7 @@ impl Client {
 
     /// A list of which Cloud Controller gives no row beyond the first `most` (`cc.renderer.max_total_results`): its first
     /// page again and again, each of what was made at or after the last row of the page before.
-    async fn read_by_time<T: Row>(
+    async fn read_by_time<T: ListRow>(
         &self,
         path: &str,
         query: &[(&str, &str)],
@@ -395,9 +403,9 @@ fn created_at(row: &str) -> Option<String> {
     serde_json::from_str::<Made>(row).ok()?.created_at
 }
 
-impl<T: Row> Listed<T> {
+impl<T: ListRow> Listed<T> {
     fn add(&mut self, page: &RowPage, request: &str) -> Result<(), ApiError> {
-        fn decode_all<T: Row>(
+        fn decode_all<T: ListRow>(
             rows: &[Box<RawValue>],
             unreadable: &mut Vec<UnreadableRow>,
             request: &str,

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::row::{Row, or_default};
+use super::row::{ListRow, or_default};
 use crate::domain::{Guid, RowList, Timestamp};
 
 /// One page of any list, its resources as sent.
@@ -344,7 +344,7 @@ fn need(related: &Related, member: &'static str) -> Result<(), &'static str> {
 /// A row with its list, and what it means nothing without.
 macro_rules! rows {
     ($($row:ident of $list:ident $(, $complete:expr)?;)*) => {$(
-        impl Row for $row {
+        impl ListRow for $row {
             const LIST: RowList = RowList::$list;
 
             fn guid(&self) -> &Guid {

@@ -17,7 +17,7 @@ pub struct UnreadableRow {
 }
 
 /// A row of a list.
-pub trait Row: DeserializeOwned {
+pub trait ListRow: DeserializeOwned {
     const LIST: RowList;
 
     fn guid(&self) -> &Guid;
@@ -35,7 +35,7 @@ pub trait Row: DeserializeOwned {
 ///
 /// # Errors
 /// What is wrong with a row without a guid: nothing can be said of it.
-pub fn decode<T: Row>(raw: &str) -> Result<Result<T, UnreadableRow>, String> {
+pub fn decode<T: ListRow>(raw: &str) -> Result<Result<T, UnreadableRow>, String> {
     let reason = match serde_json::from_str::<T>(raw) {
         Ok(mut row) => match row.complete() {
             Ok(()) => return Ok(Ok(row)),

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::super::DocumentError;
-use super::super::view::{Column, Row, RowKind, Section, Table};
+use super::super::view::{Column, RowKind, Section, Table, ViewRow};
 use super::Composer;
 use super::groups::{Leaf, leaves};
 use super::summary::{pad, whole};
@@ -41,7 +41,7 @@ impl Composer<'_> {
                 if levels.len() > 1 {
                     let inner = (1..levels.len()).map(|level| leaf.heading(level, levels[level], texts));
                     let heading = inner.collect::<Vec<_>>().join(" · ");
-                    rows.push(Row { kind: RowKind::Group, cells: vec![heading], remark: None });
+                    rows.push(ViewRow { kind: RowKind::Group, cells: vec![heading], remark: None });
                 }
                 for line in &leaf.lines {
                     rows.push(self.line(*line, &unsaid)?);
@@ -71,7 +71,7 @@ impl Composer<'_> {
         ]
     }
 
-    fn section_total(&self, outer: &[Leaf]) -> Result<Option<Row>, DocumentError> {
+    fn section_total(&self, outer: &[Leaf]) -> Result<Option<ViewRow>, DocumentError> {
         let lines: Vec<usize> = outer.iter().flat_map(|leaf| leaf.lines.iter().copied()).collect();
         if lines.len() < 2 {
             return Ok(None);
@@ -93,7 +93,7 @@ impl Composer<'_> {
         }
     }
 
-    fn line(&self, position: usize, unsaid: &Unsaid) -> Result<Row, DocumentError> {
+    fn line(&self, position: usize, unsaid: &Unsaid) -> Result<ViewRow, DocumentError> {
         let (locale, invoice) = (self.locale, self.invoice);
         let line = &invoice.lines[position];
         let unit_size = line.meter.unit_size(invoice.period);
@@ -113,7 +113,7 @@ impl Composer<'_> {
         remark.extend(self.whereabouts(line, unsaid));
         remark.extend(self.terms_of(line));
         let kind = if line.key.estimated { RowKind::Estimated } else { RowKind::Line };
-        Ok(Row { kind, cells, remark: Some(remark.join(" · ")) })
+        Ok(ViewRow { kind, cells, remark: Some(remark.join(" · ")) })
     }
 
     /// Which variant it is, and where and when it was used.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::super::DocumentError;
-use super::super::view::{Column, Row, RowKind, Section, Table};
+use super::super::view::{Column, RowKind, Section, Table, ViewRow};
 use super::summary::whole;
 use super::{Composer, overflow};
 use crate::documents::names::{item, printable, variant};
@@ -33,7 +33,7 @@ impl Composer<'_> {
     }
 
     /// Rows of the summary.
-    pub(super) fn corrections(&self) -> Result<Vec<Row>, DocumentError> {
+    pub(super) fn corrections(&self) -> Result<Vec<ViewRow>, DocumentError> {
         let (texts, corrections) = (self.locale.texts, &self.invoice.corrections);
         if corrections.len() <= MOST_ROWS {
             return corrections.iter().map(|correction| self.correction(correction)).collect();
@@ -52,7 +52,7 @@ impl Composer<'_> {
         rows.collect()
     }
 
-    fn correction(&self, correction: &Correction) -> Result<Row, DocumentError> {
+    fn correction(&self, correction: &Correction) -> Result<ViewRow, DocumentError> {
         let amount = self.bare(correction.amount().map_err(overflow)?)?;
         let what = self.what(correction);
         let (text, remark) = if self.is_credit_note() {
@@ -120,7 +120,7 @@ impl Composer<'_> {
         Ok(Some(Section { title, table: Table { columns, rows } }))
     }
 
-    fn detailed(&self, correction: &Correction) -> Result<Row, DocumentError> {
+    fn detailed(&self, correction: &Correction) -> Result<ViewRow, DocumentError> {
         let (locale, invoice) = (self.locale, self.invoice);
         let mut remark = if self.is_credit_note() {
             correction.line.map(|line| (locale.texts.line)(&line.to_string())).into_iter().collect()
@@ -143,6 +143,6 @@ impl Composer<'_> {
             bare(correction.after),
             self.bare(correction.amount().map_err(overflow)?)?,
         ];
-        Ok(Row { kind: RowKind::Line, cells, remark: Some(remark.join(" · ")) })
+        Ok(ViewRow { kind: RowKind::Line, cells, remark: Some(remark.join(" · ")) })
     }
 }

@@ -13,7 +13,7 @@ use chrono_tz::Tz;
 use super::language::Locale;
 use super::names::printable;
 use super::view::{Fact, Total, View};
-use super::{DocumentError, Issue, Subject, chart};
+use super::{DocumentError, Issue, ToRender, chart};
 use crate::domain::period::date_of;
 use crate::domain::{Amount, AmountOverflow};
 use crate::invoicing::{DocumentKind, Invoice};
@@ -26,7 +26,7 @@ pub const COLOUR: &str = "#1f4e79";
 /// # Errors
 /// [`DocumentError::Failed`] if the invoice doesn't add up, leaves the range of amounts, or is of an unknown time zone:
 /// nothing that doesn't add up is printed.
-pub fn compose(subject: &Subject<'_>) -> Result<View, DocumentError> {
+pub fn compose(subject: &ToRender<'_>) -> Result<View, DocumentError> {
     let composer = Composer::new(subject)?;
     composer.must_add_up()?;
     let texts = composer.locale.texts;
@@ -67,7 +67,7 @@ pub(super) fn colour(wanted: Option<&str>) -> &str {
 
 /// What all parts of a document are composed from.
 struct Composer<'a> {
-    subject: Subject<'a>,
+    subject: ToRender<'a>,
     invoice: &'a Invoice,
     issue: Option<&'a Issue>,
     locale: Locale,
@@ -79,7 +79,7 @@ fn overflow(error: AmountOverflow) -> DocumentError {
 }
 
 impl<'a> Composer<'a> {
-    fn new(subject: &Subject<'a>) -> Result<Self, DocumentError> {
+    fn new(subject: &ToRender<'a>) -> Result<Self, DocumentError> {
         let invoice = subject.invoice;
         let zone = invoice.time_zone.parse().map_err(|_| {
             DocumentError::Failed(format!("the invoice is of the unknown time zone `{}`", invoice.time_zone))

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::super::DocumentError;
-use super::super::view::{Column, Row, RowKind, Table};
+use super::super::view::{Column, RowKind, Table, ViewRow};
 use super::groups::{Leaf, leaves};
 use super::{Composer, overflow};
 use crate::documents::names::printable;
@@ -76,7 +76,7 @@ impl Composer<'_> {
         amounts.try_fold(Amount::default(), Amount::plus).map_err(overflow)
     }
 
-    fn group_rows(&self, groups: &[Leaf], levels: &[GroupBy], first: usize) -> Result<Vec<Row>, DocumentError> {
+    fn group_rows(&self, groups: &[Leaf], levels: &[GroupBy], first: usize) -> Result<Vec<ViewRow>, DocumentError> {
         let texts = self.locale.texts;
         let mut rows = Vec::new();
         // Of each level but the innermost, the group that the current leaf is in.
@@ -86,7 +86,7 @@ impl Composer<'_> {
             let before = position.checked_sub(1).map(|before| leaf.common(&groups[before]));
             if first == 1 && before.unwrap_or(0) == 0 {
                 let heading = leaf.heading(0, levels[0], texts);
-                rows.push(Row { kind: RowKind::Group, cells: vec![heading], remark: None });
+                rows.push(ViewRow { kind: RowKind::Group, cells: vec![heading], remark: None });
             }
             for level in before.unwrap_or(0)..open.len() {
                 (open[level], opened_after[level]) = (Open::default(), before);
@@ -99,7 +99,7 @@ impl Composer<'_> {
                 *innermost = format!("{innermost} ({estimated})");
             }
             cells.push(self.bare(amount)?);
-            rows.push(Row { kind: RowKind::Line, cells, remark: None });
+            rows.push(ViewRow { kind: RowKind::Line, cells, remark: None });
             for group in &mut open {
                 group.rows += 1;
                 group.amount = group.amount.plus(amount).map_err(overflow)?;
@@ -113,7 +113,7 @@ impl Composer<'_> {
                     cells.push((texts.subtotal)(&leaf.names[level]));
                     cells.resize(levels.len() - first, String::new());
                     cells.push(self.bare(open[level].amount)?);
-                    rows.push(Row { kind: RowKind::Subtotal, cells, remark: None });
+                    rows.push(ViewRow { kind: RowKind::Subtotal, cells, remark: None });
                 }
             }
         }
@@ -130,7 +130,7 @@ impl Composer<'_> {
     }
 
     /// How much each allowance took. Its lines are free, so it adds nothing to the sum.
-    fn allowances(&self) -> Result<Vec<Row>, DocumentError> {
+    fn allowances(&self) -> Result<Vec<ViewRow>, DocumentError> {
         let texts = self.locale.texts;
         let mut allowances: BTreeMap<(&str, Meter), (i64, Vec<usize>)> = BTreeMap::new();
         for (position, line) in self.invoice.lines.iter().enumerate() {
@@ -151,11 +151,11 @@ impl Composer<'_> {
         allowances.into_iter().map(row).collect()
     }
 
-    fn adjustments(&self) -> Result<Vec<Row>, DocumentError> {
+    fn adjustments(&self) -> Result<Vec<ViewRow>, DocumentError> {
         self.invoice.adjustments.iter().map(|adjustment| self.adjustment(adjustment)).collect()
     }
 
-    pub(super) fn adjustment(&self, adjustment: &Adjustment) -> Result<Row, DocumentError> {
+    pub(super) fn adjustment(&self, adjustment: &Adjustment) -> Result<ViewRow, DocumentError> {
         let (texts, name) = (self.locale.texts, printable(&adjustment.name));
         let basis = adjustment.basis.map(|basis| self.money(basis)).transpose()?;
         let (text, remark) = match adjustment.adjustment {
@@ -177,8 +177,8 @@ impl Composer<'_> {
 }
 
 /// A row that is of the whole: [`pad`] makes it as wide as its table.
-pub(super) fn whole(kind: RowKind, text: String, amount: String, remark: Option<String>) -> Row {
-    Row { kind, cells: vec![text, amount], remark }
+pub(super) fn whole(kind: RowKind, text: String, amount: String, remark: Option<String>) -> ViewRow {
+    ViewRow { kind, cells: vec![text, amount], remark }
 }
 
 /// Fills up to `columns` cells; the amount, if there is one, stays last.

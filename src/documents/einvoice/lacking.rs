@@ -3,7 +3,7 @@
 
 use super::codes::{Category, is_currency, is_peppol_scheme};
 use super::{Syntax, xml};
-use crate::documents::{Lacking, Subject};
+use crate::documents::{Lacking, ToRender};
 use crate::domain::codes;
 use crate::domain::{Amount, Party, Price};
 use crate::invoicing::{DocumentKind, Invoice, Payment, TaxLine};
@@ -31,7 +31,7 @@ pub(super) fn number() -> Lacking {
 }
 
 /// Everything but the number.
-pub(super) fn lacking(subject: &Subject<'_>, syntax: Syntax) -> Vec<Lacking> {
+pub(super) fn lacking(subject: &ToRender<'_>, syntax: Syntax) -> Vec<Lacking> {
     let mut missing = Missing { subject, found: lacking_of_terms(subject, syntax) };
     if subject.invoice.lines.is_empty() && subject.invoice.corrections.is_empty() && !has_charge(subject.invoice) {
         missing.push("a line, but this invoice charges for nothing", "export html or pdf instead");
@@ -40,7 +40,7 @@ pub(super) fn lacking(subject: &Subject<'_>, syntax: Syntax) -> Vec<Lacking> {
 }
 
 /// What doesn't depend on what was used: parties, tax and payment.
-pub(super) fn lacking_of_terms(subject: &Subject<'_>, syntax: Syntax) -> Vec<Lacking> {
+pub(super) fn lacking_of_terms(subject: &ToRender<'_>, syntax: Syntax) -> Vec<Lacking> {
     let mut missing = Missing { subject, found: Vec::new() };
     missing.currency();
     missing.parties();
@@ -83,7 +83,7 @@ impl Side {
 }
 
 struct Missing<'a> {
-    subject: &'a Subject<'a>,
+    subject: &'a ToRender<'a>,
     found: Vec<Lacking>,
 }
 
@@ -231,7 +231,7 @@ impl Missing<'_> {
     }
 
     fn payment(&mut self) {
-        let Subject { invoice, issue, .. } = *self.subject;
+        let ToRender { invoice, issue, .. } = *self.subject;
         let payment = &invoice.particulars.payment;
         if let Some(Err(wrong)) = iban(payment).map(|iban| codes::iban(&iban)) {
             self.of(Side::Seller, &format!("IBAN, and {}", wrong.what), "iban");

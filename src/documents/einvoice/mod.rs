@@ -12,7 +12,7 @@ mod ubl;
 mod words;
 mod xml;
 
-use super::{DocumentError, Lacking, Subject};
+use super::{DocumentError, Lacking, ToRender};
 
 /// In which an e-invoice is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub enum Syntax {
 ///
 /// # Errors
 /// What it lacks, all at once; a draft lacks its number. Or that the invoice doesn't add up.
-pub fn ubl(subject: &Subject<'_>) -> Result<Vec<u8>, DocumentError> {
+pub fn ubl(subject: &ToRender<'_>) -> Result<Vec<u8>, DocumentError> {
     written(ubl::write(&model::document(subject, Syntax::Ubl)?))
 }
 
@@ -35,19 +35,19 @@ pub fn ubl(subject: &Subject<'_>) -> Result<Vec<u8>, DocumentError> {
 ///
 /// # Errors
 /// What it lacks, all at once; a draft lacks its number. Or that the invoice doesn't add up.
-pub fn cii(subject: &Subject<'_>) -> Result<Vec<u8>, DocumentError> {
+pub fn cii(subject: &ToRender<'_>) -> Result<Vec<u8>, DocumentError> {
     written(cii::write(&model::document(subject, Syntax::Cii)?))
 }
 
 /// What an invoice, or a draft, lacks to be an e-invoice once it is final; empty if nothing.
 #[must_use]
-pub fn lacking(subject: &Subject<'_>, syntax: Syntax) -> Vec<Lacking> {
+pub fn lacking(subject: &ToRender<'_>, syntax: Syntax) -> Vec<Lacking> {
     lacking::lacking(subject, syntax)
 }
 
 /// As [`lacking`], of what doesn't depend on what was used: parties, tax and payment.
 #[must_use]
-pub fn lacking_of_terms(subject: &Subject<'_>, syntax: Syntax) -> Vec<Lacking> {
+pub fn lacking_of_terms(subject: &ToRender<'_>, syntax: Syntax) -> Vec<Lacking> {
     lacking::lacking_of_terms(subject, syntax)
 }
 

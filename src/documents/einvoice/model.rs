@@ -10,7 +10,7 @@ use super::lines::{self, Line};
 use super::parts::{Adjusted, Days, signed};
 use super::words::{Words, say, words};
 use super::{Syntax, lacking, xml};
-use crate::documents::{DocumentError, Issue, Subject};
+use crate::documents::{DocumentError, Issue, ToRender};
 use crate::domain::{Amount, AmountOverflow, Currency, Party};
 use crate::invoicing::{Adjustment, AdjustmentType, DocumentKind, Invoice, TaxLine};
 
@@ -150,7 +150,7 @@ impl Document {
 }
 
 /// The model of an invoice that lacks nothing.
-pub(super) fn document(subject: &Subject<'_>, syntax: Syntax) -> Result<Document, DocumentError> {
+pub(super) fn document(subject: &ToRender<'_>, syntax: Syntax) -> Result<Document, DocumentError> {
     let mut lacking = lacking::lacking(subject, syntax);
     lacking.extend(subject.issue.is_none().then(lacking::number));
     let (Some(issue), Some(tax), true) = (subject.issue, &subject.invoice.tax, lacking.is_empty()) else {

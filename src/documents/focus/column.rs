@@ -8,7 +8,7 @@ use crate::domain::Timestamp;
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ColumnType {
     Text,
     /// Decimals behind the point, at most.
     Decimal(u32),
@@ -20,8 +20,8 @@ pub enum Kind {
 /// Digits of a quantity behind its point. Quotients are rounded to them, and costs are of what is printed.
 pub const QUANTITY: u32 = 12;
 /// Those of a cost: a price's and a quantity's.
-const COST: Kind = Kind::Decimal(QUANTITY + crate::domain::Price::DECIMALS);
-const NUMBER: Kind = Kind::Decimal(QUANTITY);
+const COST: ColumnType = ColumnType::Decimal(QUANTITY + crate::domain::Price::DECIMALS);
+const NUMBER: ColumnType = ColumnType::Decimal(QUANTITY);
 
 macro_rules! columns {
     ($($column:ident $name:literal $kind:expr, $nulls:ident;)*) => {
@@ -41,7 +41,7 @@ macro_rules! columns {
 
             /// What it holds.
             #[must_use]
-            pub const fn kind(self) -> Kind {
+            pub const fn kind(self) -> ColumnType {
                 match self { $(Self::$column => $kind),* }
             }
 
@@ -57,80 +57,80 @@ macro_rules! columns {
 }
 
 columns! {
-    AvailabilityZone "AvailabilityZone" Kind::Text, nulls;
+    AvailabilityZone "AvailabilityZone" ColumnType::Text, nulls;
     BilledCost "BilledCost" NUMBER, never;
-    BillingAccountId "BillingAccountId" Kind::Text, never;
-    BillingAccountName "BillingAccountName" Kind::Text, nulls;
-    BillingAccountType "BillingAccountType" Kind::Text, never;
-    BillingCurrency "BillingCurrency" Kind::Text, never;
-    BillingPeriodEnd "BillingPeriodEnd" Kind::Time, never;
-    BillingPeriodStart "BillingPeriodStart" Kind::Time, never;
-    ChargeCategory "ChargeCategory" Kind::Text, never;
-    ChargeClass "ChargeClass" Kind::Text, nulls;
-    ChargeDescription "ChargeDescription" Kind::Text, never;
-    ChargeFrequency "ChargeFrequency" Kind::Text, never;
-    ChargePeriodEnd "ChargePeriodEnd" Kind::Time, never;
-    ChargePeriodStart "ChargePeriodStart" Kind::Time, never;
-    CommitmentDiscountCategory "CommitmentDiscountCategory" Kind::Text, nulls;
-    CommitmentDiscountId "CommitmentDiscountId" Kind::Text, nulls;
-    CommitmentDiscountName "CommitmentDiscountName" Kind::Text, nulls;
+    BillingAccountId "BillingAccountId" ColumnType::Text, never;
+    BillingAccountName "BillingAccountName" ColumnType::Text, nulls;
+    BillingAccountType "BillingAccountType" ColumnType::Text, never;
+    BillingCurrency "BillingCurrency" ColumnType::Text, never;
+    BillingPeriodEnd "BillingPeriodEnd" ColumnType::Time, never;
+    BillingPeriodStart "BillingPeriodStart" ColumnType::Time, never;
+    ChargeCategory "ChargeCategory" ColumnType::Text, never;
+    ChargeClass "ChargeClass" ColumnType::Text, nulls;
+    ChargeDescription "ChargeDescription" ColumnType::Text, never;
+    ChargeFrequency "ChargeFrequency" ColumnType::Text, never;
+    ChargePeriodEnd "ChargePeriodEnd" ColumnType::Time, never;
+    ChargePeriodStart "ChargePeriodStart" ColumnType::Time, never;
+    CommitmentDiscountCategory "CommitmentDiscountCategory" ColumnType::Text, nulls;
+    CommitmentDiscountId "CommitmentDiscountId" ColumnType::Text, nulls;
+    CommitmentDiscountName "CommitmentDiscountName" ColumnType::Text, nulls;
     CommitmentDiscountQuantity "CommitmentDiscountQuantity" NUMBER, nulls;
-    CommitmentDiscountStatus "CommitmentDiscountStatus" Kind::Text, nulls;
-    CommitmentDiscountType "CommitmentDiscountType" Kind::Text, nulls;
-    CommitmentDiscountUnit "CommitmentDiscountUnit" Kind::Text, nulls;
+    CommitmentDiscountStatus "CommitmentDiscountStatus" ColumnType::Text, nulls;
+    CommitmentDiscountType "CommitmentDiscountType" ColumnType::Text, nulls;
+    CommitmentDiscountUnit "CommitmentDiscountUnit" ColumnType::Text, nulls;
     ConsumedQuantity "ConsumedQuantity" NUMBER, nulls;
-    ConsumedUnit "ConsumedUnit" Kind::Text, nulls;
+    ConsumedUnit "ConsumedUnit" ColumnType::Text, nulls;
     ContractedCost "ContractedCost" COST, never;
     ContractedUnitPrice "ContractedUnitPrice" NUMBER, nulls;
     EffectiveCost "EffectiveCost" NUMBER, never;
-    InvoiceId "InvoiceId" Kind::Text, nulls;
-    InvoiceIssuerName "InvoiceIssuerName" Kind::Text, never;
+    InvoiceId "InvoiceId" ColumnType::Text, nulls;
+    InvoiceIssuerName "InvoiceIssuerName" ColumnType::Text, never;
     ListCost "ListCost" COST, never;
     ListUnitPrice "ListUnitPrice" NUMBER, nulls;
-    PricingCategory "PricingCategory" Kind::Text, nulls;
-    PricingCurrency "PricingCurrency" Kind::Text, never;
+    PricingCategory "PricingCategory" ColumnType::Text, nulls;
+    PricingCurrency "PricingCurrency" ColumnType::Text, never;
     PricingCurrencyContractedUnitPrice "PricingCurrencyContractedUnitPrice" NUMBER, nulls;
     PricingCurrencyEffectiveCost "PricingCurrencyEffectiveCost" NUMBER, never;
     PricingCurrencyListUnitPrice "PricingCurrencyListUnitPrice" NUMBER, nulls;
     PricingQuantity "PricingQuantity" NUMBER, nulls;
-    PricingUnit "PricingUnit" Kind::Text, nulls;
-    ProviderName "ProviderName" Kind::Text, never;
-    PublisherName "PublisherName" Kind::Text, never;
-    RegionId "RegionId" Kind::Text, nulls;
-    RegionName "RegionName" Kind::Text, nulls;
-    ResourceId "ResourceId" Kind::Text, nulls;
-    ResourceName "ResourceName" Kind::Text, nulls;
-    ResourceType "ResourceType" Kind::Text, nulls;
-    ServiceCategory "ServiceCategory" Kind::Text, never;
-    ServiceName "ServiceName" Kind::Text, never;
-    ServiceSubcategory "ServiceSubcategory" Kind::Text, never;
-    SkuId "SkuId" Kind::Text, nulls;
-    SkuMeter "SkuMeter" Kind::Text, nulls;
-    SkuPriceDetails "SkuPriceDetails" Kind::Text, nulls;
-    SkuPriceId "SkuPriceId" Kind::Text, nulls;
-    SubAccountId "SubAccountId" Kind::Text, nulls;
-    SubAccountName "SubAccountName" Kind::Text, nulls;
-    SubAccountType "SubAccountType" Kind::Text, nulls;
-    Tags "Tags" Kind::Text, nulls;
-    Adjustment "x_Adjustment" Kind::Text, nulls;
-    CorrectedInvoiceId "x_CorrectedInvoiceId" Kind::Text, nulls;
-    CorrectedLine "x_CorrectedLine" Kind::Integer, nulls;
-    CorrectionCause "x_CorrectionCause" Kind::Text, nulls;
-    CostCentre "x_CostCentre" Kind::Text, nulls;
+    PricingUnit "PricingUnit" ColumnType::Text, nulls;
+    ProviderName "ProviderName" ColumnType::Text, never;
+    PublisherName "PublisherName" ColumnType::Text, never;
+    RegionId "RegionId" ColumnType::Text, nulls;
+    RegionName "RegionName" ColumnType::Text, nulls;
+    ResourceId "ResourceId" ColumnType::Text, nulls;
+    ResourceName "ResourceName" ColumnType::Text, nulls;
+    ResourceType "ResourceType" ColumnType::Text, nulls;
+    ServiceCategory "ServiceCategory" ColumnType::Text, never;
+    ServiceName "ServiceName" ColumnType::Text, never;
+    ServiceSubcategory "ServiceSubcategory" ColumnType::Text, never;
+    SkuId "SkuId" ColumnType::Text, nulls;
+    SkuMeter "SkuMeter" ColumnType::Text, nulls;
+    SkuPriceDetails "SkuPriceDetails" ColumnType::Text, nulls;
+    SkuPriceId "SkuPriceId" ColumnType::Text, nulls;
+    SubAccountId "SubAccountId" ColumnType::Text, nulls;
+    SubAccountName "SubAccountName" ColumnType::Text, nulls;
+    SubAccountType "SubAccountType" ColumnType::Text, nulls;
+    Tags "Tags" ColumnType::Text, nulls;
+    Adjustment "x_Adjustment" ColumnType::Text, nulls;
+    CorrectedInvoiceId "x_CorrectedInvoiceId" ColumnType::Text, nulls;
+    CorrectedLine "x_CorrectedLine" ColumnType::Integer, nulls;
+    CorrectionCause "x_CorrectionCause" ColumnType::Text, nulls;
+    CostCentre "x_CostCentre" ColumnType::Text, nulls;
     DiscountAmount "x_DiscountAmount" NUMBER, nulls;
-    DiscountNames "x_DiscountNames" Kind::Text, nulls;
-    DocumentKind "x_DocumentKind" Kind::Text, never;
-    DocumentStatus "x_DocumentStatus" Kind::Text, never;
-    Estimated "x_Estimated" Kind::Boolean, never;
-    Granularity "x_Granularity" Kind::Text, nulls;
-    InvoiceLine "x_InvoiceLine" Kind::Integer, nulls;
-    PurchaseOrder "x_PurchaseOrder" Kind::Text, nulls;
-    Rate "x_Rate" Kind::Text, nulls;
-    RateCard "x_RateCardSha256" Kind::Text, nulls;
-    TaxCategory "x_TaxCategory" Kind::Text, nulls;
-    TaxName "x_TaxName" Kind::Text, nulls;
+    DiscountNames "x_DiscountNames" ColumnType::Text, nulls;
+    DocumentKind "x_DocumentKind" ColumnType::Text, never;
+    DocumentStatus "x_DocumentStatus" ColumnType::Text, never;
+    Estimated "x_Estimated" ColumnType::Boolean, never;
+    Granularity "x_Granularity" ColumnType::Text, nulls;
+    InvoiceLine "x_InvoiceLine" ColumnType::Integer, nulls;
+    PurchaseOrder "x_PurchaseOrder" ColumnType::Text, nulls;
+    Rate "x_Rate" ColumnType::Text, nulls;
+    RateCard "x_RateCardSha256" ColumnType::Text, nulls;
+    TaxCategory "x_TaxCategory" ColumnType::Text, nulls;
+    TaxName "x_TaxName" ColumnType::Text, nulls;
     TaxPercent "x_TaxPercent" NUMBER, nulls;
-    Unpriced "x_Unpriced" Kind::Boolean, never;
+    Unpriced "x_Unpriced" ColumnType::Boolean, never;
 }
 
 /// What stands in one column of one row.
@@ -184,9 +184,9 @@ impl<T: Into<Cell>> From<Option<T>> for Cell {
 
 /// A row: a cell for each column.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row(Vec<Cell>);
+pub struct FocusRow(Vec<Cell>);
 
-impl Row {
+impl FocusRow {
     pub(super) fn empty() -> Self {
         Self(vec![Cell::Null; Column::ALL.len()])
     }

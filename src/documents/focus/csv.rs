@@ -5,7 +5,7 @@ use std::io::Write;
 
 use crate::domain::text::inert;
 
-use super::{Cell, Column, DocumentError, Row, failed};
+use super::{Cell, Column, DocumentError, FocusRow, failed};
 
 /// See [`super::Writer`].
 #[derive(Debug)]
@@ -18,7 +18,7 @@ impl<W: Write> Writer<W> {
         Ok(Self(writer))
     }
 
-    pub fn write(&mut self, row: &Row) -> Result<(), DocumentError> {
+    pub fn write(&mut self, row: &FocusRow) -> Result<(), DocumentError> {
         for cell in row.cells() {
             match cell {
                 Cell::Null => self.0.write_field(""),

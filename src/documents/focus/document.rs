@@ -5,10 +5,10 @@ use std::str::FromStr;
 
 use chrono_tz::Tz;
 
-use super::column::{Cell, Column, QUANTITY, Row};
+use super::column::{Cell, Column, FocusRow, QUANTITY};
 use super::exact::Exact;
 use super::name::{self, PLATFORM};
-use super::{DocumentError, Subject, failed};
+use super::{DocumentError, ToRender, failed};
 use crate::domain::period::{days, start_of_day};
 use crate::domain::{Amount, Month, Rounding, Span};
 use crate::invoicing::{Adjustment, AdjustmentType, Correction, DocumentKind, Invoice, TaxLine};
@@ -17,7 +17,7 @@ use crate::invoicing::{Adjustment, AdjustmentType, Correction, DocumentKind, Inv
 const NOBODY: &str = "Cloud Foundry";
 
 /// What takes a document's rows.
-pub(super) type Emit<'e> = &'e mut dyn FnMut(Row) -> Result<(), DocumentError>;
+pub(super) type Emit<'e> = &'e mut dyn FnMut(FocusRow) -> Result<(), DocumentError>;
 
 /// What the rows so far come to.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ impl Default for Sums {
 }
 
 impl Sums {
-    pub fn add(&mut self, row: &Row) -> Result<(), DocumentError> {
+    pub fn add(&mut self, row: &FocusRow) -> Result<(), DocumentError> {
         let of = |column| match row.get(column) {
             Cell::Decimal(number) => *number,
             _ => Exact::ZERO,
@@ -51,7 +51,7 @@ impl Sums {
 
 /// The period that a document is of: an invoice's month is closed when it is credited, so a credit note is of the month in
 /// which it is issued.
-fn billing_period(subject: &Subject<'_>, zone: Tz) -> Span {
+fn billing_period(subject: &ToRender<'_>, zone: Tz) -> Span {
     let issued = subject.issue.filter(|_| subject.invoice.kind == DocumentKind::CreditNote);
     let issued = issued.and_then(|issue| start_of_day(issue.issued_on, zone));
     issued.map_or(subject.invoice.period, |at| Month::of(at, zone).span(zone))
@@ -62,11 +62,11 @@ pub(super) struct Document<'a> {
     pub invoice: &'a Invoice,
     /// Of the period, in the billing time zone.
     pub days: Vec<Span>,
-    base: Row,
+    base: FocusRow,
 }
 
 impl<'a> Document<'a> {
-    pub fn new(subject: &Subject<'a>) -> Result<Self, DocumentError> {
+    pub fn new(subject: &ToRender<'a>) -> Result<Self, DocumentError> {
         let invoice = subject.invoice;
         let zone =
             Tz::from_str(&invoice.time_zone).map_err(|_| failed(format!("`{}` is no time zone", invoice.time_zone)))?;
@@ -74,7 +74,7 @@ impl<'a> Document<'a> {
         let filled = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
         let seller = filled(&particulars.seller.name).or_else(|| invoice.seller.clone());
         let seller = seller.as_deref().unwrap_or(NOBODY);
-        let mut base = Row::empty();
+        let mut base = FocusRow::empty();
         base.set(Column::BillingAccountId, &*invoice.account);
         base.set(Column::BillingAccountName, invoice.account_name.clone().or_else(|| filled(&particulars.buyer.name)));
         base.set(Column::BillingAccountType, "Billing Account");
@@ -101,7 +101,7 @@ impl<'a> Document<'a> {
     }
 
     /// A row of a charge, for a span.
-    pub fn row(&self, category: &str, frequency: &str, description: impl Into<Cell>, span: Span) -> Row {
+    pub fn row(&self, category: &str, frequency: &str, description: impl Into<Cell>, span: Span) -> FocusRow {
         let mut row = self.base.clone();
         row.set(Column::ChargeCategory, category);
         row.set(Column::ChargeFrequency, frequency);
@@ -112,7 +112,7 @@ impl<'a> Document<'a> {
     }
 
     /// A row of what belongs to the account as a whole.
-    fn general(&self, category: &str, frequency: &str, description: &str, amount: Exact) -> Row {
+    fn general(&self, category: &str, frequency: &str, description: &str, amount: Exact) -> FocusRow {
         let mut row = self.row(category, frequency, description, self.invoice.period);
         row.set(Column::ServiceName, PLATFORM.name);
         row.set(Column::ServiceCategory, PLATFORM.category);
@@ -142,7 +142,7 @@ impl<'a> Document<'a> {
     }
 
     /// How an account's commitment of some name is known.
-    pub fn set_commitment(&self, row: &mut Row, name: &str, quantity: Exact, status: Option<&str>) {
+    pub fn set_commitment(&self, row: &mut FocusRow, name: &str, quantity: Exact, status: Option<&str>) {
         row.set(Column::CommitmentDiscountCategory, "Spend");
         row.set(Column::CommitmentDiscountId, format!("{}/commitment/{name}", self.invoice.account));
         row.set(Column::CommitmentDiscountName, name);
@@ -193,7 +193,7 @@ impl<'a> Document<'a> {
     }
 
     /// A commitment is bought: so many units of currency, at one each, which the rows it covers cost.
-    fn purchase(&self, commitment: &Adjustment) -> Result<Row, DocumentError> {
+    fn purchase(&self, commitment: &Adjustment) -> Result<FocusRow, DocumentError> {
         let amount = self.money(commitment.amount);
         let mut row = self.general("Purchase", "Recurring", &commitment.name, amount);
         row.set(Column::EffectiveCost, Exact::ZERO);
@@ -204,7 +204,7 @@ impl<'a> Document<'a> {
     }
 
     /// What of a commitment covers nothing.
-    fn unused(&self, commitment: &Adjustment, unused: Amount) -> Result<Row, DocumentError> {
+    fn unused(&self, commitment: &Adjustment, unused: Amount) -> Result<FocusRow, DocumentError> {
         let amount = self.money(unused);
         let description = format!("{}, unused", commitment.name);
         let mut row = self.general("Usage", "Recurring", &description, amount);
@@ -215,7 +215,7 @@ impl<'a> Document<'a> {
         Ok(row)
     }
 
-    fn price_commitment(&self, row: &mut Row, name: &str, amount: Exact) -> Result<(), DocumentError> {
+    fn price_commitment(&self, row: &mut FocusRow, name: &str, amount: Exact) -> Result<(), DocumentError> {
         let currency = self.invoice.currency.code();
         row.set(Column::Adjustment, AdjustmentType::Commitment.name());
         row.set(Column::ResourceId, format!("{}/commitment/{name}", self.invoice.account));
@@ -228,7 +228,7 @@ impl<'a> Document<'a> {
     }
 
     /// A correction of what is invoiced: in this document's period, for the time it is about.
-    pub fn correction(&self, correction: &Correction) -> Result<Row, DocumentError> {
+    pub fn correction(&self, correction: &Correction) -> Result<FocusRow, DocumentError> {
         let amount = self.money(correction.amount().map_err(failed)?);
         let description = format!("Correction of {}: {}", correction.number, correction.what);
         let category = if correction.key.is_some() { "Usage" } else { "Adjustment" };
@@ -255,7 +255,7 @@ impl<'a> Document<'a> {
     }
 
     /// Tax on everything. List and contracted costs have theirs, as FOCUS wants it, rounded to [`QUANTITY`] digits.
-    pub fn tax(&self, tax: &TaxLine, sums: &Sums) -> Result<Row, DocumentError> {
+    pub fn tax(&self, tax: &TaxLine, sums: &Sums) -> Result<FocusRow, DocumentError> {
         let frequency = if self.invoice.kind == DocumentKind::CreditNote { "One-Time" } else { "Recurring" };
         let description = format!("{} {} %", tax.name, tax.percent);
         let mut row = self.general("Tax", frequency, &description, self.money(tax.amount));
@@ -276,7 +276,7 @@ impl<'a> Document<'a> {
 
 /// Prices, a quantity, and the costs that they come to.
 pub(super) fn set_prices(
-    row: &mut Row,
+    row: &mut FocusRow,
     list: Exact,
     contracted: Exact,
     quantity: Exact,

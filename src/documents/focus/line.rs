@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::column::{Column, QUANTITY, Row};
+use super::column::{Column, FocusRow, QUANTITY};
 use super::document::{Document, Emit, integer, quotient, set_prices};
 use super::exact::Exact;
 use super::{DocumentError, failed, name};
@@ -90,7 +90,7 @@ impl<'a> Lines<'a> {
     }
 
     /// What all rows of a line share.
-    fn template(&self, position: usize, line: &InvoiceLine) -> Result<Row, DocumentError> {
+    fn template(&self, position: usize, line: &InvoiceLine) -> Result<FocusRow, DocumentError> {
         let mut description = format!("{}, {}", line.what(), line.meter.unit());
         match &line.part {
             Part::Whole => {}
@@ -111,7 +111,7 @@ impl<'a> Lines<'a> {
         position: usize,
         line: &InvoiceLine,
         charge: &Charge,
-        template: &Row,
+        template: &FocusRow,
         emit: Emit<'_>,
     ) -> Result<(), DocumentError> {
         let (contracted, list) = (charge.price, charge.list_price.unwrap_or(charge.price));
@@ -146,7 +146,7 @@ impl<'a> Lines<'a> {
         Ok(())
     }
 
-    fn set_costs(&self, row: &mut Row, portion: Portion, day: Portion) {
+    fn set_costs(&self, row: &mut FocusRow, portion: Portion, day: Portion) {
         let money = |amount: i64| self.document.money(Amount(amount));
         row.set(Column::BilledCost, money(day.billed));
         row.set(Column::EffectiveCost, money(day.billed + day.covered));
@@ -183,7 +183,7 @@ fn package(line: &InvoiceLine) -> Option<PackageKey<'_>> {
 }
 
 /// Usage without a price, in drafts only: it costs nothing yet.
-fn unpriced(line: &InvoiceLine, mut row: Row) -> Result<Row, DocumentError> {
+fn unpriced(line: &InvoiceLine, mut row: FocusRow) -> Result<FocusRow, DocumentError> {
     for column in [Column::BilledCost, Column::EffectiveCost, Column::ListCost, Column::ContractedCost] {
         row.set(column, Exact::ZERO);
     }

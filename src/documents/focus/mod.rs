@@ -12,10 +12,10 @@ mod rows;
 
 use std::io::Write;
 
-pub use column::{Cell, Column, Kind, Row};
+pub use column::{Cell, Column, ColumnType, FocusRow};
 pub use exact::Exact;
 
-use super::{DocumentError, Subject};
+use super::{DocumentError, ToRender};
 
 /// Writes the rows of one document after another into one file, with a bounded part of them in memory.
 ///
@@ -52,7 +52,7 @@ impl<W: Write + Send> Writer<W> {
     ///
     /// # Errors
     /// [`DocumentError::Failed`].
-    pub fn write(&mut self, subject: &Subject<'_>) -> Result<(), DocumentError> {
+    pub fn write(&mut self, subject: &ToRender<'_>) -> Result<(), DocumentError> {
         rows::each(subject, &mut |row| match &mut self.file {
             File::Csv(file) => file.write(&row),
             File::Parquet(file) => file.write(row),
@@ -75,7 +75,7 @@ impl<W: Write + Send> Writer<W> {
 ///
 /// # Errors
 /// [`DocumentError::Failed`].
-pub fn rows(subject: &Subject<'_>) -> Result<Vec<Row>, DocumentError> {
+pub fn rows(subject: &ToRender<'_>) -> Result<Vec<FocusRow>, DocumentError> {
     let mut rows = Vec::new();
     rows::each(subject, &mut |row| {
         rows.push(row);

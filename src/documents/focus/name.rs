@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::column::{Column, Row};
+use super::column::{Column, FocusRow};
 use crate::domain::Kind;
 use crate::rate_card::{Meter, units};
 use crate::rating::{LineKey, Named, Part};
@@ -111,7 +111,7 @@ pub(super) fn consumed_unit(meter: Meter) -> (&'static str, i64) {
 }
 
 /// Everything of a row that says what it is for.
-pub(super) fn identify(row: &mut Row, key: &LineKey) {
+pub(super) fn identify(row: &mut FocusRow, key: &LineKey) {
     let foundation = &*key.foundation;
     let of = |named: &Named| format!("{foundation}/{}", named.guid);
     let service = service(key);

@@ -12,7 +12,7 @@ use ::parquet::file::properties::WriterProperties;
 use ::parquet::file::writer::SerializedFileWriter;
 use ::parquet::schema::types::Type;
 
-use super::{Cell, Column, DocumentError, Kind, Row, failed};
+use super::{Cell, Column, ColumnType, DocumentError, FocusRow, failed};
 
 /// Some 25 MB.
 const ROWS_OF_A_GROUP: usize = 16_384;
@@ -58,7 +58,7 @@ impl<W: Write + Send> Writer<W> {
         Ok(Self { file, waiting: Column::ALL.iter().map(|column| Waiting::of(*column)).collect(), rows: 0 })
     }
 
-    pub fn write(&mut self, row: Row) -> Result<(), DocumentError> {
+    pub fn write(&mut self, row: FocusRow) -> Result<(), DocumentError> {
         for (waiting, cell) in self.waiting.iter_mut().zip(row.into_cells()) {
             waiting.push(cell)?;
         }
@@ -91,10 +91,10 @@ impl<W: Write + Send> Writer<W> {
 impl Waiting {
     const fn of(column: Column) -> Self {
         let values = match column.kind() {
-            Kind::Text => Values::Text(Vec::new()),
-            Kind::Decimal(scale) => Values::Decimal(scale, Vec::new()),
-            Kind::Integer | Kind::Time => Values::Integer(Vec::new()),
-            Kind::Boolean => Values::Boolean(Vec::new()),
+            ColumnType::Text => Values::Text(Vec::new()),
+            ColumnType::Decimal(scale) => Values::Decimal(scale, Vec::new()),
+            ColumnType::Integer | ColumnType::Time => Values::Integer(Vec::new()),
+            ColumnType::Boolean => Values::Boolean(Vec::new()),
         };
         Self { column, values, levels: Vec::new() }
     }
@@ -143,8 +143,8 @@ impl Waiting {
 
 fn field(column: Column) -> Result<Type, ParquetError> {
     let (physical, logical) = match column.kind() {
-        Kind::Text => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
-        Kind::Decimal(scale) => {
+        ColumnType::Text => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
+        ColumnType::Decimal(scale) => {
             let scale = i32::try_from(scale).unwrap_or(DIGITS);
             let decimal = Type::primitive_type_builder(column.name(), Physical::FIXED_LEN_BYTE_ARRAY)
                 .with_length(16)
@@ -153,9 +153,9 @@ fn field(column: Column) -> Result<Type, ParquetError> {
                 .with_logical_type(Some(LogicalType::decimal(scale, DIGITS)));
             return decimal.with_repetition(repetition(column)).build();
         }
-        Kind::Integer => (Physical::INT64, None),
-        Kind::Boolean => (Physical::BOOLEAN, None),
-        Kind::Time => (Physical::INT64, Some(LogicalType::timestamp(true, TimeUnit::MICROS))),
+        ColumnType::Integer => (Physical::INT64, None),
+        ColumnType::Boolean => (Physical::BOOLEAN, None),
+        ColumnType::Time => (Physical::INT64, Some(LogicalType::timestamp(true, TimeUnit::MICROS))),
     };
     let builder = Type::primitive_type_builder(column.name(), physical).with_logical_type(logical);
     builder.with_repetition(repetition(column)).build()
@@ -170,18 +170,18 @@ mod tests {
     use parquet::file::reader::{FileReader, SerializedFileReader};
 
     use super::super::Exact;
-    use super::{Cell, Column, Kind, ROWS_OF_A_GROUP, Row, Writer};
+    use super::{Cell, Column, ColumnType, FocusRow, ROWS_OF_A_GROUP, Writer};
     use crate::domain::Timestamp;
 
-    fn row() -> Row {
-        let mut row = Row::empty();
+    fn row() -> FocusRow {
+        let mut row = FocusRow::empty();
         for column in Column::ALL {
             let cell = match column.kind() {
-                Kind::Text => Cell::from("text"),
-                Kind::Decimal(_) => Cell::from(Exact::ONE),
-                Kind::Integer => Cell::Integer(1),
-                Kind::Boolean => Cell::from(true),
-                Kind::Time => Cell::from(Timestamp::from_unix(1)),
+                ColumnType::Text => Cell::from("text"),
+                ColumnType::Decimal(_) => Cell::from(Exact::ONE),
+                ColumnType::Integer => Cell::Integer(1),
+                ColumnType::Boolean => Cell::from(true),
+                ColumnType::Time => Cell::from(Timestamp::from_unix(1)),
             };
             row.set(*column, cell);
         }

@@ -1,16 +1,16 @@
 //! A document as rows: what it has beside its lines, and that all of it comes to what is to be paid.
 //! Owns their order and that sum.
 
-use super::column::{Cell, Column, Row};
+use super::column::{Cell, Column, FocusRow};
 use super::document::{Document, Emit, Sums};
 use super::line::Lines;
-use super::{DocumentError, Subject, failed};
+use super::{DocumentError, ToRender, failed};
 
 /// Gives all rows of a document, in its order: lines, what is beside them, corrections, tax.
-pub(super) fn each(subject: &Subject<'_>, emit: Emit<'_>) -> Result<(), DocumentError> {
+pub(super) fn each(subject: &ToRender<'_>, emit: Emit<'_>) -> Result<(), DocumentError> {
     let document = Document::new(subject)?;
     let mut sums = Sums::default();
-    let mut counted = |row: Row| {
+    let mut counted = |row: FocusRow| {
         sums.add(&row)?;
         emit(complete(row)?)
     };
@@ -33,7 +33,7 @@ pub(super) fn each(subject: &Subject<'_>, emit: Emit<'_>) -> Result<(), Document
 }
 
 /// Prices and bills are in one currency. Refuses a row that lacks what every row has.
-fn complete(mut row: Row) -> Result<Row, DocumentError> {
+fn complete(mut row: FocusRow) -> Result<FocusRow, DocumentError> {
     for (column, of) in [
         (Column::PricingCurrency, Column::BillingCurrency),
         (Column::PricingCurrencyContractedUnitPrice, Column::ContractedUnitPrice),

@@ -8,8 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::compose::colour;
-use super::view::{Column, Fact, Row, RowKind, Section, Table, Total, View};
-use super::{Logo, LogoType, Look};
+use super::view::{Column, Fact, RowKind, Section, Table, Total, View, ViewRow};
+use super::{Branding, Logo, LogoType};
 
 const STYLE: &str = include_str!("style.css");
 
@@ -18,7 +18,7 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src dat
 
 /// Renders a page: everything is in it, nothing runs in it.
 #[must_use]
-pub fn render(view: &View, look: &Look) -> String {
+pub fn render(view: &View, look: &Branding) -> String {
     let page = html! {
         (DOCTYPE)
         html lang=(view.language) {
@@ -91,7 +91,7 @@ fn data_uri(logo: &Logo) -> String {
     format!("data:{media_type};base64,{}", STANDARD.encode(&logo.bytes))
 }
 
-fn head(view: &View, look: &Look) -> Markup {
+fn head(view: &View, look: &Branding) -> Markup {
     let seller = view.footer.first().and_then(|column| column.first());
     html! {
         header {
@@ -181,7 +181,7 @@ fn section(section: &Section) -> Markup {
 
 fn table(table: &Table, class: &str) -> Markup {
     // A group's heading heads its rows alone.
-    let mut bodies: Vec<&[Row]> = Vec::new();
+    let mut bodies: Vec<&[ViewRow]> = Vec::new();
     let mut rest = &table.rows[..];
     while !rest.is_empty() {
         let next = rest.iter().skip(1).position(|row| row.kind == RowKind::Group).map_or(rest.len(), |next| next + 1);
@@ -223,7 +223,7 @@ struct Cell<'a> {
 }
 
 /// Rows of a whole group take the room of empty cells behind their text.
-fn cells(row: &Row) -> Vec<Cell<'_>> {
+fn cells(row: &ViewRow) -> Vec<Cell<'_>> {
     let spans = matches!(row.kind, RowKind::Group | RowKind::Subtotal | RowKind::Adjustment);
     let mut cells: Vec<Cell<'_>> = Vec::new();
     for (column, text) in row.cells.iter().enumerate() {
@@ -235,7 +235,7 @@ fn cells(row: &Row) -> Vec<Cell<'_>> {
     cells
 }
 
-fn row(row: &Row, columns: &[Column]) -> Markup {
+fn row(row: &ViewRow, columns: &[Column]) -> Markup {
     let first = row.cells.iter().position(|cell| !cell.is_empty()).unwrap_or_default();
     let scope = if row.kind == RowKind::Group { "rowgroup" } else { "row" };
     let is_right = |cell: &Cell<'_>| cell.columns == 1 && columns.get(cell.column).is_some_and(|column| column.right);

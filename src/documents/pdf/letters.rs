@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::world::has_glyph;
-use crate::documents::view::{Row, View};
+use crate::documents::view::{View, ViewRow};
 
 /// Stands for a character that the fonts lack, such as an emoji or a Chinese one. PDF/A forbids text without glyphs.
 const MISSING: char = '□';
@@ -32,7 +32,7 @@ pub fn printable(view: &View) -> Result<Value, String> {
 fn exact(view: &View) -> impl Iterator<Item = (&'static str, &str)> {
     let tables = std::iter::once(&view.summary).chain(view.annex.iter().map(|section| &section.table));
     let cells = tables.flat_map(|table| {
-        let numbers = |row: &'_ Row| row.cells.len() == table.columns.len();
+        let numbers = |row: &'_ ViewRow| row.cells.len() == table.columns.len();
         table.rows.iter().filter(move |row| numbers(row)).flat_map(|row| {
             let cells = row.cells.iter().zip(&table.columns);
             cells.filter(|(_, column)| column.right).map(|(cell, _)| ("a number in a table", cell.as_str()))

@@ -9,7 +9,7 @@ mod letters;
 mod world;
 
 use super::view::View;
-use super::{DocumentError, Look};
+use super::{Branding, DocumentError};
 
 /// The family that the text is set in. Pictures of a view name it, so that their labels look alike.
 pub const FONT_FAMILY: &str = "Inter";
@@ -23,7 +23,7 @@ pub const FONT_FAMILY: &str = "Inter";
 /// [`DocumentError::WithoutPdf`] if this build has no typst; [`DocumentError::Failed`] for a logo that is no picture,
 /// an amount that can't be printed, and what typst refuses.
 #[cfg(feature = "pdf")]
-pub fn render(view: &View, look: &Look, e_invoice: Option<&[u8]>) -> Result<Vec<u8>, DocumentError> {
+pub fn render(view: &View, look: &Branding, e_invoice: Option<&[u8]>) -> Result<Vec<u8>, DocumentError> {
     let text = letters::printable(view).map_err(DocumentError::Failed)?;
     let made = world::typeset(&text, look.logo.as_ref(), e_invoice);
     let pdf = made.map_err(|problem| match &look.logo {
@@ -45,6 +45,6 @@ pub fn render(view: &View, look: &Look, e_invoice: Option<&[u8]>) -> Result<Vec<
 /// # Errors
 /// Always [`DocumentError::WithoutPdf`].
 #[cfg(not(feature = "pdf"))]
-pub fn render(_: &View, _: &Look, _: Option<&[u8]>) -> Result<Vec<u8>, DocumentError> {
+pub fn render(_: &View, _: &Branding, _: Option<&[u8]>) -> Result<Vec<u8>, DocumentError> {
     Err(DocumentError::WithoutPdf)
 }

@@ -7,7 +7,7 @@ use crate::domain::{
     Cause, DiskSource, EntryType, Footprint, Guid, Interval, Kind, LedgerEntry, Location, MemorySource, Place,
     ResourceKey, Timestamp,
 };
-use crate::fold::{Known, Opening, Piece, Resource, Run};
+use crate::fold::{Known, OpenPiece, Opening, Resource, Run};
 use crate::store::StoreError;
 use crate::store::database::{Record, Row, Session, Sql, record, text, values};
 
@@ -219,7 +219,7 @@ fn read_run(row: &Row) -> Result<Run, StoreError> {
         opening: row.opening,
         unconfirmed: row.unconfirmed,
         billed: row.billed,
-        piece: Piece {
+        piece: OpenPiece {
             started_at: row.started_at,
             opened_by: row.opened_by,
             footprint: footprint!(row),

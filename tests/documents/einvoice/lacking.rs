@@ -1,7 +1,7 @@
 //! What an e-invoice lacks, and what is said of it.
 
 use cf_billing::documents::einvoice::{self, Syntax};
-use cf_billing::documents::{DocumentError, Lacking, Look, Subject};
+use cf_billing::documents::{Branding, DocumentError, Lacking, ToRender};
 use cf_billing::domain::{Amount, Currency, ElectronicAddress};
 use cf_billing::invoicing::Invoice;
 use en16931::codes::generated::PEPPOL_EAS_SCHEMES;
@@ -14,8 +14,8 @@ use crate::support::tool::python;
 
 fn lacking(invoice: &Invoice, is_final: bool, syntax: Syntax) -> Vec<Lacking> {
     let issue = sample::issue("CF-000042", invoice);
-    let look = Look::default();
-    let subject = Subject {
+    let look = Branding::default();
+    let subject = ToRender {
         invoice,
         issue: is_final.then_some(&issue),
         in_review: false,
@@ -254,9 +254,9 @@ fn an_invoice_that_charges_for_nothing_has_no_e_invoice() {
 fn drafts_are_refused_and_told_everything_at_once() {
     let mut invoice = sample::with_correction();
     (invoice.particulars.seller.country, invoice.particulars.buyer.country) = (None, None);
-    let look = Look::default();
+    let look = Branding::default();
     let subject =
-        Subject { invoice: &invoice, issue: None, in_review: false, drafted_at: sample::drafted_at(), look: &look };
+        ToRender { invoice: &invoice, issue: None, in_review: false, drafted_at: sample::drafted_at(), look: &look };
     let error = einvoice::cii(&subject).unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -269,7 +269,7 @@ fn drafts_are_refused_and_told_everything_at_once() {
     );
     // What is final can't be mended by a setting.
     let issue = sample::issue("CF-000042", &invoice);
-    let error = einvoice::ubl(&Subject { issue: Some(&issue), ..subject }).unwrap_err();
+    let error = einvoice::ubl(&ToRender { issue: Some(&issue), ..subject }).unwrap_err();
     let DocumentError::Lacking(lacking) = error else { panic!("{error}") };
     assert_eq!(lacking.len(), 2);
     assert_eq!(
@@ -283,8 +283,8 @@ fn what_is_to_be_paid_is_due() {
     let invoice = sample::with_correction();
     let mut issue = sample::issue("CF-000042", &invoice);
     issue.due_on = None;
-    let look = Look::default();
-    let subject = Subject {
+    let look = Branding::default();
+    let subject = ToRender {
         invoice: &invoice,
         issue: Some(&issue),
         in_review: false,
@@ -295,7 +295,7 @@ fn what_is_to_be_paid_is_due() {
     assert_eq!(what, ["a due date, or payment terms in words"]);
     let mut with_terms = invoice.clone();
     with_terms.particulars.payment.terms = Some("At once".to_owned());
-    assert_eq!(einvoice::lacking(&Subject { invoice: &with_terms, ..subject }, Syntax::Cii), []);
+    assert_eq!(einvoice::lacking(&ToRender { invoice: &with_terms, ..subject }, Syntax::Cii), []);
 }
 
 #[test]
@@ -303,8 +303,8 @@ fn an_invoice_that_does_not_add_up_is_not_written() {
     let mut invoice = sample::with_correction();
     invoice.net = Amount(invoice.net.0 + 1);
     let issue = sample::issue("CF-000042", &invoice);
-    let look = Look::default();
-    let subject = Subject {
+    let look = Branding::default();
+    let subject = ToRender {
         invoice: &invoice,
         issue: Some(&issue),
         in_review: false,

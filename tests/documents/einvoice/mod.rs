@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::process::Command;
 
-use cf_billing::documents::{Look, Subject, einvoice};
+use cf_billing::documents::{Branding, ToRender, einvoice};
 use cf_billing::domain::Amount;
 use cf_billing::invoicing::{DocumentKind, Invoice};
 use en16931::profiles;
@@ -23,9 +23,9 @@ const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/documents/einvo
 /// UBL and CII of an invoice.
 fn made(invoice: &Invoice) -> [String; 2] {
     let issue = sample::issue("CF-000042", invoice);
-    let look = Look::default();
+    let look = Branding::default();
     let subject =
-        Subject { invoice, issue: Some(&issue), in_review: false, drafted_at: sample::drafted_at(), look: &look };
+        ToRender { invoice, issue: Some(&issue), in_review: false, drafted_at: sample::drafted_at(), look: &look };
     [einvoice::ubl(&subject), einvoice::cii(&subject)]
         .map(|result| String::from_utf8(result.unwrap_or_else(|error| panic!("{error}\n{invoice:#?}"))).unwrap())
 }
