@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use cf_billing::domain::{Strategy, Timestamp};
 use cf_billing::simulator::{ADMIN, Foundation};
-use cf_billing::store::{DutyState, Lease, Origin, Store, StoreError, WriteSet};
+use cf_billing::store::{DutyState, Lease, PageOrigin, Store, StoreError, WriteSet};
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -66,7 +66,7 @@ fn an_older_epoch_writes_nothing() {
         let paused = store.under(old.clone());
         let head = paused.foundation("f").await.unwrap();
         assert_eq!(head.lease_epoch, 1);
-        let mut write = WriteSet::new(Origin::Collector, &head);
+        let mut write = WriteSet::new(PageOrigin::Collector, &head);
         write.known_until = Some(Timestamp::from_unix(1_790_000_000));
         paused.commit(&head, &write).await.unwrap();
 

@@ -16,7 +16,7 @@ use crate::rating::Named;
 
 /// What a ledger has seen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Seen {
+pub struct SeenPlaces {
     pub foundations: BTreeSet<String>,
     /// `FOUNDATION/NAME` and `FOUNDATION/GUID`, also of those without usage.
     pub organizations: BTreeSet<String>,
@@ -72,7 +72,7 @@ const MOST_TO_COMPARE: usize = 200;
 /// What accounts and a ledger don't have in common. A name that nothing has is an error: it is mistyped, or out of date, and
 /// what was meant is charged to nobody. The rest are warnings, for it may come yet, or may be meant.
 #[must_use]
-pub fn check_against(accounts: &Accounts, seen: &Seen) -> Vec<Problem> {
+pub fn check_against(accounts: &Accounts, seen: &SeenPlaces) -> Vec<Problem> {
     let mut problems = unknown(accounts, seen);
     problems.extend(contested(accounts, seen));
     keyed::sort(&mut problems);
@@ -81,7 +81,7 @@ pub fn check_against(accounts: &Accounts, seen: &Seen) -> Vec<Problem> {
 }
 
 /// What is owned and was never seen.
-fn unknown(accounts: &Accounts, seen: &Seen) -> Vec<Problem> {
+fn unknown(accounts: &Accounts, seen: &SeenPlaces) -> Vec<Problem> {
     let mut spaces = BTreeSet::new();
     for place in &seen.places {
         let SeenPlace { foundation, organization, space, .. } = place;
@@ -130,7 +130,7 @@ fn unknown(accounts: &Accounts, seen: &Seen) -> Vec<Problem> {
 }
 
 /// Whether a name in it is nothing's. A guid without usage may be one that was just made.
-fn is_wrong_name(owned: &Owned, seen: &Seen) -> bool {
+fn is_wrong_name(owned: &Owned, seen: &SeenPlaces) -> bool {
     let foundation = &owned.foundation;
     let is_nothings = |name: &str, known: &BTreeSet<String>| {
         !parse::looks_like_guid(name) && !known.contains(&format!("{foundation}/{name}"))
@@ -165,7 +165,7 @@ const fn level(rank: Rank) -> usize {
 }
 
 /// What is one account's by its guid and another's by its name, or has labels of two.
-fn contested(accounts: &Accounts, seen: &Seen) -> Vec<Problem> {
+fn contested(accounts: &Accounts, seen: &SeenPlaces) -> Vec<Problem> {
     let mut told = BTreeSet::new();
     let mut problems = Vec::new();
     for place in &seen.places {
@@ -206,7 +206,7 @@ fn contested(accounts: &Accounts, seen: &Seen) -> Vec<Problem> {
 }
 
 /// What was used lately and is in no account, now or later.
-fn nobodys(accounts: &Accounts, seen: &Seen) -> Vec<Problem> {
+fn nobodys(accounts: &Accounts, seen: &SeenPlaces) -> Vec<Problem> {
     let Some(newest) = seen.places.iter().map(|place| place.used_until).max() else { return Vec::new() };
     // Of the last instant of a month, not of the next one's first.
     let month = Month::of(newest.plus(-1), accounts.zone);

@@ -20,7 +20,7 @@ use crate::keyed::{FilePosition, Origin, Problem};
 use crate::rate_card::Validity;
 use crate::rating::Named;
 
-pub use against::{Seen, SeenPlace, check_against};
+pub use against::{SeenPlace, SeenPlaces, check_against};
 pub use owners::Whereabouts;
 pub(crate) use schema::schema;
 

@@ -14,7 +14,7 @@ use crate::store::{FinalInvoice, Issuing, Recalculation, StoredCard, StoredInvoi
 
 /// What of an invoice is to be corrected.
 #[derive(Debug)]
-pub enum What {
+pub enum CorrectionRequest {
     /// Given back, whatever was used.
     Credit(Credit),
     /// As far as its period costs something else now; by another card, if one is given.
@@ -145,24 +145,24 @@ impl BillingRun<'_> {
     pub async fn credit(
         &self,
         stored: &StoredInvoice,
-        what: What,
+        what: CorrectionRequest,
         reason: &str,
     ) -> Result<CreditOutcome, BillingError> {
         let Some(Issue { number, issued_on, .. }) = issue_of(stored) else {
             return Err(BillingError::NotFinal(stored.id.to_string()));
         };
-        let reopens = matches!(what, What::Credit(Credit::Anew));
+        let reopens = matches!(what, CorrectionRequest::Credit(Credit::Anew));
         if self.store.credit_notes_of(&number).await?.iter().any(|note| note.invoice.reopens) {
             return Err(BillingError::Reopened { number });
         }
         let past = self.store.corrections(&number).await?;
         let (corrections, card) = match what {
-            What::Credit(of) => {
+            CorrectionRequest::Credit(of) => {
                 let corrections = credit(&number, &stored.invoice, &past, &of)?;
                 self.within(stored, &of, &corrections).await?;
                 (corrections, self.stored_card(&stored.invoice.rate_card).await?.stored)
             }
-            What::Difference(card) => {
+            CorrectionRequest::Difference(card) => {
                 let given = card.is_some();
                 let (corrections, card) = self.difference(stored, card).await?;
                 let net = net_of(&corrections)?;

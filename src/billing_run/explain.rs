@@ -50,13 +50,13 @@ pub struct Use {
     pub charged: i64,
     /// Number of the ledger entry; `None`: it was still running.
     pub entry: Option<i64>,
-    pub began: Option<Origin>,
-    pub ended: Option<Origin>,
+    pub began: Option<InputOrigin>,
+    pub ended: Option<InputOrigin>,
 }
 
 /// Something in the archive that began or ended a use.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Origin {
+pub struct InputOrigin {
     /// Its number in the foundation's archive.
     pub sequence: u64,
     /// `usage event`, `baseline item` …
@@ -162,7 +162,7 @@ async fn uses(store: &Store, foundation: &str, of_row: &[&Contribution]) -> Resu
     Ok(uses)
 }
 
-fn origin(input: &ArchivedInput) -> Origin {
+fn origin(input: &ArchivedInput) -> InputOrigin {
     let what = match input.kind {
         InputKind::Event(_) => "usage event",
         InputKind::Baseline(_) => "baseline item",
@@ -178,7 +178,7 @@ fn origin(input: &ArchivedInput) -> Origin {
     let body: Option<serde_json::Value> = serde_json::from_str(&input.body).ok();
     let guid = body.and_then(|body| body["guid"].as_str().map(str::to_owned));
     let guid = guid.filter(|_| matches!(input.kind, InputKind::Event(_)));
-    Origin { sequence: input.sequence, what, guid, at: input.created_at }
+    InputOrigin { sequence: input.sequence, what, guid, at: input.created_at }
 }
 
 /// What a meter counts, in words.

@@ -33,8 +33,8 @@ use crate::store::{
 };
 
 pub use card::{Card, CardError, hash_of, read_text};
-pub use correcting::{CreditOutcome, What};
-pub use explain::{Explained, ExplainedLine, Origin, Step, Use, explain, resource_word};
+pub use correcting::{CorrectionRequest, CreditOutcome};
+pub use explain::{Explained, ExplainedLine, InputOrigin, Step, Use, explain, resource_word};
 pub use issuing::{FinalizeResult, Outcome, Renderer, document, subject_of};
 pub use meant::Meant;
 pub use numbered::issue_of;

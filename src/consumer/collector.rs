@@ -15,7 +15,7 @@ use crate::domain::{
     EventId, GapReason, Guid, Kind, Place, RowList, RowObservation, Settings, Strategy, Stream, Timestamp,
 };
 use crate::fold::Input;
-use crate::store::{FoundationHead, LabelRows, Onboarding, OnboardingStage, Origin, Store, StoreError, StoredGap};
+use crate::store::{FoundationHead, LabelRows, Onboarding, OnboardingStage, PageOrigin, Store, StoreError, StoredGap};
 use crate::telemetry::{Progress, Reporter};
 
 /// How often it is looked whether there is something to seal or prune, in seconds.
@@ -378,7 +378,7 @@ impl Collector {
 
     /// An empty page on top of what is committed.
     pub(super) fn page(&self) -> Page {
-        Page::new(Origin::Collector, self.clock.now(), &self.head)
+        Page::new(PageOrigin::Collector, self.clock.now(), &self.head)
     }
 
     /// Commits a page, of a stream's events if one is named; never cancelled.

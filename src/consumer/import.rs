@@ -8,7 +8,7 @@ use crate::clock::Clock;
 use crate::cloud_controller::{Chunk, NamedItem, Snapshot};
 use crate::domain::{AnomalyKind, Place, Settings, Stream, Timestamp};
 use crate::fold::Input;
-use crate::store::{FoundationHead, Names, Origin, Store, StoreError};
+use crate::store::{FoundationHead, Names, PageOrigin, Store, StoreError};
 
 /// What an import can't do.
 #[derive(Debug, thiserror::Error)]
@@ -177,7 +177,7 @@ impl<'a> Importer<'a> {
     /// # Errors
     /// [`ImportError::Store`].
     pub async fn complete(&mut self, until: Timestamp) -> Result<(), ImportError> {
-        let mut page = Page::new(Origin::Import, self.clock.now(), &self.head);
+        let mut page = Page::new(PageOrigin::Import, self.clock.now(), &self.head);
         page.known_until = page.known_until.max(Some(until));
         self.head = commit(self.store, &self.head, page).await?.head;
         Ok(())
@@ -194,7 +194,7 @@ impl<'a> Importer<'a> {
         if inputs.is_empty() {
             return Ok(());
         }
-        let mut page = Page::new(Origin::Import, self.clock.now(), &self.head);
+        let mut page = Page::new(PageOrigin::Import, self.clock.now(), &self.head);
         page.names = names;
         page.read_at = self.read_at.unwrap_or(page.received_at);
         let events = inputs.iter().filter(|input| !matches!(input.input, Input::Settings(_))).count();

@@ -3,7 +3,7 @@
 
 use super::page::commit_again;
 use crate::domain::Timestamp;
-use crate::store::{ArchivedInput, FoundationHead, Names, Origin, Seal, Store, StoreError, WriteSet};
+use crate::store::{ArchivedInput, FoundationHead, Names, PageOrigin, Seal, Store, StoreError, WriteSet};
 
 /// Inputs read at a time.
 const PAGE: usize = 5_000;
@@ -72,7 +72,7 @@ pub async fn rebuild(
     }
     // Until when everything was known is no input: at that time it can't have been later.
     let known_until = until.map_or(head.known_until, |until| head.known_until.map(|known| known.min(until)));
-    let mut write = WriteSet::new(if head.collected { Origin::Collector } else { Origin::Import }, &rebuilt);
+    let mut write = WriteSet::new(if head.collected { PageOrigin::Collector } else { PageOrigin::Import }, &rebuilt);
     write.known_until = known_until;
     write.swept_until = head.swept_until;
     write.app.agreeing_at = head.app.agreeing_at;
@@ -112,7 +112,7 @@ async fn begin_at(
         page.retain(|input| input.sequence <= seal.sequence);
         let Some(last) = page.last() else { break };
         next = last.sequence + 1;
-        let mut write = WriteSet::new(Origin::Import, &rebuilt);
+        let mut write = WriteSet::new(PageOrigin::Import, &rebuilt);
         let within = |sequence: u64| page[0].sequence <= sequence && sequence < next;
         write.settings = head.settings.iter().filter(|(sequence, _)| within(*sequence)).cloned().collect();
         write.gaps = head.gaps.iter().filter(|(sequence, _)| within(*sequence)).cloned().collect();
@@ -125,7 +125,7 @@ async fn begin_at(
         if states.is_empty() {
             break;
         }
-        let mut write = WriteSet::new(Origin::Import, &rebuilt);
+        let mut write = WriteSet::new(PageOrigin::Import, &rebuilt);
         for (resource, entries) in states {
             write.last_entry = write.last_entry.max(entries.last().map_or(0, |entry| entry.number));
             write.entries.extend(entries);

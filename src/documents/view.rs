@@ -22,17 +22,17 @@ pub struct View {
     /// The buyer, a line each.
     pub recipient: Vec<String>,
     /// Label and value: number, dates, period, account, order, VAT ids.
-    pub facts: Vec<Fact>,
+    pub facts: Vec<ViewFact>,
     /// Paragraphs above the summary.
     pub introduction: Vec<String>,
     /// What was charged, grouped as the account prefers, then discounts, minimums and corrections.
-    pub summary: Table,
+    pub summary: ViewTable,
     /// Net, tax, total; the last one is what is to be paid.
     pub totals: Vec<Total>,
     /// Terms, exemption, estimated and assumed usage.
     pub notes: Vec<String>,
     /// How to pay: label and value.
-    pub payment: Vec<Fact>,
+    pub payment: Vec<ViewFact>,
     /// Cost of each day; `None` if it isn't known.
     pub chart: Option<Chart>,
     /// Heading of the annex.
@@ -46,14 +46,14 @@ pub struct View {
 
 /// A label and its value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Fact {
+pub struct ViewFact {
     pub label: String,
     pub value: String,
 }
 
 /// A table: headings, and rows of as many cells.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Table {
+pub struct ViewTable {
     pub columns: Vec<Column>,
     pub rows: Vec<ViewRow>,
 }
@@ -102,7 +102,7 @@ pub struct Total {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Section {
     pub title: String,
-    pub table: Table,
+    pub table: ViewTable,
 }
 
 /// Cost by day, stacked by buildpack or app.

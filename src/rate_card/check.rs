@@ -371,7 +371,7 @@ fn idle_allowances(card: &RateCard) -> Vec<Problem> {
 
 /// What a ledger has seen, by name and guid.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Seen {
+pub struct SeenNames {
     pub buildpacks: BTreeSet<String>,
     pub buildpack_guids: BTreeSet<String>,
     pub plan_guids: BTreeSet<String>,
@@ -425,7 +425,7 @@ impl SeenService {
 
 /// Rates that price what several brokers offer under one name, without saying whose: warnings, for that may be meant.
 #[must_use]
-pub fn names_of_several(card: &RateCard, seen: &Seen) -> Vec<Problem> {
+pub fn names_of_several(card: &RateCard, seen: &SeenNames) -> Vec<Problem> {
     let of_rates = card.rates.iter().map(|rate| (&rate.place, &rate.matcher.what));
     let of_allowances = card.allowances.iter().map(|allowance| (&allowance.place, &allowance.matcher.what));
     let blocks: Vec<(&FilePosition, &What)> = of_rates.chain(of_allowances).collect();
@@ -475,7 +475,7 @@ pub fn names_of_several(card: &RateCard, seen: &Seen) -> Vec<Problem> {
 
 /// What a card names that a ledger has never seen: warnings, for it may come yet.
 #[must_use]
-pub fn check_against(card: &RateCard, seen: &Seen) -> Vec<Problem> {
+pub fn check_against(card: &RateCard, seen: &SeenNames) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut blocks: Vec<(&FilePosition, Whom, What, Option<&String>)> = Vec::new();
     for rate in &card.rates {
@@ -519,7 +519,7 @@ pub fn check_against(card: &RateCard, seen: &Seen) -> Vec<Problem> {
 }
 
 /// What to do about a name that was never seen.
-fn meant(what: &str, name: &str, known: &BTreeSet<String>, seen: &Seen) -> String {
+fn meant(what: &str, name: &str, known: &BTreeSet<String>, seen: &SeenNames) -> String {
     let by_name = seen.account_names.get(name).filter(|_| what == "account");
     by_name
         .map(|id| format!("give the account's id: account = \"{id}\""))
@@ -528,7 +528,7 @@ fn meant(what: &str, name: &str, known: &BTreeSet<String>, seen: &Seen) -> Strin
 }
 
 /// Names each name of whom a block is for: what it is, and which of them were seen.
-fn names_of_whom(whom: &Whom, seen: &Seen, name: &mut impl FnMut(&str, &str, &BTreeSet<String>)) {
+fn names_of_whom(whom: &Whom, seen: &SeenNames, name: &mut impl FnMut(&str, &str, &BTreeSet<String>)) {
     match whom {
         Whom::Everyone => {}
         Whom::Account(account) => name("account", account, &seen.accounts),
@@ -541,7 +541,7 @@ fn names_of_whom(whom: &Whom, seen: &Seen, name: &mut impl FnMut(&str, &str, &BT
 }
 
 /// Names each name of what a block is for: what it is, and which of them were seen.
-fn names_of_what(what: &What, seen: &Seen, name: &mut impl FnMut(&str, &str, &BTreeSet<String>)) {
+fn names_of_what(what: &What, seen: &SeenNames, name: &mut impl FnMut(&str, &str, &BTreeSet<String>)) {
     let offerings = || seen.plans.iter().map(|(offering, _)| offering.clone()).collect::<BTreeSet<_>>();
     match what {
         What::Any | What::WithoutBuildpack | What::UserProvided => {}

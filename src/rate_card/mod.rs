@@ -14,7 +14,7 @@ mod terms;
 
 pub use block::{Allowance, Discount, Floor, FloorKind, Off, Per, Rate, Tax, Validity};
 pub use card::{InForce, RateCard};
-pub use check::{Seen, SeenService};
+pub use check::{SeenNames, SeenService};
 pub(crate) use check::{check_against, names_of_several};
 pub use compare::Change;
 pub(crate) use compare::{changes, changes_within};

@@ -134,7 +134,7 @@ impl Owner {
 
 /// Whether a write comes from a collector or an import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub enum PageOrigin {
     Collector,
     Import,
 }
@@ -142,7 +142,7 @@ pub enum Origin {
 /// Everything one page leads to.
 #[derive(Clone, Debug)]
 pub struct WriteSet {
-    pub origin: Origin,
+    pub origin: PageOrigin,
     /// Numbered on from the head, in sequence.
     pub inputs: Vec<ArchivedInput>,
     /// Settings among them, by sequence number.
@@ -182,7 +182,7 @@ pub struct WriteSet {
 impl WriteSet {
     /// Nothing, on top of `head`.
     #[must_use]
-    pub fn new(origin: Origin, head: &FoundationHead) -> Self {
+    pub fn new(origin: PageOrigin, head: &FoundationHead) -> Self {
         Self {
             origin,
             inputs: Vec::new(),
@@ -228,7 +228,7 @@ impl WriteSet {
         next.observed_until = self.observed_until;
         next.reconciled_at = self.reconciled_at;
         next.swept_long_at = self.swept_long_at;
-        next.collected |= self.origin == Origin::Collector;
+        next.collected |= self.origin == PageOrigin::Collector;
         next.settings.extend(self.settings.iter().cloned());
         next.gaps.extend(self.gaps.iter().cloned());
         next.app.clone_from(&self.app);

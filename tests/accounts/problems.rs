@@ -1,6 +1,6 @@
 //! What is wrong with an accounts file, all at once.
 
-use cf_billing::accounts::{Accounts, Seen, check_against};
+use cf_billing::accounts::{Accounts, SeenPlaces, check_against};
 use cf_billing::rate_card::{CardFile, parse};
 use chrono_tz::Tz;
 
@@ -427,7 +427,7 @@ fn an_account_pays_in_the_cards_currency() {
 /// An empty ledger knows nothing, so nothing is wrong but that.
 #[test]
 fn an_empty_ledger_has_seen_no_foundation() {
-    let told = check_against(&accounts(&with("")), &Seen::default());
+    let told = check_against(&accounts(&with("")), &SeenPlaces::default());
     let told: Vec<&str> = told.iter().map(|problem| problem.message.as_str()).collect();
     assert_eq!(told, ["the ledger has seen no foundation `f`"]);
 }

@@ -1,6 +1,6 @@
 //! What each day cost: nothing of it is lost or made up.
 
-use cf_billing::documents::chart::{COLOURS, MOST_GROUPS, Series, day_totals};
+use cf_billing::documents::chart::{COLOURS, ChartSeries, MOST_GROUPS, day_totals};
 use cf_billing::documents::language::Locale;
 use cf_billing::invoicing::{GroupBy, Invoice, Language};
 
@@ -36,7 +36,7 @@ fn each_day_has_its_part_of_a_line() {
     let shown = |card_text: &str, pieces: &str, days: usize| {
         let invoice = usage(card_text, pieces);
         let series = day_totals(&invoice, Locale::of(Language::English)).unwrap().unwrap();
-        let of = |series: &Series| {
+        let of = |series: &ChartSeries| {
             let days: Vec<String> = series.days[..days].iter().map(|day| day.0.to_string()).collect();
             format!("{} {}", series.label, days.join(" "))
         };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use cf_billing::documents::compose::compose;
 use cf_billing::documents::html::render;
-use cf_billing::documents::view::{RowKind, Section, Table, View};
+use cf_billing::documents::view::{RowKind, Section, View, ViewTable};
 use cf_billing::documents::{Branding, DocumentError, ToRender};
 use cf_billing::domain::{Amount, GapNote, GapReason, Guid, Stream, Timestamp};
 use cf_billing::invoicing::{DocumentKind, DraftNotes, GroupBy, Invoice, Language, Particulars};
@@ -61,7 +61,7 @@ pub fn rekeyed(mut invoice: Invoice, change: impl Fn(usize, &mut LineKey)) -> In
 }
 
 /// A table: its headings, then a row a line, `+` for groups, `=` for subtotals, `~` for estimated rows, `±` for adjustments.
-fn table(table: &Table) -> String {
+fn table(table: &ViewTable) -> String {
     let titles = table.columns.iter().map(|column| format!("{}{}", if column.right { ">" } else { "" }, column.title));
     let mut text = format!("  {}\n", titles.collect::<Vec<_>>().join(" | "));
     for row in &table.rows {
@@ -121,7 +121,7 @@ fn smallest(written: &str) -> i64 {
 }
 
 /// Last cells of the rows of some kinds, added up.
-fn sum(table: &Table, kinds: &[RowKind]) -> i64 {
+fn sum(table: &ViewTable, kinds: &[RowKind]) -> i64 {
     table.rows.iter().filter(|row| kinds.contains(&row.kind)).map(|row| smallest(row.cells.last().unwrap())).sum()
 }
 

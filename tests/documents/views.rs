@@ -1,6 +1,6 @@
 //! Views to lay out: everything that a document may have, in three languages.
 
-use cf_billing::documents::view::{Chart, Column, Fact, RowKind, Section, Table, Total, View, ViewRow};
+use cf_billing::documents::view::{Chart, Column, RowKind, Section, Total, View, ViewFact, ViewRow, ViewTable};
 
 fn column(title: &str, right: bool) -> Column {
     Column { title: title.to_owned(), right }
@@ -25,8 +25,9 @@ fn rows(text: &str) -> Vec<ViewRow> {
     text.lines().map(str::trim).filter(|line| !line.is_empty()).map(row).collect()
 }
 
-fn facts(text: &str) -> Vec<Fact> {
-    let fact = |(label, value): (&str, &str)| Fact { label: label.trim().to_owned(), value: value.trim().to_owned() };
+fn facts(text: &str) -> Vec<ViewFact> {
+    let fact =
+        |(label, value): (&str, &str)| ViewFact { label: label.trim().to_owned(), value: value.trim().to_owned() };
     text.lines().filter_map(|line| line.split_once(": ")).map(fact).collect()
 }
 
@@ -96,7 +97,7 @@ USt-IdNr. (wir): DE123456789",
              Positionen stehen in der Anlage."
                 .to_owned(),
         ],
-        summary: Table {
+        summary: ViewTable {
             columns: vec![
                 column("Organisation", false),
                 column("Space", false),
@@ -155,7 +156,7 @@ Verwendungszweck: CF-000042",
     }
 }
 
-fn annex_table(first: usize, count: usize, german: bool) -> Table {
+fn annex_table(first: usize, count: usize, german: bool) -> ViewTable {
     let titles = if german {
         ["Pos.", "Was", "Buildpack", "Menge", "Einheit", "Preis", "Betrag in EUR"]
     } else {
@@ -182,7 +183,7 @@ fn annex_table(first: usize, count: usize, german: bool) -> Table {
     let label = if german { "Summe" } else { "Subtotal" };
     rows.push(row(&format!("subtotal | | {label} | | | | | {}", if german { "9.999,00" } else { "9,999.00" })));
     let columns = titles.into_iter().enumerate().map(|(at, title)| column(title, [0, 3, 5, 6].contains(&at)));
-    Table { columns: columns.collect(), rows }
+    ViewTable { columns: columns.collect(), rows }
 }
 
 /// An English invoice with `count` rows in its annex.
@@ -244,7 +245,7 @@ pub fn credit_note() -> View {
             "Wir korrigieren die Rechnung CF-000042. Grund: Die App wurde durch unseren Fehler abgeschaltet."
                 .to_owned(),
         ],
-        summary: Table {
+        summary: ViewTable {
             columns: vec![column("Position", true), column("Leistung", false), column("Betrag in EUR", true)],
             rows: rows("line | 1 | App shop, web, Memory | −1.204,17\nline | 2 | App shop, web, Disk | −12,00"),
         },
@@ -263,7 +264,7 @@ pub fn long_names() -> View {
     let mut view = german();
     view.recipient =
         vec![long.clone(), "Abteilung ".to_owned() + &"für vieles ".repeat(20), "60311 Frankfurt".to_owned()];
-    view.facts.push(Fact { label: "Referenz".to_owned(), value: "X".repeat(200) });
+    view.facts.push(ViewFact { label: "Referenz".to_owned(), value: "X".repeat(200) });
     view.footer[0][0].clone_from(&long);
     view.sender = format!("{long} · Musterstraße 12 · 10115 Berlin");
     for at in [1, 7] {

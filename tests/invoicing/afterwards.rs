@@ -8,7 +8,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 
-use cf_billing::billing_run::{BillingError, BillingRun, Card, What, read_text};
+use cf_billing::billing_run::{BillingError, BillingRun, Card, CorrectionRequest, read_text};
 use cf_billing::clock::Clock;
 use cf_billing::cloud_controller::decode;
 use cf_billing::config::{self, Configuration};
@@ -329,15 +329,15 @@ impl Afterwards {
         let stored = finals[self.below(finals.len())].clone();
         let lines = stored.invoice.lines.len();
         let what = match self.below(8) {
-            0 => What::Credit(Credit::Whole),
-            1 | 2 => What::Credit(Credit::Anew),
-            3 | 4 => What::Difference(None),
+            0 => CorrectionRequest::Credit(Credit::Whole),
+            1 | 2 => CorrectionRequest::Credit(Credit::Anew),
+            3 | 4 => CorrectionRequest::Difference(None),
             _ if lines == 0 => return,
             _ => {
                 let line = 1 + self.below(lines);
                 let some = self.random.random_range(1..1500);
                 let amount = (self.below(3) > 0).then_some(Amount(some));
-                What::Credit(Credit::Lines(vec![(line, amount)]))
+                CorrectionRequest::Credit(Credit::Lines(vec![(line, amount)]))
             }
         };
         self.log.push(format!("credit {} {what:?}", stored.number.as_deref().unwrap()));

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use cf_billing::billing_run::{BillingRun, Card, CreditOutcome, FinalizeResult, Renderer, What};
+use cf_billing::billing_run::{BillingRun, Card, CreditOutcome, FinalizeResult, Renderer, CorrectionRequest};
 use cf_billing::clock::Clock;
 use cf_billing::config::{Configuration, load};
 use cf_billing::consumer::Importer;
@@ -104,7 +104,7 @@ impl Desk {
         let mut run = BillingRun::new(&self.configuration, &self.store, &clock, &self.card).unwrap();
         run.issue_date = issue_date.map(date);
         let stored = self.invoice(number);
-        let credited = run.credit(&stored, What::Credit(Credit::Whole), "waived");
+        let credited = run.credit(&stored, CorrectionRequest::Credit(Credit::Whole), "waived");
         match self.runtime.block_on(credited).map_err(|error| error.to_string())? {
             CreditOutcome::Note(number) => Ok(number),
             other => panic!("{other:?}"),

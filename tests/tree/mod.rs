@@ -1,6 +1,7 @@
 //! The shape of the tree: which module may import which, and what pure modules are denied.
 
 mod circles;
+mod words;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -15,7 +15,7 @@ use super::output::{self, note};
 use super::progress::Bars;
 use super::run::{listen, member_over, stop_on_signal};
 use super::{Failure, Global};
-use crate::billing_run::{BillingRun, Card, CreditOutcome, FinalizeResult, What};
+use crate::billing_run::{BillingRun, Card, CorrectionRequest, CreditOutcome, FinalizeResult};
 use crate::clock::Clock;
 use crate::config::Configuration;
 use crate::daemon::{Daemon, Member};
@@ -241,7 +241,7 @@ async fn give_back(
     let back = Amount(GOODWILL.min(amount / 2));
     let card = card(configuration)?;
     let run = BillingRun::new(configuration, store, clock, &card)?;
-    let part = What::Credit(Credit::Lines(vec![(position + 1, Some(back))]));
+    let part = CorrectionRequest::Credit(Credit::Lines(vec![(position + 1, Some(back))]));
     match run.credit(first, part, "goodwill").await? {
         CreditOutcome::Note(number) => Ok(store.invoice(&number).await?),
         CreditOutcome::Charged(_) | CreditOutcome::Same => Ok(None),

@@ -9,7 +9,7 @@ use super::super::card::read_card;
 use super::super::output::{Format, note};
 use super::hold::reason;
 use super::{card_of, list, money, tell_begun};
-use crate::billing_run::{BillingRun, Card, CreditOutcome, What};
+use crate::billing_run::{BillingRun, Card, CorrectionRequest, CreditOutcome};
 use crate::clock::Clock;
 use crate::config::Configuration;
 use crate::domain::{Amount, Currency};
@@ -74,19 +74,19 @@ impl Credit {
         let stored = final_invoice(store, &self.invoice).await?;
         let what = if self.difference {
             let given = self.rates.clone().map(|rates| read_card(Some(rates), configuration)).transpose()?;
-            What::Difference(given.map(Box::new))
+            CorrectionRequest::Difference(given.map(Box::new))
         } else if self.reissue {
-            What::Credit(Part::Anew)
+            CorrectionRequest::Credit(Part::Anew)
         } else if self.whole {
-            What::Credit(Part::Whole)
+            CorrectionRequest::Credit(Part::Whole)
         } else {
             let currency = stored.invoice.currency;
             let amount = self.amount.as_deref().map(|text| parse_amount(text, currency)).transpose()?;
-            What::Credit(Part::Lines(self.line.iter().map(|line| (*line, amount)).collect()))
+            CorrectionRequest::Credit(Part::Lines(self.line.iter().map(|line| (*line, amount)).collect()))
         };
         // The configured card is for what is drafted; credit notes rest on the invoice's own.
         let card = match &what {
-            What::Difference(Some(card)) => Card::clone(card),
+            CorrectionRequest::Difference(Some(card)) => Card::clone(card),
             _ => card_of(store, &stored, configuration).await?,
         };
         let mut run = BillingRun::new(configuration, store, &Clock::System, &card)?;

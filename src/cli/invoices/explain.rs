@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::super::Failure;
 use super::super::output::{self, Format, numbers, words};
 use super::{card_of, find, money};
-use crate::billing_run::{BillingRun, Explained, ExplainedLine, Origin, Step, Use, explain, resource_word};
+use crate::billing_run::{BillingRun, Explained, ExplainedLine, InputOrigin, Step, Use, explain, resource_word};
 use crate::clock::Clock;
 use crate::config::Configuration;
 use crate::domain::text::visible;
@@ -45,7 +45,7 @@ fn step_json(step: &Step) -> Value {
     json!({"what": step.what, "formula": step.formula, "result": step.result})
 }
 
-fn origin_json(origin: &Origin) -> Value {
+fn origin_json(origin: &InputOrigin) -> Value {
     json!({"input": origin.sequence, "what": origin.what, "guid": origin.guid, "at": origin.at})
 }
 
@@ -109,11 +109,11 @@ const USE_HEADER: [&str; 12] = [
     "amount",
 ];
 
-fn origin(origin: Option<&Origin>) -> String {
+fn origin(origin: Option<&InputOrigin>) -> String {
     match origin {
         None => String::new(),
-        Some(Origin { guid: Some(guid), .. }) => guid.clone(),
-        Some(Origin { what, sequence, .. }) => format!("{what}, input {sequence}"),
+        Some(InputOrigin { guid: Some(guid), .. }) => guid.clone(),
+        Some(InputOrigin { what, sequence, .. }) => format!("{what}, input {sequence}"),
     }
 }
 

@@ -11,7 +11,7 @@ mod observe;
 use crate::domain::{LedgerEntry, ResourceKey, Stream, Timestamp};
 use crate::fold::{Depth, Fold, Input, Known, Numbered, Resource};
 use crate::store::{
-    ArchivedInput, FoundationHead, GapProgress, InputKind, LoadedResource, Names, Origin, Store, StoreError,
+    ArchivedInput, FoundationHead, GapProgress, InputKind, LoadedResource, Names, PageOrigin, Store, StoreError,
     StoredBound, StreamHead, WriteSet,
 };
 use crate::telemetry::PageCounts;
@@ -25,7 +25,7 @@ pub use input::{NewInput, recall};
 /// What one transaction is to hold.
 #[derive(Clone, Debug)]
 pub struct Page {
-    pub origin: Origin,
+    pub origin: PageOrigin,
     pub received_at: Timestamp,
     /// No event of it was created later, as far as the clock that says so is right.
     pub read_at: Timestamp,
@@ -49,7 +49,7 @@ pub struct Page {
 impl Page {
     /// An empty page on top of `head`.
     #[must_use]
-    pub fn new(origin: Origin, received_at: Timestamp, head: &FoundationHead) -> Self {
+    pub fn new(origin: PageOrigin, received_at: Timestamp, head: &FoundationHead) -> Self {
         Self {
             origin,
             received_at,
@@ -111,7 +111,7 @@ pub async fn commit(store: &Store, head: &FoundationHead, page: Page) -> Result<
     let decided = decide(store, head, &page.inputs, page.read_at).await?;
     for (stream, agreeing) in decided.agreeing {
         write.stream_mut(stream).agreeing_at = agreeing;
-        if write.origin == Origin::Import {
+        if write.origin == PageOrigin::Import {
             write.known_until = known_by_events(head, &write);
         }
     }
@@ -139,7 +139,7 @@ pub(super) async fn commit_again(
     head: &FoundationHead,
     archived: Vec<ArchivedInput>,
 ) -> Result<PageReport, StoreError> {
-    let mut write = WriteSet::new(Origin::Import, head);
+    let mut write = WriteSet::new(PageOrigin::Import, head);
     let mut numbered = Vec::with_capacity(archived.len());
     let mut bounds = Vec::new();
     for stream in Stream::ALL {

@@ -5,17 +5,17 @@ use std::collections::HashSet;
 use crate::domain::usage_event::ServiceChange;
 use crate::domain::{DiskSource, Fact, Footprint, Kind, LedgerEntry, MemorySource, ResourceKey};
 use crate::fold::{Fold, Input, Numbered, Resource};
-use crate::store::Origin;
+use crate::store::PageOrigin;
 
 /// Processes and tasks that the page began or changed and whose disk nothing vouches for, and stagings whose build wasn't
 /// read: no event tells their sizes. And service instances that were created: no event tells whether that failed.
 pub(super) fn to_observe(
-    origin: Origin,
+    origin: PageOrigin,
     fold: &Fold,
     numbered: &[Numbered],
     entries: &[LedgerEntry],
 ) -> HashSet<ResourceKey> {
-    if origin == Origin::Import {
+    if origin == PageOrigin::Import {
         return HashSet::new();
     }
     let begins = |input: &&Numbered| match &input.input {

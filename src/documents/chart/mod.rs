@@ -22,7 +22,7 @@ pub const MOST_GROUPS: usize = 5;
 
 /// What one group cost on each day of the period.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Series {
+pub struct ChartSeries {
     pub label: String,
     pub days: Vec<Amount>,
     /// Their sum.
@@ -39,7 +39,7 @@ fn overflow(error: AmountOverflow) -> DocumentError {
 ///
 /// # Errors
 /// [`DocumentError::Failed`] if a sum leaves the range of amounts.
-pub fn day_totals(invoice: &Invoice, locale: Locale) -> Result<Option<Vec<Series>>, DocumentError> {
+pub fn day_totals(invoice: &Invoice, locale: Locale) -> Result<Option<Vec<ChartSeries>>, DocumentError> {
     let knowing = || invoice.lines.iter().filter(|line| !line.days.is_empty());
     let Some(days) = knowing().map(|line| line.days.len()).max() else { return Ok(None) };
     let by = &invoice.particulars.group_by;
@@ -54,14 +54,14 @@ pub fn day_totals(invoice: &Invoice, locale: Locale) -> Result<Option<Vec<Series
     let mut series = Vec::with_capacity(groups.len());
     for (label, days) in groups {
         let total = days.iter().try_fold(Amount::default(), |sum, day| sum.plus(*day)).map_err(overflow)?;
-        series.push(Series { label, days, total });
+        series.push(ChartSeries { label, days, total });
     }
     series.retain(|series| series.total != Amount::default());
     // By label where two cost the same.
     series.sort_by_key(|series| std::cmp::Reverse(series.total));
     if series.len() > MOST_GROUPS {
         let label = locale.texts.others.to_owned();
-        let mut others = Series { label, days: vec![Amount::default(); days], total: Amount::default() };
+        let mut others = ChartSeries { label, days: vec![Amount::default(); days], total: Amount::default() };
         for one in series.drain(MOST_GROUPS..) {
             add(&mut others.days, one.days.into_iter())?;
             others.total = others.total.plus(one.total).map_err(overflow)?;

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use chrono::{Datelike, NaiveDate};
 use rust_decimal::Decimal;
 
-use super::Series;
+use super::ChartSeries;
 use crate::documents::language::Locale;
 use crate::domain::{Amount, Currency};
 
@@ -29,7 +29,7 @@ const LONGEST_LABEL: usize = 36;
 const MOST_STEPS: i64 = 5;
 
 pub(super) struct Drawing<'a> {
-    pub series: &'a [Series],
+    pub series: &'a [ChartSeries],
     /// Of each day.
     pub totals: &'a [Amount],
     pub dates: &'a [NaiveDate],

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::super::DocumentError;
-use super::super::view::{Column, RowKind, Section, Table, ViewRow};
+use super::super::view::{Column, RowKind, Section, ViewRow, ViewTable};
 use super::Composer;
 use super::groups::{Leaf, leaves};
 use super::summary::{pad, whole};
@@ -53,7 +53,7 @@ impl Composer<'_> {
                 pad(&mut row.cells, columns.len());
             }
             let title = outer[0].heading(0, levels[0], texts);
-            sections.push(Section { title, table: Table { columns, rows } });
+            sections.push(Section { title, table: ViewTable { columns, rows } });
         }
         sections.extend(self.corrections_section()?);
         Ok(sections)

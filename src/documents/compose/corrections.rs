@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::super::DocumentError;
-use super::super::view::{Column, RowKind, Section, Table, ViewRow};
+use super::super::view::{Column, RowKind, Section, ViewRow, ViewTable};
 use super::summary::whole;
 use super::{Composer, overflow};
 use crate::documents::names::{item, printable, variant};
@@ -16,7 +16,7 @@ const MOST_ROWS: usize = 25;
 
 impl Composer<'_> {
     /// The whole summary of a credit note.
-    pub(super) fn credits(&self) -> Result<Table, DocumentError> {
+    pub(super) fn credits(&self) -> Result<ViewTable, DocumentError> {
         let (texts, invoice) = (self.locale.texts, self.invoice);
         let columns = vec![
             Column { title: texts.description.to_owned(), right: false },
@@ -29,7 +29,7 @@ impl Composer<'_> {
         for adjustment in &invoice.adjustments {
             rows.push(self.adjustment(adjustment)?);
         }
-        Ok(Table { columns, rows })
+        Ok(ViewTable { columns, rows })
     }
 
     /// Rows of the summary.
@@ -117,7 +117,7 @@ impl Composer<'_> {
         ];
         let rows = invoice.corrections.iter().map(|correction| self.detailed(correction)).collect::<Result<_, _>>()?;
         let title = if self.is_credit_note() { texts.credits } else { texts.corrections }.to_owned();
-        Ok(Some(Section { title, table: Table { columns, rows } }))
+        Ok(Some(Section { title, table: ViewTable { columns, rows } }))
     }
 
     fn detailed(&self, correction: &Correction) -> Result<ViewRow, DocumentError> {

@@ -12,7 +12,7 @@ use chrono_tz::Tz;
 
 use super::language::Locale;
 use super::names::printable;
-use super::view::{Fact, Total, View};
+use super::view::{Total, View, ViewFact};
 use super::{DocumentError, Issue, ToRender, chart};
 use crate::domain::period::date_of;
 use crate::domain::{Amount, AmountOverflow};
@@ -151,7 +151,7 @@ impl<'a> Composer<'a> {
         self.issue.map_or_else(draft, |issue| printable(&issue.number))
     }
 
-    fn facts(&self) -> Vec<Fact> {
+    fn facts(&self) -> Vec<ViewFact> {
         let (texts, locale, invoice) = (self.locale.texts, self.locale, self.invoice);
         let particulars = &invoice.particulars;
         let number_label = if self.is_credit_note() { texts.credit_note_number } else { texts.invoice_number };
@@ -228,9 +228,9 @@ impl<'a> Composer<'a> {
 }
 
 /// `None` where there is nothing to say.
-fn fact(label: &str, value: Option<&str>) -> Option<Fact> {
+fn fact(label: &str, value: Option<&str>) -> Option<ViewFact> {
     let value = printable(value?);
-    (!value.is_empty()).then(|| Fact { label: label.to_owned(), value })
+    (!value.is_empty()).then(|| ViewFact { label: label.to_owned(), value })
 }
 
 #[cfg(test)]

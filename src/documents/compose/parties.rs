@@ -3,7 +3,7 @@
 
 use super::super::DocumentError;
 use super::super::language::country_name;
-use super::super::view::Fact;
+use super::super::view::ViewFact;
 use super::{Composer, fact};
 use crate::documents::names::printable;
 use crate::domain::{Amount, Party};
@@ -82,7 +82,7 @@ impl Composer<'_> {
     }
 
     /// Only where something is to be paid, and there is an account to pay to.
-    pub(super) fn payment(&self) -> Result<Vec<Fact>, DocumentError> {
+    pub(super) fn payment(&self) -> Result<Vec<ViewFact>, DocumentError> {
         let (texts, payment) = (self.locale.texts, &self.invoice.particulars.payment);
         let Some(issue) = self.issue else { return Ok(Vec::new()) };
         let is_due = self.invoice.kind == DocumentKind::Invoice && self.gross()? > Amount::default();

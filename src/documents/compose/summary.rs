@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::super::DocumentError;
-use super::super::view::{Column, RowKind, Table, ViewRow};
+use super::super::view::{Column, RowKind, ViewRow, ViewTable};
 use super::groups::{Leaf, leaves};
 use super::{Composer, overflow};
 use crate::documents::names::printable;
@@ -34,7 +34,7 @@ impl Composer<'_> {
         levels
     }
 
-    pub(super) fn summary(&self) -> Result<Table, DocumentError> {
+    pub(super) fn summary(&self) -> Result<ViewTable, DocumentError> {
         if self.is_credit_note() && self.invoice.lines.is_empty() {
             return self.credits();
         }
@@ -66,7 +66,7 @@ impl Composer<'_> {
         for row in &mut rows {
             pad(&mut row.cells, columns.len());
         }
-        Ok(Table { columns, rows })
+        Ok(ViewTable { columns, rows })
     }
 
     /// What the lines at some positions come to.

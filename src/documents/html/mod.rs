@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::compose::colour;
-use super::view::{Column, Fact, RowKind, Section, Table, Total, View, ViewRow};
+use super::view::{Column, RowKind, Section, Total, View, ViewFact, ViewRow, ViewTable};
 use super::{Branding, Logo, LogoType};
 
 const STYLE: &str = include_str!("style.css");
@@ -147,7 +147,7 @@ fn enclosure(view: &View) -> Markup {
     }
 }
 
-fn facts(facts: &[Fact]) -> Markup {
+fn facts(facts: &[ViewFact]) -> Markup {
     html! {
         @for fact in facts {
             div { dt { (fact.label) } dd { (fact.value) } }
@@ -179,7 +179,7 @@ fn section(section: &Section) -> Markup {
     }
 }
 
-fn table(table: &Table, class: &str) -> Markup {
+fn table(table: &ViewTable, class: &str) -> Markup {
     // A group's heading heads its rows alone.
     let mut bodies: Vec<&[ViewRow]> = Vec::new();
     let mut rest = &table.rows[..];

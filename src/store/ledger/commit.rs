@@ -12,7 +12,7 @@ use crate::fold::Resource;
 use crate::store::archive::chunks;
 use crate::store::archive::tables::LatePlaceRow;
 use crate::store::database::{Json, Session, Spelled, Sql, again, record, take_over, text, unexpected, values};
-use crate::store::{FoundationHead, NameOf, Origin, Store, StoreError, StreamHead, WriteSet};
+use crate::store::{FoundationHead, NameOf, PageOrigin, Store, StoreError, StreamHead, WriteSet};
 
 type Ids = HashMap<(Table, Guid), i64>;
 
@@ -81,7 +81,7 @@ async fn advance(
         foundation.last_sequence + write.inputs.len() as u64,
         write.last_entry,
         write.known_until,
-        write.origin == Origin::Collector,
+        write.origin == PageOrigin::Collector,
         write.observed_until,
         write.swept_until,
         write.reconciled_at,

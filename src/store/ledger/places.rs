@@ -2,7 +2,7 @@
 
 use super::foundations::read_foundations;
 use super::pieces::Dimensions;
-use crate::accounts::{Seen, SeenPlace};
+use crate::accounts::{SeenPlace, SeenPlaces};
 use crate::store::database::{Sql, values};
 use crate::store::{Owner, Store, StoreError};
 
@@ -11,7 +11,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn seen_by_accounts(&self) -> Result<Seen, StoreError> {
+    pub async fn seen_by_accounts(&self) -> Result<SeenPlaces, StoreError> {
         const ORGANIZATIONS: Sql = Sql::new("SELECT foundation_id, guid, name FROM organization");
         const SPACES: Sql = Sql::new("SELECT foundation_id, guid, name FROM space");
         const PLACES: Sql = Sql::new(
@@ -29,7 +29,8 @@ impl Store {
         let mut session = self.database.read().await?;
         let heads = read_foundations(&mut session, None).await?;
         let names = Dimensions::read(&mut session, &heads).await?;
-        let mut seen = Seen { foundations: names.foundations.values().cloned().collect(), ..Seen::default() };
+        let mut seen =
+            SeenPlaces { foundations: names.foundations.values().cloned().collect(), ..SeenPlaces::default() };
         for row in session.all(ORGANIZATIONS, values![]).await? {
             let Some(foundation) = names.foundations.get(&row.integer("organization.foundation_id")?) else { continue };
             seen.organizations.insert(format!("{foundation}/{}", row.text("organization.guid")?));

@@ -1,6 +1,6 @@
 //! What the ledger has seen: the names and guids that a rate card may point to.
 
-use crate::rate_card::{Seen, SeenService};
+use crate::rate_card::{SeenNames, SeenService};
 use crate::store::database::{Spelled, Sql, values};
 use crate::store::{Owner, Store, StoreError};
 
@@ -9,7 +9,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn seen(&self) -> Result<Seen, StoreError> {
+    pub async fn seen(&self) -> Result<SeenNames, StoreError> {
         const BUILDPACKS: Sql = Sql::new("SELECT name, guid FROM buildpack");
         const PLANS: Sql = Sql::new(
             "SELECT plan.guid AS plan, plan.name AS plan_name, offering.name AS offering_name, foundation.name AS foundation,
@@ -26,7 +26,7 @@ impl Store {
         const TYPES: Sql = Sql::new("SELECT DISTINCT process_type FROM resource WHERE process_type IS NOT NULL");
         const LABELS: Sql = Sql::new("SELECT DISTINCT owner, key, value FROM label");
         const CURRENCIES: Sql = Sql::new("SELECT DISTINCT currency FROM invoice WHERE status = 'final'");
-        let mut seen = Seen::default();
+        let mut seen = SeenNames::default();
         let mut session = self.database.read().await?;
         for row in session.all(BUILDPACKS, values![]).await? {
             seen.buildpacks.insert(row.string("buildpack.name")?);
