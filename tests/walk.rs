@@ -226,7 +226,9 @@ fn paths_in_the_map_exist() {
     let is_path = |word: &&str| {
         // Capitals stand for a name of one's own.
         let letters = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || "_-./".contains(letter);
-        word.chars().all(letters) && !word.starts_with(['/', '.']) && (word.ends_with(".rs") || word.ends_with('/'))
+        word.chars().all(letters)
+            && !word.starts_with(['/', '.'])
+            && (Path::new(word).extension().is_some_and(|ending| ending == "rs") || word.ends_with('/'))
     };
     let mut wrong = Vec::new();
     let mut paths = 0;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use config::{Config, File, FileFormat};
 
 use crate::domain::text::did_you_mean;
-use crate::keyed::{At, Entry, Key, Keyed, Problem, Reader, Table, Takes, Value, Written};
+use crate::keyed::{At, Entry, Key, Keyed, Problem, Reader, Takes, TomlTable, TomlValue, Written};
 
 /// Begins the name of every environment variable that overrides a key.
 const PREFIX: &str = "CF_BILLING__";
@@ -15,13 +15,13 @@ const NAMED: &str = "foundation";
 
 /// Settings of both layers.
 pub(super) struct Layers {
-    sections: BTreeMap<&'static str, Table>,
-    pub foundations: Vec<Table>,
+    sections: BTreeMap<&'static str, TomlTable>,
+    pub foundations: Vec<TomlTable>,
 }
 
 impl Layers {
     /// A section; empty if neither layer has it.
-    pub fn section(&self, name: &str) -> &Table {
+    pub fn section(&self, name: &str) -> &TomlTable {
         self.sections.get(name).expect("every section is layered")
     }
 }
@@ -58,8 +58,8 @@ pub(super) fn layered(
         reader.error(&At::Nowhere, format!("the configuration can't be read: {error}"), "write it as plain TOML");
         Config::default()
     });
-    let layer = |path: &str, keys: Vec<Key>, table: Option<&Table>| -> Table {
-        let mut layered = Table::empty(table.map_or(At::Nowhere, |table| table.at.clone()));
+    let layer = |path: &str, keys: Vec<Key>, table: Option<&TomlTable>| -> TomlTable {
+        let mut layered = TomlTable::empty(table.map_or(At::Nowhere, |table| table.at.clone()));
         for name in keys.iter().flat_map(names_of) {
             let full = format!("{path}.{name}");
             let Ok(text) = merged.get_string(&full) else { continue };
@@ -67,7 +67,7 @@ pub(super) fn layered(
                 Some(variable) => At::Variable(variable.clone()),
                 None => table.and_then(|table| table.get(&name)).map_or(At::Nowhere, |value| value.at.clone()),
             };
-            let value = Value { at: at.clone(), written: Written::Layered(text) };
+            let value = TomlValue { at: at.clone(), written: Written::Layered(text) };
             layered.entries.push(Entry { name, at, value });
         }
         layered
@@ -94,7 +94,7 @@ pub(super) fn layered(
 }
 
 /// A text in the file; empty, if there is none.
-fn written<'t>(table: &'t Table, name: &str) -> &'t str {
+fn written<'t>(table: &'t TomlTable, name: &str) -> &'t str {
     match table.get(name).map(|value| &value.written) {
         Some(Written::Text(text)) => text,
         _ => "",

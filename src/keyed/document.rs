@@ -22,7 +22,7 @@ pub enum At {
 
 /// A value.
 #[derive(Clone, Debug)]
-pub struct Value {
+pub struct TomlValue {
     pub at: At,
     pub written: Written,
 }
@@ -37,15 +37,15 @@ pub enum Written {
     Boolean(bool),
     /// A date or time.
     Time(String),
-    List(Vec<Value>),
-    Table(Table),
+    List(Vec<TomlValue>),
+    Table(TomlTable),
     /// Of layered settings: a text that stands for whatever its key takes, since environment variables have no types.
     Layered(String),
 }
 
 /// Keys and values in the order of the text.
 #[derive(Clone, Debug)]
-pub struct Table {
+pub struct TomlTable {
     pub at: At,
     pub entries: Vec<Entry>,
 }
@@ -55,10 +55,10 @@ pub struct Table {
 pub struct Entry {
     pub name: String,
     pub at: At,
-    pub value: Value,
+    pub value: TomlValue,
 }
 
-impl Table {
+impl TomlTable {
     /// A table without a key.
     #[must_use]
     pub const fn empty(at: At) -> Self {
@@ -73,7 +73,7 @@ impl Table {
 
     /// The value of the key of that name.
     #[must_use]
-    pub fn get(&self, name: &str) -> Option<&Value> {
+    pub fn get(&self, name: &str) -> Option<&TomlValue> {
         self.entry(name).map(|entry| &entry.value)
     }
 }
@@ -100,7 +100,7 @@ impl<'a> Reader<'a> {
     /// The whole text; `None`: it isn't TOML, which is told, and nothing else is: it would be guessed from half a file.
     /// `example` is what such a text looks like, for the hint.
     #[must_use]
-    pub fn document(&self, example: &str) -> Option<Table> {
+    pub fn document(&self, example: &str) -> Option<TomlTable> {
         let (table, errors) = DeTable::parse_recoverable(self.text);
         for error in &errors {
             let at = At::Bytes(error.span().unwrap_or(0..0));
@@ -138,7 +138,7 @@ impl<'a> Reader<'a> {
 
     /// A value as it is written in the text.
     #[must_use]
-    pub fn written<'v>(&'v self, value: &'v Value) -> &'v str {
+    pub fn written<'v>(&'v self, value: &'v TomlValue) -> &'v str {
         match (&value.written, &value.at) {
             (Written::Text(text) | Written::Layered(text), _) => text,
             (_, At::Bytes(span)) => self.text.get(span.clone()).unwrap_or_default(),
@@ -185,7 +185,7 @@ fn sorted(mut problems: Vec<Problem>) -> Vec<Problem> {
     problems
 }
 
-fn table_of(span: Range<usize>, table: &DeTable<'_>) -> Table {
+fn table_of(span: Range<usize>, table: &DeTable<'_>) -> TomlTable {
     let mut entries: Vec<Entry> = table
         .iter()
         .map(|(key, value)| Entry {
@@ -195,10 +195,10 @@ fn table_of(span: Range<usize>, table: &DeTable<'_>) -> Table {
         })
         .collect();
     entries.sort_by_key(|entry| if let At::Bytes(span) = &entry.at { span.start } else { 0 });
-    Table { at: At::Bytes(span), entries }
+    TomlTable { at: At::Bytes(span), entries }
 }
 
-fn value_of(value: &Spanned<DeValue<'_>>) -> Value {
+fn value_of(value: &Spanned<DeValue<'_>>) -> TomlValue {
     let written = match value.get_ref() {
         DeValue::String(text) => Written::Text(text.to_string()),
         DeValue::Integer(integer) => Written::Integer(i64::from_str_radix(integer.as_str(), integer.radix()).ok()),
@@ -208,5 +208,5 @@ fn value_of(value: &Spanned<DeValue<'_>>) -> Value {
         DeValue::Array(items) => Written::List(items.iter().map(value_of).collect()),
         DeValue::Table(table) => Written::Table(table_of(value.span(), table)),
     };
-    Value { at: At::Bytes(value.span()), written }
+    TomlValue { at: At::Bytes(value.span()), written }
 }

@@ -15,7 +15,7 @@ pub use key::{Absent, Key, Takes};
 pub use problem::{FilePosition, Origin, Problem, Severity};
 pub use reference::{Described, reference};
 
-pub(crate) use document::{At, Entry, Reader, Table, Value, Written};
+pub(crate) use document::{At, Entry, Reader, TomlTable, TomlValue, Written};
 pub(crate) use key::key;
 pub(crate) use party::party;
 pub(crate) use problem::sort;

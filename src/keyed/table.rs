@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use chrono_tz::Tz;
 
-use super::document::{At, Reader, Table, Value, Written};
+use super::document::{At, Reader, TomlTable, TomlValue, Written};
 use super::key::{Absent, Key, Takes};
 use super::values;
 use crate::domain::codes::{self, Wrong};
@@ -19,7 +19,7 @@ use crate::domain::{Currency, ElectronicAddress, Price, Timestamp};
 #[derive(Clone, Debug)]
 pub struct Keyed<'r> {
     pub reader: &'r Reader<'r>,
-    pub table: &'r Table,
+    pub table: &'r TomlTable,
     keys: Rc<[Key]>,
     /// What it is, as in `[[account.owns]]`; empty: the file.
     name: String,
@@ -31,7 +31,7 @@ pub struct Keyed<'r> {
 impl<'r> Keyed<'r> {
     /// Notes every key that it can't have.
     #[must_use]
-    pub fn new(reader: &'r Reader<'r>, table: &'r Table, keys: Vec<Key>, name: &str, zone: Tz) -> Self {
+    pub fn new(reader: &'r Reader<'r>, table: &'r TomlTable, keys: Vec<Key>, name: &str, zone: Tz) -> Self {
         let keys: Rc<[Key]> = keys.into();
         let mut keyed = Self { reader, table, keys, name: name.to_owned(), has_unknown_key: false, zone };
         for entry in &table.entries {
@@ -43,7 +43,7 @@ impl<'r> Keyed<'r> {
         keyed
     }
 
-    fn unknown(&self, name: &str, at: &At, value: &Value) {
+    fn unknown(&self, name: &str, at: &At, value: &TomlValue) {
         let is_section = self.name.is_empty()
             && match &value.written {
                 Written::Table(_) => true,
@@ -104,13 +104,13 @@ impl<'r> Keyed<'r> {
         self.reader.error(&self.table.at, message, hint);
     }
 
-    fn wrong(&self, name: &str, value: &Value, wrong: &Wrong) {
+    fn wrong(&self, name: &str, value: &TomlValue, wrong: &Wrong) {
         self.reader.error(&value.at, format!("`{name}`: {}", wrong.what), wrong.hint(name));
     }
 
     /// What is written, or else what counts as if it were; that a key is missing is noted.
     #[must_use]
-    pub fn value(&self, name: &str) -> Option<Cow<'r, Value>> {
+    pub fn value(&self, name: &str) -> Option<Cow<'r, TomlValue>> {
         if let Some(value) = self.table.get(name) {
             return Some(Cow::Borrowed(value));
         }
@@ -118,7 +118,7 @@ impl<'r> Keyed<'r> {
         match key.absent {
             Absent::Value(text) => {
                 let written = Written::Layered(text.to_owned());
-                Some(Cow::Owned(Value { at: self.table.at.clone(), written }))
+                Some(Cow::Owned(TomlValue { at: self.table.at.clone(), written }))
             }
             Absent::Required => {
                 self.missing(name);
@@ -143,7 +143,7 @@ impl<'r> Keyed<'r> {
         self.text_of(name, &value)
     }
 
-    fn text_of(&self, name: &str, value: &Value) -> Option<String> {
+    fn text_of(&self, name: &str, value: &TomlValue) -> Option<String> {
         let key = self.key(name);
         let (Written::Text(text) | Written::Layered(text)) = &value.written else {
             self.reader.error(&value.at, format!("`{name}` is not text"), format!("write {name} = \"…\""));
@@ -198,7 +198,7 @@ impl<'r> Keyed<'r> {
         self.told(name, &value, parse(&text))
     }
 
-    fn told<T>(&self, name: &str, value: &Value, read: Result<T, Wrong>) -> Option<T> {
+    fn told<T>(&self, name: &str, value: &TomlValue, read: Result<T, Wrong>) -> Option<T> {
         read.map_err(|wrong| self.wrong(name, value, &wrong)).ok()
     }
 
@@ -228,7 +228,7 @@ impl<'r> Keyed<'r> {
         lines
     }
 
-    fn items<'v>(&self, name: &str, value: &'v Value) -> Option<&'v [Value]> {
+    fn items<'v>(&self, name: &str, value: &'v TomlValue) -> Option<&'v [TomlValue]> {
         if let Written::List(items) = &value.written {
             return Some(items);
         }
@@ -441,7 +441,7 @@ impl<'r> Keyed<'r> {
 
     /// A table within this one, read by keys of its own.
     #[must_use]
-    pub fn child(&self, name: &str, table: &'r Table, keys: Vec<Key>) -> Self {
+    pub fn child(&self, name: &str, table: &'r TomlTable, keys: Vec<Key>) -> Self {
         Self::new(self.reader, table, keys, &self.full_name(name), self.zone)
     }
 

@@ -12,7 +12,7 @@ use crate::rate_card::Meter;
 use crate::rating::Part;
 
 /// A word with a code.
-pub trait Code: Copy + PartialEq + 'static {
+pub trait ColumnCode: Copy + PartialEq + 'static {
     /// The column that has them.
     const WHERE: &'static str;
     const CODES: &'static [(i64, Self)];
@@ -30,7 +30,7 @@ pub trait Code: Copy + PartialEq + 'static {
 macro_rules! coded {
     ($($of:ty: $column:literal, $codes:expr;)*) => {
         $(
-            impl Code for $of {
+            impl ColumnCode for $of {
                 const WHERE: &'static str = $column;
                 const CODES: &'static [(i64, Self)] = &$codes;
             }
@@ -104,7 +104,7 @@ mod tests {
 
     use super::*;
 
-    fn tell<T: Code + Debug>(text: &mut String) {
+    fn tell<T: ColumnCode + Debug>(text: &mut String) {
         for (code, word) in T::CODES {
             writeln!(text, "{} {code} {word:?}", T::WHERE).expect("writing to a String never fails");
         }

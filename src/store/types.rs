@@ -390,7 +390,7 @@ pub struct Absurd {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UsageRow {
     /// Guid (or word) and newest name per key asked for, in the order asked; `None` = unknown.
-    pub keys: Vec<Option<Keyed>>,
+    pub keys: Vec<Option<UsageKeyed>>,
     pub instance_seconds: i64,
     pub memory_mib_seconds: i64,
     pub disk_mib_seconds: i64,
@@ -400,7 +400,7 @@ pub struct UsageRow {
 
 /// One group key's value.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Keyed {
+pub struct UsageKeyed {
     pub value: String,
     pub name: Option<String>,
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use cf_billing::billing_run::{BillingRun, Card, CreditOutcome, FinalizeResult, Renderer, CorrectionRequest};
+use cf_billing::billing_run::{BillingRun, Card, CorrectionRequest, CreditOutcome, FinalizeResult, Renderer};
 use cf_billing::clock::Clock;
 use cf_billing::config::{Configuration, load};
 use cf_billing::consumer::Importer;

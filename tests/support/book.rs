@@ -210,7 +210,7 @@ impl StoredBook {
         let query = UsageQuery { by, foundation: None, user_provided: true };
         let mut spans = self.runtime.block_on(self.store.usage(&query, &[Span { from, to }])).unwrap().of_spans;
         let rows = spans.pop().unwrap();
-        let keys = |keys: Vec<Option<cf_billing::store::Keyed>>| {
+        let keys = |keys: Vec<Option<cf_billing::store::UsageKeyed>>| {
             keys.into_iter().map(|key| key.map(|key| key.value)).collect()
         };
         (rows.into_iter())

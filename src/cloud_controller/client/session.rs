@@ -264,8 +264,14 @@ impl Client {
     }
 }
 
+// Without its `std` feature the package begins every jitter with the same number.
 fn delays() -> impl Iterator<Item = Duration> {
-    ExponentialBuilder::default().with_min_delay(FIRST_DELAY).with_max_times(REPEATS).with_jitter().build()
+    ExponentialBuilder::default()
+        .with_min_delay(FIRST_DELAY)
+        .with_max_times(REPEATS)
+        .with_jitter()
+        .with_jitter_seed(rand::random())
+        .build()
 }
 
 fn sensitive(text: &str) -> HeaderValue {

@@ -2,7 +2,7 @@
 //! Owns rows; what they prove is decided where it is collected.
 
 use crate::domain::{Guid, Kind, Timestamp};
-use crate::store::codes::Code;
+use crate::store::codes::ColumnCode;
 use crate::store::database::{Session, Sql, values};
 use crate::store::{FoundationHead, Store, StoreError};
 

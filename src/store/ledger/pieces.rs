@@ -8,7 +8,7 @@ use super::foundations::read_foundations;
 use crate::domain::{EntryType, Guid, Kind, Span, Timestamp};
 use crate::rate_card::Labels;
 use crate::rating::{LineKey, Named, Piece, Source, UsageKey};
-use crate::store::codes::Code;
+use crate::store::codes::ColumnCode;
 use crate::store::database::{Record, Row, Session, Spelled, Sql, record, text, unexpected, values};
 use crate::store::{FoundationHead, Owner, Store, StoreError};
 

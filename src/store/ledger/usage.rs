@@ -3,7 +3,7 @@
 use super::foundations::read_foundations;
 use crate::domain::{Kind, Span};
 use crate::store::database::{Row, Sql, values};
-use crate::store::{Absurd, FoundationHead, GroupKey, Keyed, Store, StoreError, UsageQuery, UsageRow, Used};
+use crate::store::{Absurd, FoundationHead, GroupKey, Store, StoreError, UsageKeyed, UsageQuery, UsageRow, Used};
 
 /// Grouped by flags, so that it stays one statement: what isn't asked for is null in every row.
 /// The pieces differ in how times are compared and subtracted.
@@ -247,7 +247,7 @@ fn read_usage(row: &Row, by: &[GroupKey]) -> Result<UsageRow, StoreError> {
     })
 }
 
-fn read_key(row: &Row, key: GroupKey) -> Result<Option<Keyed>, StoreError> {
+fn read_key(row: &Row, key: GroupKey) -> Result<Option<UsageKeyed>, StoreError> {
     let (value, name) = match key {
         GroupKey::Foundation => ("foundation", None),
         GroupKey::Organization => ("organization_guid", Some("organization")),
@@ -258,10 +258,10 @@ fn read_key(row: &Row, key: GroupKey) -> Result<Option<Keyed>, StoreError> {
         GroupKey::ServicePlan => ("service_plan_guid", Some("service_plan")),
         GroupKey::Kind => {
             let kind = row.get::<Option<Kind>>("kind")?;
-            return Ok(kind.map(|kind| Keyed { value: kind.name().to_owned(), name: None }));
+            return Ok(kind.map(|kind| UsageKeyed { value: kind.name().to_owned(), name: None }));
         }
     };
     let value = row.maybe_string(value)?;
     let name = name.map(|name| row.maybe_string(name)).transpose()?.flatten();
-    Ok(value.map(|value| Keyed { value, name }))
+    Ok(value.map(|value| UsageKeyed { value, name }))
 }
