@@ -372,9 +372,9 @@ fn what_an_app_asks_for_stands_in_for_a_droplet_that_may_not_be_read() {
 /// Each fault of Cloud Controller's own that stops nothing, and words that a line of `check` has for it.
 pub const OTHERWISE: &[(&str, &[&str])] = &[
     ("null-updated-at", &["apps", "processes"]),
-    ("no-droplet-relationship", &["don't name their current droplet", "nothing is to be done"]),
-    ("no-created-ats", &["can't be filtered by time", "nothing is to be done"]),
-    ("max-total-results", &["no more than 99 rows", "cc.renderer.max_total_results"]),
+    ("no-droplet-relationship", &["don't name their current droplet", "nothing needs to be done"]),
+    ("no-created-ats", &["can't be filtered by time", "nothing needs to be done"]),
+    ("max-total-results", &["at most 99 rows", "cc.renderer.max_total_results"]),
     ("machine-ahead", &["events have impossible times", "set the clock of that Cloud Controller machine"]),
     ("unreadable-rows", &["/v3/apps/", "can't be read: `state`", "months are held"]),
 ];

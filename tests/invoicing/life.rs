@@ -63,7 +63,7 @@ fn what_is_held_stays_a_draft_until_it_is_released() {
     let hold = ["invoices", "hold", "--period", "2026-10", "--account", "f/o1", "--reason", "usage is disputed"];
     program.succeed(&hold);
     let again = program.run(&hold);
-    assert!(again.code == Some(1) && again.stderr.contains("is held already"), "{}", again.stderr);
+    assert!(again.code == Some(1) && again.stderr.contains("is already held"), "{}", again.stderr);
     // It stays held when drafts are made anew.
     october_json(&program, "draft", &[]);
     let held = shown(&program, "1");
@@ -103,7 +103,7 @@ fn estimates_and_what_has_no_price_are_accepted_by_name() {
     );
     let run = october(&program, "finalize", &[]);
     assert_eq!(run.code, Some(1));
-    assert!(run.stderr.contains("say --accept estimated:f/o1 --accept unpriced:f/o1"), "{}", run.stderr);
+    assert!(run.stderr.contains("add --accept estimated:f/o1 --accept unpriced:f/o1"), "{}", run.stderr);
     for accept in ["estimated:f/o1", "unpriced:f/o1"] {
         let run = october(&program, "finalize", &["--accept", accept]);
         assert_eq!(run.code, Some(1), "{}", run.stderr);
@@ -159,7 +159,7 @@ fn an_invoice_far_above_the_month_before_is_accepted_by_name() {
         };
         // This November isn't over yet.
         let told = november(&[]).stderr;
-        let jump = format!("{hours}.00 EUR are more than {factor} times the 16.00 of the month before");
+        let jump = format!("{hours}.00 EUR is more than {factor} times the 16.00 of the month before");
         assert_eq!(told.contains(&jump), blocked, "{hours} {factor}: {told}");
         assert_eq!(told.contains("--accept jump:f/o1"), blocked, "{told}");
     }

@@ -355,7 +355,7 @@ fn what_is_for_nothing_or_waived_is_invoiced_anew_once() {
         let run = credit(number, "--reissue");
         assert_eq!(run.code, Some(0), "{}", run.stderr);
         let again = credit(number, "--reissue");
-        let told = format!("{number} was given back to be made anew");
+        let told = format!("{number} was given back to be reissued");
         assert!(again.code == Some(1) && again.stderr.contains(&told), "{}", again.stderr);
     }
     for note in ["CN-000002", "CN-000003"] {

@@ -134,7 +134,7 @@ fn a_restored_book_gets_back_what_was_issued_byte_for_byte_and_goes_on() {
         "{}",
         part.stderr
     );
-    assert!(part.stderr.contains("CF-000003.json isn't in "), "{}", part.stderr);
+    assert!(part.stderr.contains("CF-000003.json is missing in "), "{}", part.stderr);
     assert!(part.stderr.contains("`invoices lost 3..3 --reason …`"), "{}", part.stderr);
     let refused = finalize(restored, "k4");
     assert!(refused.stderr.contains("numbers CF-000003 to CF-000003"), "{}", refused.stderr);
@@ -253,7 +253,7 @@ fn a_number_that_was_begun_and_not_committed_is_used_again() {
     let run = finalize(&books.issued, "k4");
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     assert!(
-        run.stderr.contains("CF-000004 was begun and never committed: no document of it has left"),
+        run.stderr.contains("CF-000004 was begun but never committed: none of its documents left"),
         "it is told: {}",
         run.stderr
     );
@@ -298,7 +298,7 @@ fn nothing_is_issued_without_a_place_for_marks() {
         let without_home =
             |arguments: &[&str]| Run::from(program.command(arguments).env_remove("HOME").output().unwrap());
         let finalize = ["invoices", "finalize", "--period", "2026-10", "--rates", "card.toml"];
-        let told = "there is no place outside the database to mark what is issued";
+        let told = "there is no place outside the database to mark issued numbers";
         let refused = without_home(&finalize);
         assert!(refused.code == Some(1) && refused.stderr.contains(told), "{}", refused.stderr);
         assert!(without_home(&["check"]).stdout.contains(told));

@@ -66,7 +66,7 @@ fn a_deleted_file_is_told_and_no_new_book_is_begun() {
         assert!(said.contains("hint: ") && !here.exists(), "{arguments:?}: {said}");
     }
     let said = String::from_utf8(plant.command(&["run"]).output().unwrap().stderr).unwrap();
-    assert!(said.contains("book.db.expected` beside it says") && said.contains("`cf-billing run --init`"), "{said}");
+    assert!(said.contains("book.db.expected` says") && said.contains("`cf-billing run --init`"), "{said}");
     // Without that, a log that is left of it tells.
     let (log, marker) = (format!("{}-wal", here.display()), format!("{}.expected", here.display()));
     std::fs::rename(&marker, &log).unwrap();
@@ -76,7 +76,7 @@ fn a_deleted_file_is_told_and_no_new_book_is_begun() {
     // An empty file is no book either.
     std::fs::write(&here, "").unwrap();
     let said = String::from_utf8(plant.command(&["run"]).output().unwrap().stderr).unwrap();
-    assert!(said.contains("book.db.expected` beside it says"), "{said}");
+    assert!(said.contains("book.db.expected` says"), "{said}");
     plant.start(&["--init"]);
     plant.onboarded();
 }
