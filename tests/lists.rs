@@ -376,7 +376,7 @@ pub const OTHERWISE: &[(&str, &[&str])] = &[
     ("no-created-ats", &["can't be filtered by time", "nothing needs to be done"]),
     ("max-total-results", &["at most 99 rows", "cc.renderer.max_total_results"]),
     ("machine-ahead", &["events have impossible times", "set the clock of that Cloud Controller machine"]),
-    ("unreadable-rows", &["/v3/apps/", "can't be read: `state`", "months are held"]),
+    ("unreadable-rows", &["/v3/apps/", "can't be read: `state`", "wait for acceptance"]),
 ];
 
 #[test]
