@@ -487,8 +487,8 @@ fn a_book_moves_between_databases_and_goes_on_there() {
     let mut other = changed.clone();
     other[0] = other[0].replace(&format!("\"schema\":{NEWEST}"), "\"schema\":3");
     let wrong = [
-        (missing.join("\n"), "rows are missing or were changed"),
-        (changed.join("\n"), "rows are missing or were changed"),
+        (missing.join("\n"), "rows are missing or changed"),
+        (changed.join("\n"), "rows are missing or changed"),
         (other.join("\n"), "the book has schema 3"),
         (lines[..lines.len() - 1].join("\n"), "the file ends too early"),
         ("{}".to_owned(), "isn't an exported book"),

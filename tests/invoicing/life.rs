@@ -79,7 +79,7 @@ fn what_is_held_stays_a_draft_until_it_is_released() {
     october_json(&program, "finalize", &[]);
     assert_eq!(program.json(&["invoices", "list", "--status", "final"]).as_array().unwrap().len(), 2);
     // What is final can't be held, nor can what isn't there.
-    for (account, told) in [("f/o1", "is final already"), ("nobody", "there is no draft of `nobody`")] {
+    for (account, told) in [("f/o1", "is already final"), ("nobody", "there is no draft of `nobody`")] {
         let run = program.run(&["invoices", "hold", "--period", "2026-10", "--account", account, "--reason", "x"]);
         assert!(run.code == Some(1) && run.stderr.contains(told) && run.stderr.contains("hint: "), "{}", run.stderr);
     }

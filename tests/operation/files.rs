@@ -71,7 +71,7 @@ fn a_deleted_file_is_told_and_no_new_book_is_begun() {
     let (log, marker) = (format!("{}-wal", here.display()), format!("{}.expected", here.display()));
     std::fs::rename(&marker, &log).unwrap();
     let said = String::from_utf8(plant.command(&["run"]).output().unwrap().stderr).unwrap();
-    assert!(said.contains("book.db-wal` beside it says") && !here.exists(), "{said}");
+    assert!(said.contains("book.db-wal` says") && !here.exists(), "{said}");
     std::fs::rename(&log, &marker).unwrap();
     // An empty file is no book either.
     std::fs::write(&here, "").unwrap();
