@@ -93,7 +93,10 @@ fn costs(invoice: &Invoice) -> (BTreeMap<Item, i64>, BTreeMap<Item, i64>) {
         *shares.entry(item).or_default() += line.discount.0;
     }
     for adjustment in &invoice.adjustments {
-        *costs.entry(("beside".to_owned(), adjustment.name.clone())).or_default() += adjustment.amount.0;
+        let item = ("beside".to_owned(), adjustment.name.clone());
+        *costs.entry(item.clone()).or_default() += adjustment.amount.0;
+        // A commitment is bought and covers: with the purchase given back, what it covers stays taken off.
+        *shares.entry(item).or_default() -= adjustment.amount.0.min(0);
     }
     (costs, shares)
 }
