@@ -5,10 +5,17 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::Timestamp;
+
+/// These waits with jitter, so that those who met once don't meet again. The package's own seed is the same each time.
+#[must_use]
+pub fn jittered(waits: ExponentialBuilder) -> ExponentialBackoff {
+    waits.with_jitter().with_jitter_seed(rand::random()).build()
+}
 
 /// Tells the time and waits: the system's, or one that moves only when it is told to.
 #[derive(Clone, Debug)]

@@ -1,5 +1,5 @@
-//! README.md and the reference pages against the code: the walk through README.md runs as it is printed, the reference of
-//! the configuration and the table of commands are complete.
+//! The reference pages against the code: the keys of the configuration and of rate cards, and the table of commands, are
+//! complete.
 //!
 //! `CF_BILLING_WRITE_DOCS=1 cargo test readme` writes the generated parts anew.
 
@@ -7,30 +7,15 @@ use cf_billing::config;
 use cf_billing::keyed;
 use cf_billing::rate_card::keys;
 
+use crate::support::generated;
 use crate::support::program::Program;
 
 const CONFIGURATION: &str = "docs/configuration.md";
 const COMMANDS: &str = "docs/commands.md";
 
-/// What stands between the two marks in a page must be `wanted`.
-fn generated(page: &str, (begin, end): (&str, &str), wanted: &str) {
-    let text = std::fs::read_to_string(page).unwrap();
-    let start = text.find(begin).unwrap() + begin.len();
-    let stop = text.find(end).unwrap();
-    let wanted = format!("{}{wanted}{}", &text[..start], &text[stop..]);
-    if std::env::var_os("CF_BILLING_WRITE_DOCS").is_some() {
-        std::fs::write(page, &wanted).unwrap();
-    }
-    assert_eq!(std::fs::read_to_string(page).unwrap(), wanted);
-}
-
 #[test]
 fn the_configuration_reference_is_complete() {
-    generated(
-        CONFIGURATION,
-        ("<!-- reference -->\n", "<!-- end of reference -->\n"),
-        &keyed::reference(&config::tables()),
-    );
+    generated::blocks(CONFIGURATION, &[("reference", &keyed::reference(&config::tables()))]);
 }
 
 #[test]
@@ -74,6 +59,5 @@ const CARDS: &str = "docs/rate-cards.md";
 /// The keys of cards, as the parser knows them.
 #[test]
 fn every_key_of_rate_cards_is_told() {
-    let keys = keyed::reference(&keys::tables());
-    generated(CARDS, ("<!-- keys -->\n", "<!-- end of keys -->\n"), &keys);
+    generated::blocks(CARDS, &[("keys", &keyed::reference(&keys::tables()))]);
 }

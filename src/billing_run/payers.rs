@@ -205,10 +205,7 @@ impl<'a> Payers<'a> {
                 Some(id) if !self.paid.names.contains_key(&id) || self.paid.has(&id, key) => self.account(&id),
                 _ => self.own(key),
             };
-            match owners.last_mut() {
-                Some((last, owner)) if owner.id == account.id => last.to = span.to,
-                _ => owners.push((span, account)),
-            }
+            join(&mut owners, span, &account);
         }
         let own = self.own(key).id.clone();
         let mut claimed: Vec<Charged> = Vec::new();
@@ -314,14 +311,18 @@ fn overlaid(owners: Vec<Owner>, span: Span, account: &Arc<Account>) -> Vec<Owner
         let within = known.within(span);
         let after = Span { from: known.from.max(span.to), to: known.to };
         for (part, owner) in [(before, &owner), (within, account), (after, &owner)] {
-            if part.from >= part.to {
-                continue;
-            }
-            match parts.last_mut() {
-                Some((last, of)) if last.to == part.from && of.id == owner.id => last.to = part.to,
-                _ => parts.push((part, owner.clone())),
+            if part.from < part.to {
+                join(&mut parts, part, owner);
             }
         }
     }
     parts
+}
+
+/// Adds the next span in time; neighbours with one owner are one.
+fn join(parts: &mut Vec<Owner>, span: Span, owner: &Arc<Account>) {
+    match parts.last_mut() {
+        Some((last, of)) if last.to == span.from && of.id == owner.id => last.to = span.to,
+        _ => parts.push((span, owner.clone())),
+    }
 }

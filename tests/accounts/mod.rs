@@ -12,6 +12,8 @@ use cf_billing::keyed::{Takes, reference};
 use cf_billing::rating::Named;
 use chrono_tz::Tz;
 
+use crate::support::generated;
+
 /// Accounts of a text without problems; dates in UTC.
 #[track_caller]
 fn accounts(text: &str) -> Accounts {
@@ -128,16 +130,7 @@ const PAGE: &str = "docs/accounts.md";
 /// `CF_BILLING_WRITE_DOCS=1 cargo test accounts` writes the reference anew.
 #[test]
 fn every_key_of_accounts_is_told() {
-    let keys = reference(&keys::tables());
-    let page = std::fs::read_to_string(PAGE).unwrap();
-    let (begin, end) = ("<!-- keys -->\n", "<!-- end of keys -->\n");
-    let start = page.find(begin).unwrap() + begin.len();
-    let stop = page.find(end).unwrap();
-    let wanted = format!("{}{keys}{}", &page[..start], &page[stop..]);
-    if std::env::var_os("CF_BILLING_WRITE_DOCS").is_some() {
-        std::fs::write(PAGE, &wanted).unwrap();
-    }
-    assert_eq!(std::fs::read_to_string(PAGE).unwrap(), wanted);
+    generated::blocks(PAGE, &[("keys", &reference(&keys::tables()))]);
 }
 
 /// What the page shows can be pasted.

@@ -5,6 +5,7 @@ pub mod book;
 pub mod collected;
 pub mod customers;
 pub mod database;
+pub mod generated;
 pub mod member;
 pub mod month;
 pub mod program;

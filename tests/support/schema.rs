@@ -4,16 +4,14 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use super::generated;
 use super::program::Program;
 
 /// The schema that a command prints. It is kept in a file; `CF_BILLING_WRITE_DOCS=1` writes that anew.
 #[track_caller]
 pub fn kept(command: &[&str], file: &Path) -> Value {
     let printed = Program::without_database().succeed(command).stdout;
-    if std::env::var_os("CF_BILLING_WRITE_DOCS").is_some() {
-        std::fs::write(file, &printed).unwrap();
-    }
-    assert_eq!(std::fs::read_to_string(file).unwrap(), printed, "CF_BILLING_WRITE_DOCS=1 writes it anew");
+    generated::file(file, &printed);
     serde_json::from_str(&printed).unwrap()
 }
 

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use super::spread;
+
 /// A module's path from the crate's root.
 type Module = Vec<String>;
 
@@ -32,31 +34,6 @@ fn module_of(path: &Path) -> Module {
 fn code(text: &str) -> String {
     let code = text.split("#[cfg(test)]").next().unwrap_or_default();
     code.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
-}
-
-/// Every path in a tree of `use`: `a::{b, c::{d, e}}` is three.
-fn spread(tree: &str, before: &[String], found: &mut Vec<Vec<String>>) {
-    let parts = |text: &str| -> Vec<String> {
-        text.split("::").map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()
-    };
-    let (mut depth, mut items) = (0_i32, vec![String::new()]);
-    for letter in tree.chars() {
-        depth += i32::from(letter == '{') - i32::from(letter == '}');
-        if letter == ',' && depth == 0 {
-            items.push(String::new());
-        } else {
-            items.last_mut().unwrap().push(letter);
-        }
-    }
-    for item in items.iter().map(|item| item.trim()).filter(|item| !item.is_empty()) {
-        match item.split_once('{') {
-            Some((head, rest)) => {
-                let inner = rest.rsplit_once('}').map_or(rest, |(inner, _)| inner);
-                spread(inner, &[before, &parts(head)].concat(), found);
-            }
-            None => found.push([before, &parts(item.split(" as ").next().unwrap())].concat()),
-        }
-    }
 }
 
 /// Every path that a module's code names, in a `use` or where it stands.

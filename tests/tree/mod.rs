@@ -53,34 +53,60 @@ fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
     found
 }
 
+/// Every path in a tree of `use`: `a::{b, c::{d, e}}` is three.
+fn spread(tree: &str, before: &[String], found: &mut Vec<Vec<String>>) {
+    let parts = |text: &str| -> Vec<String> {
+        text.split("::").map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()
+    };
+    let (mut depth, mut items) = (0_i32, vec![String::new()]);
+    for letter in tree.chars() {
+        depth += i32::from(letter == '{') - i32::from(letter == '}');
+        if letter == ',' && depth == 0 {
+            items.push(String::new());
+        } else {
+            items.last_mut().unwrap().push(letter);
+        }
+    }
+    for item in items.iter().map(|item| item.trim()).filter(|item| !item.is_empty()) {
+        match item.split_once('{') {
+            Some((head, rest)) => {
+                let inner = rest.rsplit_once('}').map_or(rest, |(inner, _)| inner);
+                spread(inner, &[before, &parts(head)].concat(), found);
+            }
+            None => found.push([before, &parts(item.split(" as ").next().unwrap())].concat()),
+        }
+    }
+}
+
 /// Every `crate::module` in a file, also within `use crate::{a, b::c}`.
 fn imports(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for (at, _) in text.match_indices("crate::") {
         let rest = &text[at + "crate::".len()..];
-        let word = |text: &str| {
-            text.chars().take_while(|letter| letter.is_ascii_lowercase() || *letter == '_').collect::<String>()
-        };
+        let mut paths = Vec::new();
         match rest.strip_prefix('{') {
-            None => found.push(word(rest)),
-            Some(list) => {
-                let (mut depth, mut item) = (0, String::new());
-                for letter in list.chars() {
-                    match letter {
-                        '{' => depth += 1,
-                        '}' if depth == 0 => break,
-                        '}' => depth -= 1,
-                        ',' if depth == 0 => found.push(word(std::mem::take(&mut item).trim())),
-                        _ if depth == 0 => item.push(letter),
-                        _ => {}
-                    }
-                }
-                found.push(word(item.trim()));
-            }
+            None => spread(rest.split(|letter| !is_of_path(letter)).next().unwrap(), &[], &mut paths),
+            Some(tree) => spread(within_braces(tree), &[], &mut paths),
         }
+        let mut modules: Vec<String> = paths.into_iter().filter_map(|path| path.into_iter().next()).collect();
+        modules.dedup();
+        found.extend(modules);
     }
-    found.retain(|name| !name.is_empty());
     found
+}
+
+const fn is_of_path(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || matches!(letter, '_' | ':')
+}
+
+/// A text up to the brace that closes what is open where it begins.
+fn within_braces(text: &str) -> &str {
+    let mut depth = 0_i32;
+    let end = text.find(|letter: char| {
+        depth += i32::from(letter == '{') - i32::from(letter == '}');
+        depth < 0
+    });
+    &text[..end.unwrap_or(text.len())]
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBuilder};
+use backon::ExponentialBuilder;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -12,7 +12,7 @@ use http::{Method, Request, Response};
 use url::Url;
 
 use super::{Answer, Client, Credentials, Dated, Endpoints, invalid, parse, request_id};
-use crate::clock::Stopwatch;
+use crate::clock::{Stopwatch, jittered};
 use crate::cloud_controller::error::{ApiError, ErrorKind, Speaker, classify, encoding};
 use crate::cloud_controller::issuer::links_of;
 use crate::cloud_controller::token::Token;
@@ -264,14 +264,8 @@ impl Client {
     }
 }
 
-// Without its `std` feature the package begins every jitter with the same number.
 fn delays() -> impl Iterator<Item = Duration> {
-    ExponentialBuilder::default()
-        .with_min_delay(FIRST_DELAY)
-        .with_max_times(REPEATS)
-        .with_jitter()
-        .with_jitter_seed(rand::random())
-        .build()
+    jittered(ExponentialBuilder::default().with_min_delay(FIRST_DELAY).with_max_times(REPEATS))
 }
 
 fn sensitive(text: &str) -> HeaderValue {

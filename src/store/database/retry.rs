@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use backon::{ExponentialBackoff, ExponentialBuilder};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, jittered};
 use crate::store::StoreError;
 
 /// After the first attempt.
@@ -19,8 +19,7 @@ pub struct Retry(ExponentialBackoff);
 impl Retry {
     pub fn new() -> Self {
         let waits = ExponentialBuilder::new().with_min_delay(SHORTEST).with_max_delay(LONGEST);
-        // Without its `std` feature the package begins every jitter with the same number.
-        Self(waits.with_max_times(ATTEMPTS).with_jitter().with_jitter_seed(rand::random()).build())
+        Self(jittered(waits.with_max_times(ATTEMPTS)))
     }
 
     /// Waits before the next attempt, so that writers that met once don't meet again. `false`: the error stays, because
