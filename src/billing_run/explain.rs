@@ -19,6 +19,8 @@ use crate::store::{ArchivedInput, InputKind, Store, StoredInvoice};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explained {
     pub stored: StoredInvoice,
+    /// Whether it is a draft whose usage, rates or accounts have changed since it was made: it is explained as it now is.
+    pub changed: bool,
     /// Name of the rate card.
     pub card: Option<String>,
     /// The lines that were asked for.
@@ -83,6 +85,7 @@ fn step(what: impl Into<String>, formula: impl Into<String>, result: impl Into<S
 /// # Errors
 /// [`BillingError`]; [`BillingError::Unexplained`] if a step doesn't come to what is printed.
 pub async fn explain(run: &BillingRun<'_>, stored: StoredInvoice, wanted: &[usize]) -> Result<Explained, BillingError> {
+    let (stored, changed, basis) = basis(run, stored, !wanted.is_empty()).await?;
     let lines = stored.invoice.lines.len();
     if let Some(line) = wanted.iter().find(|line| **line == 0 || **line > lines) {
         let named = stored.number.clone().unwrap_or_else(|| stored.id.to_string());
@@ -91,7 +94,7 @@ pub async fn explain(run: &BillingRun<'_>, stored: StoredInvoice, wanted: &[usiz
     let card = run.store.card(&stored.invoice.rate_card).await?;
     let card = card.and_then(|card| Card::parse("the card", card.text, run.zone).ok());
     let rows: BTreeSet<usize> = wanted.iter().map(|line| stored.invoice.lines[line - 1].row).collect();
-    let contributions = if wanted.is_empty() { Vec::new() } else { contributions(run, &stored, &rows).await? };
+    let contributions = basis.map_or(Ok(Vec::new()), |basis| unpack(&basis, |row| rows.contains(&row)))?;
     let mut explained = Vec::new();
     for position in wanted {
         let line = stored.invoice.lines[position - 1].clone();
@@ -103,33 +106,40 @@ pub async fn explain(run: &BillingRun<'_>, stored: StoredInvoice, wanted: &[usiz
         explained.push(ExplainedLine { position: *position, line, uses, steps });
     }
     let steps = invoice_steps(&stored)?;
-    Ok(Explained { card: card.map(|card| card.rates.name), stored, lines: explained, steps })
+    Ok(Explained { card: card.map(|card| card.rates.name), stored, changed, lines: explained, steps })
 }
 
-/// What an invoice's rows rest on: as it was kept when it became final; of a draft as it now is.
-async fn contributions(
+/// An invoice, whether it isn't as it was drafted, and what its rows rest on: of a final one as it was kept when it became
+/// final. Usage goes on while people read a draft, so a draft is computed again, from the same view of the book as its
+/// basis.
+async fn basis(
     run: &BillingRun<'_>,
-    stored: &StoredInvoice,
-    rows: &BTreeSet<usize>,
-) -> Result<Vec<Contribution>, BillingError> {
-    let wanted = |row: usize| rows.contains(&row);
+    mut stored: StoredInvoice,
+    of_lines: bool,
+) -> Result<(StoredInvoice, bool, Option<Vec<u8>>), BillingError> {
     if stored.status == Status::Final {
-        let basis = run.store.invoice_basis(stored.id).await?;
-        return Ok(basis.map_or(Ok(Vec::new()), |basis| unpack(&basis, wanted))?);
+        let basis = if of_lines { run.store.invoice_basis(stored.id).await? } else { None };
+        return Ok((stored, false, basis));
+    }
+    if !of_lines {
+        return Ok((stored, false, None));
     }
     let (month, account) = (stored.invoice.month, &stored.invoice.account);
     let computed = run.rate(&[By::now(run.card)], month, Some(&Meant::Id(account.clone())), true).await?;
     let of_account = computed.into_iter().find(|computed| computed.account == *account);
-    let Some(computed) = of_account else { return Ok(Vec::new()) };
+    let Some(computed) = of_account else { return Err(BillingError::DraftGone(stored.id.to_string())) };
     if let Some(why) = computed.uncountable() {
         return Err(BillingError::Uncountable(why));
     }
-    let is_same =
-        computed.drafts.first().and_then(Option::as_ref).is_some_and(|now| now.invoice.lines == stored.invoice.lines);
-    if !is_same {
-        return Err(BillingError::DraftMoved(stored.id.to_string()));
+    let basis = computed.basis;
+    let Some(now) = computed.drafts.into_iter().next().flatten() else {
+        return Err(BillingError::DraftGone(stored.id.to_string()));
+    };
+    let changed = now.invoice.lines != stored.invoice.lines;
+    if changed {
+        stored.invoice = now.invoice;
     }
-    Ok(computed.basis.map_or(Ok(Vec::new()), |basis| unpack(&basis, wanted))?)
+    Ok((stored, changed, basis))
 }
 
 async fn uses(store: &Store, foundation: &str, of_row: &[&Contribution]) -> Result<Vec<Use>, BillingError> {

@@ -11,7 +11,7 @@ use crate::accounts::{Account, Accounts};
 use crate::domain::text::visible;
 use crate::domain::{Guid, Month, Span, Timestamp, is_too_large};
 use crate::invoicing::{
-    AccountTax, Corrected, Correction, Draft, DraftNotes, Header, Invoice, given_before, invoice, uncountable,
+    AccountTax, Corrected, Correction, Draft, DraftNotes, Given, Header, Invoice, given_before, invoice, uncountable,
 };
 use crate::rate_card::Whom;
 use crate::rating::{Named, Piece, RULES, Rater};
@@ -310,7 +310,7 @@ impl BillingRun<'_> {
     }
 
     /// What was given back by decision of the invoice that is to be made anew: it isn't charged once more.
-    async fn given_before(&self, reopened: Option<&StoredInvoice>) -> Result<Vec<Correction>, BillingError> {
+    async fn given_before(&self, reopened: Option<&StoredInvoice>) -> Result<Vec<Given>, BillingError> {
         let Some(stored) = reopened else { return Ok(Vec::new()) };
         let number = stored.number.clone().unwrap_or_default();
         let past = self.store.corrections_of(&number).await?;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::items::{Item, Items, LineIdentity, Standing, due};
+use super::items::{Item, Items, LineIdentity, Standing};
 use super::{Correction, CorrectionCause, Invoice};
 use crate::domain::{Amount, AmountOverflow, Price, Span};
 use crate::rating::{LineKey, Part};
@@ -79,10 +79,10 @@ pub fn compare(
 ) -> Result<Vec<Correction>, AmountOverflow> {
     let items = Items::new(number, invoiced, past)?;
     let (before, after) = (sides(invoiced)?, sides(now)?);
-    let adjustments = by_name(now)?;
+    let adjustments = adjustments(now)?;
     let mut all: BTreeSet<Item> = items.0.keys().cloned().collect();
     all.extend(after.keys().cloned().map(Item::Line));
-    all.extend(adjustments.keys().cloned().map(Item::Beside));
+    all.extend(adjustments.keys().cloned());
     let nothing = Standing::default();
     let mut corrections = Vec::new();
     for item in &all {
@@ -91,9 +91,9 @@ pub fn compare(
             Item::Line(subject) => {
                 after.get(subject).map_or_else(Default::default, |is| (is.amount, Amount(-is.share.0)))
             }
-            Item::Beside(name) => (adjustments.get(name).copied().unwrap_or_default(), Amount::default()),
+            Item::Beside(..) => (adjustments.get(item).copied().unwrap_or_default(), Amount::default()),
         };
-        let (documents, due) = (standing.documents()?, due(cost, standing.given, least)?);
+        let (documents, due) = (standing.documents()?, item.due(cost, standing.given, least)?);
         // Nothing became known of it: what earlier versions did stays.
         if documents == due || cost == standing.cost()? && is_beyond_zero(documents, cost) {
             continue;
@@ -101,9 +101,10 @@ pub fn compare(
         let change = Change { number, invoiced, now, standing, before: documents, after: due };
         corrections.extend(match item {
             Item::Line(subject) => change.of_line(subject, before.get(subject), after.get(subject)),
-            Item::Beside(name) => Some(change.beside(name)),
+            Item::Beside(name, _) => Some(change.beside(name)),
         });
     }
+    retain_what_moves_money(&mut corrections)?;
     // As the lines stand on the invoice; what is new comes last, then what isn't a line.
     corrections.sort_by_key(|one| (one.key.is_none(), one.line.unwrap_or(usize::MAX)));
     Ok(corrections)
@@ -114,11 +115,22 @@ const fn is_beyond_zero(documents: Amount, cost: Amount) -> bool {
     if cost.0 >= 0 { documents.0 < 0 } else { documents.0 > 0 }
 }
 
-/// Discounts, commitments and minimums, by name.
-fn by_name(invoice: &Invoice) -> Result<BTreeMap<String, Amount>, AmountOverflow> {
-    let mut amounts: BTreeMap<String, Amount> = BTreeMap::new();
+/// Earlier versions told a commitment and what it covers as one: what only parts them is no correction.
+fn retain_what_moves_money(corrections: &mut Vec<Correction>) -> Result<(), AmountOverflow> {
+    let mut beside: BTreeMap<String, Amount> = BTreeMap::new();
+    for one in corrections.iter().filter(|one| one.key.is_none()) {
+        let total = beside.entry(one.what.clone()).or_default();
+        *total = total.plus(one.amount()?)?;
+    }
+    corrections.retain(|one| one.key.is_some() || beside.get(&one.what) != Some(&Amount::default()));
+    Ok(())
+}
+
+/// What discounts, commitments and minimums come to.
+fn adjustments(invoice: &Invoice) -> Result<BTreeMap<Item, Amount>, AmountOverflow> {
+    let mut amounts: BTreeMap<Item, Amount> = BTreeMap::new();
     for adjustment in &invoice.adjustments {
-        let total = amounts.entry(adjustment.name.clone()).or_default();
+        let total = amounts.entry(Item::beside(adjustment)).or_default();
         *total = total.plus(adjustment.amount)?;
     }
     Ok(amounts)

@@ -234,13 +234,13 @@ impl<'a> Left<'a> {
         let mut rest = Vec::new();
         for (item, standing) in &self.items.0 {
             match item {
-                Item::Beside(name) => {
+                beside @ Item::Beside(name, _) => {
                     // What a whole credit note of an earlier version gave back is told by words alone.
                     if self.is_told_elsewhere(name) {
                         continue;
                     }
                     // What the lines have their shares of, is given back with them.
-                    let with_lines = |one: &&Adjustment| self.shared && one.name == *name && is_shared(one.adjustment);
+                    let with_lines = |one: &&Adjustment| self.shared && Item::beside(one) == *beside && is_shared(one.adjustment);
                     let shared = self.invoice.adjustments.iter().filter(with_lines).map(|one| one.amount);
                     let of_lines = shared.into_iter().try_fold(Amount::default(), Amount::plus)?;
                     let left = self.of_standing(standing)?.plus(Amount(-of_lines.0))?;
@@ -252,8 +252,7 @@ impl<'a> Left<'a> {
                 }
                 Item::Line(subject) => {
                     // What its lines don't have: it was charged later, or they have several.
-                    let told =
-                        self.items.0.get(&Item::Beside(subject.words())).map_or(Amount::default(), |one| one.given);
+                    let told = self.items.given_by_words(&subject.words())?;
                     let left = self.of_subject(subject)?.plus(told)?;
                     let (key, what) = self.named(subject, standing);
                     rest.push(Correction {
@@ -292,8 +291,7 @@ impl<'a> Left<'a> {
         for one in carried.filter(|one| !self.past.reopened.contains(&one.number)) {
             let of =
                 left.entry((one.number.clone(), Item::of(one))).or_insert_with(|| (Amount::default(), one.clone()));
-            let by_words = Item::Beside(format!("{}: {}", one.number, one.what));
-            let told = self.items.0.get(&by_words).map_or(Amount::default(), |one| one.given);
+            let told = self.items.given_by_words(&format!("{}: {}", one.number, one.what))?;
             of.0 = of.0.plus(one.amount()?)?.plus(told)?;
         }
         for past in &self.past.carried {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Adjustment, Correction, CorrectionCause, Invoice, InvoiceLine, PastCorrection};
+use super::{Adjustment, AdjustmentType, Correction, CorrectionCause, Invoice, InvoiceLine, PastCorrection};
 use crate::domain::{Amount, AmountOverflow, Guid, Kind};
 use crate::rate_card::Meter;
 use crate::rating::LineKey;
@@ -57,22 +57,65 @@ impl LineIdentity {
     }
 }
 
+/// On which side of zero something beside the lines is: a commitment and the usage that it covers have one name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Side {
+    /// A commitment or minimum: zero or more.
+    Added,
+    /// A discount, or usage that a commitment covers: zero or less.
+    TakenOff,
+}
+
+impl Side {
+    const fn of(adjustment: AdjustmentType) -> Self {
+        match adjustment {
+            AdjustmentType::Commitment | AdjustmentType::Minimum => Self::Added,
+            AdjustmentType::Discount | AdjustmentType::Covered => Self::TakenOff,
+        }
+    }
+}
+
 /// What an amount of an invoice is for, whatever it is called now.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Item {
     /// The lines of one use.
     Line(LineIdentity),
-    /// A discount, commitment or minimum, by its name.
-    Beside(String),
+    /// A discount, commitment, what it covers, or a minimum.
+    Beside(String, Side),
 }
 
 impl Item {
     /// What a correction is of.
     pub fn of(correction: &Correction) -> Self {
+        let side = match (correction.before.0.signum(), correction.cause) {
+            (1, _) => Side::Added,
+            (-1, _) => Side::TakenOff,
+            // Of nothing, only earlier versions gave something back: a commitment, told with what it covered.
+            (_, CorrectionCause::Credited) => Side::Added,
+            _ if correction.after < Amount::default() => Side::TakenOff,
+            _ => Side::Added,
+        };
         match (&correction.key, correction.meter) {
             (Some(key), Some(meter)) => Self::Line(LineIdentity::new(key, meter)),
-            _ => Self::Beside(correction.what.clone()),
+            _ => Self::Beside(correction.what.clone(), side),
         }
+    }
+
+    /// An adjustment.
+    pub fn beside(adjustment: &Adjustment) -> Self {
+        Self::Beside(adjustment.name.clone(), Side::of(adjustment.adjustment))
+    }
+
+    /// What its documents are to come to: what it costs now less what was given back of it, never beyond zero from its own
+    /// side; of a line never less than what is taken off it elsewhere (`least`, zero or more).
+    pub fn due(&self, cost: Amount, given: Amount, least: Amount) -> Result<Amount, AmountOverflow> {
+        let left = cost.plus(given)?;
+        let zero = Amount::default();
+        Ok(match self {
+            Self::Line(_) if cost >= zero => left.max(least.min(cost)),
+            Self::Beside(_, Side::Added) => left.max(zero),
+            Self::Line(_) | Self::Beside(_, Side::TakenOff) => left.min(zero),
+        })
     }
 }
 
@@ -129,7 +172,7 @@ impl Items {
             standing.share = standing.share.plus(line.discount)?;
         }
         for adjustment in &invoice.adjustments {
-            let standing = items.0.entry(Item::Beside(adjustment.name.clone())).or_default();
+            let standing = items.0.entry(Item::beside(adjustment)).or_default();
             standing.charged = standing.charged.plus(adjustment.amount)?;
         }
         // What was given back of the invoice in whose place it is.
@@ -162,6 +205,12 @@ impl Items {
         Ok(items)
     }
 
+    /// What was given back of something that only words tell, as earlier versions did of lines and of carried corrections.
+    pub fn given_by_words(&self, words: &str) -> Result<Amount, AmountOverflow> {
+        let told = |(item, _): &(&Item, &Standing)| matches!(item, Item::Beside(name, _) if name == words);
+        self.0.iter().filter(told).try_fold(Amount::default(), |sum, (_, standing)| sum.plus(standing.given))
+    }
+
     /// Earlier versions absorbed as a whole what a line went below zero by.
     fn spread(&mut self, mut absorbed: Amount) -> Result<(), AmountOverflow> {
         for standing in self.0.values_mut() {
@@ -175,16 +224,22 @@ impl Items {
     }
 }
 
-/// What was given back by decision of an invoice that was given back to be made anew, but by that: each with what came of
-/// it, from zero. It stays given back on the invoice in its place.
+/// What was given back by decision of one item of an invoice.
+#[derive(Clone, Debug)]
+pub struct Given {
+    item: Item,
+    /// Below zero of a line.
+    amount: Amount,
+    /// The newest correction that did.
+    last: Correction,
+}
+
+/// What was given back by decision of an invoice that was given back to be made anew, but by that. It stays given back on the
+/// invoice in its place.
 ///
 /// # Errors
 /// [`AmountOverflow`].
-pub fn given_before(
-    number: &str,
-    invoice: &Invoice,
-    past: &[PastCorrection],
-) -> Result<Vec<Correction>, AmountOverflow> {
+pub fn given_before(number: &str, invoice: &Invoice, past: &[PastCorrection]) -> Result<Vec<Given>, AmountOverflow> {
     let before: Vec<PastCorrection> = past.iter().filter(|past| !past.reopens).cloned().collect();
     let kept = invoice.corrections.iter().filter(|one| one.cause == CorrectionCause::Credited);
     let told = before.iter().map(|past| &past.correction).filter(|one| one.cause == CorrectionCause::Credited);
@@ -193,8 +248,8 @@ pub fn given_before(
     for (item, standing) in Items::new(number, invoice, &before)?.0 {
         let last = told.iter().rev().find(|one| Item::of(one) == item);
         if let Some(last) = last.filter(|_| standing.given != Amount::default()) {
-            let (before, after) = (Amount::default(), standing.given);
-            given.push(Correction { number: number.to_owned(), quantity: 0, before, after, ..(*last).clone() });
+            let last = Correction { number: number.to_owned(), quantity: 0, ..(*last).clone() };
+            given.push(Given { item, amount: standing.given, last });
         }
     }
     Ok(given)
@@ -202,37 +257,30 @@ pub fn given_before(
 
 /// What stays given back on the invoice in the other's place: of each line and adjustment as much as it now costs, at most.
 pub(super) fn kept(
-    given: &[Correction],
+    given: &[Given],
     lines: &[InvoiceLine],
     adjustments: &[Adjustment],
 ) -> Result<Vec<Correction>, AmountOverflow> {
     let mut kept = Vec::new();
     for one in given {
         let (mut cost, mut least) = (Amount::default(), Amount::default());
-        match Item::of(one) {
+        match &one.item {
             Item::Line(subject) => {
-                for line in lines.iter().filter(|line| LineIdentity::new(&line.key, line.meter) == subject) {
+                for line in lines.iter().filter(|line| LineIdentity::new(&line.key, line.meter) == *subject) {
                     cost = cost.plus(line.charge.as_ref().map_or(Amount::default(), |charge| charge.amount))?;
                     least = least.plus(Amount(-line.discount.0))?;
                 }
             }
-            Item::Beside(name) => {
-                for adjustment in adjustments.iter().filter(|adjustment| adjustment.name == name) {
+            beside @ Item::Beside(..) => {
+                for adjustment in adjustments.iter().filter(|adjustment| Item::beside(adjustment) == *beside) {
                     cost = cost.plus(adjustment.amount)?;
                 }
             }
         }
-        let after = due(cost, one.after, least)?;
+        let after = one.item.due(cost, one.amount, least)?;
         if after != cost {
-            kept.push(Correction { before: cost, after, ..one.clone() });
+            kept.push(Correction { before: cost, after, ..one.last.clone() });
         }
     }
     Ok(kept)
-}
-
-/// What an item's documents are to come to: what it costs now less what was given back of it, never beyond zero from its own
-/// side; of a line never less than what is taken off it elsewhere (`least`, zero or more).
-pub(super) fn due(cost: Amount, given: Amount, least: Amount) -> Result<Amount, AmountOverflow> {
-    let left = cost.plus(given)?;
-    Ok(if cost >= Amount::default() { left.max(least.min(cost)) } else { left.min(Amount::default()) })
 }

@@ -27,7 +27,7 @@ pub use canonical::{Dates, Issued};
 pub use compare::{PastCorrection, compare};
 pub use correction::{Correction, CorrectionCause, net_of};
 pub use credit::{Corrections, Credit, CreditError, Credited, NoteHeader, credit, credit_note};
-pub use items::given_before;
+pub use items::{Given, given_before};
 pub use particulars::{GroupBy, Language, Particulars, Payment};
 pub use review::{Blocker, Review};
 pub use status::Status;
@@ -284,7 +284,7 @@ pub struct Header {
     /// What earlier invoices charged too little.
     pub corrections: Vec<Correction>,
     /// What was given back of the invoice in whose place it is; see [`given_before`].
-    pub given: Vec<Correction>,
+    pub given: Vec<Given>,
     pub coverage: Vec<Coverage>,
     pub previous_net: Option<Amount>,
     /// The invoice in whose place it is.

@@ -219,9 +219,33 @@ fn drafts_are_explained_as_they_are() {
     assert_eq!(explained["lines"][0]["uses"][0]["ledger_entry"], Value::Null);
     let table = program.succeed(&["invoices", "explain", &id, "--line", "1", "--config", "cf-billing.toml"]).stdout;
     assert!(table.contains("open") && table.contains("event-"), "{table}");
+    assert!(!table.contains("have changed since"), "{table}");
+}
+
+/// In a month that goes on, a draft is behind as soon as it is made.
+#[test]
+fn a_draft_whose_usage_went_on_is_explained_as_it_is_now() {
+    let program = Program::new();
+    month::card(&program, "name = \"t\"\ncurrency = \"EUR\"\n[[process]]\ninstance_hour = \"1\"\n");
+    month::import(&program, "00:00 p STARTED 512x1 app=a\n10:00 p STOPPED", "5d00:00");
+    let with = configure(&program, "[billing]\nrates = \"card.toml\"\n");
+    let drafts = october_json(&program, "draft", &with);
+    let id = drafts[0]["id"].to_string();
+    let explain = ["invoices", "explain", &id, "--line", "1", "--config", "cf-billing.toml"];
+    let explained = program.json(&explain);
+    assert_eq!((&explained["changed"], &explained["steps"][0]["result"]), (&false.into(), &"10.00 EUR".into()));
+    import_between(&program, &[like(&event_of(&program, "p", "STOPPED"), "late", "04:00", None)]);
+    let explained = program.json(&explain);
+    assert_eq!((&explained["changed"], &explained["steps"][0]["result"]), (&true.into(), &"4.00 EUR".into()));
+    assert_eq!(explained["lines"][0]["uses"][0]["seconds"], 4 * 3600);
+    let table = program.succeed(&explain).stdout;
+    assert!(table.contains("have changed since it was drafted. This is how it is now."), "{table}");
+    // The draft itself is as it was.
+    assert_eq!(shown(&program, &id)["net"], "10.00");
 }
 
 crate::on_postgres! {
     what_became_known_later_doesn_t_change_what_a_final_invoice_rests_on,
     drafts_are_explained_as_they_are,
+    a_draft_whose_usage_went_on_is_explained_as_it_is_now,
 }

@@ -86,6 +86,7 @@ fn explained_json(explained: &Explained) -> Value {
         "id": explained.stored.id,
         "number": explained.stored.number,
         "account": explained.stored.invoice.account,
+        "changed": explained.changed,
         "currency": currency.code(),
         "rate_card": explained.card,
         "rate_card_sha256": explained.stored.invoice.rate_card,
@@ -142,6 +143,9 @@ fn table(explained: &Explained) -> Result<(), Failure> {
     let stored = &explained.stored;
     let title = stored.number.clone().unwrap_or_else(|| format!("draft {}", stored.id));
     output::print(&format!("{title} of {} for {}", stored.invoice.account, stored.invoice.month))?;
+    if explained.changed {
+        output::print("Its usage, rates or accounts have changed since it was drafted. This is how it is now.")?;
+    }
     for line in &explained.lines {
         let key = &line.line.key;
         output::print(&format!(
