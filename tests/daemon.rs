@@ -13,7 +13,7 @@ use cf_billing::clock::Clock;
 use cf_billing::cloud_controller::Client;
 use cf_billing::cloud_controller::transport::{Exchange, Exchanging};
 use cf_billing::consumer::Plan;
-use cf_billing::daemon::{Daemon, Member};
+use cf_billing::daemon::{Daemon, Heartbeat, Member};
 use cf_billing::domain::Timestamp;
 use cf_billing::simulator::{ADMIN, Foundation};
 use cf_billing::store::Store;
@@ -292,6 +292,8 @@ fn a_task_that_panics_is_started_again_and_disturbs_no_other() {
             poll_interval,
             lease: Duration::from_secs(5),
             not_ready_after: Duration::from_mins(1),
+            verify_interval: Duration::from_hours(6),
+            heartbeat: Heartbeat::silent(),
             metrics: metrics.clone(),
             board: board.clone(),
             listener: None,

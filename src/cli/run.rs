@@ -18,7 +18,7 @@ use crate::cloud_controller::transport::{Http, Limits, Transport};
 use crate::cloud_controller::{Client, Credentials};
 use crate::config::{Configuration, Foundation};
 use crate::consumer::Plan;
-use crate::daemon::{Backoff, Daemon, Member};
+use crate::daemon::{Backoff, Daemon, Heartbeat, Member, begin_series, status};
 use crate::http;
 use crate::store::{Making, Store, StoreError};
 use crate::telemetry::{self, Board, Metrics};
@@ -77,12 +77,14 @@ impl Run {
         let listener = listen(configuration.http.listen).await?;
         let stop = stop_on_signal()?;
         let metrics = Metrics::new();
+        begin_series(&configuration, &metrics);
         if let Ok(address) = listener.local_addr() {
             tracing::info!("overview at http://{address}/, metrics at http://{address}/metrics");
         }
+        let mut heartbeat = Heartbeat::ready();
         let store = match early {
             Ok(store) => store,
-            Err(away) => match opened(&configuration, making, away, &listener, &metrics, &stop).await? {
+            Err(away) => match opened(&configuration, making, away, &listener, &metrics, &stop, &mut heartbeat).await? {
                 Some(store) => store,
                 None => return Ok(()),
             },
@@ -100,6 +102,7 @@ impl Run {
             }
         }
         tracing::info!("collecting {} into {}", names.join(", "), store.location());
+        status(&format!("collecting {}", names.join(", ")));
         let board = Board::default();
         let daemon = Daemon {
             store: store.clone(),
@@ -111,6 +114,8 @@ impl Run {
             metrics,
             board: board.clone(),
             listener: Some(listener),
+            verify_interval: configuration.database.verify_interval,
+            heartbeat,
             drafts: Some(configuration.clone()),
             stop: stop.clone(),
         };
@@ -148,8 +153,10 @@ async fn opened(
     listener: &TcpListener,
     metrics: &Metrics,
     stop: &CancellationToken,
+    heartbeat: &mut Heartbeat,
 ) -> Result<Option<Store>, Failure> {
     tracing::error!("{away}");
+    status("waiting for the database");
     let failed = |error: std::io::Error| Failure::failed(format!("can't serve: {error}"));
     let duplicate = listener.as_fd().try_clone_to_owned().map_err(failed)?;
     let duplicate = TcpListener::from_std(duplicate.into()).map_err(failed)?;
@@ -166,9 +173,15 @@ async fn opened(
             }
         }
     };
+    let living = async {
+        loop {
+            heartbeat.beat().await;
+        }
+    };
     tokio::select! {
         opened = opening => opened,
         served = served => served.map_err(failed).map(|()| None),
+        () = living => Ok(None),
     }
 }
 

@@ -10,6 +10,8 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
 
+use crate::domain::Timestamp;
+
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// No answer may be larger; a page of 5 000 usage events is 4 MB.
 pub const LARGEST_BODY: usize = 64 << 20;
@@ -115,6 +117,18 @@ impl TransportError {
     }
 }
 
+/// When the certificate that a server showed expires; an extension of its answers over TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CertificateExpiry(pub Timestamp);
+
+impl CertificateExpiry {
+    /// Of a certificate in DER.
+    fn of(certificate: &[u8]) -> Option<Self> {
+        let (_, certificate) = x509_parser::parse_x509_certificate(certificate).ok()?;
+        Some(Self(Timestamp::from_unix(certificate.validity().not_after.timestamp())))
+    }
+}
+
 /// A future that gives a whole answer.
 pub type Exchanging<'a> = Pin<Box<dyn Future<Output = Result<Response<Bytes>, TransportError>> + Send + 'a>>;
 
@@ -163,6 +177,7 @@ impl Http {
             .user_agent(concat!("cf-billing/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT_TIMEOUT)
             .read_timeout(limits.silence)
+            .tls_info(true)
             // A redirect would carry the token somewhere else.
             .redirect(reqwest::redirect::Policy::none());
         if let Some(file) = ca_file {
@@ -183,6 +198,10 @@ impl Http {
         let request = reqwest::Request::try_from(request.map(reqwest::Body::from)).map_err(|error| why(&error))?;
         let mut answer = self.client.execute(request).await.map_err(|error| why(&error))?;
         let mut head = Response::builder().status(answer.status());
+        let certificate = answer.extensions().get::<reqwest::tls::TlsInfo>().and_then(|tls| tls.peer_certificate());
+        if let Some(expiry) = certificate.and_then(CertificateExpiry::of) {
+            head = head.extension(expiry);
+        }
         if let Some(headers) = head.headers_mut() {
             headers.clone_from(answer.headers());
         }

@@ -19,6 +19,8 @@ pub struct Database {
     pub statement_timeout: Duration,
     /// A replica that wasn't heard of for this long loses its duties.
     pub lease: Duration,
+    /// Between two verifications of the hash chains by the daemon.
+    pub verify_interval: Duration,
 }
 
 pub(super) fn keys() -> Vec<Key> {
@@ -52,6 +54,12 @@ pub(super) fn keys() -> Vec<Key> {
             "PostgreSQL: a replica that hasn't reported for this long loses its foundations to the others",
         )
         .or("10s"),
+        key(
+            "verify_interval",
+            Takes::Duration { min_ms: 1_000, max_ms: 2_592_000_000 },
+            "The daemon verifies all hash chains piece by piece, rests this long, and begins again",
+        )
+        .or("6h"),
     ]
 }
 
@@ -63,12 +71,14 @@ impl Database {
         let (acquire_timeout, statement_timeout) =
             (section.duration("acquire_timeout"), section.duration("statement_timeout"));
         let lease = section.duration("lease");
+        let verify_interval = section.duration("verify_interval");
         Some(Self {
             url: url?,
             connections: connections?,
             acquire_timeout: acquire_timeout?,
             statement_timeout: statement_timeout?,
             lease: lease?,
+            verify_interval: verify_interval?,
         })
     }
 }

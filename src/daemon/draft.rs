@@ -1,5 +1,6 @@
 //! The drafts of this month and the last, computed at intervals, so that what lacks a price is seen in time.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -72,6 +73,7 @@ impl Drafting {
                 self.metrics.invoices(status.name(), 0);
             }
             self.metrics.invoice_differences(0, 0);
+            self.metrics.periods_overdue(0);
         }
     }
 
@@ -138,20 +140,32 @@ impl Drafting {
         for problem in names_of_several(&card.rates, &self.store.seen().await?) {
             tracing::warn!(task = "draft", "{problem}");
         }
+        let mut overdue = BTreeSet::new();
         for status in Status::ALL {
             let filter = InvoiceFilter { status: Some(status), ..InvoiceFilter::default() };
-            self.metrics.invoices(status.name(), self.store.invoices(&filter).await?.len());
+            let invoices = self.store.invoices(&filter).await?;
+            self.metrics.invoices(status.name(), invoices.len());
+            if status != Status::Final {
+                overdue.extend(invoices.iter().map(|one| one.invoice.month).filter(|month| self.is_overdue(*month)));
+            }
         }
+        self.metrics.periods_overdue(overdue.len());
         let differences = self.store.recalculations().await?;
         let less = differences.iter().filter(|one| one.net < Amount::default()).count();
         self.metrics.invoice_differences(differences.len() - less, less);
         Ok(drafts.len())
     }
 
+    /// Whether invoices of a month should be final by now.
+    fn is_overdue(&self, month: Month) -> bool {
+        let over = month.span(self.configuration.billing.time_zone).to;
+        over.plus(self.configuration.billing.grace_seconds) < self.clock.now()
+    }
+
     fn tell(&self, drafts: &[StoredInvoice]) {
         let lines = || drafts.iter().flat_map(|draft| &draft.invoice.lines).filter(|line| line.charge.is_none());
         let unpriced = |kind| lines().filter(|line| line.key.kind == kind).count();
-        let currencies: std::collections::BTreeSet<_> =
+        let currencies: BTreeSet<_> =
             drafts.iter().map(|draft| draft.invoice.currency.code().to_owned()).collect();
         let sum = |code: &str| {
             let of = drafts.iter().map(|draft| &draft.invoice).filter(|invoice| invoice.currency.code() == code);

@@ -16,6 +16,9 @@ use crate::telemetry::{Board, Metrics};
 /// Drafting invoices; collecting a foundation is [`Lease::duty_of`] it.
 pub(super) const DRAFTS: &str = "drafts";
 
+/// Verifying the hash chains.
+pub(super) const VERIFICATION: &str = "verification";
+
 /// A duty this process has.
 #[derive(Clone, Debug)]
 pub(super) struct Held {

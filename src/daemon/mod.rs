@@ -2,11 +2,14 @@
 //! Owns when things happen and what becomes of failures; never what they do.
 
 mod backoff;
+mod begin;
 mod cards;
 mod collect;
 mod draft;
 mod duties;
+mod heartbeat;
 mod standing;
+mod verify;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,14 +19,16 @@ use tokio::net::TcpListener;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Stopwatch};
 use crate::cloud_controller::Client;
 use crate::config::Configuration;
 use crate::consumer::Plan;
 use crate::http::{self, Served};
-use crate::store::{Lease, Store, StoreError};
+use crate::store::{Lease, Store, StoreError, retried};
 use crate::telemetry::{Board, Metrics, Reporter};
 pub use backoff::Backoff;
+pub use begin::begin_series;
+pub use heartbeat::{Heartbeat, status};
 use duties::Duties;
 
 /// A foundation to collect, and how to reach it.
@@ -49,6 +54,10 @@ pub struct Daemon {
     pub board: Board,
     /// Where to serve, if anywhere.
     pub listener: Option<TcpListener>,
+    /// Between two verifications of the hash chains.
+    pub verify_interval: Duration,
+    /// What the service manager is told.
+    pub heartbeat: Heartbeat,
     /// How to draft, if it is to.
     pub drafts: Option<Arc<Configuration>>,
     /// Cancelled when it is to end.
@@ -69,7 +78,10 @@ const GRACE: Duration = Duration::from_secs(8);
 /// How long giving the leases up may take.
 const GIVING_UP: Duration = Duration::from_secs(1);
 
-/// Between two measurements of the database's size.
+/// How long the database may take to answer a short question.
+const ANSWER: Duration = Duration::from_secs(2);
+
+/// Between two measurements of the database, at most.
 const MEASURED_EVERY: Duration = Duration::from_secs(15);
 
 /// Between two looks whether the database is still the file that was opened.
@@ -82,6 +94,7 @@ enum Task {
     Collect(usize, Backoff),
     Serve,
     Draft,
+    Verify,
     /// Shares duties with other replicas, where there can be any; measures the database.
     Share,
 }
@@ -93,12 +106,14 @@ impl Daemon {
     /// [`Ended`] if the HTTP server or the drafts' task ends by itself; everything else is ended then, too.
     pub async fn run(mut self) -> Result<(), Ended> {
         let listener = self.listener.take();
+        let heartbeat = std::mem::replace(&mut self.heartbeat, Heartbeat::silent());
         let names = self.members.iter().map(|member| Lease::duty_of(&member.plan.foundation));
         let names = names.chain(
             (self.drafts.as_ref())
                 .filter(|configuration| configuration.billing.rates.is_some())
                 .map(|_| duties::DRAFTS.to_owned()),
         );
+        let names = names.chain([duties::VERIFICATION.to_owned()]);
         let (metrics, board) = (self.metrics.clone(), self.board.clone());
         let duties = Duties::new(self.store.clone(), metrics, board, self.stop.clone(), self.lease, names);
         if !self.store.is_shared() {
@@ -112,11 +127,13 @@ impl Daemon {
             running: HashMap::new(),
             reporters: Vec::new(),
             duties: duties.clone(),
+            heartbeat,
             daemon: self,
         };
         supervisor.start_all(listener);
         let ended = supervisor.watch().await;
         supervisor.daemon.stop.cancel();
+        heartbeat::stopping();
         supervisor.wind_up().await;
         if tokio::time::timeout(GIVING_UP, duties.give_up()).await.is_err() {
             tracing::warn!("can't give up the leases; they will run out by themselves");
@@ -132,6 +149,7 @@ struct Supervisor {
     /// Of each member.
     reporters: Vec<Reporter>,
     duties: Duties,
+    heartbeat: Heartbeat,
 }
 
 impl Supervisor {
@@ -161,6 +179,18 @@ impl Supervisor {
             });
             self.running.insert(handle.id(), Task::Draft);
         }
+        let verifier = verify::Verifier {
+            store: store.clone(),
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+            duties: self.duties.clone(),
+            interval: self.daemon.verify_interval,
+        };
+        let handle = self.tasks.spawn(async move {
+            Box::pin(verifier.run()).await;
+            Ok(())
+        });
+        self.running.insert(handle.id(), Task::Verify);
         let duties = self.duties.clone();
         let stop = stop.clone();
         let handle = self.tasks.spawn(async move {
@@ -217,6 +247,7 @@ impl Supervisor {
                 biased;
                 () = stop.cancelled() => return Ok(()),
                 ended = self.tasks.join_next_with_id() => ended,
+                () = self.heartbeat.beat() => continue,
             };
             let (id, reason) = match ended {
                 None => return Ok(()),
@@ -230,6 +261,7 @@ impl Supervisor {
                 Some(_) if stop.is_cancelled() => return Ok(()),
                 Some(Task::Serve) => return Err(Ended { task: "the HTTP server", reason }),
                 Some(Task::Draft) => return Err(Ended { task: "the task that drafts invoices", reason }),
+                Some(Task::Verify) => return Err(Ended { task: "the task that verifies the hash chains", reason }),
                 Some(Task::Share) => return Err(Ended { task: "the task that holds leases and file", reason }),
                 Some(Task::Collect(index, mut backoff)) => {
                     let wait = backoff.next_wait();
@@ -260,13 +292,23 @@ impl Supervisor {
 
 /// Measures the database now and then, and whether all is well, until told to stop: a scrape must not wait for it.
 async fn measure(served: &Served, stop: &CancellationToken) {
+    let every = MEASURED_EVERY.min(served.not_ready_after);
     loop {
         served.metrics.ready(http::readiness(served).await.ready);
+        let watch = Stopwatch::start();
+        let version = tokio::time::timeout(ANSWER, served.store.schema_version()).await.ok().and_then(Result::ok);
+        served.metrics.database_answered(version.map(|_| watch.elapsed()));
+        if let Some(version) = version {
+            served.metrics.schema_version(version);
+        }
+        let (in_use, idle) = served.store.connections();
+        served.metrics.connections(in_use, idle);
+        served.metrics.retried(retried());
         // A database that doesn't answer must not keep readiness from being told.
         if let Ok(bytes) = tokio::time::timeout(MEASURED_EVERY, served.store.size_bytes()).await {
             served.metrics.database_size(bytes);
         }
-        if !Clock::System.sleep_unless_stopped(MEASURED_EVERY, stop).await {
+        if !Clock::System.sleep_unless_stopped(every, stop).await {
             return;
         }
     }

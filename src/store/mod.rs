@@ -14,7 +14,7 @@ mod transfer;
 mod types;
 
 pub use archive::pack::{ArchivedInput, InputKind, identity};
-pub use database::{CollectorLock, Making, PostgresOptions};
+pub use database::{CollectorLock, Making, PostgresOptions, retried};
 pub use error::StoreError;
 pub use invoices::{
     AccountsOf, Adopted, Changed, Compared, FinalInvoice, Finalized, Foreseen, InvoiceFilter, Invoiced, Issuing,
@@ -24,7 +24,7 @@ pub use invoices::{
 pub use leases::{DutyState, Lease};
 pub use ledger::{
     AnomalyFilter, ClockSpan, GapProgress, Hold, KnownGuids, LabelRows, NameOf, Names, Newest, Pieces, Pin, Seal,
-    Settled, Stated, StoredAnomaly, StoredBound, StoredDifference, StoredGap, Told, Verified,
+    Settled, Stated, StoredAnomaly, StoredBound, StoredDifference, StoredGap, Told, Verified, Verifying,
 };
 pub use tables::{ExpectedColumn, ExpectedTable, expected_tables};
 pub use transfer::{TransferError, Transferred};
@@ -135,6 +135,21 @@ impl Store {
     #[must_use]
     pub fn location(&self) -> String {
         self.database.location()
+    }
+
+    /// How many connections are in use, and how many idle.
+    #[must_use]
+    pub fn connections(&self) -> (u32, u32) {
+        self.database.connections()
+    }
+
+    /// Version of the schema, by asking for it: shows that the database answers.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn schema_version(&self) -> Result<i64, StoreError> {
+        const NEWEST: Sql = Sql::new("SELECT max(version) AS version FROM _sqlx_migrations WHERE success");
+        self.database.read().await?.one(NEWEST, Vec::new()).await?.integer("version")
     }
 
     /// Closes all connections; what is committed is on disk.

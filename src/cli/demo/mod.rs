@@ -18,7 +18,7 @@ use super::{Failure, Global};
 use crate::billing_run::{BillingRun, Card, CorrectionRequest, CreditOutcome, FinalizeResult};
 use crate::clock::Clock;
 use crate::config::Configuration;
-use crate::daemon::{Daemon, Member};
+use crate::daemon::{Daemon, Heartbeat, Member};
 use crate::domain::{Amount, Month, Timestamp};
 use crate::invoicing::Credit;
 use crate::simulator::Foundation;
@@ -103,6 +103,8 @@ impl Demo {
             poll_interval: configuration.collection.poll_interval,
             lease: configuration.database.lease,
             not_ready_after: configuration.http.not_ready_after,
+            verify_interval: configuration.database.verify_interval,
+            heartbeat: Heartbeat::silent(),
             metrics: Metrics::new(),
             board: Board::default(),
             listener,

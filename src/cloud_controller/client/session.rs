@@ -16,7 +16,7 @@ use crate::clock::{Stopwatch, jittered};
 use crate::cloud_controller::error::{ApiError, ErrorKind, Speaker, classify, encoding};
 use crate::cloud_controller::issuer::links_of;
 use crate::cloud_controller::token::Token;
-use crate::cloud_controller::transport::TransportError;
+use crate::cloud_controller::transport::{CertificateExpiry, TransportError};
 use crate::cloud_controller::uaa::{self, Refused};
 use crate::cloud_controller::wire::lists::Root;
 use crate::domain::{Endpoint, Timestamp};
@@ -216,6 +216,12 @@ impl Client {
         let answer = self.exchange(speaker, request).await;
         let outcome = answer.as_ref().map_or_else(ApiError::outcome, |_| "success");
         metrics.request(endpoint, outcome, watch.elapsed());
+        if let Ok((answer, _)) = &answer
+            && let Some(CertificateExpiry(expires_at)) = answer.extensions().get()
+        {
+            let server = if endpoint == Endpoint::Token { "uaa" } else { "api" };
+            metrics.certificate(server, *expires_at);
+        }
         answer
     }
 

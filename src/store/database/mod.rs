@@ -19,7 +19,7 @@ pub use file::Making;
 pub use lock::CollectorLock;
 pub use payload::{Columns, Payload, RowWriter, Type, json as column_json};
 pub use postgres::PostgresOptions;
-pub use retry::Retry;
+pub use retry::{Retry, retried};
 pub(super) use retry::again;
 pub use row::{Row, unexpected};
 pub(super) use sql::values;
@@ -114,6 +114,21 @@ impl Database {
         match self {
             Self::Sqlite(database) => Ok(Session::Sqlite(database.write().await?)),
             Self::Postgres(database) => database.write().await.map(Session::Postgres),
+        }
+    }
+
+    /// How many connections are in use, and how many idle.
+    pub fn connections(&self) -> (u32, u32) {
+        let of = |size: u32, idle: usize| {
+            let idle = u32::try_from(idle).unwrap_or(size).min(size);
+            (size - idle, idle)
+        };
+        match self {
+            Self::Sqlite(database) => {
+                let pools = database.pools().map(|pool| of(pool.size(), pool.num_idle()));
+                pools.into_iter().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
+            }
+            Self::Postgres(database) => of(database.pool().size(), database.pool().num_idle()),
         }
     }
 

@@ -121,6 +121,10 @@ impl PostgresDatabase {
         &self.patience.location
     }
 
+    pub const fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
     pub async fn close(&self) {
         self.pool.close().await;
     }

@@ -1,5 +1,6 @@
 //! When a write that another one got in the way of is tried again: how often, and after which wait.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use backon::{ExponentialBackoff, ExponentialBuilder};
@@ -11,6 +12,14 @@ use crate::store::StoreError;
 const ATTEMPTS: usize = 10;
 const SHORTEST: Duration = Duration::from_millis(2);
 const LONGEST: Duration = Duration::from_millis(250);
+
+/// By this process.
+static RETRIED: AtomicU64 = AtomicU64::new(0);
+
+/// How many times this process has tried a write again.
+pub fn retried() -> u64 {
+    RETRIED.load(Ordering::Relaxed)
+}
 
 /// What is left of the attempts of one write.
 #[derive(Debug)]
@@ -27,6 +36,7 @@ impl Retry {
     pub async fn after(&mut self, error: &StoreError) -> bool {
         let Some(wait) = error.is_conflict().then(|| self.0.next()).flatten() else { return false };
         Clock::System.sleep(wait).await;
+        RETRIED.fetch_add(1, Ordering::Relaxed);
         true
     }
 }

@@ -83,6 +83,10 @@ impl SqliteDatabase {
         self.file.set_log_aside();
     }
 
+    pub const fn pools(&self) -> [&SqlitePool; 2] {
+        [&self.writer, &self.readers]
+    }
+
     pub async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;

@@ -12,7 +12,7 @@ use crate::store::database::{Record, Session, Sql, text, values};
 use crate::store::{ArchivedInput, FoundationHead, Store, StoreError, WriteSet};
 
 /// What verifying a foundation's chain came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verified {
     pub links: u64,
     pub inputs: u64,
@@ -28,7 +28,19 @@ pub struct Verified {
 }
 
 /// Links read at a time.
-const LINKS: i64 = 1_000;
+const LINKS: u32 = 100;
+
+/// How far a foundation's chain is verified.
+#[derive(Clone, Debug, Default)]
+pub struct Verifying {
+    /// What it came to so far.
+    pub verified: Verified,
+    /// The last input that is covered.
+    pub sequence: u64,
+    /// Nothing is left, or it is broken.
+    pub is_over: bool,
+    before: Option<LinkRow>,
+}
 
 impl Store {
     /// Computes a foundation's hash chain again from what is kept, and names the first break.
@@ -40,39 +52,64 @@ impl Store {
         foundation: &FoundationHead,
         mut progress: impl FnMut(u64),
     ) -> Result<Verified, StoreError> {
-        let mut session = self.database.read().await?;
-        let mut verified =
-            Verified { links: 0, inputs: 0, entries: 0, before: 0, pruned: 0, digest: String::new(), broken: None };
-        let mut before: Option<LinkRow> = None;
-        loop {
-            let after = before.as_ref().map(|link| link.last_sequence.cast_signed());
-            let links = links(&mut session, foundation.id, after).await?;
-            if links.is_empty() {
-                break;
-            }
-            for link in links {
-                let found = check(&mut session, foundation.id, before.as_ref(), &link, &mut verified).await?;
-                if found.is_some() {
-                    verified.broken = found;
-                    return Ok(verified);
-                }
-                verified.links += 1;
-                progress(link.last_sequence);
-                before = Some(link);
-            }
+        let mut verifying = Verifying::default();
+        while !verifying.is_over {
+            self.verify_on(foundation, &mut verifying, LINKS).await?;
+            progress(verifying.sequence);
         }
-        let (sequence, entry) = before.as_ref().map_or((0, 0), |link| (link.last_sequence, link.last_entry));
+        Ok(verifying.verified)
+    }
+
+    /// Verifies up to so many further links of a foundation's chain, in a transaction of its own: who commits meanwhile is
+    /// kept waiting by none, and what is pruned meanwhile counts as pruned.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn verify_on(
+        &self,
+        foundation: &FoundationHead,
+        verifying: &mut Verifying,
+        count: u32,
+    ) -> Result<(), StoreError> {
+        let mut session = self.database.read().await?;
+        let Verifying { verified, sequence, is_over, before } = verifying;
+        let links = links(&mut session, foundation.id, before.as_ref(), count).await?;
+        let is_last = links.len() < count as usize;
+        for link in links {
+            let found = check(&mut session, foundation.id, before.as_ref(), &link, verified).await?;
+            if found.is_some() {
+                (verified.broken, *is_over) = (found, true);
+                return Ok(());
+            }
+            verified.links += 1;
+            *sequence = link.last_sequence;
+            *before = Some(link);
+        }
+        if !is_last {
+            return Ok(());
+        }
+        // As of the same transaction: the foundation goes on.
+        let ledger = end_of_ledger(&mut session, foundation.id).await?;
+        let chain = before.as_ref().map_or((0, 0), |link| (link.last_sequence, link.last_entry));
         if before.is_none() {
-            verified.before = foundation.last_sequence;
-        } else if (sequence, entry) != (foundation.last_sequence, foundation.last_entry) {
+            verified.before = ledger.0;
+        } else if chain != ledger {
             verified.broken = Some(format!(
-                "the chain ends at input {sequence} and entry {entry}, the ledger at input {} and entry {}",
-                foundation.last_sequence, foundation.last_entry
+                "the chain ends at input {} and entry {}, the ledger at input {} and entry {}",
+                chain.0, chain.1, ledger.0, ledger.1
             ));
         }
-        verified.digest = before.map_or_else(String::new, |link| hexadecimal(&link.digest));
-        Ok(verified)
+        verified.digest = before.as_ref().map_or_else(String::new, |link| hexadecimal(&link.digest));
+        *is_over = true;
+        Ok(())
     }
+}
+
+/// The ledger's last input and entry.
+async fn end_of_ledger(session: &mut Session, foundation_id: i64) -> Result<(u64, u64), StoreError> {
+    const END: Sql = Sql::new("SELECT last_sequence, last_entry FROM foundation WHERE id = $1");
+    let row = session.one(END, values![foundation_id]).await?;
+    Ok((row.number("foundation.last_sequence")?, row.number("foundation.last_entry")?))
 }
 
 /// Compares a link with what it covers.
@@ -122,7 +159,12 @@ async fn beginning(session: &mut Session, foundation_id: i64) -> Result<(u64, u6
     Ok((row.number("foundation.chained_from")? + 1, row.number("foundation.chained_entry")? + 1))
 }
 
-async fn links(session: &mut Session, foundation_id: i64, after: Option<i64>) -> Result<Vec<LinkRow>, StoreError> {
+async fn links(
+    session: &mut Session,
+    foundation_id: i64,
+    before: Option<&LinkRow>,
+    count: u32,
+) -> Result<Vec<LinkRow>, StoreError> {
     const PAGE: Sql = Sql::new(text![
         "SELECT ",
         LinkRow::LIST,
@@ -131,7 +173,8 @@ async fn links(session: &mut Session, foundation_id: i64, after: Option<i64>) ->
          ORDER BY last_sequence
          LIMIT $3"
     ]);
-    let rows = session.all(PAGE, values![foundation_id, after.unwrap_or(-1), LINKS]).await?;
+    let after = before.map_or(-1, |link| link.last_sequence.cast_signed());
+    let rows = session.all(PAGE, values![foundation_id, after, i64::from(count)]).await?;
     rows.iter().map(LinkRow::read).collect()
 }
 

@@ -27,7 +27,7 @@ mod usage;
 
 pub use anomalies::{AnomalyFilter, StoredAnomaly};
 pub use bounds::{ClockSpan, Stated, StoredBound};
-pub use chain::Verified;
+pub use chain::{Verified, Verifying};
 pub use differences::StoredDifference;
 pub use gaps::{GapProgress, Settled, StoredGap};
 pub use identity::{Hold, KnownGuids, Pin};

@@ -40,6 +40,11 @@ impl FoundationMetrics {
         self.metrics.request_duration.with_label_values(&[&*self.name, endpoint.name()]).observe(took.as_secs_f64());
     }
 
+    /// A server, one of [`super::labels::SERVERS`], showed a certificate that expires then.
+    pub fn certificate(&self, server: &str, expires_at: Timestamp) {
+        self.metrics.certificate_expiry.with_label_values(&[&*self.name, server]).set(expires_at.unix());
+    }
+
     /// A token was given: when it expires, and whether it reads everything.
     pub fn token(&self, expires_at: Timestamp, reads_everything: bool) {
         self.metrics.token_expiry.with_label_values(&[&self.name]).set(expires_at.unix());

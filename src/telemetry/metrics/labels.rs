@@ -12,7 +12,13 @@ pub const STATES: [&str; 10] =
 pub const HOLDS: [&str; 2] = ["api_changed", "not_recognised"];
 
 /// Work that is done at intervals.
-pub const JOBS: [&str; 1] = ["draft"];
+pub const JOBS: [&str; 2] = ["draft", "verify"];
+
+/// Servers of a foundation that show a certificate.
+pub const SERVERS: [&str; 2] = ["api", "uaa"];
+
+/// What a connection to the database is doing.
+pub const CONNECTIONS: [&str; 2] = ["in_use", "idle"];
 
 /// Why a cycle failed.
 pub const FAILURES: [&str; 8] =
@@ -27,11 +33,13 @@ pub const REPAIRS: [&str; 3] = ["ended", "begun", "changed"];
 // Given by whoever has one: series begin with it.
 pub(super) const FOUNDATION: Label = Label::given("foundation");
 pub(super) const DUTY: Label = Label::given("duty");
+pub(super) const CHAIN: Label = Label::given("chain");
 
 // One of a few.
 pub(super) const ANOMALY: Label = Label::one_of("reason", || AnomalyKind::ALL.map(AnomalyKind::name).to_vec());
 pub(super) const ANSWER: Label = Label::one_of("answer", || ForeignAnswer::ALL.map(ForeignAnswer::name).to_vec());
 pub(super) const ACTION: Label = Label::one_of("action", || REPAIRS.to_vec());
+pub(super) const CONNECTION: Label = Label::one_of("state", || CONNECTIONS.to_vec());
 pub(super) const DIFFERENCE: Label = Label::one_of("direction", || vec!["more", "less"]);
 pub(super) const DRIFT: Label = Label::one_of("direction", || DIRECTIONS.to_vec());
 pub(super) const ENDPOINT: Label = Label::one_of("endpoint", || Endpoint::ALL.map(Endpoint::name).to_vec());
@@ -41,6 +49,7 @@ pub(super) const FAILURE: Label = Label::one_of("reason", || FAILURES.to_vec());
 pub(super) const HOLD: Label = Label::one_of("reason", || HOLDS.to_vec());
 pub(super) const JOB: Label = Label::one_of("task", || JOBS.to_vec());
 pub(super) const KIND: Label = Label::one_of("kind", || Kind::ALL.map(Kind::name).to_vec());
+pub(super) const SERVER: Label = Label::one_of("server", || SERVERS.to_vec());
 pub(super) const STAGE: Label = Label::one_of("stage", || GapStage::ALL.map(GapStage::name).to_vec());
 pub(super) const STATE: Label = Label::one_of("state", || STATES.to_vec());
 pub(super) const STATUS: Label = Label::one_of("status", || vec!["draft", "in_review", "final"]);

@@ -11,6 +11,7 @@ use prometheus::{Encoder, GaugeVec, HistogramVec, IntCounterVec, IntGauge, IntGa
 
 use crate::domain::{Kind, Timestamp};
 use family::Families;
+use labels::CONNECTIONS;
 
 pub use foundation::{FoundationMetrics, PageCounts};
 
@@ -71,6 +72,8 @@ metrics! {
         "When the UAA token expires, Unix time.";
     requests: counters "cc_requests_total" [FOUNDATION, ENDPOINT, OUTCOME]
         "Requests to Cloud Controller and UAA.";
+    certificate_expiry: gauges "cc_certificate_expiry_timestamp_seconds" [FOUNDATION, SERVER]
+        "When the TLS certificate of the API or of UAA expires, Unix time; 0 while none was seen.";
     request_duration: histograms "cc_request_duration_seconds" [FOUNDATION, ENDPOINT]
         "Time until the whole answer had arrived.";
     onboarding_state: gauges "onboarding_state" [FOUNDATION, STATE]
@@ -161,6 +164,24 @@ metrics! {
         "Invoices and credit notes by status.";
     invoice_differences: gauges "invoice_differences" [DIFFERENCE]
         "Final invoices whose period now costs more or less.";
+    periods_overdue: gauge "periods_overdue" []
+        "Months that are over, with their grace time, and have an invoice that isn't final.";
+    chain_broken: gauges "ledger_chain_broken" [CHAIN]
+        "1 if the hash chain was found broken when it was last verified, else 0.";
+    chain_verified: gauges "ledger_chain_verified_timestamp_seconds" [CHAIN]
+        "When the whole chain was last verified and found unbroken, Unix time; 0 before that.";
+    chain_verified_links: gauges "ledger_chain_verified_links" [CHAIN]
+        "Links of the chain that the verification under way, or the last one, has covered.";
+    database_up: gauge "database_up" []
+        "1 if the database answered when it was last asked, else 0; 0 before it was first reached.";
+    database_answer: histograms "database_answer_seconds" []
+        "Time until the database answered a short question, with the wait for a connection; asked every 15 s.";
+    database_connections: gauges "database_connections" [CONNECTION]
+        "Connections to the database.";
+    database_retries: counters "database_retries_total" []
+        "Times a write was tried again because another one was in its way.";
+    schema_version: gauge "database_schema_version" []
+        "Version of the database's schema; 0 before it was reached.";
     database_size: gauge "database_size_bytes" []
         "Size of the database on disk, with its log.";
     http_requests: counters "http_requests_total" [ROUTE, METHOD, CODE]
@@ -191,6 +212,61 @@ impl Metrics {
 
     const fn registry(&self) -> &Registry {
         &self.families.registry
+    }
+
+    /// The database answered after that time; or it didn't.
+    pub fn database_answered(&self, took: Option<Duration>) {
+        self.database_up.set(i64::from(took.is_some()));
+        if let Some(took) = took {
+            self.database_answer.with_label_values::<&str>(&[]).observe(took.as_secs_f64());
+        }
+    }
+
+    /// Connections in use and idle.
+    pub fn connections(&self, in_use: u32, idle: u32) {
+        for (state, count) in CONNECTIONS.into_iter().zip([in_use, idle]) {
+            self.database_connections.with_label_values(&[state]).set(count.into());
+        }
+    }
+
+    /// Writes were tried again so many times since the process began.
+    pub fn retried(&self, in_all: u64) {
+        let counter = self.database_retries.with_label_values::<&str>(&[]);
+        counter.inc_by(in_all.saturating_sub(counter.get()));
+    }
+
+    pub fn schema_version(&self, version: i64) {
+        self.schema_version.set(version);
+    }
+
+    /// Months whose invoices should be final by now.
+    pub fn periods_overdue(&self, count: usize) {
+        self.periods_overdue.set(to_i64(count));
+    }
+
+    /// A hash chain that is to be verified.
+    pub fn chain(&self, chain: &str) {
+        self.families.begin(Some((labels::CHAIN, chain)));
+    }
+
+    /// So many links of a chain are verified.
+    pub fn chain_verified(&self, chain: &str, links: u64) {
+        self.chain_verified_links.with_label_values(&[chain]).set(links.cast_signed());
+    }
+
+    /// The verification of a chain came to its end at that time: unbroken, or not.
+    pub fn chain_is(&self, chain: &str, broken: bool, now: Timestamp) {
+        self.chain_broken.with_label_values(&[chain]).set(i64::from(broken));
+        if !broken {
+            self.chain_verified.with_label_values(&[chain]).set(now.unix());
+        }
+    }
+
+    /// Another process verifies the chain.
+    pub fn chain_is_anothers(&self, chain: &str) {
+        for gauges in [&self.chain_broken, &self.chain_verified, &self.chain_verified_links] {
+            gauges.with_label_values(&[chain]).set(0);
+        }
     }
 
     /// Those of one foundation, all at zero.

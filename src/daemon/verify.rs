@@ -1,0 +1,113 @@
+//! The hash chains, verified piece by piece in the background, again and again: who changed a row is found within a day.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::duties::{Duties, Held, VERIFICATION};
+use crate::clock::{Clock, Stopwatch};
+use crate::store::{FoundationHead, Store, StoreError, Verifying};
+use crate::telemetry::Metrics;
+
+/// Links verified in one transaction.
+const PIECE: u32 = 20;
+/// After a piece it rests for so many times as long as the piece took: the daemon has better things to do.
+const RESTS: u32 = 4;
+const SHORTEST_REST: Duration = Duration::from_millis(10);
+/// Until the next try after a failure.
+const AFTER_FAILURE: Duration = Duration::from_mins(1);
+
+/// See the module.
+pub(super) struct Verifier {
+    pub store: Store,
+    pub clock: Clock,
+    pub metrics: Metrics,
+    pub duties: Duties,
+    /// Between the end of one verification of everything and the next.
+    pub interval: Duration,
+}
+
+/// The chain of a foundation's archive and ledger.
+pub fn chain_of_foundation(name: &str) -> String {
+    format!("foundation/{name}")
+}
+
+/// The chain of a series of invoices or credit notes.
+pub fn chain_of_series(name: &str) -> String {
+    format!("invoices/{name}")
+}
+
+impl Verifier {
+    pub async fn run(self) {
+        while let Some(held) = self.duties.wait_for(VERIFICATION).await {
+            let mut chains = BTreeSet::new();
+            while !held.over.is_cancelled() {
+                let watch = Stopwatch::start();
+                let verified = tokio::select! {
+                    biased;
+                    () = held.over.cancelled() => break,
+                    verified = self.verify_all(&held, &mut chains) => verified,
+                };
+                self.metrics.job("verify", watch.elapsed(), verified.is_ok().then(|| self.clock.now()));
+                let wait = match verified {
+                    Ok(()) => self.interval,
+                    Err(error) => {
+                        tracing::warn!(task = "verify", "can't verify the hash chains now: {error}");
+                        self.interval.min(AFTER_FAILURE)
+                    }
+                };
+                self.clock.sleep_unless_stopped(wait, &held.over).await;
+            }
+            // Another process tells of them now.
+            for chain in chains {
+                self.metrics.chain_is_anothers(&chain);
+            }
+        }
+    }
+
+    /// Verifies every chain once; notes which there are.
+    async fn verify_all(&self, held: &Held, chains: &mut BTreeSet<String>) -> Result<(), StoreError> {
+        for head in self.store.foundations().await? {
+            let chain = chain_of_foundation(&head.name);
+            chains.insert(chain.clone());
+            let found = self.verify_foundation(&head, &chain, held).await?;
+            self.tell(&chain, found);
+        }
+        for series in self.store.verify_invoices().await? {
+            let chain = chain_of_series(&series.name);
+            chains.insert(chain.clone());
+            self.metrics.chain_verified(&chain, series.invoices);
+            self.tell(&chain, series.broken);
+        }
+        Ok(())
+    }
+
+    /// What of a foundation's chain is broken.
+    async fn verify_foundation(
+        &self,
+        head: &FoundationHead,
+        chain: &str,
+        held: &Held,
+    ) -> Result<Option<String>, StoreError> {
+        let mut verifying = Verifying::default();
+        while !verifying.is_over {
+            let watch = Stopwatch::start();
+            self.store.verify_on(head, &mut verifying, PIECE).await?;
+            self.metrics.chain_verified(chain, verifying.verified.links);
+            let rest = (watch.elapsed() * RESTS).max(SHORTEST_REST);
+            self.clock.sleep_unless_stopped(rest, &held.over).await;
+        }
+        Ok(verifying.verified.broken)
+    }
+
+    fn tell(&self, chain: &str, found: Option<String>) {
+        self.metrics.chain_is(chain, found.is_some(), self.clock.now());
+        if let Some(found) = found {
+            tracing::error!(
+                task = "verify",
+                chain,
+                "the hash chain is broken: {found}\nhint: somebody changed the database; restore it from a backup made before \
+                 that. `cf-billing ledger verify` shows every break"
+            );
+        }
+    }
+}
