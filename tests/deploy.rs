@@ -13,6 +13,7 @@ fn series() -> BTreeSet<String> {
     let metrics = Metrics::new();
     let _foundation = metrics.foundation("eu1");
     metrics.duty("drafts");
+    metrics.chain("foundation/eu1");
     metrics.rate_card("card", "version");
     metrics.drafts(|_| 0, [("EUR", 0.0)]);
     metrics.http("/", "GET", 200, std::time::Duration::ZERO);
@@ -135,4 +136,66 @@ fn a_release_has_the_program_man_pages_completions_and_checksums() {
     assert!(changes.contains(&format!("\n## {version} – ")), "the changelog has no section for {version}");
     let wrong = Command::new("deploy/release").args(["--bnary", "x"]).output().unwrap();
     assert_eq!(wrong.status.code(), Some(2));
+}
+
+/// The alerts that the rules have.
+fn alerts() -> Vec<String> {
+    let rules = std::fs::read_to_string("deploy/prometheus/cf-billing.rules.yml").unwrap();
+    rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_alert_has_a_runbook_and_a_test() {
+    let alerts = alerts();
+    assert!(alerts.len() > 25, "{alerts:?}");
+    let rules = std::fs::read_to_string("deploy/prometheus/cf-billing.rules.yml").unwrap();
+    let table = std::fs::read_to_string("docs/runbooks/README.md").unwrap();
+    let tests = ["deploy/prometheus/cf-billing.test.yml", "deploy/prometheus/cf-billing.days.test.yml"]
+        .map(|file| std::fs::read_to_string(file).unwrap())
+        .concat();
+    for alert in &alerts {
+        let page = std::fs::read_to_string(format!("docs/runbooks/{alert}.md"))
+            .unwrap_or_else(|error| panic!("docs/runbooks/{alert}.md: {error}"));
+        let headings: Vec<&str> = page.lines().filter(|line| line.starts_with('#')).collect();
+        let wanted = [
+            &format!("# {alert}"),
+            "## What it means",
+            "## What money is at risk, and from when",
+            "## What to do",
+            "## How to see that it is over",
+        ];
+        assert_eq!(headings, wanted, "{alert}");
+        assert!(rules.contains(&format!("runbook_url: docs/runbooks/{alert}.md\n")), "{alert}");
+        assert!(table.contains(&format!("[{alert}]({alert}.md)")), "{alert} is not in the table");
+        // Once silent and once firing, at least.
+        assert!(tests.matches(&format!("alertname: {alert}")).count() >= 2, "{alert} has no test");
+    }
+    let pages = std::fs::read_dir("docs/runbooks").unwrap().count();
+    assert_eq!(pages, alerts.len() + 1, "a page for each alert, and the table");
+}
+
+/// Commands of the runbooks, up to their first option or name of something, as the program knows them.
+#[test]
+fn commands_of_the_runbooks_exist() {
+    let mut commands = BTreeSet::new();
+    for alert in alerts() {
+        let page = std::fs::read_to_string(format!("docs/runbooks/{alert}.md")).unwrap();
+        for line in page.lines().map(str::trim).filter(|line| line.starts_with("cf-billing ")) {
+            let is_command = |word: &&str| word.chars().all(|letter| letter.is_ascii_lowercase() || letter == '-');
+            let words =
+                line.split_whitespace().skip(1).take_while(is_command).take_while(|word| !word.starts_with('-'));
+            commands.insert(words.map(str::to_owned).collect::<Vec<_>>());
+        }
+    }
+    assert!(commands.len() > 10, "{commands:?}");
+    for command in commands {
+        let output = Command::new(env!("CARGO_BIN_EXE_cf-billing")).args(&command).arg("--help").output().unwrap();
+        assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
+fn alertmanager_reads_its_configuration() {
+    let (good, said) = tool("amtool", &["check-config", "deploy/prometheus/alertmanager.yml"], "");
+    assert!(good, "{said}");
 }

@@ -291,7 +291,7 @@ fn a_real_prometheus_scrapes_it_and_evaluates_the_rules() {
         answer["data"]["result"][0]["value"][1].as_str()?.parse().ok()
     };
     eventually(|| prometheus.log(), || query("up").filter(|up| *up > 0.5));
-    let lag = eventually(|| prometheus.log(), || query("foundation:cf_billing_lag_seconds:max"));
+    let lag = eventually(|| prometheus.log(), || query("cluster_foundation:cf_billing_lag_seconds:max"));
     assert!((-5.0..60.0).contains(&lag), "{lag}");
     // As stored: no label of ours is renamed because it collides with one of the scrape's.
     let stalled = "time()-(cf_billing_last_success_timestamp_seconds%7Btask=%22draft%22%7D%3E0)";

@@ -7,17 +7,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cf_billing::cloud_controller::transport::{CertificateFault, Exchange, Http, LARGEST_BODY, Limits, TransportError};
+use chrono::{DateTime, Months};
 use http::Request;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use tokio_rustls::rustls::{ServerConfig, SupportedProtocolVersion};
+use tokio_rustls::rustls::SupportedProtocolVersion;
 
 use crate::support::background::configure;
 use crate::support::program::Program;
+use crate::support::tls::{Validity, server};
 
 fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
@@ -173,26 +173,12 @@ impl Default for Tls {
 
 /// A certificate authority's PEM, and a server with a certificate of it.
 async fn serve_tls(folder: &Path, name: &str, tls: Tls) -> (PathBuf, SocketAddr) {
-    let authority_key = KeyPair::generate().unwrap();
-    let mut authority = CertificateParams::new(Vec::new()).unwrap();
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority_certificate = authority.self_signed(&authority_key).unwrap();
-    let issuer = Issuer::new(authority, authority_key);
-    let key = KeyPair::generate().unwrap();
-    let mut params = CertificateParams::new(vec![tls.name.to_owned()]).unwrap();
-    params.not_before = rcgen::date_time_ymd(tls.years.0, 1, 1);
-    params.not_after = rcgen::date_time_ymd(tls.years.1, 1, 1);
-    let certificate = params.signed_by(&key, &issuer).unwrap();
+    let year =
+        |year: i32| (DateTime::UNIX_EPOCH + Months::new((year - 1970).unsigned_abs() * 12)).timestamp().unsigned_abs();
+    let valid = Validity { from: year(tls.years.0), to: year(tls.years.1) };
+    let (authority, config) = server(tls.name, valid, tls.versions);
     let file = folder.join(format!("{name}.pem"));
-    std::fs::write(&file, authority_certificate.pem()).unwrap();
-
-    let private = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let config = ServerConfig::builder_with_provider(Arc::new(tokio_rustls::rustls::crypto::ring::default_provider()))
-        .with_protocol_versions(tls.versions)
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], private)
-        .unwrap();
+    std::fs::write(&file, authority).unwrap();
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

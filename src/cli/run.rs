@@ -84,10 +84,12 @@ impl Run {
         let mut heartbeat = Heartbeat::ready();
         let store = match early {
             Ok(store) => store,
-            Err(away) => match opened(&configuration, making, away, &listener, &metrics, &stop, &mut heartbeat).await? {
-                Some(store) => store,
-                None => return Ok(()),
-            },
+            Err(away) => {
+                match opened(&configuration, making, away, &listener, &metrics, &stop, &mut heartbeat).await? {
+                    Some(store) => store,
+                    None => return Ok(()),
+                }
+            }
         };
         for warning in &configuration.warnings {
             tracing::warn!("{warning}");

@@ -219,6 +219,8 @@ impl Collector {
             // Nothing that is read shows yet whose it is: each cycle makes sure.
             self.recognised = false;
         }
+        // How far the book is, whatever answers, and whether anything does.
+        self.report();
         self.recognise().await?;
         let mut onboarding = self.onboarding().await?;
         self.keep_uaa().await?;

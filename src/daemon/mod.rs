@@ -28,8 +28,8 @@ use crate::store::{Lease, Store, StoreError, retried};
 use crate::telemetry::{Board, Metrics, Reporter};
 pub use backoff::Backoff;
 pub use begin::begin_series;
-pub use heartbeat::{Heartbeat, status};
 use duties::Duties;
+pub use heartbeat::{Heartbeat, status};
 
 /// A foundation to collect, and how to reach it.
 #[derive(Clone, Debug)]

@@ -44,12 +44,7 @@ impl Reporter {
     pub fn stands_by(&self) {
         self.state("standby");
         self.progress(Progress::default());
-        self.metrics.open(|_| 0, 0, 0);
-        self.metrics.no_token();
-        self.metrics.held(None);
-        for stream in Stream::ALL {
-            self.metrics.checkpoint_lost(stream, false);
-        }
+        self.metrics.stands_by();
         self.update(|status| status.tell(None, Timestamp::MIN));
         self.went_well();
     }

@@ -1,7 +1,9 @@
 //! Faults of operation: the daemon recovers alone once they are over, nothing is lost, and meanwhile it says so.
 
+mod alarms;
 mod databases;
 mod files;
 mod long;
 mod plant;
 mod readiness;
+mod service;

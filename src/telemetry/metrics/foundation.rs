@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use prometheus::IntGaugeVec;
 
-use super::labels::{HOLDS, STATES};
+use super::labels::{DIRECTIONS, HOLDS, SERVERS, STATES};
 use super::{Metrics, RETENTION_SECONDS, to_i64};
 use crate::domain::{AnomalyKind, Endpoint, EntryType, GapStage, Kind, Stream, Timestamp};
 use crate::telemetry::ForeignAnswer;
@@ -57,10 +57,30 @@ impl FoundationMetrics {
         gauge.set(since.map_or(0, Timestamp::unix));
     }
 
-    /// There is no token to tell of.
-    pub fn no_token(&self) {
-        for gauges in [&self.metrics.token_expiry, &self.metrics.scope_ok] {
+    /// Another process collects it: what this one saw of Cloud Controller is nothing to tell any more.
+    pub fn stands_by(&self) {
+        let metrics = &self.metrics;
+        for gauges in [&metrics.token_expiry, &metrics.scope_ok, &metrics.clock_skew] {
             gauges.with_label_values(&[&*self.name]).set(0);
+        }
+        for server in SERVERS {
+            metrics.certificate_expiry.with_label_values(&[&*self.name, server]).set(0);
+        }
+        for stage in GapStage::ALL {
+            self.gaps(stage, 0);
+        }
+        for (kind, direction) in Kind::ALL.into_iter().flat_map(|kind| DIRECTIONS.map(|direction| (kind, direction))) {
+            self.drift(kind, direction, 0);
+        }
+        for (endpoint, answer) in
+            Endpoint::ALL.into_iter().flat_map(|endpoint| ForeignAnswer::ALL.map(|answer| (endpoint, answer)))
+        {
+            self.foreign(endpoint, answer, None);
+        }
+        self.open(|_| 0, 0, 0);
+        self.held(None);
+        for stream in Stream::ALL {
+            self.checkpoint_lost(stream, false);
         }
     }
 
