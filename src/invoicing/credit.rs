@@ -240,7 +240,8 @@ impl<'a> Left<'a> {
                         continue;
                     }
                     // What the lines have their shares of, is given back with them.
-                    let with_lines = |one: &&Adjustment| self.shared && Item::beside(one) == *beside && is_shared(one.adjustment);
+                    let with_lines =
+                        |one: &&Adjustment| self.shared && Item::beside(one) == *beside && is_shared(one.adjustment);
                     let shared = self.invoice.adjustments.iter().filter(with_lines).map(|one| one.amount);
                     let of_lines = shared.into_iter().try_fold(Amount::default(), Amount::plus)?;
                     let left = self.of_standing(standing)?.plus(Amount(-of_lines.0))?;
