@@ -428,5 +428,7 @@ fn a_book_with_everything_has_rows_in_every_table() {
         let golden = folder().join(format!("book-{NEWEST}.jsonl.zst"));
         assert!(!golden.exists(), "{} is there: golden books are never recorded over", golden.display());
         std::fs::write(golden, zstd::encode_all(lines.as_bytes(), 19).unwrap()).unwrap();
+        let columns = serde_json::to_string_pretty(&super::book::columns_of(&lines)).unwrap();
+        std::fs::write(folder().join(format!("book-{NEWEST}.columns.json")), columns + "\n").unwrap();
     }
 }

@@ -66,9 +66,10 @@ impl OwnDatabase {
             let template = Self::empty();
             let url = template.url();
             run(|| async move { Store::open(&url).await.unwrap().close().await });
+            let name = template.name.clone();
             // Lives as long as the server.
             std::mem::forget(template);
-            format!("cf_billing_{}_0", std::process::id())
+            name
         });
         Self::create(&format!(" TEMPLATE {template}"))
     }
