@@ -296,7 +296,8 @@ fn a_task_that_panics_is_started_again_and_disturbs_no_other() {
             heartbeat: Heartbeat::silent(),
             metrics: metrics.clone(),
             board: board.clone(),
-            listener: None,
+            listeners: None,
+            hosts: Vec::new(),
             drafts: None,
             stop: stop.clone(),
         };

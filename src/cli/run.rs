@@ -1,7 +1,6 @@
 //! `cf-billing run`: the daemon.
 
 use std::net::SocketAddr;
-use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +18,7 @@ use crate::cloud_controller::{Client, Credentials};
 use crate::config::{Configuration, Foundation};
 use crate::consumer::Plan;
 use crate::daemon::{Backoff, Daemon, Heartbeat, Member, begin_series, status};
-use crate::http;
+use crate::http::{self, Listeners};
 use crate::store::{Making, Store, StoreError};
 use crate::telemetry::{self, Board, Metrics};
 
@@ -74,18 +73,26 @@ impl Run {
             card.keeps_what_is_invoiced(store).await?;
         }
         let _alone = early.as_ref().ok().map(Store::collector_lock).transpose()?;
-        let listener = listen(configuration.http.listen).await?;
+        let pages = listen(configuration.http.listen).await?;
+        let metrics_listener = match configuration.http.metrics_listen {
+            Some(address) => Some(listen(address).await?),
+            None => None,
+        };
+        let listeners = Listeners { pages, metrics: metrics_listener };
         let stop = stop_on_signal()?;
         let metrics = Metrics::new();
         begin_series(&configuration, &metrics);
-        if let Ok(address) = listener.local_addr() {
+        if let Ok(address) = listeners.pages.local_addr() {
             tracing::info!("overview at http://{address}/, metrics at http://{address}/metrics");
+        }
+        if let Some(Ok(address)) = listeners.metrics.as_ref().map(TcpListener::local_addr) {
+            tracing::info!("metrics without money at http://{address}/metrics");
         }
         let mut heartbeat = Heartbeat::ready();
         let store = match early {
             Ok(store) => store,
             Err(away) => {
-                match opened(&configuration, making, away, &listener, &metrics, &stop, &mut heartbeat).await? {
+                match opened(&configuration, making, away, &listeners, &metrics, &stop, &mut heartbeat).await? {
                     Some(store) => store,
                     None => return Ok(()),
                 }
@@ -115,7 +122,8 @@ impl Run {
             not_ready_after: configuration.http.not_ready_after,
             metrics,
             board: board.clone(),
-            listener: Some(listener),
+            listeners: Some(listeners),
+            hosts: configuration.http.hosts.clone(),
             verify_interval: configuration.database.verify_interval,
             heartbeat,
             drafts: Some(configuration.clone()),
@@ -152,7 +160,7 @@ async fn opened(
     configuration: &Configuration,
     making: Making,
     away: StoreError,
-    listener: &TcpListener,
+    listeners: &Listeners,
     metrics: &Metrics,
     stop: &CancellationToken,
     heartbeat: &mut Heartbeat,
@@ -160,9 +168,8 @@ async fn opened(
     tracing::error!("{away}");
     status("waiting for the database");
     let failed = |error: std::io::Error| Failure::failed(format!("can't serve: {error}"));
-    let duplicate = listener.as_fd().try_clone_to_owned().map_err(failed)?;
-    let duplicate = TcpListener::from_std(duplicate.into()).map_err(failed)?;
-    let served = http::serve_without_database(duplicate, away.to_string(), metrics.clone(), stop.clone());
+    let duplicates = listeners.try_clone().map_err(failed)?;
+    let served = http::serve_without_database(duplicates, away.to_string(), metrics.clone(), stop.clone());
     let opening = async {
         let mut backoff = Backoff::default();
         loop {

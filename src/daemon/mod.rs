@@ -15,7 +15,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -23,7 +22,7 @@ use crate::clock::{Clock, Stopwatch};
 use crate::cloud_controller::Client;
 use crate::config::Configuration;
 use crate::consumer::Plan;
-use crate::http::{self, Served};
+use crate::http::{self, Listeners, Served};
 use crate::store::{Lease, Store, StoreError, retried};
 use crate::telemetry::{Board, Metrics, Reporter};
 pub use backoff::Backoff;
@@ -53,7 +52,9 @@ pub struct Daemon {
     pub metrics: Metrics,
     pub board: Board,
     /// Where to serve, if anywhere.
-    pub listener: Option<TcpListener>,
+    pub listeners: Option<Listeners>,
+    /// Names that pages answer to, beside those of this machine itself.
+    pub hosts: Vec<String>,
     /// Between two verifications of the hash chains.
     pub verify_interval: Duration,
     /// What the service manager is told.
@@ -105,7 +106,7 @@ impl Daemon {
     /// # Errors
     /// [`Ended`] if the HTTP server or the drafts' task ends by itself; everything else is ended then, too.
     pub async fn run(mut self) -> Result<(), Ended> {
-        let listener = self.listener.take();
+        let listeners = self.listeners.take();
         let heartbeat = std::mem::replace(&mut self.heartbeat, Heartbeat::silent());
         let names = self.members.iter().map(|member| Lease::duty_of(&member.plan.foundation));
         let names = names.chain(
@@ -130,7 +131,7 @@ impl Daemon {
             heartbeat,
             daemon: self,
         };
-        supervisor.start_all(listener);
+        supervisor.start_all(listeners);
         let ended = supervisor.watch().await;
         supervisor.daemon.stop.cancel();
         heartbeat::stopping();
@@ -153,14 +154,14 @@ struct Supervisor {
 }
 
 impl Supervisor {
-    fn start_all(&mut self, listener: Option<TcpListener>) {
+    fn start_all(&mut self, listeners: Option<Listeners>) {
         let served = self.served();
         let Daemon { store, clock, metrics, board, members, stop, .. } = &self.daemon;
         for member in members {
             self.reporters.push(Reporter::new(metrics, board, &member.plan.foundation));
         }
-        if let Some(listener) = listener {
-            let serving = http::serve(listener, served.clone(), stop.clone().cancelled_owned());
+        if let Some(listeners) = listeners {
+            let serving = http::serve(listeners, served.clone(), stop.clone());
             let handle = self.tasks.spawn(async move { serving.await.map_err(|error| error.to_string()) });
             self.running.insert(handle.id(), Task::Serve);
         }
@@ -206,7 +207,7 @@ impl Supervisor {
     }
 
     fn served(&self) -> Served {
-        let Daemon { store, clock, metrics, board, not_ready_after, poll_interval, .. } = &self.daemon;
+        let Daemon { store, clock, metrics, board, not_ready_after, poll_interval, hosts, .. } = &self.daemon;
         Served {
             store: store.clone(),
             clock: clock.clone(),
@@ -214,6 +215,7 @@ impl Supervisor {
             board: board.clone(),
             not_ready_after: *not_ready_after,
             poll_interval: *poll_interval,
+            hosts: hosts.clone(),
         }
     }
 

@@ -1,16 +1,19 @@
 //! What the daemon serves: metrics, health, and one plain page. Reads the board and the book, changes nothing.
 
+mod guard;
 mod page;
 mod ready;
+mod server;
 
 use std::io;
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::http::{HeaderValue, StatusCode};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -18,7 +21,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::{Clock, Stopwatch};
+use crate::clock::Clock;
 use crate::store::Store;
 use crate::telemetry::{Board, Metrics};
 
@@ -35,18 +38,44 @@ pub struct Served {
     pub not_ready_after: Duration,
     /// Between two looks at a foundation, by whoever collects it.
     pub poll_interval: Duration,
+    /// Names that pages answer to, beside those of this machine itself.
+    pub hosts: Vec<String>,
+}
+
+/// Where to serve.
+#[derive(Debug)]
+pub struct Listeners {
+    /// Everything; on loopback.
+    pub pages: TcpListener,
+    /// Metrics without money, and health in one word; for anybody who reaches it.
+    pub metrics: Option<TcpListener>,
+}
+
+impl Listeners {
+    /// The same addresses once more.
+    ///
+    /// # Errors
+    /// If the system has no more.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        let again = |listener: &TcpListener| TcpListener::from_std(listener.as_fd().try_clone_to_owned()?.into());
+        Ok(Self { pages: again(&self.pages)?, metrics: self.metrics.as_ref().map(again).transpose()? })
+    }
 }
 
 /// Serves until `stop`; what is being answered is answered.
 ///
 /// # Errors
 /// If the listener fails.
-pub async fn serve(
-    listener: TcpListener,
-    served: Served,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<()> {
+pub async fn serve(listeners: Listeners, served: Served, stop: CancellationToken) -> io::Result<()> {
     let served = Arc::new(served);
+    let bare = Router::new()
+        .route("/metrics", get(bare_metrics))
+        .route("/healthz", get(alive))
+        .route("/readyz", get(ready::ready_in_a_word))
+        .route("/servez", get(ready::serves_in_a_word))
+        .fallback(async || (StatusCode::NOT_FOUND, "There is no such page.\n"))
+        .layer(from_fn_with_state(served.clone(), guard::answer))
+        .with_state(served.clone());
     let router = Router::new()
         .route("/", get(page::overview))
         .route("/metrics", get(metrics))
@@ -54,9 +83,19 @@ pub async fn serve(
         .route("/readyz", get(ready::ready))
         .route("/servez", get(ready::serves))
         .fallback(nothing)
-        .layer(from_fn_with_state(served.clone(), counted))
+        .layer(from_fn_with_state(served.clone(), guard::answer))
         .with_state(served);
-    axum::serve(listener, router).with_graceful_shutdown(stop).await
+    serve_both(listeners, router, bare, stop).await
+}
+
+async fn serve_both(listeners: Listeners, pages: Router, bare: Router, stop: CancellationToken) -> io::Result<()> {
+    let metrics = async {
+        match listeners.metrics {
+            Some(listener) => server::serve(listener, bare, stop.clone()).await,
+            None => Ok(()),
+        }
+    };
+    tokio::try_join!(server::serve(listeners.pages, pages, stop.clone()), metrics).map(|_| ())
 }
 
 /// Serves metrics and health until `stop` while the database can't be reached, for that reason.
@@ -64,45 +103,44 @@ pub async fn serve(
 /// # Errors
 /// If the listener fails.
 pub async fn serve_without_database(
-    listener: TcpListener,
+    listeners: Listeners,
     reason: String,
     metrics: Metrics,
     stop: CancellationToken,
 ) -> io::Result<()> {
+    const AWAY: (StatusCode, &str) = (StatusCode::SERVICE_UNAVAILABLE, "The database can't be reached. See /readyz\n");
+    let bare = {
+        let metrics = metrics.clone();
+        Router::new()
+            .route("/metrics", get(move || std::future::ready(exposition(metrics.render_without_money()))))
+            .route("/healthz", get(alive))
+            .fallback(async || (StatusCode::SERVICE_UNAVAILABLE, "unavailable\n"))
+    };
     let body = json!({ "ready": false, "database": reason, "writing": reason, "foundations": {} });
     let serves = move || std::future::ready((StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")));
     let ready = move || std::future::ready((StatusCode::SERVICE_UNAVAILABLE, Json(body.clone())));
-    let render = move || std::future::ready(exposition(&metrics));
+    let render = move || std::future::ready(exposition(metrics.render()));
     let router = Router::new()
         .route("/metrics", get(render))
         .route("/healthz", get(alive))
         .route("/readyz", get(ready))
         .route("/servez", get(serves))
-        .fallback(async || (StatusCode::SERVICE_UNAVAILABLE, "The database can't be reached. See /readyz\n"));
-    axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
-}
-
-/// Counts a request by the template of its route.
-async fn counted(State(served): State<Arc<Served>>, request: Request, next: Next) -> Response {
-    let route = request.extensions().get::<MatchedPath>().map_or("other", MatchedPath::as_str).to_owned();
-    // Any other word would be a label of the asker's choice.
-    let method = if matches!(request.method().as_str(), "GET" | "HEAD") { request.method().as_str() } else { "other" };
-    let method = method.to_owned();
-    let watch = Stopwatch::start();
-    let mut response = next.run(request).await;
-    response.headers_mut().insert("x-content-type-options", HeaderValue::from_static("nosniff"));
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    served.metrics.http(&route, &method, response.status().as_u16(), watch.elapsed());
-    response
+        .fallback(async || AWAY);
+    serve_both(listeners, router, bare, stop).await
 }
 
 /// From what is in memory: answers also when the database or Cloud Controller is away.
 async fn metrics(State(served): State<Arc<Served>>) -> Response {
-    exposition(&served.metrics)
+    exposition(served.metrics.render())
 }
 
-fn exposition(metrics: &Metrics) -> Response {
-    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics.render()).into_response()
+/// What anybody may know.
+async fn bare_metrics(State(served): State<Arc<Served>>) -> Response {
+    exposition(served.metrics.render_without_money())
+}
+
+fn exposition(text: String) -> Response {
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
 
 async fn alive() -> &'static str {

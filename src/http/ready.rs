@@ -60,6 +60,18 @@ pub(super) async fn ready(State(served): State<Arc<Served>>) -> Response {
     (status(ready), Json(body)).into_response()
 }
 
+/// Answers in a word, to anybody: names and reasons are for those who operate it.
+pub(super) async fn ready_in_a_word(State(served): State<Arc<Served>>) -> Response {
+    let ready = readiness(&served).await.ready;
+    (status(ready), if ready { "ready\n" } else { "not ready\n" }).into_response()
+}
+
+/// As [`serves`], in a word.
+pub(super) async fn serves_in_a_word(State(served): State<Arc<Served>>) -> Response {
+    let serves = read_book(&served).await.is_ok();
+    (status(serves), if serves { "serving\n" } else { "unavailable\n" }).into_response()
+}
+
 /// Whether pages can be served: the database can be read, whatever becomes of collecting.
 pub(super) async fn serves(State(served): State<Arc<Served>>) -> Response {
     match read_book(&served).await {

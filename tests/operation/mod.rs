@@ -6,4 +6,5 @@ mod files;
 mod long;
 mod plant;
 mod readiness;
+mod server;
 mod service;

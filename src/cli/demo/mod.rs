@@ -20,6 +20,7 @@ use crate::clock::Clock;
 use crate::config::Configuration;
 use crate::daemon::{Daemon, Heartbeat, Member};
 use crate::domain::{Amount, Month, Timestamp};
+use crate::http::Listeners;
 use crate::invoicing::Credit;
 use crate::simulator::Foundation;
 use crate::simulator::prices::{Payer, Prices};
@@ -107,7 +108,8 @@ impl Demo {
             heartbeat: Heartbeat::silent(),
             metrics: Metrics::new(),
             board: Board::default(),
-            listener,
+            listeners: listener.map(|pages| Listeners { pages, metrics: None }),
+            hosts: configuration.http.hosts.clone(),
             drafts: None,
             stop: stop.clone(),
         };

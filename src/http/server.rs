@@ -1,0 +1,113 @@
+//! Connections: how many there may be, and how long each may be idle. Owns the accept loop; knows no route.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+use crate::clock::Clock;
+
+/// Connections at most: the rest waits to be accepted.
+pub const CONNECTIONS: usize = 256;
+/// Beyond so many, a connection is answered only what alerts and probes ask.
+pub const FOR_EVERYBODY: usize = 224;
+/// A request's head must be there after this long; a connection that is idle for longer ends.
+pub const HEAD: Duration = Duration::from_secs(10);
+/// After a connection couldn't be accepted, as where there are too many open files.
+const AFTER_REFUSAL: Duration = Duration::from_millis(100);
+/// How long what is being answered may take once it is to end.
+const LAST_ANSWERS: Duration = Duration::from_secs(5);
+
+/// An extension of requests on connections beyond [`FOR_EVERYBODY`].
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reserved;
+
+/// Serves a router's routes until `stop`; what is being answered is answered.
+///
+/// # Errors
+/// None as yet: a connection that can't be accepted is tried again.
+pub(super) async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) -> io::Result<()> {
+    let everybody = Arc::new(Semaphore::new(FOR_EVERYBODY));
+    let reserve = Arc::new(Semaphore::new(CONNECTIONS - FOR_EVERYBODY));
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            accepted = accept(&listener, &everybody, &reserve) => accepted,
+        };
+        if let Some((stream, permit, reserved)) = accepted {
+            connections.spawn(answer(stream, router.clone(), permit, reserved, stop.clone()));
+        }
+        while connections.try_join_next().is_some() {}
+    }
+    let all = async { while connections.join_next().await.is_some() {} };
+    let _ = tokio::time::timeout(LAST_ANSWERS, all).await;
+    Ok(())
+}
+
+/// The next connection, once there may be one more; whether it is of the reserve.
+async fn accept(
+    listener: &TcpListener,
+    everybody: &Arc<Semaphore>,
+    reserve: &Arc<Semaphore>,
+) -> Option<(TcpStream, OwnedSemaphorePermit, bool)> {
+    let (permit, reserved) = if let Ok(permit) = everybody.clone().try_acquire_owned() {
+        (permit, false)
+    } else {
+        tokio::select! {
+            biased;
+            permit = everybody.clone().acquire_owned() => (permit.ok()?, false),
+            permit = reserve.clone().acquire_owned() => (permit.ok()?, true),
+        }
+    };
+    match listener.accept().await {
+        Ok((stream, _)) => Some((stream, permit, reserved)),
+        Err(error) => {
+            tracing::warn!("can't accept a connection: {error}");
+            Clock::System.sleep(AFTER_REFUSAL).await;
+            None
+        }
+    }
+}
+
+async fn answer(
+    stream: TcpStream,
+    router: Router,
+    permit: OwnedSemaphorePermit,
+    reserved: bool,
+    stop: CancellationToken,
+) {
+    let service = router.map_request(move |request: Request<Incoming>| {
+        let mut request = request.map(axum::body::Body::new);
+        if reserved {
+            request.extensions_mut().insert(Reserved);
+        }
+        request
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+    let mut connection = std::pin::pin!(connection);
+    tokio::select! {
+        // Whoever asked has gone, or was too slow.
+        _ = connection.as_mut() => {}
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            let _ = connection.await;
+        }
+    }
+    drop(permit);
+}
