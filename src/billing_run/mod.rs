@@ -91,7 +91,9 @@ pub enum BillingError {
     NoInvoice(String),
     #[error("`{invoice}` has no line {line}\nhint: it has {lines} lines of usage; `invoices show` numbers them")]
     NoLine { invoice: String, line: usize, lines: usize },
-    #[error("draft `{0}` has nothing to bill any more\nhint: run `invoices draft`; `invoices list` shows what there is")]
+    #[error(
+        "draft `{0}` has nothing to bill any more\nhint: run `invoices draft`; `invoices list` shows what there is"
+    )]
     DraftGone(String),
     #[error(
         "{what}: the invoice says {printed}, but the steps come to {comes_to}\nhint: this is a defect, please report it; nothing was changed"
