@@ -7,8 +7,8 @@ use super::{BillingError, BillingRun, Card, Meant};
 use crate::documents::Issue;
 use crate::domain::{Amount, Month};
 use crate::invoicing::{
-    Corrected, Correction, CorrectionCause, Credit, CreditError, Credited, DocumentKind, Invoice, NoteHeader, TaxLine,
-    compare, credit, credit_note, net_of,
+    Common, Corrected, Correction, CorrectionCause, Credit, CreditError, Credited, Document, Invoice, NoteHeader,
+    TaxLine, compare, credit, credit_note, net_of,
 };
 use crate::store::{FinalInvoice, Issuing, Recalculation, StoredCard, StoredInvoice};
 
@@ -35,7 +35,8 @@ pub enum CreditOutcome {
 /// The invoice of a period in which nothing was used after all.
 fn nothing(invoiced: &Invoice, rate_card: &str) -> Invoice {
     let (lines, adjustments) = (Vec::new(), Vec::new());
-    Invoice { lines, adjustments, rate_card: rate_card.to_owned(), ..invoiced.clone() }
+    let common = Common { rate_card: rate_card.to_owned(), ..invoiced.common.clone() };
+    Invoice { common, lines, adjustments, ..invoiced.clone() }
 }
 
 impl BillingRun<'_> {
@@ -99,18 +100,21 @@ impl BillingRun<'_> {
                 continue;
             }
             let Some(stored) = self.store.invoice(&invoice.id.to_string()).await? else { continue };
-            let corrections = self.compared(&stored, now, &invoice.rate_card).await?;
+            let corrections = match stored.document.as_invoice() {
+                Some(invoiced) => self.compared(&invoice.number, invoiced, now, &invoice.rate_card).await?,
+                None => continue,
+            };
             let net = net_of(&corrections)?;
             if net != Amount::default() || invoice.pinned {
                 recalculations.push(Recalculation {
                     invoice_id: invoice.id,
                     number: invoice.number.clone(),
                     account: invoice.account.clone(),
-                    month: stored.invoice.month,
+                    month: stored.document.month,
                     rate_card: invoice.rate_card.clone(),
                     pinned: invoice.pinned,
                     reason: invoice.reason.clone(),
-                    currency: stored.invoice.currency,
+                    currency: stored.document.currency,
                     net,
                     corrections,
                 });
@@ -121,19 +125,19 @@ impl BillingRun<'_> {
 
     async fn compared(
         &self,
-        stored: &StoredInvoice,
+        number: &str,
+        invoiced: &Invoice,
         now: Option<Invoice>,
         rate_card: &str,
     ) -> Result<Vec<Correction>, BillingError> {
-        let number = stored.number.clone().unwrap_or_default();
-        let past = self.store.corrections_of(&number).await?;
-        let now = now.unwrap_or_else(|| nothing(&stored.invoice, rate_card));
-        let corrections = compare(&number, &stored.invoice, &past, &now)?;
+        let past = self.store.corrections_of(number).await?;
+        let now = now.unwrap_or_else(|| nothing(invoiced, rate_card));
+        let corrections = compare(number, invoiced, &past, &now)?;
         // Earlier versions kept no labels and owners beside an invoice: what moved without other use, or another card, was
         // moved by what was said later.
         let became_known =
             |one: &Correction| !matches!(one.cause, CorrectionCause::Shared | CorrectionCause::Adjustment);
-        let is_known = stored.invoice.rules >= 2 || corrections.iter().any(became_known);
+        let is_known = invoiced.rules >= 2 || corrections.iter().any(became_known);
         Ok(if is_known { corrections } else { Vec::new() })
     }
 
@@ -151,20 +155,26 @@ impl BillingRun<'_> {
         let Some(Issue { number, issued_on, .. }) = issue_of(stored) else {
             return Err(BillingError::NotFinal(stored.id.to_string()));
         };
+        let Some(invoiced) = stored.document.as_invoice() else {
+            return Err(match what {
+                CorrectionRequest::Credit(_) => CreditError::NotAnInvoice { number }.into(),
+                CorrectionRequest::Difference(_) => BillingError::Reopened { number },
+            });
+        };
         let reopens = matches!(what, CorrectionRequest::Credit(Credit::Anew));
-        if self.store.credit_notes_of(&number).await?.iter().any(|note| note.invoice.reopens) {
+        if self.store.credit_notes_of(&number).await?.iter().any(|note| note.document.reopens()) {
             return Err(BillingError::Reopened { number });
         }
         let past = self.store.corrections(&number).await?;
         let (corrections, card) = match what {
             CorrectionRequest::Credit(of) => {
-                let corrections = credit(&number, &stored.invoice, &past, &of)?;
-                self.within(stored, &of, &corrections).await?;
-                (corrections, self.stored_card(&stored.invoice.rate_card).await?.stored)
+                let corrections = credit(&number, invoiced, &past, &of)?;
+                self.within(&number, invoiced, &of, &corrections).await?;
+                (corrections, self.stored_card(&invoiced.rate_card).await?.stored)
             }
             CorrectionRequest::Difference(card) => {
                 let given = card.is_some();
-                let (corrections, card) = self.difference(stored, card).await?;
+                let (corrections, card) = self.difference(stored.id, &number, invoiced, card).await?;
                 let net = net_of(&corrections)?;
                 if net >= Amount::default() {
                     if given {
@@ -184,10 +194,10 @@ impl BillingRun<'_> {
         let corrects = Corrected { issued_on, number: number.clone() };
         let header = NoteHeader { corrects, reason: reason.to_owned(), reopens };
         let credited = self.credited(&number).await?;
-        let note = credit_note(&stored.invoice, header, corrections, credited, card.hash.clone())?;
+        let note = credit_note(invoiced, header, corrections, credited, card.hash.clone())?;
         let making = Making {
             series: &self.credit_note_series,
-            invoice: &note,
+            document: Document::CreditNote(&note),
             not_before: NotBefore::Invoice(issued_on),
             basis: None,
         };
@@ -199,17 +209,18 @@ impl BillingRun<'_> {
     /// Refuses to give back by decision more than the invoice charged.
     async fn within(
         &self,
-        stored: &StoredInvoice,
+        number: &str,
+        invoiced: &Invoice,
         of: &Credit,
         corrections: &[Correction],
     ) -> Result<(), BillingError> {
-        let number = stored.number.clone().unwrap_or_default();
-        let credited = self.credited(&number).await?.net;
-        let left = stored.invoice.net.plus(credited)?;
+        let credited = self.credited(number).await?.net;
+        let left = invoiced.net.plus(credited)?;
         let off = net_of(corrections)?;
         if *of != Credit::Anew && left.plus(off)? < Amount::default() {
-            let major = |amount: Amount| amount.in_major_units(stored.invoice.currency).to_string();
-            return Err(CreditError::MoreThanLeft { number, asked: major(Amount(-off.0)), left: major(left) }.into());
+            let major = |amount: Amount| amount.in_major_units(invoiced.currency).to_string();
+            let (number, asked, left) = (number.to_owned(), major(Amount(-off.0)), major(left));
+            return Err(CreditError::MoreThanLeft { number, asked, left }.into());
         }
         Ok(())
     }
@@ -217,16 +228,18 @@ impl BillingRun<'_> {
     /// What an invoice's period costs now less what was invoiced, by a card given or its own.
     async fn difference(
         &self,
-        stored: &StoredInvoice,
+        id: i64,
+        number: &str,
+        invoiced: &Invoice,
         card: Option<Box<Card>>,
     ) -> Result<(Vec<Correction>, StoredCard), BillingError> {
-        let (month, account): (Month, &str) = (stored.invoice.month, &stored.invoice.account);
+        let (month, account): (Month, &str) = (invoiced.month, &invoiced.account);
         let finals = self.store.finals(month).await?;
-        let number = stored.number.clone().unwrap_or_default();
-        let Some(of) = finals.iter().find(|of| of.id == stored.id) else {
-            return Err(BillingError::Reopened { number });
+        let Some(of) = finals.iter().find(|of| of.id == id) else {
+            return Err(BillingError::Reopened { number: number.to_owned() });
         };
         if of.time_zone != self.zone.name() {
+            let number = number.to_owned();
             return Err(BillingError::OtherZone { number, zone: of.time_zone.clone() });
         }
         let (own, given) = (self.stored_card(&of.rate_card).await?, card);
@@ -243,10 +256,11 @@ impl BillingRun<'_> {
             && !TaxLine::is_same(before.tax.as_ref(), now.tax.as_ref())
         {
             let words = |tax: &Option<TaxLine>| tax.as_ref().map_or_else(|| "no tax".to_owned(), TaxLine::words);
-            return Err(BillingError::OtherTax { number, before: words(&before.tax), now: words(&now.tax) });
+            let (number, before, now) = (number.to_owned(), words(&before.tax), words(&now.tax));
+            return Err(BillingError::OtherTax { number, before, now });
         }
         let card = given.map_or(own, |card| *card);
-        let corrections = self.compared(stored, now, &card.stored.hash).await?;
+        let corrections = self.compared(number, invoiced, now, &card.stored.hash).await?;
         Ok((corrections, card.stored))
     }
 
@@ -261,12 +275,12 @@ impl BillingRun<'_> {
         let recalculation = Recalculation {
             invoice_id: stored.id,
             number: stored.number.clone().unwrap_or_default(),
-            account: stored.invoice.account.clone(),
-            month: stored.invoice.month,
+            account: stored.document.account.clone(),
+            month: stored.document.month,
             rate_card: card.hash.clone(),
             pinned: true,
             reason: Some(reason.to_owned()),
-            currency: stored.invoice.currency,
+            currency: stored.document.currency,
             net: net_of(&corrections)?,
             corrections,
         };
@@ -277,9 +291,8 @@ impl BillingRun<'_> {
     async fn credited(&self, number: &str) -> Result<Credited, BillingError> {
         let mut credited = Credited::default();
         for note in self.store.credit_notes_of(number).await? {
-            debug_assert_eq!(note.invoice.kind, DocumentKind::CreditNote);
-            credited.net = credited.net.plus(note.invoice.net)?;
-            let tax = note.invoice.tax.as_ref().map_or(Amount::default(), |tax| tax.amount);
+            credited.net = credited.net.plus(note.document.net)?;
+            let tax = note.document.tax.as_ref().map_or(Amount::default(), |tax| tax.amount);
             credited.tax = credited.tax.plus(tax)?;
         }
         Ok(credited)

@@ -10,7 +10,7 @@ use super::rate::By;
 use super::{BillingError, BillingRun, Card, Meant};
 use crate::domain::money::amount;
 use crate::domain::{Amount, Currency, Guid, Kind, Span, Timestamp};
-use crate::invoicing::{Adjustment, AdjustmentType, Charge, Correction, DocumentKind, InvoiceLine, Status};
+use crate::invoicing::{Adjustment, AdjustmentType, Charge, Correction, Document, DocumentKind, InvoiceLine, Status};
 use crate::rate_card::Meter;
 use crate::rating::{Contribution, Part};
 use crate::store::{ArchivedInput, InputKind, Store, StoredInvoice};
@@ -86,18 +86,18 @@ fn step(what: impl Into<String>, formula: impl Into<String>, result: impl Into<S
 /// [`BillingError`]; [`BillingError::Unexplained`] if a step doesn't come to what is printed.
 pub async fn explain(run: &BillingRun<'_>, stored: StoredInvoice, wanted: &[usize]) -> Result<Explained, BillingError> {
     let (stored, changed, basis) = basis(run, stored, !wanted.is_empty()).await?;
-    let lines = stored.invoice.lines.len();
+    let lines = stored.document.lines().len();
     if let Some(line) = wanted.iter().find(|line| **line == 0 || **line > lines) {
         let named = stored.number.clone().unwrap_or_else(|| stored.id.to_string());
         return Err(BillingError::NoLine { invoice: named, line: *line, lines });
     }
-    let card = run.store.card(&stored.invoice.rate_card).await?;
+    let card = run.store.card(&stored.document.rate_card).await?;
     let card = card.and_then(|card| Card::parse("the card", card.text, run.zone).ok());
-    let rows: BTreeSet<usize> = wanted.iter().map(|line| stored.invoice.lines[line - 1].row).collect();
+    let rows: BTreeSet<usize> = wanted.iter().map(|line| stored.document.lines()[line - 1].row).collect();
     let contributions = basis.map_or(Ok(Vec::new()), |basis| unpack(&basis, |row| rows.contains(&row)))?;
     let mut explained = Vec::new();
     for position in wanted {
-        let line = stored.invoice.lines[position - 1].clone();
+        let line = stored.document.lines()[position - 1].clone();
         // What has no price is in no row.
         let of_row: Vec<&Contribution> =
             contributions.iter().filter(|one| line.charge.is_some() && one.row == line.row).collect();
@@ -124,7 +124,7 @@ async fn basis(
     if !of_lines {
         return Ok((stored, false, None));
     }
-    let (month, account) = (stored.invoice.month, &stored.invoice.account);
+    let (month, account) = (stored.document.month, &stored.document.account);
     let computed = run.rate(&[By::now(run.card)], month, Some(&Meant::Id(account.clone())), true).await?;
     let of_account = computed.into_iter().find(|computed| computed.account == *account);
     let Some(computed) = of_account else { return Err(BillingError::DraftGone(stored.id.to_string())) };
@@ -135,9 +135,9 @@ async fn basis(
     let Some(now) = computed.drafts.into_iter().next().flatten() else {
         return Err(BillingError::DraftGone(stored.id.to_string()));
     };
-    let changed = now.invoice.lines != stored.invoice.lines;
+    let changed = now.invoice.lines != stored.document.lines();
     if changed {
-        stored.invoice = now.invoice;
+        stored.document = Document::Invoice(now.invoice);
     }
     Ok((stored, changed, basis))
 }
@@ -212,7 +212,7 @@ fn line_steps(
 ) -> Result<Vec<Step>, BillingError> {
     let unit = counted(line.meter);
     let same = |other: &&InvoiceLine| other.row == line.row && other.charge.is_some() == line.charge.is_some();
-    let row: Vec<&InvoiceLine> = stored.invoice.lines.iter().filter(same).collect();
+    let row: Vec<&InvoiceLine> = stored.document.lines().iter().filter(same).collect();
     let sum = |of: &dyn Fn(&InvoiceLine) -> i64| row.iter().map(|line| i128::from(of(line))).sum::<i128>();
     // An unpriced line stands by itself.
     let (used, charged) = match line.charge {
@@ -276,9 +276,9 @@ fn charge_steps(
     charge: &Charge,
     card: Option<&Card>,
 ) -> Result<Vec<Step>, BillingError> {
-    let currency = stored.invoice.currency;
+    let currency = stored.document.currency;
     let card_name = card.map_or_else(|| "the card".to_owned(), |card| card.rates.name.clone());
-    let version: String = stored.invoice.rate_card.chars().take(12).collect();
+    let version: String = stored.document.rate_card.chars().take(12).collect();
     let mut steps = vec![step(
         "price",
         format!("rate `{}` of card `{card_name}`, version {version}", charge.rate),
@@ -323,18 +323,18 @@ fn quotient(dividend: i128, divisor: i128) -> String {
 
 /// From the lines to what is to be paid.
 fn invoice_steps(stored: &StoredInvoice) -> Result<Vec<Step>, BillingError> {
-    let invoice = &stored.invoice;
+    let invoice = &stored.document;
     let currency = invoice.currency;
     let mut steps = Vec::new();
     let mut net = Amount::default();
-    if !invoice.lines.is_empty() {
-        for charge in invoice.lines.iter().filter_map(|line| line.charge.as_ref()) {
+    if !invoice.lines().is_empty() {
+        for charge in invoice.lines().iter().filter_map(|line| line.charge.as_ref()) {
             net = net.plus(charge.amount)?;
         }
-        let formula = format!("sum of {} line(s), each rounded once", invoice.lines.len());
+        let formula = format!("sum of {} line(s), each rounded once", invoice.lines().len());
         steps.push(step("lines", formula, major(net, currency)));
     }
-    for adjustment in &invoice.adjustments {
+    for adjustment in invoice.adjustments() {
         net = net.plus(adjustment.amount)?;
         steps.push(step(adjustment.name.clone(), adjusted(adjustment, currency), major(adjustment.amount, currency)));
     }
@@ -367,7 +367,7 @@ fn invoice_steps(stored: &StoredInvoice) -> Result<Vec<Step>, BillingError> {
     steps.push(step("net", "sum of these", major(net, currency)));
     if let Some(tax) = &invoice.tax {
         let reason = tax.exemption_reason.as_ref().map_or_else(String::new, |reason| format!(", {reason}"));
-        let how = if invoice.kind == DocumentKind::CreditNote {
+        let how = if invoice.kind() == DocumentKind::CreditNote {
             "of all that was given back so far, less its tax before"
         } else {
             "rounded once"

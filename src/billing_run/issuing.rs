@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::documents::{self, Branding, DocumentError, Format, Issue, ToRender};
 use crate::domain::period::date_of;
 use crate::domain::{Amount, Month, Timestamp};
-use crate::invoicing::{Blocker, Dates, DocumentKind, Draft, Invoice, Status};
+use crate::invoicing::{Blocker, Common, Dates, Document, DocumentKind, DocumentRef, Draft, Status};
 use crate::store::{Finalized, Foreseen, Issuing, RenderedDocument, Series, Store, StoreError, StoredInvoice};
 
 /// What came of finalising one account's invoice.
@@ -56,7 +56,7 @@ impl fmt::Debug for Renderer {
 /// What makes a document final in the transaction: it is made once more if its number was taken meanwhile.
 pub(super) struct Making<'a> {
     pub series: &'a Series,
-    pub invoice: &'a Invoice,
+    pub document: DocumentRef<'a>,
     /// No earlier date is right, whatever was asked for.
     pub not_before: NotBefore,
     pub basis: Option<Vec<u8>>,
@@ -137,7 +137,7 @@ impl BillingRun<'_> {
             } else {
                 FinalizeResult::Blocked(blockers)
             };
-            let Invoice { account, account_name, .. } = draft.invoice;
+            let Common { account, account_name, .. } = draft.invoice.common;
             outcomes.push(Outcome { account, account_name, result });
             progress(done + 1, all);
         }
@@ -145,10 +145,10 @@ impl BillingRun<'_> {
     }
 
     async fn issue(&self, draft: &Draft, basis: Option<Vec<u8>>) -> Result<FinalizeResult, BillingError> {
-        let invoice = &draft.invoice;
-        let last_day = date_of(invoice.period.to.plus(-1), self.zone);
+        let document = Document::Invoice(&draft.invoice);
+        let last_day = date_of(document.period.to.plus(-1), self.zone);
         let not_before = NotBefore::PeriodEnd(last_day);
-        let making = Making { series: &self.series, invoice, not_before, basis };
+        let making = Making { series: &self.series, document, not_before, basis };
         let finalize = async |issuing: Issuing<'_>| self.store.finalize(&self.card.stored, draft, &issuing).await;
         match self.make_final(making, finalize).await {
             Ok(Some(number)) => Ok(FinalizeResult::Numbered(number)),
@@ -175,17 +175,17 @@ impl BillingRun<'_> {
     ) -> Result<Option<String>, BillingError> {
         // Nothing is made without the logo that is configured.
         let look = self.sender.look()?;
-        let Making { series, invoice, not_before, basis } = making;
-        let is_due = invoice.kind == DocumentKind::Invoice && invoice.gross()? > Amount::default();
-        let days = Days::new(u64::from(invoice.particulars.payment.days));
+        let Making { series, document, not_before, basis } = making;
+        let is_due = document.kind() == DocumentKind::Invoice && document.gross()? > Amount::default();
+        let days = Days::new(u64::from(document.particulars.payment.days));
         loop {
             let at = self.clock.now();
             let foreseen = self.store.foresee(series).await?;
             let issued_on = self.issue_date(series, &foreseen, &not_before, date_of(at, self.zone))?;
             let due_on = issued_on.checked_add_days(days).filter(|_| is_due);
             let issue = Issue { number: foreseen.number.clone(), issued_on, due_on };
-            let documents = self.rendered(invoice, look, at, &issue).map_err(|error| BillingError::Document {
-                number: invoice.account_name.clone().unwrap_or_else(|| invoice.account.clone()),
+            let documents = self.rendered(document, look, at, &issue).map_err(|error| BillingError::Document {
+                number: document.account_name.clone().unwrap_or_else(|| document.account.clone()),
                 error,
             })?;
             let dates = Dates { issued_on, due_on };
@@ -239,12 +239,12 @@ impl BillingRun<'_> {
     /// nothing else.
     fn rendered(
         &self,
-        invoice: &Invoice,
+        document: DocumentRef<'_>,
         look: &Branding,
         drafted_at: Timestamp,
         issue: &Issue,
     ) -> Result<Vec<RenderedDocument>, DocumentError> {
-        let subject = ToRender { invoice, issue: Some(issue), in_review: false, drafted_at, look };
+        let subject = ToRender { document, issue: Some(issue), in_review: false, drafted_at, look };
         let mut made = Vec::with_capacity(self.documents.len());
         for format in &self.documents {
             match (self.renderer.0)(*format, &subject) {
@@ -302,7 +302,7 @@ pub async fn document(
 
 /// What documents are made of; `issue` as [`issue_of`] has it.
 #[must_use]
-pub const fn subject_of<'a>(stored: &'a StoredInvoice, issue: Option<&'a Issue>, look: &'a Branding) -> ToRender<'a> {
+pub fn subject_of<'a>(stored: &'a StoredInvoice, issue: Option<&'a Issue>, look: &'a Branding) -> ToRender<'a> {
     let in_review = stored.notes.in_review;
-    ToRender { invoice: &stored.invoice, issue, in_review, drafted_at: stored.drafted_at, look }
+    ToRender { document: stored.document.by_ref(), issue, in_review, drafted_at: stored.drafted_at, look }
 }

@@ -11,7 +11,7 @@ use crate::store::StoredInvoice;
 #[must_use]
 pub fn issue_of(stored: &StoredInvoice) -> Option<Issue> {
     let number = stored.number.clone()?;
-    let zone = stored.invoice.time_zone.parse().unwrap_or(Tz::UTC);
+    let zone = stored.document.time_zone.parse().unwrap_or(Tz::UTC);
     let finalized = || stored.finalized_at.map(|at| Dates { issued_on: date_of(at, zone), due_on: None });
     let Dates { issued_on, due_on } = stored.dates.or_else(finalized)?;
     Some(Issue { number, issued_on, due_on })

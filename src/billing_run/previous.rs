@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{BillingError, BillingRun};
 use crate::domain::{Amount, Month, Span};
-use crate::invoicing::{Coverage, DocumentKind, Status};
+use crate::invoicing::{Coverage, Document, Status};
 use crate::store::{FoundationHead, InvoiceFilter};
 
 /// Accounts' invoices of a month: final ones before drafts.
@@ -55,10 +55,7 @@ impl BillingRun<'_> {
         let mut coverage = self.store.coverage_of(month).await?;
         let mut of = HashMap::new();
         for stored in self.store.invoices(&filter).await? {
-            let invoice = stored.invoice;
-            if invoice.kind != DocumentKind::Invoice {
-                continue;
-            }
+            let Document::Invoice(invoice) = stored.document else { continue };
             let covered = coverage.remove(&stored.id).unwrap_or_default();
             let is_known = stored.status == Status::Final
                 || invoice.rated_through.is_some_and(|through| through >= invoice.period.to);
@@ -68,7 +65,7 @@ impl BillingRun<'_> {
                 is_full: is_known && is_full(&covered, invoice.period),
             };
             // The one that replaces another comes later.
-            of.insert(invoice.account, of_month);
+            of.insert(invoice.common.account, of_month);
         }
         Ok(Previous { period, of })
     }

@@ -187,7 +187,7 @@ impl BillingRun<'_> {
             let of_usage = coverage.iter().map(|covered| covered.foundation.clone());
             let foundations = open.account.foundations.iter().cloned().chain(of_usage);
             // Whom the file knows no more, and what was used is another's now, is charged for what was used then.
-            let of_then = of_pending(&pending, &id).flat_map(|stored| &stored.invoice.coverage);
+            let of_then = of_pending(&pending, &id).flat_map(|stored| stored.document.coverage());
             let foundations: BTreeSet<String> = foundations.chain(of_then.map(|one| one.foundation.clone())).collect();
             let of_payer = gaps.iter().filter(|gap| foundations.contains(&gap.foundation));
             let unread = undecodable.iter().filter(|note| foundations.contains(&note.foundation));
@@ -208,7 +208,7 @@ impl BillingRun<'_> {
                     .as_ref()
                     .and_then(issue_of)
                     .map(|issue| Corrected { number: issue.number, issued_on: issue.issued_on }),
-                taxed_before: of_pending(&pending, &id).map(|stored| stored.invoice.tax.clone()).collect(),
+                taxed_before: of_pending(&pending, &id).map(|stored| stored.document.tax.clone()).collect(),
                 previous_net: previous.measure(&id, &foundations, &pieces.heads),
                 coverage,
                 ..self.header(&open.account, month, of_pending(&pending, &id).next())
@@ -293,15 +293,15 @@ impl BillingRun<'_> {
     fn header(&self, account: &Account, month: Month, invoiced: Option<&StoredInvoice>) -> Header {
         // Whom the file knows no more is who it was.
         let gone = invoiced.filter(|_| self.accounts.get(&account.id).is_none() && !account.id.contains('/'));
-        let known = gone.map_or(&account.particulars, |stored| &stored.invoice.particulars);
-        let own_tax = gone.and_then(|stored| stored.invoice.tax.as_ref()).map(|tax| AccountTax {
+        let known = gone.map_or(&account.particulars, |stored| &stored.document.particulars);
+        let own_tax = gone.and_then(|stored| stored.document.tax.as_ref()).map(|tax| AccountTax {
             category: tax.category.clone(),
             percent: Some(tax.percent),
             exemption_reason: tax.exemption_reason.clone(),
         });
         Header {
             account_name: match gone {
-                Some(stored) => stored.invoice.account_name.clone(),
+                Some(stored) => stored.document.account_name.clone(),
                 None => Some(account.name.clone()).filter(|name| !account.id.ends_with(&format!("/{name}"))),
             },
             tax: own_tax.or_else(|| account.tax.clone()),
@@ -311,10 +311,12 @@ impl BillingRun<'_> {
 
     /// What was given back by decision of the invoice that is to be made anew: it isn't charged once more.
     async fn given_before(&self, reopened: Option<&StoredInvoice>) -> Result<Vec<Given>, BillingError> {
-        let Some(stored) = reopened else { return Ok(Vec::new()) };
+        let Some((stored, invoice)) = reopened.and_then(|stored| Some((stored, stored.document.as_invoice()?))) else {
+            return Ok(Vec::new());
+        };
         let number = stored.number.clone().unwrap_or_default();
         let past = self.store.corrections_of(&number).await?;
-        Ok(given_before(&number, &stored.invoice, &past)?)
+        Ok(given_before(&number, invoice, &past)?)
     }
 
     /// The configured accounts that a card has a commitment or minimum for.

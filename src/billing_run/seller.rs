@@ -9,7 +9,7 @@ use crate::config::{Billing, Seller};
 use crate::documents::einvoice::{Syntax, lacking_of_terms};
 use crate::documents::{self, Branding, DocumentError, Format, Lacking, ToRender};
 use crate::domain::{AmountOverflow, Currency, Month, Party, Timestamp};
-use crate::invoicing::{Header, Invoice, Particulars, Payment, invoice, without_lines};
+use crate::invoicing::{Document, Header, Invoice, Particulars, Payment, invoice, without_lines};
 use crate::keyed::Problem;
 use crate::rate_card::RateCard;
 use crate::rating::{RULES, Rated};
@@ -74,7 +74,7 @@ impl Sender {
         if self.look.logo.is_some() || self.look.colour.is_some() {
             let sample = self.sample();
             let subject = ToRender {
-                invoice: &sample,
+                document: Document::Invoice(&sample),
                 issue: None,
                 in_review: false,
                 drafted_at: Timestamp::from_unix(0),
@@ -109,7 +109,7 @@ impl Sender {
         };
         let invoice = invoice(header, card, &Rated::default())?.invoice;
         let subject = ToRender {
-            invoice: &invoice,
+            document: Document::Invoice(&invoice),
             issue: None,
             in_review: false,
             drafted_at: Timestamp::from_unix(0),

@@ -146,7 +146,7 @@ impl Drafting {
             let invoices = self.store.invoices(&filter).await?;
             self.metrics.invoices(status.name(), invoices.len());
             if status != Status::Final {
-                overdue.extend(invoices.iter().map(|one| one.invoice.month).filter(|month| self.is_overdue(*month)));
+                overdue.extend(invoices.iter().map(|one| one.document.month).filter(|month| self.is_overdue(*month)));
             }
         }
         self.metrics.periods_overdue(overdue.len());
@@ -163,11 +163,11 @@ impl Drafting {
     }
 
     fn tell(&self, drafts: &[StoredInvoice]) {
-        let lines = || drafts.iter().flat_map(|draft| &draft.invoice.lines).filter(|line| line.charge.is_none());
+        let lines = || drafts.iter().flat_map(|draft| draft.document.lines()).filter(|line| line.charge.is_none());
         let unpriced = |kind| lines().filter(|line| line.key.kind == kind).count();
-        let currencies: BTreeSet<_> = drafts.iter().map(|draft| draft.invoice.currency.code().to_owned()).collect();
+        let currencies: BTreeSet<_> = drafts.iter().map(|draft| draft.document.currency.code().to_owned()).collect();
         let sum = |code: &str| {
-            let of = drafts.iter().map(|draft| &draft.invoice).filter(|invoice| invoice.currency.code() == code);
+            let of = drafts.iter().map(|draft| &draft.document).filter(|invoice| invoice.currency.code() == code);
             let amounts = of.clone().fold(0_i64, |sum, invoice| sum.saturating_add(invoice.net.0));
             let currency = of.map(|invoice| invoice.currency).next();
             // For display: a gauge is a float.

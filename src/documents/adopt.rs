@@ -11,8 +11,8 @@ use serde_json::Value;
 use super::Issue;
 use crate::domain::{Amount, Currency, Kind, Month, Price, Span, Timestamp};
 use crate::invoicing::{
-    Adjustment, AdjustmentType, Charge, Corrected, Correction, CorrectionCause, Coverage, Dates, DocumentKind, Invoice,
-    InvoiceLine, Particulars, TaxLine,
+    Adjustment, AdjustmentType, Charge, Common, Corrected, Correction, CorrectionCause, Coverage, CreditNote, Dates,
+    Document, DocumentKind, Invoice, InvoiceLine, Particulars, TaxLine,
 };
 use crate::rate_card::Meter;
 use crate::rating::{LineKey, Named, Part};
@@ -22,7 +22,7 @@ use crate::rating::{LineKey, Named, Part};
 pub struct ReadBack {
     pub issue: Issue,
     pub finalized_at: Timestamp,
-    pub invoice: Invoice,
+    pub document: Document,
 }
 
 impl ReadBack {
@@ -44,11 +44,8 @@ pub fn read_back(text: &[u8]) -> Result<ReadBack, String> {
         return Err("it isn't of a final invoice".to_owned());
     }
     let currency = value.parsed("currency", Currency::from_code)?;
-    let kind = value.parsed("document", DocumentKind::from_name)?;
     let period = Span { from: value.time("period_start")?, to: value.time("period_end")? };
-    let lines = value.list("lines")?.iter().map(|line| read_line(line, currency)).collect::<Result<Vec<_>, _>>()?;
-    let invoice = Invoice {
-        kind,
+    let common = Common {
         account: value.text("account")?.to_owned(),
         account_name: value.maybe_text("account_name"),
         seller: value.maybe_text("seller"),
@@ -56,27 +53,38 @@ pub fn read_back(text: &[u8]) -> Result<ReadBack, String> {
         period,
         time_zone: value.text("time_zone")?.to_owned(),
         currency,
-        coverage: if kind == DocumentKind::Invoice { covered(&lines) } else { Vec::new() },
-        lines: rows(lines),
-        adjustments: read_all(&value.list("adjustments")?, |one| read_adjustment(one, currency))?,
         corrections: read_all(&value.list("corrections")?, |one| read_correction(one, currency))?,
-        corrects: read_named(value, "corrects")?,
-        reason: value.maybe_text("reason"),
         particulars: value.read::<Particulars>("particulars")?,
         net: value.amount("net", currency)?,
         tax: value.maybe("tax").map(|tax| read_tax(&tax, currency)).transpose()?,
-        estimated: value.amount("estimated", currency)?,
         rate_card: value.text("rate_card_sha256")?.to_owned(),
         rated_through: value.maybe("rated_through").map(|_| value.time("rated_through")).transpose()?,
-        gaps: Vec::new(),
-        accepted: value.maybe("accepted").map(|_| value.read("accepted")).transpose()?.unwrap_or_default(),
-        replaced: read_named(value, "replaces")?,
-        reopens: value.maybe("reopens").map(|_| value.read("reopens")).transpose()?.unwrap_or_default(),
         rules: crate::rating::RULES,
+    };
+    let document = match value.parsed("document", DocumentKind::from_name)? {
+        DocumentKind::Invoice => {
+            let lines = read_all(&value.list("lines")?, |line| read_line(line, currency))?;
+            Document::Invoice(Invoice {
+                common,
+                coverage: covered(&lines),
+                lines: rows(lines),
+                adjustments: read_all(&value.list("adjustments")?, |one| read_adjustment(one, currency))?,
+                estimated: value.amount("estimated", currency)?,
+                gaps: Vec::new(),
+                accepted: value.maybe("accepted").map(|_| value.read("accepted")).transpose()?.unwrap_or_default(),
+                replaced: read_named(value, "replaces")?,
+            })
+        }
+        DocumentKind::CreditNote => Document::CreditNote(CreditNote {
+            common,
+            corrects: read_named(value, "corrects")?.ok_or_else(|| value.wrong("corrects"))?,
+            reason: value.text("reason")?.to_owned(),
+            reopens: value.maybe("reopens").map(|_| value.read("reopens")).transpose()?.unwrap_or_default(),
+        }),
     };
     let due_on = value.maybe("due_on").map(|_| value.meant::<NaiveDate>("due_on")).transpose()?;
     let issue = Issue { number: value.text("number")?.to_owned(), issued_on: value.meant("issued_on")?, due_on };
-    Ok(ReadBack { issue, finalized_at: value.time("drafted_at")?, invoice })
+    Ok(ReadBack { issue, finalized_at: value.time("drafted_at")?, document })
 }
 
 /// Another document that this one names.

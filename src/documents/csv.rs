@@ -79,7 +79,7 @@ const DRAFT: &str = "draft";
 /// [`DocumentError::Failed`].
 pub fn file(subject: &ToRender<'_>) -> Result<String, DocumentError> {
     let failed = |error: &dyn std::fmt::Display| DocumentError::Failed(error.to_string());
-    let invoice = subject.invoice;
+    let document = subject.document;
     let name = subject.issue.map_or(DRAFT, |issue| &issue.number);
     let mut writer = csv::Writer::from_writer(Vec::new());
     let mut write = |row: &[String]| writer.write_record(row).map_err(|error| failed(&error));
@@ -87,13 +87,13 @@ pub fn file(subject: &ToRender<'_>) -> Result<String, DocumentError> {
     for row in rows(subject, name)? {
         write(&row)?;
     }
-    if let Some(tax) = &invoice.tax {
+    if let Some(tax) = &document.tax {
         write(&Cells::new(subject, name).tax(tax).0)?;
     }
-    let gross = invoice.gross().map_err(|error| failed(&error))?;
+    let gross = document.gross().map_err(|error| failed(&error))?;
     let mut total = Cells::new(subject, name);
     total.put("kind", "total");
-    total.put("total", money(gross, invoice.currency));
+    total.put("total", money(gross, document.currency));
     write(&total.0)?;
     let bytes = writer.into_inner().map_err(|error| failed(&error))?;
     String::from_utf8(bytes).map_err(|error| failed(&error))
@@ -104,12 +104,12 @@ pub fn file(subject: &ToRender<'_>) -> Result<String, DocumentError> {
 /// # Errors
 /// [`DocumentError::Failed`].
 pub fn rows(subject: &ToRender<'_>, name: &str) -> Result<Vec<Vec<String>>, DocumentError> {
-    let invoice = subject.invoice;
+    let document = subject.document;
     let cells = || Cells::new(subject, name);
-    let lines = (1..).zip(&invoice.lines);
+    let lines = (1..).zip(document.lines());
     let mut rows: Vec<Vec<String>> = lines.map(|(position, line)| cells().line(position, line).0).collect();
-    rows.extend(invoice.adjustments.iter().map(|adjustment| cells().adjustment(adjustment).0));
-    for correction in &invoice.corrections {
+    rows.extend(document.adjustments().iter().map(|adjustment| cells().adjustment(adjustment).0));
+    for correction in &document.corrections {
         rows.push(cells().correction(correction)?.0);
     }
     Ok(rows)
@@ -127,8 +127,8 @@ impl<'a> Cells<'a> {
     fn new(subject: &'a ToRender<'a>, name: &str) -> Self {
         let mut cells = Self(vec![String::new(); HEADER.len()], subject);
         cells.put("invoice", name);
-        cells.put("document", subject.invoice.kind.name());
-        cells.put("currency", subject.invoice.currency.code());
+        cells.put("document", subject.document.kind().name());
+        cells.put("currency", subject.document.currency.code());
         if let Some(issue) = subject.issue {
             cells.put("issued_on", issue.issued_on);
             cells.put("due_on", issue.due_on.map_or_else(String::new, |date| date.to_string()));
@@ -145,7 +145,7 @@ impl<'a> Cells<'a> {
     }
 
     fn put_money(&mut self, column: &str, amount: Amount) {
-        self.put(column, money(amount, self.1.invoice.currency));
+        self.put(column, money(amount, self.1.document.currency));
     }
 
     fn put_key(&mut self, key: &LineKey) {
@@ -192,8 +192,8 @@ impl<'a> Cells<'a> {
     fn adjustment(mut self, adjustment: &Adjustment) -> Self {
         self.put("kind", adjustment.adjustment.name());
         self.put("part", &adjustment.name);
-        self.put("from", self.1.invoice.period.from);
-        self.put("to", self.1.invoice.period.to);
+        self.put("from", self.1.document.period.from);
+        self.put("to", self.1.document.period.to);
         self.put_money("amount", adjustment.amount);
         self
     }
@@ -223,8 +223,8 @@ impl<'a> Cells<'a> {
     fn tax(mut self, tax: &TaxLine) -> Self {
         self.put("kind", "tax");
         self.put("part", &tax.name);
-        self.put("from", self.1.invoice.period.from);
-        self.put("to", self.1.invoice.period.to);
+        self.put("from", self.1.document.period.from);
+        self.put("to", self.1.document.period.to);
         self.put_money("amount", tax.amount);
         self.put("tax_category", &tax.category);
         self.put("tax_percent", tax.percent);

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{DocumentError, ToRender};
 use crate::domain::{Amount, Currency};
-use crate::invoicing::{Adjustment, Correction, Invoice, InvoiceLine, Status, TaxLine};
+use crate::invoicing::{Adjustment, Corrected, Correction, InvoiceLine, Status, TaxLine};
 use crate::rating::{LineKey, Named};
 
 /// All of a document.
@@ -13,59 +13,55 @@ use crate::rating::{LineKey, Named};
 /// # Errors
 /// [`DocumentError::Failed`].
 pub fn document(subject: &ToRender<'_>) -> Result<Value, DocumentError> {
-    let invoice = subject.invoice;
-    let unpriced = invoice.lines.iter().filter(|line| line.charge.is_none()).count();
+    let document = subject.document;
+    let unpriced = document.lines().iter().filter(|line| line.charge.is_none()).count();
     let mut value = summary(subject, unpriced);
     value["particulars"] =
-        serde_json::to_value(&invoice.particulars).map_err(|error| DocumentError::Failed(error.to_string()))?;
-    value["lines"] = invoice.lines.iter().map(|line| line_value(invoice, line)).collect();
-    value["adjustments"] = invoice.adjustments.iter().map(|one| adjustment(one, invoice.currency)).collect();
+        serde_json::to_value(&document.particulars).map_err(|error| DocumentError::Failed(error.to_string()))?;
+    value["lines"] = document.lines().iter().map(|line| line_value(line, document.currency)).collect();
+    value["adjustments"] = document.adjustments().iter().map(|one| adjustment(one, document.currency)).collect();
     value["corrections"] =
-        invoice.corrections.iter().map(|one| correction(one, invoice.currency)).collect::<Result<_, _>>()?;
+        document.corrections.iter().map(|one| correction(one, document.currency)).collect::<Result<_, _>>()?;
     Ok(value)
 }
 
 /// What there is to say of it in a list, where its lines aren't at hand: so many of them have no price.
 #[must_use]
 pub fn summary(subject: &ToRender<'_>, unpriced_lines: usize) -> Value {
-    let invoice = subject.invoice;
+    let document = subject.document;
     let status = match (subject.issue, subject.in_review) {
         (Some(_), _) => Status::Final,
         (None, true) => Status::Review,
         (None, false) => Status::Draft,
     };
+    let note = document.as_credit_note();
+    let named = |one: &Corrected| json!({"number": one.number, "issued_on": one.issued_on});
     json!({
-        "document": invoice.kind.name(),
+        "document": document.kind().name(),
         "number": subject.issue.map(|issue| &issue.number),
         "status": status.name(),
         "issued_on": subject.issue.map(|issue| issue.issued_on),
         "due_on": subject.issue.and_then(|issue| issue.due_on),
-        "account": invoice.account,
-        "account_name": invoice.account_name,
-        "seller": invoice.seller,
-        "month": invoice.month.to_string(),
-        "period_start": invoice.period.from,
-        "period_end": invoice.period.to,
-        "time_zone": invoice.time_zone,
-        "currency": invoice.currency.code(),
-        "net": money(invoice.net, invoice.currency),
-        "tax": invoice.tax.as_ref().map(|tax| tax_value(tax, invoice.currency)),
-        "gross": invoice.gross().ok().map(|gross| money(gross, invoice.currency)),
-        "estimated": money(invoice.estimated, invoice.currency),
-        "rate_card_sha256": invoice.rate_card,
-        "rated_through": invoice.rated_through,
+        "account": document.account,
+        "account_name": document.account_name,
+        "seller": document.seller,
+        "month": document.month.to_string(),
+        "period_start": document.period.from,
+        "period_end": document.period.to,
+        "time_zone": document.time_zone,
+        "currency": document.currency.code(),
+        "net": money(document.net, document.currency),
+        "tax": document.tax.as_ref().map(|tax| tax_value(tax, document.currency)),
+        "gross": document.gross().ok().map(|gross| money(gross, document.currency)),
+        "estimated": money(document.estimated(), document.currency),
+        "rate_card_sha256": document.rate_card,
+        "rated_through": document.rated_through,
         "drafted_at": subject.drafted_at,
         "unpriced_lines": unpriced_lines,
-        "corrects": invoice.corrects.as_ref().map(|corrects| json!({
-            "number": corrects.number,
-            "issued_on": corrects.issued_on,
-        })),
-        "reopens": invoice.reopens,
-        "replaces": invoice.replaced.as_ref().map(|replaced| json!({
-            "number": replaced.number,
-            "issued_on": replaced.issued_on,
-        })),
-        "reason": invoice.reason,
+        "corrects": note.map(|note| named(&note.corrects)),
+        "reopens": document.reopens(),
+        "replaces": document.as_invoice().and_then(|invoice| invoice.replaced.as_ref()).map(named),
+        "reason": note.map(|note| &note.reason),
     })
 }
 
@@ -111,7 +107,7 @@ fn key_value(key: &LineKey) -> Value {
     })
 }
 
-fn line_value(invoice: &Invoice, line: &InvoiceLine) -> Value {
+fn line_value(line: &InvoiceLine, currency: Currency) -> Value {
     let charge = line.charge.as_ref();
     let rest = json!({
         "from": line.span.from,
@@ -125,8 +121,8 @@ fn line_value(invoice: &Invoice, line: &InvoiceLine) -> Value {
         "units": in_units(line),
         "price": charge.map(|charge| charge.price),
         "list_price": charge.map(|charge| charge.list_price.unwrap_or(charge.price)),
-        "amount": charge.map(|charge| money(charge.amount, invoice.currency)),
-        "discount": money(line.discount, invoice.currency),
+        "amount": charge.map(|charge| money(charge.amount, currency)),
+        "discount": money(line.discount, currency),
         "rate": charge.map(|charge| &charge.rate),
         "days": line.days,
         "what": line.what(),

@@ -20,7 +20,7 @@ pub use make::{check, make};
 use chrono::NaiveDate;
 
 use crate::domain::Timestamp;
-use crate::invoicing::Invoice;
+use crate::invoicing::DocumentRef;
 
 /// Changes whenever the bytes of a document made of the same values change; kept with each document.
 pub const RENDERER: &str = "3";
@@ -28,7 +28,7 @@ pub const RENDERER: &str = "3";
 /// What a document is made of.
 #[derive(Clone, Copy, Debug)]
 pub struct ToRender<'a> {
-    pub invoice: &'a Invoice,
+    pub document: DocumentRef<'a>,
     /// `None`: a draft.
     pub issue: Option<&'a Issue>,
     /// Of a draft: its period, grace time and last sweep are over.

@@ -234,13 +234,13 @@ fn invoice_table(invoices: &[StoredInvoice], none: &str) -> Markup {
                 }
                 tbody {
                     @for stored in invoices.iter().take(MOST) {
-                        @let invoice = &stored.invoice;
+                        @let invoice = &stored.document;
                         tr {
                             td { (stored.number.clone().unwrap_or_else(|| format!("draft {}", stored.id))) }
                             td { (invoice.month.to_string()) }
                             td { (invoice.account_name.as_deref().unwrap_or("-")) " " small { (invoice.account) } }
                             td.number { (invoice.net.in_major_units(invoice.currency).to_string()) " " (invoice.currency.code()) }
-                            td.number { (invoice.estimated.in_major_units(invoice.currency).to_string()) }
+                            td.number { (invoice.estimated().in_major_units(invoice.currency).to_string()) }
                             td {
                                 @if stored.status == Status::Review {
                                     div { "in review" }
@@ -258,7 +258,7 @@ fn invoice_table(invoices: &[StoredInvoice], none: &str) -> Markup {
                                 @if stored.unpriced_lines > 0 {
                                     div.bad { (stored.unpriced_lines) " lines without a price" }
                                 }
-                                @for gap in &invoice.gaps {
+                                @for gap in stored.document.as_invoice().into_iter().flat_map(|invoice| &invoice.gaps) {
                                     div.wait { "use assumed: gap " (gap.reference) }
                                 }
                                 @for note in &stored.notes.undecodable {

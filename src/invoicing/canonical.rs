@@ -1,9 +1,11 @@
 //! Everything a final invoice says, in a fixed form: what hash chains compare.
 
+use std::borrow::Borrow;
+
 use chrono::NaiveDate;
 use serde_json::{Value, json};
 
-use super::{Charge, Correction, DocumentKind, Invoice, InvoiceLine};
+use super::{Charge, Correction, CreditNote, Document, DocumentKind, Invoice, InvoiceLine};
 use crate::domain::{Amount, Currency, Price, Timestamp};
 use crate::rate_card::Meter;
 use crate::rating::{LineKey, Named};
@@ -110,12 +112,12 @@ impl Correction {
     }
 }
 
-impl Invoice {
+impl<I: Borrow<Invoice>, N: Borrow<CreditNote>> Document<I, N> {
     /// Everything it says, in a fixed form.
     #[must_use]
     pub fn canonical(&self, issued: &Issued<'_>) -> String {
         let Issued { number, finalized_at, .. } = issued;
-        let lines: Vec<Value> = self.lines.iter().map(|line| line.canonical(self.currency)).collect();
+        let lines: Vec<Value> = self.lines().iter().map(|line| line.canonical(self.currency)).collect();
         let mut whole = json!([
             number,
             self.account,
@@ -127,17 +129,17 @@ impl Invoice {
             self.time_zone,
             self.currency.code(),
             self.net.in_major_units(self.currency).to_string(),
-            self.estimated.in_major_units(self.currency).to_string(),
+            self.estimated().in_major_units(self.currency).to_string(),
             self.rate_card,
             self.rated_through,
             finalized_at,
-            self.accepted,
+            self.accepted(),
             lines,
         ]);
         let fields = whole.as_array_mut().expect("it was made as an array");
-        if !self.adjustments.is_empty() || self.tax.is_some() {
+        if !self.adjustments().is_empty() || self.tax.is_some() {
             let major = |amount: Amount| amount.in_major_units(self.currency).to_string();
-            let adjustments = self.adjustments.iter().map(|one| {
+            let adjustments = self.adjustments().iter().map(|one| {
                 json!([
                     one.adjustment.name(),
                     one.name,
@@ -161,21 +163,22 @@ impl Invoice {
 
     /// What documents need beside amounts.
     fn issued(&self, dates: Dates, Issued { basis, replaces, .. }: &Issued<'_>) -> Value {
-        let coverage: Vec<Value> = (self.coverage.iter())
+        let note = self.as_credit_note();
+        let coverage: Vec<Value> = (self.coverage().iter())
             .map(|one| json!([one.foundation, one.organization, one.space, one.span.from, one.span.to]))
             .collect();
         json!({
-            "kind": self.kind.name(),
+            "kind": self.kind().name(),
             "issued_on": dates.issued_on.to_string(),
             "due_on": dates.due_on.map(|due| due.to_string()),
             "particulars": self.particulars,
             "tax_exemption": self.tax.as_ref().and_then(|tax| tax.exemption_reason.clone()),
-            "corrects": self.corrects.as_ref().map(|corrected| corrected.number.clone()),
-            "reason": self.reason,
+            "corrects": note.map(|note| &note.corrects.number),
+            "reason": note.map(|note| &note.reason),
             "corrections": self.corrections.iter().map(Correction::canonical).collect::<Vec<_>>(),
             "coverage": coverage,
-            "replaces": (self.kind == DocumentKind::Invoice).then_some(replaces),
-            "reopens": self.reopens,
+            "replaces": (self.kind() == DocumentKind::Invoice).then_some(replaces),
+            "reopens": self.reopens(),
             "basis": basis,
         })
     }

@@ -7,7 +7,7 @@ use super::adjust::percentage;
 use super::items::LineIdentity;
 use super::items::{Item, Items, Standing};
 use super::{
-    Adjustment, AdjustmentType, Corrected, Correction, CorrectionCause, DocumentKind, Invoice, InvoiceLine,
+    Adjustment, AdjustmentType, Common, Corrected, Correction, CorrectionCause, CreditNote, Invoice, InvoiceLine,
     PastCorrection, TaxLine, net_of,
 };
 use crate::domain::{Amount, AmountOverflow, Rounding};
@@ -104,9 +104,6 @@ pub fn credit(
     past: &Corrections,
     credit: &Credit,
 ) -> Result<Vec<Correction>, CreditError> {
-    if invoice.kind != DocumentKind::Invoice {
-        return Err(CreditError::NotAnInvoice { number: number.to_owned() });
-    }
     let mut left = Left::new(number, invoice, past, *credit == Credit::Anew)?;
     let corrections = match credit {
         Credit::Lines(lines) => some_lines(&mut left, lines)?,
@@ -382,7 +379,7 @@ pub fn credit_note(
     corrections: Vec<Correction>,
     credited: Credited,
     rate_card: String,
-) -> Result<Invoice, CreditError> {
+) -> Result<CreditNote, CreditError> {
     let net = net_of(&corrections)?;
     let gives_nothing = if header.reopens { net > Amount::default() } else { net >= Amount::default() };
     if gives_nothing {
@@ -402,22 +399,7 @@ pub fn credit_note(
             Some(TaxLine { amount: of_all.plus(Amount(-credited.tax.0))?, ..tax.clone() })
         }
     };
-    Ok(Invoice {
-        kind: DocumentKind::CreditNote,
-        lines: Vec::new(),
-        adjustments: Vec::new(),
-        corrections,
-        corrects: Some(header.corrects),
-        reason: Some(header.reason),
-        net,
-        tax,
-        estimated: Amount::default(),
-        rate_card,
-        gaps: Vec::new(),
-        accepted: Vec::new(),
-        coverage: Vec::new(),
-        replaced: None,
-        reopens: header.reopens,
-        ..invoice.clone()
-    })
+    let NoteHeader { corrects, reason, reopens } = header;
+    let common = Common { corrections, net, tax, rate_card, ..invoice.common.clone() };
+    Ok(CreditNote { common, corrects, reason, reopens })
 }

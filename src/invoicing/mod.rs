@@ -5,6 +5,7 @@ mod canonical;
 mod compare;
 mod correction;
 mod credit;
+mod document;
 mod items;
 mod particulars;
 mod review;
@@ -12,14 +13,11 @@ mod status;
 
 use std::sync::Arc;
 
-use chrono::NaiveDate;
-use serde::{Deserialize, Serialize};
-
 use crate::domain::money::amount;
 use crate::domain::{
-    Amount, AmountOverflow, ClockNote, Currency, GapNote, Guid, Month, Price, Span, Timestamp, UndecodableNote,
+    Amount, AmountOverflow, ClockNote, Currency, GapNote, Month, Price, Span, Timestamp, UndecodableNote,
 };
-use crate::rate_card::{Labels, Meter, RateCard};
+use crate::rate_card::{Meter, RateCard};
 use crate::rating::{LineKey, Named, Part, Rated, RatedLine, UnpricedLine};
 
 pub use adjust::{AccountTax, Adjustment, AdjustmentType, TaxLine};
@@ -27,6 +25,9 @@ pub use canonical::{Dates, Issued};
 pub use compare::{PastCorrection, compare};
 pub use correction::{Correction, CorrectionCause, net_of};
 pub use credit::{Corrections, Credit, CreditError, Credited, NoteHeader, credit, credit_note};
+pub use document::{
+    Common, Corrected, Coverage, CreditNote, Document, DocumentKind, DocumentRef, Invoice, PlaceLabels,
+};
 pub use items::{Given, given_before};
 pub use particulars::{GroupBy, Language, Particulars, Payment};
 pub use review::{Blocker, Review};
@@ -70,90 +71,6 @@ pub struct Charge {
     pub list_price: Option<Price>,
 }
 
-/// What a document is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum DocumentKind {
-    /// Charges for a period.
-    #[default]
-    Invoice,
-    /// Gives back what one invoice charged: all amounts are zero or less.
-    CreditNote,
-}
-
-impl DocumentKind {
-    pub const ALL: [Self; 2] = [Self::Invoice, Self::CreditNote];
-
-    /// The word used in tables.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Invoice => "invoice",
-            Self::CreditNote => "credit_note",
-        }
-    }
-
-    /// The kind of that name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
-    }
-}
-
-/// A final invoice that a document names: that a credit note is about, or in whose place another is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Corrected {
-    pub number: String,
-    pub issued_on: NaiveDate,
-}
-
-/// What one account pays for one month.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Invoice {
-    pub kind: DocumentKind,
-    /// An account's id, or `foundation/organization-guid`.
-    pub account: String,
-    pub account_name: Option<String>,
-    pub seller: Option<String>,
-    pub month: Month,
-    pub period: Span,
-    pub time_zone: String,
-    pub currency: Currency,
-    pub lines: Vec<InvoiceLine>,
-    /// Discounts, commitments and minimums, in the order in which they were applied.
-    pub adjustments: Vec<Adjustment>,
-    /// Of a credit note everything it has; of an invoice what earlier ones charged too little, and what was given back of the
-    /// one in whose place it is.
-    pub corrections: Vec<Correction>,
-    /// What a credit note is about.
-    pub corrects: Option<Corrected>,
-    /// Why a credit note was made, in words.
-    pub reason: Option<String>,
-    /// Who sends it to whom, and on what terms.
-    pub particulars: Particulars,
-    /// Sum of the lines', the adjustments' and the corrections' amounts.
-    pub net: Amount,
-    /// What comes on top; `None` if the card names no tax.
-    pub tax: Option<TaxLine>,
-    /// Of `net`, what rests on estimated usage.
-    pub estimated: Amount,
-    /// SHA-256 of the rate card's text.
-    pub rate_card: String,
-    /// Usage is complete up to here; `None` if nothing was ever read.
-    pub rated_through: Option<Timestamp>,
-    /// Spans of history that can't be read any more and touch the period.
-    pub gaps: Vec<GapNote>,
-    /// What was accepted when it became final though it would have kept it a draft, in words.
-    pub accepted: Vec<String>,
-    /// Whose usage of when it charges for.
-    pub coverage: Vec<Coverage>,
-    /// The invoice, given back as a whole, in whose place it is.
-    pub replaced: Option<Corrected>,
-    /// Of a credit note: the month is invoiced anew.
-    pub reopens: bool,
-    /// Number of the rules that it was made by: [`crate::rating::RULES`] then.
-    pub rules: u32,
-}
-
 /// An invoice that isn't final, with what may keep it from being so.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Draft {
@@ -178,34 +95,6 @@ pub struct DraftNotes {
     pub uncountable: Option<String>,
     /// Something it charges for that is larger than any foundation: what, and how large; known while it is computed.
     pub too_large: Option<String>,
-}
-
-/// A space's usage of some time, charged to one account.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Coverage {
-    pub foundation: String,
-    pub organization: Guid,
-    pub space: Guid,
-    pub span: Span,
-    /// Labels by which it was priced; `None`: made by an earlier version.
-    pub labels: Option<PlaceLabels>,
-}
-
-/// Labels of a place that may decide a price.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct PlaceLabels {
-    pub organization: Labels,
-    pub space: Labels,
-}
-
-impl Invoice {
-    /// What is to be paid: net and tax.
-    ///
-    /// # Errors
-    /// [`AmountOverflow`].
-    pub fn gross(&self) -> Result<Amount, AmountOverflow> {
-        self.net.plus(self.tax.as_ref().map_or(Amount::default(), |tax| tax.amount))
-    }
 }
 
 impl InvoiceLine {
@@ -345,7 +234,8 @@ pub fn invoice(header: Header, card: &RateCard, rated: &Rated) -> Result<Draft, 
     }
     let notes = DraftNotes { taxed_otherwise, ..notes_of(&header) };
     let empty = without_lines(header, card.currency);
-    Ok(Draft { invoice: Invoice { lines, adjustments, corrections, net, tax, estimated, ..empty }, notes })
+    let common = Common { corrections, net, tax, ..empty.common };
+    Ok(Draft { invoice: Invoice { common, lines, adjustments, estimated, ..empty }, notes })
 }
 
 /// In an invoice's place where usage or amounts exceed what can be counted: it has no lines, and can't be final.
@@ -367,8 +257,7 @@ fn notes_of(header: &Header) -> DraftNotes {
 /// An invoice for nothing.
 #[must_use]
 pub fn without_lines(header: Header, currency: Currency) -> Invoice {
-    Invoice {
-        kind: DocumentKind::Invoice,
+    let common = Common {
         account: header.account,
         account_name: header.account_name,
         seller: header.seller,
@@ -376,22 +265,22 @@ pub fn without_lines(header: Header, currency: Currency) -> Invoice {
         period: header.period,
         time_zone: header.time_zone,
         currency,
-        lines: Vec::new(),
-        adjustments: Vec::new(),
         corrections: Vec::new(),
-        corrects: None,
-        reason: None,
         particulars: header.particulars,
         net: Amount::default(),
         tax: None,
-        estimated: Amount::default(),
         rate_card: header.rate_card,
         rated_through: header.rated_through,
+        rules: header.rules,
+    };
+    Invoice {
+        common,
+        lines: Vec::new(),
+        adjustments: Vec::new(),
+        estimated: Amount::default(),
         gaps: header.gaps,
         accepted: Vec::new(),
         coverage: header.coverage,
         replaced: header.replaced,
-        reopens: false,
-        rules: header.rules,
     }
 }

@@ -3,7 +3,7 @@
 use cf_billing::documents::focus::{self, Cell, Column, Exact, FocusRow};
 use cf_billing::documents::{Branding, Issue, ToRender};
 use cf_billing::domain::{Amount, Month, Rounding};
-use cf_billing::invoicing::{AdjustmentType, CorrectionCause, Invoice};
+use cf_billing::invoicing::{self, AdjustmentType, CorrectionCause, DocumentRef, Invoice};
 use cf_billing::rate_card::Meter;
 use cf_billing::rating::Part;
 use chrono_tz::Tz;
@@ -13,25 +13,26 @@ use proptest::test_runner::{Config, RngSeed};
 use crate::rates::bill::{bill, card};
 use crate::support::sample;
 
-/// A document: an invoice, and what makes it final.
+/// A document, and what makes it final.
 pub struct Document {
-    pub invoice: Invoice,
+    pub of: invoicing::Document,
     pub issue: Option<Issue>,
 }
 
 impl Document {
-    fn new(number: &str, invoice: Invoice) -> Self {
-        Self { issue: Some(sample::issue(number, &invoice)), invoice }
+    fn new(number: &str, of: impl Into<invoicing::Document>) -> Self {
+        let of = of.into();
+        Self { issue: Some(sample::issue(number, &of)), of }
     }
 
     fn draft(invoice: Invoice) -> Self {
-        Self { invoice, issue: None }
+        Self { of: invoice.into(), issue: None }
     }
 
     pub fn with<T>(&self, made: impl FnOnce(&ToRender<'_>) -> T) -> T {
         let look = Branding::default();
         made(&ToRender {
-            invoice: &self.invoice,
+            document: self.of.by_ref(),
             issue: self.issue.as_ref(),
             in_review: false,
             drafted_at: sample::drafted_at(),
@@ -44,7 +45,7 @@ impl Document {
     }
 
     pub fn gross(&self) -> Exact {
-        Exact::amount(self.invoice.gross().unwrap(), self.invoice.currency)
+        Exact::amount(self.of.gross().unwrap(), self.of.currency)
     }
 }
 
@@ -117,13 +118,13 @@ fn unused() -> Invoice {
 
 /// Every sort of document that is final, numbered from after `before`.
 pub fn finals(before: u32) -> Vec<Document> {
-    let invoices = [
-        sample::standard(),
-        sample::reverse_charge(),
-        sample::with_correction(),
-        sample::credit_note(),
-        committed(),
-        unused(),
+    let invoices: [invoicing::Document; 6] = [
+        sample::standard().into(),
+        sample::reverse_charge().into(),
+        sample::with_correction().into(),
+        sample::credit_note().into(),
+        committed().into(),
+        unused().into(),
     ];
     let numbered = invoices.into_iter().zip(before + 1..);
     numbered.map(|(invoice, number)| Document::new(&format!("CF-{number:06}"), invoice)).collect()
@@ -160,16 +161,17 @@ fn rows_come_to_what_is_to_be_paid() {
         assert_eq!(sum(&rows, Column::BilledCost), document.gross(), "{number:?}");
         assert_eq!(sum(&rows, Column::EffectiveCost), document.gross(), "{number:?}");
         assert!(rows.iter().all(|row| *row.get(Column::InvoiceId) == Cell::from(number.clone())));
-        assert_eq!(of(&rows, "Tax").len(), usize::from(document.invoice.tax.is_some()));
-        let discounts: i64 = document.invoice.lines.iter().map(|line| line.discount.0).sum();
-        assert_eq!(Amount(discounts), taken_off(&document.invoice), "{number:?}");
+        assert_eq!(of(&rows, "Tax").len(), usize::from(document.of.tax.is_some()));
+        let discounts: i64 = document.of.lines().iter().map(|line| line.discount.0).sum();
+        assert_eq!(Amount(discounts), taken_off(&document.of), "{number:?}");
     }
 }
 
 /// What adjustments take off lines.
-fn taken_off(invoice: &Invoice) -> Amount {
+fn taken_off<'a>(document: impl Into<DocumentRef<'a>>) -> Amount {
+    let document = document.into();
     let off = |kind| matches!(kind, AdjustmentType::Discount | AdjustmentType::Covered);
-    let adjustments = invoice.adjustments.iter().filter(|one| off(one.adjustment));
+    let adjustments = document.adjustments().iter().filter(|one| off(one.adjustment));
     Amount(adjustments.map(|one| one.amount.0).sum())
 }
 
@@ -204,7 +206,7 @@ fn a_correction_stands_in_its_document_for_the_time_it_is_about() {
     for (column, cell) in [
         (Column::ChargePeriodStart, Cell::from(september.from)),
         (Column::ChargePeriodEnd, Cell::from(september.to)),
-        (Column::BillingPeriodStart, Cell::from(document.invoice.period.from)),
+        (Column::BillingPeriodStart, Cell::from(document.of.period.from)),
         (Column::InvoiceId, Cell::from("CF-000003")),
         (Column::CorrectedInvoiceId, Cell::from("CF-000001")),
         (Column::CorrectedLine, Cell::Integer(3)),
@@ -363,7 +365,7 @@ proptest! {
             prop_assert!(!covered || decimal(row, Column::BilledCost) == Exact::ZERO, "seed {}", SEED);
         }
         // Each line's quantities come to the line's, to the digits printed.
-        for (position, line) in (1..).zip(&document.invoice.lines) {
+        for (position, line) in (1..).zip(document.of.lines()) {
             let own: Vec<FocusRow> = rows.iter().filter(|row| *row.get(Column::InvoiceLine) == Cell::Integer(position)).cloned().collect();
             let unit = i128::from(if line.meter == Meter::Month { 3600 } else { line.meter.constant_unit().unwrap() });
             let used = Rounding::HalfUp.divide(i128::from(line.used) * 10_i128.pow(12), unit);
@@ -373,7 +375,7 @@ proptest! {
                 prop_assert_eq!(sum(&own, Column::PricingQuantity), Exact::new(priced, 12), "seed {}", SEED);
             }
             let amount = Amount(line.charge.as_ref().unwrap().amount.0 + line.discount.0);
-            prop_assert_eq!(sum(&own, Column::BilledCost), Exact::amount(amount, document.invoice.currency), "seed {}", SEED);
+            prop_assert_eq!(sum(&own, Column::BilledCost), Exact::amount(amount, document.of.currency), "seed {}", SEED);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use cf_billing::documents::compose::compose;
 use cf_billing::documents::html::render;
 use cf_billing::documents::{Branding, Logo, LogoType, ToRender};
-use cf_billing::invoicing::Invoice;
+use cf_billing::invoicing::{CreditNote, DocumentRef, Invoice};
 
 use super::view::{NUMBER, rekeyed};
 use crate::support::sample;
@@ -59,13 +59,15 @@ fn hostile() -> Invoice {
     (correction.number, correction.what, correction.key) = (text(), text(), None);
     let tax = invoice.tax.as_mut().unwrap();
     (tax.name, tax.exemption_reason) = (text(), Some(text()));
-    (invoice.reason, invoice.accepted) = (Some(text()), vec![text()]);
+    invoice.accepted = vec![text()];
     invoice
 }
 
-fn page(invoice: &Invoice, number: Option<&str>, look: &Branding) -> String {
-    let issue = number.map(|number| sample::issue(number, invoice));
-    let subject = ToRender { invoice, issue: issue.as_ref(), in_review: false, drafted_at: sample::drafted_at(), look };
+fn page<'a>(document: impl Into<DocumentRef<'a>>, number: Option<&str>, look: &Branding) -> String {
+    let document = document.into();
+    let issue = number.map(|number| sample::issue(number, document));
+    let subject =
+        ToRender { document, issue: issue.as_ref(), in_review: false, drafted_at: sample::drafted_at(), look };
     render(&compose(&subject).unwrap(), look)
 }
 
@@ -78,6 +80,8 @@ fn no_name_becomes_markup() {
     }
     assert_eq!(page.matches("</style>").count(), 1);
     assert!(page.matches("&lt;script&gt;").count() > 80);
+    let note = self::page(&CreditNote { reason: HOSTILE.to_owned(), ..sample::credit_note() }, Some(NUMBER), &look);
+    assert!(note.contains("&lt;script&gt;") && !note.contains("<script"));
 }
 
 #[test]
@@ -132,15 +136,16 @@ fn elements(page: &str) -> Vec<String> {
 #[test]
 fn a_browser_finds_nothing_to_mend() {
     let folder = tempfile::tempdir().unwrap();
-    let credit_note = sample::credit_note();
-    for (name, invoice, number, wanted) in [
-        ("standard", sample::standard(), Some(NUMBER), ["<title>Rechnung CF-000123</title>", "100,57&nbsp;€"]),
-        ("draft", sample::standard(), None, ["<title>Rechnungsentwurf acme 2026-10</title>", "100,57&nbsp;€"]),
-        ("credit", credit_note, Some("CN-7"), ["<title>Rechnungskorrektur CN-7</title>", "13,19&nbsp;€"]),
-        ("hostile", hostile(), Some(HOSTILE), ["&lt;script&gt;alert('x')&lt;/script&gt;", "€102.05"]),
-    ] {
+    let (standard, credit_note, hostile) = (sample::standard(), sample::credit_note(), hostile());
+    let documents: [(&str, DocumentRef<'_>, Option<&str>, [&str; 2]); 4] = [
+        ("standard", (&standard).into(), Some(NUMBER), ["<title>Rechnung CF-000123</title>", "100,57&nbsp;€"]),
+        ("draft", (&standard).into(), None, ["<title>Rechnungsentwurf acme 2026-10</title>", "100,57&nbsp;€"]),
+        ("credit", (&credit_note).into(), Some("CN-7"), ["<title>Rechnungskorrektur CN-7</title>", "13,19&nbsp;€"]),
+        ("hostile", (&hostile).into(), Some(HOSTILE), ["&lt;script&gt;alert('x')&lt;/script&gt;", "€102.05"]),
+    ];
+    for (name, document, number, wanted) in documents {
         let file = folder.path().join(format!("{name}.html"));
-        let ours = page(&invoice, number, &Branding::default());
+        let ours = page(document, number, &Branding::default());
         std::fs::write(&file, &ours).unwrap();
         let found = chromium(folder.path(), &["--dump-dom", &format!("file://{}", file.display())]);
         let found = &found[found.find("<!DOCTYPE html>").unwrap()..];

@@ -1,6 +1,7 @@
 //! What documents say: every sample in every language, and that all of it adds up.
 
 use std::fmt::Write;
+use std::ops::DerefMut;
 use std::sync::Arc;
 
 use cf_billing::documents::compose::compose;
@@ -8,7 +9,9 @@ use cf_billing::documents::html::render;
 use cf_billing::documents::view::{RowKind, Section, View, ViewTable};
 use cf_billing::documents::{Branding, DocumentError, ToRender};
 use cf_billing::domain::{Amount, GapNote, GapReason, Guid, Stream, Timestamp};
-use cf_billing::invoicing::{DocumentKind, DraftNotes, GroupBy, Invoice, Language, Particulars};
+use cf_billing::invoicing::{
+    Common, Document, DocumentKind, DocumentRef, DraftNotes, GroupBy, Invoice, Language, Particulars,
+};
 use cf_billing::rating::LineKey;
 use chrono_tz::Tz;
 
@@ -17,11 +20,12 @@ use crate::support::sample;
 
 pub const NUMBER: &str = "CF-000123";
 
-pub fn composed(invoice: &Invoice, number: Option<&str>) -> Result<View, DocumentError> {
-    let issue = number.map(|number| sample::issue(number, invoice));
+pub fn composed<'a>(document: impl Into<DocumentRef<'a>>, number: Option<&str>) -> Result<View, DocumentError> {
+    let document = document.into();
+    let issue = number.map(|number| sample::issue(number, document));
     let look = Branding::default();
     compose(&ToRender {
-        invoice,
+        document,
         issue: issue.as_ref(),
         in_review: false,
         drafted_at: sample::drafted_at(),
@@ -30,22 +34,22 @@ pub fn composed(invoice: &Invoice, number: Option<&str>) -> Result<View, Documen
 }
 
 /// As a final document.
-pub fn view(invoice: &Invoice) -> View {
-    composed(invoice, Some(NUMBER)).unwrap()
+pub fn view<'a>(document: impl Into<DocumentRef<'a>>) -> View {
+    composed(document, Some(NUMBER)).unwrap()
 }
 
-pub fn samples() -> [(&'static str, Invoice); 4] {
+pub fn samples() -> [(&'static str, Document); 4] {
     [
-        ("standard", sample::standard()),
-        ("reverse_charge", sample::reverse_charge()),
-        ("with_correction", sample::with_correction()),
-        ("credit_note", sample::credit_note()),
+        ("standard", sample::standard().into()),
+        ("reverse_charge", sample::reverse_charge().into()),
+        ("with_correction", sample::with_correction().into()),
+        ("credit_note", sample::credit_note().into()),
     ]
 }
 
-pub fn in_language(mut invoice: Invoice, language: Language) -> Invoice {
-    invoice.particulars.language = language;
-    invoice
+pub fn in_language<D: DerefMut<Target = Common>>(mut document: D, language: Language) -> D {
+    document.particulars.language = language;
+    document
 }
 
 pub fn usage(card_text: &str, usage: &str) -> Invoice {
@@ -127,8 +131,9 @@ fn sum(table: &ViewTable, kinds: &[RowKind]) -> i64 {
 
 const CHARGED: [RowKind; 3] = [RowKind::Line, RowKind::Estimated, RowKind::Adjustment];
 
-fn must_show_its_sums(invoice: &Invoice, view: &View) {
-    let sign = if invoice.kind == DocumentKind::CreditNote { -1 } else { 1 };
+fn must_show_its_sums<'a>(document: impl Into<DocumentRef<'a>>, view: &View) {
+    let invoice = document.into();
+    let sign = if invoice.kind() == DocumentKind::CreditNote { -1 } else { 1 };
     assert_eq!(sum(&view.summary, &CHARGED), sign * invoice.net.0, "{}", text(view));
     let tax = invoice.tax.as_ref().map(|tax| tax.amount.0);
     let totals: Vec<i64> = view.totals.iter().map(|total| smallest(&total.amount)).collect();
@@ -138,7 +143,7 @@ fn must_show_its_sums(invoice: &Invoice, view: &View) {
     };
     assert_eq!(totals, expected);
     assert!(view.totals.last().unwrap().strong && view.totals.iter().filter(|total| total.strong).count() == 1);
-    let adjustments: i64 = invoice.adjustments.iter().map(|adjustment| adjustment.amount.0).sum();
+    let adjustments: i64 = invoice.adjustments().iter().map(|adjustment| adjustment.amount.0).sum();
     let detailed: i64 = view.annex.iter().map(|section| sum(&section.table, &CHARGED)).sum();
     assert_eq!(detailed, sign * (invoice.net.0 - adjustments), "{}", text(view));
     for section in &view.annex {
@@ -439,10 +444,10 @@ fn commitments_and_minimums_are_told() {
 #[test]
 fn many_corrections_are_one_row_and_all_in_the_annex() {
     let with = |count: usize, kind| {
-        let mut invoice = sample::with_correction();
-        if kind == DocumentKind::CreditNote {
-            invoice = sample::credit_note();
-        }
+        let mut invoice: Document = match kind {
+            DocumentKind::Invoice => sample::with_correction().into(),
+            DocumentKind::CreditNote => sample::credit_note().into(),
+        };
         let corrections = invoice.corrections.iter().map(|one| one.amount().unwrap().0).sum::<i64>();
         let one = invoice.corrections[0].clone();
         let amount = one.amount().unwrap().0;

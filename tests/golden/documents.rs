@@ -57,7 +57,7 @@ fn samples_keep_their_bytes() {
             let issue = sample::issue(NUMBER, &invoice);
             let drafted_at = sample::drafted_at();
             for (of, issue) in [("final", Some(&issue)), ("draft", None)] {
-                let subject = ToRender { invoice: &invoice, issue, in_review: false, drafted_at, look: &look };
+                let subject = ToRender { document: invoice.by_ref(), issue, in_review: false, drafted_at, look: &look };
                 for format in Format::ALL {
                     // Layout in PDF takes seconds: its words are those of HTML.
                     if matches!(format, Format::Pdf | Format::Facturx) && (language != own || issue.is_none()) {

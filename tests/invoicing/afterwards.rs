@@ -14,7 +14,9 @@ use cf_billing::cloud_controller::decode;
 use cf_billing::config::{self, Configuration};
 use cf_billing::consumer::Importer;
 use cf_billing::domain::{Amount, Month, Settings, Stream, Timestamp};
-use cf_billing::invoicing::{Correction, CorrectionCause, Credit, CreditError, DocumentKind, Invoice, Status};
+use cf_billing::invoicing::{
+    Correction, CorrectionCause, Credit, CreditError, DocumentKind, DocumentRef, Invoice, Status,
+};
 use cf_billing::store::{InvoiceFilter, Store, StoreError, StoredInvoice};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -84,15 +86,21 @@ fn change(correction: &Correction) -> i64 {
     correction.after.0 - correction.before.0
 }
 
+/// The number of the invoice that a credit note is about.
+fn about(stored: &StoredInvoice) -> Option<&str> {
+    stored.document.as_credit_note().map(|note| note.corrects.number.as_str())
+}
+
 /// What a month costs, by item, and what is taken off each line elsewhere.
-fn costs(invoice: &Invoice) -> (BTreeMap<Item, i64>, BTreeMap<Item, i64>) {
+fn costs<'a>(document: impl Into<DocumentRef<'a>>) -> (BTreeMap<Item, i64>, BTreeMap<Item, i64>) {
+    let document = document.into();
     let (mut costs, mut shares) = (BTreeMap::new(), BTreeMap::new());
-    for line in &invoice.lines {
+    for line in document.lines() {
         let item = ("line".to_owned(), line.key.app.as_ref().unwrap().guid.to_string());
         *costs.entry(item.clone()).or_default() += line.charge.as_ref().map_or(0, |charge| charge.amount.0);
         *shares.entry(item).or_default() += line.discount.0;
     }
-    for adjustment in &invoice.adjustments {
+    for adjustment in document.adjustments() {
         let item = ("beside".to_owned(), adjustment.name.clone());
         *costs.entry(item.clone()).or_default() += adjustment.amount.0;
         // A commitment is bought and covers: with the purchase given back, what it covers stays taken off.
@@ -284,22 +292,22 @@ impl Afterwards {
     fn owner_in(&self, month: Month, documents: &[StoredInvoice]) -> usize {
         let reopened = |one: &&StoredInvoice| {
             let number = one.number.as_deref().unwrap();
-            documents.iter().any(|note| {
-                note.invoice.reopens && note.invoice.corrects.as_ref().is_some_and(|of| of.number == number)
-            })
+            documents.iter().any(|note| note.document.reopens() && about(note) == Some(number))
         };
         let stands = |one: &&StoredInvoice| {
-            one.invoice.month == month && one.invoice.kind == DocumentKind::Invoice && !reopened(one)
+            one.document.month == month && one.document.kind() == DocumentKind::Invoice && !reopened(one)
         };
         let all: Vec<&StoredInvoice> = documents.iter().filter(stands).collect();
-        let charged = all.iter().find(|one| one.invoice.coverage.iter().any(|of| of.organization.to_string() == "o2"));
+        let charged =
+            all.iter().find(|one| one.document.coverage().iter().any(|of| of.organization.to_string() == "o2"));
         let position = |account: &str| OWNERS.iter().position(|owner| *owner == account);
-        let by_then =
-            |one: &&&StoredInvoice| position(&one.invoice.account) == Some(self.owners[one.number.as_deref().unwrap()]);
+        let by_then = |one: &&&StoredInvoice| {
+            position(&one.document.account) == Some(self.owners[one.number.as_deref().unwrap()])
+        };
         let claimed = all.iter().filter(by_then).min_by_key(|one| one.number.as_deref());
         // Who joins an account whose invoice is final pays for that month alone.
-        let alone = all.iter().any(|one| one.invoice.account == OWNERS[self.owner]).then_some(OWNERS.len() - 1);
-        (charged.or(claimed).and_then(|one| position(&one.invoice.account))).or(alone).unwrap_or(self.owner)
+        let alone = all.iter().any(|one| one.document.account == OWNERS[self.owner]).then_some(OWNERS.len() - 1);
+        (charged.or(claimed).and_then(|one| position(&one.document.account))).or(alone).unwrap_or(self.owner)
     }
 
     fn hold_or_release(&mut self) {
@@ -325,12 +333,12 @@ impl Afterwards {
     /// A credit note of some kind for some invoice.
     fn correct(&mut self) {
         let finals: Vec<StoredInvoice> =
-            self.documents().into_iter().filter(|one| one.invoice.kind == DocumentKind::Invoice).collect();
+            self.documents().into_iter().filter(|one| one.document.kind() == DocumentKind::Invoice).collect();
         if finals.is_empty() {
             return;
         }
         let stored = finals[self.below(finals.len())].clone();
-        let lines = stored.invoice.lines.len();
+        let lines = stored.document.lines().len();
         let what = match self.below(8) {
             0 => CorrectionRequest::Credit(Credit::Whole),
             1 | 2 => CorrectionRequest::Credit(Credit::Anew),
@@ -410,24 +418,23 @@ impl Afterwards {
         let (mut said, mut given, mut wrong) = (Sums::new(), Sums::new(), Vec::new());
         let invoices: BTreeMap<&str, &StoredInvoice> =
             documents.iter().map(|one| (one.number.as_deref().unwrap(), one)).collect();
-        let reopened: BTreeSet<&str> = (documents.iter().filter(|one| one.invoice.reopens))
-            .map(|note| note.invoice.corrects.as_ref().unwrap().number.as_str())
-            .collect();
+        let reopened: BTreeSet<&str> =
+            documents.iter().filter(|one| one.document.reopens()).filter_map(about).collect();
         for stored in &documents {
-            let invoice = &stored.invoice;
+            let invoice = &stored.document;
             for (item, cents) in costs(invoice).0 {
                 add(&mut said, &invoice.account, invoice.month, item, cents);
             }
-            let about = invoice.corrects.as_ref().map(|of| of.number.as_str());
+            let about = about(stored);
             // What a credit note says of what an invoice carried is void with that invoice.
             for correction in &invoice.corrections {
-                let account = &invoices[correction.number.as_str()].invoice.account;
+                let account = &invoices[correction.number.as_str()].document.account;
                 let item = item_of(correction);
                 add(&mut said, account, correction.month, item.clone(), change(correction));
                 let of_carried = about.is_some_and(|about| about != correction.number && reopened.contains(about));
                 let decided = correction.cause == CorrectionCause::Credited
-                    && invoice.kind == DocumentKind::CreditNote
-                    && !invoice.reopens
+                    && invoice.kind() == DocumentKind::CreditNote
+                    && !invoice.reopens()
                     && !of_carried;
                 if decided {
                     add(&mut given, account, correction.month, item, change(correction));
@@ -435,12 +442,11 @@ impl Afterwards {
             }
             // No invoice gives back more than it charged.
             if let Some(about) = about {
-                let notes =
-                    documents.iter().filter(|one| one.invoice.corrects.as_ref().is_some_and(|of| of.number == about));
-                let back: i64 = notes.map(|one| one.invoice.net.0).sum();
-                let charged = invoices[about].invoice.net.0;
+                let notes = documents.iter().filter(|one| self::about(one) == Some(about));
+                let back: i64 = notes.map(|one| one.document.net.0).sum();
+                let charged = invoices[about].document.net.0;
                 let by_decision = invoice.corrections.iter().all(|one| one.cause == CorrectionCause::Credited);
-                if by_decision && !invoice.reopens && charged + back < 0 {
+                if by_decision && !invoice.reopens() && charged + back < 0 {
                     wrong.push(format!("{about} charged {charged}, and {back} was given back"));
                 }
             }
@@ -453,8 +459,8 @@ impl Afterwards {
         let afresh = self.afresh(&documents);
         let standing = |account: &str, month: Month| {
             let is = |one: &&StoredInvoice| {
-                let of = &one.invoice;
-                of.kind == DocumentKind::Invoice && of.account == account && of.month == month
+                let of = &one.document;
+                of.kind() == DocumentKind::Invoice && of.account == account && of.month == month
             };
             let all: Vec<&StoredInvoice> = documents.iter().filter(is).collect();
             let open = all.iter().filter(|one| !reopened.contains(one.number.as_deref().unwrap())).count();

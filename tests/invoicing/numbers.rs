@@ -235,7 +235,7 @@ fn two_finalizers_at_once_give_numbers_without_gap_or_repeat() {
     assert_eq!(made.load(Ordering::Relaxed), 8);
     for (number, account) in [("CF-000001", "k2"), ("CF-000002", "k1")] {
         let stored = desk.invoice(number);
-        assert_eq!(stored.invoice.account, account);
+        assert_eq!(stored.document.account, account);
         let json = desk.runtime.block_on(desk.store.document(stored.id, "json")).unwrap().unwrap();
         let json: Value = serde_json::from_slice(&json.bytes).unwrap();
         assert_eq!((&json["number"], &json["account"]), (&number.into(), &account.into()), "its document says so, too");
@@ -248,7 +248,7 @@ fn a_document_that_cant_be_made_stops_only_its_own_invoice() {
     let desk = Desk::new();
     let at = "2026-11-02T12:00:00Z";
     let broken = Renderer(Arc::new(|format, subject| {
-        if subject.invoice.account == "k2" {
+        if subject.document.account == "k2" {
             return Err(DocumentError::Failed("its logo is CMYK".to_owned()));
         }
         documents::make(format, subject)
@@ -434,7 +434,7 @@ fn only_a_full_month_is_a_measure_for_a_jump() {
             "-20d00:00 p STARTED 512x1 app=a\n-20d10:00 p STOPPED\n00:00 q STARTED 512x1 app=a\n1d07:00 q STOPPED";
         let desk = Desk::of(program, script, &accounts, "");
         assert_eq!(desk.later("2026-09").unwrap(), ["k1 CF-000001"]);
-        assert_eq!(desk.invoice("CF-000001").invoice.net.0, 1000);
+        assert_eq!(desk.invoice("CF-000001").document.net.0, 1000);
         let october = desk.later("2026-10").unwrap();
         assert_eq!(october[0].contains("Jump"), jumps, "{epoch:?} {accounts}: {october:?}");
     }

@@ -3,7 +3,8 @@
 use cf_billing::documents::Issue;
 use cf_billing::domain::{Amount, ElectronicAddress, Party, Timestamp};
 use cf_billing::invoicing::{
-    Corrected, Correction, CorrectionCause, DocumentKind, GroupBy, Invoice, Language, Particulars, Payment,
+    Common, Corrected, Correction, CorrectionCause, CreditNote, DocumentKind, DocumentRef, GroupBy, Invoice, Language,
+    Particulars, Payment,
 };
 use chrono_tz::Tz;
 
@@ -154,17 +155,19 @@ pub fn with_correction() -> Invoice {
         cause: CorrectionCause::Usage,
         rate_card: "0123456789abcdef".repeat(4),
     });
-    total(&mut invoice);
+    let lines = invoice.lines.iter().filter_map(|line| line.charge.as_ref()).map(|charge| charge.amount.0);
+    let adjustments = invoice.adjustments.iter().map(|adjustment| adjustment.amount.0);
+    let charged = lines.chain(adjustments).sum();
+    total(&mut invoice.common, charged);
     invoice
 }
 
 /// Gives two lines of [`standard`] back.
-pub fn credit_note() -> Invoice {
-    let mut invoice = standard();
-    let (month, currency) = (invoice.month, invoice.currency);
-    let lines = std::mem::take(&mut invoice.lines);
+pub fn credit_note() -> CreditNote {
+    let Invoice { mut common, lines, .. } = standard();
+    let (month, currency) = (common.month, common.currency);
     let priced = lines.iter().enumerate().filter_map(|(position, line)| Some((position, line, line.charge.as_ref()?)));
-    invoice.corrections = (priced.filter(|(_, _, charge)| charge.amount > Amount::default()).take(2))
+    common.corrections = (priced.filter(|(_, _, charge)| charge.amount > Amount::default()).take(2))
         .map(|(position, line, charge)| Correction {
             number: "CF-000001".to_owned(),
             line: Some(position + 1),
@@ -183,31 +186,29 @@ pub fn credit_note() -> Invoice {
         })
         .collect();
     assert_eq!(currency.digits(), 2);
-    invoice.kind = DocumentKind::CreditNote;
-    invoice.adjustments.clear();
-    invoice.estimated = Amount::default();
-    invoice.reason = Some("The app was shut down by our mistake".to_owned());
-    invoice.corrects = Some(Corrected { number: "CF-000001".to_owned(), issued_on: "2026-11-03".parse().unwrap() });
-    total(&mut invoice);
-    invoice
+    total(&mut common, 0);
+    CreditNote {
+        common,
+        corrects: Corrected { number: "CF-000001".to_owned(), issued_on: "2026-11-03".parse().unwrap() },
+        reason: "The app was shut down by our mistake".to_owned(),
+        reopens: false,
+    }
 }
 
-/// Net and tax anew; 19 % where there is any.
-fn total(invoice: &mut Invoice) {
-    let lines = invoice.lines.iter().filter_map(|line| line.charge.as_ref()).map(|charge| charge.amount.0);
-    let adjustments = invoice.adjustments.iter().map(|adjustment| adjustment.amount.0);
-    let corrections = invoice.corrections.iter().map(|correction| correction.amount().unwrap().0);
-    invoice.net = Amount(lines.chain(adjustments).chain(corrections).sum());
-    if let Some(tax) = invoice.tax.as_mut().filter(|tax| tax.category == "S") {
-        let exact = invoice.net.0 * 19;
+/// Net and tax anew, of what is charged beside corrections; 19 % where there is any.
+fn total(common: &mut Common, charged: i64) {
+    let corrections: i64 = common.corrections.iter().map(|correction| correction.amount().unwrap().0).sum();
+    common.net = Amount(charged + corrections);
+    if let Some(tax) = common.tax.as_mut().filter(|tax| tax.category == "S") {
+        let exact = common.net.0 * 19;
         tax.amount = Amount(exact.signum() * ((exact.abs() + 50) / 100));
     }
 }
 
 /// Issued on 3 November 2026, to be paid within 30 days.
-pub fn issue(number: &str, invoice: &Invoice) -> Issue {
+pub fn issue<'a>(number: &str, document: impl Into<DocumentRef<'a>>) -> Issue {
     let issued_on = "2026-11-03".parse().unwrap();
-    let is_invoice = invoice.kind == DocumentKind::Invoice;
+    let is_invoice = document.into().kind() == DocumentKind::Invoice;
     Issue { number: number.to_owned(), issued_on, due_on: is_invoice.then(|| "2026-12-03".parse().unwrap()) }
 }
 

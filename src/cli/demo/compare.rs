@@ -41,7 +41,7 @@ impl Comparison {
     ) -> Result<Self, AmountOverflow> {
         let mut ours: BTreeMap<Thing, i64> = BTreeMap::new();
         let mut estimated = BTreeSet::new();
-        for line in invoices.iter().flat_map(|stored| &stored.invoice.lines) {
+        for line in invoices.iter().flat_map(|stored| stored.document.lines()) {
             let key = &line.key;
             let owner = key.service_instance.as_ref().or(key.app.as_ref());
             let thing = (
@@ -76,7 +76,7 @@ impl Comparison {
         };
         let exact: Vec<&Thing> =
             (things.into_iter()).filter(|thing| !estimated.contains(&user(thing)) && difference(thing) != 0).collect();
-        let totals = invoices.iter().try_fold(Amount::default(), |sum, stored| sum.plus(stored.invoice.gross()?))?;
+        let totals = invoices.iter().try_fold(Amount::default(), |sum, stored| sum.plus(stored.document.gross()?))?;
         Ok(Self {
             ours: totals.0,
             theirs: bills.iter().map(|bill| bill.total).sum(),

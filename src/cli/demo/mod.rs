@@ -212,8 +212,8 @@ async fn bill(
     let run = BillingRun::new(configuration, store, clock, &card)?;
     // What the demo doesn't tell is estimated: said and accepted, account by account.
     let drafts = run.draft(month, None).await?.invoices;
-    let estimated = drafts.iter().filter(|stored| stored.invoice.estimated != Amount::default());
-    let accept: Vec<String> = estimated.map(|stored| format!("estimated:{}", stored.invoice.account)).collect();
+    let estimated = drafts.iter().filter(|stored| stored.document.estimated() != Amount::default());
+    let accept: Vec<String> = estimated.map(|stored| format!("estimated:{}", stored.document.account)).collect();
     for outcome in run.finalize(month, None, &accept, |_, _| {}).await? {
         let why: Vec<String> = match outcome.result {
             FinalizeResult::Blocked(blockers) => {
@@ -240,7 +240,7 @@ async fn give_back(
     invoices: &[StoredInvoice],
 ) -> Result<Option<StoredInvoice>, Failure> {
     let Some(first) = invoices.first() else { return Ok(None) };
-    let amounts = first.invoice.lines.iter().map(|line| line.charge.as_ref().map_or(0, |charge| charge.amount.0));
+    let amounts = first.document.lines().iter().map(|line| line.charge.as_ref().map_or(0, |charge| charge.amount.0));
     let Some((position, amount)) = amounts.enumerate().max_by_key(|(_, amount)| *amount) else { return Ok(None) };
     let back = Amount(GOODWILL.min(amount / 2));
     let card = card(configuration)?;

@@ -10,6 +10,7 @@ use super::super::output::note;
 use super::compare::Comparison;
 use super::setup::CONFIGURATION;
 use crate::domain::{Amount, AmountOverflow, Month};
+use crate::invoicing::Document;
 use crate::store::StoredInvoice;
 
 /// What is on it, beside both totals.
@@ -26,10 +27,10 @@ pub(super) struct Screen<'a> {
 
 /// What a document has beside its lines, in a few words.
 fn about(stored: &StoredInvoice) -> String {
-    let invoice = &stored.invoice;
-    if let Some(reason) = &invoice.reason {
-        return format!("credit note: {reason}");
-    }
+    let invoice = match &stored.document {
+        Document::Invoice(invoice) => invoice,
+        Document::CreditNote(note) => return format!("credit note: {}", note.reason),
+    };
     let mut parts: Vec<String> = invoice.adjustments.iter().map(|adjustment| adjustment.name.clone()).collect();
     parts.extend(invoice.tax.as_ref().map(|tax| match &tax.exemption_reason {
         Some(reason) => reason.clone(),
@@ -48,7 +49,7 @@ impl Screen<'_> {
         let program = std::env::args().next().unwrap_or_else(|| "cf-billing".to_owned());
         let mut text = format!("\nInvoices of {}, with tax:\n", self.month);
         for stored in self.invoices.iter().chain(self.credit_note) {
-            let invoice = &stored.invoice;
+            let invoice = &stored.document;
             let _ = writeln!(
                 text,
                 "  {:<14} {:<8} {:>9} {}  {}",

@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::config::{Billing, Configuration};
 use crate::documents::Format;
 use crate::documents::adopt::{ReadBack, read_back};
+use crate::invoicing::Document;
 use crate::store::{Adopted, RenderedDocument, Series, Store};
 
 /// Bring invoices back from exported files, after the database was restored from a backup
@@ -87,8 +88,11 @@ impl Adopt {
                 }
                 let mark = marks.get(&(series.name.clone(), next)).cloned();
                 if let Some(mark) = &mark {
-                    (read.invoice.reopens, read.invoice.rules) = (mark.reopens, mark.rules);
-                    read.invoice.accepted.clone_from(&mark.accepted);
+                    read.document.rules = mark.rules;
+                    match &mut read.document {
+                        Document::Invoice(invoice) => invoice.accepted.clone_from(&mark.accepted),
+                        Document::CreditNote(note) => note.reopens = mark.reopens,
+                    }
                 }
                 let card = self.card(configuration, store, &read).await?;
                 let mut documents = Vec::new();
@@ -98,8 +102,8 @@ impl Adopt {
                     documents.extend(bytes.map(|bytes| RenderedDocument { format: format.name(), renderer, bytes }));
                 }
                 let (dates, finalized_at, series_number) = (read.dates(), read.finalized_at, next);
-                let (series, invoice) = (series.clone(), read.invoice);
-                let one = Adopted { series, series_number, invoice, dates, finalized_at, card, mark, documents };
+                let (series, document) = (series.clone(), read.document);
+                let one = Adopted { series, series_number, document, dates, finalized_at, card, mark, documents };
                 store.adopt_invoice(&one, Clock::System.now()).await?;
                 note(&format!("{} is brought back, with {} document(s)", read.issue.number, one.documents.len()));
                 adopted += 1;
@@ -146,7 +150,7 @@ impl Adopt {
         store: &Store,
         read: &ReadBack,
     ) -> Result<Option<crate::store::StoredCard>, Failure> {
-        let hash = &read.invoice.rate_card;
+        let hash = &read.document.rate_card;
         if store.card(hash).await?.is_some() {
             return Ok(None);
         }

@@ -80,7 +80,7 @@ impl Credit {
         } else if self.whole {
             CorrectionRequest::Credit(Part::Whole)
         } else {
-            let currency = stored.invoice.currency;
+            let currency = stored.document.currency;
             let amount = self.amount.as_deref().map(|text| parse_amount(text, currency)).transpose()?;
             CorrectionRequest::Credit(Part::Lines(self.line.iter().map(|line| (*line, amount)).collect()))
         };
@@ -96,7 +96,7 @@ impl Credit {
         let shown = match outcome {
             CreditOutcome::Note(number) => store.invoice(&number).await?,
             CreditOutcome::Charged(net) => {
-                let (net, currency) = (money(net, stored.invoice.currency), stored.invoice.currency);
+                let (net, currency) = (money(net, stored.document.currency), stored.document.currency);
                 note(&format!(
                     "{} costs {net} {currency} more than was invoiced: `invoices draft` puts that on the account's next invoice",
                     self.invoice

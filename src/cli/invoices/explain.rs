@@ -50,7 +50,7 @@ fn origin_json(origin: &InputOrigin) -> Value {
 }
 
 fn explained_json(explained: &Explained) -> Value {
-    let currency = explained.stored.invoice.currency;
+    let currency = explained.stored.document.currency;
     let lines: Vec<Value> = (explained.lines.iter())
         .map(|line| {
             let uses: Vec<Value> = (line.uses.iter())
@@ -85,11 +85,11 @@ fn explained_json(explained: &Explained) -> Value {
     json!({
         "id": explained.stored.id,
         "number": explained.stored.number,
-        "account": explained.stored.invoice.account,
+        "account": explained.stored.document.account,
         "changed": explained.changed,
         "currency": currency.code(),
         "rate_card": explained.card,
-        "rate_card_sha256": explained.stored.invoice.rate_card,
+        "rate_card_sha256": explained.stored.document.rate_card,
         "lines": lines,
         "steps": explained.steps.iter().map(step_json).collect::<Vec<_>>(),
     })
@@ -142,7 +142,7 @@ fn use_rows(line: &ExplainedLine) -> Vec<Vec<String>> {
 fn table(explained: &Explained) -> Result<(), Failure> {
     let stored = &explained.stored;
     let title = stored.number.clone().unwrap_or_else(|| format!("draft {}", stored.id));
-    output::print(&format!("{title} of {} for {}", stored.invoice.account, stored.invoice.month))?;
+    output::print(&format!("{title} of {} for {}", stored.document.account, stored.document.month))?;
     if explained.changed {
         output::print("Its usage, rates or accounts have changed since it was drafted. This is how it is now.")?;
     }

@@ -49,7 +49,7 @@ impl What {
         let filter = InvoiceFilter { month: Some(self.period), status: None, account };
         let found = store.invoices(&filter).await?;
         match found.iter().find(|stored| stored.status != Status::Final) {
-            Some(stored) => Ok(stored.invoice.account.clone()),
+            Some(stored) => Ok(stored.document.account.clone()),
             None if found.is_empty() => Err(Failure::failed(format!(
                 "there is no draft of `{}` for {}\nhint: `invoices draft --period {}` makes drafts; `invoices list` shows accounts",
                 self.account, self.period, self.period

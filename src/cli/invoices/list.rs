@@ -89,7 +89,7 @@ fn table(invoices: &[StoredInvoice]) -> Result<(), Failure> {
 }
 
 fn cells(stored: &StoredInvoice) -> Vec<String> {
-    let invoice = &stored.invoice;
+    let invoice = &stored.document;
     let amount = |amount: Amount| money(amount, invoice.currency);
     vec![
         stored.id.to_string(),
@@ -99,10 +99,10 @@ fn cells(stored: &StoredInvoice) -> Vec<String> {
         invoice.account_name.clone().unwrap_or_default(),
         invoice.month.to_string(),
         amount(invoice.net),
-        amount(invoice.estimated),
+        amount(invoice.estimated()),
         invoice.currency.to_string(),
         stored.unpriced_lines.to_string(),
-        invoice.kind.name().to_owned(),
+        invoice.kind().name().to_owned(),
         invoice.gross().map(amount).unwrap_or_default(),
         stored.difference.map(amount).unwrap_or_default(),
         stored.held.clone().unwrap_or_default(),

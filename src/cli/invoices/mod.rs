@@ -121,7 +121,7 @@ impl RunOptions {
         let account = account_meant(configuration, store, self.account.as_deref(), Some(self.period)).await?;
         let filter = InvoiceFilter { month: Some(self.period), status: Some(Status::Final), account };
         let mut invoices = store.invoices(&filter).await?;
-        invoices.retain(|invoice| invoice.invoice.kind == DocumentKind::Invoice);
+        invoices.retain(|stored| stored.document.kind() == DocumentKind::Invoice);
         match invoices.len() {
             0 => Err(self.nothing_used()),
             count => {
@@ -189,7 +189,7 @@ async fn card_of(store: &Store, stored: &StoredInvoice, configuration: &Configur
         return read_card(None, configuration);
     }
     let missing = || Failure::failed("the invoice's rate card isn't kept\nhint: restore the database from a backup");
-    let card = store.card(&stored.invoice.rate_card).await?.ok_or_else(missing)?;
+    let card = store.card(&stored.document.rate_card).await?.ok_or_else(missing)?;
     let told =
         |problems: Vec<_>| problems.iter().map(|one: &crate::keyed::Problem| one.to_string()).collect::<Vec<_>>();
     Card::parse("the invoice's card", card.text, configuration.billing.time_zone)

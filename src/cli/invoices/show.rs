@@ -14,7 +14,7 @@ use crate::documents::{Branding, ToRender, csv, json};
 use crate::domain::period::local;
 use crate::domain::text::visible;
 use crate::domain::{Amount, Currency};
-use crate::invoicing::{Adjustment, AdjustmentType, DocumentKind, InvoiceLine, Review, Status};
+use crate::invoicing::{Adjustment, AdjustmentType, CreditNote, Document, InvoiceLine, Review, Status};
 use crate::rating::{Named, Part};
 use crate::store::{Store, StoredInvoice};
 
@@ -41,7 +41,7 @@ impl Show {
             Format::Json => {
                 let document = with_subject(&stored, json::document).map_err(Failure::failed)?;
                 let mut value = invoice_json(&stored, document);
-                value["accepted"] = stored.invoice.accepted.clone().into();
+                value["accepted"] = stored.document.accepted().into();
                 value["blockers"] = blockers(&stored, &review).into();
                 output::json(&value)
             }
@@ -57,10 +57,10 @@ impl Show {
                     None => Vec::new(),
                 };
                 for note in &notes {
-                    let (number, reason) =
-                        (note.number.as_deref().unwrap_or("-"), note.invoice.reason.as_deref().unwrap_or("-"));
-                    let given = money(Amount(-note.invoice.net.0), note.invoice.currency);
-                    output::print(&format!("Credit note {number}: net {given} {}: {reason}", note.invoice.currency))?;
+                    let number = note.number.as_deref().unwrap_or("-");
+                    let reason = note.document.as_credit_note().map_or("-", |note| &note.reason);
+                    let given = money(Amount(-note.document.net.0), note.document.currency);
+                    output::print(&format!("Credit note {number}: net {given} {}: {reason}", note.document.currency))?;
                 }
                 Ok(())
             }
@@ -85,11 +85,11 @@ fn zone_of(name: &str) -> Tz {
 
 /// What keeps a draft from being final; asks for its lines.
 fn blockers(stored: &StoredInvoice, review: &Review) -> Vec<String> {
-    if stored.status == Status::Final {
+    let Some(invoice) = stored.document.as_invoice().filter(|_| stored.status != Status::Final) else {
         return Vec::new();
-    }
-    let zone = zone_of(&stored.invoice.time_zone);
-    stored.notes.blockers(&stored.invoice, review).iter().map(|blocker| blocker.words(zone)).collect()
+    };
+    let zone = zone_of(&invoice.time_zone);
+    stored.notes.blockers(invoice, review).iter().map(|blocker| blocker.words(zone)).collect()
 }
 
 /// What the book adds to a document.
@@ -98,7 +98,7 @@ pub(super) fn invoice_json(stored: &StoredInvoice, mut value: Value) -> Value {
     value["status"] = stored.status.name().into();
     value["finalized_at"] = stored.finalized_at.map(|at| at.to_string()).into();
     value["held"] = stored.held.clone().into();
-    value["difference"] = stored.difference.map(|amount| money(amount, stored.invoice.currency)).into();
+    value["difference"] = stored.difference.map(|amount| money(amount, stored.document.currency)).into();
     value
 }
 
@@ -143,22 +143,22 @@ fn adjusted(adjustment: &Adjustment, currency: Currency) -> String {
 /// An invoice for people.
 fn show_table(stored: &StoredInvoice, review: &Review) -> Result<(), Failure> {
     head(stored)?;
-    if !stored.invoice.lines.is_empty() {
+    if !stored.document.lines().is_empty() {
         lines_table(stored)?;
     }
-    if !stored.invoice.corrections.is_empty() {
+    if !stored.document.corrections.is_empty() {
         corrections_table(stored)?;
     }
     totals(stored)?;
-    let invoice = &stored.invoice;
+    let document = &stored.document;
     for blocker in blockers(stored, review) {
         output::print(&format!("Not final: {blocker}"))?;
     }
-    for accepted in &invoice.accepted {
+    for accepted in document.accepted() {
         output::print(&format!("Accepted: {accepted}"))?;
     }
     if let (Some(difference), Some(number)) = (stored.difference, &stored.number) {
-        let (amount, currency) = (money(Amount(difference.0.abs()), invoice.currency), invoice.currency);
+        let (amount, currency) = (money(Amount(difference.0.abs()), document.currency), document.currency);
         let (compared, next) = if difference < Amount::default() {
             ("less", format!("`invoices credit {number} --difference --reason …` gives it back"))
         } else {
@@ -170,18 +170,17 @@ fn show_table(stored: &StoredInvoice, review: &Review) -> Result<(), Failure> {
 }
 
 fn head(stored: &StoredInvoice) -> Result<(), Failure> {
-    let invoice = &stored.invoice;
-    let title = match (&stored.number, invoice.kind) {
-        (Some(number), DocumentKind::Invoice) => format!("Invoice {number}"),
-        (Some(number), DocumentKind::CreditNote) => format!("Credit note {number}"),
+    let document = &stored.document;
+    let title = match (&stored.number, &stored.document) {
+        (Some(number), Document::Invoice(_)) => format!("Invoice {number}"),
+        (Some(number), Document::CreditNote(_)) => format!("Credit note {number}"),
         (None, _) => format!("Draft invoice {}", stored.id),
     };
     output::print(&title)?;
-    if let Some(corrected) = &invoice.corrects {
-        let reason = invoice.reason.as_deref().unwrap_or("-");
-        output::print(&format!("About    {} of {}: {reason}", corrected.number, corrected.issued_on))?;
+    if let Document::CreditNote(CreditNote { corrects, reason, .. }) = &stored.document {
+        output::print(&format!("About    {} of {}: {reason}", corrects.number, corrects.issued_on))?;
     }
-    if let Some(replaced) = &invoice.replaced {
+    if let Some(replaced) = document.as_invoice().and_then(|invoice| invoice.replaced.as_ref()) {
         output::print(&format!("Replaces {} of {}", replaced.number, replaced.issued_on))?;
     }
     if let Some(dates) = stored.dates {
@@ -191,23 +190,23 @@ fn head(stored: &StoredInvoice) -> Result<(), Failure> {
     if let Some(reason) = &stored.held {
         output::print(&format!("Held     {reason}"))?;
     }
-    if let Some(seller) = &invoice.seller {
+    if let Some(seller) = &document.seller {
         output::print(&format!("From     {seller}"))?;
     }
-    let account = visible(invoice.account_name.as_deref().unwrap_or("-"));
-    output::print(&format!("For      {account} ({})", visible(&invoice.account)))?;
-    let zone = zone_of(&invoice.time_zone);
+    let account = visible(document.account_name.as_deref().unwrap_or("-"));
+    output::print(&format!("For      {account} ({})", visible(&document.account)))?;
+    let zone = zone_of(&document.time_zone);
     output::print(&format!(
         "Period   {} in {}: {} to {}",
-        invoice.month,
-        invoice.time_zone,
-        local(invoice.period.from, zone),
-        local(invoice.period.to, zone)
+        document.month,
+        document.time_zone,
+        local(document.period.from, zone),
+        local(document.period.to, zone)
     ))
 }
 
 fn lines_table(stored: &StoredInvoice) -> Result<(), Failure> {
-    let invoice = &stored.invoice;
+    let document = &stored.document;
     let mut columns = vec![
         numbers("line"),
         words("space"),
@@ -220,13 +219,13 @@ fn lines_table(stored: &StoredInvoice) -> Result<(), Failure> {
     ];
     // Most accounts have one org, which says nothing new.
     let organization = |line: &InvoiceLine| (line.key.foundation.clone(), line.key.organization.guid.clone());
-    let has_several = invoice.lines.windows(2).any(|pair| organization(&pair[0]) != organization(&pair[1]));
+    let has_several = document.lines().windows(2).any(|pair| organization(&pair[0]) != organization(&pair[1]));
     if has_several {
         columns.insert(1, words("org"));
     }
-    let zone = zone_of(&invoice.time_zone);
-    let rows = (1..).zip(&invoice.lines).map(|(position, line): (usize, &InvoiceLine)| {
-        let from = if line.span.from == invoice.period.from { String::new() } else { local(line.span.from, zone) };
+    let zone = zone_of(&document.time_zone);
+    let rows = (1..).zip(document.lines()).map(|(position, line): (usize, &InvoiceLine)| {
+        let from = if line.span.from == document.period.from { String::new() } else { local(line.span.from, zone) };
         let mut cells = vec![
             position.to_string(),
             name_of(Some(&line.key.space)),
@@ -239,7 +238,7 @@ fn lines_table(stored: &StoredInvoice) -> Result<(), Failure> {
                 line.meter.unit().to_owned()
             },
             line.charge.as_ref().map_or_else(|| "no price".to_owned(), |charge| charge.price.to_string()),
-            line.charge.as_ref().map(|charge| money(charge.amount, invoice.currency)).unwrap_or_default(),
+            line.charge.as_ref().map(|charge| money(charge.amount, document.currency)).unwrap_or_default(),
         ];
         if has_several {
             cells.insert(1, name_of(Some(&line.key.organization)));
@@ -250,7 +249,7 @@ fn lines_table(stored: &StoredInvoice) -> Result<(), Failure> {
 }
 
 fn corrections_table(stored: &StoredInvoice) -> Result<(), Failure> {
-    let invoice = &stored.invoice;
+    let document = &stored.document;
     let columns = [
         words("corrects"),
         numbers("line"),
@@ -261,50 +260,50 @@ fn corrections_table(stored: &StoredInvoice) -> Result<(), Failure> {
         numbers("now"),
         numbers("amount"),
     ];
-    let rows = invoice.corrections.iter().map(|one| {
+    let rows = document.corrections.iter().map(|one| {
         vec![
             one.number.clone(),
             one.line.map(|line| line.to_string()).unwrap_or_default(),
             one.month.to_string(),
             one.what.clone(),
             one.cause.words().to_owned(),
-            money(one.before, invoice.currency),
-            money(one.after, invoice.currency),
-            one.amount().map(|amount| money(amount, invoice.currency)).unwrap_or_default(),
+            money(one.before, document.currency),
+            money(one.after, document.currency),
+            one.amount().map(|amount| money(amount, document.currency)).unwrap_or_default(),
         ]
     });
     output::table(&columns, rows)
 }
 
 fn totals(stored: &StoredInvoice) -> Result<(), Failure> {
-    let invoice = &stored.invoice;
-    if !invoice.adjustments.is_empty() {
-        let lines = invoice.lines.iter().filter_map(|line| line.charge.as_ref()).map(|charge| charge.amount.0).sum();
-        output::print(&format!("Lines    {} {}", money(Amount(lines), invoice.currency), invoice.currency))?;
+    let document = &stored.document;
+    if !document.adjustments().is_empty() {
+        let lines = document.lines().iter().filter_map(|line| line.charge.as_ref()).map(|charge| charge.amount.0).sum();
+        output::print(&format!("Lines    {} {}", money(Amount(lines), document.currency), document.currency))?;
     }
-    for adjustment in &invoice.adjustments {
-        output::print(&adjusted(adjustment, invoice.currency))?;
+    for adjustment in document.adjustments() {
+        output::print(&adjusted(adjustment, document.currency))?;
     }
-    output::print(&format!("Net      {} {}", money(invoice.net, invoice.currency), invoice.currency))?;
-    if let Some(tax) = &invoice.tax {
+    output::print(&format!("Net      {} {}", money(document.net, document.currency), document.currency))?;
+    if let Some(tax) = &document.tax {
         output::print(&format!(
             "{} {} % ({})  {} {}",
             tax.name,
             tax.percent,
             tax.category,
-            money(tax.amount, invoice.currency),
-            invoice.currency
+            money(tax.amount, document.currency),
+            document.currency
         ))?;
-        let gross = invoice.gross().map_err(Failure::failed)?;
-        let (label, amount) = match invoice.kind {
-            DocumentKind::Invoice => ("To pay  ", gross),
-            DocumentKind::CreditNote => ("Credited", Amount(-gross.0)),
+        let gross = document.gross().map_err(Failure::failed)?;
+        let (label, amount) = match document {
+            Document::Invoice(_) => ("To pay  ", gross),
+            Document::CreditNote(_) => ("Credited", Amount(-gross.0)),
         };
-        output::print(&format!("{label} {} {}", money(amount, invoice.currency), invoice.currency))?;
+        output::print(&format!("{label} {} {}", money(amount, document.currency), document.currency))?;
     }
-    if invoice.estimated != Amount::default() {
-        let estimated = money(invoice.estimated, invoice.currency);
-        output::print(&format!("of which {estimated} {} rests on estimated usage", invoice.currency))?;
+    if document.estimated() != Amount::default() {
+        let estimated = money(document.estimated(), document.currency);
+        output::print(&format!("of which {estimated} {} rests on estimated usage", document.currency))?;
     }
     Ok(())
 }

@@ -27,13 +27,13 @@ struct Unsaid {
 
 impl Composer<'_> {
     pub(super) fn annex(&self) -> Result<Vec<Section>, DocumentError> {
-        let (texts, invoice) = (self.locale.texts, self.invoice);
+        let (texts, document) = (self.locale.texts, self.document);
         let mut levels = self.group_by();
         if levels.is_empty() {
             levels.push(GroupBy::Kind);
         }
         let unsaid = self.unsaid(&levels);
-        let groups = leaves(&invoice.lines, &levels, texts);
+        let groups = leaves(document.lines(), &levels, texts);
         let mut sections: Vec<Section> = Vec::new();
         for outer in groups.chunk_by(|one, two| one.common(two) > 0) {
             let mut rows = Vec::new();
@@ -60,7 +60,7 @@ impl Composer<'_> {
     }
 
     fn columns(&self) -> Vec<Column> {
-        let (texts, code) = (self.locale.texts, self.invoice.currency.code());
+        let (texts, code) = (self.locale.texts, self.document.currency.code());
         let column = |title: String, right| Column { title, right };
         vec![
             column(texts.charge.to_owned(), false),
@@ -82,7 +82,7 @@ impl Composer<'_> {
 
     fn unsaid(&self, levels: &[GroupBy]) -> Unsaid {
         let several = |of: &dyn Fn(&InvoiceLine) -> String| {
-            self.invoice.lines.iter().map(of).collect::<BTreeSet<String>>().len() > 1
+            self.document.lines().iter().map(of).collect::<BTreeSet<String>>().len() > 1
         };
         Unsaid {
             organization: !levels.contains(&GroupBy::Organization)
@@ -94,17 +94,17 @@ impl Composer<'_> {
     }
 
     fn line(&self, position: usize, unsaid: &Unsaid) -> Result<ViewRow, DocumentError> {
-        let (locale, invoice) = (self.locale, self.invoice);
-        let line = &invoice.lines[position];
-        let unit_size = line.meter.unit_size(invoice.period);
+        let (locale, document) = (self.locale, self.document);
+        let line = &document.lines()[position];
+        let unit_size = line.meter.unit_size(document.period);
         let price = line.charge.as_ref().map(|charge| charge.price);
         let (shown_price, amount) = match &line.charge {
-            Some(charge) => (locale.price(charge.price, invoice.currency), self.bare(charge.amount)?),
+            Some(charge) => (locale.price(charge.price, document.currency), self.bare(charge.amount)?),
             None => (locale.texts.no_price.to_owned(), String::new()),
         };
         let cells = vec![
             item(&line.key, locale.texts),
-            locale.quantity(line.quantity, unit_size, price, invoice.currency),
+            locale.quantity(line.quantity, unit_size, price, document.currency),
             locale.unit(line.meter, line.quantity, unit_size).to_owned(),
             shown_price,
             amount,
@@ -124,7 +124,7 @@ impl Composer<'_> {
         all.extend(unsaid.organization.then(|| (texts.organization_of)(&name(&key.organization))));
         all.extend(unsaid.space.then(|| (texts.space_of)(&name(&key.space))));
         all.extend(unsaid.foundation.then(|| printable(&key.foundation)));
-        if line.span != self.invoice.period {
+        if line.span != self.document.period {
             all.push(self.locale.short_span(line.span, self.zone));
         }
         all
@@ -132,10 +132,10 @@ impl Composer<'_> {
 
     /// What else decides its quantity and price.
     fn terms_of(&self, line: &InvoiceLine) -> Vec<String> {
-        let (locale, texts, invoice) = (self.locale, self.locale.texts, self.invoice);
+        let (locale, texts, document) = (self.locale, self.locale.texts, self.document);
         let with_unit =
-            |quantity, unit_size| locale.quantity_with_unit(line.meter, quantity, unit_size, invoice.currency);
-        let unit_size = line.meter.unit_size(invoice.period);
+            |quantity, unit_size| locale.quantity_with_unit(line.meter, quantity, unit_size, document.currency);
+        let unit_size = line.meter.unit_size(document.period);
         let mut all = Vec::new();
         all.extend(line.key.estimated.then(|| texts.estimated.to_owned()));
         match &line.part {
@@ -149,7 +149,7 @@ impl Composer<'_> {
             }
         }
         let list_price = line.charge.as_ref().and_then(|charge: &Charge| charge.list_price);
-        all.extend(list_price.map(|price| (texts.list_price)(&locale.price_with_currency(price, invoice.currency))));
+        all.extend(list_price.map(|price| (texts.list_price)(&locale.price_with_currency(price, document.currency))));
         if line.used != line.quantity {
             all.push((texts.used)(&with_unit(line.used, unit_size)));
         }

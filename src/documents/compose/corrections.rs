@@ -17,24 +17,21 @@ const MOST_ROWS: usize = 25;
 impl Composer<'_> {
     /// The whole summary of a credit note.
     pub(super) fn credits(&self) -> Result<ViewTable, DocumentError> {
-        let (texts, invoice) = (self.locale.texts, self.invoice);
+        let (texts, currency) = (self.locale.texts, self.document.currency);
         let columns = vec![
             Column { title: texts.description.to_owned(), right: false },
-            Column { title: (texts.amount_in)(invoice.currency.code()), right: true },
+            Column { title: (texts.amount_in)(currency.code()), right: true },
         ];
         let mut rows = self.corrections()?;
         for row in &mut rows {
             row.kind = RowKind::Line;
-        }
-        for adjustment in &invoice.adjustments {
-            rows.push(self.adjustment(adjustment)?);
         }
         Ok(ViewTable { columns, rows })
     }
 
     /// Rows of the summary.
     pub(super) fn corrections(&self) -> Result<Vec<ViewRow>, DocumentError> {
-        let (texts, corrections) = (self.locale.texts, &self.invoice.corrections);
+        let (texts, corrections) = (self.locale.texts, &self.document.corrections);
         if corrections.len() <= MOST_ROWS {
             return corrections.iter().map(|correction| self.correction(correction)).collect();
         }
@@ -101,11 +98,11 @@ impl Composer<'_> {
 
     /// All of them, with quantities and prices.
     pub(super) fn corrections_section(&self) -> Result<Option<Section>, DocumentError> {
-        let (texts, invoice) = (self.locale.texts, self.invoice);
-        if invoice.corrections.is_empty() {
+        let (texts, document) = (self.locale.texts, self.document);
+        if document.corrections.is_empty() {
             return Ok(None);
         }
-        let code = invoice.currency.code();
+        let code = document.currency.code();
         let number = |title: String| Column { title, right: true };
         let columns = vec![
             Column { title: texts.charge.to_owned(), right: false },
@@ -115,13 +112,13 @@ impl Composer<'_> {
             number(texts.charged_now.to_owned()),
             number((texts.amount_in)(code)),
         ];
-        let rows = invoice.corrections.iter().map(|correction| self.detailed(correction)).collect::<Result<_, _>>()?;
+        let rows = document.corrections.iter().map(|correction| self.detailed(correction)).collect::<Result<_, _>>()?;
         let title = if self.is_credit_note() { texts.credits } else { texts.corrections }.to_owned();
         Ok(Some(Section { title, table: ViewTable { columns, rows } }))
     }
 
     fn detailed(&self, correction: &Correction) -> Result<ViewRow, DocumentError> {
-        let (locale, invoice) = (self.locale, self.invoice);
+        let (locale, document) = (self.locale, self.document);
         let mut remark = if self.is_credit_note() {
             correction.line.map(|line| (locale.texts.line)(&line.to_string())).into_iter().collect()
         } else {
@@ -131,10 +128,10 @@ impl Composer<'_> {
         let quantity = if self.is_credit_note() { correction.quantity.saturating_neg() } else { correction.quantity };
         let unit_size =
             correction.meter.and_then(crate::rate_card::Meter::constant_unit).unwrap_or(correction.unit_size);
-        let bare = |amount| locale.bare_amount(amount, invoice.currency);
+        let bare = |amount| locale.bare_amount(amount, document.currency);
         let is_counted = correction.meter.is_some() && quantity != 0;
-        let quantity = is_counted.then(|| locale.quantity(quantity, unit_size, correction.price, invoice.currency));
-        let price = correction.price.map(|price| locale.price(price, invoice.currency));
+        let quantity = is_counted.then(|| locale.quantity(quantity, unit_size, correction.price, document.currency));
+        let price = correction.price.map(|price| locale.price(price, document.currency));
         let cells = vec![
             self.what(correction),
             quantity.unwrap_or_default(),

@@ -16,7 +16,7 @@ use super::view::{Total, View, ViewFact};
 use super::{DocumentError, Issue, ToRender, chart};
 use crate::domain::period::date_of;
 use crate::domain::{Amount, AmountOverflow};
-use crate::invoicing::{DocumentKind, Invoice};
+use crate::invoicing::{Corrected, CreditNote, Document, DocumentKind, DocumentRef};
 
 /// The accent where a seller has no colour of their own.
 pub const COLOUR: &str = "#1f4e79";
@@ -48,7 +48,10 @@ pub fn compose(subject: &ToRender<'_>) -> Result<View, DocumentError> {
         totals: composer.totals()?,
         notes: composer.notes()?,
         payment: composer.payment()?,
-        chart: chart::chart(composer.invoice, composer.locale, composer.zone)?,
+        chart: match subject.document {
+            Document::Invoice(invoice) => chart::chart(invoice, composer.locale, composer.zone)?,
+            Document::CreditNote(_) => None,
+        },
         annex_title: texts.annex.to_owned(),
         annex: composer.annex()?,
         footer: composer.footer(),
@@ -68,7 +71,7 @@ pub(super) fn colour(wanted: Option<&str>) -> &str {
 /// What all parts of a document are composed from.
 struct Composer<'a> {
     subject: ToRender<'a>,
-    invoice: &'a Invoice,
+    document: DocumentRef<'a>,
     issue: Option<&'a Issue>,
     locale: Locale,
     zone: Tz,
@@ -80,16 +83,16 @@ fn overflow(error: AmountOverflow) -> DocumentError {
 
 impl<'a> Composer<'a> {
     fn new(subject: &ToRender<'a>) -> Result<Self, DocumentError> {
-        let invoice = subject.invoice;
-        let zone = invoice.time_zone.parse().map_err(|_| {
-            DocumentError::Failed(format!("the invoice is of the unknown time zone `{}`", invoice.time_zone))
+        let document = subject.document;
+        let zone = document.time_zone.parse().map_err(|_| {
+            DocumentError::Failed(format!("the invoice is of the unknown time zone `{}`", document.time_zone))
         })?;
-        let locale = Locale::of(invoice.particulars.language);
-        Ok(Self { subject: *subject, invoice, issue: subject.issue, locale, zone })
+        let locale = Locale::of(document.particulars.language);
+        Ok(Self { subject: *subject, document, issue: subject.issue, locale, zone })
     }
 
     const fn is_credit_note(&self) -> bool {
-        matches!(self.invoice.kind, DocumentKind::CreditNote)
+        matches!(self.document, Document::CreditNote(_))
     }
 
     /// As the document shows it: what a credit note gives back is positive on it.
@@ -102,42 +105,42 @@ impl<'a> Composer<'a> {
 
     /// For columns that name the currency.
     fn bare(&self, amount: Amount) -> Result<String, DocumentError> {
-        Ok(self.locale.bare_amount(self.shown(amount)?, self.invoice.currency))
+        Ok(self.locale.bare_amount(self.shown(amount)?, self.document.currency))
     }
 
     /// With the currency.
     fn money(&self, amount: Amount) -> Result<String, DocumentError> {
-        Ok(self.locale.amount(self.shown(amount)?, self.invoice.currency))
+        Ok(self.locale.amount(self.shown(amount)?, self.document.currency))
     }
 
     fn gross(&self) -> Result<Amount, DocumentError> {
-        self.invoice.gross().map_err(overflow)
+        self.document.gross().map_err(overflow)
     }
 
     /// All that is shown above the net comes to it.
     fn must_add_up(&self) -> Result<(), DocumentError> {
-        let invoice = self.invoice;
+        let document = self.document;
         let mut sum = Amount::default();
-        for charge in invoice.lines.iter().filter_map(|line| line.charge.as_ref()) {
+        for charge in document.lines().iter().filter_map(|line| line.charge.as_ref()) {
             sum = sum.plus(charge.amount).map_err(overflow)?;
         }
-        for adjustment in &invoice.adjustments {
+        for adjustment in document.adjustments() {
             sum = sum.plus(adjustment.amount).map_err(overflow)?;
         }
-        for correction in &invoice.corrections {
+        for correction in &document.corrections {
             sum = sum.plus(correction.amount().map_err(overflow)?).map_err(overflow)?;
         }
-        if sum == invoice.net {
+        if sum == document.net {
             return Ok(());
         }
-        let major = |amount: Amount| amount.in_major_units(invoice.currency);
-        let (sum, net) = (major(sum), major(invoice.net));
+        let major = |amount: Amount| amount.in_major_units(document.currency);
+        let (sum, net) = (major(sum), major(document.net));
         Err(DocumentError::Failed(format!("lines, adjustments and corrections come to {sum}, the net is {net}")))
     }
 
     const fn title(&self) -> &'static str {
         let texts = self.locale.texts;
-        match (self.invoice.kind, self.issue.is_some()) {
+        match (self.document.kind(), self.issue.is_some()) {
             (DocumentKind::Invoice, true) => texts.invoice,
             (DocumentKind::Invoice, false) => texts.draft_invoice,
             (DocumentKind::CreditNote, true) => texts.credit_note,
@@ -147,30 +150,28 @@ impl<'a> Composer<'a> {
 
     /// A draft has none: account and month tell it from others.
     fn number(&self) -> String {
-        let draft = || printable(&format!("{} {}", self.invoice.account, self.invoice.month));
+        let draft = || printable(&format!("{} {}", self.document.account, self.document.month));
         self.issue.map_or_else(draft, |issue| printable(&issue.number))
     }
 
     fn facts(&self) -> Vec<ViewFact> {
-        let (texts, locale, invoice) = (self.locale.texts, self.locale, self.invoice);
-        let particulars = &invoice.particulars;
+        let (texts, locale, document) = (self.locale.texts, self.locale, self.document);
+        let particulars = &document.particulars;
         let number_label = if self.is_credit_note() { texts.credit_note_number } else { texts.invoice_number };
-        let corrected = invoice.corrects.as_ref();
+        let named = |of: &Corrected| (texts.number_of_date)(&of.number, &locale.date(of.issued_on));
+        let replaced = document.as_invoice().and_then(|invoice| invoice.replaced.as_ref());
         let facts = [
             (number_label, self.issue.map(|issue| issue.number.clone())),
-            (
-                texts.credited_invoice,
-                corrected.map(|of| (texts.number_of_date)(&of.number, &locale.date(of.issued_on))),
-            ),
-            (
-                texts.replaced_invoice,
-                invoice.replaced.as_ref().map(|of| (texts.number_of_date)(&of.number, &locale.date(of.issued_on))),
-            ),
+            (texts.credited_invoice, document.as_credit_note().map(|note| named(&note.corrects))),
+            (texts.replaced_invoice, replaced.map(named)),
             (texts.issue_date, self.issue.map(|issue| locale.date(issue.issued_on))),
             (texts.due_date, self.issue.and_then(|issue| issue.due_on).map(|date| locale.date(date))),
             (texts.computed_at, self.issue.is_none().then(|| locale.moment(self.subject.drafted_at, self.zone))),
-            (texts.billing_period, Some(format!("{} ({})", locale.days(invoice.period, self.zone), invoice.time_zone))),
-            (texts.account, Some(invoice.account.clone())),
+            (
+                texts.billing_period,
+                Some(format!("{} ({})", locale.days(document.period, self.zone), document.time_zone)),
+            ),
+            (texts.account, Some(document.account.clone())),
             (texts.purchase_order, particulars.purchase_order.clone()),
             (texts.cost_centre, particulars.cost_centre.clone()),
             (texts.buyer_reference, particulars.buyer_reference.clone()),
@@ -181,36 +182,39 @@ impl<'a> Composer<'a> {
     }
 
     fn introduction(&self) -> Vec<String> {
-        let (texts, locale, invoice) = (self.locale.texts, self.locale, self.invoice);
+        let (texts, locale, document) = (self.locale.texts, self.locale, self.document);
         let mut paragraphs = Vec::new();
         if self.issue.is_none() {
             paragraphs.push(texts.draft_notice.to_owned());
-            let incomplete = invoice.rated_through.filter(|through| *through < invoice.period.to);
+            let incomplete = document.rated_through.filter(|through| *through < document.period.to);
             paragraphs.extend(incomplete.map(|through| (texts.complete_up_to)(&locale.moment(through, self.zone))));
         }
-        let month = locale.month(invoice.month);
-        let is_empty = invoice.lines.is_empty() && invoice.adjustments.is_empty() && invoice.corrections.is_empty();
-        paragraphs.push(match &invoice.corrects {
-            Some(of) if self.is_credit_note() => {
-                (texts.credit_introduction)(&printable(&of.number), &locale.date(of.issued_on), &month)
+        let month = locale.month(document.month);
+        match document {
+            Document::Invoice(invoice) => {
+                let is_empty =
+                    invoice.lines.is_empty() && invoice.adjustments.is_empty() && invoice.corrections.is_empty();
+                paragraphs.push(if is_empty { (texts.nothing_charged)(&month) } else { (texts.introduction)(&month) });
             }
-            _ if is_empty => (texts.nothing_charged)(&month),
-            _ => (texts.introduction)(&month),
-        });
-        let reason = invoice.reason.as_deref().filter(|reason| !reason.trim().is_empty());
-        paragraphs.extend(reason.map(|reason| (texts.credit_reason)(&printable(reason))));
+            Document::CreditNote(CreditNote { corrects, reason, .. }) => {
+                let issued_on = locale.date(corrects.issued_on);
+                paragraphs.push((texts.credit_introduction)(&printable(&corrects.number), &issued_on, &month));
+                let reason = Some(reason).filter(|reason| !reason.trim().is_empty());
+                paragraphs.extend(reason.map(|reason| (texts.credit_reason)(&printable(reason))));
+            }
+        }
         paragraphs
     }
 
     fn totals(&self) -> Result<Vec<Total>, DocumentError> {
-        let (texts, invoice) = (self.locale.texts, self.invoice);
+        let (texts, document) = (self.locale.texts, self.document);
         let mut totals = Vec::new();
         let mut push = |label: String, amount: Amount, strong| {
             self.money(amount).map(|amount| totals.push(Total { label, amount, strong }))
         };
-        if let Some(tax) = &invoice.tax {
+        if let Some(tax) = &document.tax {
             let net = if self.is_credit_note() { texts.net_credited } else { texts.net };
-            push(net.to_owned(), invoice.net, false)?;
+            push(net.to_owned(), document.net, false)?;
             // The tax's usual name has one in each language.
             let name = if tax.name == "VAT" { texts.vat.to_owned() } else { printable(&tax.name) };
             let label = (texts.tax)(&name, &self.locale.percent(tax.percent));

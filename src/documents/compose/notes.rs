@@ -8,20 +8,21 @@ use crate::domain::{Amount, GapNote};
 
 impl Composer<'_> {
     pub(super) fn notes(&self) -> Result<Vec<String>, DocumentError> {
-        let (texts, invoice) = (self.locale.texts, self.invoice);
+        let (texts, document) = (self.locale.texts, self.document);
         let mut notes = self.terms()?;
         notes.extend(self.why_untaxed());
-        if invoice.estimated != Amount::default() {
-            notes.push((texts.estimated_note)(&self.money(invoice.estimated)?));
+        if document.estimated() != Amount::default() {
+            notes.push((texts.estimated_note)(&self.money(document.estimated())?));
         }
-        notes.extend(invoice.gaps.iter().map(|gap| self.gap(gap)));
-        let unpriced = invoice.lines.iter().filter(|line| line.charge.is_none()).count();
+        let gaps = document.as_invoice().map_or(&[][..], |invoice| &invoice.gaps);
+        notes.extend(gaps.iter().map(|gap| self.gap(gap)));
+        let unpriced = document.lines().iter().filter(|line| line.charge.is_none()).count();
         notes.extend((unpriced > 0).then(|| (texts.unpriced)(unpriced)));
         Ok(notes)
     }
 
     fn terms(&self) -> Result<Vec<String>, DocumentError> {
-        let (texts, payment) = (self.locale.texts, &self.invoice.particulars.payment);
+        let (texts, payment) = (self.locale.texts, &self.document.particulars.payment);
         let mut terms = Vec::new();
         if self.is_credit_note() {
             return Ok(terms);
@@ -47,7 +48,7 @@ impl Composer<'_> {
 
     /// What EN 16931 asks for (BT-120): in the language, and in the words that were given.
     fn why_untaxed(&self) -> Option<String> {
-        let tax = self.invoice.tax.as_ref()?;
+        let tax = self.document.tax.as_ref()?;
         let given = tax.exemption_reason.as_deref().map(printable).filter(|reason| !reason.is_empty());
         match (self.locale.texts.untaxed.of(&tax.category), given) {
             (Some(ours), Some(given)) if !ours.to_lowercase().contains(&given.to_lowercase()) => {

@@ -12,19 +12,19 @@ use crate::invoicing::DocumentKind;
 impl Composer<'_> {
     /// Invoices made before sellers had more than a name have only that.
     fn seller_name(&self) -> String {
-        let name = printable(&self.invoice.particulars.seller.name);
-        if name.is_empty() { self.invoice.seller.as_deref().map(printable).unwrap_or_default() } else { name }
+        let name = printable(&self.document.particulars.seller.name);
+        if name.is_empty() { self.document.seller.as_deref().map(printable).unwrap_or_default() } else { name }
     }
 
     fn buyer_name(&self) -> String {
-        let name = printable(&self.invoice.particulars.buyer.name);
-        let account = || self.invoice.account_name.as_deref().unwrap_or(&self.invoice.account);
+        let name = printable(&self.document.particulars.buyer.name);
+        let account = || self.document.account_name.as_deref().unwrap_or(&self.document.account);
         if name.is_empty() { printable(account()) } else { name }
     }
 
     /// Whether letters between the two cross a border.
     fn is_abroad(&self) -> bool {
-        let particulars = &self.invoice.particulars;
+        let particulars = &self.document.particulars;
         let (from, to) = (&particulars.seller.country, &particulars.buyer.country);
         from.is_some() && to.is_some() && from != to
     }
@@ -45,13 +45,13 @@ impl Composer<'_> {
 
     pub(super) fn sender(&self) -> String {
         let mut parts = vec![self.seller_name()];
-        parts.extend(self.address(&self.invoice.particulars.seller));
+        parts.extend(self.address(&self.document.particulars.seller));
         parts.retain(|part| !part.is_empty());
         parts.join(" · ")
     }
 
     pub(super) fn recipient(&self) -> Vec<String> {
-        let buyer = &self.invoice.particulars.buyer;
+        let buyer = &self.document.particulars.buyer;
         let mut lines = vec![self.buyer_name()];
         lines.extend(buyer.contact.as_deref().map(printable).filter(|contact| !contact.is_empty()));
         lines.extend(self.address(buyer));
@@ -59,7 +59,7 @@ impl Composer<'_> {
     }
 
     pub(super) fn footer(&self) -> Vec<Vec<String>> {
-        let particulars = &self.invoice.particulars;
+        let particulars = &self.document.particulars;
         let (seller, payment, texts) = (&particulars.seller, &particulars.payment, self.locale.texts);
         let labelled = |label: &str, value: &Option<String>| value.as_ref().map(|value| format!("{label} {value}"));
         let mut address = vec![self.seller_name()];
@@ -83,9 +83,9 @@ impl Composer<'_> {
 
     /// Only where something is to be paid, and there is an account to pay to.
     pub(super) fn payment(&self) -> Result<Vec<ViewFact>, DocumentError> {
-        let (texts, payment) = (self.locale.texts, &self.invoice.particulars.payment);
+        let (texts, payment) = (self.locale.texts, &self.document.particulars.payment);
         let Some(issue) = self.issue else { return Ok(Vec::new()) };
-        let is_due = self.invoice.kind == DocumentKind::Invoice && self.gross()? > Amount::default();
+        let is_due = self.document.kind() == DocumentKind::Invoice && self.gross()? > Amount::default();
         let (true, Some(iban)) = (is_due, &payment.iban) else { return Ok(Vec::new()) };
         let facts = [
             fact(texts.account_holder, Some(&self.seller_name())),

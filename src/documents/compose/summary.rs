@@ -26,7 +26,7 @@ struct Open {
 impl Composer<'_> {
     pub(super) fn group_by(&self) -> Vec<GroupBy> {
         let mut levels: Vec<GroupBy> = Vec::new();
-        for by in &self.invoice.particulars.group_by {
+        for by in &self.document.particulars.group_by {
             if !levels.contains(by) {
                 levels.push(*by);
             }
@@ -35,17 +35,17 @@ impl Composer<'_> {
     }
 
     pub(super) fn summary(&self) -> Result<ViewTable, DocumentError> {
-        if self.is_credit_note() && self.invoice.lines.is_empty() {
+        if self.is_credit_note() {
             return self.credits();
         }
-        let (texts, invoice) = (self.locale.texts, self.invoice);
+        let (texts, document) = (self.locale.texts, self.document);
         let mut levels = self.group_by();
-        let mut groups = leaves(&invoice.lines, &levels, texts);
+        let mut groups = leaves(document.lines(), &levels, texts);
         // Finer groups say it already.
         let says_kind = [GroupBy::App, GroupBy::Buildpack, GroupBy::Kind];
         if !levels.iter().any(|by| says_kind.contains(by)) {
             let by_kind: Vec<GroupBy> = levels.iter().copied().chain([GroupBy::Kind]).collect();
-            let finer = leaves(&invoice.lines, &by_kind, texts);
+            let finer = leaves(document.lines(), &by_kind, texts);
             if levels.is_empty() || finer.len() <= MOST_ROWS_BY_KIND {
                 (levels, groups) = (by_kind, finer);
             }
@@ -55,11 +55,11 @@ impl Composer<'_> {
         let mut columns: Vec<Column> = (levels[first..].iter())
             .map(|by| Column { title: texts.groups.of(*by).to_owned(), right: false })
             .collect();
-        columns.push(Column { title: (texts.amount_in)(invoice.currency.code()), right: true });
+        columns.push(Column { title: (texts.amount_in)(document.currency.code()), right: true });
         let mut rows = self.group_rows(&groups, &levels, first)?;
         let more = [self.allowances()?, self.adjustments()?, self.corrections()?].concat();
         if !more.is_empty() {
-            let usage = self.sum(0..invoice.lines.len())?;
+            let usage = self.sum(0..document.lines().len())?;
             rows.push(whole(RowKind::Subtotal, texts.usage_total.to_owned(), self.bare(usage)?, None));
             rows.extend(more);
         }
@@ -71,7 +71,7 @@ impl Composer<'_> {
 
     /// What the lines at some positions come to.
     pub(super) fn sum(&self, lines: impl IntoIterator<Item = usize>) -> Result<Amount, DocumentError> {
-        let charges = lines.into_iter().filter_map(|line| self.invoice.lines[line].charge.as_ref());
+        let charges = lines.into_iter().filter_map(|line| self.document.lines()[line].charge.as_ref());
         let mut amounts = charges.map(|charge| charge.amount);
         amounts.try_fold(Amount::default(), Amount::plus).map_err(overflow)
     }
@@ -121,7 +121,7 @@ impl Composer<'_> {
     }
 
     fn estimated_part(&self, leaf: &Leaf) -> Result<Option<String>, DocumentError> {
-        let estimated = leaf.lines.iter().copied().filter(|line| self.invoice.lines[*line].key.estimated);
+        let estimated = leaf.lines.iter().copied().filter(|line| self.document.lines()[*line].key.estimated);
         let amount = self.sum(estimated)?;
         if amount == Amount::default() {
             return Ok(None);
@@ -133,7 +133,7 @@ impl Composer<'_> {
     fn allowances(&self) -> Result<Vec<ViewRow>, DocumentError> {
         let texts = self.locale.texts;
         let mut allowances: BTreeMap<(&str, Meter), (i64, Vec<usize>)> = BTreeMap::new();
-        for (position, line) in self.invoice.lines.iter().enumerate() {
+        for (position, line) in self.document.lines().iter().enumerate() {
             if let Part::Allowance(name) = &line.part {
                 let (quantity, lines) = allowances.entry((name, line.meter)).or_default();
                 let sum = quantity.checked_add(line.quantity);
@@ -142,8 +142,8 @@ impl Composer<'_> {
             }
         }
         let row = |((name, meter), (quantity, lines)): ((&str, Meter), (i64, Vec<usize>))| {
-            let unit_size = meter.unit_size(self.invoice.period);
-            let free = self.locale.quantity_with_unit(meter, quantity, unit_size, self.invoice.currency);
+            let unit_size = meter.unit_size(self.document.period);
+            let free = self.locale.quantity_with_unit(meter, quantity, unit_size, self.document.currency);
             let amount = self.bare(self.sum(lines)?)?;
             let remark = (texts.allowance_remark)(&free);
             Ok(whole(RowKind::Adjustment, (texts.allowance)(&printable(name)), amount, Some(remark)))
@@ -152,10 +152,10 @@ impl Composer<'_> {
     }
 
     fn adjustments(&self) -> Result<Vec<ViewRow>, DocumentError> {
-        self.invoice.adjustments.iter().map(|adjustment| self.adjustment(adjustment)).collect()
+        self.document.adjustments().iter().map(|adjustment| self.adjustment(adjustment)).collect()
     }
 
-    pub(super) fn adjustment(&self, adjustment: &Adjustment) -> Result<ViewRow, DocumentError> {
+    fn adjustment(&self, adjustment: &Adjustment) -> Result<ViewRow, DocumentError> {
         let (texts, name) = (self.locale.texts, printable(&adjustment.name));
         let basis = adjustment.basis.map(|basis| self.money(basis)).transpose()?;
         let (text, remark) = match adjustment.adjustment {

@@ -6,7 +6,7 @@ use super::{Syntax, xml};
 use crate::documents::{Lacking, ToRender};
 use crate::domain::codes;
 use crate::domain::{Amount, Party, Price};
-use crate::invoicing::{DocumentKind, Invoice, Payment, TaxLine};
+use crate::invoicing::{DocumentKind, DocumentRef, Payment, TaxLine};
 
 /// A VAT id without its spaces.
 pub(super) fn vat_id(party: &Party) -> Option<String> {
@@ -33,7 +33,7 @@ pub(super) fn number() -> Lacking {
 /// Everything but the number.
 pub(super) fn lacking(subject: &ToRender<'_>, syntax: Syntax) -> Vec<Lacking> {
     let mut missing = Missing { subject, found: lacking_of_terms(subject, syntax) };
-    if subject.invoice.lines.is_empty() && subject.invoice.corrections.is_empty() && !has_charge(subject.invoice) {
+    if subject.document.lines().is_empty() && subject.document.corrections.is_empty() && !has_charge(subject.document) {
         missing.push("a line, but this invoice charges for nothing", "export html or pdf instead");
     }
     missing.found
@@ -53,8 +53,8 @@ pub(super) fn lacking_of_terms(subject: &ToRender<'_>, syntax: Syntax) -> Vec<La
 }
 
 /// What is paid in any case stands in for lines.
-fn has_charge(invoice: &Invoice) -> bool {
-    invoice.adjustments.iter().any(|adjustment| adjustment.amount > Amount::default())
+fn has_charge(document: DocumentRef<'_>) -> bool {
+    document.adjustments().iter().any(|adjustment| adjustment.amount > Amount::default())
 }
 
 /// Who is named, with the keys of where.
@@ -74,10 +74,10 @@ impl Side {
         }
     }
 
-    fn party(self, invoice: &Invoice) -> &Party {
+    fn party<'a>(self, document: &'a DocumentRef<'_>) -> &'a Party {
         match self {
-            Self::Seller => &invoice.particulars.seller,
-            Self::Buyer => &invoice.particulars.buyer,
+            Self::Seller => &document.particulars.seller,
+            Self::Buyer => &document.particulars.buyer,
         }
     }
 }
@@ -105,7 +105,7 @@ impl Missing<'_> {
     }
 
     fn set(&self, side: Side, key: &str) -> String {
-        let account = &self.subject.invoice.account;
+        let account = &self.subject.document.account;
         match side {
             Side::Seller if key == "legal_name" => "set `seller` in `[billing]`".to_owned(),
             Side::Seller => format!("set `seller_{key}` in `[billing]`"),
@@ -119,7 +119,7 @@ impl Missing<'_> {
 
     /// Amounts have two decimals at most (BR-DEC).
     fn currency(&mut self) {
-        let currency = self.subject.invoice.currency;
+        let currency = self.subject.document.currency;
         let hint = "export html, pdf, csv or json instead: EN 16931 can't express it";
         if currency.digits() > 2 {
             let what =
@@ -132,12 +132,12 @@ impl Missing<'_> {
     }
 
     fn parties(&mut self) {
-        let invoice = self.subject.invoice;
+        let document = self.subject.document;
         for side in Side::BOTH {
-            let party = side.party(invoice);
+            let party = side.party(&document);
             let called = match side {
-                Side::Seller => invoice.seller.as_deref(),
-                Side::Buyer => invoice.account_name.as_deref(),
+                Side::Seller => document.seller.as_deref(),
+                Side::Buyer => document.account_name.as_deref(),
             };
             if name_of(party, called).is_none() {
                 self.of(side, "name", "legal_name");
@@ -167,8 +167,8 @@ impl Missing<'_> {
     }
 
     fn tax(&mut self) {
-        let invoice = self.subject.invoice;
-        let Some(tax) = &invoice.tax else {
+        let document = self.subject.document;
+        let Some(tax) = &document.tax else {
             let set = format!("write a `[[tax]]` into the rate card, or {}", self.set(Side::Buyer, "tax_category"));
             self.unset("a VAT category, also where there is no VAT", &set);
             return;
@@ -201,8 +201,8 @@ impl Missing<'_> {
 
     /// By what the tax office and the buyer know each other: BR-S-02 and its like, BR-CO-26.
     fn registrations(&mut self, category: Category) {
-        let invoice = self.subject.invoice;
-        let (seller, buyer) = (&invoice.particulars.seller, &invoice.particulars.buyer);
+        let document = self.subject.document;
+        let (seller, buyer) = (&document.particulars.seller, &document.particulars.buyer);
         let has = |text: &Option<String>| text.as_deref().and_then(xml::line).is_some();
         let (has_vat_id, has_registration) = (has(&seller.vat_id), has(&seller.registration));
         let letters = category.code();
@@ -231,14 +231,14 @@ impl Missing<'_> {
     }
 
     fn payment(&mut self) {
-        let ToRender { invoice, issue, .. } = *self.subject;
-        let payment = &invoice.particulars.payment;
+        let ToRender { document, issue, .. } = *self.subject;
+        let payment = &document.particulars.payment;
         if let Some(Err(wrong)) = iban(payment).map(|iban| codes::iban(&iban)) {
             self.of(Side::Seller, &format!("IBAN, and {}", wrong.what), "iban");
         }
         // BR-CO-25; a draft gets its date when it becomes final.
         let has_terms = payment.terms.as_deref().and_then(xml::lines).is_some();
-        let is_due = invoice.kind == DocumentKind::Invoice && invoice.gross().is_ok_and(|gross| gross > Amount(0));
+        let is_due = document.kind() == DocumentKind::Invoice && document.gross().is_ok_and(|gross| gross > Amount(0));
         if is_due && issue.is_some_and(|issue| issue.due_on.is_none()) && !has_terms {
             let set = self.set(Side::Buyer, "payment_days");
             self.unset("a due date, or payment terms in words", &set);
@@ -247,10 +247,10 @@ impl Missing<'_> {
 
     /// What Peppol wants beside EN 16931.
     fn of_peppol(&mut self) {
-        let invoice = self.subject.invoice;
+        let document = self.subject.document;
         let has = |text: &Option<String>| text.as_deref().and_then(xml::line).is_some();
         for side in Side::BOTH {
-            let address = side.party(invoice).electronic_address.as_ref();
+            let address = side.party(&document).electronic_address.as_ref();
             match address.and_then(|address| xml::line(&address.scheme)) {
                 None => self.of(side, "electronic address, which is where Peppol sends it", "electronic_address"),
                 Some(scheme) if codes::is_scheme(&scheme) && !is_peppol_scheme(&scheme) => {
@@ -261,8 +261,8 @@ impl Missing<'_> {
                 Some(_) => (),
             }
         }
-        let particulars = &invoice.particulars;
-        let is_german = |side: Side| side.party(invoice).country.as_deref().map(str::trim) == Some("DE");
+        let particulars = &document.particulars;
+        let is_german = |side: Side| side.party(&document).country.as_deref().map(str::trim) == Some("DE");
         let has_reference = has(&particulars.buyer_reference);
         if Side::BOTH.into_iter().all(is_german) {
             self.of_germany();
@@ -273,9 +273,9 @@ impl Missing<'_> {
 
     /// Peppol's rules for Germany, DE-R-002 to DE-R-009 and DE-R-015, where both parties are German.
     fn of_germany(&mut self) {
-        let invoice = self.subject.invoice;
+        let document = self.subject.document;
         let has = |text: &Option<String>| text.as_deref().and_then(xml::line).is_some();
-        let (seller, buyer) = (&invoice.particulars.seller, &invoice.particulars.buyer);
+        let (seller, buyer) = (&document.particulars.seller, &document.particulars.buyer);
         for (side, value, what, key) in [
             (Side::Seller, &seller.city, "city", "city"),
             (Side::Seller, &seller.postal_code, "postal code", "postal_code"),
@@ -284,7 +284,7 @@ impl Missing<'_> {
             (Side::Seller, &seller.email, "email", "email"),
             (Side::Buyer, &buyer.city, "city", "city"),
             (Side::Buyer, &buyer.postal_code, "postal code", "postal_code"),
-            (Side::Buyer, &invoice.particulars.buyer_reference, "reference", "buyer_reference"),
+            (Side::Buyer, &document.particulars.buyer_reference, "reference", "buyer_reference"),
         ] {
             if !has(value) {
                 self.of(side, &format!("{what}, as Peppol has it in Germany"), key);

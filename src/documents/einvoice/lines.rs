@@ -9,7 +9,7 @@ use super::price::{Cost, Priced};
 use super::words::Words;
 use super::xml;
 use crate::domain::{Amount, AmountOverflow, Currency, Price};
-use crate::invoicing::{Correction, DocumentKind, Invoice, InvoiceLine};
+use crate::invoicing::{Correction, DocumentKind, DocumentRef, Invoice, InvoiceLine};
 use crate::rate_card::{Meter, units};
 use crate::rating::{LineKey, Named, Part};
 
@@ -33,15 +33,21 @@ pub(super) struct Line {
 }
 
 /// A line for each of the invoice's, then one for each correction.
-pub(super) fn lines(invoice: &Invoice, words: &Words, period: Days, zone: Tz) -> Result<Vec<Line>, AmountOverflow> {
+pub(super) fn lines(
+    document: DocumentRef<'_>,
+    words: &Words,
+    period: Days,
+    zone: Tz,
+) -> Result<Vec<Line>, AmountOverflow> {
     // Peppol wants a line's period within the invoice's (R110, R111).
     let within = |span| Some(Days::of(span, zone)).filter(|days| period.holds(*days));
-    let mut lines = Vec::with_capacity(invoice.lines.len() + invoice.corrections.len());
-    for line in &invoice.lines {
-        lines.push(Line { period: within(line.span), ..of_usage(line, invoice, words)? });
+    let mut lines = Vec::with_capacity(document.lines().len() + document.corrections.len());
+    for (invoice, line) in document.as_invoice().into_iter().flat_map(|of| of.lines.iter().map(move |line| (of, line)))
+    {
+        lines.push(Line { period: within(line.span), ..of_usage(line, invoice, words) });
     }
-    for correction in &invoice.corrections {
-        lines.push(Line { period: within(correction.span), ..of_correction(correction, invoice, words)? });
+    for correction in &document.corrections {
+        lines.push(Line { period: within(correction.span), ..of_correction(correction, document, words)? });
     }
     Ok(lines)
 }
@@ -60,19 +66,13 @@ pub(super) fn of_charges(charges: &[Adjusted], currency: Currency) -> Vec<Line> 
     charges.iter().map(line).collect()
 }
 
-fn of_usage(line: &InvoiceLine, invoice: &Invoice, words: &Words) -> Result<Line, AmountOverflow> {
+fn of_usage(line: &InvoiceLine, invoice: &Invoice, words: &Words) -> Line {
     let currency = invoice.currency;
     let price = line.charge.as_ref().map_or(Price::ZERO, |charge| charge.price);
-    let charged = line.charge.as_ref().map_or(Amount::default(), |charge| charge.amount);
+    let amount = line.charge.as_ref().map_or(Amount::default(), |charge| charge.amount);
     let is_package = matches!(line.part, Part::Packages(_));
-    let amount = signed(invoice, charged)?;
-    let priced = match invoice.kind {
-        DocumentKind::Invoice => {
-            let (meter, quantity, unit_size) = (line.meter, line.quantity, line.unit_size);
-            Priced::of(Cost { meter, is_package, quantity, unit_size, price, amount }, currency)
-        }
-        DocumentKind::CreditNote => Priced::whole(amount, currency),
-    };
+    let (meter, quantity, unit_size) = (line.meter, line.quantity, line.unit_size);
+    let priced = Priced::of(Cost { meter, is_package, quantity, unit_size, price, amount }, currency);
     let month = Meter::Month.unit_size(invoice.period);
     let unit = if is_package {
         let size = units(line.unit_size, line.meter.constant_unit().unwrap_or(month));
@@ -94,7 +94,7 @@ fn of_usage(line: &InvoiceLine, invoice: &Invoice, words: &Words) -> Result<Line
     let mut attributes = attributes(&line.key);
     attributes.extend(line.charge.as_ref().and_then(|charge| Some(("Rate", xml::line(&charge.rate)?))));
     attributes.extend(line.granularity.as_ref().and_then(|text| Some(("Rounding of lengths", xml::line(text)?))));
-    Ok(Line {
+    Line {
         note: line.charge.is_none().then(|| words.unpriced.to_owned()),
         priced,
         amount,
@@ -102,13 +102,13 @@ fn of_usage(line: &InvoiceLine, invoice: &Invoice, words: &Words) -> Result<Line
         name: xml::line(&format!("{}, {unit}", called(&line.key, words))).unwrap_or_default(),
         description: xml::line(&description.join("; ")),
         attributes,
-    })
+    }
 }
 
-fn of_correction(correction: &Correction, invoice: &Invoice, words: &Words) -> Result<Line, AmountOverflow> {
-    let (currency, code) = (invoice.currency, invoice.currency.code());
-    let amount = signed(invoice, correction.amount()?)?;
-    let is_credit = invoice.kind == DocumentKind::CreditNote;
+fn of_correction(correction: &Correction, document: DocumentRef<'_>, words: &Words) -> Result<Line, AmountOverflow> {
+    let (currency, code) = (document.currency, document.currency.code());
+    let amount = signed(document, correction.amount()?)?;
+    let is_credit = document.kind() == DocumentKind::CreditNote;
     let unit = correction.meter.map(|meter| words.unit(meter));
     let what = match (&correction.key, unit) {
         (Some(key), Some(unit)) => format!("{}, {unit}", called(key, words)),

@@ -12,7 +12,7 @@ use super::words::{Words, say, words};
 use super::{Syntax, lacking, xml};
 use crate::documents::{DocumentError, Issue, ToRender};
 use crate::domain::{Amount, AmountOverflow, Currency, Party};
-use crate::invoicing::{Adjustment, AdjustmentType, DocumentKind, Invoice, TaxLine};
+use crate::invoicing::{self, Adjustment, AdjustmentType, DocumentKind, DocumentRef, TaxLine};
 
 /// An e-invoice. Texts can be written as they are; amounts have the sign that the document gives them: those of a
 /// credit note are more than zero.
@@ -153,11 +153,11 @@ impl Document {
 pub(super) fn document(subject: &ToRender<'_>, syntax: Syntax) -> Result<Document, DocumentError> {
     let mut lacking = lacking::lacking(subject, syntax);
     lacking.extend(subject.issue.is_none().then(lacking::number));
-    let (Some(issue), Some(tax), true) = (subject.issue, &subject.invoice.tax, lacking.is_empty()) else {
+    let (Some(issue), Some(tax), true) = (subject.issue, &subject.document.tax, lacking.is_empty()) else {
         return Err(DocumentError::Lacking(lacking));
     };
-    let made = made(subject.invoice, issue, tax).map_err(|error| DocumentError::Failed(error.to_string()))?;
-    adds_up(&made, subject.invoice)?;
+    let made = made(subject.document, issue, tax).map_err(|error| DocumentError::Failed(error.to_string()))?;
+    adds_up(&made, subject.document)?;
     Ok(made)
 }
 
@@ -172,48 +172,48 @@ enum Defect {
     Category(String),
 }
 
-fn made(invoice: &Invoice, issue: &Issue, tax: &TaxLine) -> Result<Document, Defect> {
-    let words = words(invoice.particulars.language);
-    let zone: Tz = invoice.time_zone.parse().map_err(|_| Defect::TimeZone(invoice.time_zone.clone()))?;
-    let period = Days::of(invoice.period, zone);
+fn made(document: DocumentRef<'_>, issue: &Issue, tax: &TaxLine) -> Result<Document, Defect> {
+    let words = words(document.particulars.language);
+    let zone: Tz = document.time_zone.parse().map_err(|_| Defect::TimeZone(document.time_zone.clone()))?;
+    let period = Days::of(document.period, zone);
     let category = Category::from_code(&tax.category).ok_or_else(|| Defect::Category(tax.category.clone()))?;
     let is_vat = category != Category::Outside;
-    let particulars = &invoice.particulars;
-    let mut lines = lines::lines(invoice, words, period, zone)?;
+    let particulars = &document.particulars;
+    let mut lines = lines::lines(document, words, period, zone)?;
     let mut adjustments = Vec::new();
-    for adjustment in &invoice.adjustments {
-        adjustments.push(adjusted(adjustment, invoice, words)?);
+    for adjustment in document.adjustments() {
+        adjustments.push(adjusted(adjustment, document.currency, words)?);
     }
     if lines.is_empty() {
         // There has to be one (BR-16): what is paid in any case is all there is.
         let (charges, allowances): (Vec<_>, Vec<_>) = adjustments.into_iter().partition(|one| one.is_charge);
-        lines = lines::of_charges(&charges, invoice.currency);
+        lines = lines::of_charges(&charges, document.currency);
         adjustments = allowances;
     }
     let number = xml::line(&issue.number).unwrap_or_default();
-    let seller = trader(&particulars.seller, invoice.seller.as_deref(), None, is_vat);
-    let buyer = trader(&particulars.buyer, invoice.account_name.as_deref(), Some(&invoice.account), is_vat);
+    let seller = trader(&particulars.seller, document.seller.as_deref(), None, is_vat);
+    let buyer = trader(&particulars.buyer, document.account_name.as_deref(), Some(&document.account), is_vat);
     Ok(Document {
-        kind: invoice.kind,
+        kind: document.kind(),
         issued_on: issue.issued_on,
         due_on: issue.due_on,
-        currency: invoice.currency,
+        currency: document.currency,
         buyer_reference: optional(particulars.buyer_reference.as_ref()),
         purchase_order: optional(particulars.purchase_order.as_ref()),
         accounting_reference: optional(particulars.cost_centre.as_ref()),
-        note: note(invoice, words),
+        note: note(document, words),
         period,
-        preceding: preceding(invoice),
+        preceding: preceding(document),
         deliver_to: (category == Category::IntraCommunity).then(|| Place {
             city: buyer.city.clone(),
             postal_code: buyer.postal_code.clone(),
             country: buyer.country.clone(),
         }),
         buyer,
-        payment: payment(invoice, &number, &seller.name),
-        terms: terms(invoice, words),
+        payment: payment(document, &number, &seller.name),
+        terms: terms(document, words),
         tax: Tax { category, percent: tax.percent.decimal().normalize(), reason: reason(category, tax, words) },
-        totals: totals(invoice, &lines, &adjustments)?,
+        totals: totals(document, &lines, &adjustments)?,
         number,
         seller,
         adjustments,
@@ -251,14 +251,14 @@ fn trader(party: &Party, called: Option<&str>, account: Option<&str>, is_vat: bo
 
 /// What a credit note is about, the invoice in whose place another is, and what the corrections on an invoice are about, each
 /// once.
-fn preceding(invoice: &Invoice) -> Vec<Preceding> {
+fn preceding(document: DocumentRef<'_>) -> Vec<Preceding> {
     let mut preceding: Vec<Preceding> = Vec::new();
-    let corrected = invoice
-        .corrects
-        .iter()
-        .chain(&invoice.replaced)
-        .map(|corrected| (&corrected.number, Some(corrected.issued_on)));
-    let corrections = invoice.corrections.iter().map(|correction| (&correction.number, None));
+    let named = match document {
+        invoicing::Document::Invoice(invoice) => invoice.replaced.as_ref(),
+        invoicing::Document::CreditNote(note) => Some(&note.corrects),
+    };
+    let corrected = named.into_iter().map(|corrected| (&corrected.number, Some(corrected.issued_on)));
+    let corrections = document.corrections.iter().map(|correction| (&correction.number, None));
     for (number, issued_on) in corrected.chain(corrections) {
         if let Some(number) = xml::line(number)
             && !preceding.iter().any(|known| known.number == number)
@@ -271,26 +271,26 @@ fn preceding(invoice: &Invoice) -> Vec<Preceding> {
 
 /// Credit transfer, within SEPA where it is in euro. With no account, and on a credit note, which the buyer doesn't
 /// pay, the instrument isn't defined.
-fn payment(invoice: &Invoice, number: &str, seller: &str) -> Payment {
+fn payment(document: DocumentRef<'_>, number: &str, seller: &str) -> Payment {
     const NOT_DEFINED: &str = "1";
     const CREDIT_TRANSFER: &str = "30";
     const SEPA_CREDIT_TRANSFER: &str = "58";
-    let account = lacking::iban(&invoice.particulars.payment).filter(|_| invoice.kind == DocumentKind::Invoice);
+    let account = lacking::iban(&document.particulars.payment).filter(|_| document.kind() == DocumentKind::Invoice);
     let account = account.map(|iban| {
-        let bic = optional(invoice.particulars.payment.bic.as_ref());
+        let bic = optional(document.particulars.payment.bic.as_ref());
         BankAccount { iban, holder: seller.to_owned(), bic }
     });
     let means = match &account {
         None => NOT_DEFINED,
-        Some(_) if invoice.currency == Currency::EUR => SEPA_CREDIT_TRANSFER,
+        Some(_) if document.currency == Currency::EUR => SEPA_CREDIT_TRANSFER,
         Some(_) => CREDIT_TRANSFER,
     };
     Payment { means, reference: number.to_owned(), account }
 }
 
-fn terms(invoice: &Invoice, words: &Words) -> Option<String> {
-    match invoice.kind {
-        DocumentKind::Invoice => xml::lines(invoice.particulars.payment.terms.as_ref()?),
+fn terms(document: DocumentRef<'_>, words: &Words) -> Option<String> {
+    match document.kind() {
+        DocumentKind::Invoice => xml::lines(document.particulars.payment.terms.as_ref()?),
         DocumentKind::CreditNote => Some(words.given_back.to_owned()),
     }
 }
@@ -301,14 +301,14 @@ fn reason(category: Category, tax: &TaxLine, words: &Words) -> Option<String> {
     category.has_reason().then(|| optional(tax.exemption_reason.as_ref()).or_else(ours)).flatten()
 }
 
-fn note(invoice: &Invoice, words: &Words) -> Option<String> {
+fn note(document: DocumentRef<'_>, words: &Words) -> Option<String> {
     let mut notes = Vec::new();
-    notes.extend(invoice.reason.as_ref().map(|reason| say(words.reason, reason)));
-    if invoice.estimated != Amount::default() {
-        let amount = invoice.estimated.in_major_units(invoice.currency);
-        notes.push(say(words.estimated_net, &words.money(amount, invoice.currency.code())));
+    notes.extend(document.as_credit_note().map(|note| say(words.reason, &note.reason)));
+    if document.estimated() != Amount::default() {
+        let amount = document.estimated().in_major_units(document.currency);
+        notes.push(say(words.estimated_net, &words.money(amount, document.currency.code())));
     }
-    let unpriced = invoice.lines.iter().enumerate().filter(|(_, line)| line.charge.is_none());
+    let unpriced = document.lines().iter().enumerate().filter(|(_, line)| line.charge.is_none());
     let unpriced: Vec<String> = unpriced.map(|(position, _)| (position + 1).to_string()).collect();
     if !unpriced.is_empty() {
         notes.push(say(words.unpriced_lines, &unpriced.join(", ")));
@@ -316,8 +316,8 @@ fn note(invoice: &Invoice, words: &Words) -> Option<String> {
     xml::lines(&notes.join("\n"))
 }
 
-fn adjusted(adjustment: &Adjustment, invoice: &Invoice, words: &Words) -> Result<Adjusted, AmountOverflow> {
-    let amount = signed(invoice, adjustment.amount)?;
+fn adjusted(adjustment: &Adjustment, currency: Currency, words: &Words) -> Result<Adjusted, AmountOverflow> {
+    let amount = adjustment.amount;
     let is_charge = amount > Amount::default()
         || amount == Amount::default()
             && matches!(adjustment.adjustment, AdjustmentType::Commitment | AdjustmentType::Minimum);
@@ -333,7 +333,7 @@ fn adjusted(adjustment: &Adjustment, invoice: &Invoice, words: &Words) -> Result
     Ok(Adjusted {
         is_charge,
         amount,
-        share: share.filter(|(basis, percent)| comes_to(*basis, *percent, amount, invoice.currency)),
+        share: share.filter(|(basis, percent)| comes_to(*basis, *percent, amount, currency)),
         reason: xml::line(&words.adjusted(adjustment.adjustment, &adjustment.name)).unwrap_or_default(),
         code: code.filter(|_| !is_charge),
     })
@@ -347,10 +347,10 @@ fn comes_to(basis: Amount, percent: Decimal, amount: Amount, currency: Currency)
     exact.is_some_and(|exact| (exact - amount).abs() <= Decimal::new(1, 2))
 }
 
-fn totals(invoice: &Invoice, lines: &[Line], adjustments: &[Adjusted]) -> Result<Totals, AmountOverflow> {
+fn totals(document: DocumentRef<'_>, lines: &[Line], adjustments: &[Adjusted]) -> Result<Totals, AmountOverflow> {
     let of = |is_charge: bool| adjustments.iter().filter(move |one| one.is_charge == is_charge).map(|one| one.amount);
-    let tax = signed(invoice, invoice.tax.as_ref().map_or(Amount::default(), |tax| tax.amount))?;
-    let net = signed(invoice, invoice.net)?;
+    let tax = signed(document, document.tax.as_ref().map_or(Amount::default(), |tax| tax.amount))?;
+    let net = signed(document, document.net)?;
     Ok(Totals {
         lines: sum(lines.iter().map(|line| line.amount))?,
         allowances: sum(of(false))?,
@@ -366,13 +366,13 @@ fn sum(mut amounts: impl Iterator<Item = Amount>) -> Result<Amount, AmountOverfl
 }
 
 /// BR-CO-13, for which no reader should have to tell us.
-fn adds_up(document: &Document, invoice: &Invoice) -> Result<(), DocumentError> {
-    let Totals { lines, allowances, charges, net, .. } = document.totals;
+fn adds_up(made: &Document, document: DocumentRef<'_>) -> Result<(), DocumentError> {
+    let Totals { lines, allowances, charges, net, .. } = made.totals;
     let sum = i128::from(lines.0) - i128::from(allowances.0) + i128::from(charges.0);
     if sum == i128::from(net.0) {
         return Ok(());
     }
-    let money = |amount: Amount| amount.in_major_units(invoice.currency);
+    let money = |amount: Amount| amount.in_major_units(document.currency);
     Err(DocumentError::Failed(format!(
         "lines {} less allowances {} and charges {} aren't the net `{}`",
         money(lines),

@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 
 use crate::domain::period::date_of;
 use crate::domain::{Amount, AmountOverflow, Span, Timestamp};
-use crate::invoicing::{DocumentKind, Invoice};
+use crate::invoicing::{DocumentKind, DocumentRef};
 
 /// Days, both included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,8 +42,8 @@ pub(super) struct Adjusted {
 }
 
 /// The sign that amounts get: those of a credit note are negative in the book.
-pub(super) fn signed(invoice: &Invoice, amount: Amount) -> Result<Amount, AmountOverflow> {
-    match invoice.kind {
+pub(super) fn signed(document: DocumentRef<'_>, amount: Amount) -> Result<Amount, AmountOverflow> {
+    match document.kind() {
         DocumentKind::Invoice => Ok(amount),
         DocumentKind::CreditNote => amount.0.checked_neg().map(Amount).ok_or(AmountOverflow),
     }

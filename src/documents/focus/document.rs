@@ -11,7 +11,7 @@ use super::name::{self, PLATFORM};
 use super::{DocumentError, ToRender, failed};
 use crate::domain::period::{days, start_of_day};
 use crate::domain::{Amount, Month, Rounding, Span};
-use crate::invoicing::{Adjustment, AdjustmentType, Correction, DocumentKind, Invoice, TaxLine};
+use crate::invoicing::{Adjustment, AdjustmentType, Correction, DocumentKind, DocumentRef, TaxLine};
 
 /// Who is named where no seller is configured.
 const NOBODY: &str = "Cloud Foundry";
@@ -52,14 +52,14 @@ impl Sums {
 /// The period that a document is of: an invoice's month is closed when it is credited, so a credit note is of the month in
 /// which it is issued.
 fn billing_period(subject: &ToRender<'_>, zone: Tz) -> Span {
-    let issued = subject.issue.filter(|_| subject.invoice.kind == DocumentKind::CreditNote);
+    let issued = subject.issue.filter(|_| subject.document.kind() == DocumentKind::CreditNote);
     let issued = issued.and_then(|issue| start_of_day(issue.issued_on, zone));
-    issued.map_or(subject.invoice.period, |at| Month::of(at, zone).span(zone))
+    issued.map_or(subject.document.period, |at| Month::of(at, zone).span(zone))
 }
 
 /// What all rows of a document share.
 pub(super) struct Document<'a> {
-    pub invoice: &'a Invoice,
+    pub source: DocumentRef<'a>,
     /// Of the period, in the billing time zone.
     pub days: Vec<Span>,
     base: FocusRow,
@@ -67,18 +67,18 @@ pub(super) struct Document<'a> {
 
 impl<'a> Document<'a> {
     pub fn new(subject: &ToRender<'a>) -> Result<Self, DocumentError> {
-        let invoice = subject.invoice;
-        let zone =
-            Tz::from_str(&invoice.time_zone).map_err(|_| failed(format!("`{}` is no time zone", invoice.time_zone)))?;
-        let particulars = &invoice.particulars;
+        let document = subject.document;
+        let zone = Tz::from_str(&document.time_zone)
+            .map_err(|_| failed(format!("`{}` is no time zone", document.time_zone)))?;
+        let particulars = &document.particulars;
         let filled = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
-        let seller = filled(&particulars.seller.name).or_else(|| invoice.seller.clone());
+        let seller = filled(&particulars.seller.name).or_else(|| document.seller.clone());
         let seller = seller.as_deref().unwrap_or(NOBODY);
         let mut base = FocusRow::empty();
-        base.set(Column::BillingAccountId, &*invoice.account);
-        base.set(Column::BillingAccountName, invoice.account_name.clone().or_else(|| filled(&particulars.buyer.name)));
+        base.set(Column::BillingAccountId, &*document.account);
+        base.set(Column::BillingAccountName, document.account_name.clone().or_else(|| filled(&particulars.buyer.name)));
         base.set(Column::BillingAccountType, "Billing Account");
-        base.set(Column::BillingCurrency, invoice.currency.code());
+        base.set(Column::BillingCurrency, document.currency.code());
         let period = billing_period(subject, zone);
         base.set(Column::BillingPeriodStart, period.from);
         base.set(Column::BillingPeriodEnd, period.to);
@@ -86,18 +86,18 @@ impl<'a> Document<'a> {
         for column in [Column::InvoiceIssuerName, Column::ProviderName, Column::PublisherName] {
             base.set(column, seller);
         }
-        base.set(Column::DocumentKind, invoice.kind.name());
+        base.set(Column::DocumentKind, document.kind().name());
         base.set(Column::DocumentStatus, if subject.issue.is_some() { "final" } else { "draft" });
         base.set(Column::CostCentre, particulars.cost_centre.clone());
         base.set(Column::PurchaseOrder, particulars.purchase_order.clone());
-        base.set(Column::RateCard, &*invoice.rate_card);
+        base.set(Column::RateCard, &*document.rate_card);
         base.set(Column::Estimated, false);
         base.set(Column::Unpriced, false);
-        Ok(Self { invoice, days: days(invoice.period, zone), base })
+        Ok(Self { source: document, days: days(document.period, zone), base })
     }
 
     pub fn money(&self, amount: Amount) -> Exact {
-        Exact::amount(amount, self.invoice.currency)
+        Exact::amount(amount, self.source.currency)
     }
 
     /// A row of a charge, for a span.
@@ -113,7 +113,7 @@ impl<'a> Document<'a> {
 
     /// A row of what belongs to the account as a whole.
     fn general(&self, category: &str, frequency: &str, description: &str, amount: Exact) -> FocusRow {
-        let mut row = self.row(category, frequency, description, self.invoice.period);
+        let mut row = self.row(category, frequency, description, self.source.period);
         row.set(Column::ServiceName, PLATFORM.name);
         row.set(Column::ServiceCategory, PLATFORM.category);
         row.set(Column::ServiceSubcategory, PLATFORM.subcategory);
@@ -123,8 +123,8 @@ impl<'a> Document<'a> {
         row
     }
 
-    pub fn adjustments(&self, of: AdjustmentType) -> impl Iterator<Item = &'a Adjustment> {
-        self.invoice.adjustments.iter().filter(move |one| one.adjustment == of)
+    pub fn adjustments(&self, of: AdjustmentType) -> impl Iterator<Item = &Adjustment> {
+        self.source.adjustments().iter().filter(move |one| one.adjustment == of)
     }
 
     fn total(&self, of: AdjustmentType) -> Result<Amount, DocumentError> {
@@ -138,17 +138,17 @@ impl<'a> Document<'a> {
 
     /// What was taken off lines, zero or less.
     pub fn shared_out(&self) -> Result<Amount, DocumentError> {
-        (self.invoice.lines.iter()).try_fold(Amount::default(), |sum, line| sum.plus(line.discount)).map_err(failed)
+        (self.source.lines().iter()).try_fold(Amount::default(), |sum, line| sum.plus(line.discount)).map_err(failed)
     }
 
     /// How an account's commitment of some name is known.
     pub fn set_commitment(&self, row: &mut FocusRow, name: &str, quantity: Exact, status: Option<&str>) {
         row.set(Column::CommitmentDiscountCategory, "Spend");
-        row.set(Column::CommitmentDiscountId, format!("{}/commitment/{name}", self.invoice.account));
+        row.set(Column::CommitmentDiscountId, format!("{}/commitment/{name}", self.source.account));
         row.set(Column::CommitmentDiscountName, name);
         row.set(Column::CommitmentDiscountType, "Monthly Commitment");
         row.set(Column::CommitmentDiscountQuantity, quantity);
-        row.set(Column::CommitmentDiscountUnit, self.invoice.currency.code());
+        row.set(Column::CommitmentDiscountUnit, self.source.currency.code());
         row.set(Column::CommitmentDiscountStatus, status);
     }
 
@@ -216,9 +216,9 @@ impl<'a> Document<'a> {
     }
 
     fn price_commitment(&self, row: &mut FocusRow, name: &str, amount: Exact) -> Result<(), DocumentError> {
-        let currency = self.invoice.currency.code();
+        let currency = self.source.currency.code();
         row.set(Column::Adjustment, AdjustmentType::Commitment.name());
-        row.set(Column::ResourceId, format!("{}/commitment/{name}", self.invoice.account));
+        row.set(Column::ResourceId, format!("{}/commitment/{name}", self.source.account));
         row.set(Column::ResourceName, name);
         row.set(Column::ResourceType, "Commitment");
         row.set(Column::SkuId, "commitment");
@@ -256,16 +256,16 @@ impl<'a> Document<'a> {
 
     /// Tax on everything. List and contracted costs have theirs, as FOCUS wants it, rounded to [`QUANTITY`] digits.
     pub fn tax(&self, tax: &TaxLine, sums: &Sums) -> Result<FocusRow, DocumentError> {
-        let frequency = if self.invoice.kind == DocumentKind::CreditNote { "One-Time" } else { "Recurring" };
+        let frequency = if self.source.kind() == DocumentKind::CreditNote { "One-Time" } else { "Recurring" };
         let description = format!("{} {} %", tax.name, tax.percent);
         let mut row = self.general("Tax", frequency, &description, self.money(tax.amount));
         for (column, on) in [(Column::ListCost, sums.list), (Column::ContractedCost, sums.contracted)] {
             let product = on.times(Exact::from(tax.percent)).map_err(failed)?;
             row.set(column, product.rounded_hundredth(QUANTITY).map_err(failed)?);
         }
-        if self.invoice.kind == DocumentKind::CreditNote {
+        if let Some(note) = self.source.as_credit_note() {
             row.set(Column::ChargeClass, "Correction");
-            row.set(Column::CorrectedInvoiceId, self.invoice.corrects.as_ref().map(|corrects| corrects.number.clone()));
+            row.set(Column::CorrectedInvoiceId, note.corrects.number.clone());
         }
         row.set(Column::TaxName, &*tax.name);
         row.set(Column::TaxCategory, &*tax.category);

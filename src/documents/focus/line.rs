@@ -64,7 +64,7 @@ impl Running {
 
 impl<'a> Lines<'a> {
     pub fn new(document: &'a Document<'a>) -> Result<Self, DocumentError> {
-        let lines = &document.invoice.lines;
+        let lines = document.source.lines();
         let mut packages: HashMap<PackageKey<'a>, i128> = HashMap::new();
         for line in lines {
             if let Some(key) = package(line) {
@@ -79,7 +79,7 @@ impl<'a> Lines<'a> {
     }
 
     pub fn each(&self, emit: Emit<'_>) -> Result<(), DocumentError> {
-        for (position, line) in self.document.invoice.lines.iter().enumerate() {
+        for (position, line) in self.document.source.lines().iter().enumerate() {
             let template = self.template(position, line)?;
             match &line.charge {
                 Some(charge) => self.charged(position, line, charge, &template, emit)?,

@@ -16,15 +16,15 @@ pub(super) fn each(subject: &ToRender<'_>, emit: Emit<'_>) -> Result<(), Documen
     };
     Lines::new(&document)?.each(&mut counted)?;
     document.beside_lines(&mut counted)?;
-    for correction in &document.invoice.corrections {
+    for correction in &document.source.corrections {
         counted(document.correction(correction)?)?;
     }
-    if let Some(tax) = &document.invoice.tax {
+    if let Some(tax) = &document.source.tax {
         let row = document.tax(tax, &sums)?;
         sums.add(&row)?;
         emit(complete(row)?)?;
     }
-    let gross = document.money(document.invoice.gross().map_err(failed)?);
+    let gross = document.money(document.source.gross().map_err(failed)?);
     if sums.billed == gross {
         Ok(())
     } else {

@@ -6,7 +6,7 @@ use crate::store::{FoundationHead, Store, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::{Month, Timestamp};
-use crate::invoicing::Invoice;
+use crate::invoicing::CreditNote;
 
 /// From when on usage may be another than final months were compared with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,7 +180,7 @@ impl Store {
 }
 
 /// Has the months that a credit note is about compared once more, whatever becomes known.
-pub(super) async fn compare_again(session: &mut Session, note: &Invoice) -> Result<(), StoreError> {
+pub(super) async fn compare_again(session: &mut Session, note: &CreditNote) -> Result<(), StoreError> {
     const AGAIN: Sql = Sql::new("INSERT INTO to_compare (month) VALUES ($1) ON CONFLICT (month) DO NOTHING");
     let months: BTreeSet<Month> = note.corrections.iter().map(|one| one.month).chain([note.month]).collect();
     for month in months {

@@ -5,7 +5,7 @@ use super::parts::CoverageRow;
 use super::row::InvoiceRow;
 use super::write::{put_parts, remove_parts};
 use crate::domain::{Month, Timestamp};
-use crate::invoicing::{Draft, Invoice, Status};
+use crate::invoicing::{Document, DocumentRef, Draft, DraftNotes, Invoice, Status};
 use crate::store::database::{Dialect, Session, Spelled, Sql, again, record, text, unexpected, values};
 use crate::store::{Store, StoreError, StoredCard, StoredInvoice};
 
@@ -53,7 +53,7 @@ impl Store {
                     replaces,
                     notes: notes.clone(),
                     unpriced_lines: invoice.lines.iter().filter(|line| line.charge.is_none()).count(),
-                    invoice: invoice.clone(),
+                    document: Document::Invoice(invoice.clone()),
                 });
             }
         }
@@ -148,22 +148,24 @@ pub(super) async fn put_draft(session: &mut Session, draft: &Draft, at: Timestam
         }
     }
     refuse_twice(session, invoice).await?;
-    let id = put_row(session, draft, same, replaces, at).await?;
-    put_parts(session, id, invoice).await?;
+    let document = Document::Invoice(invoice);
+    let id = put_row(session, document, &draft.notes, same, replaces, at).await?;
+    put_parts(session, id, document).await?;
     Ok(Some(Put { id, replaces }))
 }
 
-/// Writes the invoice's own row, as a draft: in the place of `same`, if there is one.
+/// Writes the document's own row, as a draft: in the place of `same`, if there is one.
 pub(super) async fn put_row(
     session: &mut Session,
-    draft: &Draft,
+    document: DocumentRef<'_>,
+    notes: &DraftNotes,
     same: Option<i64>,
     replaces: i64,
     at: Timestamp,
 ) -> Result<i64, StoreError> {
     const ADD: Sql = Sql::new(text![InvoiceRow::ADD_NEW, " RETURNING id"]);
     const CHANGE: Sql = Sql::new(InvoiceRow::CHANGE);
-    let row = session.rows_in(draft.invoice.currency, [InvoiceRow::of(draft, same, replaces, at)]);
+    let row = session.rows_in(document.currency, [InvoiceRow::of(document, notes, same, replaces, at)]);
     let Some(id) = same else {
         let added = session.all_of(ADD, Vec::new(), row).await?;
         return added.first().ok_or_else(|| unexpected("invoice.id", "none"))?.integer("invoice.id");

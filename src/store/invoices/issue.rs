@@ -20,7 +20,7 @@ use super::write::put_parts;
 use crate::domain::period::date_of;
 use crate::domain::text::hexadecimal;
 use crate::domain::{Amount, Timestamp};
-use crate::invoicing::{CorrectionCause, Dates, Draft, DraftNotes, Invoice, Issued};
+use crate::invoicing::{CorrectionCause, CreditNote, Dates, Document, DocumentRef, Draft, DraftNotes, Issued};
 use crate::store::database::{Session, Sql, again, unexpected, values};
 use crate::store::{Finalized, Foreseen, Issuing, Series, Store, StoreError, StoredCard};
 
@@ -96,7 +96,7 @@ impl Store {
             put_accounts(&mut session, accounts, issuing.at).await?;
             session.run(MADE_WITH, values![id, &accounts.hash]).await?;
         }
-        if !self.finish(&mut session, (id, replaces), invoice, issuing).await? {
+        if !self.finish(&mut session, (id, replaces), Document::Invoice(invoice), issuing).await? {
             return Ok(Finalized::Overtaken);
         }
         session.commit().await?;
@@ -112,7 +112,7 @@ impl Store {
     pub async fn credit(
         &self,
         card: &StoredCard,
-        note: &Invoice,
+        note: &CreditNote,
         expected: usize,
         issuing: &Issuing<'_>,
     ) -> Result<Finalized, StoreError> {
@@ -122,7 +122,7 @@ impl Store {
     async fn try_credit(
         &self,
         card: &StoredCard,
-        note: &Invoice,
+        note: &CreditNote,
         expected: usize,
         issuing: &Issuing<'_>,
     ) -> Result<Finalized, StoreError> {
@@ -131,19 +131,19 @@ impl Store {
             "DELETE FROM invoice_recalculation
              WHERE (NOT pinned OR $2) AND invoice_id = (SELECT id FROM invoice WHERE number = $1 AND kind = 'invoice')",
         );
-        let corrected = note.corrects.as_ref().ok_or_else(|| unexpected("invoice.corrects", "null"))?.number.as_str();
+        let corrected = note.corrects.number.as_str();
         let mut session = self.invoicing().await?;
         if corrections(&mut session, corrected).await?.count() != expected {
             return Err(StoreError::Corrected(corrected.to_owned()));
         }
         put_card(&mut session, card, issuing.at).await?;
-        let row = Draft { invoice: note.clone(), notes: DraftNotes::default() };
-        let id = put_row(&mut session, &row, None, 0, issuing.at).await?;
-        put_parts(&mut session, id, note).await?;
+        let document = Document::CreditNote(note);
+        let id = put_row(&mut session, document, &DraftNotes::default(), None, 0, issuing.at).await?;
+        put_parts(&mut session, id, document).await?;
         let by_decision = note.corrections.iter().all(|one| one.cause == CorrectionCause::Credited);
         compare_again(&mut session, note).await?;
         session.run(SETTLED, values![corrected, !by_decision || note.reopens]).await?;
-        if !self.finish(&mut session, (id, 0), note, issuing).await? {
+        if !self.finish(&mut session, (id, 0), document, issuing).await? {
             return Ok(Finalized::Overtaken);
         }
         session.commit().await?;
@@ -156,7 +156,7 @@ impl Store {
         &self,
         session: &mut Session,
         (id, replaces): (i64, i64),
-        invoice: &Invoice,
+        document: DocumentRef<'_>,
         issuing: &Issuing<'_>,
     ) -> Result<bool, StoreError> {
         const NEXT: Sql = Sql::new(
@@ -177,7 +177,7 @@ impl Store {
             session.add(BASIS, &BasisRow { invoice_id: id, body: basis.clone() }).await?;
         }
         let basis = basis.as_ref().map(|basis| hexadecimal(&Sha256::digest(basis)));
-        let canonical = invoice.canonical(&Issued {
+        let canonical = document.canonical(&Issued {
             number,
             finalized_at: *at,
             dates: Some(*dates),
@@ -185,11 +185,11 @@ impl Store {
             replaces,
         });
         let digest = invoice_digest(before.as_deref(), &canonical);
-        put_final(session, id, (series, *series_number, number), invoice, *dates, *at, &digest).await?;
+        put_final(session, id, (series, *series_number, number), document.accepted(), *dates, *at, &digest).await?;
         let mut of_format = BTreeMap::new();
-        for document in documents {
-            put_document(session, id, document, *at).await?;
-            of_format.insert(document.format.to_owned(), hexadecimal(&Sha256::digest(&document.bytes)));
+        for made in documents {
+            put_document(session, id, made, *at).await?;
+            of_format.insert(made.format.to_owned(), hexadecimal(&Sha256::digest(&made.bytes)));
         }
         self.check_lease(session).await?;
         // Last before the commit, which may still fail.
@@ -200,9 +200,9 @@ impl Store {
             before: before.clone(),
             digest,
             documents: of_format,
-            reopens: invoice.reopens,
-            accepted: invoice.accepted.clone(),
-            rules: invoice.rules,
+            reopens: document.reopens(),
+            accepted: document.accepted().to_vec(),
+            rules: document.rules,
         })?;
         Ok(true)
     }
@@ -220,7 +220,7 @@ pub(super) async fn put_final(
     session: &mut Session,
     id: i64,
     (series, series_number, number): (&Series, i64, &str),
-    invoice: &Invoice,
+    accepted: &[String],
     dates: Dates,
     at: Timestamp,
     digest: &str,
@@ -230,8 +230,7 @@ pub(super) async fn put_final(
                             finalized_at = $5, accepted = $6, digest = $7, issued_on = $8, due_on = $9
          WHERE id = $1",
     );
-    let accepted = (!invoice.accepted.is_empty())
-        .then(|| serde_json::to_string(&invoice.accepted).expect("texts are plain values"));
+    let accepted = (!accepted.is_empty()).then(|| serde_json::to_string(accepted).expect("texts are plain values"));
     let values = values![
         id,
         &series.name,

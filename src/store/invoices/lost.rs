@@ -14,7 +14,7 @@ use super::tables::{AdoptedRow, LostRow};
 use super::write::put_parts;
 use crate::domain::Timestamp;
 use crate::domain::text::hexadecimal;
-use crate::invoicing::{Dates, DocumentKind, Draft, DraftNotes, Invoice};
+use crate::invoicing::{Dates, Document, Draft, DraftNotes};
 use crate::store::RenderedDocument;
 use crate::store::database::{Session, Sql, values};
 use crate::store::{Series, Store, StoreError, StoredCard};
@@ -25,7 +25,7 @@ pub struct Adopted {
     pub series: Series,
     /// In its series, from 1.
     pub series_number: i64,
-    pub invoice: Invoice,
+    pub document: Document,
     pub dates: Dates,
     pub finalized_at: Timestamp,
     /// Its card, if the book doesn't have it.
@@ -200,7 +200,7 @@ impl Store {
              WHERE invoice_id = (SELECT id FROM invoice WHERE number = $1 AND kind = 'invoice')",
         );
         const LOST: Sql = Sql::new("SELECT 1 FROM invoice_lost WHERE series = $1 AND last_number = $2");
-        let Adopted { series, series_number, invoice, dates, finalized_at, card, mark, documents } = adopted;
+        let Adopted { series, series_number, document, dates, finalized_at, card, mark, documents } = adopted;
         let number = series.number(*series_number);
         let not = |why: &str| StoreError::NotAdopted { number: number.clone(), why: why.to_owned() };
         let mut session = self.invoicing().await?;
@@ -230,28 +230,19 @@ impl Store {
         if let Some(card) = card {
             put_card(&mut session, card, at).await?;
         }
-        let draft = Draft { invoice: invoice.clone(), notes: DraftNotes::default() };
-        let id = if invoice.kind == DocumentKind::Invoice {
-            let put = put_draft(&mut session, &draft, *finalized_at).await?;
-            let Some(Put { id, .. }) = put else {
-                return Err(not("the account has another final invoice of its month"));
-            };
-            id
-        } else {
-            let id = put_row(&mut session, &draft, None, 0, *finalized_at).await?;
-            put_parts(&mut session, id, invoice).await?;
-            id
+        let Some(id) = put_document_rows(&mut session, document, *finalized_at).await? else {
+            return Err(not("the account has another final invoice of its month"));
         };
-        let corrected = invoice.corrections.iter().map(|one| one.number.as_str());
-        for number in corrected.chain(invoice.corrects.as_ref().map(|corrected| corrected.number.as_str())) {
+        let corrected = document.corrections.iter().map(|one| one.number.as_str());
+        for number in corrected.chain(document.as_credit_note().map(|note| note.corrects.number.as_str())) {
             session.run(SETTLED, values![number]).await?;
         }
         advance(&mut session, series, *series_number).await?;
         session.add(ADOPTED, &AdoptedRow { invoice_id: id, before: before.clone(), adopted_at: at }).await?;
         let named = (series, *series_number, number.as_str());
-        put_final(&mut session, id, named, invoice, *dates, *finalized_at, &digest).await?;
-        for document in documents {
-            put_document(&mut session, id, document, *finalized_at).await?;
+        put_final(&mut session, id, named, document.accepted(), *dates, *finalized_at, &digest).await?;
+        for made in documents {
+            put_document(&mut session, id, made, *finalized_at).await?;
         }
         session.commit().await?;
         if let (None, Some(marks)) = (mark, &self.marks) {
@@ -262,12 +253,32 @@ impl Store {
                 before,
                 digest,
                 documents: of_format.into_iter().map(|(format, sha256)| (format.to_owned(), sha256)).collect(),
-                reopens: invoice.reopens,
-                accepted: invoice.accepted.clone(),
-                rules: invoice.rules,
+                reopens: document.reopens(),
+                accepted: document.accepted().to_vec(),
+                rules: document.rules,
             })?;
         }
         Ok(())
+    }
+}
+
+/// Writes a document as if it weren't final yet; `None`: the account has another final invoice of its month.
+async fn put_document_rows(
+    session: &mut Session,
+    document: &Document,
+    at: Timestamp,
+) -> Result<Option<i64>, StoreError> {
+    let notes = DraftNotes::default();
+    match document {
+        Document::Invoice(invoice) => {
+            let put = put_draft(session, &Draft { invoice: invoice.clone(), notes }, at).await?;
+            Ok(put.map(|Put { id, .. }| id))
+        }
+        Document::CreditNote(_) => {
+            let id = put_row(session, document.by_ref(), &notes, None, 0, at).await?;
+            put_parts(session, id, document.by_ref()).await?;
+            Ok(Some(id))
+        }
     }
 }
 

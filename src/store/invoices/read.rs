@@ -7,7 +7,7 @@ use super::line::LineRow;
 use super::parts::{AdjustmentRow, CorrectionRow, CoverageRow};
 use super::row::{Beside, FROM, InvoiceRow};
 use crate::domain::{Amount, Currency, Guid, Month, Price, Span};
-use crate::invoicing::{Correction, CorrectionCause, Corrections, PastCorrection, Status};
+use crate::invoicing::{Correction, CorrectionCause, Corrections, Document, PastCorrection, Status};
 use crate::rate_card::Meter;
 use crate::rating::LineKey;
 use crate::store::database::{Json, Record, Row, Session, Sql, record, text, unexpected, values};
@@ -257,15 +257,16 @@ async fn read_parts(session: &mut Session, stored: &mut StoredInvoice) -> Result
         " FROM invoice_coverage WHERE invoice_id = $1
          ORDER BY foundation, organization_guid, space_guid, started_at"
     ]);
-    let (id, invoice) = (stored.id, &mut stored.invoice);
+    let (id, currency) = (stored.id, stored.document.currency);
+    for row in session.all(CORRECTIONS, values![id]).await? {
+        stored.document.corrections.push(CorrectionRow::read_correction(&row, currency)?);
+    }
+    let Document::Invoice(invoice) = &mut stored.document else { return Ok(()) };
     for row in session.all(LINES, values![id]).await? {
-        invoice.lines.push(LineRow::read_line(&row, invoice.currency)?);
+        invoice.lines.push(LineRow::read_line(&row, currency)?);
     }
     for row in session.all(ADJUSTMENTS, values![id]).await? {
-        invoice.adjustments.push(AdjustmentRow::read_adjustment(&row, invoice.currency)?);
-    }
-    for row in session.all(CORRECTIONS, values![id]).await? {
-        invoice.corrections.push(CorrectionRow::read_correction(&row, invoice.currency)?);
+        invoice.adjustments.push(AdjustmentRow::read_adjustment(&row, currency)?);
     }
     for row in session.all(COVERAGE, values![id]).await? {
         invoice.coverage.push(CoverageRow::read_coverage(&row)?);
@@ -301,8 +302,10 @@ async fn with_doubts(
     for stored in invoices.iter_mut().filter(|stored| stored.status != Status::Final) {
         let foundations = billed.remove(&stored.id).unwrap_or_default();
         let touches = |gap: &&StoredGap| foundations.contains(&gap.foundation);
-        let period = stored.invoice.period;
-        stored.invoice.gaps = gaps.iter().filter(touches).filter_map(|gap| gap.note(period)).collect();
+        let period = stored.document.period;
+        if let Document::Invoice(invoice) = &mut stored.document {
+            invoice.gaps = gaps.iter().filter(touches).filter_map(|gap| gap.note(period)).collect();
+        }
         let mut notes = undecodable.notes(period);
         notes.retain(|note| foundations.contains(&note.foundation));
         stored.notes.undecodable = notes;

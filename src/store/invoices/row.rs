@@ -3,7 +3,10 @@
 use chrono::NaiveDate;
 
 use crate::domain::{Amount, Currency, Month, Party, Price, Span, Timestamp};
-use crate::invoicing::{Corrected, Dates, DocumentKind, Draft, DraftNotes, Invoice, Particulars, Status, TaxLine};
+use crate::invoicing::{
+    Common, Corrected, CreditNote, Dates, Document, DocumentKind, DocumentRef, DraftNotes, Invoice, Particulars,
+    Status, TaxLine,
+};
 use crate::store::database::{Json, Record, Row, Spelled, record, table, unexpected};
 use crate::store::{StoreError, StoredInvoice};
 
@@ -118,26 +121,32 @@ pub(super) const FROM: &str = " FROM invoice
 impl InvoiceRow {
     /// As a draft: nothing of it is final. `id`: the draft in whose place it is written, if there is one; `replaces`: the id
     /// of the invoice, given back as a whole, in whose place it is, 0 if there is none.
-    pub(super) fn of(Draft { invoice, notes }: &Draft, id: Option<i64>, replaces: i64, drafted_at: Timestamp) -> Self {
-        let tax = invoice.tax.as_ref();
+    pub(super) fn of(
+        document: DocumentRef<'_>,
+        notes: &DraftNotes,
+        id: Option<i64>,
+        replaces: i64,
+        drafted_at: Timestamp,
+    ) -> Self {
+        let (tax, note) = (document.tax.as_ref(), document.as_credit_note());
         Self {
             id: id.unwrap_or_default(),
             status: Spelled(Status::Draft),
             series: None,
             series_number: None,
             number: None,
-            account: invoice.account.clone(),
-            account_name: invoice.account_name.clone(),
-            seller: invoice.seller.clone(),
-            month: invoice.month,
-            period_start: invoice.period.from,
-            period_end: invoice.period.to,
-            time_zone: invoice.time_zone.clone(),
-            currency: invoice.currency,
-            net: invoice.net,
-            estimated: invoice.estimated,
-            rate_card_hash: invoice.rate_card.clone(),
-            rated_through: invoice.rated_through,
+            account: document.account.clone(),
+            account_name: document.account_name.clone(),
+            seller: document.seller.clone(),
+            month: document.month,
+            period_start: document.period.from,
+            period_end: document.period.to,
+            time_zone: document.time_zone.clone(),
+            currency: document.currency,
+            net: document.net,
+            estimated: document.estimated(),
+            rate_card_hash: document.rate_card.clone(),
+            rated_through: document.rated_through,
             drafted_at,
             finalized_at: None,
             accepted: None,
@@ -146,39 +155,78 @@ impl InvoiceRow {
             tax_category: tax.map(|tax| tax.category.clone()),
             tax_percent: tax.map(|tax| tax.percent),
             tax: tax.map(|tax| tax.amount),
-            kind: Spelled(invoice.kind),
+            kind: Spelled(document.kind()),
             in_review: notes.in_review,
             issued_on: None,
             due_on: None,
-            corrects: invoice.corrects.as_ref().map(|corrected| corrected.number.clone()),
-            reason: invoice.reason.clone(),
+            corrects: note.map(|note| note.corrects.number.clone()),
+            reason: note.map(|note| note.reason.clone()),
             replaces,
-            reopens: invoice.reopens,
-            particulars: Some(Json(invoice.particulars.clone())),
+            reopens: document.reopens(),
+            particulars: Some(Json(document.particulars.clone())),
             tax_exemption: tax.and_then(|tax| tax.exemption_reason.clone()),
             previous_net: notes.previous_net,
-            rules: invoice.rules,
+            rules: document.rules,
             accounts_hash: None,
             uncountable: notes.uncountable.clone(),
         }
     }
 
-    /// The invoice of a row, without its parts.
+    fn read_tax(&self) -> Result<Option<TaxLine>, StoreError> {
+        match (self.tax_name.clone(), self.tax_category.clone(), self.tax_percent, self.tax) {
+            (Some(name), Some(category), Some(percent), Some(amount)) => {
+                Ok(Some(TaxLine { name, category, percent, amount, exemption_reason: self.tax_exemption.clone() }))
+            }
+            (None, None, None, None) => Ok(None),
+            _ => Err(unexpected("invoice.tax", "a part of a tax")),
+        }
+    }
+
+    /// The invoice or credit note of a row, without its parts.
     pub(super) fn read_invoice(row: &Row) -> Result<StoredInvoice, StoreError> {
         let currency = row.get("invoice.currency")?;
         let beside = Beside::read_in(row, currency)?;
         let row = Self::read_in(row, currency)?;
         let status = if row.in_review { Status::Review } else { row.status.0 };
-        let tax = match (row.tax_name, row.tax_category, row.tax_percent, row.tax) {
-            (Some(name), Some(category), Some(percent), Some(amount)) => {
-                Some(TaxLine { name, category, percent, amount, exemption_reason: row.tax_exemption })
-            }
-            (None, None, None, None) => None,
-            _ => return Err(unexpected("invoice.tax", "a part of a tax")),
-        };
+        let tax = row.read_tax()?;
         let particulars = match row.particulars {
             Some(particulars) => particulars.0,
             None => known_of(row.account_name.as_deref(), row.seller.as_deref()),
+        };
+        let common = Common {
+            account: row.account,
+            account_name: row.account_name,
+            seller: row.seller,
+            month: row.month,
+            period: Span { from: row.period_start, to: row.period_end },
+            time_zone: row.time_zone,
+            currency,
+            corrections: Vec::new(),
+            particulars,
+            net: row.net,
+            tax,
+            rate_card: row.rate_card_hash,
+            rated_through: row.rated_through,
+            rules: row.rules,
+        };
+        let document = match row.kind.0 {
+            DocumentKind::Invoice => Document::Invoice(Invoice {
+                common,
+                lines: Vec::new(),
+                adjustments: Vec::new(),
+                estimated: row.estimated,
+                gaps: Vec::new(),
+                accepted: row.accepted.map_or_else(Vec::new, |accepted| accepted.0),
+                coverage: Vec::new(),
+                replaced: named(beside.replaced, beside.replaced_on, beside.replaced_at),
+            }),
+            DocumentKind::CreditNote => Document::CreditNote(CreditNote {
+                common,
+                corrects: named(row.corrects, beside.corrected_on, beside.corrected_at)
+                    .ok_or_else(|| unexpected("invoice.corrects", "null"))?,
+                reason: row.reason.ok_or_else(|| unexpected("invoice.reason", "null"))?,
+                reopens: row.reopens,
+            }),
         };
         Ok(StoredInvoice {
             id: row.id,
@@ -197,33 +245,7 @@ impl InvoiceRow {
                 uncountable: row.uncountable,
                 ..DraftNotes::default()
             },
-            invoice: Invoice {
-                kind: row.kind.0,
-                account: row.account,
-                account_name: row.account_name,
-                seller: row.seller,
-                month: row.month,
-                period: Span { from: row.period_start, to: row.period_end },
-                time_zone: row.time_zone,
-                currency,
-                lines: Vec::new(),
-                adjustments: Vec::new(),
-                corrections: Vec::new(),
-                corrects: named(row.corrects, beside.corrected_on, beside.corrected_at),
-                reason: row.reason,
-                particulars,
-                net: row.net,
-                tax,
-                estimated: row.estimated,
-                rate_card: row.rate_card_hash,
-                rated_through: row.rated_through,
-                gaps: Vec::new(),
-                accepted: row.accepted.map_or_else(Vec::new, |accepted| accepted.0),
-                coverage: Vec::new(),
-                replaced: named(beside.replaced, beside.replaced_on, beside.replaced_at),
-                reopens: row.reopens,
-                rules: row.rules,
-            },
+            document,
         })
     }
 }

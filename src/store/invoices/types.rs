@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use chrono::NaiveDate;
 
 use crate::domain::{Amount, Currency, Guid, Kind, Month, Span, Timestamp};
-use crate::invoicing::{Correction, Dates, DraftNotes, Invoice, Issued, PlaceLabels, Status};
+use crate::invoicing::{Correction, Dates, Document, DraftNotes, Issued, PlaceLabels, Status};
 use crate::store::StoredAccounts;
 
-/// An invoice with what the book adds to it.
+/// An invoice or credit note with what the book adds to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredInvoice {
     pub id: i64,
@@ -30,14 +30,14 @@ pub struct StoredInvoice {
     /// Of a draft. What is known only while it is computed isn't among them.
     pub notes: DraftNotes,
     /// Without lines where only a list was asked for.
-    pub invoice: Invoice,
+    pub document: Document,
 }
 
 impl StoredInvoice {
     /// What hash chains compare of it, once it is final.
     pub(super) fn canonical(&self, number: &str, finalized_at: Timestamp, basis: Option<&str>) -> String {
         let Self { dates, replaces, .. } = *self;
-        self.invoice.canonical(&Issued { number, finalized_at, dates, basis, replaces })
+        self.document.canonical(&Issued { number, finalized_at, dates, basis, replaces })
     }
 }
 

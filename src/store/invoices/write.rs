@@ -2,21 +2,21 @@
 
 use super::line::LineRow;
 use super::parts::{AdjustmentRow, CorrectionRow, CoverageRow};
-use crate::invoicing::{Correction, Invoice};
+use crate::invoicing::{Correction, DocumentRef};
 use crate::store::database::{Session, Sql, values};
 use crate::store::{Recalculation, StoreError};
 
-/// Writes everything that an invoice is made of but its own row.
-pub(super) async fn put_parts(session: &mut Session, id: i64, invoice: &Invoice) -> Result<(), StoreError> {
+/// Writes everything that a document is made of but its own row.
+pub(super) async fn put_parts(session: &mut Session, id: i64, document: DocumentRef<'_>) -> Result<(), StoreError> {
     const LINES: Sql = Sql::new(LineRow::ADD);
     const ADJUSTMENTS: Sql = Sql::new(AdjustmentRow::ADD);
     const CORRECTIONS: Sql = Sql::new(CorrectionRow::ADD);
     const COVERAGE: Sql = Sql::new(CoverageRow::ADD);
-    let currency = invoice.currency;
-    let lines = (1..).zip(&invoice.lines).map(|(position, line)| LineRow::of(id, position, line));
-    let adjustments = (1..).zip(&invoice.adjustments).map(|(position, one)| AdjustmentRow::of(id, position, one));
-    let corrections = (1..).zip(&invoice.corrections).map(|(position, one)| CorrectionRow::of(id, position, one));
-    let coverage = invoice.coverage.iter().map(|one| CoverageRow::of(id, one));
+    let currency = document.currency;
+    let lines = (1..).zip(document.lines()).map(|(position, line)| LineRow::of(id, position, line));
+    let adjustments = (1..).zip(document.adjustments()).map(|(position, one)| AdjustmentRow::of(id, position, one));
+    let corrections = (1..).zip(&document.corrections).map(|(position, one)| CorrectionRow::of(id, position, one));
+    let coverage = document.coverage().iter().map(|one| CoverageRow::of(id, one));
     let written = [
         (LINES, session.rows_in(currency, lines)),
         (ADJUSTMENTS, session.rows_in(currency, adjustments)),

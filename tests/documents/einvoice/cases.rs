@@ -1,14 +1,16 @@
 //! Invoices of every sort: samples, VAT categories, currencies, odd texts, what has no line.
 
+use std::ops::DerefMut;
+
 use cf_billing::domain::{Amount, Party, Price};
-use cf_billing::invoicing::{DocumentKind, Invoice, Language, Payment, TaxLine};
+use cf_billing::invoicing::{Common, Document, DocumentKind, Invoice, Language, Payment, TaxLine};
 use chrono_tz::Tz;
 
 use crate::rates::bill::{bill, card};
 use crate::support::sample;
 
 /// The category, its percentage and a reason where it asks for one; parties as the category wants them.
-pub fn with_category(mut invoice: Invoice, category: &str, percent: &str) -> Invoice {
+pub fn with_category<D: DerefMut<Target = Common>>(mut invoice: D, category: &str, percent: &str) -> D {
     let percent: Price = percent.parse().unwrap();
     let exact = i128::from(invoice.net.0) * percent.mantissa();
     let divisor = 100 * 10_i128.pow(percent.scale());
@@ -23,7 +25,7 @@ pub fn with_category(mut invoice: Invoice, category: &str, percent: &str) -> Inv
 /// What a card makes of usage, between the parties of the samples.
 pub fn of_card(text: &str, usage: &str) -> Invoice {
     let mut invoice = bill(&card(text, Tz::UTC), "2026-10 Europe/Berlin", usage);
-    invoice.particulars = sample::standard().particulars;
+    invoice.particulars = sample::standard().common.particulars;
     invoice.account_name = Some("ACME".to_owned());
     invoice
 }
@@ -34,21 +36,21 @@ const CATEGORIES: [(&str, &str); 9] =
 const VAT: &str = "[[tax]]\nname = \"VAT\"\npercent = \"7.7\"\n";
 
 /// Everything that must be valid, each with a name.
-pub fn all() -> Vec<(String, Invoice)> {
-    let mut all: Vec<(String, Invoice)> = vec![
-        ("standard".into(), sample::standard()),
-        ("reverse_charge".into(), sample::reverse_charge()),
-        ("with_correction".into(), sample::with_correction()),
-        ("credit_note".into(), sample::credit_note()),
+pub fn all() -> Vec<(String, Document)> {
+    let mut all: Vec<(String, Document)> = vec![
+        ("standard".into(), sample::standard().into()),
+        ("reverse_charge".into(), sample::reverse_charge().into()),
+        ("with_correction".into(), sample::with_correction().into()),
+        ("credit_note".into(), sample::credit_note().into()),
     ];
     for (category, percent) in CATEGORIES {
-        let samples = [
-            ("invoice", sample::standard as fn() -> Invoice),
-            ("correction", sample::with_correction),
-            ("note", sample::credit_note),
+        let samples: [(&str, Document); 3] = [
+            ("invoice", sample::standard().into()),
+            ("correction", sample::with_correction().into()),
+            ("note", sample::credit_note().into()),
         ];
         for (position, (name, sample)) in samples.into_iter().enumerate() {
-            let mut invoice = with_category(sample(), category, percent);
+            let mut invoice = with_category(sample, category, percent);
             invoice.particulars.language = Language::ALL[position];
             all.push((format!("{category}-{name}"), invoice));
         }
@@ -58,11 +60,11 @@ pub fn all() -> Vec<(String, Invoice)> {
     all
 }
 
-fn parties() -> Vec<(String, Invoice)> {
+fn parties() -> Vec<(String, Document)> {
     let with = |name: &str, change: fn(&mut Invoice)| {
         let mut invoice = sample::reverse_charge();
         change(&mut invoice);
-        (name.to_owned(), invoice)
+        (name.to_owned(), invoice.into())
     };
     vec![
         with("least", |invoice| {
@@ -113,7 +115,7 @@ fn parties() -> Vec<(String, Invoice)> {
     ]
 }
 
-fn amounts() -> Vec<(String, Invoice)> {
+fn amounts() -> Vec<(String, Document)> {
     let usage = "process shop 01 11T03:17:11 i=3 m=300 d=700; process api 02 09 estimated";
     let currency = |code: &str| format!("currency = \"{code}\"\n{VAT}[[process]]\nmemory_gib_hour = \"3.0125\"\n");
     let commitment = "[[commitment]]\nname = \"a year\"\naccount = \"acme\"\namount = \"100\"\n";
@@ -137,15 +139,14 @@ fn amounts() -> Vec<(String, Invoice)> {
         ("dear", format!("{VAT}[[process]]\ninstance_hour = \"123456.789\"\n"), usage),
         ("cheap", format!("{VAT}[[process]]\ninstance_hour = \"0.000000000001\"\n"), usage),
     ];
-    let mut all: Vec<(String, Invoice)> =
-        cases.into_iter().map(|(name, text, usage)| (name.to_owned(), of_card(&text, usage))).collect();
-    for (name, sample) in
-        [("gives_back", sample::with_correction as fn() -> Invoice), ("mixed_note", sample::credit_note)]
-    {
+    let mut all: Vec<(String, Document)> =
+        cases.into_iter().map(|(name, text, usage)| (name.to_owned(), of_card(&text, usage).into())).collect();
+    let samples: [(&str, Document); 2] =
+        [("gives_back", sample::with_correction().into()), ("mixed_note", sample::credit_note().into())];
+    for (name, mut invoice) in samples {
         // One correction the other way round, of something beside the lines; the net may change its sign.
-        let mut invoice = sample();
         let mut other = invoice.corrections[0].clone();
-        let is_note = invoice.kind == DocumentKind::CreditNote;
+        let is_note = invoice.kind() == DocumentKind::CreditNote;
         (other.before, other.after) = if is_note { (Amount(0), Amount(5)) } else { (Amount(9_999_999), Amount(0)) };
         (other.key, other.meter, other.price, other.line) = (None, None, None, None);
         "CF-000002".clone_into(&mut other.number);

@@ -16,7 +16,7 @@ fn lacking(invoice: &Invoice, is_final: bool, syntax: Syntax) -> Vec<Lacking> {
     let issue = sample::issue("CF-000042", invoice);
     let look = Branding::default();
     let subject = ToRender {
-        invoice,
+        document: invoice.into(),
         issue: is_final.then_some(&issue),
         in_review: false,
         drafted_at: sample::drafted_at(),
@@ -255,8 +255,13 @@ fn drafts_are_refused_and_told_everything_at_once() {
     let mut invoice = sample::with_correction();
     (invoice.particulars.seller.country, invoice.particulars.buyer.country) = (None, None);
     let look = Branding::default();
-    let subject =
-        ToRender { invoice: &invoice, issue: None, in_review: false, drafted_at: sample::drafted_at(), look: &look };
+    let subject = ToRender {
+        document: (&invoice).into(),
+        issue: None,
+        in_review: false,
+        drafted_at: sample::drafted_at(),
+        look: &look,
+    };
     let error = einvoice::cii(&subject).unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -285,7 +290,7 @@ fn what_is_to_be_paid_is_due() {
     issue.due_on = None;
     let look = Branding::default();
     let subject = ToRender {
-        invoice: &invoice,
+        document: (&invoice).into(),
         issue: Some(&issue),
         in_review: false,
         drafted_at: sample::drafted_at(),
@@ -295,7 +300,7 @@ fn what_is_to_be_paid_is_due() {
     assert_eq!(what, ["a due date, or payment terms in words"]);
     let mut with_terms = invoice.clone();
     with_terms.particulars.payment.terms = Some("At once".to_owned());
-    assert_eq!(einvoice::lacking(&ToRender { invoice: &with_terms, ..subject }, Syntax::Cii), []);
+    assert_eq!(einvoice::lacking(&ToRender { document: (&with_terms).into(), ..subject }, Syntax::Cii), []);
 }
 
 #[test]
@@ -305,7 +310,7 @@ fn an_invoice_that_does_not_add_up_is_not_written() {
     let issue = sample::issue("CF-000042", &invoice);
     let look = Branding::default();
     let subject = ToRender {
-        invoice: &invoice,
+        document: (&invoice).into(),
         issue: Some(&issue),
         in_review: false,
         drafted_at: sample::drafted_at(),

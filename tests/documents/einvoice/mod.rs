@@ -11,7 +11,7 @@ use std::process::Command;
 
 use cf_billing::documents::{Branding, ToRender, einvoice};
 use cf_billing::domain::Amount;
-use cf_billing::invoicing::{DocumentKind, Invoice};
+use cf_billing::invoicing::{Common, Document, DocumentKind, DocumentRef};
 use en16931::profiles;
 use en16931_formats::{Policy, Recommendation};
 
@@ -20,14 +20,15 @@ use crate::support::tool::python;
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/documents/einvoice/validate.py");
 
-/// UBL and CII of an invoice.
-fn made(invoice: &Invoice) -> [String; 2] {
-    let issue = sample::issue("CF-000042", invoice);
+/// UBL and CII of a document.
+fn made<'a>(document: impl Into<DocumentRef<'a>>) -> [String; 2] {
+    let document = document.into();
+    let issue = sample::issue("CF-000042", document);
     let look = Branding::default();
     let subject =
-        ToRender { invoice, issue: Some(&issue), in_review: false, drafted_at: sample::drafted_at(), look: &look };
+        ToRender { document, issue: Some(&issue), in_review: false, drafted_at: sample::drafted_at(), look: &look };
     [einvoice::ubl(&subject), einvoice::cii(&subject)]
-        .map(|result| String::from_utf8(result.unwrap_or_else(|error| panic!("{error}\n{invoice:#?}"))).unwrap())
+        .map(|result| String::from_utf8(result.unwrap_or_else(|error| panic!("{error}\n{document:#?}"))).unwrap())
 }
 
 /// What schema and Schematron find in documents, a line each: `name xsd`, `name BR-CO-15`, `name warning BR-…`. Each
@@ -59,7 +60,7 @@ pub fn validated(documents: &BTreeMap<String, String>) -> Vec<String> {
 
 /// Reads both syntaxes with somebody else's reader: nothing in them is unknown to it, its rules (EN 16931's, and
 /// Peppol's for UBL) find nothing, both say the same, and the totals are the book's.
-fn second_opinion(name: &str, invoice: &Invoice, [ubl, cii]: &[String; 2]) -> Vec<String> {
+fn second_opinion(name: &str, invoice: &Document, [ubl, cii]: &[String; 2]) -> Vec<String> {
     let mut found = Vec::new();
     for text in [ubl, cii] {
         let received = en16931_formats::receive(text.as_bytes(), &Policy::default());
@@ -74,7 +75,7 @@ fn second_opinion(name: &str, invoice: &Invoice, [ubl, cii]: &[String; 2]) -> Ve
     let [of_ubl, of_cii] = [ubl, cii].map(|text| en16931_formats::read(text.as_bytes()).unwrap());
     found.extend(of_ubl.entries.iter().chain(&of_cii.entries).map(|entry| format!("{name}: {entry:?}")));
     let (mut of_ubl, mut of_cii) = (of_ubl.invoice, of_cii.invoice);
-    let sign = if invoice.kind == DocumentKind::CreditNote { -1 } else { 1 };
+    let sign = if invoice.kind() == DocumentKind::CreditNote { -1 } else { 1 };
     let major = |amount: Amount| Amount(sign * amount.0).in_major_units(invoice.currency);
     let tax = invoice.tax.as_ref().unwrap().amount;
     let totals = &of_ubl.totals;
@@ -98,7 +99,7 @@ fn second_opinion(name: &str, invoice: &Invoice, [ubl, cii]: &[String; 2]) -> Ve
 }
 
 /// Everything there is to check of valid invoices, each with both syntaxes.
-fn check(invoices: &[(String, Invoice)]) {
+fn check(invoices: &[(String, Document)]) {
     let mut documents = BTreeMap::new();
     let mut found = Vec::new();
     for (name, invoice) in invoices {
@@ -142,11 +143,11 @@ fn what_peppol_refuses_is_found() {
 #[test]
 fn between_germans_the_rules_of_xrechnung_hold() {
     let policy = Policy { require: Some(&profiles::XRECHNUNG), ..Policy::default() };
-    let is_german = |invoice: &Invoice| {
+    let is_german = |invoice: &Common| {
         let parties = [&invoice.particulars.seller, &invoice.particulars.buyer];
         parties.iter().all(|party| party.country.as_deref() == Some("DE"))
     };
-    let german: Vec<(String, Invoice)> = cases::all().into_iter().filter(|(_, invoice)| is_german(invoice)).collect();
+    let german: Vec<(String, Document)> = cases::all().into_iter().filter(|(_, invoice)| is_german(invoice)).collect();
     assert!(german.len() > 20);
     let mut found = Vec::new();
     for (name, invoice) in german {

@@ -1,6 +1,6 @@
 //! What e-invoices say, as a reader of theirs would put it down.
 
-use cf_billing::invoicing::{Invoice, Language};
+use cf_billing::invoicing::{DocumentRef, Language};
 use en16931_formats::read;
 
 use super::cases::of_card;
@@ -8,8 +8,8 @@ use super::made;
 use crate::support::sample;
 
 /// Each line: quantity, unit, price, base, amount, name, description and note.
-fn lines(invoice: &Invoice) -> String {
-    let read = read(made(invoice)[0].as_bytes()).unwrap().invoice;
+fn lines<'a>(document: impl Into<DocumentRef<'a>>) -> String {
+    let read = read(made(document)[0].as_bytes()).unwrap().invoice;
     let show = |line: &en16931::InvoiceLine| {
         let base = line.price.base_quantity.map(|base| format!(" per {base}")).unwrap_or_default();
         let note = line.note.as_ref().map(|note| format!(" | {note}")).unwrap_or_default();
@@ -93,8 +93,8 @@ fn corrections_say_what_they_correct() {
 }
 
 /// Note, terms and means of payment, and what it refers to.
-fn header(invoice: &Invoice) -> String {
-    let read = read(made(invoice)[0].as_bytes()).unwrap().invoice;
+fn header<'a>(document: impl Into<DocumentRef<'a>>) -> String {
+    let read = read(made(document)[0].as_bytes()).unwrap().invoice;
     let preceding = read.preceding_invoices.iter();
     let preceding = preceding.map(|one| format!("{} {:?}", one.reference, one.issue_date.map(|date| date.to_string())));
     let means = read.payment.as_ref().and_then(|payment| payment.means_code.as_ref().map(ToString::to_string));
