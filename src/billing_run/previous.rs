@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{BillingError, BillingRun};
-use crate::domain::{Amount, Month, Span};
+use crate::domain::{Amount, FoundationHead, Month, Span};
 use crate::invoicing::{Coverage, Document, Status};
-use crate::store::{FoundationHead, InvoiceFilter};
+use crate::store::InvoiceFilter;
 
 /// Accounts' invoices of a month: final ones before drafts.
 #[derive(Debug)]

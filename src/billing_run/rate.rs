@@ -9,13 +9,13 @@ use super::payers::{Paid, Payers};
 use super::{BillingError, BillingRun, Card, Meant};
 use crate::accounts::{Account, Accounts};
 use crate::domain::text::visible;
-use crate::domain::{Guid, Month, Span, Timestamp, is_too_large};
+use crate::domain::{FoundationHead, Guid, Month, Span, Timestamp, is_too_large};
 use crate::invoicing::{
     AccountTax, Corrected, Correction, Draft, DraftNotes, Given, Header, Invoice, given_before, invoice, uncountable,
 };
 use crate::rate_card::Whom;
 use crate::rating::{Named, Piece, RULES, Rater};
-use crate::store::{AccountsOf, FoundationHead, MadeBy, Recalculation, StoredInvoice};
+use crate::store::{AccountsOf, MadeBy, Recalculation, StoredInvoice};
 
 /// By what a month is rated: a card, and the rules of then.
 #[derive(Clone, Copy, Debug)]

@@ -12,8 +12,8 @@ use super::{Failure, Global};
 use crate::clock::Clock;
 use crate::config::{Configuration, Foundation};
 use crate::consumer::{Collector, Evidence, Held, Judged};
-use crate::domain::{Kind, Timestamp};
-use crate::store::{FoundationHead, OnboardingStage, Pin, Store};
+use crate::domain::{FoundationHead, Kind, Timestamp};
+use crate::store::{OnboardingStage, Pin, Store};
 use crate::telemetry::Reporter;
 
 /// List foundations and what holds them; say that another address, foundation or clock is right

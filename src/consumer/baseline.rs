@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::page::NewInput;
 use crate::cloud_controller::NamedItem;
-use crate::domain::{Baseline, EventId, Guid, Stream, Timestamp};
+use crate::domain::{Baseline, EventId, FoundationHead, Guid, Stream, Timestamp};
 use crate::fold::Input;
-use crate::store::{FoundationHead, InputKind, NameOf, Names, Store, StoreError, Told};
+use crate::store::{InputKind, NameOf, Names, Store, StoreError, Told};
 
 /// Inputs for those of `items`, all of one stream's resources, that aren't archived yet. Their names are those of
 /// `read_at`: when the snapshot was made or the list was read, which may be long before the epoch.

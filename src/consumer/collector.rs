@@ -12,11 +12,12 @@ use super::strategy::choose_strategy;
 use crate::clock::Clock;
 use crate::cloud_controller::{ApiError, Client};
 use crate::domain::{
-    EventId, GapReason, Guid, Kind, Place, RowList, RowObservation, Settings, Strategy, Stream, Timestamp,
+    EventId, FoundationHead, GapReason, Guid, Kind, Place, RowList, RowObservation, Settings, Strategy, Stream,
+    Timestamp,
 };
 use crate::fold::Input;
-use crate::store::{FoundationHead, LabelRows, Onboarding, OnboardingStage, PageOrigin, Store, StoreError, StoredGap};
-use crate::telemetry::{Progress, Reporter};
+use crate::store::{LabelRows, Onboarding, OnboardingStage, PageOrigin, Store, StoreError, StoredGap};
+use crate::telemetry::Reporter;
 
 /// How often it is looked whether there is something to seal or prune, in seconds.
 const RETAIN_INTERVAL_SECONDS: i64 = 86_400;
@@ -295,13 +296,9 @@ impl Collector {
 
     /// Tells how far it is.
     fn report(&self) {
-        let checkpoint = |stream| self.head.stream(stream).checkpoint.as_ref().map(|event| event.created_at);
-        self.reporter.progress(Progress {
-            epoch: self.head.current_settings().billing_epoch,
-            known_until: self.head.known_until,
-            rated_through: self.head.rated_through(self.plan.sweep_window_seconds),
-            checkpoints: Stream::ALL.map(checkpoint),
-        });
+        let epoch = self.head.current_settings().billing_epoch;
+        let rated_through = self.head.rated_through(self.plan.sweep_window_seconds);
+        self.reporter.progress(epoch, &self.head.progress, rated_through);
     }
 
     /// Counts what is open, if that may have changed.

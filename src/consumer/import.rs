@@ -6,9 +6,9 @@ use super::page::{NewInput, Page, commit};
 use super::reading::{RawEvent, Reading};
 use crate::clock::Clock;
 use crate::cloud_controller::{Chunk, NamedItem, Snapshot};
-use crate::domain::{AnomalyKind, Place, Settings, Stream, Timestamp};
+use crate::domain::{AnomalyKind, FoundationHead, Place, Settings, Stream, Timestamp};
 use crate::fold::Input;
-use crate::store::{FoundationHead, Names, PageOrigin, Store, StoreError};
+use crate::store::{Names, PageOrigin, Store, StoreError};
 
 /// What an import can't do.
 #[derive(Debug, thiserror::Error)]

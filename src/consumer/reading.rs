@@ -6,8 +6,8 @@ use std::ops::Bound;
 use super::page::NewInput;
 use super::placement::{Met, Placement};
 use crate::cloud_controller::Decoded;
-use crate::domain::{EventId, Place, Stream, Timestamp};
-use crate::store::{FoundationHead, InputKind, Store, StoreError};
+use crate::domain::{EventId, FoundationHead, Place, Stream, Timestamp};
+use crate::store::{InputKind, Store, StoreError};
 
 /// One event with its text as received.
 pub type RawEvent = (String, Decoded);

@@ -2,8 +2,8 @@
 //! Owns the comparison; reads the one book, writes the other.
 
 use super::page::commit_again;
-use crate::domain::Timestamp;
-use crate::store::{ArchivedInput, FoundationHead, Names, PageOrigin, Seal, Store, StoreError, WriteSet};
+use crate::domain::{FoundationHead, Timestamp};
+use crate::store::{ArchivedInput, Names, PageOrigin, Seal, Store, StoreError, WriteSet};
 
 /// Inputs read at a time.
 const PAGE: usize = 5_000;

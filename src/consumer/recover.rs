@@ -139,7 +139,7 @@ impl Collector {
     }
 
     /// The end of a stream, where what is read beside it stands.
-    pub(super) const fn end_of(&self, stream: Stream) -> Place {
+    pub(super) fn end_of(&self, stream: Stream) -> Place {
         Place::at(self.head.stream(stream).last_ordinal)
     }
 

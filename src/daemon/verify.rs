@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::duties::{Duties, Held, VERIFICATION};
 use crate::clock::{Clock, Stopwatch};
-use crate::store::{FoundationHead, Store, StoreError, Verifying};
+use crate::domain::FoundationHead;
+use crate::store::{Store, StoreError, Verifying};
 use crate::telemetry::Metrics;
 
 /// Links verified in one transaction.

@@ -11,8 +11,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
 use super::Served;
-use crate::domain::Timestamp;
-use crate::store::FoundationHead;
+use crate::domain::{FoundationHead, Timestamp};
 use crate::telemetry::{FoundationStatus, Health};
 
 /// How long the database may take to answer: what waits for us gives up after two seconds.

@@ -29,8 +29,8 @@ pub use ledger::{
 pub use tables::{ExpectedColumn, ExpectedTable, expected_tables};
 pub use transfer::{TransferError, Transferred};
 pub use types::{
-    Absurd, Found, FoundationHead, GroupKey, LoadedResource, Onboarding, OnboardingStage, OpenTotal, Owner, PageOrigin,
-    StreamHead, TakenSnapshot, UsageKeyed, UsageQuery, UsageRow, Used, WriteSet,
+    Absurd, Found, GroupKey, LoadedResource, Onboarding, OnboardingStage, OpenTotal, Owner, PageOrigin, TakenSnapshot,
+    UsageKeyed, UsageQuery, UsageRow, Used, WriteSet,
 };
 
 use std::sync::{Arc, Mutex};

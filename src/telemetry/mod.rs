@@ -20,7 +20,7 @@ pub use board::{Board, FoundationStatus};
 pub use foreign::ForeignAnswer;
 pub use health::Health;
 pub use metrics::{FoundationMetrics, Metrics, PageCounts};
-pub use reporter::{Progress, Reporter};
+pub use reporter::Reporter;
 
 /// Begins logging to `writer`, once per process. A second call changes nothing.
 pub fn init(log: &Log, writer: impl for<'w> MakeWriter<'w> + Send + Sync + 'static) {

@@ -1,7 +1,7 @@
 //! What is told of one foundation, on the board and in its metrics at once.
 
 use super::{Board, FoundationMetrics, FoundationStatus, Metrics};
-use crate::domain::{Stream, Timestamp};
+use crate::domain::{Progress, Stream, Timestamp};
 
 /// See the module.
 #[derive(Clone, Debug)]
@@ -9,16 +9,6 @@ pub struct Reporter {
     pub metrics: FoundationMetrics,
     board: Board,
     name: String,
-}
-
-/// How far a foundation is collected.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Progress {
-    pub epoch: Option<Timestamp>,
-    pub known_until: Option<Timestamp>,
-    /// `created_at` of the checkpoints of the app and the service stream.
-    pub checkpoints: [Option<Timestamp>; 2],
-    pub rated_through: Option<Timestamp>,
 }
 
 impl Reporter {
@@ -43,7 +33,7 @@ impl Reporter {
     /// Another process collects it: what this one knew of it is old.
     pub fn stands_by(&self) {
         self.state("standby");
-        self.progress(Progress::default());
+        self.progress(None, &Progress::default(), None);
         self.metrics.stands_by();
         self.update(|status| status.tell(None, Timestamp::MIN));
         self.went_well();
@@ -65,8 +55,10 @@ impl Reporter {
     }
 
     /// How far it is collected now.
-    pub fn progress(&self, progress: Progress) {
-        let Progress { epoch, known_until, checkpoints, rated_through } = progress;
+    pub fn progress(&self, epoch: Option<Timestamp>, progress: &Progress, rated_through: Option<Timestamp>) {
+        let known_until = progress.known_until;
+        let checkpoints =
+            Stream::ALL.map(|stream| progress.stream(stream).checkpoint.as_ref().map(|event| event.created_at));
         self.metrics.progress(epoch, known_until, rated_through);
         for (stream, checkpoint) in Stream::ALL.into_iter().zip(checkpoints) {
             self.metrics.stream(stream, checkpoint, known_until);

@@ -3,8 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use cf_billing::domain::{Stream, Timestamp};
-use cf_billing::store::FoundationHead;
+use cf_billing::domain::{FoundationHead, Stream, Timestamp};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;

@@ -238,7 +238,7 @@ impl Collected {
         self.head().current_settings().billing_epoch.unwrap()
     }
 
-    pub fn head(&self) -> cf_billing::store::FoundationHead {
+    pub fn head(&self) -> cf_billing::domain::FoundationHead {
         self.runtime.block_on(self.store.foundation(NAME)).unwrap()
     }
 

@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::input::NewInput;
 use crate::cloud_controller::decode;
-use crate::domain::{Bound, Fact, Place, Stream, TOLERANCE_SECONDS, Timestamp, UsageEvent, Verdict, judge};
+use crate::domain::{
+    Bound, Fact, FoundationHead, Place, Stream, TOLERANCE_SECONDS, Timestamp, UsageEvent, Verdict, judge,
+};
 use crate::fold::Input;
-use crate::store::{FoundationHead, InputKind, Stated, Store, StoreError, StoredBound};
+use crate::store::{InputKind, Stated, Store, StoreError, StoredBound};
 
 /// Events are judged in blocks of so many, each together with the block before it: what a block says of itself and of the
 /// one before is final when it is full. So it doesn't depend on how the stream was cut into pages.

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::domain::quantity::{instance_seconds, mib_seconds};
-use crate::domain::{AnomalyKind, EntryType, Gap, Interval, Kind};
+use crate::domain::{AnomalyKind, EntryType, FoundationHead, Gap, Interval, Kind};
 use crate::fold::{Input, Numbered};
-use crate::store::{FoundationHead, Settled, WriteSet};
+use crate::store::{Settled, WriteSet};
 use crate::telemetry::PageCounts;
 
 /// What the page's reseeded events told that was lost with a gap: resources that nobody knew, and footprints that changed.

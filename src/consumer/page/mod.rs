@@ -8,11 +8,12 @@ mod names;
 mod number;
 mod observe;
 
-use crate::domain::{LedgerEntry, ResourceKey, Stream, Timestamp};
+use std::ops::{Deref, DerefMut};
+
+use crate::domain::{FoundationHead, LedgerEntry, Progress, ResourceKey, Stream, Timestamp};
 use crate::fold::{Depth, Fold, Input, Known, Numbered, Resource};
 use crate::store::{
-    ArchivedInput, FoundationHead, GapProgress, InputKind, LoadedResource, Names, PageOrigin, Store, StoreError,
-    StoredBound, StreamHead, WriteSet,
+    ArchivedInput, GapProgress, InputKind, LoadedResource, Names, PageOrigin, Store, StoreError, StoredBound, WriteSet,
 };
 use crate::telemetry::PageCounts;
 use clocks::decide;
@@ -34,14 +35,9 @@ pub struct Page {
     pub unobservable: Vec<ResourceKey>,
     /// Beside those that the events carry.
     pub names: Names,
-    /// The streams with the checkpoints they should then have; ordinals and times are kept by [`commit`].
-    pub app: StreamHead,
-    pub service: StreamHead,
-    pub known_until: Option<Timestamp>,
-    pub observed_until: Option<Timestamp>,
-    pub swept_until: Option<Timestamp>,
-    pub reconciled_at: Option<Timestamp>,
-    pub swept_long_at: Option<Timestamp>,
+    /// How far the foundation is then collected, with the checkpoints it should then have; ordinals and times of streams are
+    /// kept by [`commit`].
+    pub progress: Progress,
     /// How it moves a gap on.
     pub gap_progress: Option<GapProgress>,
 }
@@ -57,23 +53,23 @@ impl Page {
             inputs: Vec::new(),
             unobservable: Vec::new(),
             names: Names::default(),
-            app: head.app.clone(),
-            service: head.service.clone(),
-            known_until: head.known_until,
-            observed_until: head.observed_until,
-            swept_until: head.swept_until,
-            reconciled_at: head.reconciled_at,
-            swept_long_at: head.swept_long_at,
+            progress: head.progress.clone(),
             gap_progress: None,
         }
     }
+}
 
-    /// The head of one stream.
-    pub const fn stream_mut(&mut self, stream: Stream) -> &mut StreamHead {
-        match stream {
-            Stream::App => &mut self.app,
-            Stream::Service => &mut self.service,
-        }
+impl Deref for Page {
+    type Target = Progress;
+
+    fn deref(&self) -> &Progress {
+        &self.progress
+    }
+}
+
+impl DerefMut for Page {
+    fn deref_mut(&mut self) -> &mut Progress {
+        &mut self.progress
     }
 }
 
@@ -98,13 +94,7 @@ pub struct PageReport {
 pub async fn commit(store: &Store, head: &FoundationHead, page: Page) -> Result<PageReport, StoreError> {
     let mut write = WriteSet::new(page.origin, head);
     write.gap_progress = page.gap_progress;
-    write.reconciled_at = page.reconciled_at;
-    write.swept_long_at = page.swept_long_at;
-    write.known_until = page.known_until;
-    write.observed_until = page.observed_until;
-    write.swept_until = page.swept_until;
-    write.app = page.app;
-    write.service = page.service;
+    write.progress = page.progress;
     write.names = page.names;
     write.unobservable = page.unobservable;
 

@@ -47,10 +47,7 @@ pub(super) fn number(
 }
 
 fn note_place(write: &mut WriteSet, stream: Stream, place: &Place, created_at: Timestamp) {
-    let head = match stream {
-        Stream::App => &mut write.app,
-        Stream::Service => &mut write.service,
-    };
+    let head = write.stream_mut(stream);
     head.last_ordinal = head.last_ordinal.max(place.ordinal);
     head.newest_created_at = head.newest_created_at.max(Some(created_at));
     head.oldest_created_at = Some(head.oldest_created_at.map_or(created_at, |oldest| oldest.min(created_at)));

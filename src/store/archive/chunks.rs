@@ -8,9 +8,9 @@ use lru::LruCache;
 
 use super::pack::{self, CHUNK_INPUTS, DirectoryEntry, Packed, unpack};
 use super::tables::ChunkRow;
-use crate::domain::{EventId, Place, Stream, Timestamp};
+use crate::domain::{EventId, FoundationHead, Place, Stream, Timestamp};
 use crate::store::database::{Record, Row, Session, Sql, record, text, unexpected, values};
-use crate::store::{ArchivedInput, FoundationHead, InputKind, Store, StoreError, identity};
+use crate::store::{ArchivedInput, InputKind, Store, StoreError, identity};
 
 /// Chunks whose identities stay in memory: some 128,000 inputs, 4 MB.
 const CACHED_CHUNKS: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");

@@ -2,10 +2,10 @@
 
 use super::tables::AccountsRow;
 use crate::store::database::{Session, Sql, again, text, values};
-use crate::store::{FoundationHead, Store, StoreError};
+use crate::store::{Store, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::{Month, Timestamp};
+use crate::domain::{FoundationHead, Month, Timestamp};
 use crate::invoicing::CreditNote;
 
 /// From when on usage may be another than final months were compared with.

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::foundations::read_foundations;
-use crate::domain::{AnomalyKind, Kind, Place, Span, Timestamp, UndecodableNote};
+use crate::domain::{AnomalyKind, FoundationHead, Kind, Place, Span, Timestamp, UndecodableNote};
 use crate::store::archive::chunks::read_chunk;
 use crate::store::archive::pack::InputKind;
 use crate::store::database::{Row, Session, Sql, values};
-use crate::store::{ArchivedInput, FoundationHead, Store, StoreError};
+use crate::store::{ArchivedInput, Store, StoreError};
 
 /// Records without a readable time whose neighbours are looked up; any further ones count for every month.
 const MOST_UNDATED: i64 = 500;

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::tables::BoundRow;
-use crate::domain::{Bound, ClockNote, Guid, Kind, Place, ResourceKey, Span, Stream, TOLERANCE_SECONDS, Timestamp};
+use crate::domain::{
+    Bound, ClockNote, FoundationHead, Guid, Kind, Place, ResourceKey, Span, Stream, TOLERANCE_SECONDS, Timestamp,
+};
 use crate::store::archive::chunks::read_directory;
 use crate::store::database::{Row, Session, Spelled, Sql, text, values};
-use crate::store::{FoundationHead, InputKind, Store, StoreError};
+use crate::store::{InputKind, Store, StoreError};
 
 /// An archived event's time, in its stream.
 #[derive(Clone, Debug, PartialEq, Eq)]

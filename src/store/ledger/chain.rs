@@ -5,11 +5,11 @@ use sha2::{Digest, Sha256};
 
 use super::rows::{FoundEntry, read_entry, select_entry};
 use super::tables::LinkRow;
-use crate::domain::LedgerEntry;
 use crate::domain::text::hexadecimal;
+use crate::domain::{FoundationHead, LedgerEntry};
 use crate::store::archive::chunks::read_chunk;
 use crate::store::database::{Record, Session, Sql, text, values};
-use crate::store::{ArchivedInput, FoundationHead, Store, StoreError, WriteSet};
+use crate::store::{ArchivedInput, Store, StoreError, WriteSet};
 
 /// What verifying a foundation's chain came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

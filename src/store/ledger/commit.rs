@@ -7,12 +7,12 @@ use super::chain;
 use super::dimensions::{self, Table, Wanted, newer, take_newer};
 use super::gaps::{count_told, move_gap, put_gaps};
 use super::tables::{AnomalyRow, EntryRow, OpenRow, ResourceRow, SettingsRow};
-use crate::domain::{Footprint, Guid, Kind, ResourceKey, Stream};
+use crate::domain::{Footprint, FoundationHead, Guid, Kind, ResourceKey, Stream, StreamHead};
 use crate::fold::Resource;
 use crate::store::archive::chunks;
 use crate::store::archive::tables::LatePlaceRow;
 use crate::store::database::{Json, Session, Spelled, Sql, again, record, take_over, text, unexpected, values};
-use crate::store::{FoundationHead, NameOf, PageOrigin, Store, StoreError, StreamHead, WriteSet};
+use crate::store::{NameOf, PageOrigin, Store, StoreError, WriteSet};
 
 type Ids = HashMap<(Table, Guid), i64>;
 

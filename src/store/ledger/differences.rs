@@ -1,9 +1,9 @@
 //! Where what runs differed from the ledger at the last look.
 
 use super::tables::DifferenceRow;
-use crate::domain::{ResourceKey, Timestamp};
+use crate::domain::{FoundationHead, ResourceKey, Timestamp};
 use crate::store::database::{Record, Row, Sql, text, values};
-use crate::store::{FoundationHead, Store, StoreError};
+use crate::store::{Store, StoreError};
 
 /// A difference that isn't settled yet.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::domain::{Guid, Kind, ResourceKey, Timestamp};
+use crate::domain::{FoundationHead, Guid, Kind, ResourceKey, Timestamp};
 use crate::store::database::{Row, Session, Sql, again, record, unexpected, values};
-use crate::store::{FoundationHead, NameOf, Names, Newest, Store, StoreError, Told};
+use crate::store::{NameOf, Names, Newest, Store, StoreError, Told};
 
 /// A table of guids and names. Each takes rows of (guid, name) and gives (guid, id).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

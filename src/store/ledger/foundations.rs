@@ -2,9 +2,9 @@
 
 use super::gaps::read_gaps;
 use super::streams::event_id;
-use crate::domain::Timestamp;
+use crate::domain::{FoundationHead, Progress, StreamHead, Timestamp};
 use crate::store::database::{Dialect, Json, Session, Spelled, Sql, values};
-use crate::store::{FoundationHead, Lease, Store, StoreError, StreamHead};
+use crate::store::{Lease, Store, StoreError};
 
 impl Store {
     /// The foundation of that name, made if it isn't there.
@@ -113,17 +113,18 @@ pub(in crate::store) async fn read_foundations(
             lease_epoch: row.number("foundation.lease_epoch")?,
             last_sequence: row.number("foundation.last_sequence")?,
             last_entry: row.number("foundation.last_entry")?,
-            known_until: row.maybe_time("foundation.known_until")?,
             collected: row.flag("foundation.collected")?,
-            observed_until: row.maybe_time("foundation.observed_until")?,
-            swept_until: row.maybe_time("foundation.swept_until")?,
-            reconciled_at: row.maybe_time("foundation.reconciled_at")?,
-            swept_long_at: row.maybe_time("foundation.swept_long_at")?,
             clock_accepted_at: row.maybe_time("foundation.clock_accepted_at")?,
             settings: Vec::new(),
             gaps: Vec::new(),
-            app: StreamHead::default(),
-            service: StreamHead::default(),
+            progress: Progress {
+                known_until: row.maybe_time("foundation.known_until")?,
+                swept_until: row.maybe_time("foundation.swept_until")?,
+                observed_until: row.maybe_time("foundation.observed_until")?,
+                reconciled_at: row.maybe_time("foundation.reconciled_at")?,
+                swept_long_at: row.maybe_time("foundation.swept_long_at")?,
+                ..Progress::default()
+            },
         };
         for row in &streams {
             if row.integer("stream.foundation_id")? == head.id {

@@ -1,9 +1,9 @@
 //! Spans of stream history that can't be read any more: recorded when found, settled once what runs was looked at.
 
 use super::streams::event_id;
-use crate::domain::{EventId, Gap, GapNote, GapReason, GapStage, Span, Stream, Timestamp};
+use crate::domain::{EventId, FoundationHead, Gap, GapNote, GapReason, GapStage, Span, Stream, Timestamp};
 use crate::store::database::{Row, Session, Spelled, Sql, values};
-use crate::store::{FoundationHead, Store, StoreError};
+use crate::store::{Store, StoreError};
 
 /// A recorded gap and what became of it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,10 +1,10 @@
 //! By what a foundation is known: what was pinned of it, the guids that tell it from others, and what holds it.
 //! Owns rows; what they prove is decided where it is collected.
 
-use crate::domain::{Guid, Kind, Timestamp};
+use crate::domain::{FoundationHead, Guid, Kind, Timestamp};
 use crate::store::codes::ColumnCode;
 use crate::store::database::{Session, Sql, values};
-use crate::store::{FoundationHead, Store, StoreError};
+use crate::store::{Store, StoreError};
 
 /// What is kept of where a foundation was collected from.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use super::tables::LabelRow;
-use crate::domain::Guid;
+use crate::domain::{FoundationHead, Guid};
 use crate::rate_card::Labels;
 use crate::store::database::{Spelled, Sql, again, values};
-use crate::store::{FoundationHead, Owner, Store, StoreError};
+use crate::store::{Owner, Store, StoreError};
 
 /// Labels and annotations of a foundation's organizations and spaces: by owner, guid and key.
 pub type LabelRows = BTreeMap<(Owner, Guid), Labels>;

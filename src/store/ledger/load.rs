@@ -7,11 +7,11 @@ use super::rows::{
     FoundEntry, FoundResource, FoundRun, entries_of, read_entry, read_resource, select_entry, select_resource,
 };
 use super::seals::{pruned_seals, sealed_state};
-use crate::domain::{Guid, Kind, LedgerEntry, ResourceKey};
+use crate::domain::{FoundationHead, Guid, Kind, LedgerEntry, ResourceKey};
 use crate::fold::{Depth, Resource, Sealed};
 use crate::store::archive::chunks::history;
 use crate::store::database::{Row, Session, Sql, record, text, values};
-use crate::store::{ArchivedInput, FoundationHead, InputKind, LoadedResource, OpenTotal, Store, StoreError};
+use crate::store::{ArchivedInput, InputKind, LoadedResource, OpenTotal, Store, StoreError};
 
 impl Store {
     /// Resources with what else was asked for; those never seen are left out.

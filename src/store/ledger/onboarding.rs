@@ -1,9 +1,9 @@
 //! How far a foundation's onboarding has got, and what is still to be read beside its streams.
 
 use super::tables::{OnboardingRow, SnapshotRow};
-use crate::domain::{EventId, Guid, ResourceKey, Stream};
+use crate::domain::{EventId, FoundationHead, Guid, ResourceKey, Stream};
 use crate::store::database::{Record, Spelled, Sql, take_over, text, values};
-use crate::store::{FoundationHead, Onboarding, Store, StoreError, TakenSnapshot};
+use crate::store::{Onboarding, Store, StoreError, TakenSnapshot};
 
 impl Store {
     /// How far the foundation's onboarding has got; `None` if it has not begun.

@@ -5,12 +5,12 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::foundations::read_foundations;
-use crate::domain::{EntryType, Guid, Kind, Span, Timestamp};
+use crate::domain::{EntryType, FoundationHead, Guid, Kind, Span, Timestamp};
 use crate::rate_card::Labels;
 use crate::rating::{LineKey, Named, Piece, Source, UsageKey};
 use crate::store::codes::ColumnCode;
 use crate::store::database::{Record, Row, Session, Spelled, Sql, record, text, unexpected, values};
-use crate::store::{FoundationHead, Owner, Store, StoreError};
+use crate::store::{Owner, Store, StoreError};
 
 /// Entries and open intervals to read at a time, some 50 MB of them; one resource's are never parted.
 const ROWS: usize = 50_000;

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::Timestamp;
+use crate::domain::{FoundationHead, Timestamp};
 use crate::store::archive::chunks::{Chunk, missing, read_directory, unpack_row};
 use crate::store::archive::pack::{ArchivedInput, DirectoryEntry, InputKind, pack};
 use crate::store::database::{Session, Sql, text, values};
-use crate::store::{FoundationHead, Store, StoreError};
+use crate::store::{Store, StoreError};
 
 impl Store {
     /// Prunes what entered the fold before the newest seal made by `until` to guids; earlier seals that nothing rests on

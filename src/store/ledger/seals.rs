@@ -7,11 +7,11 @@ use sha2::{Digest, Sha256};
 use super::rows::{FoundResource, FoundRun, all_entries_of, entries_of, read_resource, select_resource};
 use super::tables::{SealChunkRow, SealRow};
 use crate::domain::text::hexadecimal;
-use crate::domain::{LedgerEntry, Timestamp};
+use crate::domain::{FoundationHead, LedgerEntry, Timestamp};
 use crate::fold::{Resource, Sealed};
 use crate::store::archive::chunks::missing;
 use crate::store::database::{Record, Session, Sql, again, text, values};
-use crate::store::{FoundationHead, Store, StoreError};
+use crate::store::{Store, StoreError};
 
 /// A foundation's ledger as it was after an input: all its resources.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,7 +1,8 @@
 //! The UAA that a foundation's tokens come from, as it was used: what its secret may be sent to again.
 
+use crate::domain::FoundationHead;
 use crate::store::database::{Sql, values};
-use crate::store::{FoundationHead, Store, StoreError};
+use crate::store::{Store, StoreError};
 
 impl Store {
     /// Scheme, host and port of the UAA in use; `None` before a token was got, and in books of earlier versions.

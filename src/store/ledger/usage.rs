@@ -1,9 +1,9 @@
 //! Usage in a span: ledger entries and open intervals, cut at its edges, summed in integers.
 
 use super::foundations::read_foundations;
-use crate::domain::{Kind, Span};
+use crate::domain::{FoundationHead, Kind, Span};
 use crate::store::database::{Row, Sql, values};
-use crate::store::{Absurd, FoundationHead, GroupKey, Store, StoreError, UsageKeyed, UsageQuery, UsageRow, Used};
+use crate::store::{Absurd, GroupKey, Store, StoreError, UsageKeyed, UsageQuery, UsageRow, Used};
 
 /// Grouped by flags, so that it stays one statement: what isn't asked for is null in every row.
 /// The pieces differ in how times are compared and subtracted.
