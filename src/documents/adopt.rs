@@ -15,7 +15,7 @@ use crate::invoicing::{
     Document, DocumentKind, Invoice, InvoiceLine, Particulars, TaxLine,
 };
 use crate::rate_card::Meter;
-use crate::rating::{LineKey, Named, Part};
+use crate::rating::{LineKey, LineUse, Named, Part};
 
 /// A document that was read back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -196,20 +196,19 @@ fn read_line(value: &Of<'_>, currency: Currency) -> Result<InvoiceLine, String> 
         }),
         _ => None,
     };
-    Ok(InvoiceLine {
+    let line = LineUse {
         key: Arc::new(read_key(value)?),
         meter: value.parsed("meter", Meter::from_name)?,
         quantity: value.integer("quantity")?,
         used: value.integer("used")?,
         unit_size: value.integer("unit_size")?,
         part: value.parsed("part", Part::from_text)?,
-        granularity: value.maybe_text("granularity"),
-        charge,
         span: value.span()?,
         days: value.read("days")?,
-        discount: value.amount("discount", currency)?,
         row: 0,
-    })
+    };
+    let granularity = value.maybe_text("granularity");
+    Ok(InvoiceLine { line, granularity, charge, discount: value.amount("discount", currency)? })
 }
 
 /// Lines of one thing, meter and time charge for parts of the same usage.

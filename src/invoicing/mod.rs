@@ -11,14 +11,14 @@ mod particulars;
 mod review;
 mod status;
 
-use std::sync::Arc;
+use std::ops::{Deref, DerefMut};
 
 use crate::domain::money::amount;
 use crate::domain::{
     Amount, AmountOverflow, ClockNote, Currency, GapNote, Month, Price, Span, Timestamp, UndecodableNote,
 };
 use crate::rate_card::{Meter, RateCard};
-use crate::rating::{LineKey, Named, Part, Rated, RatedLine, UnpricedLine};
+use crate::rating::{LineUse, Named, Part, Rated, RatedLine, UnpricedLine};
 
 pub use adjust::{AccountTax, Adjustment, AdjustmentType, TaxLine};
 pub use canonical::{Dates, Issued};
@@ -36,27 +36,27 @@ pub use status::Status;
 /// What was charged for one thing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvoiceLine {
-    pub key: Arc<LineKey>,
-    pub meter: Meter,
-    /// In instance·s, MiB·s or stagings, after lengths are rounded.
-    pub quantity: i64,
-    /// Before they are.
-    pub used: i64,
-    pub unit_size: i64,
-    /// Which part of the usage it charges for.
-    pub part: Part,
+    pub line: LineUse,
     /// How lengths were rounded, in words; `None`: by the second.
     pub granularity: Option<String>,
     /// `None`: no rate is for it.
     pub charge: Option<Charge>,
-    /// The part of the period that the line is for.
-    pub span: Span,
-    /// What was used on each day of the period, in the billing time zone, in the unit of `used`; empty if it isn't known.
-    pub days: Vec<i64>,
     /// Its share of the discounts and of what a commitment covers: zero or less. The amount doesn't have it taken off.
     pub discount: Amount,
-    /// Which usage it is of: lines of one row charge for parts of the same.
-    pub row: usize,
+}
+
+impl Deref for InvoiceLine {
+    type Target = LineUse;
+
+    fn deref(&self) -> &LineUse {
+        &self.line
+    }
+}
+
+impl DerefMut for InvoiceLine {
+    fn deref_mut(&mut self) -> &mut LineUse {
+        &mut self.line
+    }
 }
 
 /// Price and what it came to.
@@ -101,37 +101,27 @@ impl InvoiceLine {
     fn priced(line: &RatedLine, amount: Amount) -> Self {
         let (price, list_price) = (line.price, line.list_price);
         Self {
-            key: line.key.clone(),
-            meter: line.meter,
-            quantity: line.quantity,
-            used: line.used,
-            unit_size: line.unit_size,
-            part: line.part.clone(),
+            line: line.line.clone(),
             granularity: line.granularity.map(|granularity| granularity.to_string()),
             charge: Some(Charge { price, amount, rate: line.rate.to_string(), list_price }),
-            span: line.span,
-            days: line.days.clone(),
             discount: Amount::default(),
-            row: line.row,
         }
     }
 
     /// Shown by its instance-hours.
     fn unpriced(line: &UnpricedLine, period: Span) -> Self {
-        Self {
+        let line = LineUse {
             key: line.key.clone(),
             meter: Meter::InstanceHour,
             quantity: line.quantities.instance_seconds,
             used: line.quantities.instance_seconds,
             unit_size: Meter::InstanceHour.unit_size(period),
             part: Part::Whole,
-            granularity: None,
-            charge: None,
             span: line.span,
             days: Vec::new(),
-            discount: Amount::default(),
             row: 0,
-        }
+        };
+        Self { line, granularity: None, charge: None, discount: Amount::default() }
     }
 
     /// What the line is for, in words.

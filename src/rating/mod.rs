@@ -8,6 +8,7 @@ mod shares;
 mod trace;
 
 use std::hash::{Hash, Hasher};
+use std::ops::Deref;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -147,7 +148,7 @@ pub struct Source {
 /// What one piece adds to one row of usage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contribution {
-    /// See [`RatedLine::row`].
+    /// See [`LineUse::row`].
     pub row: usize,
     pub resource: Guid,
     pub source: Source,
@@ -208,9 +209,9 @@ impl Part {
     }
 }
 
-/// Integer quantity, price, unit size: exact, never a quotient.
+/// What a line is for and how much of it, whether it has a price or none.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RatedLine {
+pub struct LineUse {
     pub key: Arc<LineKey>,
     pub meter: Meter,
     /// In instance·s, MiB·s or stagings, after lengths are rounded.
@@ -219,8 +220,21 @@ pub struct RatedLine {
     pub used: i64,
     /// How much of the quantity one price is for.
     pub unit_size: i64,
-    pub price: Price,
+    /// Which part of the usage it charges for.
     pub part: Part,
+    /// The part of the period that it is for.
+    pub span: Span,
+    /// What was used on each day of the period, in the billing time zone, in the unit of `used`; empty if it isn't known.
+    pub days: Vec<i64>,
+    /// Numbers the usage that was summed: lines with the same number charge for parts of the same.
+    pub row: usize,
+}
+
+/// Integer quantity, price, unit size: exact, never a quotient.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RatedLine {
+    pub line: LineUse,
+    pub price: Price,
     /// Its share of what all packages cost, where quantity × price doesn't say it.
     pub share: Option<Amount>,
     /// The rate, as its card has it.
@@ -229,14 +243,16 @@ pub struct RatedLine {
     pub granularity: Option<Granularity>,
     /// Positions of the discounts in percent that apply.
     pub discounts: Arc<[usize]>,
-    /// The part of the period in which all that holds.
-    pub span: Span,
     /// What would be the price if nothing were agreed on; `None`: the same, or it has none.
     pub list_price: Option<Price>,
-    /// What was used on each day of the period.
-    pub days: Vec<i64>,
-    /// Numbers the usage that was summed: lines with the same number charge for parts of the same.
-    pub row: usize,
+}
+
+impl Deref for RatedLine {
+    type Target = LineUse;
+
+    fn deref(&self) -> &LineUse {
+        &self.line
+    }
 }
 
 /// Usage that no rate is for.

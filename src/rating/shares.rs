@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::applied::{Applied, Parts};
 use super::price::{Charged, Unit, charge, price_of, sum};
-use super::{LineKey, Part, RatedLine, RatingError};
+use super::{LineKey, LineUse, Part, RatedLine, RatingError};
 use crate::domain::{Guid, Kind, Overflow, Price, Rounding, Span, share};
 use crate::rate_card::{Allowance, Matcher, Meter, Model, Per, RateCard};
 
@@ -186,20 +186,22 @@ impl Sum<'_> {
         for (charged, used) in charged.into_iter().zip(share(row.used, &quantities)?) {
             lines.push(RatedLine {
                 list_price: list.and_then(|list| price_of(list, &charged.part)),
-                days: share_days(used, row.used, &row.days)?,
-                row: row.number,
-                key: row.key.clone(),
-                meter: row.meter,
-                quantity: charged.quantity,
-                used,
-                unit_size: charged.unit_size,
+                line: LineUse {
+                    key: row.key.clone(),
+                    meter: row.meter,
+                    quantity: charged.quantity,
+                    used,
+                    unit_size: charged.unit_size,
+                    part: charged.part,
+                    span: row.span,
+                    days: share_days(used, row.used, &row.days)?,
+                    row: row.number,
+                },
                 price: charged.price,
-                part: charged.part,
                 share: charged.share,
                 rate: applied.rate.clone(),
                 granularity: applied.charges.granularity,
                 discounts: applied.discounts.clone(),
-                span: row.span,
             });
         }
         Ok(())

@@ -6,7 +6,7 @@ use crate::domain::Currency;
 use crate::domain::{Amount, Guid, Kind, Price, Span, Timestamp};
 use crate::invoicing::{Charge, InvoiceLine};
 use crate::rate_card::Meter;
-use crate::rating::{LineKey, Named, Part};
+use crate::rating::{LineKey, LineUse, Named, Part};
 use crate::store::StoreError;
 use crate::store::database::{Json, Record, Row, Spelled, table, unexpected};
 
@@ -146,7 +146,7 @@ impl LineRow {
             (None, ..) => return Err(unexpected("invoice_line.price", "null")),
             (.., None) => return Err(unexpected("invoice_line.rate", "null")),
         };
-        Ok(InvoiceLine {
+        let line = LineUse {
             key: Arc::new(LineKey {
                 foundation: row.foundation,
                 organization: Named { guid: row.organization_guid, name: row.organization_name },
@@ -164,13 +164,11 @@ impl LineRow {
             used: row.used.unwrap_or(row.quantity),
             unit_size: row.unit_size,
             part: row.part,
-            granularity: row.granularity,
-            charge,
             span: Span { from: row.started_at, to: row.ended_at },
             days: row.days.map_or_else(Vec::new, |days| days.0),
-            discount: row.discount.unwrap_or_default(),
             // What earlier versions made has no rows of usage.
             row: row.basis_row.unwrap_or_default(),
-        })
+        };
+        Ok(InvoiceLine { line, granularity: row.granularity, charge, discount: row.discount.unwrap_or_default() })
     }
 }
