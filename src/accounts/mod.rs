@@ -152,14 +152,8 @@ impl Accounts {
 
     /// How many there are.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.accounts.len()
-    }
-
-    /// Whether each organization is an account of its own.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.accounts.is_empty()
     }
 
     /// The account of that id.

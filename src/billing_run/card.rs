@@ -138,8 +138,7 @@ impl Card {
             if used.card.hash == self.stored.hash {
                 continue;
             }
-            let zone: Tz = used.time_zone.parse().unwrap_or(Tz::UTC);
-            let Ok(before) = Self::parse("the card in use", used.card.text.clone(), zone) else {
+            let Ok(before) = Self::parse("the card in use", used.card.text.clone(), used.time_zone) else {
                 let (month, hash) = (used.month, &used.card.hash);
                 tracing::warn!("can't read the rate card of {month} ({hash}) any longer");
                 continue;
@@ -150,7 +149,7 @@ impl Card {
             for hash in used.invoices.iter().map(|invoice| &invoice.compared_by) {
                 if *hash != used.card.hash
                     && !mended.contains(hash)
-                    && self.prices_as(store, hash, zone, used.period).await?
+                    && self.prices_as(store, hash, used.time_zone, used.period).await?
                 {
                     mended.push(hash.clone());
                 }

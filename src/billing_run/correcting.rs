@@ -238,9 +238,9 @@ impl BillingRun<'_> {
         let Some(of) = finals.iter().find(|of| of.id == id) else {
             return Err(BillingError::Reopened { number: number.to_owned() });
         };
-        if of.time_zone != self.zone.name() {
+        if of.time_zone != self.zone {
             let number = number.to_owned();
-            return Err(BillingError::OtherZone { number, zone: of.time_zone.clone() });
+            return Err(BillingError::OtherZone { number, zone: of.time_zone.name().to_owned() });
         }
         let (own, given) = (self.stored_card(&of.rate_card).await?, card);
         let mut bys = vec![By { card: &own, rules: of.rules }];

@@ -237,8 +237,7 @@ impl<'a> BillingRun<'a> {
         let finals: Vec<FinalInvoice> = self.store.finals(month).await?.into_iter().filter(wanted).collect();
         let accounts: Vec<String> = finals.iter().map(|invoice| invoice.account.clone()).collect();
         // Cut elsewhere, a month can't be compared line by line.
-        let finals: Vec<FinalInvoice> =
-            finals.into_iter().filter(|invoice| invoice.time_zone == self.zone.name()).collect();
+        let finals: Vec<FinalInvoice> = finals.into_iter().filter(|invoice| invoice.time_zone == self.zone).collect();
         let used = self.cards_of(&finals).await?;
         let bys = self.bys(&finals, &used);
         let holds = self.store.holds(month).await?;
@@ -300,7 +299,7 @@ impl<'a> BillingRun<'a> {
     async fn compare_month(&self, month: Month) -> Result<Vec<String>, BillingError> {
         let mut finals = self.store.finals(month).await?;
         // Cut elsewhere, a month can't be compared line by line.
-        finals.retain(|invoice| invoice.time_zone == self.zone.name());
+        finals.retain(|invoice| invoice.time_zone == self.zone);
         if finals.is_empty() {
             return Ok(Vec::new());
         }

@@ -1,7 +1,5 @@
 //! Number and dates of what is final already.
 
-use chrono_tz::Tz;
-
 use crate::documents::Issue;
 use crate::domain::period::date_of;
 use crate::invoicing::Dates;
@@ -11,8 +9,8 @@ use crate::store::StoredInvoice;
 #[must_use]
 pub fn issue_of(stored: &StoredInvoice) -> Option<Issue> {
     let number = stored.number.clone()?;
-    let zone = stored.document.time_zone.parse().unwrap_or(Tz::UTC);
-    let finalized = || stored.finalized_at.map(|at| Dates { issued_on: date_of(at, zone), due_on: None });
+    let finalized =
+        || stored.finalized_at.map(|at| Dates { issued_on: date_of(at, stored.document.time_zone), due_on: None });
     let Dates { issued_on, due_on } = stored.dates.or_else(finalized)?;
     Some(Issue { number, issued_on, due_on })
 }

@@ -144,7 +144,7 @@ impl Sender {
             seller: Some(self.party.name.clone()).filter(|name| !name.is_empty()),
             month,
             period: month.span(zone),
-            time_zone: zone.name().to_owned(),
+            time_zone: zone,
             rate_card: String::new(),
             rules: RULES,
             rated_through: None,

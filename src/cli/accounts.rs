@@ -209,7 +209,7 @@ impl Check {
 fn good(file: &Path, accounts: &accounts::Accounts, warnings: usize) -> String {
     let owned: usize = accounts.all().map(|account| account.owns.len()).sum();
     let verdict = if warnings == 0 { "good".to_owned() } else { format!("usable, with {warnings} warning(s)") };
-    format!("{}: {} account(s), {owned} entries, {verdict}", file.display(), accounts.len())
+    format!("{}: {} account(s), {owned} entries, {verdict}", file.display(), accounts.count())
 }
 
 const PROBLEM_HEADER: [&str; 5] = ["severity", "file", "line", "message", "hint"];

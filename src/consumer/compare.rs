@@ -32,16 +32,6 @@ pub enum Class {
 }
 
 impl Class {
-    pub const ALL: [Self; 7] = [
-        Self::MissedStart,
-        Self::MissedStop,
-        Self::WrongFootprint,
-        Self::DiskChanged,
-        Self::FailedCreate,
-        Self::NeverStarted,
-        Self::Unsure,
-    ];
-
     /// The word used in tables, metrics and output.
     #[must_use]
     pub const fn name(self) -> &'static str {

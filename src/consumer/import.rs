@@ -125,12 +125,6 @@ impl<'a> Importer<'a> {
         Self { read_at, ..self }
     }
 
-    /// The foundation as it now is.
-    #[must_use]
-    pub const fn head(&self) -> &FoundationHead {
-        &self.head
-    }
-
     /// What was done so far.
     #[must_use]
     pub const fn report(&self) -> ImportReport {

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
+use chrono_tz::Tz;
 use serde_json::Value;
 
 use super::Issue;
@@ -51,7 +52,7 @@ pub fn read_back(text: &[u8]) -> Result<ReadBack, String> {
         seller: value.maybe_text("seller"),
         month: value.meant::<Month>("month")?,
         period,
-        time_zone: value.text("time_zone")?.to_owned(),
+        time_zone: value.meant::<Tz>("time_zone")?,
         currency,
         corrections: read_all(&value.list("corrections")?, |one| read_correction(one, currency))?,
         particulars: value.read::<Particulars>("particulars")?,

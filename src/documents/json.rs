@@ -48,7 +48,7 @@ pub fn summary(subject: &ToRender<'_>, unpriced_lines: usize) -> Value {
         "month": document.month.to_string(),
         "period_start": document.period.from,
         "period_end": document.period.to,
-        "time_zone": document.time_zone,
+        "time_zone": document.time_zone.name(),
         "currency": document.currency.code(),
         "net": money(document.net, document.currency),
         "tax": document.tax.as_ref().map(|tax| tax_value(tax, document.currency)),

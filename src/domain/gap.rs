@@ -75,12 +75,6 @@ impl GapReason {
             Self::Reseeded => "reseeded",
         }
     }
-
-    /// The reason of that name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|reason| reason.name() == name)
-    }
 }
 
 /// What is yet to be done about a gap.

@@ -28,12 +28,6 @@ impl EntryType {
             Self::Replacement => "replacement",
         }
     }
-
-    /// The type of that name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|entry_type| entry_type.name() == name)
-    }
 }
 
 /// Why an entry was made.
@@ -54,10 +48,7 @@ pub enum Cause {
 }
 
 impl Cause {
-    pub const ALL: [Self; 5] =
-        [Self::Closed, Self::BuildpackSet, Self::RepairedEnding, Self::Observation, Self::LateEvent];
-
-    /// The word used in tables.
+    /// The word used in output.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -67,12 +58,6 @@ impl Cause {
             Self::Observation => "observation",
             Self::LateEvent => "late_event",
         }
-    }
-
-    /// The cause of that name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|cause| cause.name() == name)
     }
 }
 

@@ -73,27 +73,6 @@ pub enum Opening {
     Baseline,
 }
 
-impl Opening {
-    pub const ALL: [Self; 4] = [Self::Beginning, Self::FirstSight, Self::WasRunning, Self::Baseline];
-
-    /// The word used in tables.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Beginning => "beginning",
-            Self::FirstSight => "first_sight",
-            Self::WasRunning => "was_running",
-            Self::Baseline => "baseline",
-        }
-    }
-
-    /// The opening of that name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|opening| opening.name() == name)
-    }
-}
-
 /// An interval that hasn't closed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenPiece {

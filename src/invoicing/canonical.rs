@@ -126,7 +126,7 @@ impl<I: Borrow<Invoice>, N: Borrow<CreditNote>> Document<I, N> {
             self.month.to_string(),
             self.period.from,
             self.period.to,
-            self.time_zone,
+            self.time_zone.name(),
             self.currency.code(),
             self.net.in_major_units(self.currency).to_string(),
             self.estimated().in_major_units(self.currency).to_string(),

@@ -5,6 +5,7 @@ use std::borrow::Borrow;
 use std::ops::{Deref, DerefMut};
 
 use chrono::NaiveDate;
+use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use super::{Adjustment, Correction, InvoiceLine, Particulars, TaxLine};
@@ -49,7 +50,7 @@ pub struct Common {
     pub seller: Option<String>,
     pub month: Month,
     pub period: Span,
-    pub time_zone: String,
+    pub time_zone: Tz,
     pub currency: Currency,
     /// Of a credit note everything it has; of an invoice what earlier ones charged too little, and what was given back of the
     /// one in whose place it is.

@@ -13,6 +13,8 @@ mod status;
 
 use std::ops::{Deref, DerefMut};
 
+use chrono_tz::Tz;
+
 use crate::domain::money::amount;
 use crate::domain::{
     Amount, AmountOverflow, ClockNote, Currency, GapNote, Month, Price, Span, Timestamp, UndecodableNote,
@@ -149,7 +151,7 @@ pub struct Header {
     pub seller: Option<String>,
     pub month: Month,
     pub period: Span,
-    pub time_zone: String,
+    pub time_zone: Tz,
     pub rate_card: String,
     /// Number of the rules to follow; see [`crate::rating::RULES`].
     pub rules: u32,

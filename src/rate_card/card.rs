@@ -70,14 +70,7 @@ where
 }
 
 impl RateCard {
-    /// The position of the rate that `subject` has at `at`: of those in force, the narrowest; of several of
-    /// the same for the same, the one that began last. `None`: unpriced.
-    #[must_use]
-    pub fn rate_at(&self, subject: Subject<'_>, at: Timestamp) -> Option<usize> {
-        self.rate_below(subject, at, None, |_| true)
-    }
-
-    /// As [`RateCard::rate_at`], of some of the rates that are wider than `below`.
+    /// Of the rates that reach `subject` at `at` the most specific, of some of those that are wider than `below`.
     fn rate_below(
         &self,
         subject: Subject<'_>,

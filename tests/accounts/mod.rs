@@ -27,7 +27,7 @@ fn example() -> String {
 #[test]
 fn the_example_is_good_and_has_every_key() {
     let accounts = accounts(&example());
-    assert_eq!(accounts.len(), 3);
+    assert_eq!(accounts.count(), 3);
     let warnings: Vec<String> = accounts.warnings().iter().map(ToString::to_string).collect();
     // The operator's own department gets no e-invoice.
     assert_eq!(warnings.len(), 1, "{warnings:#?}");
@@ -93,7 +93,7 @@ fn the_least_file_is_enough() {
     assert_eq!(acme.particulars.group_by, [GroupBy::Organization, GroupBy::Space]);
     assert_eq!((&acme.tax, acme.currency), (&None, None));
     assert_eq!(acme.foundations, ["eu1", "us1"]);
-    assert!(Accounts::default().is_empty() && Accounts::default().get("acme").is_none());
+    assert!(Accounts::default().get("acme").is_none());
 }
 
 #[test]

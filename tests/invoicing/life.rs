@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{configure, october, october_json, shown};
+use crate::support::database::execute;
 use crate::support::month;
 use crate::support::program::Program;
 
@@ -179,8 +180,24 @@ fn a_draft_tells_what_keeps_it_from_being_final() {
     assert!(table.contains("Not final: 0.25 EUR of it rests on estimated usage"), "{table}");
 }
 
+/// A time zone that this program doesn't know isn't taken for another.
+#[test]
+fn an_invoice_of_an_unknown_time_zone_is_an_error_that_names_it() {
+    let program = Program::new();
+    month::card(&program, "name = \"t\"\ncurrency = \"EUR\"\n[[process]]\ninstance_hour = \"1\"\n");
+    month::import(&program, "00:00 p STARTED 512x1 app=a\n10:00 p STOPPED", "5d00:00");
+    let with = configure(&program, "[billing]\nrates = \"card.toml\"\n");
+    let drafts = october_json(&program, "draft", &with);
+    let id = drafts[0]["id"].to_string();
+    execute(&program.database(), "UPDATE invoice SET time_zone = 'Europe/Atlantis'").unwrap();
+    let run = program.run(&["invoices", "show", &id]);
+    assert_eq!(run.code, Some(1));
+    assert!(run.stderr.contains("invoice.time_zone") && run.stderr.contains("Europe/Atlantis"), "{}", run.stderr);
+}
+
 crate::on_postgres! {
     drafts_are_in_review_once_usage_is_complete_and_the_grace_time_is_over,
     what_is_held_stays_a_draft_until_it_is_released,
+    an_invoice_of_an_unknown_time_zone_is_an_error_that_names_it,
     estimates_and_what_has_no_price_are_accepted_by_name,
 }

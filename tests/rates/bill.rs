@@ -143,7 +143,7 @@ pub fn bill_by(card: &RateCard, month: &str, usage: &str, rules: u32) -> Invoice
         seller: None,
         month,
         period,
-        time_zone: zone.name().to_owned(),
+        time_zone: zone,
         rules,
         rate_card: String::new(),
         rated_through: None,

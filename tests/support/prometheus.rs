@@ -14,7 +14,7 @@ use super::background::{Background, get, text};
 use super::program::Program;
 
 /// The longest that is waited for an alert: half an hour of a rule in fast motion, and what a machine under load adds.
-const SLOWEST: Duration = Duration::from_secs(60);
+const SLOWEST: Duration = Duration::from_mins(1);
 
 /// Every duration is divided by it.
 pub const FACTOR: u64 = 60;
@@ -222,7 +222,9 @@ impl Watch {
                 }
             }
         }
-        firing.values_mut().for_each(|alerts| alerts.sort());
+        for alerts in firing.values_mut() {
+            alerts.sort();
+        }
         firing
     }
 

@@ -99,7 +99,7 @@ pub(super) async fn accounts(checked: &mut Checked, file: &Path, configuration: 
             if warnings == problems.len()
                 && let Some(accounts) = accounts
             {
-                let told = format!("{}: {} account(s), {warnings} warning(s)", file.display(), accounts.len());
+                let told = format!("{}: {} account(s), {warnings} warning(s)", file.display(), accounts.count());
                 let told = if warnings == 0 { told } else { format!("{told}\nhint: `accounts check` lists them") };
                 checked.say(if warnings == 0 { Verdict::Ok } else { Verdict::Warn }, None, "accounts", told);
             }

@@ -1,6 +1,5 @@
 //! `cf-billing invoices show`: one invoice, for people, or as its document's data.
 
-use chrono_tz::Tz;
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde_json::Value;
 
@@ -77,18 +76,12 @@ fn units(line: &InvoiceLine) -> Decimal {
     (Decimal::from(line.quantity) / Decimal::from(line.unit_size)).round_dp(6)
 }
 
-/// The zone by whose name an invoice was made. The offset stands beside each time, so UTC can't mislead where a name is
-/// unknown by now.
-fn zone_of(name: &str) -> Tz {
-    name.parse().unwrap_or(Tz::UTC)
-}
-
 /// What keeps a draft from being final; asks for its lines.
 fn blockers(stored: &StoredInvoice, review: &Review) -> Vec<String> {
     let Some(invoice) = stored.document.as_invoice().filter(|_| stored.status != Status::Final) else {
         return Vec::new();
     };
-    let zone = zone_of(&invoice.time_zone);
+    let zone = invoice.time_zone;
     stored.notes.blockers(invoice, review).iter().map(|blocker| blocker.words(zone)).collect()
 }
 
@@ -195,7 +188,7 @@ fn head(stored: &StoredInvoice) -> Result<(), Failure> {
     }
     let account = visible(document.account_name.as_deref().unwrap_or("-"));
     output::print(&format!("For      {account} ({})", visible(&document.account)))?;
-    let zone = zone_of(&document.time_zone);
+    let zone = document.time_zone;
     output::print(&format!(
         "Period   {} in {}: {} to {}",
         document.month,
@@ -223,7 +216,7 @@ fn lines_table(stored: &StoredInvoice) -> Result<(), Failure> {
     if has_several {
         columns.insert(1, words("org"));
     }
-    let zone = zone_of(&document.time_zone);
+    let zone = document.time_zone;
     let rows = (1..).zip(document.lines()).map(|(position, line): (usize, &InvoiceLine)| {
         let from = if line.span.from == document.period.from { String::new() } else { local(line.span.from, zone) };
         let mut cells = vec![

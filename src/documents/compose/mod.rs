@@ -27,7 +27,7 @@ pub const COLOUR: &str = "#1f4e79";
 /// [`DocumentError::Failed`] if the invoice doesn't add up, leaves the range of amounts, or is of an unknown time zone:
 /// nothing that doesn't add up is printed.
 pub fn compose(subject: &ToRender<'_>) -> Result<View, DocumentError> {
-    let composer = Composer::new(subject)?;
+    let composer = Composer::new(subject);
     composer.must_add_up()?;
     let texts = composer.locale.texts;
     Ok(View {
@@ -82,13 +82,11 @@ fn overflow(error: AmountOverflow) -> DocumentError {
 }
 
 impl<'a> Composer<'a> {
-    fn new(subject: &ToRender<'a>) -> Result<Self, DocumentError> {
+    fn new(subject: &ToRender<'a>) -> Self {
         let document = subject.document;
-        let zone = document.time_zone.parse().map_err(|_| {
-            DocumentError::Failed(format!("the invoice is of the unknown time zone `{}`", document.time_zone))
-        })?;
+        let zone = document.time_zone;
         let locale = Locale::of(document.particulars.language);
-        Ok(Self { subject: *subject, document, issue: subject.issue, locale, zone })
+        Self { subject: *subject, document, issue: subject.issue, locale, zone }
     }
 
     const fn is_credit_note(&self) -> bool {

@@ -2,7 +2,6 @@
 //! Owns which business term says what; never decides an amount, and checks that they add up.
 
 use chrono::NaiveDate;
-use chrono_tz::Tz;
 use rust_decimal::Decimal;
 
 use super::codes::Category;
@@ -166,15 +165,13 @@ pub(super) fn document(subject: &ToRender<'_>, syntax: Syntax) -> Result<Documen
 enum Defect {
     #[error(transparent)]
     Amount(#[from] AmountOverflow),
-    #[error("`{0}` is no time zone")]
-    TimeZone(String),
     #[error("`{0}` is no VAT category of EN 16931")]
     Category(String),
 }
 
 fn made(document: DocumentRef<'_>, issue: &Issue, tax: &TaxLine) -> Result<Document, Defect> {
     let words = words(document.particulars.language);
-    let zone: Tz = document.time_zone.parse().map_err(|_| Defect::TimeZone(document.time_zone.clone()))?;
+    let zone = document.time_zone;
     let period = Days::of(document.period, zone);
     let category = Category::from_code(&tax.category).ok_or_else(|| Defect::Category(tax.category.clone()))?;
     let is_vat = category != Category::Outside;

@@ -1,8 +1,6 @@
 //! What all rows of a document share, and those of what it has beside its lines.
 //! Owns who gets what of an amount that isn't a line's; never the amounts.
 
-use std::str::FromStr;
-
 use chrono_tz::Tz;
 
 use super::column::{Cell, Column, FocusRow, QUANTITY};
@@ -66,10 +64,9 @@ pub(super) struct Document<'a> {
 }
 
 impl<'a> Document<'a> {
-    pub fn new(subject: &ToRender<'a>) -> Result<Self, DocumentError> {
+    pub fn new(subject: &ToRender<'a>) -> Self {
         let document = subject.document;
-        let zone = Tz::from_str(&document.time_zone)
-            .map_err(|_| failed(format!("`{}` is no time zone", document.time_zone)))?;
+        let zone = document.time_zone;
         let particulars = &document.particulars;
         let filled = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
         let seller = filled(&particulars.seller.name).or_else(|| document.seller.clone());
@@ -93,7 +90,7 @@ impl<'a> Document<'a> {
         base.set(Column::RateCard, &*document.rate_card);
         base.set(Column::Estimated, false);
         base.set(Column::Unpriced, false);
-        Ok(Self { source: document, days: days(document.period, zone), base })
+        Self { source: document, days: days(document.period, zone), base }
     }
 
     pub fn money(&self, amount: Amount) -> Exact {

@@ -8,7 +8,7 @@ use super::{DocumentError, ToRender, failed};
 
 /// Gives all rows of a document, in its order: lines, what is beside them, corrections, tax.
 pub(super) fn each(subject: &ToRender<'_>, emit: Emit<'_>) -> Result<(), DocumentError> {
-    let document = Document::new(subject)?;
+    let document = Document::new(subject);
     let mut sums = Sums::default();
     let mut counted = |row: FocusRow| {
         sums.add(&row)?;

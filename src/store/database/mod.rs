@@ -21,7 +21,7 @@ pub use payload::{Columns, Payload, RowWriter, Type, json as column_json};
 pub use postgres::PostgresOptions;
 pub(super) use retry::again;
 pub use retry::{Retry, retried};
-pub use row::{Row, unexpected};
+pub use row::{Row, unexpected, zone_of};
 pub(super) use sql::values;
 pub use sql::{Sql, Value};
 pub use table::{Declared, Record, joined, length, numbered, numbered_length, taken_over, taken_over_length, utf8};

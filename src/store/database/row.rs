@@ -1,6 +1,7 @@
 //! A row of either database, read by the names of its columns. Owns how values come out; knows no table.
 
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use sqlx::postgres::PgRow;
@@ -94,6 +95,11 @@ impl Row {
         self.get(place)
     }
 
+    /// A time zone, by its name.
+    pub fn zone(&self, place: &'static str) -> Result<Tz, StoreError> {
+        zone_of(place, self.text(place)?)
+    }
+
     pub fn maybe_string(&self, place: &'static str) -> Result<Option<String>, StoreError> {
         self.get(place)
     }
@@ -145,6 +151,11 @@ impl Row {
 /// A column that must have a value has none.
 pub(super) fn missing(place: &'static str) -> StoreError {
     unexpected(place, "null")
+}
+
+/// A column has the name of a time zone.
+pub fn zone_of(place: &'static str, name: &str) -> Result<Tz, StoreError> {
+    name.parse().map_err(|_| unexpected(place, name))
 }
 
 /// A column has a value that this program doesn't know.

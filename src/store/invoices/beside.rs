@@ -377,7 +377,7 @@ impl Store {
                 rate_card: row.string("card")?,
                 pinned: row.integer("pinned")? > 0,
                 reason: row.maybe_string("invoice_recalculation.reason")?,
-                time_zone: row.string("invoice.time_zone")?,
+                time_zone: row.zone("invoice.time_zone")?,
                 rules: row.get("invoice.rules")?,
                 charged: row.get_in("charged", row.get("invoice.currency")?)?,
                 corrections: row.get("corrections")?,

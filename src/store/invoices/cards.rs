@@ -81,7 +81,7 @@ impl Store {
                     card: read_card(&row)?,
                     month,
                     period: Span { from: row.time("invoice.period_start")?, to: row.time("invoice.period_end")? },
-                    time_zone: row.string("invoice.time_zone")?,
+                    time_zone: row.zone("invoice.time_zone")?,
                     invoices: vec![invoice],
                 }),
             }

@@ -5,7 +5,6 @@
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
-use chrono_tz::Tz;
 use sha2::{Digest, Sha256};
 
 use super::beside::put_document;
@@ -21,7 +20,7 @@ use crate::domain::period::date_of;
 use crate::domain::text::hexadecimal;
 use crate::domain::{Amount, Timestamp};
 use crate::invoicing::{CorrectionCause, CreditNote, Dates, Document, DocumentRef, Draft, DraftNotes, Issued};
-use crate::store::database::{Session, Sql, again, unexpected, values};
+use crate::store::database::{Session, Sql, again, values};
 use crate::store::{Finalized, Foreseen, Issuing, Series, Store, StoreError, StoredCard};
 
 impl Store {
@@ -276,8 +275,7 @@ async fn newest_of(session: &mut Session, series: &Series) -> Result<Option<(Str
         date
     } else {
         // Of an earlier version's invoices: the day on which it became final.
-        let zone = row.text("invoice.time_zone")?;
-        let zone: Tz = zone.parse().map_err(|_| unexpected("invoice.time_zone", zone))?;
+        let zone = row.zone("invoice.time_zone")?;
         date_of(row.time("invoice.finalized_at")?, zone)
     };
     Ok(Some((row.string("invoice.number")?, date)))

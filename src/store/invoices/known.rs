@@ -78,7 +78,7 @@ pub(super) async fn refuse_other_edges(session: &mut Session, invoice: &Invoice)
     );
     let (month, period) = (invoice.month, invoice.period);
     let (before, after) = (month.previous().to_string(), month.next().to_string());
-    let months = values![&before, month.to_string(), &after, &invoice.time_zone];
+    let months = values![&before, month.to_string(), &after, invoice.time_zone.name()];
     let fits = |row: &Row| -> Result<bool, StoreError> {
         let of = Span { from: row.time("invoice.period_start")?, to: row.time("invoice.period_end")? };
         Ok(match row.text("invoice.month")? {
@@ -96,7 +96,7 @@ pub(super) async fn refuse_other_edges(session: &mut Session, invoice: &Invoice)
         }
         return Err(StoreError::OtherEdges {
             month: month.to_string(),
-            zone: invoice.time_zone.clone(),
+            zone: invoice.time_zone.name().to_owned(),
             number: row.string("invoice.number")?,
             of: row.string("invoice.month")?,
             other: row.string("invoice.time_zone")?,

@@ -81,12 +81,6 @@ impl Marks {
         Self { own: folder.join(format!("{host}{ENDING}")), folder: Some(folder.to_owned()) }
     }
 
-    /// Where this host's are, for people.
-    #[must_use]
-    pub fn location(&self) -> String {
-        self.own.display().to_string()
-    }
-
     fn failed(path: &Path, error: &io::Error) -> StoreError {
         StoreError::Marks { path: path.display().to_string(), reason: error.to_string() }
     }

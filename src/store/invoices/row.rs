@@ -7,7 +7,7 @@ use crate::invoicing::{
     Common, Corrected, CreditNote, Dates, Document, DocumentKind, DocumentRef, DraftNotes, Invoice, Particulars,
     Status, TaxLine,
 };
-use crate::store::database::{Json, Record, Row, Spelled, record, table, unexpected};
+use crate::store::database::{Json, Record, Row, Spelled, record, table, unexpected, zone_of};
 use crate::store::{StoreError, StoredInvoice};
 
 table! {
@@ -141,7 +141,7 @@ impl InvoiceRow {
             month: document.month,
             period_start: document.period.from,
             period_end: document.period.to,
-            time_zone: document.time_zone.clone(),
+            time_zone: document.time_zone.name().to_owned(),
             currency: document.currency,
             net: document.net,
             estimated: document.estimated(),
@@ -199,7 +199,7 @@ impl InvoiceRow {
             seller: row.seller,
             month: row.month,
             period: Span { from: row.period_start, to: row.period_end },
-            time_zone: row.time_zone,
+            time_zone: zone_of("invoice.time_zone", &row.time_zone)?,
             currency,
             corrections: Vec::new(),
             particulars,

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
+use chrono_tz::Tz;
 
 use crate::domain::{Amount, Currency, Guid, Kind, Month, Span, Timestamp};
 use crate::invoicing::{Correction, Dates, Document, DraftNotes, Issued, PlaceLabels, Status};
@@ -66,7 +67,7 @@ pub struct UsedCard {
     pub card: StoredCard,
     pub month: Month,
     pub period: Span,
-    pub time_zone: String,
+    pub time_zone: Tz,
     pub invoices: Vec<UsedBy>,
 }
 
@@ -180,7 +181,7 @@ pub struct FinalInvoice {
     pub pinned: bool,
     pub reason: Option<String>,
     /// In which its month was cut.
-    pub time_zone: String,
+    pub time_zone: Tz,
     /// The rules that it was made by.
     pub rules: u32,
     /// Net of the month's own usage, with what corrections of it charged or gave back since, but by decision.
