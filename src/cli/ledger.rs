@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use serde_json::json;
 
+use super::backup::{Backup, Restore};
 use super::output::{self, Format, grouped, note, numbers, words};
 use super::progress::Bars;
 use super::run::not_in_a_container;
@@ -16,7 +17,7 @@ use crate::consumer::{rebuild, same_ledger};
 use crate::store::files;
 use crate::store::{Making, TransferError, Transferred, Verified};
 
-/// Verify and rebuild the ledger, and move the book from one database to another
+/// Verify, rebuild, back up and restore the ledger, and move the book from one database to another
 #[derive(Debug, clap::Args)]
 pub struct Ledger {
     #[command(subcommand)]
@@ -30,6 +31,8 @@ enum LedgerCommand {
     Rebuild(Rebuild),
     Export(Export),
     Import(Import),
+    Backup(Backup),
+    Restore(Restore),
 }
 
 /// Make the book, and end
@@ -115,6 +118,8 @@ impl Ledger {
             LedgerCommand::Rebuild(rebuild) => rebuild.run(global).await,
             LedgerCommand::Export(export) => export.run(global).await,
             LedgerCommand::Import(import) => import.run(global).await,
+            LedgerCommand::Backup(backup) => backup.run(global).await,
+            LedgerCommand::Restore(restore) => restore.run(global).await,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod anomalies;
+mod backup;
 mod card;
 mod check;
 mod clocks;

@@ -70,6 +70,14 @@ pub enum StoreError {
     )]
     Pooled { location: String, what: String },
     #[error(
+        "PostgreSQL makes its own backups\n\
+         hint: use pg_dump or continuous archiving (PITR); docs/operations.md says how, and what to back up besides"
+    )]
+    ServerBacksUp,
+    /// A copy of an SQLite book that SQLite finds damaged.
+    #[error("the copy `{path}` is damaged: {reason}\nhint: the book or the disk is damaged; use another backup")]
+    DamagedCopy { path: String, reason: String },
+    #[error(
         "the database is read-only: {0}\n\
          hint: it is a standby, default_transaction_read_only is on, or the file or disk is read-only; nothing was changed, and it goes on once it is writable"
     )]

@@ -26,6 +26,14 @@ pub fn create_new(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(FOR_OTHERS).open(path)
 }
 
+/// Makes a file for nobody else to read; there must be none.
+///
+/// # Errors
+/// If it can't be.
+pub fn create_own(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(OWN).open(path)
+}
+
 /// Writes a whole file for others to read.
 ///
 /// # Errors

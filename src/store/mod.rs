@@ -33,6 +33,7 @@ pub use types::{
     UsageKeyed, UsageQuery, UsageRow, Used, WriteSet,
 };
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use database::{Database, Sql};
@@ -150,6 +151,31 @@ impl Store {
     pub async fn schema_version(&self) -> Result<i64, StoreError> {
         const NEWEST: Sql = Sql::new("SELECT max(version) AS version FROM _sqlx_migrations WHERE success");
         self.database.read().await?.one(NEWEST, Vec::new()).await?.integer("version")
+    }
+
+    /// The file that a URL names; `None`: a server.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the URL isn't valid.
+    pub fn file_of(url: &str) -> Result<Option<PathBuf>, StoreError> {
+        Database::file_of(url)
+    }
+
+    /// Copies an SQLite book as it is at one moment into a new file, and checks the copy. Whoever writes meanwhile goes on.
+    ///
+    /// # Errors
+    /// [`StoreError::DamagedCopy`]; as [`Store::open`].
+    pub async fn copy(book: &Path, to: &Path) -> Result<(), StoreError> {
+        Database::copy(book, to).await?;
+        Self::check_copy(to).await
+    }
+
+    /// Has SQLite look through all of a copy.
+    ///
+    /// # Errors
+    /// [`StoreError::DamagedCopy`].
+    pub async fn check_copy(path: &Path) -> Result<(), StoreError> {
+        Database::check_copy(path).await
     }
 
     /// Closes all connections; what is committed is on disk.

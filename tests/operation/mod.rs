@@ -1,6 +1,7 @@
 //! Faults of operation: the daemon recovers alone once they are over, nothing is lost, and meanwhile it says so.
 
 mod alarms;
+mod backups;
 mod databases;
 mod files;
 mod long;

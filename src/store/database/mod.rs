@@ -27,7 +27,7 @@ pub use sql::{Sql, Value};
 pub use table::{Declared, Record, joined, length, numbered, numbered_length, taken_over, taken_over_length, utf8};
 pub(super) use table::{record, table, take_over, text};
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 use sqlx::migrate::{MigrateError, Migrator};
@@ -145,6 +145,22 @@ impl Database {
             Self::Sqlite(database) => Some(database.path()),
             Self::Postgres(_) => None,
         }
+    }
+
+    /// The file that a URL names; `None`: a server.
+    pub fn file_of(url: &str) -> Result<Option<PathBuf>, StoreError> {
+        match dialect(url)? {
+            Dialect::Sqlite => sqlite::file_of(url).map(Some),
+            Dialect::Postgres => Ok(None),
+        }
+    }
+
+    pub async fn copy(book: &Path, to: &Path) -> Result<(), StoreError> {
+        sqlite::copy(book, to).await
+    }
+
+    pub async fn check_copy(path: &Path) -> Result<(), StoreError> {
+        sqlite::check_copy(path).await
     }
 
     pub async fn close(&self) {

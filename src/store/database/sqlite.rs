@@ -1,6 +1,6 @@
 //! SQLite: one file in WAL mode, one writer connection, readers beside it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -105,6 +105,47 @@ impl SqliteDatabase {
         self.file.check()?;
         let transaction = pool.begin_with(statement).await.inspect_err(|error| self.trust.note(error))?;
         Ok(SqliteSession { transaction, file: self.file.clone(), trust: self.trust.clone() })
+    }
+}
+
+/// The file that a URL names.
+pub(super) fn file_of(url: &str) -> Result<PathBuf, StoreError> {
+    let options = SqliteConnectOptions::from_str(url).map_err(|error| StoreError::Open {
+        path: url.to_owned(),
+        reason: error.to_string(),
+        hint: "give sqlite:///path/to/file.db",
+    })?;
+    Ok(options.get_filename().to_owned())
+}
+
+/// Copies a book as it is at one moment into a new file.
+pub(super) async fn copy(book: &Path, to: &Path) -> Result<(), StoreError> {
+    const COPY: &str = "VACUUM INTO ?1";
+    let failed = |reason: String| StoreError::Open {
+        path: to.display().to_string(),
+        reason,
+        hint: "give a folder that can be written, on a disk with room for the whole book",
+    };
+    drop(files::create_own(to).map_err(|error| failed(error.to_string()))?);
+    let options = SqliteConnectOptions::new().filename(book).create_if_missing(false).busy_timeout(BUSY_TIMEOUT);
+    let mut connection = options.connect().await?;
+    let copied = sqlx::query(COPY).bind(to.to_string_lossy()).execute(&mut connection).await;
+    connection.close().await?;
+    copied.map(|_| ()).map_err(|error| failed(error.to_string()))
+}
+
+/// Looks through all of a file that nobody uses yet.
+pub(super) async fn check_copy(path: &Path) -> Result<(), StoreError> {
+    const CHECK: &str = "PRAGMA integrity_check(1)";
+    let damaged = |reason: String| StoreError::DamagedCopy { path: path.display().to_string(), reason };
+    let options = SqliteConnectOptions::new().filename(path).create_if_missing(false).read_only(true).immutable(true);
+    let mut connection = options.connect().await.map_err(|error| damaged(error.to_string()))?;
+    let told: Result<String, _> = sqlx::query_scalar(CHECK).fetch_one(&mut connection).await;
+    connection.close().await?;
+    match told {
+        Ok(told) if told == "ok" => Ok(()),
+        Ok(told) => Err(damaged(told)),
+        Err(error) => Err(damaged(error.to_string())),
     }
 }
 
