@@ -88,6 +88,11 @@ fn the_systemd_unit_is_good() {
     let (good, said) = tool("systemd-analyze", &["verify", "--man=no", file.to_str().unwrap()], "");
     assert!(good, "{said}");
     assert!(!said.contains("cf-billing.service:"), "{said}");
+    // Exposure below 2.0 of 10.
+    let file = file.to_str().unwrap();
+    let (good, said) =
+        tool("systemd-analyze", &["security", "--offline=true", "--threshold=20", "--no-pager", file], "");
+    assert!(good, "{said}");
 }
 
 /// What a release holds: packed from the program that the tests use.
