@@ -191,7 +191,7 @@ impl BillingRun<'_> {
                 (corrections, card)
             }
         };
-        let corrects = Corrected { issued_on, number: number.clone() };
+        let corrects = Corrected { issued_on: Some(issued_on), number: number.clone() };
         let header = NoteHeader { corrects, reason: reason.to_owned(), reopens };
         let credited = self.credited(&number).await?;
         let note = credit_note(invoiced, header, corrections, credited, card.hash.clone())?;

@@ -207,7 +207,7 @@ impl BillingRun<'_> {
                 replaced: replaced
                     .as_ref()
                     .and_then(issue_of)
-                    .map(|issue| Corrected { number: issue.number, issued_on: issue.issued_on }),
+                    .map(|issue| Corrected { number: issue.number, issued_on: Some(issue.issued_on) }),
                 taxed_before: of_pending(&pending, &id).map(|stored| stored.document.tax.clone()).collect(),
                 previous_net: previous.measure(&id, &foundations, &pieces.heads),
                 coverage,

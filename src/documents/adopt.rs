@@ -91,7 +91,8 @@ pub fn read_back(text: &[u8]) -> Result<ReadBack, String> {
 /// Another document that this one names.
 fn read_named(value: Of<'_>, key: &str) -> Result<Option<Corrected>, String> {
     let Some(of) = value.maybe(key) else { return Ok(None) };
-    Ok(Some(Corrected { number: of.text("number")?.to_owned(), issued_on: of.meant::<NaiveDate>("issued_on")? }))
+    let issued_on = of.maybe("issued_on").map(|_| of.meant::<NaiveDate>("issued_on")).transpose()?;
+    Ok(Some(Corrected { number: of.text("number")?.to_owned(), issued_on }))
 }
 
 /// A value, and where it stands.

@@ -114,7 +114,8 @@ pub struct CreditNote {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Corrected {
     pub number: String,
-    pub issued_on: NaiveDate,
+    /// `None`: the invoice isn't in the book, and nothing tells when it was.
+    pub issued_on: Option<NaiveDate>,
 }
 
 /// A space's usage of some time, charged to one account.

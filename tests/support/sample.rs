@@ -189,7 +189,7 @@ pub fn credit_note() -> CreditNote {
     total(&mut common, 0);
     CreditNote {
         common,
-        corrects: Corrected { number: "CF-000001".to_owned(), issued_on: "2026-11-03".parse().unwrap() },
+        corrects: Corrected { number: "CF-000001".to_owned(), issued_on: "2026-11-03".parse().ok() },
         reason: "The app was shut down by our mistake".to_owned(),
         reopens: false,
     }

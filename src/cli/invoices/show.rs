@@ -13,7 +13,7 @@ use crate::documents::{Branding, ToRender, csv, json};
 use crate::domain::period::local;
 use crate::domain::text::visible;
 use crate::domain::{Amount, Currency};
-use crate::invoicing::{Adjustment, AdjustmentType, CreditNote, Document, InvoiceLine, Review, Status};
+use crate::invoicing::{Adjustment, AdjustmentType, Corrected, CreditNote, Document, InvoiceLine, Review, Status};
 use crate::rating::{Named, Part};
 use crate::store::{Store, StoredInvoice};
 
@@ -171,10 +171,10 @@ fn head(stored: &StoredInvoice) -> Result<(), Failure> {
     };
     output::print(&title)?;
     if let Document::CreditNote(CreditNote { corrects, reason, .. }) = &stored.document {
-        output::print(&format!("About    {} of {}: {reason}", corrects.number, corrects.issued_on))?;
+        output::print(&format!("About    {}: {reason}", dated(corrects)))?;
     }
     if let Some(replaced) = document.as_invoice().and_then(|invoice| invoice.replaced.as_ref()) {
-        output::print(&format!("Replaces {} of {}", replaced.number, replaced.issued_on))?;
+        output::print(&format!("Replaces {}", dated(replaced)))?;
     }
     if let Some(dates) = stored.dates {
         let due = dates.due_on.map_or_else(String::new, |due| format!(", due {due}"));
@@ -299,4 +299,12 @@ fn totals(stored: &StoredInvoice) -> Result<(), Failure> {
         output::print(&format!("of which {estimated} {} rests on estimated usage", document.currency))?;
     }
     Ok(())
+}
+
+/// Number and date of an invoice; the number alone where its date isn't known.
+fn dated(corrected: &Corrected) -> String {
+    match corrected.issued_on {
+        Some(date) => format!("{} of {date}", corrected.number),
+        None => corrected.number.clone(),
+    }
 }

@@ -156,7 +156,10 @@ impl<'a> Composer<'a> {
         let (texts, locale, document) = (self.locale.texts, self.locale, self.document);
         let particulars = &document.particulars;
         let number_label = if self.is_credit_note() { texts.credit_note_number } else { texts.invoice_number };
-        let named = |of: &Corrected| (texts.number_of_date)(&of.number, &locale.date(of.issued_on));
+        let named = |of: &Corrected| match of.issued_on {
+            Some(date) => (texts.number_of_date)(&of.number, &locale.date(date)),
+            None => of.number.clone(),
+        };
         let replaced = document.as_invoice().and_then(|invoice| invoice.replaced.as_ref());
         let facts = [
             (number_label, self.issue.map(|issue| issue.number.clone())),
@@ -195,7 +198,8 @@ impl<'a> Composer<'a> {
                 paragraphs.push(if is_empty { (texts.nothing_charged)(&month) } else { (texts.introduction)(&month) });
             }
             Document::CreditNote(CreditNote { corrects, reason, .. }) => {
-                let issued_on = locale.date(corrects.issued_on);
+                // Not known only where the invoice isn't in the book any more.
+                let issued_on = corrects.issued_on.map_or_else(|| "–".to_owned(), |date| locale.date(date));
                 paragraphs.push((texts.credit_introduction)(&printable(&corrects.number), &issued_on, &month));
                 let reason = Some(reason).filter(|reason| !reason.trim().is_empty());
                 paragraphs.extend(reason.map(|reason| (texts.credit_reason)(&printable(reason))));

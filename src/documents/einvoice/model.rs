@@ -254,7 +254,7 @@ fn preceding(document: DocumentRef<'_>) -> Vec<Preceding> {
         invoicing::Document::Invoice(invoice) => invoice.replaced.as_ref(),
         invoicing::Document::CreditNote(note) => Some(&note.corrects),
     };
-    let corrected = named.into_iter().map(|corrected| (&corrected.number, Some(corrected.issued_on)));
+    let corrected = named.into_iter().map(|corrected| (&corrected.number, corrected.issued_on));
     let corrections = document.corrections.iter().map(|correction| (&correction.number, None));
     for (number, issued_on) in corrected.chain(corrections) {
         if let Some(number) = xml::line(number)

@@ -259,6 +259,7 @@ fn known_of(account_name: Option<&str>, seller: Option<&str>) -> Particulars {
 /// Another invoice that this one names: its number, its date, and when it became final. One that isn't in the book any
 /// more has no date.
 fn named(number: Option<String>, on: Option<NaiveDate>, at: Option<Timestamp>) -> Option<Corrected> {
+    // Earlier versions kept no date.
     let of_earlier = || at.map(|at| crate::domain::period::date_of(at, chrono_tz::Tz::UTC));
-    number.map(|number| Corrected { number, issued_on: on.or_else(of_earlier).unwrap_or_default() })
+    number.map(|number| Corrected { number, issued_on: on.or_else(of_earlier) })
 }
