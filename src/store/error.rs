@@ -174,7 +174,9 @@ const READ_ONLY: [&str; 7] = ["25006", "8", "264", "520", "776", "1032", "1544"]
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         if let sqlx::Error::Database(database) = &error {
-            if database.code().is_some_and(|code| FULL.contains(&&*code)) {
+            // What a new connection to a server with a full disk may get has no code of its own (XX000).
+            let is_full = database.message().starts_with("could not write init file");
+            if is_full || database.code().is_some_and(|code| FULL.contains(&&*code)) {
                 return Self::Full(error);
             }
             if database.code().is_some_and(|code| READ_ONLY.contains(&&*code)) {
