@@ -11,7 +11,8 @@ use super::progress::Bars;
 use super::{Failure, Global};
 use crate::clock::Clock;
 use crate::domain::text::hexadecimal;
-use crate::store::{Store, StoreError, files};
+use crate::store::files::{self, beside};
+use crate::store::{Store, StoreError};
 
 /// Copy an SQLite book into a folder, while the daemon runs
 ///
@@ -48,13 +49,6 @@ const ENDING: &str = ".db.zst";
 
 fn about(path: &Path, error: &io::Error) -> Failure {
     Failure::failed(format!("{}: {error}\nhint: give a folder and a file that can be read and written", path.display()))
-}
-
-/// The path with an ending more.
-fn beside(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(ending);
-    PathBuf::from(name)
 }
 
 /// Takes away what is only half a file, whatever ends the work on it.

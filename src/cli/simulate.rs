@@ -21,6 +21,7 @@ use crate::domain::{Kind, Timestamp};
 use crate::simulator::faults::Fault;
 use crate::simulator::http::serve;
 use crate::simulator::{ADMIN, Foundation};
+use crate::store::files::beside;
 
 /// Serve a simulated foundation's V3 API and UAA; it isn't a Cloud Controller
 ///
@@ -148,8 +149,7 @@ fn there(foundation: &Foundation) -> Timestamp {
 
 /// A reader finds the old text or the new one, never a part.
 fn replace(file: &Path, text: &str) -> std::io::Result<()> {
-    let mut name = file.as_os_str().to_owned();
-    name.push(".new");
+    let name = beside(file, ".new");
     std::fs::write(&name, text)?;
     std::fs::rename(&name, file)
 }

@@ -2,7 +2,7 @@
 //! with it.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use axum::extract::{MatchedPath, Request, State};
@@ -14,7 +14,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::Served;
-use super::page::STYLE_HASH;
+use super::page::style_hash;
 use super::server::Reserved;
 use crate::clock::Stopwatch;
 
@@ -48,17 +48,18 @@ pub(super) async fn answer(State(served): State<Arc<Served>>, request: Request, 
     response
 }
 
+/// Nothing but our own style: no script, no frame, nothing of others.
+static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
+    let style = style_hash();
+    let policy =
+        format!("default-src 'none'; style-src '{style}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+    HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
+});
+
 /// What a browser is told of every answer.
 fn headers() -> [(HeaderName, HeaderValue); 5] {
-    let policy = format!(
-        "default-src 'none'; style-src '{}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-        *STYLE_HASH
-    );
     [
-        (
-            CONTENT_SECURITY_POLICY,
-            HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("default-src 'none'")),
-        ),
+        (CONTENT_SECURITY_POLICY, POLICY.clone()),
         (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
         (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
         (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),

@@ -1,6 +1,6 @@
 //! The overview: foundations with their lag and state, open drafts.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::{Html, IntoResponse, Response};
@@ -35,8 +35,9 @@ code { background: var(--soft); padding: .1rem .3rem; border-radius: .2rem; }
 ";
 
 /// By which a browser knows our own style from anybody else's.
-pub(super) static STYLE_HASH: LazyLock<String> =
-    LazyLock::new(|| format!("sha256-{}", STANDARD.encode(Sha256::digest(STYLE))));
+pub(super) fn style_hash() -> String {
+    format!("sha256-{}", STANDARD.encode(Sha256::digest(STYLE)))
+}
 
 pub(super) async fn overview(State(served): State<Arc<Served>>) -> Response {
     let now = served.clock.now();

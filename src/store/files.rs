@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Of what belongs to the program alone: its database and the locks beside it.
 pub(in crate::store) const OWN: u32 = 0o600;
@@ -40,6 +40,14 @@ pub fn create_own(path: &Path) -> io::Result<File> {
 /// If it can't be.
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     create(path)?.write_all(bytes)
+}
+
+/// The path with more at its end: a file beside another.
+#[must_use]
+pub fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
 }
 
 /// Makes an empty database if there is none: SQLite gives the files beside it the same mode.

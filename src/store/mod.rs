@@ -199,11 +199,7 @@ impl Store {
             let size = async { self.database.read().await?.one(SIZE, Vec::new()).await?.number("size") };
             return size.await.unwrap_or_default();
         };
-        let size = |ending: &str| {
-            let mut name = path.as_os_str().to_owned();
-            name.push(ending);
-            std::fs::metadata(name).map_or(0, |file| file.len())
-        };
+        let size = |ending: &str| std::fs::metadata(files::beside(path, ending)).map_or(0, |file| file.len());
         size("") + size("-wal")
     }
 }

@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::store::StoreError;
+use crate::store::files::beside;
 
 /// Whether a book is to be made where there is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -69,12 +70,6 @@ impl BookFile {
             }
         }
     }
-}
-
-fn beside(book: &Path, ending: &str) -> PathBuf {
-    let mut name = book.as_os_str().to_owned();
-    name.push(ending);
-    PathBuf::from(name)
 }
 
 fn identity(path: &Path) -> Option<(u64, u64)> {

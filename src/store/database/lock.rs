@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::mem::ManuallyDrop;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::store::{StoreError, files};
 
@@ -82,7 +82,6 @@ pub(in crate::store) fn refuse_another_name(database: &Path) -> Result<(), Store
 }
 
 fn lock_file(database: &Path, purpose: &str) -> std::io::Result<File> {
-    let mut name = database.as_os_str().to_owned();
-    name.push(format!("-{purpose}.lock"));
-    OpenOptions::new().create(true).truncate(false).write(true).mode(files::OWN).open(PathBuf::from(name))
+    let name = files::beside(database, &format!("-{purpose}.lock"));
+    OpenOptions::new().create(true).truncate(false).write(true).mode(files::OWN).open(name)
 }
