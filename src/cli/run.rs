@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -18,7 +19,7 @@ use crate::cloud_controller::{Client, Credentials};
 use crate::config::{Configuration, Foundation};
 use crate::consumer::Plan;
 use crate::daemon::{Backoff, Daemon, Heartbeat, Member, begin_series, status};
-use crate::http::{self, Listeners};
+use crate::http::{self, Book, Listeners, Served};
 use crate::store::{Making, Store, StoreError};
 use crate::telemetry::{self, Board, Metrics};
 
@@ -169,7 +170,17 @@ async fn opened(
     status("waiting for the database");
     let failed = |error: std::io::Error| Failure::failed(format!("can't serve: {error}"));
     let duplicates = listeners.try_clone().map_err(failed)?;
-    let served = http::serve_without_database(duplicates, away.to_string(), metrics.clone(), stop.clone());
+    let (told, reason) = watch::channel(away.to_string());
+    let served = Served {
+        book: Book::Away(reason),
+        clock: Clock::System,
+        metrics: metrics.clone(),
+        board: Board::default(),
+        not_ready_after: configuration.http.not_ready_after,
+        poll_interval: configuration.collection.poll_interval,
+        hosts: configuration.http.hosts.clone(),
+    };
+    let served = http::serve(duplicates, served, stop.clone());
     let opening = async {
         let mut backoff = Backoff::default();
         loop {
@@ -177,7 +188,17 @@ async fn opened(
                 return Ok(None);
             }
             match Global::try_open_making(configuration, making).await {
-                Err(error) if error.is_away() => {}
+                Err(error) if error.is_away() => {
+                    told.send_if_modified(|told| {
+                        let now = error.to_string();
+                        let changed = *told != now;
+                        if changed {
+                            tracing::error!("{now}");
+                            *told = now;
+                        }
+                        changed
+                    });
+                }
                 opened => return Ok(Some(opened?)),
             }
         }

@@ -226,6 +226,7 @@ impl Collector {
         let mut onboarding = self.onboarding().await?;
         self.keep_uaa().await?;
         self.reporter.state(state(onboarding.stage));
+        self.reporter.metrics.strategy(Some(onboarding.strategy));
         self.report();
         if let Some(waiting) = self.onboard(&mut onboarding).await? {
             return Ok(Cycle::Waiting(waiting));

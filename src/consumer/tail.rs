@@ -62,6 +62,9 @@ impl Collector {
         let stream = reading.stream();
         loop {
             let read = page.value.events.len();
+            if let Some(beyond) = page.value.beyond {
+                self.reporter.metrics.waiting(stream, beyond);
+            }
             let last_here = page.value.last_id();
             let next = last_here.clone().filter(|_| page.value.full).map(|event| After::Event(event.guid));
             *last = last_here.or(last.take());

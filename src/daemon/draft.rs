@@ -1,6 +1,6 @@
 //! The drafts of this month and the last, computed at intervals, so that what lacks a price is seen in time.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ use super::duties::{DRAFTS, Duties, Held};
 use crate::billing_run::{BillingError, BillingRun, Card};
 use crate::clock::{Clock, Stopwatch};
 use crate::config::Configuration;
-use crate::domain::{Amount, Month};
-use crate::invoicing::Status;
+use crate::domain::{Amount, Currency, Month};
+use crate::invoicing::{Document, DocumentKind, Status};
 use crate::rate_card::names_of_several;
 use crate::store::{InvoiceFilter, Store, StoreError, StoredInvoice};
 use crate::telemetry::Metrics;
@@ -68,7 +68,9 @@ impl Drafting {
         while let Some(held) = self.duties.wait_for(DRAFTS).await {
             self.draft_while(&held, card).await;
             // Another process tells of them now.
-            self.metrics.drafts(|_| 0, []);
+            self.metrics.unpriced(|_| 0);
+            self.metrics.accrued([]);
+            self.metrics.invoiced([]);
             for status in Status::ALL {
                 self.metrics.invoices(status.name(), 0);
             }
@@ -145,7 +147,9 @@ impl Drafting {
             let filter = InvoiceFilter { status: Some(status), ..InvoiceFilter::default() };
             let invoices = self.store.invoices(&filter).await?;
             self.metrics.invoices(status.name(), invoices.len());
-            if status != Status::Final {
+            if status == Status::Final {
+                self.tell_invoiced(&invoices);
+            } else {
                 overdue.extend(invoices.iter().map(|one| one.document.month).filter(|month| self.is_overdue(*month)));
             }
         }
@@ -165,20 +169,36 @@ impl Drafting {
     fn tell(&self, drafts: &[StoredInvoice]) {
         let lines = || drafts.iter().flat_map(|draft| draft.document.lines()).filter(|line| line.charge.is_none());
         let unpriced = |kind| lines().filter(|line| line.key.kind == kind).count();
-        let currencies: BTreeSet<_> = drafts.iter().map(|draft| draft.document.currency.code().to_owned()).collect();
-        let sum = |code: &str| {
-            let of = drafts.iter().map(|draft| &draft.document).filter(|invoice| invoice.currency.code() == code);
-            let amounts = of.clone().fold(0_i64, |sum, invoice| sum.saturating_add(invoice.net.0));
-            let currency = of.map(|invoice| invoice.currency).next();
-            // For display: a gauge is a float.
-            currency.and_then(|currency| Amount(amounts).in_major_units(currency).to_string().parse().ok())
+        self.metrics.unpriced(unpriced);
+        let of = |amount: fn(&Document) -> Amount| {
+            sums(drafts.iter().map(|draft| (draft.document.currency, amount(&draft.document))))
         };
-        let accrued: Vec<(&str, f64)> =
-            currencies.iter().filter_map(|code| Some((code.as_str(), sum(code)?))).collect();
-        self.metrics.drafts(unpriced, accrued);
+        let (net, estimated) = (of(|document| document.net), of(Document::estimated));
+        let both = net.iter().map(|(code, net)| (*code, [*net, estimated.get(code).copied().unwrap_or_default()]));
+        self.metrics.accrued(both);
         let count: usize = lines().count();
         if count > 0 {
             tracing::warn!(lines = count, "usage without a price: add rates, or `free = true`");
         }
     }
+
+    fn tell_invoiced(&self, invoices: &[StoredInvoice]) {
+        let of = |kind: DocumentKind| {
+            let documents = invoices.iter().map(|one| &one.document).filter(move |document| document.kind() == kind);
+            let sums = sums(documents.map(|document| (document.currency, document.net)));
+            sums.into_iter().map(move |(code, net)| (code, kind.name(), net))
+        };
+        self.metrics.invoiced(DocumentKind::ALL.into_iter().flat_map(of));
+    }
+}
+
+/// Sums by currency in major units. For display: a gauge is a float.
+fn sums(amounts: impl Iterator<Item = (Currency, Amount)>) -> BTreeMap<&'static str, f64> {
+    let mut sums: BTreeMap<&'static str, (Currency, i64)> = BTreeMap::new();
+    for (currency, amount) in amounts {
+        let sum = &mut sums.entry(currency.code()).or_insert((currency, 0)).1;
+        *sum = sum.saturating_add(amount.0);
+    }
+    let shown = |(currency, sum)| Amount(sum).in_major_units(currency).to_string().parse().unwrap_or_default();
+    sums.into_iter().map(|(code, sum)| (code, shown(sum))).collect()
 }

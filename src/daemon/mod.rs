@@ -22,7 +22,7 @@ use crate::clock::{Clock, Stopwatch};
 use crate::cloud_controller::Client;
 use crate::config::Configuration;
 use crate::consumer::Plan;
-use crate::http::{self, Listeners, Served};
+use crate::http::{self, Book, Listeners, Served};
 use crate::store::{Lease, Store, StoreError, retried};
 use crate::telemetry::{Board, Metrics, Reporter};
 pub use backoff::Backoff;
@@ -192,12 +192,11 @@ impl Supervisor {
             Ok(())
         });
         self.running.insert(handle.id(), Task::Verify);
-        let duties = self.duties.clone();
-        let stop = stop.clone();
+        let (duties, store, stop) = (self.duties.clone(), store.clone(), stop.clone());
         let handle = self.tasks.spawn(async move {
             tokio::select! {
-                () = async { tokio::join!(duties.share(), measure(&served, &stop)); } => Ok(()),
-                replaced = watch_file(&served.store, &stop) => replaced,
+                () = async { tokio::join!(duties.share(), measure(&store, &served, &stop)); } => Ok(()),
+                replaced = watch_file(&store, &stop) => replaced,
             }
         });
         self.running.insert(handle.id(), Task::Share);
@@ -209,7 +208,7 @@ impl Supervisor {
     fn served(&self) -> Served {
         let Daemon { store, clock, metrics, board, not_ready_after, poll_interval, hosts, .. } = &self.daemon;
         Served {
-            store: store.clone(),
+            book: Book::Open(store.clone()),
             clock: clock.clone(),
             metrics: metrics.clone(),
             board: board.clone(),
@@ -293,21 +292,21 @@ impl Supervisor {
 }
 
 /// Measures the database now and then, and whether all is well, until told to stop: a scrape must not wait for it.
-async fn measure(served: &Served, stop: &CancellationToken) {
+async fn measure(store: &Store, served: &Served, stop: &CancellationToken) {
     let every = MEASURED_EVERY.min(served.not_ready_after);
     loop {
         served.metrics.ready(http::readiness(served).await.ready);
         let watch = Stopwatch::start();
-        let version = tokio::time::timeout(ANSWER, served.store.schema_version()).await.ok().and_then(Result::ok);
+        let version = tokio::time::timeout(ANSWER, store.schema_version()).await.ok().and_then(Result::ok);
         served.metrics.database_answered(version.map(|_| watch.elapsed()));
         if let Some(version) = version {
             served.metrics.schema_version(version);
         }
-        let (in_use, idle) = served.store.connections();
+        let (in_use, idle) = store.connections();
         served.metrics.connections(in_use, idle);
         served.metrics.retried(retried());
         // A database that doesn't answer must not keep readiness from being told.
-        if let Ok(bytes) = tokio::time::timeout(MEASURED_EVERY, served.store.size_bytes()).await {
+        if let Ok(bytes) = tokio::time::timeout(MEASURED_EVERY, store.size_bytes()).await {
             served.metrics.database_size(bytes);
         }
         if !Clock::System.sleep_unless_stopped(every, stop).await {

@@ -16,9 +16,9 @@ use axum::http::header::CONTENT_TYPE;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router};
-use serde_json::json;
+use axum::Router;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
@@ -30,7 +30,7 @@ pub use ready::{Readiness, readiness};
 /// What is served from.
 #[derive(Clone, Debug)]
 pub struct Served {
-    pub store: Store,
+    pub book: Book,
     pub clock: Clock,
     pub metrics: Metrics,
     pub board: Board,
@@ -40,6 +40,25 @@ pub struct Served {
     pub poll_interval: Duration,
     /// Names that pages answer to, beside those of this machine itself.
     pub hosts: Vec<String>,
+}
+
+/// The book that pages and health tell of.
+#[derive(Clone, Debug)]
+pub enum Book {
+    Open(Store),
+    /// Not reached since this process began, and why.
+    Away(watch::Receiver<String>),
+}
+
+impl Book {
+    /// # Errors
+    /// Why it can't be reached.
+    pub(self) fn store(&self) -> Result<&Store, String> {
+        match self {
+            Self::Open(store) => Ok(store),
+            Self::Away(reason) => Err(reason.borrow().clone()),
+        }
+    }
 }
 
 /// Where to serve.
@@ -85,48 +104,13 @@ pub async fn serve(listeners: Listeners, served: Served, stop: CancellationToken
         .fallback(nothing)
         .layer(from_fn_with_state(served.clone(), guard::answer))
         .with_state(served);
-    serve_both(listeners, router, bare, stop).await
-}
-
-async fn serve_both(listeners: Listeners, pages: Router, bare: Router, stop: CancellationToken) -> io::Result<()> {
     let metrics = async {
         match listeners.metrics {
             Some(listener) => server::serve(listener, bare, stop.clone()).await,
             None => Ok(()),
         }
     };
-    tokio::try_join!(server::serve(listeners.pages, pages, stop.clone()), metrics).map(|_| ())
-}
-
-/// Serves metrics and health until `stop` while the database can't be reached, for that reason.
-///
-/// # Errors
-/// If the listener fails.
-pub async fn serve_without_database(
-    listeners: Listeners,
-    reason: String,
-    metrics: Metrics,
-    stop: CancellationToken,
-) -> io::Result<()> {
-    const AWAY: (StatusCode, &str) = (StatusCode::SERVICE_UNAVAILABLE, "The database can't be reached. See /readyz\n");
-    let bare = {
-        let metrics = metrics.clone();
-        Router::new()
-            .route("/metrics", get(move || std::future::ready(exposition(metrics.render_without_money()))))
-            .route("/healthz", get(alive))
-            .fallback(async || (StatusCode::SERVICE_UNAVAILABLE, "unavailable\n"))
-    };
-    let body = json!({ "ready": false, "database": reason, "writing": reason, "foundations": {} });
-    let serves = move || std::future::ready((StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")));
-    let ready = move || std::future::ready((StatusCode::SERVICE_UNAVAILABLE, Json(body.clone())));
-    let render = move || std::future::ready(exposition(metrics.render()));
-    let router = Router::new()
-        .route("/metrics", get(render))
-        .route("/healthz", get(alive))
-        .route("/readyz", get(ready))
-        .route("/servez", get(serves))
-        .fallback(async || AWAY);
-    serve_both(listeners, router, bare, stop).await
+    tokio::try_join!(server::serve(listeners.pages, router, stop.clone()), metrics).map(|_| ())
 }
 
 /// From what is in memory: answers also when the database or Cloud Controller is away.

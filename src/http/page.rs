@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use super::{Served, ready};
 use crate::domain::{Amount, GapReason, GapStage, Timestamp};
 use crate::invoicing::Status;
-use crate::store::{InvoiceFilter, StoreError, StoredGap, StoredInvoice};
+use crate::store::{InvoiceFilter, Store, StoreError, StoredGap, StoredInvoice};
 use crate::telemetry::FoundationStatus;
 
 /// Invoices shown of each status.
@@ -44,14 +44,17 @@ pub(super) async fn overview(State(served): State<Arc<Served>>) -> Response {
     let heads = ready::read_book(&served).await;
     let told = ready::told(&served, heads.as_deref().unwrap_or_default());
     let book = match heads {
-        Ok(_) => book(&served).await.map_err(|error| error.to_string()),
-        Err(error) => Err(error),
+        Ok(_) => match served.book.store() {
+            Ok(store) => shown(store).await.map_err(|error| error.to_string()),
+            Err(reason) => Err(reason),
+        },
+        Err(reason) => Err(reason),
     };
     let body = html! {
         h2 { "Foundations" }
         (foundations(&told, now))
         @match book {
-            Ok(Book { gaps, drafts, finals }) => {
+            Ok(Shown { gaps, drafts, finals }) => {
                 @if !gaps.is_empty() {
                     h2 { "What was lost" }
                     (gap_table(&gaps))
@@ -68,17 +71,17 @@ pub(super) async fn overview(State(served): State<Arc<Served>>) -> Response {
 }
 
 /// What the overview shows of the book.
-struct Book {
+struct Shown {
     gaps: Vec<StoredGap>,
     drafts: Vec<StoredInvoice>,
     finals: Vec<StoredInvoice>,
 }
 
-async fn book(served: &Served) -> Result<Book, StoreError> {
+async fn shown(store: &Store) -> Result<Shown, StoreError> {
     let of = |status| InvoiceFilter { status: Some(status), ..InvoiceFilter::default() };
-    let mut drafts = served.store.invoices(&of(Status::Review)).await?;
-    drafts.extend(served.store.invoices(&of(Status::Draft)).await?);
-    Ok(Book { gaps: served.store.gaps(None).await?, drafts, finals: served.store.invoices(&of(Status::Final)).await? })
+    let mut drafts = store.invoices(&of(Status::Review)).await?;
+    drafts.extend(store.invoices(&of(Status::Draft)).await?);
+    Ok(Shown { gaps: store.gaps(None).await?, drafts, finals: store.invoices(&of(Status::Final)).await? })
 }
 
 fn layout(title: &str, now: Timestamp, body: &Markup) -> Markup {

@@ -28,7 +28,7 @@ pub struct Readiness {
 /// Looks whether the database answers and can be written, and whether every foundation is collected.
 pub async fn readiness(served: &Served) -> Readiness {
     let book = read_book(served).await;
-    let writing = served.board.not_written_for(served.not_ready_after);
+    let writing = served.book.store().err().or_else(|| served.board.not_written_for(served.not_ready_after));
     let now = served.clock.now();
     let mut ready = book.is_ok() && writing.is_none();
     let mut foundations = Map::new();
@@ -85,7 +85,7 @@ const fn status(good: bool) -> StatusCode {
 
 /// The foundations as they are in the book, or why it can't be read.
 pub(super) async fn read_book(served: &Served) -> Result<Vec<FoundationHead>, String> {
-    match tokio::time::timeout(ANSWER, served.store.foundations()).await {
+    match tokio::time::timeout(ANSWER, served.book.store()?.foundations()).await {
         Ok(Ok(heads)) => Ok(heads),
         Ok(Err(error)) => Err(error.to_string()),
         Err(_) => Err(format!("the database has not answered for {} ms", ANSWER.as_millis())),

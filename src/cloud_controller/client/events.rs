@@ -20,6 +20,8 @@ pub struct EventPage {
     pub events: Vec<(String, Decoded)>,
     /// The page was as full as could be: more may follow.
     pub full: bool,
+    /// How many Cloud Controller has beyond those of the page, if it says.
+    pub beyond: Option<u64>,
 }
 
 /// After which events to read.
@@ -112,6 +114,7 @@ impl Client {
             return Err(endless(&answer.value.0, &answer.value.1, told));
         }
         let full = page.resources.len() >= asked as usize || page.pagination.next.is_some();
+        let beyond = page.pagination.total_results.map(|total| total.saturating_sub(page.resources.len() as u64));
         let events = (page.resources.into_iter())
             .map(|raw| {
                 let text = String::from(Box::<str>::from(raw));
@@ -119,7 +122,7 @@ impl Client {
                 (text, decoded)
             })
             .collect();
-        Ok(Dated { value: EventPage { events, full }, date: answer.date })
+        Ok(Dated { value: EventPage { events, full, beyond }, date: answer.date })
     }
 
     /// What was created at or after an instant, from a Cloud Controller that has no such filter: read on from an event

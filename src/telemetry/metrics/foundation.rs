@@ -6,7 +6,7 @@ use prometheus::IntGaugeVec;
 
 use super::labels::{DIRECTIONS, HOLDS, SERVERS, STATES};
 use super::{Metrics, RETENTION_SECONDS, to_i64};
-use crate::domain::{AnomalyKind, Endpoint, EntryType, GapStage, Kind, Stream, Timestamp};
+use crate::domain::{AnomalyKind, Endpoint, EntryType, GapStage, Kind, Strategy, Stream, Timestamp};
 use crate::telemetry::ForeignAnswer;
 
 /// The metrics of one foundation.
@@ -79,7 +79,9 @@ impl FoundationMetrics {
         }
         self.open(|_| 0, 0, 0);
         self.held(None);
+        self.strategy(None);
         for stream in Stream::ALL {
+            self.waiting(stream, 0);
             self.checkpoint_lost(stream, false);
         }
     }
@@ -100,6 +102,19 @@ impl FoundationMetrics {
         set(&self.metrics.baseline, epoch);
         set(&self.metrics.known_until, known_until);
         set(&self.metrics.rated_through, rated_through);
+    }
+
+    /// Where its baseline comes from; `None`: another process knows.
+    pub fn strategy(&self, strategy: Option<Strategy>) {
+        for known in Strategy::ALL {
+            let value = i64::from(strategy == Some(known));
+            self.metrics.onboarding_strategy.with_label_values(&[&*self.name, known.name()]).set(value);
+        }
+    }
+
+    /// Cloud Controller has so many events of a stream beyond those that were read.
+    pub fn waiting(&self, stream: Stream, events: u64) {
+        self.metrics.events_waiting.with_label_values(&[&*self.name, stream.name()]).set(events.cast_signed());
     }
 
     /// How far our clock is ahead of Cloud Controller's, in seconds.

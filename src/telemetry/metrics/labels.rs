@@ -1,7 +1,7 @@
 //! Labels of metrics, each with the values that its series have from the start.
 
 use super::family::Label;
-use crate::domain::{AnomalyKind, Endpoint, EntryType, Fact, GapStage, Kind, Stream};
+use crate::domain::{AnomalyKind, Endpoint, EntryType, Fact, GapStage, Kind, Strategy, Stream};
 use crate::telemetry::ForeignAnswer;
 
 /// What a foundation's collection is doing.
@@ -53,6 +53,7 @@ pub(super) const SERVER: Label = Label::one_of("server", || SERVERS.to_vec());
 pub(super) const STAGE: Label = Label::one_of("stage", || GapStage::ALL.map(GapStage::name).to_vec());
 pub(super) const STATE: Label = Label::one_of("state", || STATES.to_vec());
 pub(super) const STATUS: Label = Label::one_of("status", || vec!["draft", "in_review", "final"]);
+pub(super) const STRATEGY: Label = Label::one_of("strategy", || Strategy::ALL.map(Strategy::name).to_vec());
 pub(super) const STREAM: Label = Label::one_of("stream", || Stream::ALL.map(Stream::name).to_vec());
 /// Of others there is a series once there is such an answer.
 pub(super) const OUTCOME: Label =
@@ -62,6 +63,7 @@ pub(super) const OUTCOME: Label =
 pub(super) const CARD_NAME: Label = Label::open("name");
 pub(super) const CODE: Label = Label::open("code");
 pub(super) const CURRENCY: Label = Label::open("currency");
+pub(super) const DOCUMENT: Label = Label::open("document");
 pub(super) const METHOD: Label = Label::open("method");
 pub(super) const ROUTE: Label = Label::open("route");
 pub(super) const RUST_VERSION: Label = Label::open("rust_version");

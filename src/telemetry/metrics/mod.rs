@@ -79,6 +79,8 @@ metrics! {
         "Time until the whole answer had arrived.";
     onboarding_state: gauges "onboarding_state" [FOUNDATION, STATE]
         "1 for the current state of the foundation's collection, else 0.";
+    onboarding_strategy: gauges "onboarding_strategy_info" [FOUNDATION, STRATEGY]
+        "1 for where the foundation's baseline comes from, else 0.";
     foreign_answer: gauges "cc_foreign_answer_since_timestamp_seconds" [FOUNDATION, ENDPOINT, ANSWER]
         "Since when a request has had the same answer, one that is neither Cloud Controller's nor UAA's own. Unix time; 0 while it has none.";
     baseline: gauges "baseline_timestamp_seconds" [FOUNDATION]
@@ -107,6 +109,8 @@ metrics! {
         "Resources settled by what runs.";
     checkpoint_lost_total: counters "checkpoint_lost_total" [FOUNDATION, STREAM]
         "Times a checkpoint was found to be lost.";
+    events_waiting: gauges "cc_events_waiting" [FOUNDATION, STREAM]
+        "Usage events that Cloud Controller had beyond those read, when it last gave some.";
     events_archived: counters "events_archived_total" [FOUNDATION, STREAM]
         "Usage events archived, each once.";
     events_duplicate: counters "events_duplicate_total" [FOUNDATION, STREAM]
@@ -161,6 +165,10 @@ metrics! {
         "Lines of draft invoices without a price.";
     accrued: real_gauges "accrued_amount" [CURRENCY]
         "Net sum of the draft invoices, in major units, for display.";
+    accrued_estimated: real_gauges "accrued_estimated_amount" [CURRENCY]
+        "Of the net sum of the draft invoices, what rests on estimated usage (gaps, wrong clocks, settled drift), in major units, for display.";
+    invoiced: real_gauges "invoiced_amount" [CURRENCY, DOCUMENT]
+        "Net sum of the final invoices and credit notes there are, in major units, for display.";
     invoices: gauges "invoices" [STATUS]
         "Invoices and credit notes by status.";
     invoice_differences: gauges "invoice_differences" [DIFFERENCE]
@@ -287,7 +295,7 @@ impl Metrics {
     #[must_use]
     pub fn render_without_money(&self) -> String {
         let mut families = self.registry().gather();
-        families.retain(|family| family.name() != "cf_billing_accrued_amount");
+        families.retain(|family| !family.name().ends_with("_amount"));
         text(&families)
     }
 
@@ -335,14 +343,29 @@ impl Metrics {
         self.rate_card_next.set(at.map_or(0, Timestamp::unix));
     }
 
-    /// What the open drafts hold: lines without a price by kind, and sums by currency.
-    pub fn drafts<'c>(&self, unpriced: impl Fn(Kind) -> usize, accrued: impl IntoIterator<Item = (&'c str, f64)>) {
+    /// How many lines of the open drafts have no price, by kind.
+    pub fn unpriced(&self, unpriced: impl Fn(Kind) -> usize) {
         for kind in Kind::ALL {
             self.unpriced_lines.with_label_values(&[kind.name()]).set(to_i64(unpriced(kind)));
         }
-        self.accrued.reset();
-        for (currency, amount) in accrued {
-            self.accrued.with_label_values(&[currency]).set(amount);
+    }
+
+    /// What the open drafts come to by currency, and how much of it rests on estimates.
+    pub fn accrued<'c>(&self, sums: impl IntoIterator<Item = (&'c str, [f64; 2])>) {
+        for gauges in [&self.accrued, &self.accrued_estimated] {
+            gauges.reset();
+        }
+        for (currency, [net, estimated]) in sums {
+            self.accrued.with_label_values(&[currency]).set(net);
+            self.accrued_estimated.with_label_values(&[currency]).set(estimated);
+        }
+    }
+
+    /// What the final documents come to, by currency and kind.
+    pub fn invoiced<'c>(&self, sums: impl IntoIterator<Item = (&'c str, &'static str, f64)>) {
+        self.invoiced.reset();
+        for (currency, document, net) in sums {
+            self.invoiced.with_label_values(&[currency, document]).set(net);
         }
     }
 
