@@ -15,7 +15,8 @@ fn series() -> BTreeSet<String> {
     metrics.duty("drafts");
     metrics.chain("foundation/eu1");
     metrics.rate_card("card", "version");
-    metrics.drafts(|_| 0, [("EUR", 0.0)]);
+    metrics.accrued([("EUR", [0.0, 0.0])]);
+    metrics.invoiced([("EUR", "invoice", 0.0)]);
     metrics.http("/", "GET", 200, std::time::Duration::ZERO);
     let text = metrics.render();
     let lines = text.lines().filter(|line| !line.starts_with('#'));

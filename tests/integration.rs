@@ -15,6 +15,7 @@
 )]
 
 mod accounts;
+mod attestation;
 mod bad_input;
 mod between;
 mod client;

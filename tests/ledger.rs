@@ -13,7 +13,7 @@ const CARD: &str = "name = \"test\"\ncurrency = \"EUR\"\n[[process]]\ninstance_h
     [[task]]\ninstance_hour = \"0.20\"\n[[service]]\ninstance_hour = \"0.05\"\n";
 
 /// Some days of a foundation, with a late event, and March's invoices final.
-fn book(seed: u64) -> Collected {
+pub fn book(seed: u64) -> Collected {
     let mut foundation =
         cf_billing::simulator::Foundation::new(seed, Timestamp::parse("2026-03-30T08:00:00Z").unwrap());
     foundation.world.settle(&mut foundation.tables, 14);
@@ -41,7 +41,7 @@ fn book(seed: u64) -> Collected {
 }
 
 /// Changes rows that nothing is allowed to change: the guard is taken away first.
-fn tamper(collected: &Collected, table: &str, triggers: &[&str], change: &str) {
+pub fn tamper(collected: &Collected, table: &str, triggers: &[&str], change: &str) {
     let url = collected.url();
     if kind() == Kind::Postgres {
         database::execute(&url, &format!("ALTER TABLE {table} DISABLE TRIGGER USER")).unwrap();

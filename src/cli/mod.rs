@@ -2,7 +2,6 @@
 
 mod accounts;
 mod anomalies;
-mod backup;
 mod card;
 mod check;
 mod clocks;

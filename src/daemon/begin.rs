@@ -16,7 +16,9 @@ pub fn begin_series(configuration: &Configuration, metrics: &Metrics) {
     let billing = &configuration.billing;
     if billing.rates.is_some() {
         metrics.duty(DRAFTS);
+        metrics.job_every("draft", billing.draft_interval);
     }
+    metrics.job_every("verify", configuration.database.verify_interval);
     metrics.duty(VERIFICATION);
     for series in [&billing.invoice_series, &billing.credit_note_series] {
         metrics.chain(&chain_of_series(series));

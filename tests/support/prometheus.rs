@@ -14,7 +14,7 @@ use super::background::{Background, get, text};
 use super::program::Program;
 
 /// The longest that is waited for an alert: half an hour of a rule in fast motion, and what a machine under load adds.
-const SLOWEST: Duration = Duration::from_mins(1);
+const SLOWEST: Duration = Duration::from_secs(90);
 
 /// Every duration is divided by it.
 pub const FACTOR: u64 = 60;
@@ -242,7 +242,7 @@ impl Watch {
 
     /// Waits until all these are told as firing, or as over.
     #[track_caller]
-    pub fn until_told(&self, firing: bool, wanted: &[(&str, &str)]) {
+    pub fn until_told(&self, firing: bool, wanted: &[(&str, &str)], log_of: impl Fn(&str) -> String) {
         let missing = || -> Vec<_> {
             let told = self.told();
             let is_told = |cluster: &str, alert: &str| {
@@ -252,8 +252,12 @@ impl Watch {
         };
         let deadline = Instant::now() + SLOWEST;
         while !missing().is_empty() {
-            let logs = [self.prometheus.log(), self.alertmanager.log()].concat();
-            assert!(Instant::now() < deadline, "missing: {:?}\nfiring: {:#?}\n{logs}", missing(), self.firing());
+            if Instant::now() >= deadline {
+                let logs = [self.prometheus.log(), self.alertmanager.log()].concat();
+                let of: String =
+                    missing().iter().map(|(cluster, _)| format!("{cluster}:\n{}", log_of(cluster))).collect();
+                panic!("missing: {:?}\nfiring: {:#?}\n{logs}{of}", missing(), self.firing());
+            }
             std::thread::sleep(Duration::from_millis(50));
         }
     }

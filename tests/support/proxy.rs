@@ -19,6 +19,8 @@ pub enum Network {
     Silent,
     /// Answers come a byte at a time, and never to their end.
     Slow,
+    /// Whoever asks for a list of processes is cut off.
+    WithoutProcesses,
 }
 
 pub struct Proxy {
@@ -98,14 +100,21 @@ async fn between<T: AsyncReadExt + AsyncWriteExt + Unpin + Send>(
 ) {
     loop {
         tokio::select! {
-            _ = copy_bidirectional(client, upstream) => return,
+            // Nothing passes a network that isn't whole.
+            biased;
             _ = network.wait_for(|network| *network != Network::Whole) => {}
+            _ = copy_bidirectional(client, upstream) => return,
         }
         let now = *network.borrow();
         match now {
             Network::Cut => return,
             Network::Slow => {
                 if trickle(client, upstream, network).await.is_err() {
+                    return;
+                }
+            }
+            Network::WithoutProcesses => {
+                if refuse_processes(client, upstream, network).await.is_err() {
                     return;
                 }
             }
@@ -117,6 +126,33 @@ async fn between<T: AsyncReadExt + AsyncWriteExt + Unpin + Send>(
                 }
             }
             Network::Whole => {}
+        }
+    }
+}
+
+/// Passes everything on but questions for processes, as long as it refuses those.
+async fn refuse_processes<T: AsyncReadExt + AsyncWriteExt + Unpin + Send>(
+    client: &mut TcpStream,
+    upstream: &mut T,
+    network: &mut watch::Receiver<Network>,
+) -> std::io::Result<()> {
+    let (mut question, mut answer) = ([0; 4096], [0; 4096]);
+    loop {
+        tokio::select! {
+            biased;
+            () = async { drop(network.wait_for(|network| *network != Network::WithoutProcesses).await) } => return Ok(()),
+            read = client.read(&mut question) => match read? {
+                0 => return Err(std::io::ErrorKind::UnexpectedEof.into()),
+                // A question comes in one piece: it is short.
+                read if String::from_utf8_lossy(&question[..read]).contains("GET /v3/processes") => {
+                    return Err(std::io::ErrorKind::ConnectionReset.into());
+                }
+                read => upstream.write_all(&question[..read]).await?,
+            },
+            read = upstream.read(&mut answer) => match read? {
+                0 => return Err(std::io::ErrorKind::UnexpectedEof.into()),
+                read => client.write_all(&answer[..read]).await?,
+            },
         }
     }
 }

@@ -17,6 +17,8 @@ pub struct VerifiedSeries {
     pub before: u64,
     /// Numbers that were recorded as lost.
     pub lost: u64,
+    /// The last number of the series in the chain.
+    pub through: u64,
     /// The last digest, hexadecimal.
     pub digest: String,
     /// Documents whose hash was compared.
@@ -46,8 +48,16 @@ impl Store {
     async fn verify_series(&self, name: &str, last_number: i64) -> Result<VerifiedSeries, StoreError> {
         const DIGEST: Sql = Sql::new("SELECT number, digest FROM invoice WHERE series = $1 AND series_number = $2");
         let (invoices, digest) = (0, String::new());
-        let mut verified =
-            VerifiedSeries { name: name.to_owned(), invoices, before: 0, lost: 0, digest, documents: 0, broken: None };
+        let mut verified = VerifiedSeries {
+            name: name.to_owned(),
+            invoices,
+            before: 0,
+            lost: 0,
+            through: 0,
+            digest,
+            documents: 0,
+            broken: None,
+        };
         let mut is_after_lost = false;
         for series_number in 1..=last_number {
             let row = self.database.read().await?.maybe(DIGEST, values![name, series_number]).await?;
@@ -97,10 +107,21 @@ impl Store {
                 return Ok(verified);
             }
             verified.invoices += 1;
+            verified.through = series_number.cast_unsigned();
             verified.digest = kept;
             is_after_lost = false;
         }
         Ok(verified)
+    }
+
+    /// The link of a final invoice, hexadecimal; `None` if there is no such invoice, or it has none.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn invoice_link(&self, series: &str, series_number: u64) -> Result<Option<String>, StoreError> {
+        const LINK: Sql = Sql::new("SELECT digest FROM invoice WHERE series = $1 AND series_number = $2");
+        let row = self.database.read().await?.maybe(LINK, values![series, series_number]).await?;
+        Ok(row.map(|row| row.maybe_string("invoice.digest")).transpose()?.flatten())
     }
 
     async fn is_lost(&self, series: &str, series_number: i64) -> Result<bool, StoreError> {

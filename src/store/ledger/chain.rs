@@ -21,6 +21,8 @@ pub struct Verified {
     pub before: u64,
     /// Inputs whose bodies are pruned: their hash is taken as it is kept.
     pub pruned: u64,
+    /// Number of the last input that is covered.
+    pub through: u64,
     /// The last link, hexadecimal.
     pub digest: String,
     /// The first place that isn't as it was written.
@@ -35,8 +37,6 @@ const LINKS: u32 = 100;
 pub struct Verifying {
     /// What it came to so far.
     pub verified: Verified,
-    /// The last input that is covered.
-    pub sequence: u64,
     /// Nothing is left, or it is broken.
     pub is_over: bool,
     before: Option<LinkRow>,
@@ -55,7 +55,7 @@ impl Store {
         let mut verifying = Verifying::default();
         while !verifying.is_over {
             self.verify_on(foundation, &mut verifying, LINKS).await?;
-            progress(verifying.sequence);
+            progress(verifying.verified.through);
         }
         Ok(verifying.verified)
     }
@@ -72,7 +72,7 @@ impl Store {
         count: u32,
     ) -> Result<(), StoreError> {
         let mut session = self.database.read().await?;
-        let Verifying { verified, sequence, is_over, before } = verifying;
+        let Verifying { verified, is_over, before } = verifying;
         let links = links(&mut session, foundation.id, before.as_ref(), count).await?;
         let is_last = links.len() < count as usize;
         for link in links {
@@ -82,7 +82,7 @@ impl Store {
                 return Ok(());
             }
             verified.links += 1;
-            *sequence = link.last_sequence;
+            verified.through = link.last_sequence;
             *before = Some(link);
         }
         if !is_last {
@@ -102,6 +102,16 @@ impl Store {
         verified.digest = before.as_ref().map_or_else(String::new, |link| hexadecimal(&link.digest));
         *is_over = true;
         Ok(())
+    }
+
+    /// The link of a foundation's chain that ends at an input, hexadecimal; `None` if none does.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn link_through(&self, foundation: &FoundationHead, input: u64) -> Result<Option<String>, StoreError> {
+        const LINK: Sql = Sql::new("SELECT digest FROM ledger_link WHERE foundation_id = $1 AND last_sequence = $2");
+        let row = self.database.read().await?.maybe(LINK, values![foundation.id, input]).await?;
+        row.map(|row| Ok(hexadecimal(&row.bytes("ledger_link.digest")?))).transpose()
     }
 }
 

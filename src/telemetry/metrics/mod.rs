@@ -149,6 +149,8 @@ metrics! {
         "1 while the foundation's task lives, else 0.";
     job_last_success: gauges "last_success_timestamp_seconds" [JOB]
         "When a job last succeeded, Unix time; 0 before it did.";
+    job_interval: gauges "job_interval_seconds" [JOB]
+        "How often a job is to be done.";
     job_failures: counters "job_failures_total" [JOB]
         "Times a job failed.";
     job_duration: histograms "job_duration_seconds" [JOB]
@@ -316,6 +318,11 @@ impl Metrics {
             self.leader_epoch.with_label_values(&[duty]).set(epoch.cast_signed());
         }
         self.leader_transitions.with_label_values(&[duty]).inc();
+    }
+
+    /// A job is to be done so often.
+    pub fn job_every(&self, job: &str, interval: Duration) {
+        self.job_interval.with_label_values(&[job]).set(interval.as_secs().cast_signed());
     }
 
     /// A job ended.

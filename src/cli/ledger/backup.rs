@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::output::{grouped, note};
-use super::progress::Bars;
-use super::{Failure, Global};
+use crate::cli::output::{grouped, note};
+use crate::cli::progress::Bars;
+use crate::cli::{Failure, Global};
 use crate::clock::Clock;
 use crate::domain::text::hexadecimal;
 use crate::store::files::{self, beside};

@@ -1,23 +1,28 @@
-//! `cf-billing ledger`: the book verified, rebuilt, and as one file, out of one database and into another.
+//! `cf-billing ledger`: the book verified, attested, rebuilt, and as one file, out of one database and into another.
+
+mod attest;
+mod backup;
+mod verify;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use serde_json::json;
 
-use super::backup::{Backup, Restore};
-use super::output::{self, Format, grouped, note, numbers, words};
+use super::output::{grouped, note};
 use super::progress::Bars;
 use super::run::not_in_a_container;
 use super::scratch::Scratch;
 use super::{Failure, Global};
 use crate::consumer::{rebuild, same_ledger};
 use crate::store::files;
-use crate::store::{Making, TransferError, Transferred, Verified};
+use crate::store::{Making, TransferError, Transferred};
+use attest::Attest;
+use backup::{Backup, Restore};
+use verify::Verify;
 
-/// Verify, rebuild, back up and restore the ledger, and move the book from one database to another
+/// Verify, attest, rebuild, back up and restore the ledger, and move the book from one database to another
 #[derive(Debug, clap::Args)]
 pub struct Ledger {
     #[command(subcommand)]
@@ -28,6 +33,7 @@ pub struct Ledger {
 enum LedgerCommand {
     Init(Init),
     Verify(Verify),
+    Attest(Attest),
     Rebuild(Rebuild),
     Export(Export),
     Import(Import),
@@ -52,18 +58,6 @@ impl Init {
         store.close().await;
         Ok(())
     }
-}
-
-/// Check that nothing was changed since it was written
-///
-/// Computes the hash chains again, one of each foundation and one of each invoice series, and names the first break of
-/// each. A chain shows that somebody changed a row; keep its last link elsewhere to show that nobody rewrote all of it.
-/// Ends with 1 if a chain is broken.
-#[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  cf-billing ledger verify --format json")]
-struct Verify {
-    #[arg(long, value_enum, default_value = "table")]
-    format: Format,
 }
 
 /// Fold the whole archive again, and compare the result with the ledger
@@ -115,71 +109,12 @@ impl Ledger {
         match self.command {
             LedgerCommand::Init(init) => init.run(global).await,
             LedgerCommand::Verify(verify) => verify.run(global).await,
+            LedgerCommand::Attest(attest) => attest.run(global).await,
             LedgerCommand::Rebuild(rebuild) => rebuild.run(global).await,
             LedgerCommand::Export(export) => export.run(global).await,
             LedgerCommand::Import(import) => import.run(global).await,
             LedgerCommand::Backup(backup) => backup.run(global).await,
             LedgerCommand::Restore(restore) => restore.run(global).await,
-        }
-    }
-}
-
-impl Verify {
-    async fn run(self, global: &Global) -> Result<(), Failure> {
-        const HEADER: [&str; 7] = ["chain", "links", "inputs", "entries", "pruned", "before", "last"];
-        let configuration = global.configuration()?;
-        let store = Global::open_existing(&configuration).await?;
-        let mut rows = Vec::new();
-        let mut problems = Vec::new();
-        for head in store.foundations().await? {
-            let bar = Bars::default().add(head.last_sequence, "verifying  {human_pos} of {human_len} inputs");
-            let verified = store.verify(&head, |sequence| bar.set_position(sequence)).await;
-            bar.finish_and_clear();
-            let verified = verified?;
-            let chain = format!("foundation/{}", head.name);
-            if let Some(broken) = &verified.broken {
-                problems.push(format!("{chain}: {broken}"));
-            }
-            let Verified { links, inputs, entries, before, pruned, digest, .. } = verified;
-            rows.push((chain, [links, inputs, entries, pruned, before], digest));
-        }
-        for series in store.verify_invoices().await? {
-            let chain = format!("invoices/{}", series.name);
-            if let Some(broken) = &series.broken {
-                problems.push(format!("{chain}: {broken}"));
-            }
-            if series.lost > 0 {
-                note(&format!("{chain}: {} number(s) were recorded as lost", series.lost));
-            }
-            rows.push((chain, [series.invoices, 0, 0, 0, series.before], series.digest));
-        }
-        store.close().await;
-        let cells = |(chain, numbers, digest): &(String, [u64; 5], String)| {
-            let mut cells = vec![chain.clone()];
-            cells.extend(numbers.iter().map(ToString::to_string));
-            cells.push(digest.clone());
-            cells
-        };
-        match self.format {
-            Format::Json => {
-                let object = |(chain, numbers, digest): &(String, [u64; 5], String)| {
-                    let [links, inputs, entries, pruned, before] = numbers;
-                    json!({"chain": chain, "links": links, "inputs": inputs, "entries": entries, "pruned": pruned, "before": before, "last": digest})
-                };
-                output::json(&rows.iter().map(object).collect::<Vec<_>>())?;
-            }
-            Format::Csv => output::csv(&HEADER, rows.iter().map(cells))?,
-            Format::Table => {
-                let column = |name| if ["chain", "last"].contains(&name) { words(name) } else { numbers(name) };
-                output::table(&HEADER.map(column), rows.iter().map(cells))?;
-            }
-        }
-        match problems.last_mut() {
-            None => Ok(()),
-            Some(last) => {
-                last.push_str("\nhint: restore the database from a backup made before the change; `ledger rebuild` shows what the archive gives");
-                Err(Failure { code: 1, problems })
-            }
         }
     }
 }
