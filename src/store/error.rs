@@ -25,6 +25,12 @@ pub enum StoreError {
     )]
     NewerSchema { path: String, found: i64, known: i64 },
     #[error(
+        "the database `{path}` was brought to schema {found} by a newer cf-billing while this one ran; this one knows {known} and \
+         writes nothing more\n\
+         hint: update this replica, too"
+    )]
+    Outdated { path: String, found: i64, known: i64 },
+    #[error(
         "the database `{path}` was made by an unreleased cf-billing whose schema {found} was another\n\
          hint: databases of unreleased versions can't be used; give another path"
     )]

@@ -3,18 +3,17 @@
 mod board;
 mod foreign;
 mod health;
+mod lines;
 pub mod metrics;
+mod repeats;
 mod reporter;
 
 use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::fmt::MakeWriter;
-use tracing_subscriber::fmt::format::debug_fn;
 
-use crate::config::{Log, LogFormat};
-use crate::domain::text::visible;
+use crate::config::Log;
 
 pub use board::{Board, FoundationStatus};
 pub use foreign::ForeignAnswer;
@@ -34,15 +33,5 @@ pub fn init(log: &Log, writer: impl for<'w> MakeWriter<'w> + Send + Sync + 'stat
     let colours = std::io::stderr().is_terminal();
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(writer);
     // An error means that logging has begun already.
-    let _ = match log.format {
-        LogFormat::Text => {
-            // One event is one line, whatever stands in it; and nothing of it acts on the terminal it is read on.
-            let fields = debug_fn(|writer, field, value| match field.name() {
-                "message" => write!(writer, "{}", visible(&format!("{value:?}"))),
-                name => write!(writer, "{name}={}", visible(&format!("{value:?}"))),
-            });
-            builder.with_target(false).fmt_fields(fields.delimited(" ")).try_init()
-        }
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
-    };
+    let _ = builder.event_format(lines::Lines::new(log.format)).try_init();
 }

@@ -9,3 +9,4 @@ mod plant;
 mod readiness;
 mod server;
 mod service;
+mod upgrades;

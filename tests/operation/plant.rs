@@ -1,6 +1,7 @@
 //! A simulated foundation, the daemon that bills it and its database, each of which a test can break.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -27,6 +28,8 @@ pub struct Plant {
     pub daemon: Option<Background>,
     pub url: String,
     settings: Vec<(&'static str, String)>,
+    /// Another version than this one.
+    pub binary: Option<OsString>,
 }
 
 impl Plant {
@@ -38,7 +41,17 @@ impl Plant {
         let (simulated, api) = simulate(&program, &arguments);
         configure(&program, &api, "");
         let settings = vec![("CF_BILLING__HTTP__NOT_READY_AFTER", "500ms".to_owned())];
-        Self { program, database, truth, api, simulated: Some(simulated), daemon: None, url: String::new(), settings }
+        Self {
+            program,
+            database,
+            truth,
+            api,
+            simulated: Some(simulated),
+            daemon: None,
+            url: String::new(),
+            settings,
+            binary: None,
+        }
     }
 
     /// On a database of its own, with the daemon, onboarded.
@@ -65,7 +78,15 @@ impl Plant {
     }
 
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = self.program.command(&[arguments, &["--config", "cf-billing.toml"]].concat());
+        let of = self.program.command(&[arguments, &["--config", "cf-billing.toml"]].concat());
+        let mut command = Command::new(self.binary.as_deref().unwrap_or(of.get_program()));
+        command.args(of.get_args()).current_dir(of.get_current_dir().unwrap());
+        for (name, value) in of.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
         command.env("CF_BILLING__DATABASE__URL", &self.database);
         command.envs(self.settings.iter().map(|(name, value)| (*name, value.as_str())));
         command

@@ -129,6 +129,17 @@ pub fn execute(url: &str, statement: &str) -> Result<(), sqlx::Error> {
     })
 }
 
+/// What a query gives, as one text.
+pub async fn text_of(url: &str, query: &'static str) -> String {
+    if url.starts_with("sqlite:") {
+        let mut connection = SqliteConnection::connect(url).await.unwrap();
+        sqlx::query_scalar(query).fetch_one(&mut connection).await.unwrap()
+    } else {
+        let mut connection = PgConnection::connect(url).await.unwrap();
+        sqlx::query_scalar(query).fetch_one(&mut connection).await.unwrap()
+    }
+}
+
 /// Runs it on a thread of its own: a test may have a runtime already.
 pub fn run<T: Send, F: Future<Output = T>>(make: impl FnOnce() -> F + Send) -> T {
     std::thread::scope(|scope| {

@@ -1,6 +1,7 @@
 //! The two databases behind one face: sessions that run statements and give rows.
 //! Owns connections, transactions, how values are bound and read; knows no table.
 
+mod fence;
 mod field;
 mod file;
 mod lock;
@@ -109,8 +110,7 @@ impl Database {
         }
     }
 
-    /// A session whose writes all happen with [`Session::commit`], or not at all.
-    pub async fn write(&self) -> Result<Session, StoreError> {
+    async fn begin_write(&self) -> Result<Session, StoreError> {
         match self {
             Self::Sqlite(database) => Ok(Session::Sqlite(database.write().await?)),
             Self::Postgres(database) => database.write().await.map(Session::Postgres),

@@ -198,7 +198,12 @@ async fn prepare(
     // A process that was paused while it migrates must not hang every other for ever.
     let waiting = AssertSqlSafe(format!("SET lock_timeout = {MIGRATING_MILLISECONDS}"));
     connection.execute(sqlx::raw_sql(waiting)).await.map_err(|error| open_error(location, &error))?;
-    // An older schema is left as it is until it is this process's turn; migrating may take long.
+    // An older schema is left as it is until it is this process's turn; migrating may take long. Whoever writes meanwhile is
+    // waited for, and waits.
+    if schema(&mut connection).await? < super::newest(&MIGRATIONS) {
+        let lock = sqlx::query("SELECT pg_advisory_lock($1)").bind(super::fence::LOCK);
+        lock.execute(&mut connection).await.map_err(|error| open_error(location, &error))?;
+    }
     let migrated = MIGRATIONS.run(&mut connection).await;
     let _ = connection.close().await;
     migrated.map_err(|error| {
