@@ -2,12 +2,16 @@
 // `tests/drills/dashboards` appends each dashboard and each panel as a constant of these types, and compiles.
 // The schema leaves `unknown`: targets, options and custom fields of panels (here: those of the panel's own schema, and
 // what Prometheus and PostgreSQL take), values of overrides and options of transformations (not checked at all).
-import type { Dashboard, DashboardLink, DataSourceRef, FieldConfig, GraphFieldConfig, MatcherConfig, Panel, RowPanel, TableFieldOptions } from '@grafana/schema';
+import type {
+  Dashboard, DashboardLink, DataSourceRef, FieldConfig, GraphFieldConfig, MatcherConfig, Panel, RowPanel, TableFieldOptions,
+} from '@grafana/schema';
 import type { AnnotationQuery, VariableModel } from '@grafana/schema/dist/types/raw/dashboard/x/dashboard_types.gen.d.ts';
 import type { Options as StatOptions } from '@grafana/schema/dist/types/raw/composable/stat/panelcfg/x/StatPanelCfg_types.gen.d.ts';
 import type { Options as TableOptions } from '@grafana/schema/dist/types/raw/composable/table/panelcfg/x/TablePanelCfg_types.gen.d.ts';
 import type { Options as TimeSeriesOptions } from '@grafana/schema/dist/types/raw/composable/timeseries/panelcfg/x/TimeSeriesPanelCfg_types.gen.d.ts';
-import type { FieldConfig as TimelineFieldConfig, Options as TimelineOptions } from '@grafana/schema/dist/types/raw/composable/statetimeline/panelcfg/x/StateTimelinePanelCfg_types.gen.d.ts';
+import type {
+  FieldConfig as TimelineFieldConfig, Options as TimelineOptions,
+} from '@grafana/schema/dist/types/raw/composable/statetimeline/panelcfg/x/StateTimelinePanelCfg_types.gen.d.ts';
 
 // JSON has the value of an enum, where TypeScript wants its name.
 type Json<T> =
