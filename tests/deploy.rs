@@ -23,10 +23,12 @@ fn series() -> BTreeSet<String> {
     lines.map(|line| line.split(['{', ' ']).next().unwrap().to_owned()).collect()
 }
 
-/// Names of our series in an expression.
+/// Names of our series in an expression, recorded ones too.
 fn named(expression: &str) -> BTreeSet<String> {
     let words = expression.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_' && letter != ':');
-    words.filter(|word| word.starts_with("cf_billing_") || word.starts_with("process_")).map(str::to_owned).collect()
+    let is_ours =
+        |word: &&str| word.starts_with("cf_billing_") || word.starts_with("process_") || word.contains(":cf_billing_");
+    words.filter(is_ours).map(str::to_owned).collect()
 }
 
 #[test]
@@ -40,21 +42,45 @@ fn rules_are_good_and_their_tests_pass() {
     assert!(good, "{said}");
 }
 
+/// The dashboards in deploy/grafana, by file.
+fn dashboards() -> Vec<(String, Value)> {
+    let files = std::fs::read_dir("deploy/grafana").unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> =
+        files.filter(|path| path.extension().is_some_and(|extension| extension == "json")).collect();
+    files.sort();
+    let parse = |text: String| serde_json::from_str(&text).unwrap();
+    files.iter().map(|path| (path.display().to_string(), parse(std::fs::read_to_string(path).unwrap()))).collect()
+}
+
+/// Panels of a dashboard, rows apart.
+fn panels(dashboard: &Value) -> Vec<&Value> {
+    dashboard["panels"].as_array().unwrap().iter().filter(|panel| panel["type"] != "row").collect()
+}
+
+/// What a dashboard asks Prometheus: in panels and for annotations.
+fn queries(dashboard: &Value) -> Vec<&str> {
+    let targets = panels(dashboard).into_iter().flat_map(|panel| panel["targets"].as_array().unwrap());
+    let annotations = dashboard["annotations"]["list"].as_array().unwrap();
+    targets.chain(annotations).filter_map(|target| target["expr"].as_str()).collect()
+}
+
 #[test]
-fn rules_and_dashboard_name_series_that_exist() {
-    let series = series();
+fn rules_and_dashboards_name_series_that_exist() {
+    let mut series = series();
     assert!(series.len() > 50, "{series:?}");
     let rules = std::fs::read_to_string("deploy/prometheus/cf-billing.rules.yml").unwrap();
-    let dashboard = std::fs::read_to_string("deploy/grafana/cf-billing.json").unwrap();
-    let parsed: Value = serde_json::from_str(&dashboard).unwrap();
-    let panels = parsed["panels"].as_array().unwrap();
-    let targets = panels.iter().filter_map(|panel| panel["targets"].as_array()).flatten();
-    let queries: Vec<&str> = targets.map(|target| target["expr"].as_str().unwrap()).collect();
-    assert!(queries.len() > 20);
-    let rules = rules.lines().filter(|line| !line.contains("record:")).collect::<Vec<_>>().join("\n");
-    let mut wanted = named(&rules);
-    wanted.extend(queries.iter().flat_map(|query| named(query)));
-    wanted.extend(named(parsed["templating"]["list"][0]["query"].as_str().unwrap()));
+    let (recorded, rules): (Vec<&str>, Vec<&str>) = rules.lines().partition(|line| line.contains("record:"));
+    series.extend(recorded.iter().filter_map(|line| line.split("record: ").nth(1)).map(str::to_owned));
+    let mut wanted = named(&rules.join("\n"));
+    let dashboards = dashboards();
+    assert!(dashboards.len() > 1);
+    for (_, dashboard) in &dashboards {
+        wanted.extend(queries(dashboard).into_iter().flat_map(named));
+        let variables = dashboard["templating"]["list"].as_array().unwrap();
+        let variables = variables.iter().filter(|one| one["datasource"]["type"] == "prometheus");
+        wanted.extend(variables.flat_map(|one| named(one["query"].as_str().unwrap())));
+    }
+    assert!(wanted.len() > 50, "{wanted:?}");
     let missing: Vec<&String> = wanted.iter().filter(|name| !series.contains(*name)).collect();
     assert!(missing.is_empty(), "{missing:?}");
 }
@@ -62,20 +88,40 @@ fn rules_and_dashboard_name_series_that_exist() {
 /// Each query as Prometheus' own parser reads it, with what Grafana puts in.
 #[test]
 fn the_dashboards_queries_parse() {
-    let dashboard: Value =
-        serde_json::from_str(&std::fs::read_to_string("deploy/grafana/cf-billing.json").unwrap()).unwrap();
-    let panels = dashboard["panels"].as_array().unwrap();
-    let rules: Vec<String> = (panels.iter().filter_map(|panel| panel["targets"].as_array()).flatten().enumerate())
-        .map(|(number, target)| {
-            let query = target["expr"].as_str().unwrap().replace("$foundation", ".*");
-            format!("  - record: query{number}\n    expr: {}\n", serde_json::to_string(&query).unwrap())
-        })
-        .collect();
+    let dashboards = dashboards();
+    let queries: Vec<&str> = dashboards.iter().flat_map(|(_, dashboard)| queries(dashboard)).collect();
+    assert!(queries.len() > 70, "{}", queries.len());
+    let rule = |(number, query): (usize, &&str)| {
+        let query = query.replace("$cluster", ".*").replace("$foundation", ".*").replace("$__rate_interval", "1m");
+        format!("  - record: query{number}\n    expr: {}\n", serde_json::to_string(&query).unwrap())
+    };
+    let rules: String = queries.iter().enumerate().map(rule).collect();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("queries.yml");
-    std::fs::write(&file, format!("groups:\n- name: dashboard\n  rules:\n{}", rules.concat())).unwrap();
+    std::fs::write(&file, format!("groups:\n- name: dashboards\n  rules:\n{rules}")).unwrap();
     let (good, said) = tool("promtool", &["check", "rules", file.to_str().unwrap()], "");
     assert!(good, "{said}");
+}
+
+/// `tests/long dashboards` looks at the rest: layout, types, and what each query gives.
+#[test]
+fn every_panel_of_the_dashboards_says_what_it_tells() {
+    let runbooks: BTreeSet<String> = alerts().into_iter().chain(["README".to_owned()]).collect();
+    for (file, dashboard) in dashboards() {
+        for panel in panels(&dashboard) {
+            let title = panel["title"].as_str().unwrap();
+            assert!(
+                panel["description"].as_str().is_some_and(|text| text.len() > 20),
+                "{file}: {title}: no description"
+            );
+            assert!(panel["fieldConfig"]["defaults"]["unit"].is_string(), "{file}: {title}: no unit");
+            for link in panel["links"].as_array().into_iter().flatten() {
+                let url = link["url"].as_str().unwrap();
+                let page = url.strip_prefix("${runbooks}/").and_then(|page| page.strip_suffix(".md"));
+                assert!(page.is_some_and(|page| runbooks.contains(page)), "{file}: {title}: {url}");
+            }
+        }
+    }
 }
 
 #[test]
