@@ -1,6 +1,6 @@
 //! What an auditor keeps elsewhere shows that nothing was rewritten, by whomever: also one who computes every hash anew.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
@@ -36,7 +36,7 @@ fn attest(collected: &Collected, keys: &Keys, name: &str) -> PathBuf {
     out
 }
 
-fn verify(program: &Program, attested: &PathBuf, key: &PathBuf) -> (Option<i32>, String) {
+fn verify(program: &Program, attested: &Path, key: &Path) -> (Option<i32>, String) {
     let run = program.run(&["ledger", "verify", "--against", path(attested), "--public-key", path(key)]);
     (run.code, run.stderr)
 }

@@ -112,11 +112,8 @@ mod tests {
     #[test]
     fn no_more_than_so_many_are_remembered() {
         let mut repeats = Repeats::default();
-        let name = |number: usize| {
-            let letter =
-                |place: usize| char::from(b'a' + u8::try_from(number / 26_usize.pow(place as u32) % 26).unwrap());
-            [letter(0), letter(1)].iter().collect::<String>()
-        };
+        let letter = |number: usize| char::from(b'a' + u8::try_from(number).unwrap());
+        let name = |number: usize| [letter(number / 26), letter(number % 26)].iter().collect::<String>();
         for number in 0..=MOST {
             assert_eq!(repeats.is_shown(&name(number), at(0)), Some(0));
         }

@@ -113,7 +113,9 @@ fn replicas_are_replaced_one_after_another() {
     plant.onboarded();
     let start = |plant: &Plant, name: &str| Background::spawn(&plant.program, name, &mut plant.command(&["run"]));
     let mut others = [start(&plant, "second.log"), start(&plant, "third.log")];
-    others.iter().for_each(|other| other.says("sharing the work"));
+    for other in &others {
+        other.says("sharing the work");
+    }
     plant.check_truth();
 
     let begun = Instant::now();

@@ -12,7 +12,7 @@ use x509_parser::oid_registry::OID_SIG_ED25519;
 use x509_parser::prelude::FromDer;
 use x509_parser::x509::SubjectPublicKeyInfo;
 
-use super::verify::chains;
+use super::chains::chains;
 use crate::cli::output::note;
 use crate::cli::{Failure, Global};
 use crate::clock::Clock;
@@ -26,9 +26,11 @@ use crate::store::files;
 /// FILE.sig: 64 bytes over the file, as `openssl pkeyutl -verify -rawin` checks them.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
-  openssl genpkey -algorithm ed25519 -out attest.key      # once; keep it secret
-  openssl pkey -in attest.key -pubout -out attest.pub     # for the auditor
-  cf-billing ledger attest --key attest.key --out attested-2026-10.json")]
+  cf-billing ledger attest --key attest.key --out attested-2026-10.json
+
+A key is made once. Keep it secret, and give its public half to the auditor:
+  openssl genpkey -algorithm ed25519 -out attest.key
+  openssl pkey -in attest.key -pubout -out attest.pub")]
 pub(super) struct Attest {
     /// The file to write; it must not be there yet
     #[arg(long, value_name = "FILE")]

@@ -2,11 +2,12 @@
 
 mod attest;
 mod backup;
+mod chains;
 mod verify;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Subcommand;
 
@@ -18,7 +19,7 @@ use super::{Failure, Global};
 use crate::consumer::{rebuild, same_ledger};
 use crate::store::files;
 use crate::store::{Making, TransferError, Transferred};
-use attest::Attest;
+use attest::{Attest, file_failed};
 use backup::{Backup, Restore};
 use verify::Verify;
 
@@ -177,7 +178,7 @@ impl Export {
     async fn run(self, global: &Global) -> Result<(), Failure> {
         let configuration = global.configuration()?;
         let store = Global::open_existing(&configuration).await?;
-        let failed = |error: std::io::Error| about(&self.out, &error);
+        let failed = |error: std::io::Error| file_failed(&self.out, &error);
         let file = files::create_new(&self.out).map_err(failed)?;
         let mut writer = zstd::Encoder::new(BufWriter::new(file), LEVEL).map_err(failed)?;
         let bar = Bars::default().add(0, "exporting  {human_pos} rows");
@@ -213,7 +214,7 @@ impl Export {
 impl Import {
     async fn run(self, global: &Global) -> Result<(), Failure> {
         let configuration = global.configuration()?;
-        let failed = |error: std::io::Error| about(&self.file, &error);
+        let failed = |error: std::io::Error| file_failed(&self.file, &error);
         let file = File::open(&self.file).map_err(failed)?;
         let reader = BufReader::new(zstd::Decoder::new(file).map_err(failed)?);
         let store = Global::open(&configuration).await?;
@@ -234,10 +235,6 @@ impl Import {
         store.close().await;
         Ok(())
     }
-}
-
-fn about(file: &Path, error: &std::io::Error) -> Failure {
-    Failure::failed(format!("{}: {error}\nhint: give the path of a file that can be read or made", file.display()))
 }
 
 fn tell(done: &str, moved: &Transferred, location: &str) {

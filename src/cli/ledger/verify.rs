@@ -5,11 +5,10 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::attest::{Attestation, check_signature, file_failed};
+use super::chains::{Chain, chains, of_foundation};
 use crate::cli::output::{self, Format, note, numbers, words};
-use crate::cli::progress::Bars;
 use crate::cli::{Failure, Global};
-use crate::domain::FoundationHead;
-use crate::store::{Store, Verified};
+use crate::store::Store;
 
 /// Check that nothing was changed since it was written
 ///
@@ -17,7 +16,7 @@ use crate::store::{Store, Verified};
 /// each. A chain shows that somebody changed a row. That nobody rewrote all of it shows a link that was kept elsewhere:
 /// --against compares with what `ledger attest` wrote then. Ends with 1 if a chain is broken, or isn't as attested.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
+#[command(after_help = "Example:
   cf-billing ledger verify --format json
   cf-billing ledger verify --against attested-2026-10.json --public-key attest.pub")]
 pub(super) struct Verify {
@@ -29,43 +28,6 @@ pub(super) struct Verify {
     /// Whose signature must be in FILE.sig: an Ed25519 public key, PEM
     #[arg(long, value_name = "KEY", requires = "against")]
     public_key: Option<PathBuf>,
-}
-
-/// A hash chain as it was found.
-pub(super) struct Chain {
-    pub name: String,
-    /// Links, inputs, entries, inputs that are pruned, and what is before the chain begins.
-    pub numbers: [u64; 5],
-    /// Number of the last input, or of the last invoice of the series, that it covers.
-    pub through: u64,
-    /// The last link, hexadecimal.
-    pub digest: String,
-    pub broken: Option<String>,
-    /// Numbers recorded as lost.
-    pub lost: u64,
-}
-
-/// Computes every chain again.
-pub(super) async fn chains(store: &Store) -> Result<Vec<Chain>, Failure> {
-    let mut chains = Vec::new();
-    for head in store.foundations().await? {
-        let bar = Bars::default().add(head.last_sequence, "verifying  {human_pos} of {human_len} inputs");
-        let verified = store.verify(&head, |sequence| bar.set_position(sequence)).await;
-        bar.finish_and_clear();
-        let Verified { links, inputs, entries, before, pruned, through, digest, broken } = verified?;
-        let numbers = [links, inputs, entries, pruned, before];
-        chains.push(Chain { name: of_foundation(&head), numbers, through, digest, broken, lost: 0 });
-    }
-    for series in store.verify_invoices().await? {
-        let numbers = [series.invoices, 0, 0, 0, series.before];
-        let (through, digest, broken, lost) = (series.through, series.digest, series.broken, series.lost);
-        chains.push(Chain { name: format!("invoices/{}", series.name), numbers, through, digest, broken, lost });
-    }
-    Ok(chains)
-}
-
-fn of_foundation(head: &FoundationHead) -> String {
-    format!("foundation/{}", head.name)
 }
 
 impl Verify {

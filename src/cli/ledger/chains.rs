@@ -1,0 +1,44 @@
+//! The hash chains of a book, computed again.
+
+use crate::cli::Failure;
+use crate::cli::progress::Bars;
+use crate::domain::FoundationHead;
+use crate::store::{Store, Verified};
+
+/// A hash chain as it was found.
+pub(super) struct Chain {
+    pub name: String,
+    /// Links, inputs, entries, inputs that are pruned, and what is before the chain begins.
+    pub numbers: [u64; 5],
+    /// Number of the last input, or of the last invoice of the series, that it covers.
+    pub through: u64,
+    /// The last link, hexadecimal.
+    pub digest: String,
+    pub broken: Option<String>,
+    /// Numbers recorded as lost.
+    pub lost: u64,
+}
+
+/// Computes every chain again.
+pub(super) async fn chains(store: &Store) -> Result<Vec<Chain>, Failure> {
+    let mut chains = Vec::new();
+    for head in store.foundations().await? {
+        let bar = Bars::default().add(head.last_sequence, "verifying  {human_pos} of {human_len} inputs");
+        let verified = store.verify(&head, |sequence| bar.set_position(sequence)).await;
+        bar.finish_and_clear();
+        let Verified { links, inputs, entries, before, pruned, through, digest, broken } = verified?;
+        let numbers = [links, inputs, entries, pruned, before];
+        chains.push(Chain { name: of_foundation(&head), numbers, through, digest, broken, lost: 0 });
+    }
+    for series in store.verify_invoices().await? {
+        let numbers = [series.invoices, 0, 0, 0, series.before];
+        let (through, digest, broken, lost) = (series.through, series.digest, series.broken, series.lost);
+        chains.push(Chain { name: format!("invoices/{}", series.name), numbers, through, digest, broken, lost });
+    }
+    Ok(chains)
+}
+
+/// The name of a foundation's chain.
+pub(super) fn of_foundation(head: &FoundationHead) -> String {
+    format!("foundation/{}", head.name)
+}
