@@ -1,12 +1,15 @@
-//! Backups of an SQLite book, made while the daemon runs, and restored.
+//! Backups, made while the daemon runs, and restored.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use super::plant::Plant;
+use serde_json::Value;
+
+use super::plant::{Plant, tool};
+use crate::support::background::Background;
 use crate::support::database::{self, Kind};
-use crate::support::program::{Program, Run};
+use crate::support::month;
+use crate::support::program::{Program, Run, path};
 
 fn running(seed: u64) -> Plant {
     let plant = Plant::running(seed);
@@ -159,10 +162,6 @@ fn a_dump_of_postgresql_is_restored() {
     plant.onboarded();
     let dump = plant.program.folder.path().join("book.dump");
     let dump = dump.to_str().unwrap();
-    let tool = |name: &str, arguments: &[&str]| {
-        let output = Command::new(name).args(arguments).output().unwrap();
-        assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
-    };
     tool("pg_dump", &["--format=custom", "--file", dump, &plant.database]);
     assert_eq!(plant.end("TERM").0, Some(0));
     plant.database = empty.database();
@@ -171,4 +170,68 @@ fn a_dump_of_postgresql_is_restored() {
     plant.start(&["--no-create"]);
     plant.until_ready();
     plant.check_truth();
+}
+
+const BILLING: &str = "[billing]\nrates = \"card.toml\"\naccounts = \"accounts.toml\"\ngrace = \"0s\"\nseller = \"Seller\"\nmarks = \"marks\"\n";
+const ACCOUNTS: &str = "[[account]]\nid = \"k1\"\nname = \"K1\"\norganizations = [\"f/o1\"]\n\
+                        [[account]]\nid = \"k2\"\nname = \"K2\"\norganizations = [\"f/o2\"]\n\
+                        [[account]]\nid = \"k3\"\nname = \"K3\"\norganizations = [\"f/o3\"]\n";
+
+/// The worst moment: a dump of before an invoice was issued is put in place while three replicas work. What was collected
+/// since is collected again, and no number is issued twice. 15 s: the truth is written every ten.
+#[test]
+fn a_dump_is_restored_under_three_running_replicas() {
+    let program = database::with(Kind::Postgres, Program::new);
+    let october = "00:00 p STARTED 512x1 app=a\n10:00 p STOPPED\n00:00 q STARTED 512x2 app=b org=o2 space=s2\n05:00 q STOPPED\n\
+                   00:00 r STARTED 512x1 app=c org=o3 space=s3\n01:00 r STOPPED";
+    month::import(&program, october, "80d00:00");
+    let url = program.database();
+    let mut plant = Plant::new(program, url, 65);
+    plant.set("CF_BILLING__DATABASE__LEASE", "1s");
+    let folder = plant.program.folder.path().to_owned();
+    month::card(&plant.program, month::INSTANCE_HOURS);
+    std::fs::write(folder.join("accounts.toml"), ACCOUNTS).unwrap();
+    let file = folder.join("cf-billing.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, format!("{text}\n{BILLING}")).unwrap();
+    plant.start(&[]);
+    plant.onboarded();
+    let start = |name| Background::spawn(&plant.program, name, &mut plant.command(&["run"]));
+    let others = [start("second.log"), start("third.log")];
+    for other in &others {
+        other.says("sharing the work");
+    }
+    let finalize = |account: &str| run(&plant, &["invoices", "finalize", "--period", "2026-10", "--account", account]);
+    let issue = |account: &str| assert_eq!(finalize(account).code, Some(0), "{}", finalize(account).stderr);
+    issue("k1");
+    let dump = folder.join("book.dump");
+    tool("pg_dump", &["--format=custom", "--file", path(&dump), &plant.database]);
+    issue("k2");
+    succeed(&plant, &["invoices", "export", "--period", "2026-10", "--format", "json", "--out", "out"]);
+    let restore = ["--clean", "--if-exists", "--single-transaction", "--no-owner", "--dbname", &plant.database];
+    tool("pg_restore", &[&restore[..], &[path(&dump)]].concat());
+
+    let refused = finalize("k3");
+    assert!(
+        refused.code == Some(1) && refused.stderr.contains("numbers CF-000002 to CF-000002 of series CF are missing"),
+        "{}",
+        refused.stderr
+    );
+    succeed(&plant, &["invoices", "adopt", "out"]);
+    issue("k3");
+    let finals: Value =
+        serde_json::from_str(&succeed(&plant, &["invoices", "list", "--status", "final", "--format", "json"]).stdout)
+            .unwrap();
+    let mut numbers: Vec<(&str, &str)> = finals
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (one["number"].as_str().unwrap(), one["account"].as_str().unwrap()))
+        .collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, [("CF-000001", "k1"), ("CF-000002", "k2"), ("CF-000003", "k3")]);
+    plant.until_ready();
+    plant.check_truth();
+    succeed(&plant, &["ledger", "verify"]);
+    drop(others);
 }
