@@ -9,4 +9,5 @@ mod plant;
 mod readiness;
 mod server;
 mod service;
+mod soak;
 mod upgrades;
