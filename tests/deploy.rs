@@ -1,6 +1,7 @@
 //! The files in deploy/, by the tools that will read them.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::process::Command;
 
 use cf_billing::telemetry::Metrics;
@@ -125,21 +126,56 @@ fn every_panel_of_the_dashboards_says_what_it_tells() {
 }
 
 #[test]
-fn the_systemd_unit_is_good() {
+fn the_systemd_units_are_good() {
     let folder = tempfile::tempdir().unwrap();
-    // Verification wants the program to be there.
-    let unit = std::fs::read_to_string("deploy/systemd/cf-billing.service").unwrap();
-    let unit = unit.replace("/usr/local/bin/cf-billing", env!("CARGO_BIN_EXE_cf-billing"));
-    let file = folder.path().join("cf-billing.service");
-    std::fs::write(&file, unit).unwrap();
-    let (good, said) = tool("systemd-analyze", &["verify", "--man=no", file.to_str().unwrap()], "");
-    assert!(good, "{said}");
-    assert!(!said.contains("cf-billing.service:"), "{said}");
-    // Exposure below 2.0 of 10.
-    let file = file.to_str().unwrap();
-    let (good, said) =
-        tool("systemd-analyze", &["security", "--offline=true", "--threshold=20", "--no-pager", file], "");
-    assert!(good, "{said}");
+    let units = ["cf-billing.service", "cf-billing-backup.service", "cf-billing-backup.timer"];
+    // Verification wants the program to be there, and a timer's service.
+    for name in units {
+        let unit = std::fs::read_to_string(format!("deploy/systemd/{name}")).unwrap();
+        let unit = unit.replace("/usr/bin/cf-billing", env!("CARGO_BIN_EXE_cf-billing"));
+        std::fs::write(folder.path().join(name), unit).unwrap();
+    }
+    for name in units {
+        let file = folder.path().join(name);
+        let file = file.to_str().unwrap();
+        let (good, said) = tool("systemd-analyze", &["verify", "--man=no", file], "");
+        assert!(good, "{said}");
+        assert!(!said.contains(&format!("{name}:")), "{said}");
+        if name.ends_with(".service") {
+            // Exposure below 2.0 of 10.
+            let (good, said) =
+                tool("systemd-analyze", &["security", "--offline=true", "--threshold=20", "--no-pager", file], "");
+            assert!(good, "{said}");
+        }
+    }
+}
+
+/// What Cargo.toml puts into the Debian package is there; target/ has what `deploy/release --deb` makes. Whether the package
+/// works is what `tests/long deploy` tells.
+#[test]
+fn the_debian_package_names_files_that_exist() {
+    let cargo: toml::Table = std::fs::read_to_string("Cargo.toml").unwrap().parse().unwrap();
+    let package = &cargo["package"]["metadata"]["deb"];
+    let assets = package["assets"].as_array().unwrap();
+    let sources: Vec<&str> = assets.iter().map(|asset| asset[0].as_str().unwrap()).collect();
+    assert!(sources.len() > 15, "{sources:?}");
+    for source in sources.iter().filter(|source| !source.starts_with("target/")) {
+        // A pattern stands for what is in its folder.
+        let (folder, pattern) = source.rsplit_once('/').unwrap_or((".", source));
+        let there = if pattern.contains('*') {
+            let folder = folder.trim_end_matches("/**");
+            std::fs::read_dir(folder).is_ok_and(|entries| entries.count() > 0)
+        } else {
+            Path::new(source).is_file()
+        };
+        assert!(there, "{source} is missing");
+    }
+    let scripts = Path::new(package["maintainer-scripts"].as_str().unwrap());
+    for script in ["postinst", "postrm"] {
+        let text = std::fs::read_to_string(scripts.join(script)).unwrap();
+        assert!(text.starts_with("#!/bin/sh\nset -e\n") && text.contains("\n#DEBHELPER#\n"), "{script}");
+    }
+    assert!(scripts.join("cf-billing.sysusers").is_file());
 }
 
 /// What a release holds: packed from the program that the tests use.
