@@ -7,7 +7,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
-/// Of a token, or of a root document: nothing in larger ones is looked for. Read whole, they would take many times their size of memory.
+/// Of a token, or of a root document: nothing in larger ones is looked for. Read whole, they would take many times their
+/// size of memory.
 const LARGEST: usize = 1 << 20;
 
 /// The `iss` of a JSON web token; `None` if it isn't one, or doesn't say.

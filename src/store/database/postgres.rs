@@ -183,8 +183,8 @@ pub(super) fn connect_options(url: &str) -> Result<(PgConnectOptions, String), S
     Ok((options, shown))
 }
 
-/// Whether somebody on the way could read what is sent, or stand in for the server: it is on another machine, and its certificate isn't
-/// verified.
+/// Whether somebody on the way could read what is sent, or stand in for the server: it is on another machine, and its
+/// certificate isn't verified.
 pub(super) fn is_unverified(url: &str) -> bool {
     PgConnectOptions::from_str(url).is_ok_and(|options| {
         let is_here = options.get_socket().is_some() || matches!(options.get_host(), "localhost" | "127.0.0.1" | "::1");
