@@ -183,8 +183,11 @@ fn the_debian_package_names_files_that_exist() {
 fn a_release_has_the_program_man_pages_completions_and_checksums() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().to_str().unwrap();
-    let (good, said) = tool("deploy/release", &["--binary", env!("CARGO_BIN_EXE_cf-billing"), "--out", out], "");
+    // `.ci/run` makes the SBOM: its tool takes two minutes to compile.
+    let arguments = ["--binary", env!("CARGO_BIN_EXE_cf-billing"), "--no-sbom", "--out", out];
+    let (good, said) = tool("deploy/release", &arguments, "");
     assert!(good, "{said}");
+    assert!(said.contains("no SBOM is made"), "{said}");
     let run = |program: &str, arguments: &[&str]| {
         let output = Command::new(program).args(arguments).current_dir(folder.path()).output().unwrap();
         let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
@@ -207,6 +210,7 @@ fn a_release_has_the_program_man_pages_completions_and_checksums() {
         "README.md",
         "CHANGELOG.md",
         "LICENSE",
+        "SECURITY.md",
         "docs/invoices.md",
         "rates/standard.toml",
         "deploy/systemd/cf-billing.service",

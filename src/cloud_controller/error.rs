@@ -269,6 +269,8 @@ impl std::error::Error for ApiError {}
 const UNKNOWN_ROUTE: i64 = 10_000;
 /// Letters of a foreign answer that are shown.
 const SHOWN: usize = 120;
+/// Their own errors are shorter, by far; larger ones would take many times their size of memory to read.
+const LONGEST_ERROR: usize = 1 << 20;
 
 /// The error body of Cloud Controller: V3's own, or V2's, which older releases also send for unknown V3 routes.
 /// `text/plain` with a 429.
@@ -297,6 +299,9 @@ struct Refusal {
 
 /// What they said themselves: the first code, and all of it for people.
 fn own_words(speaker: Speaker, body: &[u8]) -> Option<(Option<i64>, String)> {
+    if body.len() > LONGEST_ERROR {
+        return None;
+    }
     match speaker {
         Speaker::CloudController => match serde_json::from_slice::<Envelope>(body).ok()? {
             Envelope::V3 { errors } => {
@@ -325,12 +330,16 @@ fn shown(answer: &Response<Bytes>) -> String {
     let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok());
     let mut told = vec![header(CONTENT_TYPE.as_str()).unwrap_or("no content type").to_owned()];
     told.extend(header("x-cf-routererror").map(|error| format!("X-Cf-Routererror: {error}")));
-    let text = String::from_utf8_lossy(answer.body());
+    let begins = &answer.body()[..answer.body().len().min(8 * SHOWN)];
+    let text = String::from_utf8_lossy(begins);
     let words: Vec<String> = text.split_whitespace().map(|word| word.escape_debug().to_string()).collect();
     let words = words.join(" ");
     if !words.is_empty() {
         let shown: String = words.chars().take(SHOWN).collect();
-        told.push(format!("`{shown}`{}", if shown.len() < words.len() { "…" } else { "" }));
+        told.push(format!(
+            "`{shown}`{}",
+            if shown.len() < words.len() || begins.len() < answer.body().len() { "…" } else { "" }
+        ));
     }
     told.join(", ")
 }
@@ -403,5 +412,24 @@ fn named(status: StatusCode) -> String {
     match status.canonical_reason() {
         Some(reason) => format!("{} {reason}", status.as_u16()),
         None => status.as_u16().to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Response;
+
+    use super::{ErrorKind, LONGEST_ERROR, Speaker, classify};
+
+    #[test]
+    fn an_error_is_their_own_up_to_a_length_and_never_shown_whole() {
+        let own = r#"{"errors":[{"code":10008,"title":"CF-UnprocessableEntity","detail":"no"}]"#;
+        for (length, is_own) in [(LONGEST_ERROR, true), (LONGEST_ERROR + 1, false)] {
+            let body = format!("{own}{}}}", " ".repeat(length - own.len() - 1));
+            let answer = Response::builder().status(422).body(body.into()).unwrap();
+            let (kind, told) = classify(Speaker::CloudController, &answer, None);
+            assert_eq!(kind == ErrorKind::Refused, is_own, "{length}: {kind:?}");
+            assert!(told.len() < 300, "{told}");
+        }
     }
 }

@@ -7,9 +7,13 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
+/// Of a token, or of a root document: nothing in larger ones is looked for. Read whole, they would take many times their
+/// size of memory.
+const LARGEST: usize = 1 << 20;
+
 /// The `iss` of a JSON web token; `None` if it isn't one, or doesn't say.
 pub(super) fn issuer_of(token: &str) -> Option<String> {
-    let payload = token.split('.').nth(1)?;
+    let payload = token.split('.').nth(1).filter(|_| token.len() <= LARGEST)?;
     let claims = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
     let claims: Value = serde_json::from_slice(&claims).ok()?;
     claims["iss"].as_str().map(str::to_owned)
@@ -17,6 +21,7 @@ pub(super) fn issuer_of(token: &str) -> Option<String> {
 
 /// The targets of the links in a root document, by name.
 pub(super) fn links_of(root: &[u8]) -> BTreeMap<String, String> {
+    let root = if root.len() <= LARGEST { root } else { &[] };
     let root: Value = serde_json::from_slice(root).unwrap_or_default();
     let links = root["links"].as_object().into_iter().flatten();
     links.filter_map(|(name, link)| Some((name.clone(), link["href"].as_str()?.to_owned()))).collect()
@@ -44,5 +49,7 @@ mod tests {
         assert_eq!(links.len(), 2);
         assert_eq!(links["login"], "https://login.example.com");
         assert!(links_of(b"<html>").is_empty());
+        let long = [&root[..], &[b' '; super::LARGEST]].concat();
+        assert_eq!((links_of(&long[..super::LARGEST]).len(), links_of(&long).len()), (2, 0));
     }
 }

@@ -4,10 +4,12 @@ use std::fmt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use zeroize::{Zeroize, Zeroizing};
+
 use crate::domain::text::{NotText, text_of};
 use crate::keyed::{Keyed, Problem};
 
-/// A password or a URL that may hold one. Prints as `***`.
+/// A password or a URL that may hold one. Prints as `***`; its memory is overwritten when it goes.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -21,6 +23,12 @@ impl Secret {
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
+    }
+}
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.0.zeroize();
     }
 }
 
@@ -57,6 +65,7 @@ pub(super) fn secret(section: &Keyed<'_>, name: &str, warnings: &mut Vec<Problem
     };
     match text_of(bytes) {
         Ok(text) => {
+            let text = Zeroizing::new(text);
             if let Some(mode) = open_to_all(Path::new(&file)) {
                 let message = format!("`{file}` holds a secret, but everybody may read or change it (mode {mode:04o})");
                 let hint = format!("chmod 0600 {file}; Kubernetes: defaultMode of the volume");

@@ -24,6 +24,9 @@ pub const CONNECTIONS: usize = 256;
 pub const FOR_EVERYBODY: usize = 224;
 /// A request's head must be there after this long; a connection that is idle for longer ends.
 pub const HEAD: Duration = Duration::from_secs(10);
+/// A connection takes no new request after this long, and ends after twice as long, with the answers that nobody takes:
+/// else who asks without reading would hold a place for ever.
+const LIFE: Duration = Duration::from_mins(1);
 /// After a connection couldn't be accepted, as where there are too many open files.
 const AFTER_REFUSAL: Duration = Duration::from_millis(100);
 /// How long what is being answered may take once it is to end.
@@ -104,6 +107,10 @@ async fn answer(
     tokio::select! {
         // Whoever asked has gone, or was too slow.
         _ = connection.as_mut() => {}
+        () = Clock::System.sleep(LIFE) => {
+            connection.as_mut().graceful_shutdown();
+            let _ = tokio::time::timeout(LIFE, connection).await;
+        }
         () = stop.cancelled() => {
             connection.as_mut().graceful_shutdown();
             let _ = connection.await;

@@ -118,6 +118,12 @@ impl Store {
         Database::look_for_pooler(url, options).await
     }
 
+    /// Whether a server is on another machine, and nothing makes sure that it is the one it seems to be.
+    #[must_use]
+    pub fn is_unverified(url: &str) -> bool {
+        Database::is_unverified(url)
+    }
+
     /// Whether the file is still the one that was opened; on a server there is none.
     ///
     /// # Errors

@@ -17,6 +17,11 @@ pub(super) async fn check(checked: &mut Checked, configuration: &Configuration) 
         checked.say(Verdict::Fail, None, "database", error);
         return None;
     }
+    if Store::is_unverified(configuration.database.url.expose()) {
+        let told = "the certificate of the database's server isn't verified: who is on the way could stand in for it\n\
+                    hint: add sslmode=verify-full to the URL, and sslrootcert=FILE if its authority isn't known here";
+        checked.say(Verdict::Warn, None, "database", told);
+    }
     match Global::inspect(configuration).await {
         Ok(Found::Nothing { location }) => {
             checked.say(Verdict::Ok, None, "database", format!("{location}: `run` will make it"));

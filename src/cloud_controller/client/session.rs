@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue, RETRY_AFTER};
 use http::{Method, Request, Response};
 use url::Url;
+use zeroize::Zeroizing;
 
 use super::{Answer, Client, Credentials, Dated, Endpoints, invalid, parse, request_id};
 use crate::clock::{Stopwatch, jittered};
@@ -101,8 +102,8 @@ impl Client {
         let mut url = self.endpoints().await?.uaa;
         url.set_path(&format!("{}{}", url.path().trim_end_matches('/'), Endpoint::Token.path()));
         let credentials = &self.inner.credentials;
-        let basic = format!("{}:{}", credentials.client_id, credentials.client_secret.expose());
-        let authorization = sensitive(&format!("Basic {}", STANDARD.encode(basic)));
+        let basic = Zeroizing::new(format!("{}:{}", credentials.client_id, credentials.client_secret.expose()));
+        let authorization = sensitive(&Zeroizing::new(format!("Basic {}", STANDARD.encode(basic.as_bytes()))));
         let build = || {
             let mut request = Request::new(Bytes::from_static(b"grant_type=client_credentials"));
             *request.method_mut() = Method::POST;
@@ -253,7 +254,7 @@ impl Client {
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
         request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         if let Some(token) = token {
-            let bearer = sensitive(&format!("bearer {}", token.access_token.expose()));
+            let bearer = sensitive(&Zeroizing::new(format!("bearer {}", token.access_token.expose())));
             request.headers_mut().insert(AUTHORIZATION, bearer);
         }
         request

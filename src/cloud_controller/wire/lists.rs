@@ -1,24 +1,59 @@
 //! List pages and the rows of lists that are read beside the usage events.
 
 use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
 
+use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::row::{ListRow, or_default};
 use crate::domain::{Guid, RowList, Timestamp};
 
+/// Rows of one page at most: twice what is ever asked for. Empty rows take a hundred times the memory of what was sent.
+const MOST_ROWS: usize = 10_000;
+
+/// The rows of a page, read no further than a page can go.
+fn rows<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    deserializer.deserialize_seq(Rows(PhantomData))
+}
+
+struct Rows<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Rows<T> {
+    type Value = Vec<T>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a sequence")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Vec<T>, A::Error> {
+        let mut rows = Vec::new();
+        while let Some(row) = sequence.next_element()? {
+            if rows.len() == MOST_ROWS {
+                return Err(A::Error::custom(format_args!("the page has more than {MOST_ROWS} rows")));
+            }
+            rows.push(row);
+        }
+        Ok(rows)
+    }
+}
+
 /// One page of any list, its resources as sent.
 #[derive(Deserialize)]
 pub struct RawPage {
     pub pagination: Pagination,
+    #[serde(deserialize_with = "rows")]
     pub resources: Vec<Box<RawValue>>,
 }
 
 /// One page of a list whose rows are read all or none: of snapshots and chunks.
 #[derive(Deserialize)]
+#[serde(bound = "T: Deserialize<'de>")]
 pub struct Page<T> {
     pub pagination: Pagination,
+    #[serde(deserialize_with = "rows")]
     pub resources: Vec<T>,
 }
 
@@ -26,6 +61,7 @@ pub struct Page<T> {
 #[derive(Deserialize)]
 pub struct RowPage {
     pub pagination: Pagination,
+    #[serde(deserialize_with = "rows")]
     pub resources: Vec<Box<RawValue>>,
     #[serde(default, deserialize_with = "or_default")]
     pub included: Included,
@@ -51,8 +87,11 @@ pub struct Link {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub struct Included {
+    #[serde(deserialize_with = "rows")]
     pub spaces: Vec<Box<RawValue>>,
+    #[serde(deserialize_with = "rows")]
     pub organizations: Vec<Box<RawValue>>,
+    #[serde(deserialize_with = "rows")]
     pub service_offerings: Vec<Box<RawValue>>,
 }
 
@@ -436,4 +475,21 @@ pub struct V3Link {
 pub struct V3Meta {
     #[serde(default)]
     pub version: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MOST_ROWS, Page, RawPage};
+
+    #[test]
+    fn a_page_has_so_many_rows_at_most() {
+        let page =
+            |rows: usize| format!(r#"{{"pagination":{{"next":null}},"resources":[{}]}}"#, vec!["0"; rows].join(","));
+        for (rows, fits) in [(0, true), (MOST_ROWS, true), (MOST_ROWS + 1, false)] {
+            let raw = serde_json::from_str::<RawPage>(&page(rows));
+            assert_eq!(raw.is_ok_and(|page| page.resources.len() == rows), fits, "{rows}");
+            let typed = serde_json::from_str::<Page<u8>>(&page(rows));
+            assert_eq!(typed.is_ok_and(|page| page.resources.len() == rows), fits, "{rows}");
+        }
+    }
 }

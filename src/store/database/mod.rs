@@ -72,6 +72,11 @@ impl Database {
         }
     }
 
+    /// Whether a server is on another machine, and its certificate isn't verified.
+    pub fn is_unverified(url: &str) -> bool {
+        dialect(url).is_ok_and(|dialect| dialect == Dialect::Postgres) && postgres::is_unverified(url)
+    }
+
     /// Whether the file is still there, and still the same.
     pub fn check_file(&self) -> Result<(), StoreError> {
         match self {

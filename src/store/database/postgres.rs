@@ -4,7 +4,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::migrate::Migrator;
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions, PgRow};
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions, PgRow, PgSslMode};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, Postgres, Transaction};
 
@@ -183,6 +183,15 @@ pub(super) fn connect_options(url: &str) -> Result<(PgConnectOptions, String), S
     Ok((options, shown))
 }
 
+/// Whether somebody on the way could read what is sent, or stand in for the server: it is on another machine, and its
+/// certificate isn't verified.
+pub(super) fn is_unverified(url: &str) -> bool {
+    PgConnectOptions::from_str(url).is_ok_and(|options| {
+        let is_here = options.get_socket().is_some() || matches!(options.get_host(), "localhost" | "127.0.0.1" | "::1");
+        !is_here && !matches!(options.get_ssl_mode(), PgSslMode::VerifyFull)
+    })
+}
+
 /// Brings the schema up to date; one process at a time does, whoever else starts.
 async fn prepare(
     connect: &PgConnectOptions,
@@ -281,4 +290,25 @@ fn open_error(location: &str, error: &sqlx::Error) -> StoreError {
         _ => "the server's log may say more",
     };
     StoreError::Away { path, reason: database.message().to_owned(), hint }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_unverified;
+
+    #[test]
+    fn a_server_elsewhere_must_show_its_certificate() {
+        for (url, unverified) in [
+            ("postgres://me@db.example.org/book?sslmode=verify-full", false),
+            ("postgres://me@db.example.org/book?sslmode=verify-ca", true),
+            ("postgres://me@db.example.org/book?sslmode=require", true),
+            ("postgres://me@db.example.org/book?sslmode=disable", true),
+            ("postgres://me@192.0.2.1/book?sslmode=disable", true),
+            ("postgres://me@localhost/book?sslmode=disable", false),
+            ("postgres://me@127.0.0.1/book?sslmode=disable", false),
+            ("postgres://me@localhost/book?sslmode=disable&host=/run/postgresql", false),
+        ] {
+            assert_eq!(is_unverified(url), unverified, "{url}");
+        }
+    }
 }
