@@ -229,7 +229,7 @@ pub(super) fn member(configuration: &Configuration, foundation: &Foundation, clo
     let limits = Limits { whole: configuration.collection.answer_timeout, ..Limits::default() };
     let http = Http::with_limits(foundation.ca_file.as_deref(), limits)
         .map_err(|error| Failure::usage(format!("foundation `{}`: {error}", foundation.name)))?;
-    Ok(member_over(Arc::new(http), configuration, foundation, clock))
+    member_over(Arc::new(http), configuration, foundation, clock)
 }
 
 /// As `run` would: the UAA that was used at onboarding.
@@ -257,21 +257,22 @@ pub(super) fn plain_http(foundation: &Foundation, uaa: &Url) -> Option<String> {
     ))
 }
 
-/// A configured foundation with its client over `transport`.
+/// A configured foundation with its client over `transport`, unless its secret can't be read.
 pub(super) fn member_over(
     transport: Transport,
     configuration: &Configuration,
     foundation: &Foundation,
     clock: &Clock,
-) -> Member {
+) -> Result<Member, Failure> {
+    let client_secret = foundation.client_secret.clone().map_err(Failure::usage)?;
     let credentials = Credentials {
         api: foundation.api.clone(),
         uaa: foundation.uaa.clone(),
         client_id: foundation.client_id.clone(),
-        client_secret: foundation.client_secret.clone(),
+        client_secret,
     };
     let client = Client::new(transport, clock.clone(), credentials);
-    Member { plan: plan(configuration, foundation), client }
+    Ok(Member { plan: plan(configuration, foundation), client })
 }
 
 /// How a configured foundation is to be collected.

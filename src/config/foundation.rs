@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use url::Url;
 
 use super::Secret;
-use super::secret::secret;
+use super::secret::secret_if_readable;
 use crate::domain::codes::Wrong;
 use crate::domain::{Strategy, Timestamp};
 use crate::keyed::{Key, Keyed, Problem, Takes, key};
@@ -18,7 +18,8 @@ pub struct Foundation {
     /// Where tokens come from; `None`: what the API names, if it belongs to it.
     pub uaa: Option<Url>,
     pub client_id: String,
-    pub client_secret: Secret,
+    /// Its secret, or why the file of it can't be read.
+    pub client_secret: Result<Secret, Problem>,
     pub ca_file: Option<PathBuf>,
     pub billing_from: Option<Timestamp>,
     /// `None`: from the best there is.
@@ -102,7 +103,7 @@ impl Foundation {
         let api = section.form("api", url);
         let uaa = section.form("uaa", |text| uaa(text, api.as_ref()));
         let client_id = section.text("client_id");
-        let client_secret = secret(section, "client_secret", warnings);
+        let client_secret = secret_if_readable(section, "client_secret", warnings);
         let ca_file = section.path("ca_file");
         let billing_from = section.time("billing_from");
         let onboarding = section.word("onboarding");

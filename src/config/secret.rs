@@ -1,6 +1,7 @@
 //! Text that is never shown, from a key or from the file that it names.
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -46,32 +47,53 @@ impl fmt::Display for Secret {
 
 /// A secret, from the key itself or from the file that `<key>_file` names; never both.
 pub(super) fn secret(section: &Keyed<'_>, name: &str, warnings: &mut Vec<Problem>) -> Option<Secret> {
+    match secret_if_readable(section, name, warnings)? {
+        Ok(secret) => Some(secret),
+        Err(problem) => {
+            section.reader.add(problem);
+            None
+        }
+    }
+}
+
+/// As [`secret`], where only some commands need it: why its file can't be read is for those to say.
+pub(super) fn secret_if_readable(
+    section: &Keyed<'_>,
+    name: &str,
+    warnings: &mut Vec<Problem>,
+) -> Option<Result<Secret, Problem>> {
     let by_file = format!("{name}_file");
     if !section.has(&by_file) {
-        return section.text(name).map(Secret::new);
+        return section.text(name).map(Secret::new).map(Ok);
     }
     if section.has(name) {
         section.error(&by_file, format!("`{name}` and `{by_file}` are both given"), "keep one of them");
         return None;
     }
-    let file = section.text(&by_file)?;
-    let bytes = match std::fs::read(&file) {
+    let path = section.path(&by_file)?;
+    let file = path.display();
+    let bytes = match std::fs::read(&path) {
         Ok(bytes) => bytes,
         Err(error) => {
-            let hint = format!("give the path of a file that holds the secret: {by_file} = \"…\"");
-            section.error(&by_file, format!("can't read `{file}`: {error}"), hint);
-            return None;
+            let hint = match error.kind() {
+                ErrorKind::PermissionDenied => {
+                    "run the command as the user of the service: sudo -u cf-billing cf-billing …".to_owned()
+                }
+                _ => format!("give the path of a file that holds the secret: {by_file} = \"…\""),
+            };
+            let origin = section.reader.origin(section.at(&by_file));
+            return Some(Err(Problem::error(origin, format!("can't read `{file}`: {error}"), hint)));
         }
     };
     match text_of(bytes) {
         Ok(text) => {
             let text = Zeroizing::new(text);
-            if let Some(mode) = open_to_all(Path::new(&file)) {
+            if let Some(mode) = open_to_all(&path) {
                 let message = format!("`{file}` holds a secret, but everybody may read or change it (mode {mode:04o})");
                 let hint = format!("chmod 0600 {file}; Kubernetes: defaultMode of the volume");
                 warnings.push(Problem::warning(section.reader.origin(section.at(&by_file)), message, hint));
             }
-            Some(Secret::new(text.trim_end_matches(['\n', '\r']).to_owned()))
+            Some(Ok(Secret::new(text.trim_end_matches(['\n', '\r']).to_owned())))
         }
         Err(error) => {
             section.error(&by_file, format!("can't read `{file}`: {error}"), NotText::HINT);

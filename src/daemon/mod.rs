@@ -294,8 +294,17 @@ impl Supervisor {
 /// Measures the database now and then, and whether all is well, until told to stop: a scrape must not wait for it.
 async fn measure(store: &Store, served: &Served, stop: &CancellationToken) {
     let every = MEASURED_EVERY.min(served.not_ready_after);
+    let mut told = None;
     loop {
-        served.metrics.ready(http::readiness(served).await.ready);
+        let readiness = http::readiness(served).await;
+        served.metrics.ready(readiness.ready);
+        let why_not = Some(readiness.why_not());
+        if told != why_not {
+            let names = || served.board.foundations().into_keys().collect::<Vec<_>>().join(", ");
+            let words = why_not.clone().flatten();
+            status(&words.map_or_else(|| format!("collecting {}", names()), |why| format!("not ready: {why}")));
+            told = why_not;
+        }
         let watch = Stopwatch::start();
         let version = tokio::time::timeout(ANSWER, store.schema_version()).await.ok().and_then(Result::ok);
         served.metrics.database_answered(version.map(|_| watch.elapsed()));

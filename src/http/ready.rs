@@ -25,6 +25,23 @@ pub struct Readiness {
     pub body: Value,
 }
 
+impl Readiness {
+    /// Why it isn't ready, in a line.
+    #[must_use]
+    pub fn why_not(&self) -> Option<String> {
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let of_book = ["database", "writing"].iter().filter_map(|part| text(&self.body[part]));
+        let of_foundations = self.body["foundations"].as_object().into_iter().flatten();
+        let mut reasons = of_book
+            .filter(|told| told != GOOD)
+            .chain(of_foundations.filter_map(|(name, told)| Some(format!("{name}: {}", text(&told["reason"])?))));
+        let reason = reasons.next().filter(|_| !self.ready)?;
+        reason.lines().next().map(str::to_owned)
+    }
+}
+
+const GOOD: &str = "good";
+
 /// Looks whether the database answers and can be written, and whether every foundation is collected.
 pub async fn readiness(served: &Served) -> Readiness {
     let book = read_book(served).await;
@@ -43,7 +60,7 @@ pub async fn readiness(served: &Served) -> Readiness {
         }
         foundations.insert(name, told);
     }
-    let good = |reason: Option<String>| reason.unwrap_or_else(|| "good".to_owned());
+    let good = |reason: Option<String>| reason.unwrap_or_else(|| GOOD.to_owned());
     let body = json!({
         "ready": ready,
         "database": good(book.err()),

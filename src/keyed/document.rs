@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::ops::Range;
+use std::path::Path;
 
 use serde_spanned::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -128,6 +129,11 @@ impl<'a> Reader<'a> {
         let begins = lines.checked_sub(1).map_or(0, |last| self.newlines[last] + 1);
         let column = 1 + self.text.get(begins..offset).map_or(0, |before| before.chars().count());
         Position { line: 1 + lines, column }
+    }
+
+    /// The folder of the file.
+    pub(super) fn folder(&self) -> &Path {
+        Path::new(self.file).parent().unwrap_or(Path::new(""))
     }
 
     /// Where something begins, with the file.

@@ -185,10 +185,15 @@ impl<'r> Keyed<'r> {
         Some(text)
     }
 
-    /// A path, as it is written.
+    /// A path. A relative one counts from the folder of the file that it stands in; one of the environment from the working
+    /// folder.
     #[must_use]
     pub fn path(&self, name: &str) -> Option<PathBuf> {
-        self.text(name).map(PathBuf::from)
+        let path = self.text(name).map(PathBuf::from)?;
+        Some(match self.at(name) {
+            At::Bytes(_) => self.reader.folder().join(path),
+            At::Variable(_) | At::Nowhere => path,
+        })
     }
 
     /// Text in a form of its own.

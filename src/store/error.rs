@@ -31,6 +31,11 @@ pub enum StoreError {
     )]
     Outdated { path: String, found: i64, known: i64 },
     #[error(
+        "root would make `{path}` in `{folder}`, which belongs to the user {uid}: that user couldn't write it\n\
+         hint: run this as that user: sudo -u '#{uid}' cf-billing …"
+    )]
+    Foreign { path: String, folder: String, uid: u32 },
+    #[error(
         "the database `{path}` was made by an unreleased cf-billing whose schema {found} was another\n\
          hint: databases of unreleased versions can't be used; give another path"
     )]
@@ -62,7 +67,7 @@ pub enum StoreError {
     Expected { path: String, witness: String },
     #[error(
         "there is no book in `{0}`, and --no-create forbids to make one\n\
-         hint: check the place (path, mounted disk, name of the database); the first time, `cf-billing run --init` makes the book"
+         hint: check the place (path, mounted disk, name of the database); the first time, `cf-billing ledger init` makes the book"
     )]
     NoBook(String),
     #[error(

@@ -5,6 +5,7 @@ mod backups;
 mod databases;
 mod files;
 mod long;
+mod places;
 mod plant;
 mod readiness;
 mod server;

@@ -73,10 +73,14 @@ fn it_is_ready_once_it_serves_and_lives_while_its_database_is_away_or_silent() {
     plant.onboarded();
     for network in [Network::Silent, Network::Cut] {
         proxy.set(network);
+        if network == Network::Silent {
+            manager.until("STATUS=not ready: ");
+        }
         manager.lives_for(Duration::from_secs(4));
     }
     proxy.set(Network::Whole);
     plant.until_ready();
+    manager.until("STATUS=collecting sim");
     assert_eq!(plant.end("TERM").0, Some(0));
     manager.until("STOPPING=1");
 }

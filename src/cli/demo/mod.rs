@@ -259,5 +259,5 @@ fn instant(text: &str) -> Result<Timestamp, Failure> {
 fn member(configuration: &Configuration, foundation: &InMemory, clock: &Clock) -> Result<Member, Failure> {
     let configured = configuration.foundations.first();
     let configured = configured.ok_or_else(|| Failure::failed("the demo's configuration has no foundation"))?;
-    Ok(member_over(Arc::new(foundation.clone()), configuration, configured, clock))
+    member_over(Arc::new(foundation.clone()), configuration, configured, clock)
 }

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::store::StoreError;
-use crate::store::files::beside;
+use crate::store::files::{self, beside};
 
 /// Whether a book is to be made where there is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -88,7 +88,7 @@ pub(super) fn expect(book: &Path) {
     let marker = marker(book);
     if book.is_file() && !marker.exists() {
         // Opening succeeds without it: reading a book takes no right to write beside it.
-        let _ = std::fs::write(marker, TEXT);
+        let _ = files::write(&marker, TEXT.as_bytes());
     }
 }
 
@@ -103,6 +103,20 @@ pub(super) fn may_make(book: &Path, making: Making) -> Result<(), StoreError> {
         Making::Never => Err(StoreError::NoBook(path())),
         Making::Unexpected if marker(book).exists() => Err(expected(&marker(book))),
         Making::Unexpected if log_is_left => Err(expected(&log)),
-        Making::Unexpected | Making::Always => Ok(()),
+        Making::Unexpected | Making::Always => may_own(book),
+    }
+}
+
+/// What root makes in the folder of a service, the service can't write.
+fn may_own(book: &Path) -> Result<(), StoreError> {
+    let owner = |path: &Path| std::fs::metadata(path).map(|found| found.uid()).ok();
+    let folder = book.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // Of root's own process.
+    let (me, theirs) = (owner(Path::new("/proc/self")), owner(folder));
+    match theirs {
+        Some(uid) if me == Some(0) && uid != 0 => {
+            Err(StoreError::Foreign { path: book.display().to_string(), folder: folder.display().to_string(), uid })
+        }
+        _ => Ok(()),
     }
 }
