@@ -66,7 +66,7 @@ def rules():
 def dockerfile():
     """Gives user and port of both images."""
     text = (DEPLOY / "docker/Dockerfile").read_text()
-    finals = re.split(r"^FROM \S+ AS (?=scratch$|debian$)", text, flags=re.M)[1:]
+    finals = re.split(r"^FROM \S+ AS (?=static$|debian$)", text, flags=re.M)[1:]
     need(len(finals) == 2, "the Dockerfile hasn't two images")
     told = set()
     for final in finals:
