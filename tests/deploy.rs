@@ -7,7 +7,7 @@ use std::process::Command;
 use cf_billing::telemetry::Metrics;
 use serde_json::Value;
 
-use crate::support::tool::tool;
+use crate::support::tool::{python, tool};
 
 /// Names of all series of a registry with one foundation, as queries may name them.
 fn series() -> BTreeSet<String> {
@@ -289,5 +289,14 @@ fn commands_of_the_runbooks_exist() {
 #[test]
 fn alertmanager_reads_its_configuration() {
     let (good, said) = tool("amtool", &["check-config", "deploy/prometheus/alertmanager.yml"], "");
+    assert!(good, "{said}");
+}
+
+/// Containers, Kubernetes, compose and Cloud Foundry, as far as nothing has to run for it; `tests/long images` runs the rest.
+#[test]
+fn other_forms_agree_with_each_other_and_with_the_program() {
+    // Installed once, before the script asks for it.
+    python();
+    let (good, said) = tool("tests/drills/images", &["--quick", "--binary", env!("CARGO_BIN_EXE_cf-billing")], "");
     assert!(good, "{said}");
 }

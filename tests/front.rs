@@ -271,7 +271,7 @@ fn a_real_prometheus_scrapes_it_and_evaluates_the_rules() {
     assert!(shipped_rules.contains("interval: 30s"));
     std::fs::write(&rules, shipped_rules.replace("interval: 30s", "interval: 1s")).unwrap();
     let target = url.trim_start_matches("http://");
-    let configuration = shipped.replace("cf-billing:9495", target).replace("cf-billing.rules.yml", path(&rules));
+    let configuration = shipped.replace("cf-billing:9496", target).replace("cf-billing.rules.yml", path(&rules));
     assert!(configuration.contains(target), "{shipped}");
     let configuration = configuration
         .replace("scrape_interval: 15s", "scrape_interval: 1s")

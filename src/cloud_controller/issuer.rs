@@ -49,7 +49,7 @@ mod tests {
         assert_eq!(links.len(), 2);
         assert_eq!(links["login"], "https://login.example.com");
         assert!(links_of(b"<html>").is_empty());
-        let long = [&root[..], &[b' '; super::LARGEST]].concat();
+        let long = [&root[..], &vec![b' '; super::LARGEST]].concat();
         assert_eq!((links_of(&long[..super::LARGEST]).len(), links_of(&long).len()), (2, 0));
     }
 }

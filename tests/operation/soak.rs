@@ -95,8 +95,7 @@ impl Soak {
         let metrics = text(&format!("{}/metrics", self.url));
         let value = |name: &str| {
             let line = metrics.lines().find(|line| line.starts_with(&format!("{name} "))).unwrap();
-            let value: f64 = line.rsplit(' ').next().unwrap().parse().unwrap();
-            value as u64
+            line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()
         };
         let size = |ending: &str| {
             let file = self.program.folder.path().join(format!("book.db{ending}"));
