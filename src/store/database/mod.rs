@@ -3,12 +3,14 @@
 
 mod field;
 mod file;
+mod hosts;
 mod lock;
 mod payload;
 mod pooler;
 mod postgres;
 mod retry;
 mod row;
+mod server;
 mod sql;
 mod sqlite;
 mod table;
@@ -22,6 +24,7 @@ pub use postgres::PostgresOptions;
 pub(super) use retry::again;
 pub use retry::{Retry, retried};
 pub use row::{Row, unexpected, zone_of};
+pub use server::Server;
 pub(super) use sql::values;
 pub use sql::{Sql, Value};
 pub use table::{Declared, Record, joined, length, numbered, numbered_length, taken_over, taken_over_length, utf8};
@@ -139,6 +142,39 @@ impl Database {
         }
     }
 
+    /// The host that is worked with, of a server.
+    pub fn host(&self) -> Option<&str> {
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(database) => Some(database.host()),
+        }
+    }
+
+    /// Which server the book is on; `None`: in a file, or the server doesn't tell.
+    pub fn server(&self) -> Option<Server> {
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(database) => database.server(),
+        }
+    }
+
+    /// How often the book was found on another server since the process began. Whatever was true before may not be there.
+    pub fn generation(&self) -> u64 {
+        match self {
+            Self::Sqlite(_) => 0,
+            Self::Postgres(database) => database.generation(),
+        }
+    }
+
+    /// The same database, which isn't written to once the book is found on another server.
+    #[must_use]
+    pub fn as_it_is(&self) -> Self {
+        match self {
+            Self::Sqlite(_) => self.clone(),
+            Self::Postgres(database) => Self::Postgres(database.as_it_is()),
+        }
+    }
+
     /// The file, where it is one.
     pub fn file(&self) -> Option<&Path> {
         match self {
@@ -225,6 +261,14 @@ impl Session {
         match self {
             Self::Sqlite(_) => Dialect::Sqlite,
             Self::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    /// Of the database, when it began.
+    pub const fn generation(&self) -> u64 {
+        match self {
+            Self::Sqlite(_) => 0,
+            Self::Postgres(session) => session.generation(),
         }
     }
 
