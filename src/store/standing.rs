@@ -7,6 +7,8 @@ use super::{Store, StoreError};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
     pub host: String,
+    /// Another host of the URL that accepts writes, too: it was the primary before a failover.
+    pub rival: Option<String>,
     /// `None`: it doesn't tell.
     pub server: Option<Server>,
     /// Commits wait for a synchronous standby.
@@ -49,6 +51,7 @@ impl Store {
                 standbys.push(Standby { name: row.string("name")?, synchronous: row.flag("synchronous")? });
             }
         }
-        Ok(Some(Standing { host: host.to_owned(), server: self.database.server(), waits, standbys }))
+        let (host, rival) = (host.to_owned(), self.database.rival().map(str::to_owned));
+        Ok(Some(Standing { host, rival, server: self.database.server(), waits, standbys }))
     }
 }

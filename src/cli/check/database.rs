@@ -60,7 +60,14 @@ async fn standing(checked: &mut Checked, store: &Store) {
 
 fn promise(standing: &Standing) -> (Verdict, String) {
     const ISSUED: &str = "usage is collected again by itself; before numbers go on, `finalize` asks for the last one (--above N)";
-    let Standing { host, server, waits, standbys } = standing;
+    let Standing { host, rival, server, waits, standbys } = standing;
+    if let Some(rival) = rival {
+        let told = format!(
+            "{host} is used, but {rival} accepts writes, too, and isn't the same server: the primary before a failover, perhaps\n\
+             hint: stop it, and make it a standby; whatever still writes to it writes to another book"
+        );
+        return (Verdict::Fail, told);
+    }
     let Some(server) = server else {
         let told = format!(
             "{host} doesn't tell its timeline, so a failover goes unnoticed\n\

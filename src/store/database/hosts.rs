@@ -44,6 +44,8 @@ pub(super) struct Chosen {
     pub connection: PgConnection,
     /// Which server answers there; `None`: it can't be seen.
     pub server: Option<Server>,
+    /// Another server that accepts writes, too, by its host's name.
+    pub rival: Option<String>,
 }
 
 impl Hosts {
@@ -100,7 +102,7 @@ impl Hosts {
         if !self.must_write {
             let mut connection = connected(&self.host(0).options, &self.location, limit).await?;
             let server = State::ask(&mut connection).await?.server;
-            return Ok(Chosen { index: 0, connection, server });
+            return Ok(Chosen { index: 0, connection, server, rival: None });
         }
         let mut trying = JoinSet::new();
         for (index, host) in self.each.iter().cloned().enumerate() {
@@ -116,7 +118,7 @@ impl Hosts {
             };
             match next {
                 None => break,
-                Some(Ok((index, Ok((connection, server))))) => found.push(Chosen { index, connection, server }),
+                Some(Ok((index, Ok((connection, server))))) => found.push(Chosen { index, connection, server, rival: None }),
                 Some(Ok((index, Err(why)))) => passed.push((index, why)),
                 Some(Err(_)) => {}
             }
@@ -135,13 +137,15 @@ impl Hosts {
                 continue;
             };
             let is_newer = matches!((&other.server, &chosen.server), (Some(old), Some(new)) if old.is_before(new));
-            let (kept, left) = if is_newer { (chosen, other) } else { (other, chosen) };
+            let (mut kept, left) = if is_newer { (chosen, other) } else { (other, chosen) };
             if kept.server.is_some() && kept.server != left.server {
-                let (kept, left) = (&self.host(kept.index).name, &self.host(left.index).name);
+                let rival = &self.host(left.index).name;
                 tracing::error!(
-                    "{kept} and {left} both accept writes, and aren't the same server: {kept} is used; stop the other one: \
-                     whatever still writes to it writes to another book"
+                    "{} and {rival} both accept writes, and aren't the same server: {rival} isn't used\n\
+                     hint: stop it; whatever still writes to it writes to another book",
+                    self.host(kept.index).name
                 );
+                kept.rival = Some(rival.clone());
             }
             let _ = left.connection.close().await;
             best = Some(kept);

@@ -150,6 +150,14 @@ impl Database {
         }
     }
 
+    /// Another host that accepts writes, too: it was the primary before a failover.
+    pub fn rival(&self) -> Option<&str> {
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(database) => database.rival(),
+        }
+    }
+
     /// Which server the book is on; `None`: in a file, or the server doesn't tell.
     pub fn server(&self) -> Option<Server> {
         match self {

@@ -29,6 +29,8 @@ const MIGRATING_MILLISECONDS: u64 = 60_000;
 const OLDEST_MAJOR: u32 = 15;
 /// A connection that rested so long is asked whether it still is good before it is used.
 const RESTED: Duration = Duration::from_secs(1);
+const CERTIFICATE: &str =
+    "the server's certificate must be known here, and be of the host's name; or set sslmode in the URL";
 /// What the network may add to a statement's own limit.
 const NETWORK: Duration = Duration::from_secs(5);
 /// How long a connection may take to say that it still is good.
@@ -71,6 +73,8 @@ struct Primary {
     known: Known,
     /// Held by whoever looks for it: since it was last looked for in vain.
     looked: Arc<tokio::sync::Mutex<Option<Stopwatch>>>,
+    /// When it was opened: another host that accepts writes, too.
+    rival: Option<Arc<str>>,
 }
 
 /// How long an answer is waited for, and of whom.
@@ -102,7 +106,7 @@ impl PostgresDatabase {
     pub async fn open(url: &str, options: &PostgresOptions, making: Making) -> Result<Self, StoreError> {
         let hosts = Hosts::parse(url)?;
         let chosen = hosts.connect(options.acquire_timeout).await?;
-        let (index, known) = (chosen.index, Known::default());
+        let (index, known, rival) = (chosen.index, Known::default(), chosen.rival.as_deref().map(Arc::from));
         chosen.server.as_ref().map(|server| known.meet(server));
         prepare(chosen, &hosts.location, making).await?;
         let trust = Trust::default();
@@ -110,7 +114,7 @@ impl PostgresDatabase {
         let patience =
             Patience { location: hosts.location.clone(), limit: options.statement_timeout + NETWORK, trust };
         let (hosts, index, looked) = (Arc::new(hosts), Arc::new(index.into()), Arc::default());
-        Ok(Self { pool, patience, primary: Primary { hosts, index, known, looked }, only: None })
+        Ok(Self { pool, patience, primary: Primary { hosts, index, known, looked, rival }, only: None })
     }
 
     pub fn location(&self) -> &str {
@@ -120,6 +124,11 @@ impl PostgresDatabase {
     /// The host that is worked with.
     pub fn host(&self) -> &str {
         &self.primary.hosts.host(self.primary.index.load(Ordering::SeqCst)).name
+    }
+
+    /// Another host that accepts writes, too: it was the primary before a failover.
+    pub fn rival(&self) -> Option<&str> {
+        self.primary.rival.as_deref()
     }
 
     /// Which server the book is on; `None`: it doesn't tell.
@@ -397,7 +406,9 @@ pub(super) fn open_error(location: &str, error: &sqlx::Error) -> StoreError {
     let path = location.to_owned();
     let sqlx::Error::Database(database) = error else {
         let hint = match error {
-            sqlx::Error::Tls(_) => "the server's certificate must be known here; or set sslmode in the URL",
+            sqlx::Error::Tls(_) => CERTIFICATE,
+            // What its certificate isn't good for is found while it is spoken to.
+            sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => CERTIFICATE,
             _ => "is it running, and reachable from here?",
         };
         return StoreError::Away { path, reason: error.to_string(), hint };
