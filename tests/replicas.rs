@@ -195,7 +195,7 @@ impl Replica {
         self.paused = false;
     }
 
-    fn signal(&self, name: &str) {
+    pub fn signal(&self, name: &str) {
         if let Some(child) = &self.child {
             signal(child, name);
         }

@@ -79,8 +79,7 @@ impl Duties {
         let confirmed = Mutex::new(Stopwatch::start());
         let (forsaken, begun) = (Mutex::default(), Stopwatch::start());
         let (name, generation) = (replica_name(), store.generation().into());
-        let inner =
-            Inner { store, metrics, board, stop, name, length, duties, confirmed, forsaken, begun, generation };
+        let inner = Inner { store, metrics, board, stop, name, length, duties, confirmed, forsaken, begun, generation };
         Self { inner: Arc::new(inner) }
     }
 

@@ -38,8 +38,8 @@ pub use types::{
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use database::{Database, Sql};
 use crate::clock::Clock;
+use database::{Database, Sql};
 use marks::Marks;
 
 /// The database.

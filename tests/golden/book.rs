@@ -32,7 +32,11 @@ pub fn lines(file: &Path) -> String {
 /// The lines of a golden book; of the newest one as a program of now writes them.
 fn lines_now(schema: i64) -> String {
     let lines = lines(&file(schema));
-    if schema == LATEST { lines.replacen(&format!("\"schema\":{LATEST}"), &format!("\"schema\":{NEWEST}"), 1) } else { lines }
+    if schema == LATEST {
+        lines.replacen(&format!("\"schema\":{LATEST}"), &format!("\"schema\":{NEWEST}"), 1)
+    } else {
+        lines
+    }
 }
 
 /// A program on the newest golden book.

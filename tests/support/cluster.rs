@@ -166,7 +166,9 @@ impl Pair {
     /// The URL of both.
     pub fn url(&self, user: &str, database: &str) -> String {
         let folder = self.folder.path().display();
-        format!("postgres://{user}@localhost/{database}?host={folder},{folder}&port=1,2&target_session_attrs=read-write")
+        format!(
+            "postgres://{user}@localhost/{database}?host={folder},{folder}&port=1,2&target_session_attrs=read-write"
+        )
     }
 
     pub fn host(&self, cluster: &Cluster) -> String {

@@ -59,7 +59,8 @@ async fn standing(checked: &mut Checked, store: &Store) {
 }
 
 fn promise(standing: &Standing) -> (Verdict, String) {
-    const ISSUED: &str = "usage is collected again by itself; before numbers go on, `finalize` asks for the last one (--above N)";
+    const ISSUED: &str =
+        "usage is collected again by itself; before numbers go on, `finalize` asks for the last one (--above N)";
     let Standing { host, rival, server, waits, standbys } = standing;
     if let Some(rival) = rival {
         let told = format!(

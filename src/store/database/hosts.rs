@@ -118,7 +118,9 @@ impl Hosts {
             };
             match next {
                 None => break,
-                Some(Ok((index, Ok((connection, server))))) => found.push(Chosen { index, connection, server, rival: None }),
+                Some(Ok((index, Ok((connection, server))))) => {
+                    found.push(Chosen { index, connection, server, rival: None })
+                }
                 Some(Ok((index, Err(why)))) => passed.push((index, why)),
                 Some(Err(_)) => {}
             }
@@ -168,11 +170,7 @@ struct Passed {
     hint: Option<&'static str>,
 }
 
-async fn writable(
-    host: &Host,
-    location: &str,
-    limit: Duration,
-) -> Result<(PgConnection, Option<Server>), Passed> {
+async fn writable(host: &Host, location: &str, limit: Duration) -> Result<(PgConnection, Option<Server>), Passed> {
     let asked = async {
         let mut connection = host.options.connect().await?;
         let state = State::ask(&mut connection).await?;
@@ -218,8 +216,7 @@ impl<'u> Parts<'u> {
         let (scheme, rest) = url.split_once("://").unwrap_or((url, ""));
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
-        let (user, hosts) =
-            authority.rsplit_once('@').map_or((None, authority), |(user, hosts)| (Some(user), hosts));
+        let (user, hosts) = authority.rsplit_once('@').map_or((None, authority), |(user, hosts)| (Some(user), hosts));
         Self { scheme, user, hosts, path, query: query.split('&').filter(|one| !one.is_empty()).collect() }
     }
 
@@ -361,15 +358,24 @@ mod tests {
         assert_eq!(read(&most(MOST_HOSTS)).unwrap().len(), MOST_HOSTS + 1);
         for (url, told) in [
             (&*most(MOST_HOSTS + 1), "it names 11 hosts\nhint: name at most 10"),
-            ("postgres://u:secret@db1:0,db2/b", "the port `0` is no number from 1 to 65535\nhint: give several hosts as"),
+            (
+                "postgres://u:secret@db1:0,db2/b",
+                "the port `0` is no number from 1 to 65535\nhint: give several hosts as",
+            ),
             ("postgres://u:secret@db1,db2:65536/b", "the port `65536` is no number"),
             ("postgres://u:secret@db1,db2/b?port=1,2,3", "it has 2 hosts and 3 ports"),
             ("postgres://u:secret@db1,,db3/b", "one of its hosts has no name"),
             ("postgres://u:secret@db1,[::1/b", "`[::1` is no host"),
             ("postgres://u:secret@db1,db2/b?hostaddr=192.0.2.1", "`hostaddr` names one host"),
-            ("postgres://u:secret@db1,db2/b?target_session_attrs=any", "target_session_attrs is `any`\nhint: cf-billing writes"),
+            (
+                "postgres://u:secret@db1,db2/b?target_session_attrs=any",
+                "target_session_attrs is `any`\nhint: cf-billing writes",
+            ),
             ("postgres://u:secret@db1/b?target_session_attrs=standby", "target_session_attrs is `standby`"),
-            ("postgres://u:secret@db1/b?target_session_attrs=prefer-standby", "target_session_attrs is `prefer-standby`"),
+            (
+                "postgres://u:secret@db1/b?target_session_attrs=prefer-standby",
+                "target_session_attrs is `prefer-standby`",
+            ),
             ("postgres://db1,db2:x/b?password=secret", "the port `x` is no number"),
             ("postgres://u:sec?ret@db1,db2/b", "the port `sec` is no number"),
         ] {

@@ -111,8 +111,7 @@ impl PostgresDatabase {
         prepare(chosen, &hosts.location, making).await?;
         let trust = Trust::default();
         let pool = pool(&hosts, options, &known, &trust).connect_lazy_with(hosts.host(index).options.clone());
-        let patience =
-            Patience { location: hosts.location.clone(), limit: options.statement_timeout + NETWORK, trust };
+        let patience = Patience { location: hosts.location.clone(), limit: options.statement_timeout + NETWORK, trust };
         let (hosts, index, looked) = (Arc::new(hosts), Arc::new(index.into()), Arc::default());
         Ok(Self { pool, patience, primary: Primary { hosts, index, known, looked, rival }, only: None })
     }
@@ -186,10 +185,7 @@ impl PostgresDatabase {
     }
 
     /// Looks for the primary where the host that was it fails, or keeps waiting.
-    async fn begin_on_primary(
-        &self,
-        statement: &'static str,
-    ) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    async fn begin_on_primary(&self, statement: &'static str) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
         let first = {
             let mut begin = Box::pin(self.pool.begin_with(statement));
             tokio::select! {
@@ -258,7 +254,9 @@ fn pool(hosts: &Hosts, options: &PostgresOptions, known: &Known, trust: &Trust) 
         })
         .after_release(move |connection, meta| {
             let trusted = after.has(meta.age);
-            Box::pin(async move { if is_good(connection).await { Ok(trusted) } else { Err(sqlx::Error::PoolTimedOut) } })
+            Box::pin(
+                async move { if is_good(connection).await { Ok(trusted) } else { Err(sqlx::Error::PoolTimedOut) } },
+            )
         })
         .after_connect(move |connection, _| {
             let settings = AssertSqlSafe(settings.clone());
@@ -284,7 +282,8 @@ fn recognize(state: &State, must_write: bool, known: &Known, trust: &Trust) -> R
         Met::Same => Ok(()),
         Met::Other(before) => {
             tracing::warn!(
-                timeline = server.timeline, before = before.timeline,
+                timeline = server.timeline,
+                before = before.timeline,
                 "the database is on another server now: a failover, or a restored backup. What it has is read anew"
             );
             trust.lose();

@@ -53,7 +53,11 @@ impl Store {
         }
         let last = if last_number == 0 { "nothing".to_owned() } else { series.number(last_number) };
         let of_cluster = |cluster: &str, timeline: i64| {
-            if before.cluster == now.cluster { timeline.to_string() } else { format!("{timeline} of cluster {cluster}") }
+            if before.cluster == now.cluster {
+                timeline.to_string()
+            } else {
+                format!("{timeline} of cluster {cluster}")
+            }
         };
         Err(StoreError::MovedSinceIssued {
             series: series.name.clone(),
