@@ -50,8 +50,8 @@ pub fn open() -> Program {
 /// As a user gets it into a database: imported by a program of its schema, and brought up to date by this one.
 fn fill(program: &Program, schema: i64) {
     if schema == LATEST {
-        let file = program.folder.path().join("golden.jsonl");
-        std::fs::write(&file, lines_now(schema)).unwrap();
+        let file = program.folder.path().join("golden.jsonl.zst");
+        std::fs::write(&file, zstd::encode_all(lines_now(schema).as_bytes(), 1).unwrap()).unwrap();
         program.succeed(&["ledger", "import", path(&file)]);
         std::fs::remove_file(file).unwrap();
     } else {

@@ -9,7 +9,7 @@ use sqlx::{ConnectOptions, Connection, PgConnection};
 use tokio::task::JoinSet;
 use url::form_urlencoded::{byte_serialize, parse};
 
-use super::postgres::{connected, open_error};
+use super::connect::{connected, open_error};
 use super::server::{Server, State};
 use crate::store::StoreError;
 

@@ -1,6 +1,7 @@
 //! The two databases behind one face: sessions that run statements and give rows.
 //! Owns connections, transactions, how values are bound and read; knows no table.
 
+mod connect;
 mod field;
 mod file;
 mod hosts;

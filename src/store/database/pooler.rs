@@ -3,8 +3,9 @@
 
 use sqlx::{Connection, Executor, PgConnection};
 
+use super::connect::connected;
 use super::hosts::Hosts;
-use super::postgres::{PostgresOptions, connected};
+use super::postgres::PostgresOptions;
 use crate::store::StoreError;
 
 /// Sets what nobody else sets, and tries whether it stays while another connection works.

@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use sqlx::migrate::Migrator;
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions, PgRow};
+use sqlx::postgres::{PgArguments, PgPool, PgPoolOptions, PgRow};
 use sqlx::query::Query;
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, Postgres, Transaction};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Postgres, Transaction};
 
+use super::connect::open_error;
 use super::file::Making;
 use super::hosts::{Chosen, Hosts};
 use super::server::{Known, Met, Server, State};
@@ -29,8 +30,6 @@ const MIGRATING_MILLISECONDS: u64 = 60_000;
 const OLDEST_MAJOR: u32 = 15;
 /// A connection that rested so long is asked whether it still is good before it is used.
 const RESTED: Duration = Duration::from_secs(1);
-const CERTIFICATE: &str =
-    "the server's certificate must be known here, and be of the host's name; or set sslmode in the URL";
 /// What the network may add to a statement's own limit.
 const NETWORK: Duration = Duration::from_secs(5);
 /// How long a connection may take to say that it still is good.
@@ -186,20 +185,25 @@ impl PostgresDatabase {
 
     /// Looks for the primary where the host that was it fails, or keeps waiting.
     async fn begin_on_primary(&self, statement: &'static str) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
-        let first = {
-            let mut begin = Box::pin(self.pool.begin_with(statement));
-            tokio::select! {
-                biased;
-                began = &mut begin => Some(began),
-                () = Clock::System.sleep(LOOK_AFTER) => {
-                    if self.look_for_primary().await { None } else { Some(begin.await) }
-                }
-            }
+        let first = tokio::select! {
+            biased;
+            began = self.pool.begin_with(statement) => Some(began),
+            () = self.primary_moves() => None,
         };
         match first {
             Some(Ok(transaction)) => Ok(transaction),
             Some(Err(error)) if !self.look_for_primary().await => Err(error),
             _ => self.pool.begin_with(statement).await,
+        }
+    }
+
+    /// Looks for the primary, again and again, until it is another than before.
+    async fn primary_moves(&self) {
+        loop {
+            Clock::System.sleep(LOOK_AFTER).await;
+            if self.look_for_primary().await {
+                return;
+            }
         }
     }
 
@@ -355,22 +359,6 @@ async fn prepare(chosen: Chosen, location: &str, making: Making) -> Result<(), S
     })
 }
 
-pub(super) async fn connected(
-    connect: &PgConnectOptions,
-    location: &str,
-    limit: Duration,
-) -> Result<PgConnection, StoreError> {
-    match tokio::time::timeout(limit, connect.connect()).await {
-        Ok(Ok(connection)) => Ok(connection),
-        Ok(Err(error)) => Err(open_error(location, &error)),
-        Err(_) => Err(StoreError::Away {
-            path: location.to_owned(),
-            reason: format!("no answer within {} s", limit.as_secs()),
-            hint: "is it running, and reachable from here?",
-        }),
-    }
-}
-
 fn check_server(connection: &mut PgConnection, location: &str) -> Result<(), StoreError> {
     let major = connection.server_version_num().unwrap_or_default() / 10_000;
     if major < OLDEST_MAJOR {
@@ -398,30 +386,4 @@ async fn schema(connection: &mut PgConnection) -> Result<i64, StoreError> {
     const VERSION: &str = "SELECT coalesce(max(version), 0) FROM _sqlx_migrations";
     let has_schema: bool = sqlx::query_scalar(TABLE).fetch_one(&mut *connection).await?;
     Ok(if has_schema { sqlx::query_scalar(VERSION).fetch_one(connection).await? } else { 0 })
-}
-
-/// Why no connection could be made. Away: it may come back; anything else is for people to mend.
-pub(super) fn open_error(location: &str, error: &sqlx::Error) -> StoreError {
-    let path = location.to_owned();
-    let sqlx::Error::Database(database) = error else {
-        let hint = match error {
-            sqlx::Error::Tls(_) => CERTIFICATE,
-            // What its certificate isn't good for is found while it is spoken to.
-            sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => CERTIFICATE,
-            _ => "is it running, and reachable from here?",
-        };
-        return StoreError::Away { path, reason: error.to_string(), hint };
-    };
-    let hint = match database.code().as_deref() {
-        Some("28P01" | "28000") => "user or password are wrong, or pg_hba.conf doesn't let this host in",
-        Some("3D000") => "make it first: CREATE DATABASE …",
-        Some("55P03") => "another process brings its schema up to date, or was paused while it did",
-        _ if database.message().contains("startup parameter") => {
-            "a pooler stands before it: name the parameter in its ignore_startup_parameters, or connect to PostgreSQL directly"
-        }
-        Some("42501") => "the user must own the database, or be allowed to make tables in its schema",
-        Some(code) if code.starts_with("57P") || code.starts_with("53") => "it is starting, stopping or full",
-        _ => "the server's log may say more",
-    };
-    StoreError::Away { path, reason: database.message().to_owned(), hint }
 }
