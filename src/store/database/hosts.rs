@@ -119,7 +119,7 @@ impl Hosts {
             match next {
                 None => break,
                 Some(Ok((index, Ok((connection, server))))) => {
-                    found.push(Chosen { index, connection, server, rival: None })
+                    found.push(Chosen { index, connection, server, rival: None });
                 }
                 Some(Ok((index, Err(why)))) => passed.push((index, why)),
                 Some(Err(_)) => {}
@@ -223,7 +223,7 @@ impl<'u> Parts<'u> {
     /// The last value of a parameter.
     fn last(&self, name: &str) -> Option<String> {
         let values = self.query.iter().filter_map(|one| parse(one.as_bytes()).next());
-        values.filter(|(key, _)| key == name).last().map(|(_, value)| value.into_owned())
+        values.filter(|(key, _)| key == name).next_back().map(|(_, value)| value.into_owned())
     }
 
     /// The hosts with their ports; those of the parameters count before those before the path.

@@ -15,6 +15,7 @@ pub struct Server {
 
 impl Server {
     /// Another one of the same cluster has taken over from this one.
+    #[must_use]
     pub fn is_before(&self, other: &Self) -> bool {
         self.cluster == other.cluster && self.timeline < other.timeline
     }
