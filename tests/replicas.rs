@@ -152,11 +152,11 @@ crate::on_postgres! {
     a_leader_paused_before_its_commit_is_refused_when_it_wakes,
 }
 
-const FOUNDATIONS: [&str; 2] = ["eu1", "us1"];
+pub const FOUNDATIONS: [&str; 2] = ["eu1", "us1"];
 const SEED: u64 = 4711;
 
 /// A `run` that can be killed, paused and cut off from its database.
-struct Replica {
+pub struct Replica {
     program: Program,
     proxy: Proxy,
     url: String,
@@ -165,15 +165,21 @@ struct Replica {
 }
 
 impl Replica {
-    fn new(runtime: &Runtime, database: &str, served: &[Served]) -> Self {
-        let program = Program::without_database();
+    pub fn new(runtime: &Runtime, database: &str, served: &[Served]) -> Self {
         let proxy = Proxy::new(runtime);
-        let url = proxy.through(database);
-        configure(&program, served);
-        Self { program, proxy, url, child: None, paused: false }
+        let mut replica = Self::at(runtime, proxy.through(database), served);
+        replica.proxy = proxy;
+        replica
     }
 
-    fn start(&mut self) {
+    /// With nothing between it and its database.
+    pub fn at(runtime: &Runtime, url: String, served: &[Served]) -> Self {
+        let program = Program::without_database();
+        configure(&program, served);
+        Self { program, proxy: Proxy::new(runtime), url, child: None, paused: false }
+    }
+
+    pub fn start(&mut self) {
         let log = self.program.folder.path().join("log");
         let log = std::fs::OpenOptions::new().create(true).append(true).open(log).unwrap();
         let mut command = self.program.command(&["run", "--config", "cf-billing.toml"]);
@@ -181,7 +187,7 @@ impl Replica {
         self.child = Some(command.stdout(Stdio::null()).stderr(log).spawn().unwrap());
     }
 
-    fn kill(&mut self) {
+    pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             child.kill().unwrap();
             child.wait().unwrap();
@@ -189,7 +195,7 @@ impl Replica {
         self.paused = false;
     }
 
-    fn signal(&self, name: &str) {
+    pub fn signal(&self, name: &str) {
         if let Some(child) = &self.child {
             signal(child, name);
         }
@@ -203,7 +209,7 @@ impl Replica {
         Some(log[at..at + end].split('/').take(3).collect::<Vec<_>>().join("/"))
     }
 
-    fn log(&self) -> String {
+    pub fn log(&self) -> String {
         std::fs::read_to_string(self.program.folder.path().join("log")).unwrap_or_default()
     }
 }
@@ -214,7 +220,7 @@ impl Drop for Replica {
     }
 }
 
-fn configure(program: &Program, served: &[Served]) {
+pub fn configure(program: &Program, served: &[Served]) {
     let mut configuration = "[database]\nlease = \"1s\"\nstatement_timeout = \"1s\"\nacquire_timeout = \"1s\"\n\
          [http]\nlisten = \"127.0.0.1:0\"\n[collection]\npoll_interval = \"20ms\"\nsweep_interval = \"1s\"\n\
          [billing]\nrates = \"card.toml\"\ndraft_interval = \"1s\"\n"
@@ -232,7 +238,7 @@ fn configure(program: &Program, served: &[Served]) {
     std::fs::copy(card, program.folder.path().join("card.toml")).unwrap();
 }
 
-fn foundations(runtime: &Runtime) -> Vec<Served> {
+pub fn foundations(runtime: &Runtime) -> Vec<Served> {
     let settled = |seed| {
         let mut foundation = Foundation::new(seed, Timestamp::parse("2026-03-30T20:00:00Z").unwrap());
         foundation.world.settle(&mut foundation.tables, 40);
@@ -243,7 +249,7 @@ fn foundations(runtime: &Runtime) -> Vec<Served> {
 }
 
 /// Drafts by account and month, without what differs from run to run.
-fn drafts(program: &Program) -> BTreeMap<String, Value> {
+pub fn drafts(program: &Program) -> BTreeMap<String, Value> {
     let mut found = BTreeMap::new();
     for month in ["2026-03", "2026-04"] {
         let run =
@@ -380,14 +386,19 @@ fn whatever_dies_sleeps_or_is_cut_off_the_book_comes_out_the_same() {
         takeovers.last()
     );
     assert!(hours > 0 && !takeovers.is_empty());
+    same_outcome(&runtime, (&ours, &disturbed), (&theirs, &undisturbed));
+}
+
+/// Ledger and drafts are those of the undisturbed book.
+pub fn same_outcome(runtime: &Runtime, disturbed: (&Store, &Program), undisturbed: (&Store, &Program)) {
     for name in FOUNDATIONS {
-        let ours = runtime.block_on(Book::read(&ours, name)).net;
-        let theirs = runtime.block_on(Book::read(&theirs, name)).net;
+        let ours = runtime.block_on(Book::read(disturbed.0, name)).net;
+        let theirs = runtime.block_on(Book::read(undisturbed.0, name)).net;
         assert_eq!(ours.difference(&theirs).collect::<Vec<_>>(), Vec::<&String>::new(), "{name}: only when disturbed");
         assert_eq!(theirs.difference(&ours).collect::<Vec<_>>(), Vec::<&String>::new(), "{name}: only undisturbed");
         assert!(ours.len() > 50, "{}", ours.len());
     }
-    let (ours, theirs) = (drafts(&disturbed), drafts(&undisturbed));
+    let (ours, theirs) = (drafts(disturbed.1), drafts(undisturbed.1));
     assert_eq!(ours.keys().collect::<Vec<_>>(), theirs.keys().collect::<Vec<_>>());
     assert!(!ours.is_empty());
     for (account, draft) in &ours {

@@ -66,7 +66,7 @@ impl Run {
         let rates = configuration.billing.rates.as_deref();
         let card = rates.map(|rates| Card::read(rates, configuration.billing.time_zone)).transpose()?;
         let accounts = billing_run::accounts(&configuration).map_err(Failure::usage)?;
-        let early = match Global::try_open_making(&configuration, making).await {
+        let early = match open(&configuration, making).await {
             Err(error) if error.is_away() => Err(error),
             opened => Ok(opened?),
         };
@@ -187,7 +187,7 @@ async fn opened(
             if !Clock::System.sleep_unless_stopped(backoff.next_wait(), stop).await {
                 return Ok(None);
             }
-            match Global::try_open_making(configuration, making).await {
+            match open(configuration, making).await {
                 Err(error) if error.is_away() => {
                     told.send_if_modified(|told| {
                         let now = error.to_string();
@@ -212,6 +212,15 @@ async fn opened(
         opened = opening => opened,
         served = served => served.map_err(failed).map(|()| None),
         () = living => Ok(None),
+    }
+}
+
+/// Opens the book, unless a pooler is in between that would seem to work until two of its clients meet.
+async fn open(configuration: &Configuration, making: Making) -> Result<Store, StoreError> {
+    match Global::look_for_pooler(configuration).await {
+        Err(error) if error.is_away() || matches!(error, StoreError::Pooled { .. }) => Err(error),
+        // What else is wrong is told by opening it.
+        _ => Global::try_open_making(configuration, making).await,
     }
 }
 

@@ -10,7 +10,7 @@ use super::duties::{Duties, Held};
 use super::standing::Standing;
 use crate::clock::Clock;
 use crate::consumer::{CollectError, Collector, Cycle};
-use crate::store::{Lease, Store, StoreError};
+use crate::store::{Lease, Store};
 use crate::telemetry::Reporter;
 
 /// Whatever the other side asks for: its rate limit is reset every hour.
@@ -73,7 +73,7 @@ impl Collecting {
                     self.poll_interval
                 }
                 Err(CollectError::Stopped) => return,
-                Err(CollectError::Store(error @ StoreError::Superseded(_))) => {
+                Err(CollectError::Store(error)) if error.is_superseded() => {
                     let foundation = &self.member.plan.foundation;
                     tracing::warn!(%foundation, epoch = held.lease.epoch, "a write was refused: {error}");
                     self.reporter.metrics.failed("superseded");

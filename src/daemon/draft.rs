@@ -106,7 +106,7 @@ impl Drafting {
                 Ok(count) => tracing::info!(task = "draft", drafts = count, "drafts computed"),
                 Err(error) => {
                     tracing::error!(task = "draft", "{error}");
-                    if matches!(error, DraftError::Store(StoreError::Superseded(_))) {
+                    if matches!(&error, DraftError::Store(error) if error.is_superseded()) {
                         held.doubt();
                     }
                 }

@@ -2,7 +2,7 @@
 //! Owns when a lease is taken, renewed and given up; fencing itself is the store's.
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -59,6 +59,8 @@ struct Inner {
     /// Taken although this process has its share: the others don't seem to be configured for them.
     forsaken: Mutex<HashSet<String>>,
     begun: Stopwatch,
+    /// Of the database, when duties were last taken: see [`Store::generation`].
+    generation: AtomicU64,
 }
 
 impl Duties {
@@ -76,8 +78,8 @@ impl Duties {
         }
         let confirmed = Mutex::new(Stopwatch::start());
         let (forsaken, begun) = (Mutex::default(), Stopwatch::start());
-        let inner =
-            Inner { store, metrics, board, stop, name: replica_name(), length, duties, confirmed, forsaken, begun };
+        let (name, generation) = (replica_name(), store.generation().into());
+        let inner = Inner { store, metrics, board, stop, name, length, duties, confirmed, forsaken, begun, generation };
         Self { inner: Arc::new(inner) }
     }
 
@@ -146,6 +148,7 @@ impl Duties {
         let Inner { store, name, length, duties, .. } = &*self.inner;
         let replicas = store.report_replica(name, *length).await?;
         self.renew().await?;
+        self.begin_anew_elsewhere().await?;
         // On a file the others are processes that died.
         let living = if store.is_shared() { replicas.len().max(1) } else { 1 };
         let share = duties.len().div_ceil(living);
@@ -181,6 +184,22 @@ impl Duties {
                 self.lose(&held.lease.duty, "a write under it was refused");
             }
         }
+        Ok(())
+    }
+
+    /// The book is on another server now, which may lack what was written last, also who took what over: everything is given
+    /// up, and taken under an epoch that this server has seen.
+    async fn begin_anew_elsewhere(&self) -> Result<(), StoreError> {
+        let Inner { store, name, duties, generation, .. } = &*self.inner;
+        let now = store.generation();
+        if generation.load(Ordering::SeqCst) == now {
+            return Ok(());
+        }
+        for held in duties.keys().filter_map(|duty| self.held(duty)) {
+            self.lose(&held.lease.duty, "the database is on another server now");
+            store.give_up_lease(&held.lease, name).await?;
+        }
+        generation.store(now, Ordering::SeqCst);
         Ok(())
     }
 

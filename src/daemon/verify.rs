@@ -67,13 +67,16 @@ impl Verifier {
 
     /// Verifies every chain once; notes which there are.
     async fn verify_all(&self, held: &Held, chains: &mut BTreeSet<String>) -> Result<(), StoreError> {
+        let generation = self.store.generation();
         for head in self.store.foundations().await? {
             let chain = chain_of_foundation(&head.name);
             chains.insert(chain.clone());
-            let found = self.verify_foundation(&head, &chain, held).await?;
+            let found = self.verify_foundation(&head, &chain, held, generation).await?;
             self.tell(&chain, found);
         }
-        for series in self.store.verify_invoices().await? {
+        let all_series = self.store.verify_invoices().await?;
+        self.still(generation)?;
+        for series in all_series {
             let chain = chain_of_series(&series.name);
             chains.insert(chain.clone());
             self.metrics.chain_verified(&chain, series.invoices);
@@ -88,16 +91,23 @@ impl Verifier {
         head: &FoundationHead,
         chain: &str,
         held: &Held,
+        generation: u64,
     ) -> Result<Option<String>, StoreError> {
         let mut verifying = Verifying::default();
         while !verifying.is_over {
             let watch = Stopwatch::start();
             self.store.verify_on(head, &mut verifying, PIECE).await?;
+            self.still(generation)?;
             self.metrics.chain_verified(chain, verifying.verified.links);
             let rest = (watch.elapsed() * RESTS).max(SHORTEST_REST);
             Clock::System.sleep_unless_stopped(rest, &held.over).await;
         }
         Ok(verifying.verified.broken)
+    }
+
+    /// On another server the links may not be those that were verified before: nothing can be said of them together.
+    fn still(&self, generation: u64) -> Result<(), StoreError> {
+        if self.store.generation() == generation { Ok(()) } else { Err(StoreError::Elsewhere(self.store.location())) }
     }
 
     fn tell(&self, chain: &str, found: Option<String>) {

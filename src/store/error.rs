@@ -46,6 +46,11 @@ pub enum StoreError {
     )]
     Superseded(String),
     #[error(
+        "the database `{0}` is on another server now, after a failover or a restored backup; nothing was changed\n\
+         hint: what was in memory is dropped, and it goes on from what that server has"
+    )]
+    Elsewhere(String),
+    #[error(
         "another cf-billing collects into `{0}` already\n\
          hint: stop it first; commands such as `usage` and `invoices` can run beside it"
     )]
@@ -129,6 +134,24 @@ pub enum StoreError {
     )]
     OlderThanIssued { series: String, first: String, last: String },
     #[error(
+        "the database is on another server (timeline {now}) than when {last} was issued (timeline {before}): a failover, or a restored \
+         backup, may have lost numbers of series {series}\n\
+         hint: find the last number of {series} that anybody got, in exported files, mails or the accounting, and give it once: \
+         --above N. If that is more than {number}, look for its files first: `cf-billing invoices adopt DIR` brings them back; \
+         see docs/invoices.md"
+    )]
+    MovedSinceIssued { series: String, last: String, number: i64, before: String, now: String },
+    #[error(
+        "`--above {asked}` is behind {last}, which is in the database\n\
+         hint: give the last number of the series that was used anywhere"
+    )]
+    NotAbove { asked: i64, last: String },
+    #[error(
+        "`--above {asked}` would leave out {skipped} numbers after {last}\n\
+         hint: check the number; at most {most} can be left out at once"
+    )]
+    TooFarAbove { asked: i64, last: String, skipped: i64, most: i64 },
+    #[error(
         "{number} in the database isn't what was issued under that number\n\
          hint: check that this is the right database, and its newest backup; a new book needs its own folder ([billing] marks), or another series"
     )]
@@ -167,6 +190,12 @@ impl StoreError {
     #[must_use]
     pub const fn is_away(&self) -> bool {
         matches!(self, Self::Away { .. } | Self::Silent { .. })
+    }
+
+    /// Another process has taken over, or the book is on another server: what is in memory isn't what the book has.
+    #[must_use]
+    pub const fn is_superseded(&self) -> bool {
+        matches!(self, Self::Superseded(_) | Self::Elsewhere(_))
     }
 
     /// Another write got in the way, and the same attempt may succeed now: serialisation failure, deadlock.

@@ -9,12 +9,13 @@ pub mod files;
 mod invoices;
 mod leases;
 mod ledger;
+mod standing;
 mod tables;
 mod transfer;
 mod types;
 
 pub use archive::pack::{ArchivedInput, InputKind, identity};
-pub use database::{CollectorLock, Making, PostgresOptions, retried};
+pub use database::{CollectorLock, Making, PostgresOptions, Server, retried};
 pub use error::StoreError;
 pub use invoices::{
     AccountsOf, Adopted, Changed, Compared, FinalInvoice, Finalized, Foreseen, InvoiceFilter, Invoiced, Issuing,
@@ -26,6 +27,7 @@ pub use ledger::{
     AnomalyFilter, ClockSpan, GapProgress, Hold, KnownGuids, LabelRows, NameOf, Names, Newest, Pieces, Pin, Seal,
     Settled, Stated, StoredAnomaly, StoredBound, StoredDifference, StoredGap, Told, Verified, Verifying,
 };
+pub use standing::{Standby, Standing};
 pub use tables::{ExpectedColumn, ExpectedTable, expected_tables};
 pub use transfer::{TransferError, Transferred};
 pub use types::{
@@ -36,6 +38,7 @@ pub use types::{
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use crate::clock::Clock;
 use database::{Database, Sql};
 use marks::Marks;
 
@@ -80,14 +83,10 @@ impl Store {
         let database = Database::open(url, options, making).await?;
         // What is in memory alone is never restored.
         let marks = database.file().filter(|file| file.exists()).map(|file| Arc::new(Marks::beside(file)));
-        Ok(Self {
-            database,
-            dimensions: Arc::default(),
-            identities: Arc::default(),
-            lease: None,
-            marks,
-            must_mark: false,
-        })
+        let (dimensions, identities) = (Arc::default(), Arc::default());
+        let store = Self { database, dimensions, identities, lease: None, marks, must_mark: false };
+        store.note_server(Clock::System.now()).await?;
+        Ok(store)
     }
 
     /// The same store, with its marks of what was issued elsewhere.
@@ -142,6 +141,12 @@ impl Store {
     #[must_use]
     pub fn location(&self) -> String {
         self.database.location()
+    }
+
+    /// How often the book was found on another server since the process began: what is in memory may not be there.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.database.generation()
     }
 
     /// How many connections are in use, and how many idle.

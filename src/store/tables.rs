@@ -7,7 +7,7 @@ use super::invoices::parts::{AdjustmentRow, CorrectionRow, CoverageRow};
 use super::invoices::row::InvoiceRow;
 use super::invoices::tables::{
     AccountsRow, AdoptedRow, BasisRow, COMPARED_THROUGH, CardRow, DocumentRow, HoldRow, INVOICE_SERIES, LostRow,
-    RecalculationRow, TO_COMPARE,
+    RecalculationRow, ServerRow, TO_COMPARE,
 };
 use super::leases::tables::{LEASE, REPLICA};
 use super::ledger::tables::{
@@ -103,6 +103,8 @@ pub static TABLES: &[(Declared, Moves)] = &[
     (HoldRow::TABLE, Moves::Whole),
     (LostRow::TABLE, Moves::Whole),
     (AdoptedRow::TABLE, Moves::Whole),
+    // It is of the server, not of the book.
+    (ServerRow::TABLE, Moves::Stays),
     // Who holds it stays behind.
     (LEASE, Moves::First(2)),
     (REPLICA, Moves::Stays),

@@ -310,9 +310,11 @@ pub struct UsageKeyed {
 /// A database URL as it may be shown: without user, password and options.
 pub(in crate::store) fn without_secret(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let rest = rest.split_once('?').map_or(rest, |(rest, _)| rest);
-    match rest.rsplit_once('@') {
+    let (before, options) = rest.split_once('?').unwrap_or((rest, ""));
+    match before.rsplit_once('@') {
         Some((_, host)) => format!("{scheme}://***@{host}"),
-        None => format!("{scheme}://{rest}"),
+        // A password with a `?` in it, perhaps.
+        None if options.contains('@') => format!("{scheme}://***"),
+        None => format!("{scheme}://{before}"),
     }
 }

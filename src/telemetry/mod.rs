@@ -24,11 +24,10 @@ pub use reporter::Reporter;
 /// Begins logging to `writer`, once per process. A second call changes nothing.
 pub fn init(log: &Log, writer: impl for<'w> MakeWriter<'w> + Send + Sync + 'static) {
     let mut filter = EnvFilter::try_new(&log.level).unwrap_or_default();
-    // What its pool warns of, we say in our own words.
-    if let Ok(quiet) = "sqlx=error".parse()
-        && !log.level.contains("sqlx")
-    {
-        filter = filter.add_directive(quiet);
+    // What its pool warns of, we say in our own words; also that a new connection leads to a standby.
+    if !log.level.contains("sqlx") {
+        let quiet = ["sqlx=error", "sqlx_core::pool=off"].into_iter().filter_map(|directive| directive.parse().ok());
+        filter = quiet.fold(filter, EnvFilter::add_directive);
     }
     let colours = std::io::stderr().is_terminal();
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(writer);

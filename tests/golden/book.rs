@@ -16,6 +16,8 @@ use crate::support::program::{Program, path};
 
 /// The schemas of golden books.
 const SCHEMAS: [i64; 1] = [30];
+/// Of the newest one. Schema 40 adds only a table that stays behind when a book moves: a book of it has the same lines.
+const LATEST: i64 = SCHEMAS[SCHEMAS.len() - 1];
 /// Of the newest book.
 const CONFIGURATION: &str = "[billing]\ntime_zone = \"Europe/Berlin\"\n";
 
@@ -27,18 +29,31 @@ pub fn lines(file: &Path) -> String {
     String::from_utf8(zstd::decode_all(&std::fs::read(file).unwrap()[..]).unwrap()).unwrap()
 }
 
+/// The lines of a golden book; of the newest one as a program of now writes them.
+fn lines_now(schema: i64) -> String {
+    let lines = lines(&file(schema));
+    if schema == LATEST {
+        lines.replacen(&format!("\"schema\":{LATEST}"), &format!("\"schema\":{NEWEST}"), 1)
+    } else {
+        lines
+    }
+}
+
 /// A program on the newest golden book.
 pub fn open() -> Program {
     let program = Program::unprepared();
-    fill(&program, SCHEMAS[SCHEMAS.len() - 1]);
+    fill(&program, LATEST);
     std::fs::write(program.folder.path().join("cf-billing.toml"), CONFIGURATION).unwrap();
     program
 }
 
 /// As a user gets it into a database: imported by a program of its schema, and brought up to date by this one.
 fn fill(program: &Program, schema: i64) {
-    if schema == NEWEST {
-        program.succeed(&["ledger", "import", path(&file(schema))]);
+    if schema == LATEST {
+        let file = program.folder.path().join("golden.jsonl.zst");
+        std::fs::write(&file, zstd::encode_all(lines_now(schema).as_bytes(), 1).unwrap()).unwrap();
+        program.succeed(&["ledger", "import", path(&file)]);
+        std::fs::remove_file(file).unwrap();
     } else {
         fill_by_rows(program, schema);
     }
@@ -135,8 +150,8 @@ fn every_golden_book_verifies_rebuilds_and_exports_the_same() {
         let program = Program::unprepared();
         fill(&program, schema);
         program.succeed(&["ledger", "verify"]);
-        let golden = lines(&file(schema));
-        if schema == NEWEST {
+        let golden = lines_now(schema);
+        if schema == LATEST {
             assert!(export(&program) == golden, "the book of schema {schema} isn't exported as it was imported");
             std::fs::remove_file(program.folder.path().join("again.jsonl.zst")).unwrap();
         }
@@ -144,7 +159,7 @@ fn every_golden_book_verifies_rebuilds_and_exports_the_same() {
         assert!(rebuilt.contains("the same"), "{rebuilt}");
         let renamed = rebuilt.lines().any(|line| line.contains("names that were lacking"));
         assert!(!renamed, "names come out otherwise: {rebuilt}");
-        if schema == NEWEST {
+        if schema == LATEST {
             assert!(export(&program) == golden, "folding the book again changed it");
         }
     }
@@ -164,10 +179,10 @@ fn every_golden_book_shows_what_it_showed() {
 #[test]
 fn a_book_filled_by_rows_is_the_same_as_an_imported_one() {
     let program = Program::unprepared();
-    fill_by_rows(&program, NEWEST);
-    let golden = lines(&file(NEWEST));
+    fill_by_rows(&program, LATEST);
+    let golden = lines_now(LATEST);
     assert!(export(&program) == golden);
-    let columns = std::fs::read_to_string(folder().join(format!("book-{NEWEST}.columns.json"))).unwrap();
+    let columns = std::fs::read_to_string(folder().join(format!("book-{LATEST}.columns.json"))).unwrap();
     let columns: BTreeMap<String, Vec<String>> = serde_json::from_str(&columns).unwrap();
     let found = columns_of(&golden);
     assert!(found.keys().eq(columns.keys()));

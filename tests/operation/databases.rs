@@ -163,6 +163,11 @@ fn a_pooler_that_mixes_sessions_is_named_and_one_that_does_not_is_fine() {
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("through a pooler") && said.contains("hint: use session pooling"), "{said}");
 
+    // Nor is anything collected through it.
+    let output = plant.command(&["run"]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(1) && said.contains("through a pooler"), "{said}");
+
     let keeping = Bouncer::new(&plant.program, "session");
     plant.database = keeping.through(&database);
     let output = plant.command(&["check"]).output().unwrap();

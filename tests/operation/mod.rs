@@ -3,6 +3,7 @@
 mod alarms;
 mod backups;
 mod databases;
+mod failover;
 mod files;
 mod long;
 mod places;

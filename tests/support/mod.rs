@@ -2,6 +2,7 @@
 
 pub mod background;
 pub mod book;
+pub mod cluster;
 pub mod collected;
 pub mod customers;
 pub mod database;

@@ -13,6 +13,8 @@ pub struct Program {
     pub folder: tempfile::TempDir,
     /// `None`: a file in the folder.
     server: Option<OwnDatabase>,
+    /// In place of either.
+    url: Option<String>,
     /// What is made of invoices that become final.
     documents: &'static str,
 }
@@ -23,7 +25,7 @@ impl Program {
         let memory = Path::new("/dev/shm");
         let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
         let server = (kind() == Kind::Postgres).then(OwnDatabase::new);
-        Self { folder: folder.unwrap(), server, documents: "html,json" }
+        Self { folder: folder.unwrap(), server, url: None, documents: "html,json" }
     }
 
     /// With all documents made as invoices become final.
@@ -43,10 +45,16 @@ impl Program {
         super::database::with(Kind::Sqlite, Self::new)
     }
 
+    /// On the database at a URL.
+    pub fn at(url: &str) -> Self {
+        Self { url: Some(url.to_owned()), ..Self::without_database() }
+    }
+
     pub fn database(&self) -> String {
-        match &self.server {
-            Some(server) => server.url(),
-            None => format!("sqlite://{}", self.folder.path().join("book.db").display()),
+        match (&self.url, &self.server) {
+            (Some(url), _) => url.clone(),
+            (None, Some(server)) => server.url(),
+            (None, None) => format!("sqlite://{}", self.folder.path().join("book.db").display()),
         }
     }
 

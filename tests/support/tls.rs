@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, Certificate, CertificateParams, IsCa, Issuer, KeyPair};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
@@ -20,8 +20,8 @@ pub struct Validity {
     pub to: u64,
 }
 
-/// The authority's certificate as PEM, and how a server with a certificate for `name` speaks.
-pub fn server(name: &str, valid: Validity, versions: &[&'static SupportedProtocolVersion]) -> (String, ServerConfig) {
+/// A certificate for a name, the authority's, and the key.
+fn made(name: &str, valid: Validity) -> (Certificate, Certificate, KeyPair) {
     let authority_key = KeyPair::generate().unwrap();
     let mut authority = CertificateParams::new(Vec::new()).unwrap();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -32,7 +32,18 @@ pub fn server(name: &str, valid: Validity, versions: &[&'static SupportedProtoco
     let begin = rcgen::date_time_ymd(1970, 1, 1);
     params.not_before = begin + Duration::from_secs(valid.from);
     params.not_after = begin + Duration::from_secs(valid.to);
-    let certificate = params.signed_by(&key, &issuer).unwrap();
+    (params.signed_by(&key, &issuer).unwrap(), authority_certificate, key)
+}
+
+/// As PEM, for servers of others: the authority's certificate, that for a name, and its key.
+pub fn files(name: &str) -> (String, String, String) {
+    let (certificate, authority, key) = made(name, Validity { from: 0, to: 4_000_000_000 });
+    (authority.pem(), certificate.pem(), key.serialize_pem())
+}
+
+/// The authority's certificate as PEM, and how a server with a certificate for `name` speaks.
+pub fn server(name: &str, valid: Validity, versions: &[&'static SupportedProtocolVersion]) -> (String, ServerConfig) {
+    let (certificate, authority_certificate, key) = made(name, valid);
     let private = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
     let config = ServerConfig::builder_with_provider(Arc::new(tokio_rustls::rustls::crypto::ring::default_provider()))
         .with_protocol_versions(versions)

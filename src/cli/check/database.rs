@@ -4,7 +4,7 @@ use super::{Checked, Verdict};
 use crate::cli::Global;
 use crate::cli::run::not_in_a_container;
 use crate::config::Configuration;
-use crate::store::{Found, Store, StoreError};
+use crate::store::{Found, Series, Standing, Store, StoreError};
 
 /// Gives the database if it can be used as it is.
 pub(super) async fn check(checked: &mut Checked, configuration: &Configuration) -> Option<Store> {
@@ -35,8 +35,9 @@ pub(super) async fn check(checked: &mut Checked, configuration: &Configuration) 
         Ok(Found::Schema { location, found, .. }) => match Global::open(configuration).await {
             Ok(store) => {
                 checked.say(Verdict::Ok, None, "database", format!("{location}: schema {found}"));
-                if let Err(error) = store.can_mark() {
-                    checked.say(Verdict::Fail, None, "marks", error);
+                if store.is_shared() {
+                    standing(checked, &store).await;
+                    marks(checked, &store, configuration).await;
                 }
                 Some(store)
             }
@@ -50,4 +51,94 @@ pub(super) async fn check(checked: &mut Checked, configuration: &Configuration) 
             None
         }
     }
+}
+
+/// Which server it is on, and what a failover would lose.
+async fn standing(checked: &mut Checked, store: &Store) {
+    let (verdict, told) = match store.standing().await {
+        Ok(None) => return,
+        Ok(Some(standing)) => promise(&standing),
+        Err(error) => (Verdict::Fail, error.to_string()),
+    };
+    checked.say(verdict, None, "standbys", told);
+}
+
+fn promise(standing: &Standing) -> (Verdict, String) {
+    const ISSUED: &str =
+        "usage is collected again by itself; before numbers go on, `finalize` asks for the last one (--above N)";
+    let Standing { host, rival, server, waits, standbys } = standing;
+    if let Some(rival) = rival {
+        let told = format!(
+            "{host} is used, but {rival} accepts writes, too, and isn't the same server: the primary before a failover, perhaps\n\
+             hint: stop it, and make it a standby; whatever still writes to it writes to another book"
+        );
+        return (Verdict::Fail, told);
+    }
+    let Some(server) = server else {
+        let told = format!(
+            "{host} doesn't tell its timeline, so a failover goes unnoticed\n\
+             hint: let the user call pg_control_system() and pg_walfile_name(); if the service has none, `[billing] marks` must be a \
+             folder that every host shares"
+        );
+        return (Verdict::Warn, told);
+    };
+    let at = format!("{host}, timeline {}", server.timeline);
+    let Some(standbys) = standbys else {
+        let told = if *waits { "commits wait for a synchronous one" } else { "none is synchronous" };
+        let hint = "GRANT pg_monitor TO the user, so that `check` can say what a failover would lose";
+        return (Verdict::Warn, format!("{at}: the standbys can't be seen; {told}\nhint: {hint}"));
+    };
+    let names = |synchronous: bool| {
+        let of = standbys.iter().filter(|standby| standby.synchronous == synchronous);
+        of.map(|standby| standby.name.as_str()).collect::<Vec<_>>().join(", ")
+    };
+    let (synchronous, others) = (names(true), names(false));
+    if *waits && synchronous.is_empty() {
+        let hint = "start it; or, to go on without, empty synchronous_standby_names: then a failover can lose what was committed last";
+        let told = format!("{at}: no synchronous standby is connected, so every commit waits for one\nhint: {hint}");
+        (Verdict::Warn, told)
+    } else if *waits {
+        let more = if others.is_empty() {
+            String::new()
+        } else {
+            format!("; a failover to {others}, which isn't synchronous, can lose the last seconds")
+        };
+        (Verdict::Ok, format!("{at}: a failover to {synchronous} loses nothing that was committed (synchronous){more}"))
+    } else if others.is_empty() {
+        (Verdict::Ok, format!("{at}: there is no standby"))
+    } else {
+        let told = format!(
+            "{at}: a failover to {others} can lose the last seconds (asynchronous): {ISSUED}\n\
+             hint: synchronous_standby_names makes a standby synchronous"
+        );
+        (Verdict::Warn, told)
+    }
+}
+
+/// Whether what was issued is marked where this host looks.
+async fn marks(checked: &mut Checked, store: &Store, configuration: &Configuration) {
+    let Some(location) = store.marks_location() else {
+        if let Err(error) = store.can_mark() {
+            checked.say(Verdict::Fail, None, "marks", error);
+        }
+        return;
+    };
+    let mut behind = Vec::new();
+    for name in [&configuration.billing.invoice_series, &configuration.billing.credit_note_series] {
+        let series = Series { name: name.clone() };
+        match store.series_state(&series).await {
+            Ok(state) if state.issued < state.last_number => behind.push(series.number(state.last_number)),
+            Ok(_) => {}
+            Err(error) => return checked.say(Verdict::Fail, None, "marks", error),
+        }
+    }
+    if behind.is_empty() {
+        return checked.say(Verdict::Ok, None, "marks", location);
+    }
+    let told = format!(
+        "{location} doesn't know {}: issued on another host, or before the URL of the database was changed\n\
+         hint: set [billing] marks to one folder that every host shares, and move the marks there",
+        behind.join(" and ")
+    );
+    checked.say(Verdict::Warn, None, "marks", told);
 }

@@ -8,7 +8,7 @@ use super::super::Failure;
 use super::super::card::read_card;
 use super::super::output::{Format, note};
 use super::hold::reason;
-use super::{card_of, list, money, tell_begun};
+use super::{card_of, go_on_above, list, money, tell_begun};
 use crate::billing_run::{BillingRun, Card, CorrectionRequest, CreditOutcome};
 use crate::clock::Clock;
 use crate::config::Configuration;
@@ -56,6 +56,10 @@ pub(super) struct Credit {
     /// today only to equal one of them
     #[arg(long, value_name = "YYYY-MM-DD")]
     issue_date: Option<NaiveDate>,
+    /// The last number of the series that was used anywhere, where the database may lack some after a failover: goes on above it,
+    /// and records what is missing up to it as issued elsewhere
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(0..))]
+    above: Option<i64>,
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
 }
@@ -91,6 +95,7 @@ impl Credit {
         };
         let mut run = BillingRun::new(configuration, store, &Clock::System, &card)?;
         run.issue_date = self.issue_date;
+        go_on_above(store, &run.credit_note_series, self.above).await?;
         tell_begun(store, &run.credit_note_series).await?;
         let outcome = run.credit(&stored, what, &why).await?;
         let shown = match outcome {

@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 use super::super::Failure;
 use super::super::output::{Format, note};
 use super::super::progress::Bars;
-use super::{RunOptions, list, tell_begun};
+use super::{RunOptions, go_on_above, list, tell_begun};
 use crate::billing_run::{BillingRun, FinalizeResult, Outcome};
 use crate::clock::Clock;
 use crate::config::Configuration;
@@ -37,6 +37,10 @@ pub(super) struct Finalize {
     /// The date on the invoices, instead of today's: not before the newest of the series, and after today only to equal it
     #[arg(long, value_name = "YYYY-MM-DD")]
     issue_date: Option<NaiveDate>,
+    /// The last number of the series that was used anywhere, where the database may lack some after a failover: goes on above it,
+    /// and records what is missing up to it as issued elsewhere
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(0..))]
+    above: Option<i64>,
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
 }
@@ -53,6 +57,7 @@ impl Finalize {
         if let Some(file) = &self.accept_from {
             accept.extend(names_in(file)?);
         }
+        go_on_above(store, &run.series, self.above).await?;
         tell_begun(store, &run.series).await?;
         let bars = Bars::default();
         let mut bar = None;

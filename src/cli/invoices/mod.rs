@@ -178,6 +178,22 @@ async fn tell_begun(store: &Store, series: &Series) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Settles which number of the series was the last one used anywhere, as somebody found out.
+async fn go_on_above(store: &Store, series: &Series, above: Option<i64>) -> Result<(), Failure> {
+    let Some(number) = above else { return Ok(()) };
+    let left_out = store.go_on_above(series, number, Clock::System.now()).await?;
+    note(&match left_out {
+        0 => format!("series {} goes on above {number}; nothing is missing", series.name),
+        count => format!(
+            "series {} goes on above {number}; {} to {} are recorded as issued elsewhere",
+            series.name,
+            series.number(number - count + 1),
+            series.number(number)
+        ),
+    });
+    Ok(())
+}
+
 /// The invoice of that number or id.
 async fn find(store: &Store, reference: &str) -> Result<StoredInvoice, Failure> {
     Ok(store.invoice(reference).await?.ok_or_else(|| BillingError::NoInvoice(reference.to_owned()))?)

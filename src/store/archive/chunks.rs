@@ -18,9 +18,12 @@ const CACHED_CHUNKS: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
 /// Places by number of their kind, `created_at` and identity.
 type Identities = HashMap<(usize, i64, u64), Place>;
 
-/// Identities of archived inputs, by foundation, first and last sequence number of their chunk.
+/// Which chunk: its foundation, first and last sequence number; and the generation of the database that has it.
+type WhichChunk = (i64, u64, u64, u64);
+
+/// Identities of archived inputs, by chunk.
 #[derive(Debug)]
-pub(in crate::store) struct IdentityCache(Mutex<LruCache<(i64, u64, u64), Arc<Identities>>>);
+pub(in crate::store) struct IdentityCache(Mutex<LruCache<WhichChunk, Arc<Identities>>>);
 
 impl Default for IdentityCache {
     fn default() -> Self {
@@ -29,11 +32,11 @@ impl Default for IdentityCache {
 }
 
 impl IdentityCache {
-    fn get(&self, key: &(i64, u64, u64)) -> Option<Arc<Identities>> {
+    fn get(&self, key: &WhichChunk) -> Option<Arc<Identities>> {
         self.0.lock().expect("never poisoned").get(key).cloned()
     }
 
-    fn put(&self, key: (i64, u64, u64), identities: Arc<Identities>) {
+    fn put(&self, key: WhichChunk, identities: Arc<Identities>) {
         self.0.lock().expect("never poisoned").put(key, identities);
     }
 }
@@ -84,10 +87,11 @@ impl Store {
             Directory::LIST,
             " FROM archive_chunk WHERE foundation_id = $1 AND first_sequence = $2 AND last_sequence = $3"
         ]);
+        let (foundation_id, first, last) = key;
+        let key = (foundation_id, first, last, session.generation());
         if let Some(identities) = self.identities.get(&key) {
             return Ok(identities);
         }
-        let (foundation_id, first, last) = key;
         let row = session.one(DIRECTORY, values![foundation_id, first, last]).await?;
         let (_, entries) = unpack_directory(&row)?;
         let identities: Identities = (entries.into_iter())

@@ -1,15 +1,18 @@
 //! The two databases behind one face: sessions that run statements and give rows.
 //! Owns connections, transactions, how values are bound and read; knows no table.
 
+mod connect;
 mod fence;
 mod field;
 mod file;
+mod hosts;
 mod lock;
 mod payload;
 mod pooler;
 mod postgres;
 mod retry;
 mod row;
+mod server;
 mod sql;
 mod sqlite;
 mod table;
@@ -23,6 +26,7 @@ pub use postgres::PostgresOptions;
 pub(super) use retry::again;
 pub use retry::{Retry, retried};
 pub use row::{Row, unexpected, zone_of};
+pub use server::Server;
 pub(super) use sql::values;
 pub use sql::{Sql, Value};
 pub use table::{Declared, Record, joined, length, numbered, numbered_length, taken_over, taken_over_length, utf8};
@@ -74,7 +78,8 @@ impl Database {
 
     /// Whether a server is on another machine, and its certificate isn't verified.
     pub fn is_unverified(url: &str) -> bool {
-        dialect(url).is_ok_and(|dialect| dialect == Dialect::Postgres) && postgres::is_unverified(url)
+        dialect(url).is_ok_and(|dialect| dialect == Dialect::Postgres)
+            && hosts::Hosts::parse(url).is_ok_and(|hosts| hosts.is_unverified())
     }
 
     /// Whether the file is still there, and still the same.
@@ -141,6 +146,47 @@ impl Database {
         match self {
             Self::Sqlite(database) => database.path().display().to_string(),
             Self::Postgres(database) => database.location().to_owned(),
+        }
+    }
+
+    /// The host that is worked with, of a server.
+    pub fn host(&self) -> Option<&str> {
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(database) => Some(database.host()),
+        }
+    }
+
+    /// Another host that accepts writes, too: it was the primary before a failover.
+    pub fn rival(&self) -> Option<&str> {
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(database) => database.rival(),
+        }
+    }
+
+    /// Which server the book is on; `None`: in a file, or the server doesn't tell.
+    pub fn server(&self) -> Option<Server> {
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(database) => database.server(),
+        }
+    }
+
+    /// How often the book was found on another server since the process began. Whatever was true before may not be there.
+    pub fn generation(&self) -> u64 {
+        match self {
+            Self::Sqlite(_) => 0,
+            Self::Postgres(database) => database.generation(),
+        }
+    }
+
+    /// The same database, which isn't written to once the book is found on another server.
+    #[must_use]
+    pub fn as_it_is(&self) -> Self {
+        match self {
+            Self::Sqlite(_) => self.clone(),
+            Self::Postgres(database) => Self::Postgres(database.as_it_is()),
         }
     }
 
@@ -230,6 +276,14 @@ impl Session {
         match self {
             Self::Sqlite(_) => Dialect::Sqlite,
             Self::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    /// Of the database, when it began.
+    pub const fn generation(&self) -> u64 {
+        match self {
+            Self::Sqlite(_) => 0,
+            Self::Postgres(session) => session.generation(),
         }
     }
 

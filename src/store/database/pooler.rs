@@ -3,13 +3,16 @@
 
 use sqlx::{Connection, Executor, PgConnection};
 
-use super::postgres::{PostgresOptions, connect_options, connected};
+use super::connect::connected;
+use super::hosts::Hosts;
+use super::postgres::PostgresOptions;
 use crate::store::StoreError;
 
 /// Sets what nobody else sets, and tries whether it stays while another connection works.
 pub(super) async fn look(url: &str, options: &PostgresOptions) -> Result<(), StoreError> {
     const MARK: &str = "SET lock_timeout = '12321ms'";
-    let (connect, location) = connect_options(url)?;
+    let hosts = Hosts::parse(url)?;
+    let location = hosts.location.clone();
     let pooled = |what: &str| StoreError::Pooled { location: location.clone(), what: what.to_owned() };
     let failed = |error: sqlx::Error| {
         let code = error.as_database_error().and_then(|error| error.code().map(std::borrow::Cow::into_owned));
@@ -20,8 +23,9 @@ pub(super) async fn look(url: &str, options: &PostgresOptions) -> Result<(), Sto
             _ => StoreError::from(error),
         }
     };
-    let mut first = connected(&connect, &location, options).await?;
-    let mut second = connected(&connect, &location, options).await?;
+    let chosen = hosts.connect(options.acquire_timeout).await?;
+    let (connect, mut first) = (&hosts.host(chosen.index).options, chosen.connection);
+    let mut second = connected(connect, &location, options.acquire_timeout).await?;
     let tried = async {
         first.execute(sqlx::raw_sql(MARK)).await?;
         let before = process(&mut first).await?;

@@ -1,15 +1,20 @@
 //! PostgreSQL: a pool of connections, each bounded in how long it waits for anything.
 
-use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use sqlx::migrate::Migrator;
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions, PgRow, PgSslMode};
+use sqlx::postgres::{PgArguments, PgPool, PgPoolOptions, PgRow};
 use sqlx::query::Query;
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, Postgres, Transaction};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Postgres, Transaction};
 
+use super::connect::open_error;
 use super::file::Making;
+use super::hosts::{Chosen, Hosts};
+use super::server::{Known, Met, Server, State};
 use super::trust::Trust;
+use crate::clock::{Clock, Stopwatch};
 use crate::store::{Found, StoreError};
 
 pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
@@ -29,6 +34,8 @@ const RESTED: Duration = Duration::from_secs(1);
 const NETWORK: Duration = Duration::from_secs(5);
 /// How long a connection may take to say that it still is good.
 const PING: Duration = Duration::from_secs(2);
+/// After so long without a connection, the primary is looked for among the hosts; and again after as long.
+const LOOK_AFTER: Duration = Duration::from_secs(1);
 
 /// How many connections, and how long each thing may take.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +59,21 @@ impl Default for PostgresOptions {
 pub struct PostgresDatabase {
     pool: PgPool,
     patience: Patience,
+    primary: Primary,
+    /// Writes only while the book stays where it was: see [`PostgresDatabase::as_it_is`].
+    only: Option<u64>,
+}
+
+/// Which of the hosts is worked with.
+#[derive(Clone, Debug)]
+struct Primary {
+    hosts: Arc<Hosts>,
+    index: Arc<AtomicUsize>,
+    known: Known,
+    /// Held by whoever looks for it: since it was last looked for in vain.
+    looked: Arc<tokio::sync::Mutex<Option<Stopwatch>>>,
+    /// When it was opened: another host that accepts writes, too.
+    rival: Option<Arc<str>>,
 }
 
 /// How long an answer is waited for, and of whom.
@@ -81,44 +103,47 @@ impl Patience {
 
 impl PostgresDatabase {
     pub async fn open(url: &str, options: &PostgresOptions, making: Making) -> Result<Self, StoreError> {
-        let (connect, location) = connect_options(url)?;
-        prepare(&connect, &location, options, making).await?;
-        let milliseconds = options.statement_timeout.as_millis();
-        // Not as parameters of the connection: poolers refuse those. Compiling a page's statements takes longer than
-        // running them.
-        let settings = format!(
-            "SET statement_timeout = {milliseconds}; SET lock_timeout = {milliseconds};
-             SET idle_in_transaction_session_timeout = {IDLE_MILLISECONDS}; SET jit = off"
-        );
+        let hosts = Hosts::parse(url)?;
+        let chosen = hosts.connect(options.acquire_timeout).await?;
+        let (index, known, rival) = (chosen.index, Known::default(), chosen.rival.as_deref().map(Arc::from));
+        chosen.server.as_ref().map(|server| known.meet(server));
+        prepare(chosen, &hosts.location, making).await?;
         let trust = Trust::default();
-        let (before, after) = (trust.clone(), trust.clone());
-        let pool = PgPoolOptions::new()
-            .max_connections(options.connections)
-            .acquire_timeout(options.acquire_timeout)
-            .max_lifetime(Duration::from_mins(30))
-            .idle_timeout(Duration::from_mins(5))
-            // Both pings are bounded: a connection that was cut without a word would never answer.
-            .test_before_acquire(false)
-            .before_acquire(move |connection, meta| {
-                let trusted = before.has(meta.age);
-                Box::pin(async move { Ok(trusted && (meta.idle_for < RESTED || is_good(connection).await)) })
-            })
-            .after_release(move |connection, meta| {
-                let trusted = after.has(meta.age);
-                Box::pin(
-                    async move { if is_good(connection).await { Ok(trusted) } else { Err(sqlx::Error::PoolTimedOut) } },
-                )
-            })
-            .after_connect(move |connection, _| {
-                let settings = AssertSqlSafe(settings.clone());
-                Box::pin(async move { connection.execute(sqlx::raw_sql(settings)).await.map(|_| ()) })
-            })
-            .connect_lazy_with(connect);
-        Ok(Self { pool, patience: Patience { location, limit: options.statement_timeout + NETWORK, trust } })
+        let pool = pool(&hosts, options, &known, &trust).connect_lazy_with(hosts.host(index).options.clone());
+        let patience = Patience { location: hosts.location.clone(), limit: options.statement_timeout + NETWORK, trust };
+        let (hosts, index, looked) = (Arc::new(hosts), Arc::new(index.into()), Arc::default());
+        Ok(Self { pool, patience, primary: Primary { hosts, index, known, looked, rival }, only: None })
     }
 
     pub fn location(&self) -> &str {
         &self.patience.location
+    }
+
+    /// The host that is worked with.
+    pub fn host(&self) -> &str {
+        &self.primary.hosts.host(self.primary.index.load(Ordering::SeqCst)).name
+    }
+
+    /// Another host that accepts writes, too: it was the primary before a failover.
+    pub fn rival(&self) -> Option<&str> {
+        self.primary.rival.as_deref()
+    }
+
+    /// Which server the book is on; `None`: it doesn't tell.
+    pub fn server(&self) -> Option<Server> {
+        self.primary.known.server()
+    }
+
+    /// How often the book was found on another server.
+    pub fn generation(&self) -> u64 {
+        self.primary.known.generation()
+    }
+
+    /// The same database, which is written to only until the book is found on another server: what is in memory by then
+    /// may be more than that server has.
+    #[must_use]
+    pub fn as_it_is(&self) -> Self {
+        Self { only: Some(self.generation()), ..self.clone() }
     }
 
     pub const fn pool(&self) -> &PgPool {
@@ -134,12 +159,148 @@ impl PostgresDatabase {
     }
 
     pub async fn write(&self) -> Result<PostgresSession, StoreError> {
-        self.begin("BEGIN ISOLATION LEVEL READ COMMITTED").await
+        let session = self.begin("BEGIN ISOLATION LEVEL READ COMMITTED").await?;
+        match self.only {
+            Some(generation) if generation != session.generation => {
+                Err(StoreError::Elsewhere(self.location().to_owned()))
+            }
+            _ => Ok(session),
+        }
     }
 
     async fn begin(&self, statement: &'static str) -> Result<PostgresSession, StoreError> {
-        let transaction = self.patience.wait(self.pool.begin_with(statement)).await?;
-        Ok(PostgresSession { transaction, patience: self.patience.clone() })
+        loop {
+            let generation = self.generation();
+            let transaction = if self.primary.hosts.must_write() {
+                self.patience.wait(self.begin_on_primary(statement)).await?
+            } else {
+                self.patience.wait(self.pool.begin_with(statement)).await?
+            };
+            // Else nothing tells on which of the two servers it is.
+            if generation == self.generation() {
+                return Ok(PostgresSession { transaction, patience: self.patience.clone(), generation });
+            }
+        }
+    }
+
+    /// Looks for the primary where the host that was it fails, or keeps waiting.
+    async fn begin_on_primary(&self, statement: &'static str) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+        let first = tokio::select! {
+            biased;
+            began = self.pool.begin_with(statement) => Some(began),
+            () = self.primary_moves() => None,
+        };
+        match first {
+            Some(Ok(transaction)) => Ok(transaction),
+            Some(Err(error)) if !self.look_for_primary().await => Err(error),
+            _ => self.pool.begin_with(statement).await,
+        }
+    }
+
+    /// Looks for the primary, again and again, until it is another than before.
+    async fn primary_moves(&self) {
+        loop {
+            Clock::System.sleep(LOOK_AFTER).await;
+            if self.look_for_primary().await {
+                return;
+            }
+        }
+    }
+
+    /// Asks all hosts which one accepts writes; gives whether that is another than before.
+    async fn look_for_primary(&self) -> bool {
+        let Primary { hosts, index, looked, .. } = &self.primary;
+        let before = index.load(Ordering::SeqCst);
+        let mut looked = looked.lock().await;
+        if index.load(Ordering::SeqCst) != before {
+            // Somebody else found it meanwhile.
+            return true;
+        }
+        if looked.is_some_and(|since| since.elapsed() < LOOK_AFTER) {
+            return false;
+        }
+        let found = hosts.connect(LOOK_AFTER * 3).await;
+        *looked = Some(Stopwatch::start());
+        let Ok(Chosen { index: now, connection, .. }) = found else { return false };
+        let _ = connection.close().await;
+        if now == before {
+            return false;
+        }
+        tracing::warn!("the database is at {} now, after {}", hosts.host(now).name, hosts.host(before).name);
+        index.store(now, Ordering::SeqCst);
+        self.pool.set_connect_options(hosts.host(now).options.clone());
+        self.patience.trust.lose();
+        true
+    }
+}
+
+/// The pool's options: what a connection is told when it is made, and which of them may be used again.
+fn pool(hosts: &Hosts, options: &PostgresOptions, known: &Known, trust: &Trust) -> PgPoolOptions {
+    let milliseconds = options.statement_timeout.as_millis();
+    // Not as parameters of the connection: poolers refuse those. Compiling a page's statements takes longer than
+    // running them.
+    let settings = format!(
+        "SET statement_timeout = {milliseconds}; SET lock_timeout = {milliseconds};
+         SET idle_in_transaction_session_timeout = {IDLE_MILLISECONDS}; SET jit = off"
+    );
+    let (before, after, must_write) = (trust.clone(), trust.clone(), hosts.must_write());
+    let (known, trust) = (known.clone(), trust.clone());
+    PgPoolOptions::new()
+        .max_connections(options.connections)
+        .acquire_timeout(options.acquire_timeout)
+        .max_lifetime(Duration::from_mins(30))
+        .idle_timeout(Duration::from_mins(5))
+        // Both pings are bounded: a connection that was cut without a word would never answer.
+        .test_before_acquire(false)
+        .before_acquire(move |connection, meta| {
+            let trusted = before.has(meta.age);
+            Box::pin(async move { Ok(trusted && (meta.idle_for < RESTED || is_good(connection).await)) })
+        })
+        .after_release(move |connection, meta| {
+            let trusted = after.has(meta.age);
+            Box::pin(
+                async move { if is_good(connection).await { Ok(trusted) } else { Err(sqlx::Error::PoolTimedOut) } },
+            )
+        })
+        .after_connect(move |connection, _| {
+            let settings = AssertSqlSafe(settings.clone());
+            let (known, trust) = (known.clone(), trust.clone());
+            Box::pin(async move {
+                let met = async {
+                    connection.execute(sqlx::raw_sql(settings)).await?;
+                    recognize(&State::ask(connection).await?, must_write, &known, &trust)
+                };
+                met.await.inspect_err(|error| tracing::debug!("a new connection isn't used: {error}"))
+            })
+        })
+}
+
+/// Whether a new connection leads to where the book is. If that is another server than before, what is known of the earlier
+/// one is no longer so.
+fn recognize(state: &State, must_write: bool, known: &Known, trust: &Trust) -> Result<(), sqlx::Error> {
+    if must_write && state.reads_only {
+        return Err(sqlx::Error::Protocol("it is a standby, or read-only".to_owned()));
+    }
+    let Some(server) = &state.server else { return Ok(()) };
+    match known.meet(server) {
+        Met::Same => Ok(()),
+        Met::Other(before) => {
+            tracing::warn!(
+                timeline = server.timeline,
+                before = before.timeline,
+                "the database is on another server now: a failover, or a restored backup. What it has is read anew"
+            );
+            trust.lose();
+            Ok(())
+        }
+        Met::Former(newest) => {
+            tracing::error!(
+                timeline = server.timeline, newest = newest.timeline,
+                "a server that was the primary before a failover accepts writes again; it isn't written to
+                 hint: stop it, and make it a standby of the new primary; after a restored backup, start the daemon again"
+            );
+            Err(sqlx::Error::Protocol("it was the primary before a failover".to_owned()))
+        }
     }
 }
 
@@ -152,9 +313,15 @@ async fn is_good(connection: &mut PgConnection) -> bool {
 pub struct PostgresSession {
     transaction: Transaction<'static, Postgres>,
     patience: Patience,
+    generation: u64,
 }
 
 impl PostgresSession {
+    /// See [`PostgresDatabase::generation`].
+    pub const fn generation(&self) -> u64 {
+        self.generation
+    }
+
     pub(super) async fn fetch_all(
         &mut self,
         query: Query<'static, Postgres, PgArguments>,
@@ -171,35 +338,9 @@ impl PostgresSession {
     }
 }
 
-pub(super) fn connect_options(url: &str) -> Result<(PgConnectOptions, String), StoreError> {
-    let shown = crate::store::types::without_secret(url);
-    let options = PgConnectOptions::from_str(url).map_err(|error| StoreError::Open {
-        path: shown.clone(),
-        reason: error.to_string(),
-        hint: "give postgres://user:password@host:5432/database",
-    })?;
-    // Poolers refuse the digits of floats, which nothing here is.
-    let options = options.application_name("cf-billing").extra_float_digits(None).disable_statement_logging();
-    Ok((options, shown))
-}
-
-/// Whether somebody on the way could read what is sent, or stand in for the server: it is on another machine, and its
-/// certificate isn't verified.
-pub(super) fn is_unverified(url: &str) -> bool {
-    PgConnectOptions::from_str(url).is_ok_and(|options| {
-        let is_here = options.get_socket().is_some() || matches!(options.get_host(), "localhost" | "127.0.0.1" | "::1");
-        !is_here && !matches!(options.get_ssl_mode(), PgSslMode::VerifyFull)
-    })
-}
-
 /// Brings the schema up to date; one process at a time does, whoever else starts.
-async fn prepare(
-    connect: &PgConnectOptions,
-    location: &str,
-    options: &PostgresOptions,
-    making: Making,
-) -> Result<(), StoreError> {
-    let mut connection = connected(connect, location, options).await?;
+async fn prepare(chosen: Chosen, location: &str, making: Making) -> Result<(), StoreError> {
+    let mut connection = chosen.connection;
     check_server(&mut connection, location)?;
     if making == Making::Never && schema(&mut connection).await? == 0 {
         return Err(StoreError::NoBook(location.to_owned()));
@@ -223,22 +364,6 @@ async fn prepare(
     })
 }
 
-pub(super) async fn connected(
-    connect: &PgConnectOptions,
-    location: &str,
-    options: &PostgresOptions,
-) -> Result<PgConnection, StoreError> {
-    match tokio::time::timeout(options.acquire_timeout, connect.connect()).await {
-        Ok(Ok(connection)) => Ok(connection),
-        Ok(Err(error)) => Err(open_error(location, &error)),
-        Err(_) => Err(StoreError::Away {
-            path: location.to_owned(),
-            reason: format!("no answer within {} s", options.acquire_timeout.as_secs()),
-            hint: "is it running, and reachable from here?",
-        }),
-    }
-}
-
 fn check_server(connection: &mut PgConnection, location: &str) -> Result<(), StoreError> {
     let major = connection.server_version_num().unwrap_or_default() / 10_000;
     if major < OLDEST_MAJOR {
@@ -252,12 +377,12 @@ fn check_server(connection: &mut PgConnection, location: &str) -> Result<(), Sto
 }
 
 pub async fn inspect(url: &str, options: &PostgresOptions) -> Result<Found, StoreError> {
-    let (connect, location) = connect_options(url)?;
-    let mut connection = connected(&connect, &location, options).await?;
-    check_server(&mut connection, &location)?;
+    let hosts = Hosts::parse(url)?;
+    let Chosen { mut connection, .. } = hosts.connect(options.acquire_timeout).await?;
+    check_server(&mut connection, &hosts.location)?;
     let found = schema(&mut connection).await?;
     let _ = connection.close().await;
-    super::found(&MIGRATIONS, location, found)
+    super::found(&MIGRATIONS, hosts.location, found)
 }
 
 /// The schema version; 0 if there is none.
@@ -266,49 +391,4 @@ async fn schema(connection: &mut PgConnection) -> Result<i64, StoreError> {
     const VERSION: &str = "SELECT coalesce(max(version), 0) FROM _sqlx_migrations";
     let has_schema: bool = sqlx::query_scalar(TABLE).fetch_one(&mut *connection).await?;
     Ok(if has_schema { sqlx::query_scalar(VERSION).fetch_one(connection).await? } else { 0 })
-}
-
-/// Why no connection could be made. Away: it may come back; anything else is for people to mend.
-fn open_error(location: &str, error: &sqlx::Error) -> StoreError {
-    let path = location.to_owned();
-    let sqlx::Error::Database(database) = error else {
-        let hint = match error {
-            sqlx::Error::Tls(_) => "the server's certificate must be known here; or set sslmode in the URL",
-            _ => "is it running, and reachable from here?",
-        };
-        return StoreError::Away { path, reason: error.to_string(), hint };
-    };
-    let hint = match database.code().as_deref() {
-        Some("28P01" | "28000") => "user or password are wrong, or pg_hba.conf doesn't let this host in",
-        Some("3D000") => "make it first: CREATE DATABASE …",
-        Some("55P03") => "another process brings its schema up to date, or was paused while it did",
-        _ if database.message().contains("startup parameter") => {
-            "a pooler stands before it: name the parameter in its ignore_startup_parameters, or connect to PostgreSQL directly"
-        }
-        Some("42501") => "the user must own the database, or be allowed to make tables in its schema",
-        Some(code) if code.starts_with("57P") || code.starts_with("53") => "it is starting, stopping or full",
-        _ => "the server's log may say more",
-    };
-    StoreError::Away { path, reason: database.message().to_owned(), hint }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_unverified;
-
-    #[test]
-    fn a_server_elsewhere_must_show_its_certificate() {
-        for (url, unverified) in [
-            ("postgres://me@db.example.org/book?sslmode=verify-full", false),
-            ("postgres://me@db.example.org/book?sslmode=verify-ca", true),
-            ("postgres://me@db.example.org/book?sslmode=require", true),
-            ("postgres://me@db.example.org/book?sslmode=disable", true),
-            ("postgres://me@192.0.2.1/book?sslmode=disable", true),
-            ("postgres://me@localhost/book?sslmode=disable", false),
-            ("postgres://me@127.0.0.1/book?sslmode=disable", false),
-            ("postgres://me@localhost/book?sslmode=disable&host=/run/postgresql", false),
-        ] {
-            assert_eq!(is_unverified(url), unverified, "{url}");
-        }
-    }
 }

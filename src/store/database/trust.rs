@@ -20,8 +20,13 @@ impl Trust {
     /// Distrusts every connection there is now, if the error is of a kind that may be the connection's own.
     pub fn note(&self, error: &sqlx::Error) {
         if may_last(error) {
-            *self.lost.lock().unwrap_or_else(PoisonError::into_inner) = Some(Stopwatch::start());
+            self.lose();
         }
+    }
+
+    /// Distrusts every connection there is now.
+    pub fn lose(&self) {
+        *self.lost.lock().unwrap_or_else(PoisonError::into_inner) = Some(Stopwatch::start());
     }
 
     /// Whether a connection that is so old may be used.

@@ -31,6 +31,7 @@ impl Store {
     pub async fn foresee(&self, series: &Series) -> Result<Foreseen, StoreError> {
         let mut session = self.database.read().await?;
         self.check_marks(&mut session, series).await?;
+        self.check_server(&mut session, series).await?;
         let (last_number, before) = last_of(&mut session, series).await?;
         let newest = newest_of(&mut session, series).await?;
         let series_number = last_number + 1;
@@ -167,6 +168,7 @@ impl Store {
         let Issuing { series, at, dates, basis, foreseen, documents, .. } = issuing;
         let Foreseen { series_number, number, before, .. } = foreseen;
         self.check_marks(session, series).await?;
+        self.check_server(session, series).await?;
         let (last_number, last_digest) = last_of(session, series).await?;
         if last_number + 1 != *series_number || last_digest != *before {
             return Ok(false);
@@ -191,6 +193,8 @@ impl Store {
             of_format.insert(made.format.to_owned(), hexadecimal(&Sha256::digest(&made.bytes)));
         }
         self.check_lease(session).await?;
+        let synchronous = self.wait_for_standby(session).await?;
+        self.issue_here(session, series, synchronous, *at).await?;
         // Last before the commit, which may still fail.
         self.begin_mark(&Mark {
             series: series.name.clone(),
@@ -208,7 +212,7 @@ impl Store {
 
     /// After a commit: what is final may leave once that is written down. What can't be, is by whoever exports it.
     async fn issued(&self) {
-        if let Err(error) = self.settle_marks().await {
+        if let Err(error) = self.settle(true).await {
             tracing::warn!("a final invoice isn't marked as issued yet: {error}");
         }
     }

@@ -116,6 +116,12 @@ impl Store {
         if self.must_mark && self.marks.is_none() { Err(StoreError::NoMarks) } else { Ok(()) }
     }
 
+    /// Where it is marked what was issued, for people.
+    #[must_use]
+    pub fn marks_location(&self) -> Option<String> {
+        self.marks.as_ref().map(|marks| marks.location())
+    }
+
     /// The next number, if a process died between its mark and its commit.
     ///
     /// # Errors
@@ -138,6 +144,11 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn settle_marks(&self) -> Result<(), StoreError> {
+        self.settle(false).await
+    }
+
+    /// As [`Store::settle_marks`]; whether the newest commit was acknowledged is known.
+    pub(super) async fn settle(&self, acknowledged: bool) -> Result<(), StoreError> {
         const DIGEST: Sql = Sql::new("SELECT 1 FROM invoice WHERE series = $1 AND series_number = $2 AND digest = $3");
         const NAMES: Sql = Sql::new("SELECT name FROM invoice_series ORDER BY name");
         let Some(marks) = &self.marks else { return Ok(()) };
@@ -146,6 +157,10 @@ impl Store {
             let series = row.text("invoice_series.name")?;
             let Some(mark) = marks.newest(series)?.filter(|mark| !mark.issued) else { continue };
             if session.maybe(DIGEST, values![series, mark.number, &mark.digest]).await?.is_some() {
+                if !acknowledged {
+                    // Its commit may be in the book, and not on a standby yet.
+                    self.wait_for_all().await?;
+                }
                 marks.add(&Mark { issued: true, ..mark })?;
             }
         }
@@ -289,7 +304,7 @@ pub(super) fn adopted_digest(before: Option<&str>, of_format: &BTreeMap<&str, St
 }
 
 /// A series goes on behind a number.
-async fn advance(session: &mut Session, series: &Series, number: i64) -> Result<(), StoreError> {
+pub(super) async fn advance(session: &mut Session, series: &Series, number: i64) -> Result<(), StoreError> {
     const ADVANCE: Sql = Sql::new(
         "INSERT INTO invoice_series (name, last_number) VALUES ($1, $2)
          ON CONFLICT (name) DO UPDATE SET last_number = excluded.last_number",

@@ -81,6 +81,12 @@ impl Marks {
         Self { own: folder.join(format!("{host}{ENDING}")), folder: Some(folder.to_owned()) }
     }
 
+    /// Where they are, for people.
+    #[must_use]
+    pub fn location(&self) -> String {
+        self.folder.as_ref().unwrap_or(&self.own).display().to_string()
+    }
+
     fn failed(path: &Path, error: &io::Error) -> StoreError {
         StoreError::Marks { path: path.display().to_string(), reason: error.to_string() }
     }

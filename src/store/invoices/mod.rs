@@ -12,6 +12,7 @@ pub mod marks;
 pub(super) mod parts;
 mod read;
 pub(super) mod row;
+mod server;
 pub(super) mod tables;
 mod types;
 mod verify;

@@ -144,6 +144,22 @@ table! {
 }
 
 table! {
+    /// The PostgreSQL server that numbers were last issued on; it stays behind when a book moves.
+    pub(in crate::store) struct ServerRow: "invoice_server"[1] {
+        /// Series of the numbers; empty: any that has none yet.
+        series: String,
+        /// System identifier of its cluster.
+        cluster: String,
+        /// Its timeline; a failover or a restored backup begins a later one.
+        timeline: i64,
+        /// A synchronous standby had what was committed.
+        synchronous: bool,
+        /// When that was.
+        seen_at: Timestamp,
+    }
+}
+
+table! {
     /// Final invoices that were brought back from their documents into a restored book.
     pub(in crate::store) struct AdoptedRow: "invoice_adopted"[1] {
         /// Invoice or credit note.

@@ -45,10 +45,10 @@ impl Lease {
 const FOUNDATION: &str = "foundation/";
 
 impl Store {
-    /// The same store, whose writes count only as long as the lease is held.
+    /// The same store, whose writes count only as long as the lease is held, and the book stays on its server.
     #[must_use]
     pub fn under(&self, lease: Lease) -> Self {
-        Self { lease: Some(lease.into()), ..self.clone() }
+        Self { lease: Some(lease.into()), database: self.database.as_it_is(), ..self.clone() }
     }
 
     /// Several processes may collect into it, each under leases.

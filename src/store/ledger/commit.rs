@@ -27,10 +27,11 @@ impl Store {
 
     async fn try_commit(&self, foundation: &FoundationHead, write: &WriteSet) -> Result<(), StoreError> {
         let mut session = self.database.write().await?;
+        let generation = session.generation();
         advance(&mut session, foundation, self.epoch(foundation.lease_epoch), write).await?;
         chunks::append(&mut session, foundation, &write.inputs).await?;
 
-        let mut dimensions = self.dimensions.lock().expect("never poisoned").take(foundation);
+        let mut dimensions = self.dimensions.lock().expect("never poisoned").take(foundation, generation);
         let ids = dimensions.ids(&mut session, foundation.id, &named(write)).await?;
         dimensions.link_plans(&mut session, &write.names.offerings, &ids).await?;
         dimensions.note_buildpacks(&mut session, foundation.id, &write.names.buildpacks).await?;
@@ -50,7 +51,7 @@ impl Store {
         }
         chain::append(&mut session, foundation, write).await?;
         session.commit().await?;
-        self.dimensions.lock().expect("never poisoned").put(foundation, dimensions);
+        self.dimensions.lock().expect("never poisoned").put(foundation, generation, dimensions);
         Ok(())
     }
 }

@@ -441,20 +441,24 @@ impl Store {
     }
 }
 
-/// What is known to be stored, by foundation and the lease's epoch: under another epoch others may have written.
+/// What is known to be stored, by foundation, the lease's epoch and the database's generation: under another epoch others may
+/// have written, and another server may not have it.
 #[derive(Debug, Default)]
-pub(in crate::store) struct Cache(HashMap<i64, (u64, Dimensions)>);
+pub(in crate::store) struct Cache(HashMap<i64, (Since, Dimensions)>);
+
+/// Epoch and generation.
+type Since = (u64, u64);
 
 impl Cache {
     /// Takes what is known of a foundation. What isn't put back after a commit is forgotten.
-    pub fn take(&mut self, foundation: &FoundationHead) -> Dimensions {
+    pub fn take(&mut self, foundation: &FoundationHead, generation: u64) -> Dimensions {
         match self.0.remove(&foundation.id) {
-            Some((epoch, dimensions)) if epoch == foundation.lease_epoch => dimensions,
+            Some((since, dimensions)) if since == (foundation.lease_epoch, generation) => dimensions,
             _ => Dimensions::default(),
         }
     }
 
-    pub fn put(&mut self, foundation: &FoundationHead, dimensions: Dimensions) {
-        self.0.insert(foundation.id, (foundation.lease_epoch, dimensions));
+    pub fn put(&mut self, foundation: &FoundationHead, generation: u64, dimensions: Dimensions) {
+        self.0.insert(foundation.id, ((foundation.lease_epoch, generation), dimensions));
     }
 }
