@@ -16,6 +16,11 @@ use crate::support::month;
 use crate::support::program::{Program, Run, path};
 use crate::support::served::Served;
 
+/// Inputs of all foundations that a server has.
+fn inputs(of: &Cluster) -> i64 {
+    of.number("book", "SELECT sum(last_sequence)::text FROM foundation")
+}
+
 /// Two replicas on a primary with a standby, and one on a server that nothing happens to.
 struct Twins<'p> {
     runtime: &'p Runtime,
@@ -85,21 +90,16 @@ impl<'p> Twins<'p> {
         }
     }
 
-    /// Inputs of all foundations that a server has.
-    fn inputs(&self, of: &Cluster) -> i64 {
-        of.number("book", "SELECT sum(last_sequence)::text FROM foundation")
-    }
-
     /// The primary dies while much is collected, and the standby takes over; gives how long it took until the daemons went on.
     fn fail_over(&self) -> Duration {
         self.live();
-        let before = self.inputs(&self.pair.primary);
-        eventually(|| self.logs(), || (self.inputs(&self.pair.primary) > before).then_some(()));
+        let before = inputs(&self.pair.primary);
+        eventually(|| self.logs(), || (inputs(&self.pair.primary) > before).then_some(()));
         self.pair.primary.kill();
         self.pair.standby.promote();
         let promoted = Instant::now();
-        let there = self.inputs(&self.pair.standby);
-        eventually(|| self.logs(), || (self.inputs(&self.pair.standby) > there).then_some(()));
+        let there = inputs(&self.pair.standby);
+        eventually(|| self.logs(), || (inputs(&self.pair.standby) > there).then_some(()));
         promoted.elapsed()
     }
 
@@ -239,7 +239,7 @@ fn what_a_failover_to_an_asynchronous_standby_loses_is_collected_again_and_no_nu
     twins.alone.signal("STOP");
     twins.live();
     twins.ours_complete();
-    let lost = twins.inputs(&pair.primary) - twins.inputs(&pair.standby);
+    let lost = inputs(&pair.primary) - inputs(&pair.standby);
     assert!(lost > 50, "{lost}");
     let took = twins.fail_over();
     twins.alone.signal("CONT");
@@ -251,12 +251,12 @@ fn what_a_failover_to_an_asynchronous_standby_loses_is_collected_again_and_no_nu
 
     // The former primary comes back, and accepts writes: nobody writes there.
     pair.primary.start();
-    let before = twins.inputs(&pair.primary);
+    let before = inputs(&pair.primary);
     let (used, rival) = (pair.host(&pair.standby), pair.host(&pair.primary));
     checks(&hosts.one, &format!("{used} is used, but {rival} accepts writes, too"));
     twins.live();
     twins.complete();
-    assert_eq!(twins.inputs(&pair.primary), before);
+    assert_eq!(inputs(&pair.primary), before);
     twins.ends_as_undisturbed();
 }
 

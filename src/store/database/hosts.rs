@@ -232,8 +232,8 @@ impl<'u> Parts<'u> {
 
     /// The last value of a parameter.
     fn last(&self, name: &str) -> Option<String> {
-        let values = self.query.iter().filter_map(|one| parse(one.as_bytes()).next());
-        values.filter(|(key, _)| key == name).next_back().map(|(_, value)| value.into_owned())
+        let mut values = self.query.iter().filter_map(|one| parse(one.as_bytes()).next());
+        values.rfind(|(key, _)| key == name).map(|(_, value)| value.into_owned())
     }
 
     /// The hosts with their ports; those of the parameters count before those before the path.
