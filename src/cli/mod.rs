@@ -247,6 +247,10 @@ fn marks(configuration: &Configuration, store: &Store) -> Option<Marks> {
     if let Some(folder) = &configuration.billing.marks {
         return Some(Marks::within(folder));
     }
+    // An app's disk is lost at every restart.
+    if std::env::var_os("VCAP_APPLICATION").is_some() {
+        return None;
+    }
     // A folder for each database: one host may work with several.
     let folder = || config::state_folder().map(|state| state.join("marks").join(&hash_of(&store.location())[..16]));
     if store.is_shared() { folder().map(|folder| Marks::within(&folder)) } else { None }

@@ -69,7 +69,7 @@ fn headers() -> [(HeaderName, HeaderValue); 5] {
 
 /// Whether a request's `Host` is this machine itself, or one of the configured names: a page of somebody else's name that
 /// leads here (DNS rebinding) is none.
-fn is_known(host: Option<&HeaderValue>, hosts: &[String]) -> bool {
+pub(super) fn is_known(host: Option<&HeaderValue>, hosts: &[String]) -> bool {
     // Without one it isn't a browser.
     let Some(host) = host else { return true };
     let Ok(host) = host.to_str() else { return false };

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_TYPE, HOST};
+use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -113,9 +113,11 @@ pub async fn serve(listeners: Listeners, served: Served, stop: CancellationToken
     tokio::try_join!(server::serve(listeners.pages, router, stop.clone()), metrics).map(|_| ())
 }
 
-/// From what is in memory: answers also when the database or Cloud Controller is away.
-async fn metrics(State(served): State<Arc<Served>>) -> Response {
-    exposition(served.metrics.render())
+/// From what is in memory: answers also when the database or Cloud Controller is away. Who asks under a name that isn't ours
+/// may be a page in somebody's browser: no money for it.
+async fn metrics(State(served): State<Arc<Served>>, headers: HeaderMap) -> Response {
+    let is_known = guard::is_known(headers.get(HOST), &served.hosts);
+    exposition(if is_known { served.metrics.render() } else { served.metrics.render_without_money() })
 }
 
 /// What anybody may know.

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::support::database::{self, Kind};
 use crate::support::month;
 use crate::support::program::{Program, path};
 
@@ -41,6 +42,25 @@ fn a_secret_that_cant_be_read_stops_who_needs_it() {
         assert!(run.code != Some(0) && said.contains("can't read `away`: "), "{command:?}: {said}");
         assert!(said.contains("hint: give the path of a file that holds the secret"), "{command:?}: {said}");
     }
+}
+
+/// The platform throws an app's disk away at every restart, and with it what shows that numbers were issued.
+#[test]
+fn nothing_is_issued_in_an_app_without_a_place_for_marks() {
+    let program = database::with(Kind::Postgres, Program::new);
+    month::import(&program, "00:00 p STARTED 512x1 app=a\n10:00 p STOPPED", "80d00:00");
+    month::card(&program, month::INSTANCE_HOURS);
+    let finalize = ["invoices", "finalize", "--period", "2026-10", "--rates", "card.toml"];
+    let in_app = |marks: Option<&str>| {
+        let mut command = program.command(&finalize);
+        command.env("VCAP_APPLICATION", "{}").envs(marks.map(|marks| ("CF_BILLING__BILLING__MARKS", marks)));
+        let output = command.output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, said) = in_app(None);
+    assert!(code == Some(1) && said.contains("[billing] marks"), "{said}");
+    let (code, said) = in_app(Some("marks"));
+    assert_eq!(code, Some(0), "{said}");
 }
 
 /// As root in a service's folder: its files would be root's, and the service could never open them.

@@ -80,7 +80,8 @@ fn many_connections_leave_room_for_metrics_and_health() {
 
 #[test]
 fn pages_answer_to_their_own_names_and_say_what_a_browser_may_do() {
-    let plant = running(53, &[]);
+    let card = concat!(env!("CARGO_MANIFEST_DIR"), "/rates/standard.toml");
+    let plant = running(53, &[("CF_BILLING__BILLING__RATES", card)]);
     let name = plant.url.trim_start_matches("http://").to_owned();
     let known = page(&plant.url, "/", &name);
     assert!(known.starts_with("HTTP/1.1 200"), "{known}");
@@ -105,6 +106,13 @@ fn pages_answer_to_their_own_names_and_say_what_a_browser_may_do() {
         let answer = page(&plant.url, path, host);
         assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{path} as {host}: {answer}");
     }
+    // Nor does it learn anything by what anybody may ask.
+    assert!(page(&plant.url, "/readyz", "localhost").contains("\"known_until\""));
+    assert!(page(&plant.url, "/readyz", "evil.example").ends_with("\r\n\r\nready\n"));
+    plant.says("drafts computed");
+    assert!(page(&plant.url, "/metrics", "127.0.0.1:9495").contains("\ncf_billing_accrued_amount{"));
+    let metrics = page(&plant.url, "/metrics", "evil.example");
+    assert!(metrics.contains("\ncf_billing_database_up 1") && !metrics.contains("_amount"), "{metrics}");
     let said = page(&plant.url, "/", "billing.example.org");
     assert!(said.contains("hint: add it to `hosts` in [http]"), "{said}");
     let text = std::fs::read_to_string(plant.program.folder.path().join("cf-billing.toml")).unwrap();

@@ -7,7 +7,7 @@ mod screen;
 mod setup;
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::card::rates_file;
@@ -69,7 +69,10 @@ const CHANGE: &str = "2026-10-15T12:34:56Z";
 
 impl Demo {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
-        if global.config.is_some() || global.database.is_some() {
+        // What the environment names is for the other commands.
+        let by_environment = std::env::var_os("CF_BILLING_CONFIG").map(PathBuf::from);
+        if global.config.as_ref().is_some_and(|file| Some(file) != by_environment.as_ref()) || global.database.is_some()
+        {
             return Err(Failure::usage(
                 "the demo takes no configuration and no database\nhint: leave them out; it makes its own, in a fresh folder",
             ));

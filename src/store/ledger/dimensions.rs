@@ -446,6 +446,9 @@ impl Store {
 #[derive(Debug, Default)]
 pub(in crate::store) struct Cache(HashMap<i64, (Since, Dimensions)>);
 
+/// Ids and names of a foundation that stay in memory: some 20 MB.
+const MOST_STORED: usize = 100_000;
+
 /// Epoch and generation.
 type Since = (u64, u64);
 
@@ -459,6 +462,10 @@ impl Cache {
     }
 
     pub fn put(&mut self, foundation: &FoundationHead, generation: u64, dimensions: Dimensions) {
+        // Apps come and go for years: what is still named is looked up again.
+        if dimensions.stored.len() > MOST_STORED {
+            return;
+        }
         self.0.insert(foundation.id, ((foundation.lease_epoch, generation), dimensions));
     }
 }
