@@ -14,7 +14,7 @@ use super::background::{Background, get, text};
 use super::program::Program;
 
 /// The longest that is waited for an alert: half an hour of a rule in fast motion, and what a machine under load adds.
-const SLOWEST: Duration = Duration::from_secs(90);
+const SLOWEST: Duration = Duration::from_mins(2);
 
 /// Every duration is divided by it.
 pub const FACTOR: u64 = 60;
