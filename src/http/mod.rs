@@ -99,8 +99,8 @@ pub async fn serve(listeners: Listeners, served: Served, stop: CancellationToken
         .route("/", get(page::overview))
         .route("/metrics", get(metrics))
         .route("/healthz", get(alive))
-        .route("/readyz", get(ready::ready))
-        .route("/servez", get(ready::serves))
+        .route("/readyz", get(ready))
+        .route("/servez", get(serves))
         .fallback(nothing)
         .layer(from_fn_with_state(served.clone(), guard::answer))
         .with_state(served);
@@ -111,6 +111,18 @@ pub async fn serve(listeners: Listeners, served: Served, stop: CancellationToken
         }
     };
     tokio::try_join!(server::serve(listeners.pages, router, stop.clone()), metrics).map(|_| ())
+}
+
+/// As [`metrics`]: a word for who asks under another name.
+async fn ready(served: State<Arc<Served>>, headers: HeaderMap) -> Response {
+    let is_known = guard::is_known(headers.get(HOST), &served.hosts);
+    if is_known { ready::ready(served).await } else { ready::ready_in_a_word(served).await }
+}
+
+/// As [`ready()`].
+async fn serves(served: State<Arc<Served>>, headers: HeaderMap) -> Response {
+    let is_known = guard::is_known(headers.get(HOST), &served.hosts);
+    if is_known { ready::serves(served).await } else { ready::serves_in_a_word(served).await }
 }
 
 /// From what is in memory: answers also when the database or Cloud Controller is away. Who asks under a name that isn't ours

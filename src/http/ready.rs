@@ -6,12 +6,11 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::header::HOST;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
-use super::{Served, guard};
+use super::Served;
 use crate::domain::{FoundationHead, Timestamp};
 use crate::telemetry::{FoundationStatus, Health};
 
@@ -71,11 +70,8 @@ pub async fn readiness(served: &Served) -> Readiness {
     Readiness { ready, body }
 }
 
-/// Answers with the whole truth, unless it is asked under a name that isn't ours.
-pub(super) async fn ready(State(served): State<Arc<Served>>, headers: HeaderMap) -> Response {
-    if !guard::is_known(headers.get(HOST), &served.hosts) {
-        return ready_in_a_word(State(served)).await;
-    }
+/// Answers with the whole truth.
+pub(super) async fn ready(State(served): State<Arc<Served>>) -> Response {
     let Readiness { ready, body } = readiness(&served).await;
     (status(ready), Json(body)).into_response()
 }
@@ -93,10 +89,7 @@ pub(super) async fn serves_in_a_word(State(served): State<Arc<Served>>) -> Respo
 }
 
 /// Whether pages can be served: the database can be read, whatever becomes of collecting.
-pub(super) async fn serves(State(served): State<Arc<Served>>, headers: HeaderMap) -> Response {
-    if !guard::is_known(headers.get(HOST), &served.hosts) {
-        return serves_in_a_word(State(served)).await;
-    }
+pub(super) async fn serves(State(served): State<Arc<Served>>) -> Response {
     match read_book(&served).await {
         Ok(_) => (StatusCode::OK, "serving\n").into_response(),
         Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")).into_response(),
