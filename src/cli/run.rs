@@ -189,15 +189,11 @@ async fn opened(
             }
             match open(configuration, making).await {
                 Err(error) if error.is_away() => {
-                    told.send_if_modified(|told| {
-                        let now = error.to_string();
-                        let changed = *told != now;
-                        if changed {
-                            tracing::error!("{now}");
-                            *told = now;
-                        }
-                        changed
-                    });
+                    let now = error.to_string();
+                    if *told.borrow() != now {
+                        tracing::error!("{now}");
+                        told.send_replace(now);
+                    }
                 }
                 opened => return Ok(Some(opened?)),
             }

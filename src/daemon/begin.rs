@@ -1,9 +1,8 @@
 //! Series begun before there is a database: an alert can't see what isn't there.
 
 use super::duties::{DRAFTS, VERIFICATION};
-use super::verify::{chain_of_foundation, chain_of_series};
 use crate::config::Configuration;
-use crate::store::Lease;
+use crate::store::{Lease, chain_of_foundation, chain_of_series};
 use crate::telemetry::Metrics;
 
 /// Begins the series of every foundation, duty and chain that is configured.

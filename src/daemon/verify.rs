@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::duties::{Duties, Held, VERIFICATION};
 use crate::clock::{Clock, Stopwatch};
 use crate::domain::FoundationHead;
-use crate::store::{Store, StoreError, Verifying};
+use crate::store::{Store, StoreError, Verifying, chain_of_foundation, chain_of_series};
 use crate::telemetry::Metrics;
 
 /// Links verified in one transaction.
@@ -25,16 +25,6 @@ pub(super) struct Verifier {
     pub duties: Duties,
     /// Between the end of one verification of everything and the next, in real time, whatever clock the foundations live by.
     pub interval: Duration,
-}
-
-/// The chain of a foundation's archive and ledger.
-pub fn chain_of_foundation(name: &str) -> String {
-    format!("foundation/{name}")
-}
-
-/// The chain of a series of invoices or credit notes.
-pub fn chain_of_series(name: &str) -> String {
-    format!("invoices/{name}")
 }
 
 impl Verifier {

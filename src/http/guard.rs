@@ -13,9 +13,9 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::Served;
 use super::page::style_hash;
 use super::server::Reserved;
+use super::{Asker, Served};
 use crate::clock::Stopwatch;
 
 /// No answer takes longer.
@@ -24,17 +24,28 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// What alerts and probes ask: whatever the name and however many others ask.
 const PLAIN: [&str; 4] = ["/metrics", "/healthz", "/readyz", "/servez"];
 
-/// Answers, counts and times a request by the template of its route.
-pub(super) async fn answer(State(served): State<Arc<Served>>, request: Request, next: Next) -> Response {
+/// What a request goes through.
+#[derive(Clone, Debug)]
+pub(super) struct Guard {
+    pub served: Arc<Served>,
+    /// Pages are served here.
+    pub has_pages: bool,
+}
+
+/// Answers, counts and times a request by the template of its route; notes who asks.
+pub(super) async fn answer(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
+    let Guard { served, has_pages } = guard;
     let route = request.extensions().get::<MatchedPath>().map_or("other", MatchedPath::as_str).to_owned();
     // Any other word would be a label of the asker's choice.
     let method = if matches!(request.method().as_str(), "GET" | "HEAD") { request.method().as_str() } else { "other" };
     let method = method.to_owned();
     let watch = Stopwatch::start();
     let is_plain = PLAIN.contains(&route.as_str());
+    let is_known = is_known(request.headers().get(HOST), &served.hosts);
+    request.extensions_mut().insert(if has_pages && is_known { Asker::Ours } else { Asker::Anybody });
     let mut response = if !is_plain && request.extensions().get::<Reserved>().is_some() {
         (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "10")], "Too many connections. Try again.\n").into_response()
-    } else if !is_plain && !is_known(request.headers().get(HOST), &served.hosts) {
+    } else if !is_plain && !is_known {
         let told = "This name isn't known here.\nhint: add it to `hosts` in [http], if it is yours\n";
         (StatusCode::MISDIRECTED_REQUEST, told).into_response()
     } else {
@@ -69,7 +80,7 @@ fn headers() -> [(HeaderName, HeaderValue); 5] {
 
 /// Whether a request's `Host` is this machine itself, or one of the configured names: a page of somebody else's name that
 /// leads here (DNS rebinding) is none.
-pub(super) fn is_known(host: Option<&HeaderValue>, hosts: &[String]) -> bool {
+fn is_known(host: Option<&HeaderValue>, hosts: &[String]) -> bool {
     // Without one it isn't a browser.
     let Some(host) = host else { return true };
     let Ok(host) = host.to_str() else { return false };

@@ -10,13 +10,13 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::State;
-use axum::http::header::{CONTENT_TYPE, HOST};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -25,6 +25,7 @@ use crate::clock::Clock;
 use crate::store::Store;
 use crate::telemetry::{Board, Metrics};
 
+use guard::Guard;
 pub use ready::{Readiness, readiness};
 
 /// What is served from.
@@ -40,6 +41,15 @@ pub struct Served {
     pub poll_interval: Duration,
     /// Names that pages answer to, beside those of this machine itself.
     pub hosts: Vec<String>,
+}
+
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asker {
+    /// By a name of ours, where pages are.
+    Ours,
+    /// Whoever reaches us: sums, names and reasons are none of theirs.
+    Anybody,
 }
 
 /// The book that pages and health tell of.
@@ -87,54 +97,33 @@ impl Listeners {
 /// If the listener fails.
 pub async fn serve(listeners: Listeners, served: Served, stop: CancellationToken) -> io::Result<()> {
     let served = Arc::new(served);
-    let bare = Router::new()
-        .route("/metrics", get(bare_metrics))
-        .route("/healthz", get(alive))
-        .route("/readyz", get(ready::ready_in_a_word))
-        .route("/servez", get(ready::serves_in_a_word))
-        .fallback(async || (StatusCode::NOT_FOUND, "There is no such page.\n"))
-        .layer(from_fn_with_state(served.clone(), guard::answer))
-        .with_state(served.clone());
-    let router = Router::new()
-        .route("/", get(page::overview))
-        .route("/metrics", get(metrics))
-        .route("/healthz", get(alive))
-        .route("/readyz", get(ready))
-        .route("/servez", get(serves))
-        .fallback(nothing)
-        .layer(from_fn_with_state(served.clone(), guard::answer))
-        .with_state(served);
+    let guarded = |router: Router<Arc<Served>>, has_pages: bool| {
+        let guard = Guard { served: served.clone(), has_pages };
+        let router = router
+            .route("/metrics", get(metrics))
+            .route("/healthz", get(alive))
+            .route("/readyz", get(ready::ready))
+            .route("/servez", get(ready::serves));
+        router.layer(from_fn_with_state(guard, guard::answer)).with_state(served.clone())
+    };
+    let bare = Router::new().fallback(async || (StatusCode::NOT_FOUND, "There is no such page.\n"));
+    let pages = Router::new().route("/", get(page::overview)).fallback(nothing);
+    let (bare, pages) = (guarded(bare, false), guarded(pages, true));
     let metrics = async {
         match listeners.metrics {
             Some(listener) => server::serve(listener, bare, stop.clone()).await,
             None => Ok(()),
         }
     };
-    tokio::try_join!(server::serve(listeners.pages, router, stop.clone()), metrics).map(|_| ())
+    tokio::try_join!(server::serve(listeners.pages, pages, stop.clone()), metrics).map(|_| ())
 }
 
-/// As [`metrics`]: a word for who asks under another name.
-async fn ready(served: State<Arc<Served>>, headers: HeaderMap) -> Response {
-    let is_known = guard::is_known(headers.get(HOST), &served.hosts);
-    if is_known { ready::ready(served).await } else { ready::ready_in_a_word(served).await }
-}
-
-/// As [`ready()`].
-async fn serves(served: State<Arc<Served>>, headers: HeaderMap) -> Response {
-    let is_known = guard::is_known(headers.get(HOST), &served.hosts);
-    if is_known { ready::serves(served).await } else { ready::serves_in_a_word(served).await }
-}
-
-/// From what is in memory: answers also when the database or Cloud Controller is away. Who asks under a name that isn't ours
-/// may be a page in somebody's browser: no money for it.
-async fn metrics(State(served): State<Arc<Served>>, headers: HeaderMap) -> Response {
-    let is_known = guard::is_known(headers.get(HOST), &served.hosts);
-    exposition(if is_known { served.metrics.render() } else { served.metrics.render_without_money() })
-}
-
-/// What anybody may know.
-async fn bare_metrics(State(served): State<Arc<Served>>) -> Response {
-    exposition(served.metrics.render_without_money())
+/// From what is in memory: answers also when the database or Cloud Controller is away.
+async fn metrics(State(served): State<Arc<Served>>, Extension(asker): Extension<Asker>) -> Response {
+    exposition(match asker {
+        Asker::Ours => served.metrics.render(),
+        Asker::Anybody => served.metrics.render_without_money(),
+    })
 }
 
 fn exposition(text: String) -> Response {

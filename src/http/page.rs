@@ -43,11 +43,8 @@ pub(super) async fn overview(State(served): State<Arc<Served>>) -> Response {
     let now = served.clock.now();
     let heads = ready::read_book(&served).await;
     let told = ready::told(&served, heads.as_deref().unwrap_or_default());
-    let book = match heads {
-        Ok(_) => match served.book.store() {
-            Ok(store) => shown(store).await.map_err(|error| error.to_string()),
-            Err(reason) => Err(reason),
-        },
+    let book = match heads.and_then(|_| served.book.store()) {
+        Ok(store) => shown(store).await.map_err(|error| error.to_string()),
         Err(reason) => Err(reason),
     };
     let body = html! {

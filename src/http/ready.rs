@@ -4,13 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use serde_json::{Map, Value, json};
 
-use super::Served;
+use super::{Asker, Served};
 use crate::domain::{FoundationHead, Timestamp};
 use crate::telemetry::{FoundationStatus, Health};
 
@@ -70,30 +70,23 @@ pub async fn readiness(served: &Served) -> Readiness {
     Readiness { ready, body }
 }
 
-/// Answers with the whole truth.
-pub(super) async fn ready(State(served): State<Arc<Served>>) -> Response {
+/// Answers with the whole truth, or in a word: names and reasons are for those who operate it.
+pub(super) async fn ready(State(served): State<Arc<Served>>, Extension(asker): Extension<Asker>) -> Response {
     let Readiness { ready, body } = readiness(&served).await;
-    (status(ready), Json(body)).into_response()
-}
-
-/// Answers in a word, to anybody: names and reasons are for those who operate it.
-pub(super) async fn ready_in_a_word(State(served): State<Arc<Served>>) -> Response {
-    let ready = readiness(&served).await.ready;
-    (status(ready), if ready { "ready\n" } else { "not ready\n" }).into_response()
-}
-
-/// As [`serves`], in a word.
-pub(super) async fn serves_in_a_word(State(served): State<Arc<Served>>) -> Response {
-    let serves = read_book(&served).await.is_ok();
-    (status(serves), if serves { "serving\n" } else { "unavailable\n" }).into_response()
-}
-
-/// Whether pages can be served: the database can be read, whatever becomes of collecting.
-pub(super) async fn serves(State(served): State<Arc<Served>>) -> Response {
-    match read_book(&served).await {
-        Ok(_) => (StatusCode::OK, "serving\n").into_response(),
-        Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")).into_response(),
+    match asker {
+        Asker::Ours => (status(ready), Json(body)).into_response(),
+        Asker::Anybody => (status(ready), if ready { "ready\n" } else { "not ready\n" }).into_response(),
     }
+}
+
+/// Whether pages can be served: the database can be read, whatever becomes of collecting. Why not, to those who operate it.
+pub(super) async fn serves(State(served): State<Arc<Served>>, Extension(asker): Extension<Asker>) -> Response {
+    let told = match (read_book(&served).await, asker) {
+        (Ok(_), _) => return "serving\n".into_response(),
+        (Err(reason), Asker::Ours) => format!("{reason}\n"),
+        (Err(_), Asker::Anybody) => "unavailable\n".to_owned(),
+    };
+    (StatusCode::SERVICE_UNAVAILABLE, told).into_response()
 }
 
 const fn status(good: bool) -> StatusCode {

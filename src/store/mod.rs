@@ -20,12 +20,13 @@ pub use error::StoreError;
 pub use invoices::{
     AccountsOf, Adopted, Changed, Compared, FinalInvoice, Finalized, Foreseen, InvoiceFilter, Invoiced, Issuing,
     MadeBy, Recalculation, RenderedDocument, Series, SeriesState, StoredAccounts, StoredCard, StoredDocument,
-    StoredInvoice, UsedBy, UsedCard, UsedFor, VerifiedSeries, marks,
+    StoredInvoice, UsedBy, UsedCard, UsedFor, VerifiedSeries, chain_of_series, marks,
 };
 pub use leases::{DutyState, Lease};
 pub use ledger::{
     AnomalyFilter, ClockSpan, GapProgress, Hold, KnownGuids, LabelRows, NameOf, Names, Newest, Pieces, Pin, Seal,
     Settled, Stated, StoredAnomaly, StoredBound, StoredDifference, StoredGap, Told, Verified, Verifying,
+    chain_of_foundation,
 };
 pub use standing::{Standby, Standing};
 pub use tables::{ExpectedColumn, ExpectedTable, expected_tables};

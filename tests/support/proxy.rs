@@ -108,13 +108,8 @@ async fn between<T: AsyncReadExt + AsyncWriteExt + Unpin + Send>(
         let now = *network.borrow();
         match now {
             Network::Cut => return,
-            Network::Slow => {
-                if trickle(client, upstream, network).await.is_err() {
-                    return;
-                }
-            }
-            Network::WithoutProcesses => {
-                if refuse_processes(client, upstream, network).await.is_err() {
+            Network::Slow | Network::WithoutProcesses => {
+                if pass_some(client, upstream, network, now).await.is_err() {
                     return;
                 }
             }
@@ -130,53 +125,36 @@ async fn between<T: AsyncReadExt + AsyncWriteExt + Unpin + Send>(
     }
 }
 
-/// Passes everything on but questions for processes, as long as it refuses those.
-async fn refuse_processes<T: AsyncReadExt + AsyncWriteExt + Unpin + Send>(
+/// Passes on what that network lets pass, as long as it is so.
+async fn pass_some<T: AsyncReadExt + AsyncWriteExt + Unpin + Send>(
     client: &mut TcpStream,
     upstream: &mut T,
     network: &mut watch::Receiver<Network>,
+    how: Network,
 ) -> std::io::Result<()> {
-    let (mut question, mut answer) = ([0; 4096], [0; 4096]);
+    let slow = how == Network::Slow;
+    let (mut question, mut answer) = ([0; 4096], vec![0; if slow { 1 } else { 4096 }]);
     loop {
         tokio::select! {
             biased;
-            () = async { drop(network.wait_for(|network| *network != Network::WithoutProcesses).await) } => return Ok(()),
+            () = async { drop(network.wait_for(|network| *network != how).await) } => return Ok(()),
             read = client.read(&mut question) => match read? {
                 0 => return Err(std::io::ErrorKind::UnexpectedEof.into()),
                 // A question comes in one piece: it is short.
-                read if String::from_utf8_lossy(&question[..read]).contains("GET /v3/processes") => {
+                read if how == Network::WithoutProcesses
+                    && String::from_utf8_lossy(&question[..read]).contains("GET /v3/processes") =>
+                {
                     return Err(std::io::ErrorKind::ConnectionReset.into());
                 }
                 read => upstream.write_all(&question[..read]).await?,
             },
             read = upstream.read(&mut answer) => match read? {
                 0 => return Err(std::io::ErrorKind::UnexpectedEof.into()),
-                read => client.write_all(&answer[..read]).await?,
-            },
-        }
-    }
-}
-
-/// Passes questions on, and answers a byte at a time, as long as it is slow.
-async fn trickle<T: AsyncReadExt + AsyncWriteExt + Unpin + Send>(
-    client: &mut TcpStream,
-    upstream: &mut T,
-    network: &mut watch::Receiver<Network>,
-) -> std::io::Result<()> {
-    let (mut question, mut answer) = ([0; 4096], [0; 1]);
-    loop {
-        tokio::select! {
-            biased;
-            () = async { drop(network.wait_for(|network| *network != Network::Slow).await) } => return Ok(()),
-            read = client.read(&mut question) => match read? {
-                0 => return Err(std::io::ErrorKind::UnexpectedEof.into()),
-                read => upstream.write_all(&question[..read]).await?,
-            },
-            read = upstream.read(&mut answer) => match read? {
-                0 => return Err(std::io::ErrorKind::UnexpectedEof.into()),
                 read => {
                     client.write_all(&answer[..read]).await?;
-                    tokio::time::sleep(Duration::from_millis(200)).await;
+                    if slow {
+                        tokio::time::sleep(Duration::from_millis(200)).await;
+                    }
                 }
             },
         }

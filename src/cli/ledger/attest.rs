@@ -12,7 +12,7 @@ use x509_parser::oid_registry::OID_SIG_ED25519;
 use x509_parser::prelude::FromDer;
 use x509_parser::x509::SubjectPublicKeyInfo;
 
-use super::chains::chains;
+use super::chains::{broken, chains};
 use crate::cli::output::note;
 use crate::cli::{Failure, Global};
 use crate::clock::Clock;
@@ -70,8 +70,7 @@ impl Attest {
         let found = chains(&store).await;
         store.close().await;
         let found = found?;
-        let mut problems: Vec<String> =
-            found.iter().filter_map(|chain| Some(format!("{}: {}", chain.name, chain.broken.as_ref()?))).collect();
+        let mut problems = broken(&found);
         if let Some(last) = problems.last_mut() {
             last.push_str("\nhint: nothing is attested of a broken chain; see `cf-billing ledger verify`");
             return Err(Failure { code: 1, problems });

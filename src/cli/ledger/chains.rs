@@ -2,8 +2,7 @@
 
 use crate::cli::Failure;
 use crate::cli::progress::Bars;
-use crate::domain::FoundationHead;
-use crate::store::{Store, Verified};
+use crate::store::{Store, Verified, chain_of_foundation, chain_of_series};
 
 /// A hash chain as it was found.
 pub(super) struct Chain {
@@ -28,17 +27,17 @@ pub(super) async fn chains(store: &Store) -> Result<Vec<Chain>, Failure> {
         bar.finish_and_clear();
         let Verified { links, inputs, entries, before, pruned, through, digest, broken } = verified?;
         let numbers = [links, inputs, entries, pruned, before];
-        chains.push(Chain { name: of_foundation(&head), numbers, through, digest, broken, lost: 0 });
+        chains.push(Chain { name: chain_of_foundation(&head.name), numbers, through, digest, broken, lost: 0 });
     }
     for series in store.verify_invoices().await? {
         let numbers = [series.invoices, 0, 0, 0, series.before];
         let (through, digest, broken, lost) = (series.through, series.digest, series.broken, series.lost);
-        chains.push(Chain { name: format!("invoices/{}", series.name), numbers, through, digest, broken, lost });
+        chains.push(Chain { name: chain_of_series(&series.name), numbers, through, digest, broken, lost });
     }
     Ok(chains)
 }
 
-/// The name of a foundation's chain.
-pub(super) fn of_foundation(head: &FoundationHead) -> String {
-    format!("foundation/{}", head.name)
+/// What is broken of them, for people.
+pub(super) fn broken(chains: &[Chain]) -> Vec<String> {
+    chains.iter().filter_map(|chain| Some(format!("{}: {}", chain.name, chain.broken.as_ref()?))).collect()
 }

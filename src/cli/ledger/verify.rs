@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::attest::{Attestation, check_signature, file_failed};
-use super::chains::{Chain, chains, of_foundation};
+use super::chains::{Chain, broken, chains};
 use crate::cli::output::{self, Format, note, numbers, words};
 use crate::cli::{Failure, Global};
 use crate::store::Store;
@@ -36,8 +36,7 @@ impl Verify {
         let configuration = global.configuration()?;
         let store = Global::open_existing(&configuration).await?;
         let chains = chains(&store).await?;
-        let mut problems: Vec<String> =
-            (chains.iter()).filter_map(|chain| Some(format!("{}: {}", chain.name, chain.broken.as_ref()?))).collect();
+        let mut problems = broken(&chains);
         for chain in chains.iter().filter(|chain| chain.lost > 0) {
             note(&format!("{}: {} number(s) were recorded as lost", chain.name, chain.lost));
         }
@@ -101,15 +100,12 @@ async fn compare(store: &Store, attestation: &Attestation) -> Result<Vec<String>
     for attested in &attestation.chains {
         let name = &attested.chain;
         let (what, now) = match name.split_once('/') {
-            Some(("foundation", _)) => {
-                let head = heads.iter().find(|head| of_foundation(head) == *name);
-                (
-                    "input",
-                    match head {
-                        Some(head) => store.link_through(head, attested.through).await?,
-                        None => None,
-                    },
-                )
+            Some(("foundation", foundation)) => {
+                let link = match heads.iter().find(|head| head.name == foundation) {
+                    Some(head) => store.link_through(head, attested.through).await?,
+                    None => None,
+                };
+                ("input", link)
             }
             Some(("invoices", series)) => ("invoice", store.invoice_link(series, attested.through).await?),
             _ => return Err(Failure::failed(format!("`{name}` is no chain of this program"))),

@@ -342,7 +342,8 @@ impl PostgresSession {
 async fn prepare(chosen: Chosen, location: &str, making: Making) -> Result<(), StoreError> {
     let mut connection = chosen.connection;
     check_server(&mut connection, location)?;
-    if making == Making::Never && schema(&mut connection).await? == 0 {
+    let found = schema(&mut connection).await?;
+    if making == Making::Never && found == 0 {
         return Err(StoreError::NoBook(location.to_owned()));
     }
     // A process that was paused while it migrates must not hang every other for ever.
@@ -350,7 +351,7 @@ async fn prepare(chosen: Chosen, location: &str, making: Making) -> Result<(), S
     connection.execute(sqlx::raw_sql(waiting)).await.map_err(|error| open_error(location, &error))?;
     // An older schema is left as it is until it is this process's turn; migrating may take long. Whoever writes meanwhile is
     // waited for, and waits.
-    if schema(&mut connection).await? < super::newest(&MIGRATIONS) {
+    if found < super::newest(&MIGRATIONS) {
         let lock = sqlx::query("SELECT pg_advisory_lock($1)").bind(super::fence::LOCK);
         lock.execute(&mut connection).await.map_err(|error| open_error(location, &error))?;
     }

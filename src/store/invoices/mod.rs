@@ -24,4 +24,4 @@ pub use types::{
     Compared, FinalInvoice, Finalized, Foreseen, InvoiceFilter, Invoiced, Issuing, Recalculation, RenderedDocument,
     Series, StoredCard, StoredDocument, StoredInvoice, UsedBy, UsedCard, UsedFor,
 };
-pub use verify::VerifiedSeries;
+pub use verify::{VerifiedSeries, chain_of_series};

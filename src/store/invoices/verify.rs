@@ -7,6 +7,12 @@ use crate::domain::text::hexadecimal;
 use crate::store::database::{Sql, values};
 use crate::store::{Store, StoreError};
 
+/// What the chain of a series of invoices or credit notes is called.
+#[must_use]
+pub fn chain_of_series(name: &str) -> String {
+    format!("invoices/{name}")
+}
+
 /// What verifying the hash chain of a series of invoices came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedSeries {

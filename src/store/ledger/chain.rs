@@ -11,6 +11,12 @@ use crate::store::archive::chunks::read_chunk;
 use crate::store::database::{Record, Session, Sql, text, values};
 use crate::store::{ArchivedInput, Store, StoreError, WriteSet};
 
+/// What the chain of a foundation's archive and ledger is called.
+#[must_use]
+pub fn chain_of_foundation(name: &str) -> String {
+    format!("foundation/{name}")
+}
+
 /// What verifying a foundation's chain came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verified {

@@ -27,7 +27,7 @@ mod usage;
 
 pub use anomalies::{AnomalyFilter, StoredAnomaly};
 pub use bounds::{ClockSpan, Stated, StoredBound};
-pub use chain::{Verified, Verifying};
+pub use chain::{Verified, Verifying, chain_of_foundation};
 pub use differences::StoredDifference;
 pub use gaps::{GapProgress, Settled, StoredGap};
 pub use identity::{Hold, KnownGuids, Pin};
