@@ -209,6 +209,12 @@ impl Replica {
         Some(log[at..at + end].split('/').take(3).collect::<Vec<_>>().join("/"))
     }
 
+    /// By its log.
+    pub fn has_duties(&self) -> bool {
+        let log = self.log();
+        log.matches("taken over").count() > log.matches("given up: ").count()
+    }
+
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.program.folder.path().join("log")).unwrap_or_default()
     }

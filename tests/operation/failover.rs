@@ -21,7 +21,7 @@ fn inputs(of: &Cluster) -> i64 {
     of.number("book", "SELECT sum(last_sequence)::text FROM foundation")
 }
 
-/// Two replicas on a primary with a standby, and one on a server that nothing happens to.
+/// Three replicas on a primary with a standby, and one on a server that nothing happens to.
 struct Twins<'p> {
     runtime: &'p Runtime,
     pair: &'p Pair,
@@ -46,7 +46,7 @@ impl<'p> Twins<'p> {
         }
         let open = |url: &str| runtime.block_on(Store::open(url)).unwrap();
         let (ours, theirs) = (open(&url), open(&undisturbed.database()));
-        let mut replicas: Vec<Replica> = (0..2).map(|_| Replica::at(runtime, url.clone(), &served)).collect();
+        let mut replicas: Vec<Replica> = (0..3).map(|_| Replica::at(runtime, url.clone(), &served)).collect();
         replicas.iter_mut().for_each(Replica::start);
         let mut alone = Replica::at(runtime, undisturbed.database(), &served);
         alone.start();
@@ -96,6 +96,8 @@ impl<'p> Twins<'p> {
         let before = inputs(&self.pair.primary);
         eventually(|| self.logs(), || (inputs(&self.pair.primary) > before).then_some(()));
         self.pair.primary.kill();
+        // Whoever has no duty looks for the primary, too.
+        eventually(|| self.logs(), || self.replicas.iter().all(|replica| !replica.has_duties()).then_some(()));
         self.pair.standby.promote();
         let promoted = Instant::now();
         let there = inputs(&self.pair.standby);
@@ -213,7 +215,7 @@ fn a_failover_to_a_synchronous_standby_loses_nothing() {
 fn what_a_failover_to_an_asynchronous_standby_loses_is_collected_again_and_no_number_is_issued_twice() {
     let runtime = Runtime::new().unwrap();
     let pair = Pair::new(server_owner());
-    let twins = Twins::new(&runtime, &pair);
+    let mut twins = Twins::new(&runtime, &pair);
     pair.primary.execute("CREATE ROLE billing LOGIN");
     let hosts = Hosts::new(&pair, "billing", "invoices");
     let others = Hosts::new(&pair, "billing", "more_invoices");
@@ -241,6 +243,9 @@ fn what_a_failover_to_an_asynchronous_standby_loses_is_collected_again_and_no_nu
     twins.ours_complete();
     let lost = inputs(&pair.primary) - inputs(&pair.standby);
     assert!(lost > 50, "{lost}");
+    // One replica sleeps through it all.
+    let asleep = twins.replicas.pop().unwrap();
+    asleep.signal("STOP");
     let took = twins.fail_over();
     twins.alone.signal("CONT");
     println!("{lost} inputs lost; collecting again {took:.1?} after the standby was promoted");
@@ -249,9 +254,15 @@ fn what_a_failover_to_an_asynchronous_standby_loses_is_collected_again_and_no_nu
     goes_on_above_what_is_gone(&hosts);
     goes_on_after_bringing_back(&others, &out);
 
-    // The former primary comes back, and accepts writes: nobody writes there.
+    // The former primary comes back, and accepts writes: nobody writes there, not even who knows nothing of a failover.
     pair.primary.start();
     let before = inputs(&pair.primary);
+    asleep.signal("CONT");
+    let moved = format!("the database is at {} now", pair.host(&pair.standby));
+    twins.replicas.push(asleep);
+    for replica in &twins.replicas {
+        eventually(|| replica.log(), || replica.log().contains(&moved).then_some(()));
+    }
     let (used, rival) = (pair.host(&pair.standby), pair.host(&pair.primary));
     checks(&hosts.one, &format!("{used} is used, but {rival} accepts writes, too"));
     twins.live();

@@ -17,7 +17,7 @@ use crate::store::StoreError;
 const MOST_HOSTS: usize = 10;
 
 /// Once one accepts writes, how long the others may take to show that they do, too, and are newer.
-const GRACE: Duration = Duration::from_millis(300);
+const GRACE: Duration = Duration::from_secs(1);
 
 /// See the module.
 #[derive(Debug)]
@@ -107,22 +107,23 @@ impl Hosts {
     }
 
     /// Connects: to the only host, or to the one that accepts writes. If two do, one of them was the primary before a
-    /// failover, and the newer timeline is the book's.
-    pub async fn connect(&self, limit: Duration) -> Result<Chosen, StoreError> {
+    /// failover, and the newer timeline is the book's. `known`: where the book was before; whoever took over from that one is
+    /// taken without a look at the others.
+    pub async fn connect(&self, limit: Duration, known: Option<&Server>) -> Result<Chosen, StoreError> {
         if !self.must_write {
             let mut connection = connected(&self.host(0).options, &self.location, limit).await?;
             let server = State::ask(&mut connection).await?.server;
             return Ok(Chosen { index: 0, connection, server, rival: None });
         }
-        let mut trying = JoinSet::new();
-        for (index, host) in self.each.iter().cloned().enumerate() {
-            let location = self.location.clone();
-            trying.spawn(async move { (index, writable(&host, &location, limit).await) });
-        }
+        let mut trying = self.ask(limit);
         let (mut found, mut passed): (Vec<Chosen>, Vec<(usize, Passed)>) = (Vec::new(), Vec::new());
         loop {
+            let took_over =
+                |chosen: &Chosen| known.zip(chosen.server.as_ref()).is_some_and(|(old, new)| old.is_before(new));
             let next = if found.is_empty() {
                 trying.join_next().await
+            } else if found.iter().any(took_over) {
+                None
             } else {
                 tokio::time::timeout(GRACE, trying.join_next()).await.unwrap_or_default()
             };
@@ -138,6 +139,29 @@ impl Hosts {
         passed.sort_by_key(|(index, _)| *index);
         found.sort_by_key(|chosen| chosen.index);
         self.newest(found).await.ok_or_else(|| self.none(&passed))
+    }
+
+    /// A server that accepts writes and took over from this one, if one says so in time.
+    pub async fn successor(&self, of: &Server, limit: Duration) -> Option<Server> {
+        let mut trying = self.ask(limit.min(GRACE));
+        while let Some(answered) = trying.join_next().await {
+            let Ok((_, Ok((connection, server)))) = answered else { continue };
+            let _ = connection.close().await;
+            if let Some(newer) = server.filter(|server| of.is_before(server)) {
+                return Some(newer);
+            }
+        }
+        None
+    }
+
+    /// Asks every host at once whether it accepts writes.
+    fn ask(&self, limit: Duration) -> JoinSet<(usize, Answer)> {
+        let mut trying = JoinSet::new();
+        for (index, host) in self.each.iter().cloned().enumerate() {
+            let location = self.location.clone();
+            trying.spawn(async move { (index, writable(&host, &location, limit).await) });
+        }
+        trying
     }
 
     /// Of servers that accept writes the first, or one on a newer timeline of the same cluster.
@@ -174,13 +198,16 @@ impl Hosts {
     }
 }
 
+/// A connection that can write, or why there is none.
+type Answer = Result<(PgConnection, Option<Server>), Passed>;
+
 /// Why a host is passed over.
 struct Passed {
     reason: String,
     hint: Option<&'static str>,
 }
 
-async fn writable(host: &Host, location: &str, limit: Duration) -> Result<(PgConnection, Option<Server>), Passed> {
+async fn writable(host: &Host, location: &str, limit: Duration) -> Answer {
     let asked = async {
         let mut connection = host.options.connect().await?;
         let state = State::ask(&mut connection).await?;

@@ -23,7 +23,7 @@ pub(super) async fn look(url: &str, options: &PostgresOptions) -> Result<(), Sto
             _ => StoreError::from(error),
         }
     };
-    let chosen = hosts.connect(options.acquire_timeout).await?;
+    let chosen = hosts.connect(options.acquire_timeout, None).await?;
     let (connect, mut first) = (&hosts.host(chosen.index).options, chosen.connection);
     let mut second = connected(connect, &location, options.acquire_timeout).await?;
     let tried = async {

@@ -1,13 +1,15 @@
 //! PostgreSQL: a pool of connections, each bounded in how long it waits for anything.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgArguments, PgPool, PgPoolOptions, PgRow};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Postgres, Transaction};
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 
 use super::connect::open_error;
 use super::file::Making;
@@ -34,8 +36,12 @@ const RESTED: Duration = Duration::from_secs(1);
 const NETWORK: Duration = Duration::from_secs(5);
 /// How long a connection may take to say that it still is good.
 const PING: Duration = Duration::from_secs(2);
-/// After so long without a connection, the primary is looked for among the hosts; and again after as long.
-const LOOK_AFTER: Duration = Duration::from_secs(1);
+/// After so long without a connection, the primary is looked for among the hosts: sooner than whoever renews leases gives up.
+const LOOK_AFTER: Duration = Duration::from_millis(200);
+/// How long a look may take that finds none.
+const LOOK: Duration = Duration::from_secs(3);
+/// From a look in vain to the next one.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// How many connections, and how long each thing may take.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +78,7 @@ struct Primary {
     known: Known,
     /// Held by whoever looks for it: since it was last looked for in vain.
     looked: Arc<tokio::sync::Mutex<Option<Stopwatch>>>,
+    looking: Arc<Mutex<JoinSet<()>>>,
     /// When it was opened: another host that accepts writes, too.
     rival: Option<Arc<str>>,
 }
@@ -104,15 +111,16 @@ impl Patience {
 impl PostgresDatabase {
     pub async fn open(url: &str, options: &PostgresOptions, making: Making) -> Result<Self, StoreError> {
         let hosts = Hosts::parse(url)?;
-        let chosen = hosts.connect(options.acquire_timeout).await?;
+        let chosen = hosts.connect(options.acquire_timeout, None).await?;
         let (index, known, rival) = (chosen.index, Known::default(), chosen.rival.as_deref().map(Arc::from));
         chosen.server.as_ref().map(|server| known.meet(server));
         prepare(chosen, &hosts.location, making).await?;
         let trust = Trust::default();
+        let hosts = Arc::new(hosts);
         let pool = pool(&hosts, options, &known, &trust).connect_lazy_with(hosts.host(index).options.clone());
         let patience = Patience { location: hosts.location.clone(), limit: options.statement_timeout + NETWORK, trust };
-        let (hosts, index, looked) = (Arc::new(hosts), Arc::new(index.into()), Arc::default());
-        Ok(Self { pool, patience, primary: Primary { hosts, index, known, looked, rival }, only: None })
+        let (index, looked, looking) = (Arc::new(index.into()), Arc::default(), Arc::default());
+        Ok(Self { pool, patience, primary: Primary { hosts, index, known, looked, looking, rival }, only: None })
     }
 
     pub fn location(&self) -> &str {
@@ -192,7 +200,7 @@ impl PostgresDatabase {
         };
         match first {
             Some(Ok(transaction)) => Ok(transaction),
-            Some(Err(error)) if !self.look_for_primary().await => Err(error),
+            Some(Err(error)) if !self.primary_moved().await => Err(error),
             _ => self.pool.begin_with(statement).await,
         }
     }
@@ -201,10 +209,23 @@ impl PostgresDatabase {
     async fn primary_moves(&self) {
         loop {
             Clock::System.sleep(LOOK_AFTER).await;
-            if self.look_for_primary().await {
+            if self.primary_moved().await {
                 return;
             }
         }
+    }
+
+    /// Looks for the primary; gives whether it is another than before. The look goes on if whoever waits for it gives up.
+    async fn primary_moved(&self) -> bool {
+        let (database, (tell, told)) = (self.clone(), oneshot::channel());
+        {
+            let mut looking = self.primary.looking.lock().unwrap_or_else(PoisonError::into_inner);
+            while looking.try_join_next().is_some() {}
+            looking.spawn(async move {
+                let _ = tell.send(database.look_for_primary().await);
+            });
+        }
+        told.await.unwrap_or_default()
     }
 
     /// Asks all hosts which one accepts writes; gives whether that is another than before.
@@ -216,10 +237,10 @@ impl PostgresDatabase {
             // Somebody else found it meanwhile.
             return true;
         }
-        if looked.is_some_and(|since| since.elapsed() < LOOK_AFTER) {
+        if looked.is_some_and(|since| since.elapsed() < LOOK_AGAIN) {
             return false;
         }
-        let found = hosts.connect(LOOK_AFTER * 3).await;
+        let found = hosts.connect(LOOK, self.server().as_ref()).await;
         *looked = Some(Stopwatch::start());
         let Ok(Chosen { index: now, connection, .. }) = found else { return false };
         let _ = connection.close().await;
@@ -235,7 +256,7 @@ impl PostgresDatabase {
 }
 
 /// The pool's options: what a connection is told when it is made, and which of them may be used again.
-fn pool(hosts: &Hosts, options: &PostgresOptions, known: &Known, trust: &Trust) -> PgPoolOptions {
+fn pool(hosts: &Arc<Hosts>, options: &PostgresOptions, known: &Known, trust: &Trust) -> PgPoolOptions {
     let milliseconds = options.statement_timeout.as_millis();
     // Not as parameters of the connection: poolers refuse those. Compiling a page's statements takes longer than
     // running them.
@@ -243,8 +264,8 @@ fn pool(hosts: &Hosts, options: &PostgresOptions, known: &Known, trust: &Trust) 
         "SET statement_timeout = {milliseconds}; SET lock_timeout = {milliseconds};
          SET idle_in_transaction_session_timeout = {IDLE_MILLISECONDS}; SET jit = off"
     );
-    let (before, after, must_write) = (trust.clone(), trust.clone(), hosts.must_write());
-    let (known, trust) = (known.clone(), trust.clone());
+    let (before, after) = (trust.clone(), trust.clone());
+    let (hosts, known, trust, limit) = (hosts.clone(), known.clone(), trust.clone(), options.acquire_timeout / 2);
     PgPoolOptions::new()
         .max_connections(options.connections)
         .acquire_timeout(options.acquire_timeout)
@@ -264,15 +285,30 @@ fn pool(hosts: &Hosts, options: &PostgresOptions, known: &Known, trust: &Trust) 
         })
         .after_connect(move |connection, _| {
             let settings = AssertSqlSafe(settings.clone());
-            let (known, trust) = (known.clone(), trust.clone());
+            let (hosts, known, trust) = (hosts.clone(), known.clone(), trust.clone());
             Box::pin(async move {
                 let met = async {
                     connection.execute(sqlx::raw_sql(settings)).await?;
-                    recognize(&State::ask(connection).await?, must_write, &known, &trust)
+                    let state = State::ask(connection).await?;
+                    not_succeeded(&state, &hosts, &known, limit).await?;
+                    recognize(&state, hosts.must_write(), &known, &trust)
                 };
                 met.await.inspect_err(|error| tracing::debug!("a new connection isn't used: {error}"))
             })
         })
+}
+
+/// A process that slept through a failover knows nothing of it, and the former primary may be back: the other hosts are
+/// asked, unless the connection leads to a newer server than any before.
+async fn not_succeeded(state: &State, hosts: &Hosts, known: &Known, limit: Duration) -> Result<(), sqlx::Error> {
+    let Some(server) = state.server.as_ref().filter(|_| hosts.must_write() && !state.reads_only) else { return Ok(()) };
+    if known.server().is_some_and(|before| before.is_before(server)) {
+        return Ok(());
+    }
+    match hosts.successor(server, limit).await {
+        Some(_) => Err(sqlx::Error::Protocol("another host took over from it".to_owned())),
+        None => Ok(()),
+    }
 }
 
 /// Whether a new connection leads to where the book is. If that is another server than before, what is known of the earlier
@@ -379,7 +415,7 @@ fn check_server(connection: &mut PgConnection, location: &str) -> Result<(), Sto
 
 pub async fn inspect(url: &str, options: &PostgresOptions) -> Result<Found, StoreError> {
     let hosts = Hosts::parse(url)?;
-    let Chosen { mut connection, .. } = hosts.connect(options.acquire_timeout).await?;
+    let Chosen { mut connection, .. } = hosts.connect(options.acquire_timeout, None).await?;
     check_server(&mut connection, &hosts.location)?;
     let found = schema(&mut connection).await?;
     let _ = connection.close().await;
