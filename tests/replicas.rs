@@ -1,25 +1,20 @@
-//! Several processes on one book: leases, fencing, takeover, and the same outcome whatever dies, sleeps or is cut off.
+//! Several processes on one book: leases, fencing, takeover.
 
 use std::collections::BTreeMap;
-use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use cf_billing::domain::{Strategy, Timestamp};
-use cf_billing::simulator::{ADMIN, Foundation};
 use cf_billing::store::{DutyState, Lease, PageOrigin, Store, StoreError, WriteSet};
-use rand::seq::IndexedRandom;
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
-use serde_json::Value;
 use tokio::runtime::Runtime;
 
-use crate::support::background::{eventually, signal, text};
+use crate::support::background::{eventually, text};
 use crate::support::collected::{Collected, NAME};
 use crate::support::database::{self, Kind};
 use crate::support::program::Program;
-use crate::support::proxy::{Network, Proxy};
-use crate::support::served::{Book, Served, complete_until};
+use crate::support::proxy::Network;
+use crate::support::replica::{FOUNDATIONS, Replica, foundations};
+use crate::support::served::complete_until;
 
 const LONG: Duration = Duration::from_mins(1);
 
@@ -152,277 +147,15 @@ crate::on_postgres! {
     a_leader_paused_before_its_commit_is_refused_when_it_wakes,
 }
 
-pub const FOUNDATIONS: [&str; 2] = ["eu1", "us1"];
-const SEED: u64 = 4711;
-
-/// A `run` that can be killed, paused and cut off from its database.
-pub struct Replica {
-    program: Program,
-    proxy: Proxy,
-    url: String,
-    child: Option<Child>,
-    paused: bool,
-}
-
-impl Replica {
-    pub fn new(runtime: &Runtime, database: &str, served: &[Served]) -> Self {
-        let proxy = Proxy::new(runtime);
-        let mut replica = Self::at(runtime, proxy.through(database), served);
-        replica.proxy = proxy;
-        replica
-    }
-
-    /// With nothing between it and its database.
-    pub fn at(runtime: &Runtime, url: String, served: &[Served]) -> Self {
-        let program = Program::without_database();
-        configure(&program, served);
-        Self { program, proxy: Proxy::new(runtime), url, child: None, paused: false }
-    }
-
-    pub fn start(&mut self) {
-        let log = self.program.folder.path().join("log");
-        let log = std::fs::OpenOptions::new().create(true).append(true).open(log).unwrap();
-        let mut command = self.program.command(&["run", "--config", "cf-billing.toml"]);
-        command.env("CF_BILLING__DATABASE__URL", &self.url);
-        self.child = Some(command.stdout(Stdio::null()).stderr(log).spawn().unwrap());
-    }
-
-    pub fn kill(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            child.kill().unwrap();
-            child.wait().unwrap();
-        }
-        self.paused = false;
-    }
-
-    pub fn signal(&self, name: &str) {
-        if let Some(child) = &self.child {
-            signal(child, name);
-        }
-    }
-
-    /// Where it serves, once it says so.
-    fn address(&self) -> Option<String> {
-        let log = self.log();
-        let at = log.find("http://127.0.0.1:")?;
-        let end = log[at..].find(|letter: char| letter.is_whitespace())?;
-        Some(log[at..at + end].split('/').take(3).collect::<Vec<_>>().join("/"))
-    }
-
-    /// By its log.
-    pub fn has_duties(&self) -> bool {
-        let log = self.log();
-        log.matches("taken over").count() > log.matches("given up: ").count()
-    }
-
-    pub fn log(&self) -> String {
-        std::fs::read_to_string(self.program.folder.path().join("log")).unwrap_or_default()
-    }
-}
-
-impl Drop for Replica {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
-
-pub fn configure(program: &Program, served: &[Served]) {
-    let mut configuration = "[database]\nlease = \"1s\"\nstatement_timeout = \"1s\"\nacquire_timeout = \"1s\"\n\
-         [http]\nlisten = \"127.0.0.1:0\"\n[collection]\npoll_interval = \"20ms\"\nsweep_interval = \"1s\"\n\
-         [billing]\nrates = \"card.toml\"\ndraft_interval = \"1s\"\n"
-        .to_owned();
-    for (name, served) in FOUNDATIONS.iter().zip(served) {
-        // Their clocks aren't ours: from when to bill has to be said.
-        configuration.push_str(&format!(
-            "[[foundation]]\nname = \"{name}\"\napi = \"{}\"\nclient_id = \"{}\"\nclient_secret = \"{}\"\n\
-             billing_from = \"2026-03-30T20:00:00Z\"\n",
-            served.api, ADMIN.0, ADMIN.1
-        ));
-    }
-    std::fs::write(program.folder.path().join("cf-billing.toml"), configuration).unwrap();
-    let card = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("rates/standard.toml");
-    std::fs::copy(card, program.folder.path().join("card.toml")).unwrap();
-}
-
-pub fn foundations(runtime: &Runtime) -> Vec<Served> {
-    let settled = |seed| {
-        let mut foundation = Foundation::new(seed, Timestamp::parse("2026-03-30T20:00:00Z").unwrap());
-        foundation.world.settle(&mut foundation.tables, 40);
-        runtime.block_on(Served::new(foundation))
-    };
-    // The second has the names of the first: the same organizations, spaces and apps by name.
-    vec![settled(1), settled(1)]
-}
-
-/// Drafts by account and month, without what differs from run to run.
-pub fn drafts(program: &Program) -> BTreeMap<String, Value> {
-    let mut found = BTreeMap::new();
-    for month in ["2026-03", "2026-04"] {
-        let run =
-            program.run(&["invoices", "draft", "--period", month, "--config", "cf-billing.toml", "--format", "json"]);
-        if run.stderr.contains("nothing was used") {
-            // On a slow machine they don't live that long.
-            continue;
-        }
-        assert_eq!(run.code, Some(0), "{}", run.stderr);
-        let drafts: Value = serde_json::from_str(&run.stdout).unwrap();
-        for draft in drafts.as_array().unwrap() {
-            let id = draft["id"].to_string();
-            let mut shown = program.json(&["invoices", "show", &id]);
-            let account = format!("{month} {}", shown["account"]);
-            assert!(shown["status"] == "draft" || shown["status"] == "in_review", "{account}: {}", shown["status"]);
-            // Whether it is in review yet follows from how far usage is complete.
-            for varying in ["id", "drafted_at", "rated_through", "blockers", "status"] {
-                shown.as_object_mut().unwrap().remove(varying);
-            }
-            found.insert(account, shown);
-        }
-    }
-    found
-}
-
-/// 25 s or so: leases have to run out. `CF_BILLING_CHAOS_SECONDS=600` and `CF_BILLING_CHAOS_SEED` make it last longer, or
-/// another run of events.
-#[test]
-fn whatever_dies_sleeps_or_is_cut_off_the_book_comes_out_the_same() {
-    let setting = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
-    let seed = setting("CF_BILLING_CHAOS_SEED").unwrap_or(SEED);
-    let lasts = Duration::from_secs(setting("CF_BILLING_CHAOS_SECONDS").unwrap_or(15));
-    println!("seed {seed}, {lasts:?}");
-    let mut random = ChaCha8Rng::seed_from_u64(seed);
-    let runtime = Runtime::new().unwrap();
-    let served = foundations(&runtime);
-
-    // The undisturbed one has a book of its own.
-    let undisturbed = database::with(Kind::Postgres, Program::new);
-    configure(&undisturbed, &served);
-    let mut alone = Replica::new(&runtime, &undisturbed.database(), &served);
-    alone.start();
-    let disturbed = database::with(Kind::Postgres, Program::new);
-    configure(&disturbed, &served);
-    let mut replicas: Vec<Replica> = (0..3).map(|_| Replica::new(&runtime, &disturbed.database(), &served)).collect();
-    for replica in &mut replicas {
-        replica.start();
-    }
-    let logs = |replicas: &[Replica]| replicas.iter().map(Replica::log).collect::<Vec<_>>().join("\n---\n");
-    let (ours, theirs) = runtime.block_on(async {
-        let open = async |program: &Program| Store::open(&program.database()).await.unwrap();
-        (open(&disturbed).await, open(&undisturbed).await)
-    });
-    let is_complete = |store: &Store| {
-        FOUNDATIONS.iter().zip(&served).all(|(name, served)| {
-            let until = runtime.block_on(complete_until(store, name));
-            until == Some(served.foundation.lock().unwrap().now())
-        })
-    };
-
-    let began = Instant::now();
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut takeovers: Vec<Duration> = Vec::new();
-    let mut hours = 0;
-    while began.elapsed() < lasts {
-        let victim = random.random_range(0..replicas.len());
-        let what = *["kill", "pause", "cut", "silence", "nothing"].choose(&mut random).unwrap();
-        *counts.entry(what).or_default() += 1;
-        let before = runtime.block_on(ours.duties()).unwrap();
-        let replica = &mut replicas[victim];
-        match what {
-            "kill" => replica.kill(),
-            "pause" => replica.signal("STOP"),
-            "cut" => replica.proxy.set(Network::Cut),
-            "silence" => replica.proxy.set(Network::Silent),
-            _ => {}
-        }
-        let disturbed_at = Instant::now();
-        if what != "nothing" {
-            // What it held is another's before long. Held by whom: a replica's name ends with its process and a random part.
-            let process = replica.child.as_ref().map_or(0, Child::id).to_string();
-            let lost: Vec<&Lease> = (before.iter())
-                .filter(|state| state.holder.as_ref().is_some_and(|holder| holder.contains(&format!("-{process}-"))))
-                .map(|state| &state.lease)
-                .collect();
-            for lease in lost {
-                eventually(
-                    || format!("{what} {victim}: {}", logs(&replicas)),
-                    || {
-                        let now = runtime.block_on(ours.duties()).unwrap();
-                        now.iter()
-                            .any(|state| {
-                                state.lease.duty == lease.duty
-                                    && state.lease.epoch > lease.epoch
-                                    && state.holder.is_some()
-                            })
-                            .then_some(())
-                    },
-                );
-                takeovers.push(disturbed_at.elapsed());
-            }
-        }
-        // Longer than the lease, now and then much longer.
-        let more = Duration::from_millis(random.random_range(0..1500));
-        std::thread::sleep(more);
-        let replica = &mut replicas[victim];
-        match what {
-            "kill" => replica.start(),
-            "pause" => replica.signal("CONT"),
-            "cut" | "silence" => replica.proxy.set(Network::Whole),
-            _ => {}
-        }
-        if is_complete(&ours) && is_complete(&theirs) {
-            hours += 1;
-            for served in &served {
-                let mut foundation = served.foundation.lock().unwrap();
-                let to = foundation.now().plus(3600);
-                foundation.advance(to);
-                foundation.act(60);
-            }
-        }
-    }
-    eventually(|| logs(&replicas), || (is_complete(&ours) && is_complete(&theirs)).then_some(()));
-    for replica in replicas.iter_mut().chain([&mut alone]) {
-        replica.kill();
-    }
-    let refused = logs(&replicas).matches("a write was refused").count();
-    takeovers.sort();
-    println!("{counts:?}, {hours} hours lived, {refused} late writes refused");
-    println!(
-        "{} takeovers, median {:?}, longest {:?}",
-        takeovers.len(),
-        takeovers.get(takeovers.len() / 2),
-        takeovers.last()
-    );
-    assert!(hours > 0 && !takeovers.is_empty());
-    same_outcome(&runtime, (&ours, &disturbed), (&theirs, &undisturbed));
-}
-
-/// Ledger and drafts are those of the undisturbed book.
-pub fn same_outcome(runtime: &Runtime, disturbed: (&Store, &Program), undisturbed: (&Store, &Program)) {
-    for name in FOUNDATIONS {
-        let ours = runtime.block_on(Book::read(disturbed.0, name)).net;
-        let theirs = runtime.block_on(Book::read(undisturbed.0, name)).net;
-        assert_eq!(ours.difference(&theirs).collect::<Vec<_>>(), Vec::<&String>::new(), "{name}: only when disturbed");
-        assert_eq!(theirs.difference(&ours).collect::<Vec<_>>(), Vec::<&String>::new(), "{name}: only undisturbed");
-        assert!(ours.len() > 50, "{}", ours.len());
-    }
-    let (ours, theirs) = (drafts(disturbed.1), drafts(undisturbed.1));
-    assert_eq!(ours.keys().collect::<Vec<_>>(), theirs.keys().collect::<Vec<_>>());
-    assert!(!ours.is_empty());
-    for (account, draft) in &ours {
-        let lines = |text: &Value| serde_json::to_string_pretty(text).unwrap();
-        assert_eq!(lines(draft), lines(&theirs[account]), "{account}");
-    }
-}
-
 #[test]
 fn a_database_that_is_away_at_the_start_is_waited_for() {
     let runtime = Runtime::new().unwrap();
     let served = foundations(&runtime);
     let book = database::with(Kind::Postgres, Program::new);
     let mut replica = Replica::new(&runtime, &book.database(), &served);
-    replica.proxy.set(Network::Cut);
+    replica.databases[0].set(Network::Cut);
     // Other commands end with the reason.
-    let mut check = replica.program.command(&["check", "--config", "cf-billing.toml"]);
-    let checked = check.env("CF_BILLING__DATABASE__URL", &replica.url).output().unwrap();
+    let checked = replica.command(&["check"]).output().unwrap();
     let told = String::from_utf8_lossy(&checked.stdout);
     assert_eq!(checked.status.code(), Some(1), "{told}");
     assert!(
@@ -430,12 +163,12 @@ fn a_database_that_is_away_at_the_start_is_waited_for() {
         "{told}"
     );
     replica.start();
-    let url = eventually(|| replica.log(), || replica.address());
+    let url = replica.address();
     let body = text(&format!("{url}/readyz"));
     assert!(body.contains("\"ready\":false") && body.contains("can't reach the database"), "{body}");
     assert_eq!(text(&format!("{url}/healthz")), "alive\n");
     assert!(text(&format!("{url}/metrics")).contains("cf_billing_build_info"));
-    replica.proxy.set(Network::Whole);
+    replica.databases[0].set(Network::Whole);
     eventually(|| replica.log(), || text(&format!("{url}/readyz")).contains("\"ready\":true").then_some(()));
     let store = runtime.block_on(Store::open(&book.database())).unwrap();
     for name in FOUNDATIONS {
@@ -468,7 +201,6 @@ fn replicas_share_the_foundations_and_follow_each_other() {
         }
         counts.values().copied().eq([2, 2]).then_some(())
     });
-    let url = |replica: &Replica| replica.address().unwrap();
     // Both are ready, and say of what they have; of the rest they say what the book says, which goes on.
     for replica in &replicas {
         eventually(
@@ -479,12 +211,12 @@ fn replicas_share_the_foundations_and_follow_each_other() {
                     let to = foundation.now().plus(1);
                     foundation.advance(to);
                 }
-                let ready = text(&format!("{}/readyz", url(replica)));
+                let ready = text(&format!("{}/readyz", replica.address()));
                 ready.contains("\"ready\":true").then_some(())
             },
         );
     }
-    let metrics = text(&format!("{}/metrics", url(&replicas[1])));
+    let metrics = text(&format!("{}/metrics", replicas[1].address()));
     let leads = |value: u8| {
         metrics
             .lines()
@@ -493,10 +225,7 @@ fn replicas_share_the_foundations_and_follow_each_other() {
     };
     assert_eq!((leads(1), leads(0)), (2, 2), "{metrics}");
     // One that ends well leaves nothing to wait for.
-    let child = replicas[1].child.take().unwrap();
-    signal(&child, "TERM");
-    let mut child = child;
-    assert!(child.wait().unwrap().success());
+    assert_eq!(replicas[1].end(), Some(0));
     let ended = Instant::now();
     assert!(replicas[1].log().contains("stopped"));
     eventually(

@@ -375,6 +375,7 @@ fn every_earlier_schema_is_brought_up_to_date_with_its_data() {
         let told = format!("schema {version}; `run` will update it to {NEWEST}");
         assert!(checked.stdout.contains(&told), "{}", checked.stdout);
         assert!(checked.stdout.contains("invoices"), "{}", checked.stdout);
+        assert!(checked.stdout.contains("that takes a second or two"), "{}", checked.stdout);
         let seen = seen(&program);
         if version == 1 {
             assert_eq!(seen, [expected[0].clone(), Value::Array(Vec::new())], "schema 1 had no invoices");

@@ -144,8 +144,9 @@ impl DerefMut for WriteSet {
 pub enum Found {
     /// Nothing yet; it can be made.
     Nothing { location: String },
-    /// A database with a schema; 0 if it has none yet. And what the migrations that it lacks are about.
-    Schema { location: String, found: i64, known: i64, lacks: Vec<String> },
+    /// A database with a schema; 0 if it has none yet. And what the migrations that it lacks are about, and how many rows they
+    /// read.
+    Schema { location: String, found: i64, known: i64, lacks: Vec<String>, rows: u64 },
 }
 
 /// How far a foundation's onboarding has got; kept from its first request on.

@@ -12,13 +12,14 @@ use cf_billing::simulator::ADMIN;
 use http::Request;
 use tokio::runtime::Runtime;
 
-use super::plant::{Disk, execute};
+use super::plant::execute;
 use crate::support::background::{Background, eventually, signal, simulate, text};
 use crate::support::database::{self, Kind};
+use crate::support::disk::Disk;
 use crate::support::month;
 use crate::support::program::Program;
 use crate::support::prometheus::{Told, Watch};
-use crate::support::proxy::{Network, Proxy};
+use crate::support::proxy::{Network, Proxy, Upstream};
 use crate::support::tls::{self, Validity};
 
 /// A daemon with its foundation, and what is wrong with them.
@@ -57,7 +58,7 @@ impl Site {
 
     /// Behind a network that can be cut.
     fn behind(&self, runtime: &Runtime) -> Proxy {
-        let proxy = Proxy::before(runtime, Some(self.api.trim_start_matches("http://").parse().unwrap()));
+        let proxy = Proxy::before(runtime, Upstream::Address(self.api.trim_start_matches("http://").parse().unwrap()));
         self.configure(&format!("http://127.0.0.1:{}", proxy.port()), ADMIN.0, "");
         proxy
     }

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::plant::{Plant, tool};
+use super::plant::Plant;
 use crate::support::background::Background;
 use crate::support::database::{self, Kind};
+use crate::support::disk::tool;
 use crate::support::month;
 use crate::support::program::{Program, Run, path};
 

@@ -1,14 +1,13 @@
 //! PostgreSQL with a full disk, read-only, silent, or behind a pooler.
 
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
-use std::process::Command;
-
 use tokio::runtime::Runtime;
 
-use super::plant::{Disk, Plant, execute, server_owner, tool};
-use crate::support::background::{Background, get, text};
-use crate::support::database::{self, Kind, server};
+use super::plant::{Plant, execute};
+use crate::support::background::{get, text};
+use crate::support::cluster::server_owner;
+use crate::support::database::{self, Kind};
+use crate::support::disk::{Disk, tool};
+use crate::support::pooler::Pooler;
 use crate::support::program::Program;
 use crate::support::proxy::{Network, Proxy};
 
@@ -107,55 +106,12 @@ fn a_slow_database_is_told_in_time() {
     plant.check_truth();
 }
 
-/// PgBouncer before the server, with that way of pooling: the URL of the database through it.
-struct Bouncer {
-    folder: tempfile::TempDir,
-    running: Option<Background>,
-}
-
-impl Bouncer {
-    fn new(program: &Program, pooling: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().display();
-        let server = server();
-        let host = server.split_once("host=").unwrap().1.split('&').next().unwrap();
-        let (user, password) = ("postgres", "");
-        let users = format!("\"{user}\" \"{password}\"\n");
-        std::fs::write(folder.path().join("users"), users).unwrap();
-        let settings = format!(
-            "[databases]\n* = host={host}\n[pgbouncer]\nlisten_addr =\nunix_socket_dir = {path}\nauth_type = trust\n\
-             auth_file = {path}/users\npool_mode = {pooling}\n"
-        );
-        std::fs::write(folder.path().join("pgbouncer.ini"), settings).unwrap();
-        // It refuses to run as root.
-        let owner = server_owner().to_string();
-        tool("chown", &["-R", &owner, folder.path().to_str().unwrap()]);
-        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
-        let mut command = Command::new("setpriv");
-        command.args([&format!("--reuid={owner}"), "--clear-groups", "pgbouncer"]);
-        command.arg(folder.path().join("pgbouncer.ini"));
-        let running = Background::spawn(program, &format!("pgbouncer-{pooling}.log"), &mut command);
-        running.says("process up");
-        Self { folder, running: Some(running) }
-    }
-
-    fn through(&self, url: &str) -> String {
-        format!("postgres://postgres@localhost:6432/{}?host={}", name(url), Path::new(self.folder.path()).display())
-    }
-}
-
-impl Drop for Bouncer {
-    fn drop(&mut self) {
-        self.running = None;
-    }
-}
-
 /// Told in one line, before anything is collected; with sessions of its own the daemon works as without.
 #[test]
 fn a_pooler_that_mixes_sessions_is_named_and_one_that_does_not_is_fine() {
     let program = on_postgres();
     let database = program.database();
-    let mixing = Bouncer::new(&program, "transaction");
+    let mixing = Pooler::before_server("transaction");
     let mut plant = Plant::new(program, String::new(), 24);
     plant.database = mixing.through(&database);
     let output = plant.command(&["check"]).output().unwrap();
@@ -168,7 +124,7 @@ fn a_pooler_that_mixes_sessions_is_named_and_one_that_does_not_is_fine() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.code() == Some(1) && said.contains("through a pooler"), "{said}");
 
-    let keeping = Bouncer::new(&plant.program, "session");
+    let keeping = Pooler::before_server("session");
     plant.database = keeping.through(&database);
     let output = plant.command(&["check"]).output().unwrap();
     let said = String::from_utf8(output.stdout).unwrap();

@@ -2,119 +2,13 @@
 //! and no number is issued twice.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
-
-use cf_billing::store::Store;
 use tokio::runtime::Runtime;
 
-use super::plant::server_owner;
-use crate::replicas::{FOUNDATIONS, Replica, configure, foundations, same_outcome};
+use super::twins::{Twins, inputs};
 use crate::support::background::eventually;
-use crate::support::cluster::{Cluster, Pair, folder};
-use crate::support::database::{self, Kind};
+use crate::support::cluster::{Cluster, Pair, folder, server_owner};
 use crate::support::month;
 use crate::support::program::{Program, Run, path};
-use crate::support::served::Served;
-
-/// Inputs of all foundations that a server has.
-fn inputs(of: &Cluster) -> i64 {
-    of.number("book", "SELECT sum(last_sequence)::text FROM foundation")
-}
-
-/// Three replicas on a primary with a standby, and one on a server that nothing happens to.
-struct Twins<'p> {
-    runtime: &'p Runtime,
-    pair: &'p Pair,
-    served: Vec<Served>,
-    disturbed: Program,
-    undisturbed: Program,
-    ours: Store,
-    theirs: Store,
-    replicas: Vec<Replica>,
-    alone: Replica,
-}
-
-impl<'p> Twins<'p> {
-    fn new(runtime: &'p Runtime, pair: &'p Pair) -> Self {
-        let served = foundations(runtime);
-        let undisturbed = database::with(Kind::Postgres, Program::new);
-        pair.primary.execute("CREATE DATABASE book");
-        let url = pair.url("postgres", "book");
-        let disturbed = Program::at(&url);
-        for program in [&undisturbed, &disturbed] {
-            configure(program, &served);
-        }
-        let open = |url: &str| runtime.block_on(Store::open(url)).unwrap();
-        let (ours, theirs) = (open(&url), open(&undisturbed.database()));
-        let mut replicas: Vec<Replica> = (0..3).map(|_| Replica::at(runtime, url.clone(), &served)).collect();
-        replicas.iter_mut().for_each(Replica::start);
-        let mut alone = Replica::at(runtime, undisturbed.database(), &served);
-        alone.start();
-        Self { runtime, pair, served, disturbed, undisturbed, ours, theirs, replicas, alone }
-    }
-
-    fn logs(&self) -> String {
-        self.replicas.iter().map(Replica::log).collect::<Vec<_>>().join("\n---\n")
-    }
-
-    /// Everything that was used is in the book; `false` also while the database is away.
-    fn is_complete(&self, store: &Store) -> bool {
-        let until = |name| {
-            self.runtime.block_on(async {
-                let head = store.foundation(name).await.ok()?;
-                let observed = store.to_observe(&head, 1).await.ok()?.is_empty();
-                head.known_until.filter(|_| observed)
-            })
-        };
-        let mut all = FOUNDATIONS.iter().zip(&self.served);
-        all.all(|(name, served)| until(name) == Some(served.foundation.lock().unwrap().now()))
-    }
-
-    #[track_caller]
-    fn complete(&self) {
-        eventually(|| self.logs(), || (self.is_complete(&self.theirs) && self.is_complete(&self.ours)).then_some(()));
-    }
-
-    #[track_caller]
-    fn ours_complete(&self) {
-        eventually(|| self.logs(), || self.is_complete(&self.ours).then_some(()));
-    }
-
-    /// An hour passes in the foundations, with much to collect.
-    fn live(&self) {
-        for served in &self.served {
-            let mut foundation = served.foundation.lock().unwrap();
-            let to = foundation.now().plus(3600);
-            foundation.advance(to);
-            foundation.act(60);
-        }
-    }
-
-    /// The primary dies while much is collected, and the standby takes over; gives how long it took until the daemons went on.
-    fn fail_over(&self) -> Duration {
-        self.live();
-        let before = inputs(&self.pair.primary);
-        eventually(|| self.logs(), || (inputs(&self.pair.primary) > before).then_some(()));
-        self.pair.primary.kill();
-        // Whoever has no duty looks for the primary, too.
-        eventually(|| self.logs(), || self.replicas.iter().all(|replica| !replica.has_duties()).then_some(()));
-        self.pair.standby.promote();
-        let promoted = Instant::now();
-        let there = inputs(&self.pair.standby);
-        eventually(|| self.logs(), || (inputs(&self.pair.standby) > there).then_some(()));
-        promoted.elapsed()
-    }
-
-    fn ends_as_undisturbed(mut self) {
-        self.complete();
-        for replica in self.replicas.iter_mut().chain([&mut self.alone]) {
-            replica.kill();
-        }
-        same_outcome(self.runtime, (&self.ours, &self.disturbed), (&self.theirs, &self.undisturbed));
-        self.disturbed.succeed(&["ledger", "verify"]);
-        self.runtime.block_on(self.ours.close());
-    }
-}
 
 const ACCOUNTS: &str = "[[account]]\nid = \"k1\"\nname = \"K1\"\norganizations = [\"f/o1\"]\n\
                         [[account]]\nid = \"k2\"\nname = \"K2\"\norganizations = [\"f/o2\"]\n\
@@ -183,8 +77,9 @@ fn a_failover_to_a_synchronous_standby_loses_nothing() {
     let runtime = Runtime::new().unwrap();
     let pair = Pair::new(server_owner());
     pair.synchronous();
-    let twins = Twins::new(&runtime, &pair);
-    let hosts = Hosts::new(&pair, "postgres", "invoices");
+    let twins = Twins::near(&runtime, pair);
+    let pair = &twins.pair;
+    let hosts = Hosts::new(pair, "postgres", "invoices");
     twins.complete();
     for _ in 0..2 {
         twins.live();
@@ -215,10 +110,12 @@ fn a_failover_to_a_synchronous_standby_loses_nothing() {
 fn what_a_failover_to_an_asynchronous_standby_loses_is_collected_again_and_no_number_is_issued_twice() {
     let runtime = Runtime::new().unwrap();
     let pair = Pair::new(server_owner());
-    let mut twins = Twins::new(&runtime, &pair);
+    let mut twins = Twins::near(&runtime, pair);
+    let asleep = twins.replicas.pop().unwrap();
+    let pair = &twins.pair;
     pair.primary.execute("CREATE ROLE billing LOGIN");
-    let hosts = Hosts::new(&pair, "billing", "invoices");
-    let others = Hosts::new(&pair, "billing", "more_invoices");
+    let hosts = Hosts::new(pair, "billing", "invoices");
+    let others = Hosts::new(pair, "billing", "more_invoices");
     twins.complete();
     twins.live();
     twins.complete();
@@ -244,7 +141,6 @@ fn what_a_failover_to_an_asynchronous_standby_loses_is_collected_again_and_no_nu
     let lost = inputs(&pair.primary) - inputs(&pair.standby);
     assert!(lost > 50, "{lost}");
     // One replica sleeps through it all.
-    let asleep = twins.replicas.pop().unwrap();
     asleep.signal("STOP");
     let took = twins.fail_over();
     twins.alone.signal("CONT");
@@ -259,8 +155,7 @@ fn what_a_failover_to_an_asynchronous_standby_loses_is_collected_again_and_no_nu
     let before = inputs(&pair.primary);
     asleep.signal("CONT");
     let moved = format!("the database is at {} now", pair.host(&pair.standby));
-    twins.replicas.push(asleep);
-    for replica in &twins.replicas {
+    for replica in twins.replicas.iter().chain([&asleep]) {
         eventually(|| replica.log(), || replica.log().contains(&moved).then_some(()));
     }
     let (used, rival) = (pair.host(&pair.standby), pair.host(&pair.primary));
@@ -268,6 +163,7 @@ fn what_a_failover_to_an_asynchronous_standby_loses_is_collected_again_and_no_nu
     twins.live();
     twins.complete();
     assert_eq!(inputs(&pair.primary), before);
+    drop(asleep);
     twins.ends_as_undisturbed();
 }
 

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use cf_billing::store::{Lease, Store};
 
-use super::plant::{Disk, Mount, Plant};
+use super::plant::{Mount, Plant};
 use crate::support::background::{eventually, get, text};
 use crate::support::database::run;
+use crate::support::disk::Disk;
 use crate::support::program::Program;
 
 fn book(plant: &Plant) -> PathBuf {

@@ -10,9 +10,10 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tokio::runtime::Runtime;
 
-use super::plant::{Disk, Plant, execute};
+use super::plant::{Plant, execute};
 use crate::support::background::signal;
 use crate::support::database::{self, Kind, run};
+use crate::support::disk::Disk;
 use crate::support::program::Program;
 use crate::support::proxy::{Network, Proxy};
 

@@ -11,9 +11,10 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 
 use crate::support::background::{Background, configure, eventually, get, simulate, text};
-use crate::support::database::{self, server};
+use crate::support::database;
+use crate::support::disk::tool;
 use crate::support::program::Program;
-use crate::support::proxy::Proxy;
+use crate::support::proxy::{Proxy, Upstream};
 
 /// How long anything asked over HTTP may take: two seconds, and what a machine under load may add.
 const ANSWER: Duration = Duration::from_secs(2 + 3);
@@ -67,7 +68,7 @@ impl Plant {
     /// Puts a network between the daemon, which isn't started yet, and its foundation.
     pub fn behind(&self, runtime: &Runtime) -> Proxy {
         let address = self.api.trim_start_matches("http://").parse().unwrap();
-        let proxy = Proxy::before(runtime, Some(address));
+        let proxy = Proxy::before(runtime, Upstream::Address(address));
         configure(&self.program, &format!("http://127.0.0.1:{}", proxy.port()), "");
         proxy
     }
@@ -236,43 +237,6 @@ fn sums(rows: &Value) -> BTreeMap<String, [i64; 3]> {
     sums
 }
 
-/// A small disk of its own, which can be filled.
-pub struct Disk {
-    folder: tempfile::TempDir,
-}
-
-impl Disk {
-    pub fn new(mebibytes: u32) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let size = format!("size={mebibytes}m,mode=0755");
-        let path = folder.path().to_str().unwrap();
-        tool("mount", &["-t", "tmpfs", "-o", &size, "cf-billing-test", path]);
-        Self { folder }
-    }
-
-    pub fn path(&self) -> &Path {
-        self.folder.path()
-    }
-
-    /// Takes all the room there is.
-    pub fn fill(&self) {
-        use std::io::Write;
-        let mut file = std::fs::OpenOptions::new().create(true).append(true).open(self.path().join("filler")).unwrap();
-        let block = [0; 4096];
-        while file.write_all(&block).is_ok() {}
-    }
-
-    pub fn free(&self) {
-        std::fs::remove_file(self.path().join("filler")).unwrap();
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").args(["-l", self.path().to_str().unwrap()]).status();
-    }
-}
-
 /// A folder seen at another place.
 pub struct Mount {
     folder: tempfile::TempDir,
@@ -294,26 +258,6 @@ impl Drop for Mount {
     fn drop(&mut self) {
         let _ = Command::new("umount").args(["-l", self.path().to_str().unwrap()]).status();
     }
-}
-
-/// Runs a tool of the system as an administrator does.
-#[track_caller]
-pub fn tool(name: &str, arguments: &[&str]) {
-    let output = Command::new(name).args(arguments).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success(),
-        "{name} {}: {said}\nthese tests mount small disks: run them as root",
-        arguments.join(" ")
-    );
-}
-
-/// Who the server runs as: may read and write what is theirs.
-pub fn server_owner() -> u32 {
-    use std::os::unix::fs::MetadataExt;
-    let server = server();
-    let folder = server.split_once("host=").map(|(_, rest)| rest.split('&').next().unwrap().to_owned()).unwrap();
-    std::fs::metadata(folder).unwrap().uid()
 }
 
 /// Runs a statement on the database of the plant's, beside it.

@@ -10,6 +10,7 @@ use cf_billing::store::Store;
 use tokio::runtime::Runtime;
 
 use crate::support::background::{Background, text};
+use crate::support::clock::FakeClock;
 use crate::support::database::{self, Kind};
 use crate::support::program::Program;
 use crate::support::served::{Served, complete_until};
@@ -47,10 +48,17 @@ fn keep_size(foundation: &mut Foundation) {
     }
 }
 
+/// By how many seconds the foundation's clock is ahead of ours.
+fn ahead(served: &Served) -> i64 {
+    served.foundation.lock().unwrap().now().seconds_since(cf_billing::clock::Clock::System.now())
+}
+
 struct Soak {
     program: Program,
     served: Served,
     daemon: Background,
+    /// The daemon's, which goes with the foundation's.
+    clock: FakeClock,
     url: String,
     store: Store,
     runtime: Runtime,
@@ -75,9 +83,12 @@ impl Soak {
         let card = Path::new(env!("CARGO_MANIFEST_DIR")).join("rates/standard.toml");
         std::fs::copy(card, program.folder.path().join("card.toml")).unwrap();
         let store = runtime.block_on(Store::open(&program.database())).unwrap();
-        let daemon = Background::start(&program, "run.log", &["run", "--config", "cf-billing.toml"]);
+        let clock = FakeClock::new();
+        clock.set(ahead(&served));
+        let mut command = program.command(&["run", "--config", "cf-billing.toml"]);
+        let daemon = Background::spawn(&program, "run.log", command.envs(clock.settings()));
         let url = daemon.url();
-        Self { program, served, daemon, url, store, runtime, logged: 0 }
+        Self { program, served, daemon, clock, url, store, runtime, logged: 0 }
     }
 
     /// Waits until all that happened is collected.
@@ -102,6 +113,8 @@ impl Soak {
                 foundation.act(STEP.1);
                 keep_size(&mut foundation);
             }
+            // It is drafted month by month.
+            self.clock.set(ahead(&self.served));
             self.collected();
         }
     }

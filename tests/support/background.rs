@@ -1,6 +1,6 @@
 //! Programs in the background, and what they are asked over HTTP.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -45,7 +45,12 @@ impl Background {
     }
 
     pub fn spawn(program: &Program, name: &str, command: &mut Command) -> Self {
-        let log = program.folder.path().join(name);
+        Self::spawn_in(program.folder.path(), name, command)
+    }
+
+    /// With its log in that folder.
+    pub fn spawn_in(folder: &Path, name: &str, command: &mut Command) -> Self {
+        let log = folder.join(name);
         let file = std::fs::File::create(&log).unwrap();
         let child = command.stdout(Stdio::null()).stderr(file).spawn().unwrap();
         Self { child, log }
@@ -63,21 +68,21 @@ impl Background {
     /// The first URL in its log.
     #[track_caller]
     pub fn url(&self) -> String {
-        eventually(
-            || self.log(),
-            || {
-                let log = self.log();
-                let line = log.lines().find(|line| line.contains("http://127.0.0.1:"))?;
-                // A line that isn't whole yet may end within the port.
-                log.contains(&format!("{line}\n")).then_some(())?;
-                let url = &line[line.find("http://127.0.0.1:")?..];
-                let end = url
-                    .char_indices()
-                    .skip("http://".len())
-                    .find(|(_, letter)| !letter.is_ascii_digit() && !".:".contains(*letter));
-                Some(url[..end.map_or(url.len(), |(at, _)| at)].to_owned())
-            },
-        )
+        eventually(|| self.log(), || self.url_now())
+    }
+
+    /// The same, if it is there by now.
+    pub fn url_now(&self) -> Option<String> {
+        let log = self.log();
+        let line = log.lines().find(|line| line.contains("http://127.0.0.1:"))?;
+        // A line that isn't whole yet may end within the port.
+        log.contains(&format!("{line}\n")).then_some(())?;
+        let url = &line[line.find("http://127.0.0.1:")?..];
+        let end = url
+            .char_indices()
+            .skip("http://".len())
+            .find(|(_, letter)| !letter.is_ascii_digit() && !".:".contains(*letter));
+        Some(url[..end.map_or(url.len(), |(at, _)| at)].to_owned())
     }
 
     /// Sends a signal; gives the exit code, how long it took, and all it said.
@@ -121,6 +126,13 @@ pub fn run(program: &Program) -> (Background, String) {
     let daemon = Background::start(program, "run.log", &["run", "--config", "cf-billing.toml"]);
     let url = daemon.url();
     (daemon, url)
+}
+
+/// What a URL answers, if it does in time.
+pub fn get_within(url: &str, limit: Duration) -> Option<Response<Bytes>> {
+    let http = Arc::new(Http::new(None).unwrap());
+    let request = Request::builder().uri(url).body(Bytes::new()).unwrap();
+    Runtime::new().unwrap().block_on(async { tokio::time::timeout(limit, http.exchange(request)).await }).ok()?.ok()
 }
 
 /// What a URL answers.

@@ -6,7 +6,8 @@ use std::process::{Command, Output};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 
 use super::background::eventually;
-use super::database;
+use super::database::{self, server};
+use super::disk::Disk;
 
 /// A server with data of its own in a folder that it shares with others; it listens on a socket there.
 pub struct Cluster {
@@ -14,6 +15,8 @@ pub struct Cluster {
     owner: u32,
     pub port: u16,
     options: String,
+    /// Where its data is, if it has a disk of its own. Last: it goes when the server is gone.
+    disk: Option<Disk>,
 }
 
 /// A primary and its standby, in one folder.
@@ -37,7 +40,27 @@ pub fn folder(owner: u32) -> tempfile::TempDir {
 impl Cluster {
     /// A new one, started.
     pub fn new(folder: &Path, owner: u32, port: u16, options: &str) -> Self {
-        let cluster = Self { folder: folder.to_owned(), owner, port, options: options.to_owned() };
+        Self { folder: folder.to_owned(), owner, port, options: options.to_owned(), disk: None }.made()
+    }
+
+    /// A new one with a disk of so many MiB, started.
+    fn on_disk(folder: &Path, owner: u32, port: u16, mebibytes: u32) -> Self {
+        // It gives room back early.
+        let options = "-c max_wal_size=64MB -c min_wal_size=32MB".to_owned();
+        let cluster = Self { folder: folder.to_owned(), owner, port, options, disk: None };
+        cluster.with_disk(Some(mebibytes)).made()
+    }
+
+    fn with_disk(mut self, mebibytes: Option<u32>) -> Self {
+        if let Some(mebibytes) = mebibytes {
+            std::fs::create_dir_all(self.data()).unwrap();
+            self.disk = Some(Disk::at(&self.data(), mebibytes, &format!("mode=0700,uid={}", self.owner)));
+        }
+        self
+    }
+
+    fn made(self) -> Self {
+        let cluster = self;
         let arguments = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync"];
         cluster.tool("initdb", &[&["-D", cluster.data().to_str().unwrap()][..], &arguments].concat());
         cluster.start();
@@ -45,15 +68,20 @@ impl Cluster {
     }
 
     /// A standby of another one, which has received everything so far.
-    fn of(primary: &Self, port: u16) -> Self {
-        let standby =
-            Self { folder: primary.folder.clone(), owner: primary.owner, port, options: primary.options.clone() };
-        let (host, from) = (primary.folder.to_str().unwrap(), primary.port.to_string());
-        let data = standby.data();
-        let arguments = ["-h", host, "-p", &from, "-U", "postgres", "-R", "-X", "stream", "-c", "fast", "--no-sync"];
-        standby.tool("pg_basebackup", &[&["-D", data.to_str().unwrap()][..], &arguments].concat());
-        standby.start();
+    fn of(primary: &Self, port: u16, mebibytes: Option<u32>) -> Self {
+        let (folder, options) = (primary.folder.clone(), primary.options.clone());
+        let standby = Self { folder, owner: primary.owner, port, options, disk: None }.with_disk(mebibytes);
+        standby.follow(primary);
         standby
+    }
+
+    /// Copies another one, whose standby it is from now on.
+    fn follow(&self, primary: &Self) {
+        let (host, from) = (primary.folder.to_str().unwrap(), primary.port.to_string());
+        let data = self.data();
+        let arguments = ["-h", host, "-p", &from, "-U", "postgres", "-R", "-X", "stream", "-c", "fast", "--no-sync"];
+        self.tool("pg_basebackup", &[&["-D", data.to_str().unwrap()][..], &arguments].concat());
+        self.start();
     }
 
     fn data(&self) -> PathBuf {
@@ -93,6 +121,41 @@ impl Cluster {
         self.tool("pg_ctl", &["-D", data, "-l", log, "-w", "-o", &options, "start"]);
     }
 
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Sets a parameter for new connections.
+    pub fn set(&self, setting: &str) {
+        self.execute(&format!("ALTER SYSTEM SET {setting}"));
+        self.execute("SELECT pg_reload_conf()");
+    }
+
+    /// Ends every connection to the book.
+    pub fn end_connections(&self) {
+        self.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'book'");
+    }
+
+    pub fn socket(&self) -> PathBuf {
+        self.folder.join(format!(".s.PGSQL.{}", self.port))
+    }
+
+    /// Its disk has no room left.
+    pub fn fill(&self) {
+        self.disk.as_ref().unwrap().fill();
+    }
+
+    /// Its disk has room again; if it ended meanwhile, it is started again.
+    pub fn free(&self) {
+        self.disk.as_ref().unwrap().free();
+        // Its children end after it.
+        let gone = |pid: &str| !Path::new(&format!("/proc/{pid}/stat")).exists();
+        let pid = std::fs::read_to_string(self.data().join("postmaster.pid"));
+        if pid.ok().and_then(|pid| pid.lines().next().map(gone)).unwrap_or(true) {
+            self.start();
+        }
+    }
+
     /// Kills all its processes at once, as when its machine dies.
     pub fn kill(&self) {
         let pid = std::fs::read_to_string(self.data().join("postmaster.pid")).unwrap();
@@ -117,7 +180,7 @@ impl Cluster {
         let _ = std::fs::remove_file(self.folder.join(format!(".s.PGSQL.{}.lock", self.port)));
     }
 
-    pub fn promote(&self) {
+    fn promote(&self) {
         self.tool("pg_ctl", &["-D", self.data().to_str().unwrap(), "-w", "promote"]);
     }
 
@@ -144,8 +207,8 @@ impl Cluster {
     }
 }
 
-impl Drop for Cluster {
-    fn drop(&mut self) {
+impl Cluster {
+    fn stop(&self) {
         let data = self.data();
         if data.join("postmaster.pid").exists() {
             self.try_tool("pg_ctl", &["-D", data.to_str().unwrap(), "-m", "immediate", "-w", "stop"]);
@@ -153,14 +216,45 @@ impl Drop for Cluster {
     }
 }
 
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
 impl Pair {
     pub fn new(owner: u32) -> Self {
         let folder = folder(owner);
         let primary = Cluster::new(folder.path(), owner, 1, "");
-        let standby = Cluster::of(&primary, 2);
-        let pair = Self { primary, standby, folder };
-        pair.until("SELECT count(*)::text FROM pg_stat_replication WHERE state = 'streaming'", 1);
-        pair
+        let standby = Cluster::of(&primary, 2, None);
+        Self { primary, standby, folder }.streaming()
+    }
+
+    /// Each with a disk of its own, of so many MiB.
+    pub fn on_disks(owner: u32, mebibytes: u32) -> Self {
+        let folder = folder(owner);
+        let primary = Cluster::on_disk(folder.path(), owner, 1, mebibytes);
+        let standby = Cluster::of(&primary, 2, Some(mebibytes));
+        Self { primary, standby, folder }.streaming()
+    }
+
+    fn streaming(self) -> Self {
+        self.until("SELECT count(*)::text FROM pg_stat_replication WHERE state = 'streaming'", 1);
+        self
+    }
+
+    /// After the standby took over: makes the former primary, which is gone, its standby.
+    pub fn swap(&mut self) {
+        std::mem::swap(&mut self.primary, &mut self.standby);
+        let former = &self.standby;
+        former.stop();
+        for entry in std::fs::read_dir(former.data()).unwrap() {
+            let path = entry.unwrap().path();
+            let removed = if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
+            removed.unwrap();
+        }
+        former.follow(&self.primary);
+        self.until("SELECT count(*)::text FROM pg_stat_replication WHERE state = 'streaming'", 1);
     }
 
     /// The URL of both.
@@ -182,6 +276,23 @@ impl Pair {
         self.until("SELECT count(*)::text FROM pg_stat_replication WHERE sync_state = 'sync'", 1);
     }
 
+    /// What the servers said last.
+    pub fn logs(&self) -> String {
+        let last = |cluster: &Cluster| {
+            let log = cluster.log();
+            let lines: Vec<&str> = log.lines().collect();
+            format!("{}: {}", cluster.port, lines[lines.len().saturating_sub(40)..].join("\n"))
+        };
+        format!("{}\n---\n{}", last(&self.primary), last(&self.standby))
+    }
+
+    /// The standby takes over, and waits for no standby of its own.
+    pub fn promote(&self) {
+        self.standby.promote();
+        self.standby.execute("ALTER SYSTEM RESET synchronous_standby_names");
+        self.standby.execute("SELECT pg_reload_conf()");
+    }
+
     /// The standby has what is committed by now, and receives nothing any more.
     pub fn cut_off(&self) {
         let at = "SELECT (pg_current_wal_lsn() - '0/0'::pg_lsn)::text";
@@ -197,6 +308,14 @@ impl Pair {
         let found = || (self.primary.number("postgres", statement) == number).then_some(());
         eventually(|| self.standby.log(), found);
     }
+}
+
+/// Who the server runs as: may read and write what is theirs.
+pub fn server_owner() -> u32 {
+    use std::os::unix::fs::MetadataExt;
+    let server = server();
+    let folder = server.split_once("host=").map(|(_, rest)| rest.split('&').next().unwrap().to_owned()).unwrap();
+    std::fs::metadata(folder).unwrap().uid()
 }
 
 /// Where the server's programs are.

@@ -1,9 +1,10 @@
 //! A network between a program and PostgreSQL, or a foundation, that can be cut, or swallow everything without a word.
 
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
@@ -23,6 +24,38 @@ pub enum Network {
     WithoutProcesses,
 }
 
+/// What is behind it.
+#[derive(Clone, Debug)]
+pub enum Upstream {
+    Address(SocketAddr),
+    Socket(PathBuf),
+}
+
+impl Upstream {
+    /// The PostgreSQL server of all tests.
+    fn server() -> Self {
+        let server = server();
+        let host = server.split_once("host=").map(|(_, rest)| rest.split('&').next().unwrap().to_owned());
+        if let Some(folder) = host.filter(|host| host.starts_with('/')) {
+            return Self::Socket(PathBuf::from(folder).join(".s.PGSQL.5432"));
+        }
+        let url: url::Url = server.parse().unwrap();
+        let address = (url.host_str().unwrap(), url.port().unwrap_or(5432));
+        Self::Address(address.to_socket_addrs().unwrap().next().unwrap())
+    }
+
+    async fn connect(&self) -> std::io::Result<Box<dyn Stream>> {
+        Ok(match self {
+            Self::Address(address) => Box::new(TcpStream::connect(address).await?),
+            Self::Socket(path) => Box::new(UnixStream::connect(path).await?),
+        })
+    }
+}
+
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
 pub struct Proxy {
     network: watch::Sender<Network>,
     port: u16,
@@ -31,18 +64,17 @@ pub struct Proxy {
 impl Proxy {
     /// Before the PostgreSQL server.
     pub fn new(runtime: &Runtime) -> Self {
-        Self::before(runtime, None)
+        Self::before(runtime, Upstream::server())
     }
 
-    /// Before that address, or the PostgreSQL server.
-    pub fn before(runtime: &Runtime, address: Option<std::net::SocketAddr>) -> Self {
+    pub fn before(runtime: &Runtime, upstream: Upstream) -> Self {
         let (network, watching) = watch::channel(Network::Whole);
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let port = listener.local_addr().unwrap().port();
         runtime.spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                tokio::spawn(pass(stream, address, watching.clone()));
+                tokio::spawn(pass(stream, upstream.clone(), watching.clone()));
             }
         });
         Self { network, port }
@@ -65,7 +97,7 @@ impl Proxy {
     }
 }
 
-async fn pass(mut client: TcpStream, address: Option<std::net::SocketAddr>, mut network: watch::Receiver<Network>) {
+async fn pass(mut client: TcpStream, upstream: Upstream, mut network: watch::Receiver<Network>) {
     if *network.borrow() == Network::Cut {
         return;
     }
@@ -74,30 +106,11 @@ async fn pass(mut client: TcpStream, address: Option<std::net::SocketAddr>, mut 
         let _ = network.wait_for(|network| *network != Network::Silent).await;
         return;
     }
-    if let Some(address) = address {
-        let Ok(mut upstream) = TcpStream::connect(address).await else { return };
-        between(&mut client, &mut upstream, &mut network).await;
-        return;
-    }
-    let server = server();
-    let host = server.split_once("host=").map(|(_, rest)| rest.split('&').next().unwrap().to_owned());
-    if let Some(folder) = host.filter(|host| host.starts_with('/')) {
-        let socket = PathBuf::from(folder).join(".s.PGSQL.5432");
-        let Ok(mut upstream) = UnixStream::connect(socket).await else { return };
-        between(&mut client, &mut upstream, &mut network).await;
-    } else {
-        let url: url::Url = server.parse().unwrap();
-        let address = (url.host_str().unwrap().to_owned(), url.port().unwrap_or(5432));
-        let Ok(mut upstream) = TcpStream::connect(address).await else { return };
-        between(&mut client, &mut upstream, &mut network).await;
-    }
+    let Ok(mut upstream) = upstream.connect().await else { return };
+    between(&mut client, &mut upstream, &mut network).await;
 }
 
-async fn between<T: AsyncReadExt + AsyncWriteExt + Unpin + Send>(
-    client: &mut TcpStream,
-    upstream: &mut T,
-    network: &mut watch::Receiver<Network>,
-) {
+async fn between(client: &mut TcpStream, upstream: &mut Box<dyn Stream>, network: &mut watch::Receiver<Network>) {
     loop {
         tokio::select! {
             // Nothing passes a network that isn't whole.
@@ -126,9 +139,9 @@ async fn between<T: AsyncReadExt + AsyncWriteExt + Unpin + Send>(
 }
 
 /// Passes on what that network lets pass, as long as it is so.
-async fn pass_some<T: AsyncReadExt + AsyncWriteExt + Unpin + Send>(
+async fn pass_some(
     client: &mut TcpStream,
-    upstream: &mut T,
+    upstream: &mut Box<dyn Stream>,
     network: &mut watch::Receiver<Network>,
     how: Network,
 ) -> std::io::Result<()> {

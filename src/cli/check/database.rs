@@ -6,6 +6,9 @@ use crate::cli::run::not_in_a_container;
 use crate::config::Configuration;
 use crate::store::{Found, Series, Standing, Store, StoreError};
 
+/// That are indexed: a million take some 2 s on one core.
+const ROWS_A_SECOND: u64 = 500_000;
+
 /// Gives the database if it can be used as it is.
 pub(super) async fn check(checked: &mut Checked, configuration: &Configuration) -> Option<Store> {
     if let Err(failure) = not_in_a_container(configuration) {
@@ -27,8 +30,13 @@ pub(super) async fn check(checked: &mut Checked, configuration: &Configuration) 
             checked.say(Verdict::Ok, None, "database", format!("{location}: `run` will make it"));
             None
         }
-        Ok(Found::Schema { location, found, known, lacks }) if found < known => {
-            let told = format!("{location}: schema {found}; `run` will update it to {known}: {}", lacks.join(", "));
+        Ok(Found::Schema { location, found, known, lacks, rows }) if found < known => {
+            let told = format!(
+                "{location}: schema {found}; `run` will update it to {known}: {}\n\
+                 {}; an older cf-billing can't write to it any more, so back it up first",
+                lacks.join(", "),
+                updating(rows)
+            );
             checked.say(Verdict::Warn, None, "database", told);
             None
         }
@@ -50,6 +58,14 @@ pub(super) async fn check(checked: &mut Checked, configuration: &Configuration) 
             checked.say(Verdict::Fail, None, "database", error);
             None
         }
+    }
+}
+
+/// How long it takes to bring the schema up to date.
+fn updating(rows: u64) -> String {
+    match rows.div_ceil(ROWS_A_SECOND) {
+        0 | 1 => "that takes a second or two".to_owned(),
+        seconds => format!("that reads {rows} rows, which takes about {seconds} s; nobody else can write meanwhile"),
     }
 }
 
@@ -141,4 +157,21 @@ async fn marks(checked: &mut Checked, store: &Store, configuration: &Configurati
         behind.join(" and ")
     );
     checked.say(Verdict::Warn, None, "marks", told);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ROWS_A_SECOND, updating};
+
+    #[test]
+    fn how_long_an_update_takes_follows_from_what_it_reads() {
+        for (rows, told) in [
+            (0, "that takes a second or two"),
+            (ROWS_A_SECOND, "that takes a second or two"),
+            (ROWS_A_SECOND + 1, "that reads 500001 rows, which takes about 2 s; nobody else can write meanwhile"),
+            (30_000_000, "that reads 30000000 rows, which takes about 60 s; nobody else can write meanwhile"),
+        ] {
+            assert_eq!(updating(rows), told);
+        }
+    }
 }

@@ -228,14 +228,28 @@ fn newest(migrations: &Migrator) -> i64 {
 }
 
 /// What a database of schema version `found` is to a program with these migrations.
-fn found(migrations: &Migrator, location: String, found: i64) -> Result<Found, StoreError> {
+/// Tables that a migration reads whole: since which version there is one, which version reads it, and its rows. Every other
+/// migration takes a moment, however large the book is.
+const READ_WHOLE: [(i64, i64, &str); 4] = [
+    (2, 4, "SELECT count(*) FROM invoice_line"),
+    (1, 6, "SELECT count(*) FROM ledger_entry"),
+    (6, 7, "SELECT count(*) FROM label"),
+    (1, 12, "SELECT count(*) FROM anomaly"),
+];
+
+/// Counts the rows that are read to bring a schema up to date.
+fn read_whole(found: i64) -> impl Iterator<Item = &'static str> {
+    READ_WHOLE.iter().filter(move |(since, by, _)| *since <= found && found < *by).map(|(_, _, count)| *count)
+}
+
+fn found(migrations: &Migrator, location: String, found: i64, rows: i64) -> Result<Found, StoreError> {
     let known = newest(migrations);
     if found > known {
         return Err(StoreError::NewerSchema { path: location, found, known });
     }
     let later = migrations.iter().filter(|migration| migration.version > found);
     let lacks = later.map(|migration| migration.description.to_string()).collect();
-    Ok(Found::Schema { location, found, known, lacks })
+    Ok(Found::Schema { location, found, known, lacks, rows: rows.unsigned_abs() })
 }
 
 /// Why migrating failed; what the database itself refused is told by `refused`.

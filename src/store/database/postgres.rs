@@ -418,8 +418,12 @@ pub async fn inspect(url: &str, options: &PostgresOptions) -> Result<Found, Stor
     let Chosen { mut connection, .. } = hosts.connect(options.acquire_timeout, None).await?;
     check_server(&mut connection, &hosts.location)?;
     let found = schema(&mut connection).await?;
+    let mut rows = 0;
+    for count in super::read_whole(found) {
+        rows += sqlx::query_scalar::<_, i64>(count).fetch_one(&mut connection).await?;
+    }
     let _ = connection.close().await;
-    super::found(&MIGRATIONS, hosts.location, found)
+    super::found(&MIGRATIONS, hosts.location, found, rows)
 }
 
 /// The schema version; 0 if there is none.

@@ -230,8 +230,12 @@ pub async fn inspect(url: &str) -> Result<Found, StoreError> {
         0 => 0,
         _ => sqlx::query_scalar(VERSION).fetch_one(&mut connection).await.map_err(open_error)?,
     };
+    let mut rows = 0;
+    for count in super::read_whole(found) {
+        rows += sqlx::query_scalar::<_, i64>(count).fetch_one(&mut connection).await?;
+    }
     connection.close().await?;
-    super::found(&MIGRATIONS, location, found)
+    super::found(&MIGRATIONS, location, found, rows)
 }
 
 fn why_not_open(error: &sqlx::Error) -> (String, &'static str) {
