@@ -24,7 +24,7 @@ use super::wire::without_nul;
 use crate::clock::Clock;
 use crate::config::Secret;
 use crate::domain::{Guid, Timestamp};
-use crate::telemetry::FoundationMetrics;
+use crate::telemetry::Reporter;
 
 pub use events::{After, EventPage};
 pub use lists::{GUIDS_PER_REQUEST, Listed};
@@ -70,7 +70,7 @@ struct Inner {
     last_date: AtomicI64,
     /// What our own clock said then, in Unix seconds.
     dated_at: AtomicI64,
-    metrics: OnceLock<FoundationMetrics>,
+    reporter: OnceLock<Reporter>,
 }
 
 /// What discovery told.
@@ -122,16 +122,16 @@ impl Client {
                 without_event_times: AtomicBool::new(false),
                 last_date: AtomicI64::new(0),
                 dated_at: AtomicI64::new(0),
-                metrics: OnceLock::new(),
+                reporter: OnceLock::new(),
             }),
         }
     }
 
-    /// Counts requests in `metrics` from now on.
+    /// Tells of requests and their answers from now on.
     #[must_use]
-    pub fn with_metrics(self, metrics: FoundationMetrics) -> Self {
+    pub fn reporting_to(self, reporter: Reporter) -> Self {
         // Set once, before the client is used.
-        let _ = self.inner.metrics.set(metrics);
+        let _ = self.inner.reporter.set(reporter);
         self
     }
 

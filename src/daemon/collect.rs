@@ -58,6 +58,7 @@ impl Collecting {
         let mut waiting_for = None;
         let mut standing = Standing::default();
         while !held.over.is_cancelled() {
+            self.reporter.begins();
             let cycle = match &mut collector {
                 Some(collector) => Collector::cycle(collector).await,
                 None => match self.collector(held).await {

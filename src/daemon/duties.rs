@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, Stopwatch};
+use crate::domain::FoundationHead;
 use crate::store::{Lease, Store, StoreError};
 use crate::telemetry::{Board, Metrics};
 
@@ -161,7 +162,13 @@ impl Duties {
             self.lose(&held.lease.duty, "another replica has less to do");
             return store.give_up_lease(&held.lease, name).await;
         }
-        self.take_free(share, count).await
+        self.take_free(share, count).await?;
+        // What others collect is seen to go on, however rarely somebody asks.
+        let is_ours = |head: &FoundationHead| duties.contains_key(&Lease::duty_of(&head.name));
+        for head in store.foundations().await?.iter().filter(|head| is_ours(head)) {
+            self.inner.board.looked_up(&head.name, head.known_until);
+        }
+        Ok(())
     }
 
     /// Renews what it has; stops what it has no more.

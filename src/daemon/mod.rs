@@ -222,7 +222,7 @@ impl Supervisor {
     fn collect(&mut self, index: usize, backoff: Backoff) {
         let daemon = &self.daemon;
         let (Some(member), Some(reporter)) = (daemon.members.get(index), self.reporters.get(index)) else { return };
-        let client = member.client.clone().with_metrics(reporter.metrics.clone());
+        let client = member.client.clone().reporting_to(reporter.clone());
         let collecting = collect::Collecting {
             store: daemon.store.clone(),
             clock: daemon.clock.clone(),

@@ -129,6 +129,9 @@ fn why_not(status: &FoundationStatus, health: Health, served: &Served, now: Time
     if health.has_failed_for(served.not_ready_after) {
         return Some(format!("collecting fails: {}", detail()));
     }
+    if let Some(silent) = health.is_silent_for(served.not_ready_after) {
+        return Some(format!("nothing has come from it for {} s, neither an answer nor an error", silent.as_secs()));
+    }
     let known = status.known_until.filter(|_| status.state == STANDBY)?;
     // Whoever has it polls, and commits how far it is known each time.
     let patience = served.not_ready_after + served.poll_interval * 2;

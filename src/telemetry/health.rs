@@ -16,21 +16,43 @@ pub struct Health {
     failing: Option<Stopwatch>,
     failed_last: Option<Stopwatch>,
     committed: Option<Stopwatch>,
+    /// Since a cycle began that hasn't ended yet.
+    begun: Option<Stopwatch>,
+    answered: Option<Stopwatch>,
+    /// No cycle has ended since another process collected it.
+    taken_over: bool,
     /// On a standby: the book's known until as last looked up, and since when it hasn't moved; unknown at the first look.
     known: Option<(Option<Timestamp>, Option<Stopwatch>)>,
 }
 
 impl Health {
-    /// A cycle failed.
+    /// Another process collects it from now on.
+    pub const fn stands_by(&mut self) {
+        self.went_well();
+        self.taken_over = true;
+    }
+
+    /// A cycle begins. After it was taken over, nothing has been collected since the book last moved.
+    pub fn begins(&mut self) {
+        let moved = self.known.and_then(|(_, moved)| moved).filter(|_| self.taken_over);
+        self.begun = moved.or_else(|| Some(Stopwatch::start()));
+    }
+
+    /// A cycle failed. Nothing was collected since the last answer of it, or since it began.
     pub fn failed(&mut self) {
         let now = Stopwatch::start();
-        self.failing = self.failing.or(Some(now));
-        self.failed_last = Some(now);
+        self.failing = self.failing.or_else(|| self.moved()).or(Some(now));
+        (self.failed_last, self.begun, self.taken_over) = (Some(now), None, false);
     }
 
     /// A cycle came to its end, or waits for what isn't a failure.
     pub const fn went_well(&mut self) {
-        (self.failing, self.failed_last) = (None, None);
+        (self.failing, self.failed_last, self.begun, self.taken_over) = (None, None, None, false);
+    }
+
+    /// The foundation answered, with what was asked for.
+    pub fn answered(&mut self) {
+        self.answered = Some(Stopwatch::start());
     }
 
     /// Something was committed.
@@ -56,6 +78,18 @@ impl Health {
         has_failed(failing, last, committed, limit)
     }
 
+    /// For how long a cycle has gone on in which nothing comes, neither an answer nor an error, if for at least `limit`.
+    #[must_use]
+    pub fn is_silent_for(&self, limit: Duration) -> Option<Duration> {
+        self.moved().map(Stopwatch::elapsed).filter(|silent| *silent >= limit)
+    }
+
+    /// When something last went on in the cycle that goes on now.
+    fn moved(&self) -> Option<Stopwatch> {
+        self.begun?;
+        [self.begun, self.committed, self.answered].into_iter().flatten().min_by_key(|watch| watch.elapsed())
+    }
+
     /// Whether the book's known until moved within `limit`, while this process looked.
     #[must_use]
     pub fn moved_within(&self, limit: Duration) -> bool {
@@ -74,7 +108,24 @@ fn has_failed(failing: Option<Duration>, last: Option<Duration>, committed: Opti
 mod tests {
     use std::time::Duration;
 
-    use super::has_failed;
+    use super::{Health, has_failed};
+
+    #[test]
+    fn silence_counts_from_the_last_answer_of_a_cycle_that_goes_on() {
+        let mut health = Health::default();
+        assert_eq!(health.is_silent_for(Duration::ZERO), None);
+        health.answered();
+        assert_eq!(health.is_silent_for(Duration::ZERO), None, "nothing goes on");
+        health.begins();
+        assert!(health.is_silent_for(Duration::ZERO).is_some());
+        assert_eq!(health.is_silent_for(Duration::from_mins(1)), None);
+        health.failed();
+        assert_eq!(health.is_silent_for(Duration::ZERO), None, "it is told as a failure");
+        assert!(health.has_failed_for(Duration::ZERO));
+        health.begins();
+        health.went_well();
+        assert_eq!(health.is_silent_for(Duration::ZERO), None);
+    }
 
     #[test]
     fn failing_counts_from_its_first_time_until_something_went_well() {

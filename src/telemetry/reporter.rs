@@ -36,7 +36,17 @@ impl Reporter {
         self.progress(None, &Progress::default(), None);
         self.metrics.stands_by();
         self.update(|status| status.tell(None, Timestamp::MIN));
-        self.went_well();
+        self.board.note(&self.name, super::Health::stands_by);
+    }
+
+    /// A cycle begins.
+    pub fn begins(&self) {
+        self.board.note(&self.name, super::Health::begins);
+    }
+
+    /// The foundation answered, with what was asked for.
+    pub fn answered(&self) {
+        self.board.note(&self.name, super::Health::answered);
     }
 
     /// A cycle failed.

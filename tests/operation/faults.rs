@@ -29,7 +29,7 @@ const RECOVERY: Duration = Duration::from_mins(1);
 /// `[http] not_ready_after` of the replicas.
 const NOT_READY_AFTER: Duration = Duration::from_secs(5);
 /// What it may take to find out that a request isn't answered.
-const NOTICED: Duration = Duration::from_secs(4);
+const NOTICED: Duration = Duration::from_secs(2);
 /// Of each server's disk, in MiB.
 const DISK: u32 = 512;
 
@@ -226,6 +226,7 @@ impl Broken<'_> {
     fn round(&mut self, watch: &Watch) {
         let drawn = self.draw();
         let before = self.twins.duties();
+        *watch.during.lock().unwrap() = format!("{drawn:?}");
         let begun = Instant::now();
         self.told.hours += 1;
         self.twins.live();
@@ -238,7 +239,7 @@ impl Broken<'_> {
         let is_sound = !drawn.contains_key(&Target::Server);
         self.taken_over(&drawn, &before, is_sound.then_some(until));
         std::thread::sleep(until.saturating_duration_since(Instant::now()));
-        watch.holds(&drawn);
+        watch.holds(&drawn, &self.twins);
         for (target, fault) in &drawn {
             self.end(*target, *fault);
         }
@@ -259,7 +260,7 @@ impl Broken<'_> {
         for fault in drawn.values() {
             self.told.faults.entry(*fault).or_default().0.push(over.elapsed());
         }
-        watch.holds(&drawn);
+        watch.holds(&drawn, &self.twins);
     }
 
     /// Measures when what silent replicas did is done by others, for as long as the round lasts.
@@ -356,7 +357,9 @@ fn ask(url: &str) -> Option<(u16, String)> {
 struct Watch {
     addresses: Arc<Mutex<Vec<Option<String>>>>,
     wrong: Arc<Mutex<Vec<String>>>,
-    longest: Arc<Mutex<Duration>>,
+    longest: Arc<Mutex<(Duration, String)>>,
+    /// What goes on.
+    during: Arc<Mutex<String>>,
     over: Arc<AtomicBool>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
@@ -370,12 +373,13 @@ impl Watch {
             addresses: Arc::default(),
             wrong: Arc::default(),
             longest: Arc::default(),
+            during: Arc::default(),
             over: Arc::default(),
             thread: None,
         };
         watch.serves_at(&twins.replicas);
         let (addresses, wrong) = (watch.addresses.clone(), watch.wrong.clone());
-        let (longest, over) = (watch.longest.clone(), watch.over.clone());
+        let (longest, during, over) = (watch.longest.clone(), watch.during.clone(), watch.over.clone());
         let thread = std::thread::spawn(move || {
             let runtime = Runtime::new().unwrap();
             let mut stalled = Stalled::default();
@@ -392,10 +396,15 @@ impl Watch {
                 let still = stalled.look(&runtime, &servers, &foundations) >= since;
                 for url in ready.iter().filter(|url| still && before.contains(url)) {
                     let mut longest = longest.lock().unwrap();
-                    *longest = (*longest).max(since);
+                    if since > longest.0 {
+                        *longest = (since, during.lock().unwrap().clone());
+                    }
                     if since > NOT_READY_AFTER + NOTICED {
-                        let told = ask(url);
-                        wrong.lock().unwrap().push(format!("{url}: nothing is collected since {since:?}: {told:?}"));
+                        let (told, known) = (ask(url), &stalled.known);
+                        let now: Vec<i64> = foundations.iter().map(|one| one.lock().unwrap().now().unix()).collect();
+                        let told =
+                            format!("{url}: nothing is collected since {since:?}, {known:?} of {now:?}: {told:?}");
+                        wrong.lock().unwrap().push(told);
                     }
                 }
                 before = ready;
@@ -411,16 +420,15 @@ impl Watch {
     }
 
     #[track_caller]
-    fn holds(&self, during: &dyn std::fmt::Debug) {
+    fn holds(&self, during: &BTreeMap<Target, Fault>, twins: &Twins<'_>) {
         let wrong = self.wrong.lock().unwrap();
-        assert!(wrong.is_empty(), "{during:?}:\n{}", wrong.join("\n"));
+        assert!(wrong.is_empty(), "{during:?}:\n{}\n{}\n{}", wrong.join("\n"), twins.logs(), twins.pair.logs());
     }
 
-    fn end(mut self) -> Duration {
+    fn end(mut self) -> (Duration, String) {
         self.over.store(true, Ordering::SeqCst);
         self.thread.take().unwrap().join().unwrap();
-        self.holds(&"at the end");
-        *self.longest.lock().unwrap()
+        self.longest.lock().unwrap().clone()
     }
 }
 
@@ -471,6 +479,9 @@ async fn known_until(servers: &[String]) -> Known {
         let Ok(Ok(rows)) = tokio::time::timeout(Duration::from_secs(1), asked).await else { continue };
         for row in rows.iter().filter(|row| !row.get::<bool, _>("reads")) {
             let timeline: String = row.get("timeline");
+            if timeline < best.0 {
+                continue;
+            }
             if timeline > best.0 {
                 best = (timeline, BTreeMap::new());
             }
@@ -497,7 +508,7 @@ fn whatever_fails_of_replicas_and_servers_the_book_comes_out_the_same() {
     while Instant::now() < until {
         broken.round(&watch);
     }
-    let longest = watch.end();
+    let (longest, during) = watch.end();
     let Broken { twins, mut told, .. } = broken;
     let refused = twins.logs().matches("a write was refused").count();
     println!("{} rounds, {} hours lived, {refused} late writes refused", told.rounds, told.hours);
@@ -505,7 +516,9 @@ fn whatever_fails_of_replicas_and_servers_the_book_comes_out_the_same() {
     for (fault, times) in &mut told.faults {
         println!("  {fault:?}: {}, until everything is collected and ready", times.told());
     }
-    println!("ready while nothing was collected: {longest:.1?} at most; ready is to end after {NOT_READY_AFTER:?}");
+    println!(
+        "ready while nothing was collected: {longest:.1?} at most ({during}); ready is to end after {NOT_READY_AFTER:?}"
+    );
     assert!(told.rounds > 0);
     twins.ends_as_undisturbed();
 }

@@ -49,6 +49,11 @@ fn a_silent_foundation_is_told_and_outlived() {
     let network = plant.behind(&runtime);
     plant.start(&[]);
     plant.onboarded();
+    // No request of it has failed yet: how long one may take is another limit.
+    network.set(Network::Silent);
+    plant.until_not_ready("neither an answer nor an error");
+    network.set(Network::Whole);
+    plant.until_ready();
     network.set(Network::Cut);
     plant.until_not_ready("collecting fails");
     network.set(Network::Silent);

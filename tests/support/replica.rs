@@ -192,10 +192,26 @@ pub fn drafts(program: &Program) -> BTreeMap<String, Value> {
             for varying in ["id", "drafted_at", "rated_through", "blockers", "status"] {
                 shown.as_object_mut().unwrap().remove(varying);
             }
+            without_looked_up(&mut shown);
             found.insert(account, shown);
         }
     }
     found
+}
+
+/// No event tells an organization's name: which of two names was the last of a month depends on when it was looked at.
+fn without_looked_up(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            members.remove("account_name");
+            if let Some(organization) = members.get_mut("organization").and_then(Value::as_object_mut) {
+                organization.remove("name");
+            }
+            members.values_mut().for_each(without_looked_up);
+        }
+        Value::Array(elements) => elements.iter_mut().for_each(without_looked_up),
+        _ => {}
+    }
 }
 
 /// Ledger and drafts are those of the undisturbed book.

@@ -21,6 +21,7 @@ use crate::cloud_controller::transport::{CertificateExpiry, TransportError};
 use crate::cloud_controller::uaa::{self, Refused};
 use crate::cloud_controller::wire::lists::Root;
 use crate::domain::{Endpoint, Timestamp};
+use crate::telemetry::Reporter;
 
 /// Times a request is repeated before its error is handed up, after 0.5, 1 and 2 s, each with jitter.
 const REPEATS: usize = 3;
@@ -81,7 +82,7 @@ impl Client {
         }
         *token = None;
         let fetched = self.fetch_token().await?;
-        if let Some(metrics) = self.inner.metrics.get() {
+        if let Some(Reporter { metrics, .. }) = self.inner.reporter.get() {
             metrics.token(fetched.expires_at, fetched.reads_everything());
         }
         if !fetched.reads_everything() {
@@ -211,12 +212,16 @@ impl Client {
     }
 
     async fn send(&self, speaker: Speaker, request: Request<Bytes>) -> Result<Answer, ApiError> {
-        let Some(metrics) = self.inner.metrics.get() else { return self.exchange(speaker, request).await };
+        let Some(reporter) = self.inner.reporter.get() else { return self.exchange(speaker, request).await };
+        let metrics = &reporter.metrics;
         let endpoint = Endpoint::of_path(request.uri().path());
         let watch = Stopwatch::start();
         let answer = self.exchange(speaker, request).await;
         let outcome = answer.as_ref().map_or_else(ApiError::outcome, |_| "success");
         metrics.request(endpoint, outcome, watch.elapsed());
+        if answer.is_ok() {
+            reporter.answered();
+        }
         if let Ok((answer, _)) = &answer
             && let Some(CertificateExpiry(expires_at)) = answer.extensions().get()
         {
