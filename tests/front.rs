@@ -73,6 +73,20 @@ fn health_readiness_and_pages_answer() {
             .any(|line| line.starts_with("cf_billing_invoices{status=\"draft\"} ") && !line.ends_with(" 0"))
     };
     eventually(|| daemon.log(), || drafted().then_some(()));
+    let probe = |what: &str, listen: &str| {
+        let mut command = program.command(&["probe", "--what", what, "--config", "cf-billing.toml"]);
+        let output = command.env("CF_BILLING__HTTP__LISTEN", listen).output().unwrap();
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        (output.status.code(), said)
+    };
+    let address = url.trim_start_matches("http://");
+    assert_eq!(probe("alive", address), (Some(0), "alive\n".to_owned()));
+    assert_eq!(probe("serving", address), (Some(0), "serving\n".to_owned()));
+    assert_eq!(probe("ready", address).0, Some(0));
+    let (code, said) = probe("alive", "127.0.0.1:1");
+    assert!(code == Some(1) && said.contains("hint: is the daemon running"), "{said}");
+    let (code, said) = probe("alive", "127.0.0.1:0");
+    assert!(code == Some(2) && said.contains("hint: configure a port"), "{said}");
     assert_eq!(get(&format!("{url}/nowhere")).status(), 404);
     let metrics = text(&format!("{url}/metrics"));
     assert!(

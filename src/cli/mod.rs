@@ -17,6 +17,7 @@ mod ledger;
 mod lists;
 mod man;
 mod output;
+mod probe;
 mod progress;
 mod rates;
 mod reconcile;
@@ -114,6 +115,7 @@ enum Command {
     Invoices(invoices::Invoices),
     Ledger(ledger::Ledger),
     Man(man::Man),
+    Probe(probe::Probe),
     Rates(rates::Rates),
     Reconcile(reconcile::Reconcile),
     Run(run::Run),
@@ -179,6 +181,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Invoices(invoices) => Box::pin(invoices.run(&global)).await,
         Command::Ledger(ledger) => ledger.run(&global).await,
         Command::Man(man) => man.run(),
+        Command::Probe(probe) => probe.run(&global).await,
         Command::Rates(rates) => rates.run(&global).await,
         Command::Reconcile(reconcile) => Box::pin(reconcile.run(&global)).await,
         Command::Run(run) => run.run(&global).await,

@@ -35,7 +35,7 @@ pub(super) fn keys() -> Vec<Key> {
         key(
             "not_ready_after",
             Takes::Duration { min_ms: 100, max_ms: 3_600_000 },
-            "`/readyz` answers 503 once writing or collecting has failed for this long",
+            "`/readyz` answers 503 once nothing could be written or collected for this long",
         )
         .or("60s"),
     ]
