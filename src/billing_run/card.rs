@@ -46,7 +46,12 @@ pub fn read_text(path: &Path) -> Result<String, CardError> {
     let failed = |path: &Path, reason: String, hint| CardError::Read { file: path.display().to_string(), reason, hint };
     let one = |path: &Path| -> Result<String, CardError> {
         let bytes = std::fs::read(path).map_err(|error| {
-            failed(path, error.to_string(), "set [billing] rates to a TOML file or a folder of them, or give one")
+            let hint = if error.kind() == std::io::ErrorKind::PermissionDenied {
+                "the service's user must be able to read it: chgrp cf-billing, mode 0640"
+            } else {
+                "set [billing] rates to a TOML file or a folder of them, or give one"
+            };
+            failed(path, error.to_string(), hint)
         })?;
         marked_text_of(bytes).map_err(|error| failed(path, error.to_string(), NotText::HINT))
     };

@@ -391,8 +391,14 @@ pub fn accounts_of(file: &Path, zone: Tz) -> Result<Accounts, BillingError> {
 fn read_accounts(file: &Path, zone: Tz) -> Result<(Accounts, String), BillingError> {
     let name = file.display().to_string();
     let unread = |reason: String, hint| BillingError::AccountsUnread { file: name.clone(), reason, hint };
-    let bytes = std::fs::read(file)
-        .map_err(|error| unread(error.to_string(), "set [billing] accounts to a TOML file, or give one"))?;
+    let bytes = std::fs::read(file).map_err(|error| {
+        let hint = if error.kind() == std::io::ErrorKind::PermissionDenied {
+            "the service's user must be able to read it: chgrp cf-billing, mode 0640"
+        } else {
+            "set [billing] accounts to a TOML file, or give one"
+        };
+        unread(error.to_string(), hint)
+    })?;
     let text = text_of(bytes).map_err(|error| unread(error.to_string(), NotText::HINT))?;
     let accounts = Accounts::parse(&name, &text, zone).map_err(BillingError::Accounts)?;
     Ok((accounts, text))

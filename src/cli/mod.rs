@@ -92,7 +92,7 @@ struct Cli {
 /// Options every command takes.
 #[derive(Debug, clap::Args)]
 struct Global {
-    /// The configuration file
+    /// The configuration file. If none is given: /etc/cf-billing/cf-billing.toml, if that is there
     #[arg(long, global = true, value_name = "FILE", env = "CF_BILLING_CONFIG")]
     config: Option<PathBuf>,
     /// The database, instead of the configured one: `sqlite:///path/to/file.db` or `postgres://user@host/database`
@@ -129,6 +129,9 @@ enum Command {
 pub fn command() -> clap::Command {
     help::with_documentation(Cli::command())
 }
+
+/// Where a package puts the configuration.
+const INSTALLED: &str = "/etc/cf-billing/cf-billing.toml";
 
 /// How long threads may take to end once all is done.
 const SHUTDOWN: Duration = Duration::from_millis(500);
@@ -192,8 +195,14 @@ async fn run(cli: Cli) -> Result<(), Failure> {
 }
 
 impl Global {
+    /// The configuration file: the one that was given, or else the package's.
+    fn file(&self) -> Option<PathBuf> {
+        let installed = || Some(PathBuf::from(INSTALLED)).filter(|file| file.try_exists().unwrap_or(true));
+        self.config.clone().or_else(installed)
+    }
+
     fn configuration(&self) -> Result<Configuration, Failure> {
-        let mut configuration = config::load(self.config.as_deref(), std::env::vars())?;
+        let mut configuration = config::load(self.file().as_deref(), std::env::vars())?;
         if let Some(url) = &self.database {
             configuration.database.url = config::Secret::new(url.clone());
         }

@@ -74,9 +74,9 @@ impl Run {
             card.keeps_what_is_invoiced(store).await?;
         }
         let _alone = early.as_ref().ok().map(Store::collector_lock).transpose()?;
-        let pages = listen(configuration.http.listen).await?;
+        let pages = listen(configuration.http.listen, "listen").await?;
         let metrics_listener = match configuration.http.metrics_listen {
-            Some(address) => Some(listen(address).await?),
+            Some(address) => Some(listen(address, "metrics_listen").await?),
             None => None,
         };
         let listeners = Listeners { pages, metrics: metrics_listener };
@@ -221,10 +221,10 @@ async fn open(configuration: &Configuration, making: Making) -> Result<Store, St
 }
 
 /// Takes the address to serve on.
-pub(super) async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+pub(super) async fn listen(address: SocketAddr, key: &str) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).await.map_err(|error| {
         Failure::failed(format!(
-            "can't serve on {address}: {error}\nhint: is another cf-billing running? set [http] listen to a free port"
+            "can't serve on {address}: {error}\nhint: is another cf-billing running? set [http] {key} to a free port"
         ))
     })
 }

@@ -121,7 +121,12 @@ pub fn load(
 fn text_in(file: &Path, name: &str) -> Result<String, Problem> {
     let bytes = std::fs::read(file).map_err(|error| {
         let message = format!("can't read the configuration: {error}");
-        Problem::error(Origin::File(name.to_owned()), message, "give its path with --config or CF_BILLING_CONFIG")
+        let hint = if error.kind() == std::io::ErrorKind::PermissionDenied {
+            "run the command as the user of the service, sudo -u cf-billing cf-billing …, or give another with --config"
+        } else {
+            "give its path with --config or CF_BILLING_CONFIG"
+        };
+        Problem::error(Origin::File(name.to_owned()), message, hint)
     })?;
     text_of(bytes).map_err(|error| {
         let line = if let NotText::NotUtf8 { line } = error { line } else { 1 };

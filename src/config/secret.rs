@@ -79,6 +79,9 @@ pub(super) fn secret_if_readable(
                 ErrorKind::PermissionDenied => {
                     "run the command as the user of the service: sudo -u cf-billing cf-billing …".to_owned()
                 }
+                _ if path.starts_with("/run/credentials") => {
+                    "systemd gives it to the service alone, while that runs: start it".to_owned()
+                }
                 _ => format!("give the path of a file that holds the secret: {by_file} = \"…\""),
             };
             let origin = section.reader.origin(section.at(&by_file));

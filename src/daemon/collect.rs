@@ -163,7 +163,7 @@ impl Collecting {
         };
         self.reporter.metrics.failed(reason);
         tracing::error!(
-            foundation = %self.member.plan.foundation, retry_in_seconds = wait.as_secs(), "{told}"
+            foundation = %self.member.plan.foundation, retry_in_seconds = wait.as_secs().max(1), "{told}"
         );
         wait
     }

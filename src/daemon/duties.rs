@@ -123,7 +123,10 @@ impl Duties {
                     self.inner.board.writes(None);
                 }
                 Ok(Err(error)) => self.tell(&mut failing, &error.to_string()),
-                Err(_) => self.tell(&mut failing, "the database doesn't answer"),
+                Err(_) => {
+                    let told = || "the database doesn't answer".to_owned();
+                    self.tell(&mut failing, &store.why_away().unwrap_or_else(told));
+                }
             }
             // Nobody else takes what is in a file.
             if store.is_shared() {
@@ -304,7 +307,7 @@ const SHORTEST_WAIT: Duration = Duration::from_millis(50);
 
 /// Host, process and a random part: no two are the same, whatever restarts.
 fn replica_name() -> String {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host = gethostname::gethostname().to_string_lossy().into_owned();
     let host = if host.trim().is_empty() { "replica" } else { host.trim() };
     format!("{host}-{}-{:08x}", std::process::id(), rand::random::<u32>())
 }

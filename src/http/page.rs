@@ -57,7 +57,7 @@ pub(super) async fn overview(State(served): State<Arc<Served>>) -> Response {
                     (gap_table(&gaps))
                 }
                 h2 { "Open drafts" }
-                (invoice_table(&drafts, "There are no drafts yet. Once a rate card is configured, they appear soon after the first usage."))
+                (invoice_table(&drafts, "There are no drafts yet. They appear soon after the first usage, if [billing] rates names a rate card."))
                 h2 { "Final invoices" }
                 (invoice_table(&finals, "No invoice is final yet: cf-billing invoices finalize --period YYYY-MM"))
             }

@@ -95,10 +95,14 @@ const fn status(good: bool) -> StatusCode {
 
 /// The foundations as they are in the book, or why it can't be read.
 pub(super) async fn read_book(served: &Served) -> Result<Vec<FoundationHead>, String> {
-    match tokio::time::timeout(ANSWER, served.book.store()?.foundations()).await {
+    let store = served.book.store()?;
+    match tokio::time::timeout(ANSWER, store.foundations()).await {
         Ok(Ok(heads)) => Ok(heads),
         Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err(format!("the database has not answered for {} ms", ANSWER.as_millis())),
+        Err(_) => {
+            let told = || format!("the database has not answered for {} ms", ANSWER.as_millis());
+            Err(store.why_away().unwrap_or_else(told))
+        }
     }
 }
 
@@ -107,6 +111,10 @@ pub(super) fn told(served: &Served, heads: &[FoundationHead]) -> Vec<(String, Fo
     let mut foundations: Vec<_> = served.board.foundations().into_iter().collect();
     for (name, status) in &mut foundations {
         let head = heads.iter().find(|head| head.name == *name);
+        if status.state == STANDBY && head.is_none() {
+            // While the book can't be read: as it was last seen.
+            status.known_until = served.board.health(name).known_until();
+        }
         if let Some(head) = head.filter(|_| status.state == STANDBY) {
             status.known_until = head.known_until;
             status.billing_epoch = head.current_settings().billing_epoch;

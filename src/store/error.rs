@@ -94,8 +94,9 @@ pub enum StoreError {
     #[error("the copy `{path}` is damaged: {reason}\nhint: the book or the disk is damaged; use another backup")]
     DamagedCopy { path: String, reason: String },
     #[error(
-        "the database is read-only: {0}\n\
-         hint: it is a standby, default_transaction_read_only is on, or the file or disk is read-only; nothing was changed, and it goes on once it is writable"
+        "the database is read-only: {told}\n\
+         hint: it is a standby, default_transaction_read_only is on, or the file or disk is read-only; nothing was changed, and it goes on once it is writable",
+        told = told(.0)
     )]
     ReadOnly(#[source] sqlx::Error),
     #[error(
@@ -172,11 +173,18 @@ pub enum StoreError {
     #[error("a sum of usage exceeds 2^63 - 1\nhint: ask for a shorter span")]
     Overflow,
     #[error(
-        "the database refused: {0}\nhint: nothing was changed; if it happens again, check the database, its disk and its permissions"
+        "the database refused: {told}\nhint: nothing was changed; if it happens again, check the database, its disk and its permissions",
+        told = told(.0)
     )]
     Database(#[source] sqlx::Error),
     #[error(
-        "can't write to the database, because its disk is full or failing: {0}\nhint: make room; nothing was changed, and the same command goes on where it stopped"
+        "the database doesn't let cf-billing in: {told}\nhint: user or password are wrong, or pg_hba.conf doesn't let this host in; the URL is read at the start: restart after you correct it",
+        told = told(.0)
+    )]
+    Login(#[source] sqlx::Error),
+    #[error(
+        "can't write to the database, because its disk is full or failing: {told}\nhint: make room; nothing was changed, and the same command goes on where it stopped",
+        told = told(.0)
     )]
     Full(#[source] sqlx::Error),
     #[error(
@@ -211,6 +219,14 @@ const FULL: [&str; 6] = ["53100", "13", "778", "1034", "1546", "4874"];
 /// PostgreSQL: read-only transaction. `SQLITE_READONLY` and its kinds.
 const READ_ONLY: [&str; 7] = ["25006", "8", "264", "520", "776", "1032", "1544"];
 
+/// PostgreSQL: a wrong password, or nobody who may come in.
+const LOGIN: [&str; 2] = ["28P01", "28000"];
+
+/// What the database itself said, without where in its own source that is.
+fn told(error: &sqlx::Error) -> String {
+    error.as_database_error().map_or_else(|| error.to_string(), |error| error.message().to_owned())
+}
+
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         if let sqlx::Error::Database(database) = &error {
@@ -221,6 +237,9 @@ impl From<sqlx::Error> for StoreError {
             }
             if database.code().is_some_and(|code| READ_ONLY.contains(&&*code)) {
                 return Self::ReadOnly(error);
+            }
+            if database.code().is_some_and(|code| LOGIN.contains(&&*code)) {
+                return Self::Login(error);
             }
             // PostgreSQL: numeric value out of range.
             if database.message().contains("integer overflow") || database.code().as_deref() == Some("22003") {

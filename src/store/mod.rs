@@ -150,6 +150,12 @@ impl Store {
         self.database.generation()
     }
 
+    /// Why no connection could be made when that was last tried, if it is so still.
+    #[must_use]
+    pub fn why_away(&self) -> Option<String> {
+        self.database.why_away()
+    }
+
     /// How many connections are in use, and how many idle.
     #[must_use]
     pub fn connections(&self) -> (u32, u32) {

@@ -70,6 +70,12 @@ impl Health {
         self.known = Some((known_until, moved));
     }
 
+    /// Until when the book was known when it was last looked up.
+    #[must_use]
+    pub fn known_until(&self) -> Option<Timestamp> {
+        self.known.and_then(|(known, _)| known)
+    }
+
     /// Whether it has failed for at least `limit`.
     #[must_use]
     pub fn has_failed_for(&self, limit: Duration) -> bool {

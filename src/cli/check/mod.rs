@@ -66,7 +66,7 @@ impl Check {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
         let configuration = global.configuration()?;
         let mut checked = Checked { lines: Vec::new() };
-        let file = global.config.as_deref().map_or_else(|| "none given".to_owned(), |file| file.display().to_string());
+        let file = global.file().map_or_else(|| "none given".to_owned(), |file| file.display().to_string());
         let count = configuration.foundations.len();
         let verdict = if count == 0 { Verdict::Warn } else { Verdict::Ok };
         checked.say(verdict, None, "configuration", format!("{file}: {count} foundation(s)"));
@@ -126,14 +126,17 @@ impl Check {
 }
 
 fn listen(checked: &mut Checked, configuration: &Configuration) {
-    let address = configuration.http.listen;
-    match TcpListener::bind(address) {
-        Ok(_) => checked.say(Verdict::Ok, None, "listen", format!("{address} is free")),
-        Err(error) => {
-            let told = format!(
-                "{address}: {error}\nhint: that is fine if the daemon is running; else set [http] listen to a free port"
-            );
-            checked.say(Verdict::Warn, None, "listen", told);
+    let http = &configuration.http;
+    let metrics = http.metrics_listen.map(|address| ("metrics_listen", address));
+    for (key, address) in [("listen", http.listen)].into_iter().chain(metrics) {
+        match TcpListener::bind(address) {
+            Ok(_) => checked.say(Verdict::Ok, None, key, format!("{address} is free")),
+            Err(error) => {
+                let told = format!(
+                    "{address}: {error}\nhint: that is fine if the daemon is running; else set [http] {key} to a free port"
+                );
+                checked.say(Verdict::Warn, None, key, told);
+            }
         }
     }
 }

@@ -95,7 +95,7 @@ impl Demo {
         let stop = stop_on_signal()?;
         let members = vec![member(&configuration, &foundation, &clock)?];
         // The page is for those who stay.
-        let listener = if self.once { None } else { Some(listen(([127, 0, 0, 1], 0).into()).await?) };
+        let listener = if self.once { None } else { Some(listen(([127, 0, 0, 1], 0).into(), "listen").await?) };
         let address = listener.as_ref().and_then(|listener| listener.local_addr().ok());
         if let Some(address) = address {
             note(&format!("Overview at http://{address}/, metrics at http://{address}/metrics"));

@@ -181,6 +181,14 @@ impl Database {
         }
     }
 
+    /// Why no connection could be made when that was last tried, if it is so still.
+    pub fn why_away(&self) -> Option<String> {
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(database) => database.why_away(),
+        }
+    }
+
     /// The same database, which isn't written to once the book is found on another server.
     #[must_use]
     pub fn as_it_is(&self) -> Self {

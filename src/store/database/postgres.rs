@@ -1,7 +1,7 @@
 //! PostgreSQL: a pool of connections, each bounded in how long it waits for anything.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sqlx::migrate::Migrator;
@@ -79,6 +79,8 @@ struct Primary {
     /// Held by whoever looks for it: since it was last looked for in vain.
     looked: Arc<tokio::sync::Mutex<Option<Stopwatch>>>,
     looking: Arc<Mutex<JoinSet<()>>>,
+    /// Why the last look found none, until a connection is made.
+    away: Arc<Mutex<Option<String>>>,
     /// When it was opened: another host that accepts writes, too.
     rival: Option<Arc<str>>,
 }
@@ -120,7 +122,8 @@ impl PostgresDatabase {
         let pool = pool(&hosts, options, &known, &trust).connect_lazy_with(hosts.host(index).options.clone());
         let patience = Patience { location: hosts.location.clone(), limit: options.statement_timeout + NETWORK, trust };
         let (index, looked, looking) = (Arc::new(index.into()), Arc::default(), Arc::default());
-        Ok(Self { pool, patience, primary: Primary { hosts, index, known, looked, looking, rival }, only: None })
+        let primary = Primary { hosts, index, known, looked, looking, away: Arc::default(), rival };
+        Ok(Self { pool, patience, primary, only: None })
     }
 
     pub fn location(&self) -> &str {
@@ -154,6 +157,15 @@ impl PostgresDatabase {
         Self { only: Some(self.generation()), ..self.clone() }
     }
 
+    /// Why no server could be reached when one was last looked for, if it is so still.
+    pub fn why_away(&self) -> Option<String> {
+        self.away().clone()
+    }
+
+    fn away(&self) -> MutexGuard<'_, Option<String>> {
+        self.primary.away.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub const fn pool(&self) -> &PgPool {
         &self.pool
     }
@@ -179,11 +191,8 @@ impl PostgresDatabase {
     async fn begin(&self, statement: &'static str) -> Result<PostgresSession, StoreError> {
         loop {
             let generation = self.generation();
-            let transaction = if self.primary.hosts.must_write() {
-                self.patience.wait(self.begin_on_primary(statement)).await?
-            } else {
-                self.patience.wait(self.pool.begin_with(statement)).await?
-            };
+            let transaction = self.patience.wait(self.begin_on_primary(statement)).await?;
+            self.away().take();
             // Else nothing tells on which of the two servers it is.
             if generation == self.generation() {
                 return Ok(PostgresSession { transaction, patience: self.patience.clone(), generation });
@@ -191,7 +200,7 @@ impl PostgresDatabase {
         }
     }
 
-    /// Looks for the primary where the host that was it fails, or keeps waiting.
+    /// Looks for the primary where the host that was it fails, or keeps waiting; of one host, for why that is.
     async fn begin_on_primary(&self, statement: &'static str) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
         let first = tokio::select! {
             biased;
@@ -242,7 +251,13 @@ impl PostgresDatabase {
         }
         let found = hosts.connect(LOOK, self.server().as_ref()).await;
         *looked = Some(Stopwatch::start());
-        let Ok(Chosen { index: now, connection, .. }) = found else { return false };
+        let Chosen { index: now, connection, .. } = match found {
+            Ok(chosen) => chosen,
+            Err(error) => {
+                *self.away() = Some(error.to_string());
+                return false;
+            }
+        };
         let _ = connection.close().await;
         if now == before {
             return false;

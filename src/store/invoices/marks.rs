@@ -74,7 +74,7 @@ impl Marks {
     /// In a folder, which is one book's: a file for each host.
     #[must_use]
     pub fn within(folder: &Path) -> Self {
-        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        let host = gethostname::gethostname().to_string_lossy().into_owned();
         let plain = |letter: char| if letter.is_ascii_alphanumeric() || letter == '-' { letter } else { '_' };
         let host: String = host.trim().chars().map(plain).collect();
         let host = if host.is_empty() { "host".to_owned() } else { host };

@@ -4,6 +4,8 @@
 mod family;
 mod foundation;
 pub mod labels;
+#[cfg(target_os = "linux")]
+mod process;
 
 use std::time::Duration;
 
@@ -217,7 +219,7 @@ impl Metrics {
         metrics.rate_card_is_good(true);
         metrics.families.begin(None);
         #[cfg(target_os = "linux")]
-        let _ = metrics.registry().register(Box::new(prometheus::process_collector::ProcessCollector::for_self()));
+        let _ = metrics.registry().register(Box::new(process::Process::new()));
         metrics
     }
 
