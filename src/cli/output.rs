@@ -1,8 +1,8 @@
 //! Tables, JSON and CSV, the same for every command.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
-use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
+use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 use serde::Serialize;
 
 use super::Failure;
@@ -57,13 +57,26 @@ const NAMES: [&str; 20] = [
     "space",
 ];
 
+/// How many columns lines of words take at most on a terminal.
+const WIDTH: u16 = 100;
+
 /// Prints a table for people. What would act on their terminal is shown escaped.
 pub fn table(columns: &[Column], rows: impl IntoIterator<Item = Vec<String>>) -> Result<(), Failure> {
-    table_of_lines(columns, rows.into_iter().map(|row| row.iter().map(|cell| visible(cell).into_owned()).collect()))
+    let visible = |row: Vec<String>| row.iter().map(|cell| visible(cell).into_owned()).collect();
+    print_as_is(&drawn(columns, rows.into_iter().map(visible)).to_string())
 }
 
-/// As [`table`], of cells that may have several lines of our own words.
+/// As [`table`], of cells that may have several lines of our own words. On a terminal they are broken between words; programs
+/// find each as it is.
 pub fn table_of_lines(columns: &[Column], rows: impl IntoIterator<Item = Vec<String>>) -> Result<(), Failure> {
+    let mut table = drawn(columns, rows);
+    if io::stdout().is_terminal() {
+        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
+    }
+    print_as_is(&table.to_string())
+}
+
+fn drawn(columns: &[Column], rows: impl IntoIterator<Item = Vec<String>>) -> Table {
     let mut table = Table::new();
     let line = LineStyle::none().fill('─').junction('─');
     table.load_style(TableStyle::new().header_separator(line).bottom_border(line));
@@ -76,7 +89,7 @@ pub fn table_of_lines(columns: &[Column], rows: impl IntoIterator<Item = Vec<Str
     for row in rows {
         table.add_row(row.iter().map(|cell| visible_lines(cell).into_owned()));
     }
-    print_as_is(&table.to_string())
+    table
 }
 
 /// Prints JSON.

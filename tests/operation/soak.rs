@@ -106,6 +106,8 @@ impl Soak {
 
     fn live(&self, days: i64) {
         for _ in 0..days * 24 * HOUR / STEP.0 {
+            // Ours goes with it, so that each month is drafted in its time.
+            self.clock.set(ahead(&self.served) + STEP.0);
             {
                 let mut foundation = self.served.foundation.lock().unwrap();
                 let to = foundation.now().plus(STEP.0);
@@ -113,8 +115,6 @@ impl Soak {
                 foundation.act(STEP.1);
                 keep_size(&mut foundation);
             }
-            // It is drafted month by month.
-            self.clock.set(ahead(&self.served));
             self.collected();
         }
     }

@@ -15,7 +15,7 @@ impl FakeClock {
         clock
     }
 
-    /// By so many seconds it is ahead; the process sees so within a second.
+    /// By so many seconds it is ahead; the process sees so at once.
     pub fn set(&self, ahead: i64) {
         // At once: a file that is half written is no clock.
         let (file, new) = (self.folder.path().join("clock"), self.folder.path().join("clock.new"));
@@ -31,7 +31,7 @@ impl FakeClock {
             // Files keep their times, and spans their lengths: only the time of day is another.
             ("DONT_FAKE_MONOTONIC", "1".to_owned()),
             ("NO_FAKE_STAT", "1".to_owned()),
-            ("FAKETIME_CACHE_DURATION", "1".to_owned()),
+            ("FAKETIME_NO_CACHE", "1".to_owned()),
         ]
     }
 }

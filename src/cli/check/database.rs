@@ -27,7 +27,18 @@ pub(super) async fn check(checked: &mut Checked, configuration: &Configuration) 
     }
     match Global::inspect(configuration).await {
         Ok(Found::Nothing { location }) => {
-            checked.say(Verdict::Ok, None, "database", format!("{location}: `run` will make it"));
+            checked.say(
+                Verdict::Ok,
+                None,
+                "database",
+                format!("{location}: there is none; `ledger init` makes it, as does `run` without --no-create"),
+            );
+            None
+        }
+        Ok(Found::Schema { location, found: 0, .. }) => {
+            let told =
+                format!("{location}: it is empty; `ledger init` makes the book, as does `run` without --no-create");
+            checked.say(Verdict::Ok, None, "database", told);
             None
         }
         Ok(Found::Schema { location, found, known, lacks, rows }) if found < known => {

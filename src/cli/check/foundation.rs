@@ -27,7 +27,7 @@ pub(super) async fn check(
         Ok(member) => member,
         Err(failure) => {
             for problem in failure.problems {
-                checked.say(Verdict::Fail, name, "TLS", problem);
+                checked.say(Verdict::Fail, name, "client", problem);
             }
             return;
         }
