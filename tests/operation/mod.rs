@@ -15,3 +15,4 @@ mod service;
 mod soak;
 mod twins;
 mod upgrades;
+mod watch;
