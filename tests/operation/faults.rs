@@ -346,7 +346,7 @@ fn whatever_fails_of_replicas_and_servers_the_book_comes_out_the_same() {
     let runtime = Runtime::new().unwrap();
     let mut broken = Broken::new(&runtime, seed);
     broken.twins.complete();
-    let watch = Watch::new(&broken.twins);
+    let watch = Watch::new(&broken.twins, &broken.networks);
     let until = Instant::now() + Duration::from_secs(seconds);
     while Instant::now() < until {
         broken.round(&watch);

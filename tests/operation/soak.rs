@@ -13,7 +13,7 @@ use crate::support::background::{Background, text};
 use crate::support::clock::FakeClock;
 use crate::support::database::{self, Kind};
 use crate::support::program::Program;
-use crate::support::served::{Served, complete_until};
+use crate::support::served::{Served, complete_until, keep_size};
 
 const HOUR: i64 = 3_600;
 /// Lived at once, with so many actions.
@@ -32,20 +32,6 @@ struct Sample {
     /// Bytes logged since the sample before.
     logged: u64,
     book_mib: u64,
-}
-
-/// A foundation that grows takes more memory: every list of it is read. This one stays as large as it is.
-fn keep_size(foundation: &mut Foundation) {
-    const MOST: usize = 60;
-    let Foundation { world, tables, .. } = foundation;
-    let apps: Vec<String> = world.apps.keys().skip(MOST).cloned().collect();
-    let services: Vec<String> = world.services.keys().skip(MOST).cloned().collect();
-    for app in apps {
-        world.delete_app(tables, &app);
-    }
-    for service in services {
-        world.delete_service(tables, &service);
-    }
 }
 
 /// By how many seconds the foundation's clock is ahead of ours.

@@ -10,7 +10,7 @@ use crate::support::cluster::{Cluster, Pair};
 use crate::support::database::{self, Kind};
 use crate::support::program::Program;
 use crate::support::replica::{FOUNDATIONS, Replica, apis, configure, foundations, same_outcome};
-use crate::support::served::Served;
+use crate::support::served::{Served, keep_size};
 
 /// Inputs of all foundations that a server has.
 pub fn inputs(of: &Cluster) -> i64 {
@@ -114,6 +114,7 @@ impl<'r> Twins<'r> {
             let to = foundation.now().plus(3600);
             foundation.advance(to);
             foundation.act(60);
+            keep_size(&mut foundation);
         }
     }
 

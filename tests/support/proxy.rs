@@ -2,12 +2,15 @@
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
+use tokio_util::io::InspectReader;
 
 use super::database::server;
 
@@ -59,6 +62,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 pub struct Proxy {
     network: watch::Sender<Network>,
     port: u16,
+    /// Bytes of answers that came so far.
+    pub answered: Arc<AtomicU64>,
 }
 
 impl Proxy {
@@ -71,13 +76,15 @@ impl Proxy {
         let (network, watching) = watch::channel(Network::Whole);
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let port = listener.local_addr().unwrap().port();
+        let answered = Arc::new(AtomicU64::new(0));
+        let counted = answered.clone();
         runtime.spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                tokio::spawn(pass(stream, upstream.clone(), watching.clone()));
+                tokio::spawn(pass(stream, upstream.clone(), watching.clone(), counted.clone()));
             }
         });
-        Self { network, port }
+        Self { network, port, answered }
     }
 
     pub fn set(&self, network: Network) {
@@ -97,7 +104,12 @@ impl Proxy {
     }
 }
 
-async fn pass(mut client: TcpStream, upstream: Upstream, mut network: watch::Receiver<Network>) {
+async fn pass(
+    mut client: TcpStream,
+    upstream: Upstream,
+    mut network: watch::Receiver<Network>,
+    answered: Arc<AtomicU64>,
+) {
     if *network.borrow() == Network::Cut {
         return;
     }
@@ -106,7 +118,11 @@ async fn pass(mut client: TcpStream, upstream: Upstream, mut network: watch::Rec
         let _ = network.wait_for(|network| *network != Network::Silent).await;
         return;
     }
-    let Ok(mut upstream) = upstream.connect().await else { return };
+    let Ok(upstream) = upstream.connect().await else { return };
+    let count = move |bytes: &[u8]| {
+        answered.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+    };
+    let mut upstream: Box<dyn Stream> = Box::new(InspectReader::new(upstream, count));
     between(&mut client, &mut upstream, &mut network).await;
 }
 
