@@ -105,7 +105,7 @@ fn a_failover_to_a_synchronous_standby_loses_nothing() {
     twins.ends_as_undisturbed();
 }
 
-/// Some 20 s.
+/// Some 30 s: leases run out, and each of some thirty commands is a process that finds the primary.
 #[test]
 fn what_a_failover_to_an_asynchronous_standby_loses_is_collected_again_and_no_number_is_issued_twice() {
     let runtime = Runtime::new().unwrap();
