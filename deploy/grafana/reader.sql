@@ -1,9 +1,9 @@
 -- What the money dashboard may read, and nothing else. The user's password and limits are the server's administrator's:
---   createuser --pwprompt cf-billing-reader
---   psql -c 'ALTER ROLE "cf-billing-reader" SET default_transaction_read_only = on' \
---        -c 'ALTER ROLE "cf-billing-reader" SET statement_timeout = 20000'
---   psql -v ON_ERROR_STOP=1 -f deploy/grafana/reader.sql "$DATABASE_URL"
--- The last one as the owner of the book, and again after each upgrade: a view that was replaced has lost its grants.
+--   sudo -u postgres createuser --pwprompt cf-billing-reader
+--   sudo -u postgres psql -c 'ALTER ROLE "cf-billing-reader" SET default_transaction_read_only = on' \
+--                         -c 'ALTER ROLE "cf-billing-reader" SET statement_timeout = 20000'
+--   sudo -u cf-billing psql service=cf-billing -v ON_ERROR_STOP=1 -f deploy/grafana/reader.sql
+-- The last one is as the owner of the book, by the service file of docs/operations.md; run it again after each upgrade: a view that was replaced has lost its grants.
 -- No documents, addresses, bank accounts or raw usage events can be read with it; names of people's apps, orgs and spaces can.
 BEGIN;
 GRANT SELECT ON invoices, invoice_corrections, usage_by_day TO "cf-billing-reader";
