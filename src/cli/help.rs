@@ -17,6 +17,7 @@ const PAGES: &[(&str, &[&str])] = &[
     ("invoices", &["docs/invoices.md", "docs/focus.md"]),
     ("ledger", &["docs/operations.md"]),
     ("man", &["docs/commands.md"]),
+    ("probe", &["docs/install.md", "docs/operations.md"]),
     ("rates", &["docs/rate-cards.md"]),
     ("reconcile", &["docs/operations.md"]),
     ("run", &["docs/operations.md", "docs/configuration.md"]),

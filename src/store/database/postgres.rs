@@ -252,7 +252,10 @@ impl PostgresDatabase {
         let found = hosts.connect(LOOK, self.server().as_ref()).await;
         *looked = Some(Stopwatch::start());
         let Chosen { index: now, connection, .. } = match found {
-            Ok(chosen) => chosen,
+            Ok(chosen) => {
+                self.away().take();
+                chosen
+            }
             Err(error) => {
                 *self.away() = Some(error.to_string());
                 return false;
