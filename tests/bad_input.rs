@@ -341,7 +341,7 @@ fn a_full_disk() {
     let full = run("1400");
     insta::assert_snapshot!(said(&program, &full), @"
     exit 1
-    error: can't write to the database, because its disk is full or failing: error returned from database: (code: 778) disk I/O error
+    error: can't write to the database, because its disk is full or failing: disk I/O error (code 778)
     hint: make room; nothing was changed, and the same command goes on where it stopped
     ");
     let kept = archived(&program);
@@ -453,7 +453,7 @@ fn a_certificate_nobody_knows() {
     ");
     insta::assert_snapshot!(checked(&program, &api, ("[[foundation]]", "[[foundation]]\nca_file = \"missing.pem\"")), @"
     exit 1
-    fail sim TLS: foundation `sim`: can't read `missing.pem`: No such file or directory (os error 2)
+    fail sim client: foundation `sim`: can't read `missing.pem`: No such file or directory (os error 2)
     hint: ca_file is a PEM file with the certificate authority to trust
     ");
 }

@@ -224,7 +224,11 @@ const LOGIN: [&str; 2] = ["28P01", "28000"];
 
 /// What the database itself said, without where in its own source that is.
 fn told(error: &sqlx::Error) -> String {
-    error.as_database_error().map_or_else(|| error.to_string(), |error| error.message().to_owned())
+    let Some(database) = error.as_database_error() else { return error.to_string() };
+    match database.code() {
+        Some(code) => format!("{} (code {code})", database.message()),
+        None => database.message().to_owned(),
+    }
 }
 
 impl From<sqlx::Error> for StoreError {
