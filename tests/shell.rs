@@ -16,7 +16,10 @@ fn completed(script: &str, words: &[&str]) -> Vec<String> {
         words[words.len() - 1],
         words[words.len() - 2],
     );
-    let output = Command::new("bash").args(["--norc", "-c", &ask]).output().unwrap();
+    // In a file: an argument may be no longer than 128 KiB.
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), ask).unwrap();
+    let output = Command::new("bash").arg("--norc").arg(file.path()).output().unwrap();
     let (stdout, stderr) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     assert!(output.status.success() && stderr.is_empty(), "{stderr}");
     stdout.lines().map(str::to_owned).collect()
