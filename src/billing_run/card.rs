@@ -38,6 +38,15 @@ pub enum CardError {
 /// Begins each file's text where a card is of several. TOML takes it for a comment.
 const SEPARATOR: &str = "#: cf-billing file of a card: ";
 
+/// What to do about a file that can't be read; `otherwise`, unless it is that the service's user may not.
+pub(super) fn unread_hint(error: &std::io::Error, otherwise: &'static str) -> &'static str {
+    if error.kind() == std::io::ErrorKind::PermissionDenied {
+        "the service's user must be able to read it: chgrp cf-billing, mode 0640"
+    } else {
+        otherwise
+    }
+}
+
 /// The text of a card, as it is on disk: of one file as it stands, of several one after the other.
 ///
 /// # Errors
@@ -46,11 +55,7 @@ pub fn read_text(path: &Path) -> Result<String, CardError> {
     let failed = |path: &Path, reason: String, hint| CardError::Read { file: path.display().to_string(), reason, hint };
     let one = |path: &Path| -> Result<String, CardError> {
         let bytes = std::fs::read(path).map_err(|error| {
-            let hint = if error.kind() == std::io::ErrorKind::PermissionDenied {
-                "the service's user must be able to read it: chgrp cf-billing, mode 0640"
-            } else {
-                "set [billing] rates to a TOML file or a folder of them, or give one"
-            };
+            let hint = unread_hint(&error, "set [billing] rates to a TOML file or a folder of them, or give one");
             failed(path, error.to_string(), hint)
         })?;
         marked_text_of(bytes).map_err(|error| failed(path, error.to_string(), NotText::HINT))

@@ -392,11 +392,7 @@ fn read_accounts(file: &Path, zone: Tz) -> Result<(Accounts, String), BillingErr
     let name = file.display().to_string();
     let unread = |reason: String, hint| BillingError::AccountsUnread { file: name.clone(), reason, hint };
     let bytes = std::fs::read(file).map_err(|error| {
-        let hint = if error.kind() == std::io::ErrorKind::PermissionDenied {
-            "the service's user must be able to read it: chgrp cf-billing, mode 0640"
-        } else {
-            "set [billing] accounts to a TOML file, or give one"
-        };
+        let hint = card::unread_hint(&error, "set [billing] accounts to a TOML file, or give one");
         unread(error.to_string(), hint)
     })?;
     let text = text_of(bytes).map_err(|error| unread(error.to_string(), NotText::HINT))?;

@@ -166,6 +166,9 @@ impl Duties {
             return store.give_up_lease(&held.lease, name).await;
         }
         self.take_free(share, count).await?;
+        if !store.is_shared() {
+            return Ok(());
+        }
         // What others collect is seen to go on, however rarely somebody asks.
         let is_ours = |head: &FoundationHead| duties.contains_key(&Lease::duty_of(&head.name));
         for head in store.foundations().await?.iter().filter(|head| is_ours(head)) {

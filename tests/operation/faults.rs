@@ -11,6 +11,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tokio::runtime::Runtime;
 
+use super::long::number;
 use super::twins::{Twins, inputs};
 use super::watch::{NOT_READY_AFTER, Watch, readiness};
 use crate::support::cluster::{Pair, server_owner};
@@ -227,8 +228,9 @@ impl Broken<'_> {
         }
         let most = if self.random.random_ratio(1, 5) { 15_000 } else { 3_000 };
         let until = begun + Duration::from_millis(self.random.random_range(50..most));
-        let is_sound = !drawn.contains_key(&Target::Server);
-        self.taken_over(&drawn, &before, is_sound.then_some(until));
+        if !drawn.contains_key(&Target::Server) {
+            self.taken_over(&drawn, &before, until);
+        }
         std::thread::sleep(until.saturating_duration_since(Instant::now()));
         watch.holds(&drawn, &self.twins);
         for (target, fault) in &drawn {
@@ -255,8 +257,7 @@ impl Broken<'_> {
     }
 
     /// Measures when what silent replicas did is done by others, for as long as the round lasts.
-    fn taken_over(&mut self, drawn: &BTreeMap<Target, Fault>, before: &[DutyState], until: Option<Instant>) {
-        let Some(until) = until else { return };
+    fn taken_over(&mut self, drawn: &BTreeMap<Target, Fault>, before: &[DutyState], until: Instant) {
         let begun = Instant::now();
         let silent =
             |fault: &Fault| matches!(fault, Fault::Killed | Fault::Paused | Fault::DatabaseCut | Fault::DatabaseSilent);
@@ -332,10 +333,6 @@ const fn network(fault: Fault) -> Network {
         Fault::FoundationSlow => Network::Slow,
         _ => Network::Whole,
     }
-}
-
-fn number(name: &str, default: u64) -> u64 {
-    std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name}: {text} is no number")))
 }
 
 /// Some 60 s: two clusters, 20 s of faults, and leases that have to run out.

@@ -182,7 +182,8 @@ impl Broken<'_> {
     }
 }
 
-fn number(name: &str, default: u64) -> u64 {
+/// A setting of a long run.
+pub fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name}: {text} is no number")))
 }
 

@@ -110,6 +110,7 @@ impl<'r> Twins<'r> {
     /// An hour passes in the foundations, with much to collect.
     pub fn live(&self) {
         for served in &self.served {
+            // Under one lock: a known until of an hour that hasn't been lived would look complete.
             let mut foundation = served.foundation.lock().unwrap();
             let to = foundation.now().plus(3600);
             foundation.advance(to);

@@ -21,6 +21,7 @@ pub const NOT_READY_AFTER: Duration = Duration::from_secs(5);
 const NOTICED: Duration = Duration::from_secs(3);
 /// While a foundation's lists are read, answers come and nothing is in the book yet; but no longer than this.
 const LISTS: Duration = Duration::from_secs(30);
+
 /// What `/readyz` says, if anything in time.
 pub fn readiness(replica: &Replica) -> (Option<u16>, String) {
     replica.address_now().and_then(|url| ask(&url)).map_or((None, String::new()), |(code, body)| (Some(code), body))

@@ -2,11 +2,10 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use cf_billing::cloud_controller::transport::{Exchange, Http};
+use cf_billing::cloud_controller::transport::{Exchange, Http, TransportError};
 use cf_billing::simulator::ADMIN;
 use http::{Request, Response};
 use tokio::runtime::Runtime;
@@ -130,16 +129,17 @@ pub fn run(program: &Program) -> (Background, String) {
 
 /// What a URL answers, if it does in time.
 pub fn get_within(url: &str, limit: Duration) -> Option<Response<Bytes>> {
-    let http = Arc::new(Http::new(None).unwrap());
-    let request = Request::builder().uri(url).body(Bytes::new()).unwrap();
-    Runtime::new().unwrap().block_on(async { tokio::time::timeout(limit, http.exchange(request)).await }).ok()?.ok()
+    Runtime::new().unwrap().block_on(async { tokio::time::timeout(limit, asked(url)).await }).ok()?.ok()
 }
 
 /// What a URL answers.
 pub fn get(url: &str) -> Response<Bytes> {
-    let http = Arc::new(Http::new(None).unwrap());
-    let request = Request::builder().uri(url).body(Bytes::new()).unwrap();
-    Runtime::new().unwrap().block_on(http.exchange(request)).unwrap()
+    Runtime::new().unwrap().block_on(asked(url)).unwrap()
+}
+
+async fn asked(url: &str) -> Result<Response<Bytes>, TransportError> {
+    let http = Http::new(None).unwrap();
+    http.exchange(Request::builder().uri(url).body(Bytes::new()).unwrap()).await
 }
 
 /// The text of what a URL answers.
