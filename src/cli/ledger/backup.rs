@@ -199,6 +199,8 @@ fn pack(from: &Path, to: &Path, bars: &Bars) -> Result<(u64, String), Failure> {
     let failed = |error: io::Error| about(to, &error);
     let target = files::create_own(to).map_err(failed)?;
     let mut encoder = zstd::Encoder::new(BufWriter::new(target), LEVEL).map_err(failed)?;
+    // Without it a bit that flips in a text is neither zstd's nor SQLite's to notice.
+    encoder.include_checksum(true).map_err(failed)?;
     let bar = bars.add(length, "compressing  {bytes} of {total_bytes}");
     let digest = copy(&mut BufReader::new(source), &mut encoder, |done| bar.set_position(done)).map_err(failed)?;
     bar.finish_and_clear();
