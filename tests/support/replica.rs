@@ -204,8 +204,11 @@ fn without_looked_up(value: &mut Value) {
     match value {
         Value::Object(members) => {
             members.remove("account_name");
-            if let Some(organization) = members.get_mut("organization").and_then(Value::as_object_mut) {
-                organization.remove("name");
+            // Who is in no account is the buyer by that name.
+            for named in ["organization", "buyer"] {
+                if let Some(named) = members.get_mut(named).and_then(Value::as_object_mut) {
+                    named.remove("name");
+                }
             }
             members.values_mut().for_each(without_looked_up);
         }
