@@ -5,6 +5,8 @@
 
 // Pure.
 #[deny(clippy::float_arithmetic)]
+pub mod access;
+#[deny(clippy::float_arithmetic)]
 pub mod accounts;
 #[deny(clippy::float_arithmetic)]
 pub mod documents;
@@ -22,6 +24,7 @@ pub mod rate_card;
 pub mod rating;
 
 // Shell.
+pub mod api;
 pub mod billing_run;
 pub mod cli;
 pub mod clock;

@@ -9,15 +9,18 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use cf_billing::access::Access;
 use cf_billing::clock::Clock;
 use cf_billing::cloud_controller::Client;
 use cf_billing::cloud_controller::transport::{Exchange, Exchanging};
 use cf_billing::consumer::Plan;
 use cf_billing::daemon::{Daemon, Heartbeat, Member};
 use cf_billing::domain::Timestamp;
+use cf_billing::http::OfBook;
 use cf_billing::simulator::{ADMIN, Foundation};
 use cf_billing::store::Store;
 use cf_billing::telemetry::{Board, Metrics};
+use chrono_tz::Tz;
 use http::Request;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -300,6 +303,12 @@ fn a_task_that_panics_is_started_again_and_disturbs_no_other() {
             board: board.clone(),
             listeners: None,
             hosts: Vec::new(),
+            of_book: OfBook {
+                access: Access::new(&[]),
+                zone: Tz::UTC,
+                configured: Arc::from([]),
+                sender: Arc::default(),
+            },
             drafts: None,
             stop: stop.clone(),
         };

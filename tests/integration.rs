@@ -15,6 +15,7 @@
 )]
 
 mod accounts;
+mod api;
 mod attestation;
 mod bad_input;
 mod between;

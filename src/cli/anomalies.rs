@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::json;
-
 use super::output::{self, Format, note, numbers, words};
 use super::usage::time;
 use super::{Failure, Global};
+use crate::api::{Anomaly, Tabular};
 use crate::domain::{AnomalyKind, Span, Timestamp};
 use crate::store::{AnomalyFilter, Store, StoredAnomaly};
 
@@ -38,7 +37,6 @@ pub struct Anomalies {
     format: Format,
 }
 
-const HEADER: [&str; 7] = ["foundation", "input", "kind", "at", "resource_kind", "resource_guid", "detail"];
 /// Letters that a table has for what was found.
 const DETAIL: usize = 100;
 
@@ -58,8 +56,8 @@ impl Anomalies {
         let records = if self.format == Format::Json { records(&store, &anomalies).await? } else { BTreeMap::new() };
         store.close().await;
         match self.format {
-            Format::Json => output::json(&anomalies.iter().map(|one| object(one, &records)).collect::<Vec<_>>())?,
-            Format::Csv => output::csv(&HEADER, anomalies.iter().map(cells))?,
+            Format::Json => output::json(&anomalies.iter().map(|one| told(one, &records)).collect::<Vec<_>>())?,
+            Format::Csv => output::csv(Anomaly::HEADER, anomalies.iter().map(|one| Anomaly::from(one).cells()))?,
             Format::Table if anomalies.is_empty() => note("no anomalies found"),
             Format::Table => table(&anomalies)?,
         }
@@ -94,33 +92,10 @@ async fn records(store: &Store, anomalies: &[StoredAnomaly]) -> Result<BTreeMap<
     Ok(records)
 }
 
-fn object(anomaly: &StoredAnomaly, records: &BTreeMap<(String, u64), String>) -> serde_json::Value {
-    let mut object = json!({
-        "foundation": anomaly.foundation,
-        "input": anomaly.sequence,
-        "kind": anomaly.kind,
-        "at": anomaly.at,
-        "resource_kind": anomaly.resource.as_ref().map(|(kind, _)| kind.name()),
-        "resource_guid": anomaly.resource.as_ref().map(|(_, guid)| guid),
-        "detail": anomaly.detail,
-    });
-    if let Some(record) = records.get(&(anomaly.foundation.clone(), anomaly.sequence)) {
-        object["record"] = record.as_str().into();
-    }
-    object
-}
-
-fn cells(anomaly: &StoredAnomaly) -> Vec<String> {
-    let (kind, guid) = anomaly.resource.clone().unzip();
-    vec![
-        anomaly.foundation.clone(),
-        anomaly.sequence.to_string(),
-        anomaly.kind.clone(),
-        anomaly.at.map(|at| at.to_string()).unwrap_or_default(),
-        kind.map(|kind| kind.name().to_owned()).unwrap_or_default(),
-        guid.unwrap_or_default(),
-        anomaly.detail.clone(),
-    ]
+/// An anomaly, with what was received if it can't be understood.
+fn told(anomaly: &StoredAnomaly, records: &BTreeMap<(String, u64), String>) -> Anomaly {
+    let record = records.get(&(anomaly.foundation.clone(), anomaly.sequence)).cloned();
+    Anomaly { record, ..Anomaly::from(anomaly) }
 }
 
 /// Two lines each: what it is about, and what was found.

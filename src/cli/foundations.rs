@@ -3,17 +3,17 @@
 use std::io::{self, BufRead, IsTerminal};
 
 use clap::Subcommand;
-use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::output::{self, Format, note, words};
 use super::run::member;
 use super::{Failure, Global};
+use crate::api::{self, Tabular};
 use crate::clock::Clock;
 use crate::config::{Configuration, Foundation};
 use crate::consumer::{Collector, Evidence, Held, Judged};
 use crate::domain::{FoundationHead, Kind, Timestamp};
-use crate::store::{OnboardingStage, Pin, Store};
+use crate::store::Store;
 use crate::telemetry::Reporter;
 
 /// List foundations and what holds them; say that another address, foundation or clock is right
@@ -75,73 +75,22 @@ impl Foundations {
     }
 }
 
-/// One foundation, as the list tells it.
-struct Told {
-    name: String,
-    state: &'static str,
-    head: Option<FoundationHead>,
-    pin: Option<Pin>,
-}
-
-impl Told {
-    fn api(&self) -> Option<&str> {
-        self.pin.as_ref().and_then(|pin| pin.api.as_deref())
-    }
-
-    fn epoch(&self) -> Option<Timestamp> {
-        self.head.as_ref().and_then(|head| head.current_settings().billing_epoch)
-    }
-
-    fn known_until(&self) -> Option<Timestamp> {
-        self.head.as_ref().and_then(|head| head.known_until)
-    }
-}
-
-const HEADER: [&str; 9] = [
-    "foundation",
-    "state",
-    "billing_epoch",
-    "known_until",
-    "api",
-    "held_since",
-    "held_reason",
-    "adopted_at",
-    "adopted_by",
-];
-
 impl List {
     async fn run(self, global: &Global) -> Result<(), Failure> {
         let configuration = global.configuration()?;
         let store = Global::open_existing(&configuration).await?;
-        let mut foundations = Vec::new();
-        for head in store.foundations().await? {
-            let pin = store.pin(&head).await?;
-            let onboarding = store.onboarding(&head).await?;
-            let state = match (&pin, &onboarding) {
-                (Some(pin), _) if pin.held.is_some() => "held",
-                _ if head.last_sequence > 0 && !head.collected => "imported",
-                (_, None) => "not begun",
-                (_, Some(onboarding)) if onboarding.stage == OnboardingStage::Complete => "live",
-                (_, Some(onboarding)) => onboarding.stage.name(),
-            };
-            foundations.push(Told { name: head.name.clone(), state, head: Some(head), pin });
-        }
+        let configured: Vec<String> = configuration.foundations.iter().map(|one| one.name.clone()).collect();
+        let foundations = api::foundations(&store, &configured).await?;
         store.close().await;
-        for foundation in &configuration.foundations {
-            if !foundations.iter().any(|told| told.name == foundation.name) {
-                foundations.push(Told { name: foundation.name.clone(), state: "not begun", head: None, pin: None });
-            }
-        }
-        foundations.sort_by(|one, other| one.name.cmp(&other.name));
         match self.format {
-            Format::Json => output::json(&foundations.iter().map(object).collect::<Vec<_>>()),
-            Format::Csv => output::csv(&HEADER, foundations.iter().map(cells)),
+            Format::Json => output::json(&foundations),
+            Format::Csv => output::csv(api::Foundation::HEADER, foundations.iter().map(api::Foundation::cells)),
             Format::Table => {
                 let columns = ["foundation", "state", "billing epoch", "known until", "api"].map(words);
                 output::table(&columns, foundations.iter().map(row))?;
                 for told in &foundations {
-                    if let Some(held) = told.pin.as_ref().and_then(|pin| pin.held.as_ref()) {
-                        note(&format!("held since {}: {}", held.since, held.detail));
+                    if let Some((since, detail)) = told.held_since.zip(told.held_detail.as_ref()) {
+                        note(&format!("held since {since}: {detail}"));
                     }
                 }
                 Ok(())
@@ -154,43 +103,11 @@ fn time(at: Option<Timestamp>) -> String {
     at.map(|at| at.to_string()).unwrap_or_default()
 }
 
-fn row(told: &Told) -> Vec<String> {
-    let api = told.api().unwrap_or_default();
+fn row(told: &api::Foundation) -> Vec<String> {
+    let api = told.api.as_deref().unwrap_or_default();
     // Plain http is worth seeing.
     let api = api.strip_prefix("https://").unwrap_or(api).to_owned();
-    vec![told.name.clone(), told.state.to_owned(), time(told.epoch()), time(told.known_until()), api]
-}
-
-fn cells(told: &Told) -> Vec<String> {
-    let (pin, held) = (told.pin.as_ref(), told.pin.as_ref().and_then(|pin| pin.held.as_ref()));
-    vec![
-        told.name.clone(),
-        told.state.to_owned(),
-        time(told.epoch()),
-        time(told.known_until()),
-        told.api().unwrap_or_default().to_owned(),
-        time(held.map(|held| held.since)),
-        held.map(|held| held.reason.clone()).unwrap_or_default(),
-        time(pin.and_then(|pin| pin.adopted_at)),
-        pin.and_then(|pin| pin.adopted_by.clone()).unwrap_or_default(),
-    ]
-}
-
-fn object(told: &Told) -> serde_json::Value {
-    let (pin, held) = (told.pin.as_ref(), told.pin.as_ref().and_then(|pin| pin.held.as_ref()));
-    json!({
-        "foundation": told.name,
-        "state": told.state,
-        "billing_epoch": told.epoch(),
-        "known_until": told.known_until(),
-        "api": told.api(),
-        "issuer": pin.and_then(|pin| pin.issuer.clone()),
-        "held_since": held.map(|held| held.since),
-        "held_reason": held.map(|held| held.reason.clone()),
-        "held_detail": held.map(|held| held.detail.clone()),
-        "adopted_at": pin.and_then(|pin| pin.adopted_at),
-        "adopted_by": pin.and_then(|pin| pin.adopted_by.clone()),
-    })
+    vec![told.foundation.clone(), told.state.to_owned(), time(told.billing_epoch), time(told.known_until), api]
 }
 
 impl Adopt {

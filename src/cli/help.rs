@@ -23,6 +23,7 @@ const PAGES: &[(&str, &[&str])] = &[
     ("run", &["docs/operations.md", "docs/configuration.md"]),
     ("simulate", &["docs/operations.md"]),
     ("snapshots", &["docs/operations.md"]),
+    ("cost", &["docs/invoices.md", "docs/api.md"]),
     ("usage", &["docs/what-is-billed.md"]),
 ];
 

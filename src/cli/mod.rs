@@ -7,6 +7,7 @@ mod check;
 mod clocks;
 mod completions;
 mod configuration;
+mod cost;
 mod demo;
 mod foundations;
 mod gaps;
@@ -122,6 +123,7 @@ enum Command {
     Simulate(simulate::Simulate),
     Snapshots(snapshots::Snapshots),
     Usage(usage::Usage),
+    Cost(cost::Cost),
 }
 
 /// The whole command line, for help, completions and tests.
@@ -191,6 +193,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Simulate(simulate) => simulate.run().await,
         Command::Snapshots(snapshots) => snapshots.run(&global).await,
         Command::Usage(usage) => usage.run(&global).await,
+        Command::Cost(cost) => cost.run(&global).await,
     }
 }
 

@@ -6,7 +6,8 @@ use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyl
 use serde::Serialize;
 
 use super::Failure;
-use crate::domain::text::{inert, is_number, visible, visible_lines};
+use crate::api;
+use crate::domain::text::{visible, visible_lines};
 
 /// How data is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -32,30 +33,6 @@ pub const fn words(title: &'static str) -> Column {
 pub const fn numbers(title: &'static str) -> Column {
     Column { title, right: true }
 }
-
-/// Columns of CSV with text from outside: there `+1` is a name, and not a number.
-const NAMES: [&str; 20] = [
-    "account",
-    "account_name",
-    "app",
-    "buildpack",
-    "cause",
-    "detail",
-    "foundation",
-    "hint",
-    "invoice",
-    "message",
-    "name",
-    "organization",
-    "part",
-    "process",
-    "reason",
-    "seller",
-    "service_instance",
-    "service_offering",
-    "service_plan",
-    "space",
-];
 
 /// How many columns lines of words take at most on a terminal.
 const WIDTH: u16 = 100;
@@ -98,25 +75,14 @@ pub fn json(value: &impl Serialize) -> Result<(), Failure> {
     print_as_is(&text)
 }
 
-/// Prints CSV with a header. No text of it is a formula ([`inert`]); numbers are as they are.
+/// Prints CSV with a header. No text of it is a formula; numbers are as they are.
 pub fn csv(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Result<(), Failure> {
-    let is_name = |column: &str| NAMES.contains(&column) || column.ends_with("_name") || column.ends_with("_label");
-    let cell = |(position, cell): (usize, String)| {
-        let may_be_number = header.get(position).is_none_or(|column| !is_name(column));
-        if may_be_number && is_number(&cell) { cell } else { inert(&cell).into_owned() }
-    };
-    csv_as_is(header, rows.into_iter().map(|row| row.into_iter().enumerate().map(cell).collect()))
+    print_as_is(api::csv(header, rows).map_err(Failure::failed)?.trim_end())
 }
 
 /// As [`csv`], of cells that are inert already.
 pub fn csv_as_is(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Result<(), Failure> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(header).map_err(Failure::failed)?;
-    for row in rows {
-        writer.write_record(row).map_err(Failure::failed)?;
-    }
-    let bytes = writer.into_inner().map_err(Failure::failed)?;
-    print_as_is(String::from_utf8_lossy(&bytes).trim_end())
+    print_as_is(api::csv_as_is(header, rows).map_err(Failure::failed)?.trim_end())
 }
 
 /// Prints lines for people. What would act on their terminal is shown escaped.

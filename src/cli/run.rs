@@ -19,7 +19,7 @@ use crate::cloud_controller::{Client, Credentials};
 use crate::config::{Configuration, Foundation};
 use crate::consumer::Plan;
 use crate::daemon::{Backoff, Daemon, Heartbeat, Member, begin_series, status};
-use crate::http::{self, Book, Listeners, Served};
+use crate::http::{self, Book, Listeners, OfBook, Served};
 use crate::store::{Making, Store, StoreError};
 use crate::telemetry::{self, Board, Metrics};
 
@@ -125,6 +125,7 @@ impl Run {
             board: board.clone(),
             listeners: Some(listeners),
             hosts: configuration.http.hosts.clone(),
+            of_book: OfBook::new(&configuration),
             verify_interval: configuration.database.verify_interval,
             heartbeat,
             drafts: Some(configuration.clone()),
@@ -179,6 +180,7 @@ async fn opened(
         not_ready_after: configuration.http.not_ready_after,
         poll_interval: configuration.collection.poll_interval,
         hosts: configuration.http.hosts.clone(),
+        of_book: OfBook::new(configuration),
     };
     let served = http::serve(duplicates, served, stop.clone());
     let opening = async {

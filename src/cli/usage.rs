@@ -1,16 +1,16 @@
 //! `cf-billing usage`: quantities from the ledger, no prices.
 
 use chrono_tz::Tz;
-use serde_json::{Map, Value};
 
 use super::output::{self, Column, Format, grouped, numbers, words};
 use super::scratch::Scratch;
 use super::{Failure, Global};
+use crate::api::{QUANTITIES, UsageBy, UsageRow};
 use crate::consumer::rebuild;
 use crate::domain::text::visible;
 use crate::domain::{Span, Timestamp};
 use crate::keyed;
-use crate::store::{Absurd, GroupKey, UsageQuery, UsageRow};
+use crate::store::{Absurd, UsageQuery};
 
 /// Show how much was used, from the ledger, without prices
 ///
@@ -29,7 +29,7 @@ pub struct Usage {
     to: String,
     /// Group by these, in this order
     #[arg(long, value_delimiter = ',', default_value = "kind")]
-    by: Vec<By>,
+    by: Vec<UsageBy>,
     /// Show names beside guids
     #[arg(long)]
     names: bool,
@@ -45,60 +45,6 @@ pub struct Usage {
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
 }
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum By {
-    Foundation,
-    Kind,
-    Org,
-    Space,
-    App,
-    Process,
-    Buildpack,
-    Plan,
-}
-
-impl By {
-    const fn group(self) -> GroupKey {
-        match self {
-            Self::Foundation => GroupKey::Foundation,
-            Self::Kind => GroupKey::Kind,
-            Self::Org => GroupKey::Organization,
-            Self::Space => GroupKey::Space,
-            Self::App => GroupKey::App,
-            Self::Process => GroupKey::Process,
-            Self::Buildpack => GroupKey::Buildpack,
-            Self::Plan => GroupKey::ServicePlan,
-        }
-    }
-
-    const fn key(self) -> &'static str {
-        match self {
-            Self::Foundation => "foundation",
-            Self::Kind => "kind",
-            Self::Org => "org_guid",
-            Self::Space => "space_guid",
-            Self::App => "app_guid",
-            Self::Process => "process_guid",
-            Self::Buildpack => "buildpack",
-            Self::Plan => "service_plan_guid",
-        }
-    }
-
-    /// The key of its name; none where the key is a name itself.
-    const fn name_key(self) -> Option<&'static str> {
-        match self {
-            Self::Org => Some("org_name"),
-            Self::Space => Some("space_name"),
-            Self::App => Some("app_name"),
-            Self::Plan => Some("service_plan_name"),
-            Self::Foundation | Self::Kind | Self::Process | Self::Buildpack => None,
-        }
-    }
-}
-
-const QUANTITIES: [&str; 4] =
-    ["instance_seconds", "memory_mib_seconds", "disk_mib_seconds", "estimated_instance_seconds"];
 
 impl Usage {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
@@ -135,54 +81,22 @@ impl Usage {
         };
         let rows = used.of_spans.pop().unwrap_or_default();
         store.close().await;
+        let (by, names) = (&self.by[..], self.names);
+        let rows: Vec<UsageRow> = rows.iter().map(|row| UsageRow::new(row, by, names)).collect();
+        let header = UsageRow::header(by, names);
         match self.format {
-            Format::Json => output::json(&rows.iter().map(|row| self.object(row)).collect::<Vec<_>>())?,
+            Format::Json => output::json(&rows)?,
             Format::Csv => {
-                let header: Vec<&str> = self.keys().into_iter().chain(QUANTITIES).collect();
-                output::csv(&header, rows.iter().map(|row| self.cells(row, |number| number.to_string())))?;
+                output::csv(&header, rows.iter().map(|row| row.cells(by, names, |number| number.to_string())))?;
             }
             Format::Table => {
-                let columns: Vec<Column> = self.keys().into_iter().map(words).chain(QUANTITIES.map(numbers)).collect();
-                output::table(&columns, rows.iter().map(|row| self.cells(row, grouped)))?;
+                let column = |name| if QUANTITIES.contains(&name) { numbers(name) } else { words(name) };
+                let columns: Vec<Column> = header.into_iter().map(column).collect();
+                output::table(&columns, rows.iter().map(|row| row.cells(by, names, grouped)))?;
             }
         }
         left_out(&used.absurd)
     }
-
-    fn keys(&self) -> Vec<&'static str> {
-        let name = |by: &By| by.name_key().filter(|_| self.names);
-        self.by.iter().flat_map(|by| std::iter::once(by.key()).chain(name(by))).collect()
-    }
-
-    fn object(&self, row: &UsageRow) -> Value {
-        let mut object = Map::new();
-        for (by, keyed) in self.by.iter().zip(&row.keys) {
-            object.insert(by.key().to_owned(), keyed.as_ref().map(|keyed| keyed.value.clone()).into());
-            if let Some(name) = by.name_key().filter(|_| self.names) {
-                object.insert(name.to_owned(), keyed.as_ref().and_then(|keyed| keyed.name.clone()).into());
-            }
-        }
-        for (name, quantity) in QUANTITIES.into_iter().zip(quantities(row)) {
-            object.insert(name.to_owned(), quantity.into());
-        }
-        Value::Object(object)
-    }
-
-    fn cells(&self, row: &UsageRow, number: impl Fn(i64) -> String) -> Vec<String> {
-        let mut cells = Vec::new();
-        for (by, keyed) in self.by.iter().zip(&row.keys) {
-            cells.push(keyed.as_ref().map(|keyed| keyed.value.clone()).unwrap_or_default());
-            if self.names && by.name_key().is_some() {
-                cells.push(keyed.as_ref().and_then(|keyed| keyed.name.clone()).unwrap_or_default());
-            }
-        }
-        cells.extend(quantities(row).map(number));
-        cells
-    }
-}
-
-const fn quantities(row: &UsageRow) -> [i64; 4] {
-    [row.instance_seconds, row.memory_mib_seconds, row.disk_mib_seconds, row.estimated_instance_seconds]
 }
 
 /// Fails for what is in no sum, once the sums are printed.

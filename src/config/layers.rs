@@ -10,13 +10,10 @@ use crate::keyed::{At, Entry, Key, Keyed, Problem, Reader, Takes, TomlTable, Tom
 /// Begins the name of every environment variable that overrides a key.
 const PREFIX: &str = "CF_BILLING__";
 
-/// The list of tables of which each is overridden by its name.
-const NAMED: &str = "foundation";
-
 /// Settings of both layers.
 pub(super) struct Layers {
     sections: BTreeMap<&'static str, TomlTable>,
-    pub foundations: Vec<TomlTable>,
+    lists: BTreeMap<&'static str, Vec<TomlTable>>,
 }
 
 impl Layers {
@@ -24,6 +21,18 @@ impl Layers {
     pub fn section(&self, name: &str) -> &TomlTable {
         self.sections.get(name).expect("every section is layered")
     }
+
+    /// The sections of a list, in the order of the file.
+    pub fn list(&self, name: &str) -> &[TomlTable] {
+        self.lists.get(name).expect("every list is layered")
+    }
+}
+
+/// A list of tables in the file, each of which is overridden by its name.
+struct Named<'r> {
+    section: &'static str,
+    tables: Vec<Keyed<'r>>,
+    names: Vec<String>,
 }
 
 /// Layers the environment over a file, whose text is `text`.
@@ -34,16 +43,21 @@ pub(super) fn layered(
     environment: impl IntoIterator<Item = (String, String)>,
 ) -> Layers {
     let reader = file.reader;
-    let foundations = file.tables(NAMED);
-    for foundation in &foundations {
-        single_values(foundation);
-    }
-    let names: Vec<&str> = foundations.iter().map(|foundation| written(foundation.table, "name")).collect();
+    let lists: Vec<Named<'_>> = sections
+        .iter()
+        .filter(|section| matches!(section.takes, Takes::Tables(_)))
+        .map(|section| {
+            let tables = file.tables(section.name);
+            tables.iter().for_each(single_values);
+            let names = tables.iter().map(|keyed| written(keyed.table, "name").to_owned()).collect();
+            Named { section: section.name, tables, names }
+        })
+        .collect();
     let mut overridden: BTreeMap<String, String> = BTreeMap::new();
     let mut builder = Config::builder().add_source(File::from_str(text, FileFormat::Toml));
     for (variable, value) in environment {
         let Some(rest) = variable.strip_prefix(PREFIX) else { continue };
-        let Some(path) = path_of(reader, sections, &names, &variable, rest) else { continue };
+        let Some(path) = path_of(reader, sections, &lists, &variable, rest) else { continue };
         overridden.insert(path.clone(), variable.clone());
         builder = match builder.set_override(&path, value) {
             Ok(builder) => builder,
@@ -72,7 +86,7 @@ pub(super) fn layered(
         }
         layered
     };
-    let mut layers = Layers { sections: BTreeMap::new(), foundations: Vec::new() };
+    let mut layers = Layers { sections: BTreeMap::new(), lists: BTreeMap::new() };
     for section in sections {
         match section.takes {
             Takes::Table(keys) => {
@@ -83,9 +97,12 @@ pub(super) fn layered(
                     .insert(section.name, layer(section.name, keys(), in_file.as_ref().map(|keyed| keyed.table)));
             }
             Takes::Tables(keys) => {
-                for (index, foundation) in foundations.iter().enumerate() {
-                    layers.foundations.push(layer(&format!("{NAMED}[{index}]"), keys(), Some(foundation.table)));
-                }
+                let list = lists.iter().find(|list| list.section == section.name);
+                let tables = list.into_iter().flat_map(|list| &list.tables).enumerate();
+                let layered = tables
+                    .map(|(index, keyed)| layer(&format!("{}[{index}]", section.name), keys(), Some(keyed.table)))
+                    .collect();
+                layers.lists.insert(section.name, layered);
             }
             _ => unreachable!("`{}` is neither a section nor a list of sections", section.name),
         }
@@ -124,21 +141,25 @@ fn names_of(key: &Key) -> Vec<String> {
 }
 
 /// What a variable overrides, by its path in the merged configuration; what it can't override is noted.
-fn path_of(reader: &Reader<'_>, sections: &[Key], named: &[&str], variable: &str, rest: &str) -> Option<String> {
+fn path_of(reader: &Reader<'_>, sections: &[Key], lists: &[Named<'_>], variable: &str, rest: &str) -> Option<String> {
     let parts: Vec<String> = rest.split("__").map(str::to_lowercase).collect();
     let is_key = |section: &str, name: &str| {
         sections.iter().filter(|known| known.name == section).flat_map(keys_of).any(|known| known == name)
     };
-    match &parts[..] {
-        [section, name] if section != NAMED && is_key(section, name) => Some(format!("{section}.{name}")),
-        [section, foundation, name] if section == NAMED && is_key(section, name) => {
-            let index = named.iter().position(|known| variable_part(known) == *foundation);
+    let list = lists.iter().find(|list| parts.first().is_some_and(|section| section == list.section));
+    match (&parts[..], list) {
+        ([section, name], None) if is_key(section, name) => Some(format!("{section}.{name}")),
+        ([section, of, name], Some(list)) if is_key(section, name) => {
+            let index = list.names.iter().position(|known| variable_part(known) == *of);
             if index.is_none() {
-                let message = format!("no foundation `{foundation}` is configured");
-                let hint = format!("foundations are: {}", named.join(", "));
+                let message = format!("no {section} `{of}` is configured");
+                let hint = match &list.names[..] {
+                    [] => format!("add it to the file: [[{section}]]"),
+                    names => format!("{section}s are: {}", names.join(", ")),
+                };
                 reader.error(&At::Variable(variable.to_owned()), message, hint);
             }
-            index.map(|index| format!("{NAMED}[{index}].{name}"))
+            index.map(|index| format!("{section}[{index}].{name}"))
         }
         _ => {
             let known: Vec<String> = sections.iter().flat_map(variables_of).collect();
@@ -159,11 +180,12 @@ fn keys_of(section: &Key) -> Vec<String> {
 
 /// The names of a section's variables.
 fn variables_of(section: &Key) -> Vec<String> {
-    let of = if section.name == NAMED { format!("{NAMED}__NAME") } else { section.name.to_owned() };
+    let is_list = matches!(section.takes, Takes::Tables(_));
+    let of = if is_list { format!("{}__NAME", section.name) } else { section.name.to_owned() };
     keys_of(section).iter().map(|name| format!("{PREFIX}{of}__{name}").to_uppercase()).collect()
 }
 
-/// A foundation's name as part of an environment variable's, in lower case.
+/// A name as part of an environment variable's, in lower case.
 fn variable_part(name: &str) -> String {
     name.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '_' }).collect()
 }

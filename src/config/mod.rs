@@ -11,12 +11,14 @@ mod log;
 mod secret;
 mod seller;
 mod staging;
+mod token;
 
 use std::path::Path;
 
 use chrono_tz::Tz;
 use serde_json::Value;
 
+use crate::access::ApiToken;
 use crate::domain::text::{NotText, Position, text_of};
 use crate::domain::{RULES, Settings, Timestamp};
 use crate::keyed::{self, Described, FilePosition, Key, Keyed, Origin, Problem, Reader, Takes, key};
@@ -47,6 +49,8 @@ pub struct Configuration {
     pub staging: Staging,
     pub collection: Collection,
     pub foundations: Vec<Foundation>,
+    /// Who may ask; where there are none, everybody on this machine.
+    pub tokens: Vec<ApiToken>,
     pub log: Log,
     /// What isn't wrong, but should be looked at.
     pub warnings: Vec<Problem>,
@@ -77,6 +81,11 @@ fn sections() -> Vec<Key> {
         key("staging", Takes::Table(staging::keys), "What is assumed about stagings"),
         key("collection", Takes::Table(collection::keys), "How usage events are read"),
         key("foundation", Takes::Tables(foundation::keys), "One `[[foundation]]` per Cloud Foundry installation"),
+        key(
+            "token",
+            Takes::Tables(token::keys),
+            "One `[[token]]` per program that reads the API. Where there is none, whoever reaches `[http] listen` may read everything: that is a loopback address",
+        ),
         key("log", Takes::Table(log::keys), "What is logged"),
     ]
 }
@@ -154,7 +163,7 @@ fn configuration(
     let log = Log::read(&section("log", log::keys()));
     let zone = billing.as_ref().map_or(Tz::UTC, |billing| billing.time_zone);
     let mut foundations: Vec<Option<Foundation>> = Vec::new();
-    for table in &layers.foundations {
+    for table in layers.list("foundation") {
         let section = Keyed::new(reader, table, foundation::keys(), "foundation", zone);
         let foundation = Foundation::read(&section, &mut warnings);
         if let Some(Foundation { name, .. }) = &foundation
@@ -164,6 +173,22 @@ fn configuration(
         }
         foundations.push(foundation);
     }
+    let mut tokens: Vec<Option<ApiToken>> = Vec::new();
+    for table in layers.list("token") {
+        let section = Keyed::new(reader, table, token::keys(), "token", zone);
+        let token = token::read(&section, &mut warnings);
+        for other in tokens.iter().flatten() {
+            let Some(token) = &token else { break };
+            if other.name == token.name {
+                section.error("name", format!("two tokens are named `{}`", token.name), "give each a name of its own");
+            }
+            if other.digest == token.digest {
+                let told = format!("`{}` and `{}` have the same secret", other.name, token.name);
+                section.error("name", told, "make one for each: openssl rand -hex 32");
+            }
+        }
+        tokens.push(token);
+    }
     Some(Configuration {
         database: database?,
         http: http?,
@@ -171,6 +196,7 @@ fn configuration(
         staging: staging?,
         collection: collection?,
         foundations: foundations.into_iter().collect::<Option<Vec<_>>>()?,
+        tokens: tokens.into_iter().collect::<Option<Vec<_>>>()?,
         log: log?,
         warnings,
     })

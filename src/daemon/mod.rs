@@ -22,7 +22,7 @@ use crate::clock::{Clock, Stopwatch};
 use crate::cloud_controller::Client;
 use crate::config::Configuration;
 use crate::consumer::Plan;
-use crate::http::{self, Book, Listeners, Served};
+use crate::http::{self, Book, Listeners, OfBook, Served};
 use crate::store::{Lease, Store, StoreError, retried};
 use crate::telemetry::{Board, Metrics, Reporter};
 pub use backoff::Backoff;
@@ -55,6 +55,7 @@ pub struct Daemon {
     pub listeners: Option<Listeners>,
     /// Names that pages answer to, beside those of this machine itself.
     pub hosts: Vec<String>,
+    pub of_book: OfBook,
     /// Between two verifications of the hash chains.
     pub verify_interval: Duration,
     /// What the service manager is told.
@@ -206,7 +207,7 @@ impl Supervisor {
     }
 
     fn served(&self) -> Served {
-        let Daemon { store, clock, metrics, board, not_ready_after, poll_interval, hosts, .. } = &self.daemon;
+        let Daemon { store, clock, metrics, board, not_ready_after, poll_interval, hosts, of_book, .. } = &self.daemon;
         Served {
             book: Book::Open(store.clone()),
             clock: clock.clone(),
@@ -215,6 +216,7 @@ impl Supervisor {
             not_ready_after: *not_ready_after,
             poll_interval: *poll_interval,
             hosts: hosts.clone(),
+            of_book: of_book.clone(),
         }
     }
 

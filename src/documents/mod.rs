@@ -107,6 +107,21 @@ impl Format {
         }
     }
 
+    /// The name of a document's file, of the invoice of that name.
+    #[must_use]
+    pub fn file_name(self, invoice: &str) -> String {
+        let ending = match self {
+            Self::Html => ".html",
+            Self::Pdf => ".pdf",
+            Self::Csv => ".csv",
+            Self::Json => ".json",
+            Self::Ubl => ".xml",
+            Self::Facturx => "-facturx.pdf",
+        };
+        // A series may have slashes in its name.
+        format!("{}{ending}", invoice.replace('/', "-"))
+    }
+
     /// As which it is kept: a PDF that has the e-invoice in it is Factur-X.
     #[must_use]
     pub const fn kept_as(self) -> Self {

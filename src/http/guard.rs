@@ -1,7 +1,6 @@
 //! What every answer goes through: who may ask for it under which name, how long it may take, and what a browser may do
 //! with it.
 
-use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -13,6 +12,8 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::api::{self, ProblemDetails};
+use super::host::is_known;
 use super::page::style_hash;
 use super::server::Reserved;
 use super::{Asker, Served};
@@ -43,17 +44,25 @@ pub(super) async fn answer(State(guard): State<Guard>, mut request: Request, nex
     let is_plain = PLAIN.contains(&route.as_str());
     let is_known = is_known(request.headers().get(HOST), &served.hosts);
     request.extensions_mut().insert(if has_pages && is_known { Asker::Ours } else { Asker::Anybody });
+    let is_api = request.uri().path().starts_with(api::ROOT);
+    let busy = |told: &'static str| {
+        if is_api {
+            return ProblemDetails::away(told).alone();
+        }
+        (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "10")], format!("{told}\n")).into_response()
+    };
     let mut response = if !is_plain && request.extensions().get::<Reserved>().is_some() {
-        (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "10")], "Too many connections. Try again.\n").into_response()
+        busy("Too many connections. Try again.")
     } else if !is_plain && !is_known {
         let told = "This name isn't known here.\nhint: add it to `hosts` in [http], if it is yours\n";
         (StatusCode::MISDIRECTED_REQUEST, told).into_response()
     } else {
-        let late = || (StatusCode::SERVICE_UNAVAILABLE, "It took too long. Try again.\n").into_response();
-        tokio::time::timeout(LONGEST, next.run(request)).await.unwrap_or_else(|_| late())
+        let answered = tokio::time::timeout(LONGEST, next.run(request)).await;
+        answered.unwrap_or_else(|_| busy("It took too long. Try again."))
     };
     for (name, value) in headers() {
-        response.headers_mut().insert(name, value);
+        // The API has its own where it must.
+        response.headers_mut().entry(name).or_insert(value);
     }
     served.metrics.http(&route, &method, response.status().as_u16(), watch.elapsed());
     response
@@ -76,49 +85,4 @@ fn headers() -> [(HeaderName, HeaderValue); 5] {
         (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
         (CACHE_CONTROL, HeaderValue::from_static("no-store")),
     ]
-}
-
-/// Whether a request's `Host` is this machine itself, or one of the configured names: a page of somebody else's name that
-/// leads here (DNS rebinding) is none.
-fn is_known(host: Option<&HeaderValue>, hosts: &[String]) -> bool {
-    // Without one it isn't a browser.
-    let Some(host) = host else { return true };
-    let Ok(host) = host.to_str() else { return false };
-    let name = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((address, _)) => address,
-        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
-    };
-    let is_loopback = name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
-    is_loopback || name.eq_ignore_ascii_case("localhost") || hosts.iter().any(|own| own.eq_ignore_ascii_case(name))
-}
-
-#[cfg(test)]
-mod tests {
-    use axum::http::HeaderValue;
-
-    use super::is_known;
-
-    #[test]
-    fn names_of_this_machine_and_configured_ones_are_known() {
-        let hosts = ["billing.example.org".to_owned()];
-        for (host, known) in [
-            ("127.0.0.1", true),
-            ("127.0.0.1:9495", true),
-            ("localhost:9495", true),
-            ("LOCALHOST", true),
-            ("[::1]:9495", true),
-            ("[::1]", true),
-            ("billing.example.org", true),
-            ("Billing.Example.Org:443", true),
-            ("evil.example.org", false),
-            ("billing.example.org.evil.example", false),
-            ("192.0.2.1:9495", false),
-            ("[2001:db8::1]:9495", false),
-            ("", false),
-        ] {
-            let value = HeaderValue::from_static(host);
-            assert_eq!(is_known(Some(&value), &hosts), known, "{host}");
-        }
-        assert!(is_known(None, &hosts));
-    }
 }

@@ -1,6 +1,8 @@
 //! What the daemon serves: metrics, health, and one plain page. Reads the board and the book, changes nothing.
 
+mod api;
 mod guard;
+mod host;
 mod page;
 mod ready;
 mod server;
@@ -11,20 +13,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
+use axum::http::{StatusCode, Uri};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
+use chrono_tz::Tz;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::access::Access;
+use crate::billing_run::Sender;
 use crate::clock::Clock;
+use crate::config::Configuration;
 use crate::store::Store;
 use crate::telemetry::{Board, Metrics};
 
+pub use api::description;
 use guard::Guard;
 pub use ready::{Readiness, readiness};
 
@@ -41,6 +48,30 @@ pub struct Served {
     pub poll_interval: Duration,
     /// Names that pages answer to, beside those of this machine itself.
     pub hosts: Vec<String>,
+    pub of_book: OfBook,
+}
+
+/// What the configuration says about reading the book.
+#[derive(Clone, Debug)]
+pub struct OfBook {
+    pub access: Access,
+    /// The billing time zone.
+    pub zone: Tz,
+    /// Names of foundations.
+    pub configured: Arc<[String]>,
+    pub sender: Arc<Sender>,
+}
+
+impl OfBook {
+    #[must_use]
+    pub fn new(configuration: &Configuration) -> Self {
+        Self {
+            access: Access::new(&configuration.tokens),
+            zone: configuration.billing.time_zone,
+            configured: configuration.foundations.iter().map(|foundation| foundation.name.clone()).collect(),
+            sender: Arc::new(Sender::new(&configuration.billing)),
+        }
+    }
 }
 
 /// Who asks.
@@ -107,7 +138,7 @@ pub async fn serve(listeners: Listeners, served: Served, stop: CancellationToken
         router.layer(from_fn_with_state(guard, guard::answer)).with_state(served.clone())
     };
     let bare = Router::new().fallback(async || (StatusCode::NOT_FOUND, "There is no such page.\n"));
-    let pages = Router::new().route("/", get(page::overview)).fallback(nothing);
+    let pages = Router::new().route("/", get(page::overview)).nest(api::ROOT, api::router()).fallback(nothing);
     let (bare, pages) = (guarded(bare, false), guarded(pages, true));
     let metrics = async {
         match listeners.metrics {
@@ -134,6 +165,9 @@ async fn alive() -> &'static str {
     "alive\n"
 }
 
-async fn nothing() -> Response {
+async fn nothing(uri: Uri) -> Response {
+    if uri.path().starts_with(api::ROOT) {
+        return api::no_such_page().await.alone();
+    }
     (StatusCode::NOT_FOUND, "There is no such page. The overview is at /\n").into_response()
 }

@@ -17,7 +17,7 @@ use cf_billing::domain::{Amount, Month, Settings, Stream, Timestamp};
 use cf_billing::invoicing::{
     Correction, CorrectionCause, Credit, CreditError, DocumentKind, DocumentRef, Invoice, Status,
 };
-use cf_billing::store::{InvoiceFilter, Store, StoreError, StoredInvoice};
+use cf_billing::store::{CostKey, CostQuery, InvoiceFilter, Store, StoreError, StoredInvoice};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::json;
@@ -505,6 +505,32 @@ impl Afterwards {
                 wrong
                     .push(format!("{account} {month}: documents come to {total}, its lines to {due_in_all}: {said:?}"));
             }
+        }
+        wrong.extend(self.costs_otherwise());
+        wrong
+    }
+
+    /// Where what months cost isn't what their documents come to.
+    fn costs_otherwise(&self) -> Vec<String> {
+        let mut wrong = Vec::new();
+        for of in MONTHS.map(month) {
+            let by = vec![CostKey::Account, CostKey::Organization, CostKey::App, CostKey::Kind, CostKey::Meter];
+            let query = CostQuery { month: of, by, account: None };
+            let filter = InvoiceFilter { month: Some(of), ..InvoiceFilter::default() };
+            let (costs, documents) = self.runtime.block_on(async {
+                (self.store.cost(&query, None).await.unwrap(), self.store.invoices(&filter).await.unwrap())
+            });
+            let mut sums: BTreeMap<String, (i64, i64)> = BTreeMap::new();
+            for row in &costs {
+                sums.entry(row.keys[0].as_ref().unwrap().value.clone()).or_default().0 += row.amount.0;
+            }
+            for document in &documents {
+                sums.entry(document.document.account.clone()).or_default().1 += document.document.net.0;
+            }
+            let apart = sums.into_iter().filter(|(_, (cost, nets))| cost != nets);
+            wrong.extend(apart.map(|(account, (cost, nets))| {
+                format!("{account} {of} costs {cost}, and its documents come to {nets}: {costs:?}")
+            }));
         }
         wrong
     }

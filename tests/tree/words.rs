@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 /// Rooms, and parts of them, that speak the words of others: the simulator and the wire types Cloud Controller's, commands
-/// and the sections of the configuration those of what they are for.
-const SPEAK_FOR_OTHERS: [&str; 4] = ["simulator", "cli", "config", "cloud_controller/wire"];
+/// and the sections of the configuration those of what they are for, the API's types those of what they tell.
+const SPEAK_FOR_OTHERS: [&str; 5] = ["simulator", "cli", "config", "cloud_controller/wire", "api"];
 
 /// Names of `pub` types in a file.
 fn types(text: &str) -> Vec<String> {

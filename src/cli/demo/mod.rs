@@ -20,7 +20,7 @@ use crate::clock::Clock;
 use crate::config::Configuration;
 use crate::daemon::{Daemon, Heartbeat, Member};
 use crate::domain::{Amount, Month, Timestamp};
-use crate::http::Listeners;
+use crate::http::{Listeners, OfBook};
 use crate::invoicing::Credit;
 use crate::simulator::Foundation;
 use crate::simulator::prices::{Payer, Prices};
@@ -113,6 +113,7 @@ impl Demo {
             board: Board::default(),
             listeners: listener.map(|pages| Listeners { pages, metrics: None }),
             hosts: configuration.http.hosts.clone(),
+            of_book: OfBook::new(&configuration),
             drafts: None,
             stop: stop.clone(),
         };

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use super::super::Failure;
 use super::super::card::read_card;
 use super::super::output::note;
-use super::export::file_name;
 use super::hold::reason;
 use crate::clock::Clock;
 use crate::config::{Billing, Configuration};
@@ -120,7 +119,7 @@ impl Adopt {
     /// What to do about a number whose JSON isn't there.
     fn missing(&self, billing: &Billing, series: &Series, next: i64, issued: i64) -> String {
         let folders: Vec<String> = self.folders.iter().map(|folder| folder.display().to_string()).collect();
-        let file = file_name(&series.number(next), Format::Json);
+        let file = Format::Json.file_name(&series.number(next));
         let of =
             if series.name == billing.invoice_series { String::new() } else { format!(" --series {}", series.name) };
         format!(
@@ -133,7 +132,7 @@ impl Adopt {
     /// A document's file, in the first folder that has it.
     fn find(&self, number: &str, format: Format) -> Result<Option<Vec<u8>>, Failure> {
         for folder in &self.folders {
-            let file = folder.join(file_name(number, format));
+            let file = folder.join(format.file_name(number));
             match std::fs::read(&file) {
                 Ok(bytes) => return Ok(Some(bytes)),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => require(folder)?,

@@ -77,20 +77,6 @@ impl ExportFormat {
     }
 }
 
-/// The name of a document's file.
-pub(super) fn file_name(name: &str, format: Format) -> String {
-    let ending = match format {
-        Format::Html => ".html",
-        Format::Pdf => ".pdf",
-        Format::Csv => ".csv",
-        Format::Json => ".json",
-        Format::Ubl => ".xml",
-        Format::Facturx => "-facturx.pdf",
-    };
-    // A series may have slashes in its name.
-    format!("{}{ending}", name.replace('/', "-"))
-}
-
 impl Export {
     pub async fn run(self, configuration: &Configuration, store: &Store) -> Result<(), Failure> {
         let sender = Sender::new(&configuration.billing);
@@ -135,7 +121,7 @@ impl Export {
         let mut problems = Vec::new();
         for listed in wanted {
             let name = listed.number.clone().unwrap_or_else(|| format!("draft-{}", listed.id));
-            let file = self.out.join(file_name(&name, format));
+            let file = self.out.join(format.file_name(&name));
             let stored = again(store, listed).await?;
             match document(store, &Clock::System, sender, &stored, format).await {
                 Ok(bytes) => match there_already(&file, listed)? {

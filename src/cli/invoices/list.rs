@@ -2,11 +2,9 @@
 
 use super::super::Failure;
 use super::super::output::{self, Column, Format, numbers, words};
-use super::show::{invoice_json, with_subject};
-use super::{Month, account_meant, money};
+use super::{Month, account_meant};
+use crate::api::{InvoiceSummary, Tabular};
 use crate::config::Configuration;
-use crate::documents::json;
-use crate::domain::Amount;
 use crate::invoicing::Status;
 use crate::store::{InvoiceFilter, Store, StoredInvoice};
 
@@ -35,51 +33,29 @@ impl List {
     }
 }
 
-const HEADER: [&str; 14] = [
-    "id",
-    "number",
-    "status",
-    "account",
-    "account_name",
-    "month",
-    "net",
-    "estimated",
-    "currency",
-    "unpriced_lines",
-    "document",
-    "gross",
-    "difference",
-    "held",
-];
-
 /// What tables leave out: it is seen from the rest.
 const NOT_IN_TABLES: [&str; 1] = ["document"];
 
 pub(super) fn list(invoices: &[StoredInvoice], format: Format) -> Result<(), Failure> {
     match format {
-        Format::Json => {
-            let summary = |stored: &StoredInvoice| {
-                let value = with_subject(stored, |subject| json::summary(subject, stored.unpriced_lines));
-                invoice_json(stored, value)
-            };
-            output::json(&invoices.iter().map(summary).collect::<Vec<_>>())
-        }
-        Format::Csv => output::csv(&HEADER, invoices.iter().map(cells)),
+        Format::Json => output::json(&summaries(invoices).collect::<Vec<_>>()),
+        Format::Csv => output::csv(InvoiceSummary::HEADER, summaries(invoices).map(|summary| summary.cells())),
         Format::Table => table(invoices),
     }
 }
 
 fn table(invoices: &[StoredInvoice]) -> Result<(), Failure> {
-    let rows: Vec<Vec<String>> = invoices.iter().map(cells).collect();
+    let rows: Vec<Vec<String>> = summaries(invoices).map(|summary| summary.cells()).collect();
+    let header = InvoiceSummary::HEADER;
     // What says nothing of any of them isn't shown.
     let is_shown = |position: usize| {
-        let name = HEADER[position];
+        let name = header[position];
         !NOT_IN_TABLES.contains(&name)
             && (!matches!(name, "difference" | "held") || rows.iter().any(|row| !row[position].is_empty()))
     };
-    let shown: Vec<usize> = (0..HEADER.len()).filter(|position| is_shown(*position)).collect();
+    let shown: Vec<usize> = (0..header.len()).filter(|position| is_shown(*position)).collect();
     let column = |position: &usize| -> Column {
-        let name = HEADER[*position];
+        let name = header[*position];
         let is_number = matches!(name, "id" | "net" | "estimated" | "unpriced_lines" | "gross" | "difference");
         if is_number { numbers(name) } else { words(name) }
     };
@@ -88,23 +64,7 @@ fn table(invoices: &[StoredInvoice]) -> Result<(), Failure> {
     output::table(&columns, rows.iter().map(cells))
 }
 
-fn cells(stored: &StoredInvoice) -> Vec<String> {
-    let invoice = &stored.document;
-    let amount = |amount: Amount| money(amount, invoice.currency);
-    vec![
-        stored.id.to_string(),
-        stored.number.clone().unwrap_or_default(),
-        stored.status.name().to_owned(),
-        invoice.account.clone(),
-        invoice.account_name.clone().unwrap_or_default(),
-        invoice.month.to_string(),
-        amount(invoice.net),
-        amount(invoice.estimated()),
-        invoice.currency.to_string(),
-        stored.unpriced_lines.to_string(),
-        invoice.kind().name().to_owned(),
-        invoice.gross().map(amount).unwrap_or_default(),
-        stored.difference.map(amount).unwrap_or_default(),
-        stored.held.clone().unwrap_or_default(),
-    ]
+/// As who decides about them sees them.
+fn summaries(invoices: &[StoredInvoice]) -> impl Iterator<Item = InvoiceSummary> {
+    invoices.iter().map(|stored| InvoiceSummary::new(stored, true))
 }

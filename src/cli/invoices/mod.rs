@@ -153,7 +153,7 @@ impl Draft {
 }
 
 /// The id of the account that somebody names by its id or name; as it was written where nobody is known by it.
-async fn account_meant(
+pub(super) async fn account_meant(
     configuration: &Configuration,
     store: &Store,
     account: Option<&str>,

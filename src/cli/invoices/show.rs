@@ -1,15 +1,14 @@
 //! `cf-billing invoices show`: one invoice, for people, or as its document's data.
 
 use rust_decimal::{Decimal, RoundingStrategy};
-use serde_json::Value;
 
 use super::super::Failure;
 use super::super::output::{self, Format, numbers, words};
 use super::money;
-use crate::billing_run::{issue_of, subject_of};
+use crate::api::{document_json, with_subject};
 use crate::clock::Clock;
 use crate::config::Configuration;
-use crate::documents::{Branding, ToRender, csv, json};
+use crate::documents::csv;
 use crate::domain::period::local;
 use crate::domain::text::visible;
 use crate::domain::{Amount, Currency};
@@ -38,9 +37,7 @@ impl Show {
         };
         match self.format {
             Format::Json => {
-                let document = with_subject(&stored, json::document).map_err(Failure::failed)?;
-                let mut value = invoice_json(&stored, document);
-                value["accepted"] = stored.document.accepted().into();
+                let mut value = document_json(&stored, true).map_err(Failure::failed)?;
                 value["blockers"] = blockers(&stored, &review).into();
                 output::json(&value)
             }
@@ -83,22 +80,6 @@ fn blockers(stored: &StoredInvoice, review: &Review) -> Vec<String> {
     };
     let zone = invoice.time_zone;
     stored.notes.blockers(invoice, review).iter().map(|blocker| blocker.words(zone)).collect()
-}
-
-/// What the book adds to a document.
-pub(super) fn invoice_json(stored: &StoredInvoice, mut value: Value) -> Value {
-    value["id"] = stored.id.into();
-    value["status"] = stored.status.name().into();
-    value["finalized_at"] = stored.finalized_at.map(|at| at.to_string()).into();
-    value["held"] = stored.held.clone().into();
-    value["difference"] = stored.difference.map(|amount| money(amount, stored.document.currency)).into();
-    value
-}
-
-/// Hands a stored invoice to what makes documents.
-pub(super) fn with_subject<T>(stored: &StoredInvoice, made: impl FnOnce(&ToRender<'_>) -> T) -> T {
-    let (issue, look) = (issue_of(stored), Branding::default());
-    made(&subject_of(stored, issue.as_ref(), &look))
 }
 
 /// What a line is for beside its resource, for people.

@@ -81,6 +81,28 @@ impl Store {
         row.map(document).transpose()
     }
 
+    /// The documents of a final invoice that were made, without their bytes: format, and how many bytes.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn documents(&self, invoice_id: i64) -> Result<Vec<(String, u64, StoredDocument)>, StoreError> {
+        const DOCUMENTS: Sql = Sql::new(
+            "SELECT format, renderer, made_at, sha256, length(body) AS bytes
+             FROM invoice_document WHERE invoice_id = $1 ORDER BY format",
+        );
+        let rows = self.database.read().await?.all(DOCUMENTS, values![invoice_id]).await?;
+        let document = |row: &Row| {
+            let stored = StoredDocument {
+                renderer: row.string("invoice_document.renderer")?,
+                made_at: row.time("invoice_document.made_at")?,
+                sha256: row.string("invoice_document.sha256")?,
+                bytes: Vec::new(),
+            };
+            Ok((row.string("invoice_document.format")?, row.number("bytes")?, stored))
+        };
+        rows.iter().map(document).collect()
+    }
+
     /// The invoice whose document has that SHA-256, and its format.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 mod beside;
 mod cards;
 mod compared;
+mod cost;
 mod draft;
 mod issue;
 mod known;
@@ -19,6 +20,7 @@ mod verify;
 mod write;
 
 pub use compared::{AccountsOf, Changed, MadeBy, StoredAccounts};
+pub use cost::{CostKey, CostPart, CostQuery, CostRow};
 pub use lost::{Adopted, SeriesState};
 pub use types::{
     Compared, FinalInvoice, Finalized, Foreseen, InvoiceFilter, Invoiced, Issuing, Recalculation, RenderedDocument,

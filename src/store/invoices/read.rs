@@ -1,6 +1,6 @@
 //! Reads invoices back.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::line::LineRow;
@@ -21,6 +21,37 @@ macro_rules! select_invoice {
     ($where:literal) => {
         Sql::new(text!["SELECT ", InvoiceRow::LIST, ", ", Beside::LIST, FROM, $where])
     };
+    // Where only final invoices of some accounts are to be seen: `$1` is a list of their ids as JSON, or null.
+    (seen $where:literal) => {
+        Sql::each(
+            text![
+                "SELECT ",
+                InvoiceRow::LIST,
+                ", ",
+                Beside::LIST,
+                FROM,
+                "WHERE ($1 IS NULL
+                        OR invoice.status = 'final' AND invoice.account IN (SELECT value FROM json_each($1))) AND ",
+                $where
+            ],
+            text![
+                "SELECT ",
+                InvoiceRow::LIST,
+                ", ",
+                Beside::LIST,
+                FROM,
+                "WHERE ($1 IS NULL
+                        OR invoice.status = 'final'
+                            AND invoice.account IN (SELECT jsonb_array_elements_text($1::jsonb))) AND ",
+                $where
+            ],
+        )
+    };
+}
+
+/// The first value of statements that [`select_invoice`] makes of what is seen.
+pub(super) fn seen(of: Option<&BTreeSet<String>>) -> Option<String> {
+    of.map(|accounts| serde_json::Value::from(accounts.iter().cloned().collect::<Vec<_>>()).to_string())
 }
 
 impl Store {
@@ -113,20 +144,66 @@ impl Store {
         with_doubts(&mut session, invoices).await
     }
 
+    /// Invoices without their lines, drafts with the gaps that touch them: those made last first, at most `most`, of those
+    /// made before the one with the id `before`. Of some accounts only, where they are given, and then only final ones.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn invoices_before(
+        &self,
+        filter: &InvoiceFilter,
+        of: Option<&BTreeSet<String>>,
+        before: Option<i64>,
+        most: usize,
+    ) -> Result<Vec<StoredInvoice>, StoreError> {
+        const PAGE: Sql = select_invoice!(
+            seen "($2 IS NULL OR invoice.month = $2)
+                 AND ($3 IS NULL OR CASE WHEN invoice.in_review THEN 'in_review' ELSE invoice.status END = $3)
+                 AND ($4 IS NULL OR invoice.account = $4) AND ($5 IS NULL OR invoice.id < $5)
+             ORDER BY invoice.id DESC
+             LIMIT $6"
+        );
+        let values = values![
+            seen(of),
+            filter.month.map(|month| month.to_string()),
+            filter.status.map(Status::name),
+            filter.account.as_deref(),
+            before,
+            most as u64
+        ];
+        let mut session = self.database.read().await?;
+        let invoices =
+            session.all(PAGE, values).await?.iter().map(InvoiceRow::read_invoice).collect::<Result<Vec<_>, _>>()?;
+        with_doubts(&mut session, invoices).await
+    }
+
     /// The invoice or credit note of that number or id, with its lines.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn invoice(&self, reference: &str) -> Result<Option<StoredInvoice>, StoreError> {
+        self.invoice_of(reference, None).await
+    }
+
+    /// As [`Store::invoice`], of some accounts only, where they are given, and then only a final one. One that isn't theirs
+    /// is asked for as one that doesn't exist.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn invoice_of(
+        &self,
+        reference: &str,
+        of: Option<&BTreeSet<String>>,
+    ) -> Result<Option<StoredInvoice>, StoreError> {
         const ONE: Sql = select_invoice!(
-            "WHERE invoice.number = $1 OR invoice.id = $2
-             ORDER BY coalesce(invoice.number = $1, false) DESC
+            seen "(invoice.number = $2 OR invoice.id = $3)
+             ORDER BY coalesce(invoice.number = $2, false) DESC
              LIMIT 1"
         );
         // As `list` shows it, and no other way of writing the same.
         let id = reference.parse::<i64>().ok().filter(|id| id.to_string() == reference);
         let mut session = self.database.read().await?;
-        let Some(row) = session.maybe(ONE, values![reference, id]).await? else { return Ok(None) };
+        let Some(row) = session.maybe(ONE, values![seen(of), reference, id]).await? else { return Ok(None) };
         let mut stored = InvoiceRow::read_invoice(&row)?;
         read_parts(&mut session, &mut stored).await?;
         Ok(with_doubts(&mut session, vec![stored]).await?.pop())

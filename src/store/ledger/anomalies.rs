@@ -6,7 +6,7 @@ use super::foundations::read_foundations;
 use crate::domain::{AnomalyKind, FoundationHead, Kind, Place, Span, Timestamp, UndecodableNote};
 use crate::store::archive::chunks::read_chunk;
 use crate::store::archive::pack::InputKind;
-use crate::store::database::{Row, Session, Sql, values};
+use crate::store::database::{Row, Session, Sql, Value, values};
 use crate::store::{ArchivedInput, Store, StoreError};
 
 /// Records without a readable time whose neighbours are looked up; any further ones count for every month.
@@ -23,12 +23,23 @@ pub struct AnomalyFilter {
     pub span: Option<Span>,
 }
 
+impl AnomalyFilter {
+    /// What statements compare: foundation, kind, span, and what stands for a time that can't be read.
+    fn values(&self) -> Vec<Value> {
+        let span = self.span.unwrap_or(Span { from: Timestamp::MIN, to: Timestamp::MAX });
+        let kind = self.kind.map(AnomalyKind::name);
+        values![self.foundation.as_deref(), kind, span.from, span.to, Timestamp::MIN]
+    }
+}
+
 /// A stored anomaly.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredAnomaly {
     pub foundation: String,
     /// Number of the input that it is about.
     pub sequence: u64,
+    /// 0, 1, 2 … of those about that input.
+    pub position: u64,
     pub kind: String,
     /// When it happened, as the input says; `None` if that can't be read.
     pub at: Option<Timestamp>,
@@ -54,30 +65,48 @@ impl Store {
                  AND (anomaly.at >= $3 AND anomaly.at < $4 OR anomaly.at = $5)",
         );
         const LIST: Sql = Sql::new(
-            "SELECT foundation.name AS foundation, anomaly.sequence, anomaly.kind, anomaly.at, anomaly.resource_kind,
-                    anomaly.resource_guid, anomaly.detail
+            "SELECT foundation.name AS foundation, anomaly.sequence, anomaly.position, anomaly.kind, anomaly.at,
+                    anomaly.resource_kind, anomaly.resource_guid, anomaly.detail
              FROM anomaly JOIN foundation ON foundation.id = anomaly.foundation_id
              WHERE ($1 IS NULL OR foundation.name = $1) AND ($2 IS NULL OR anomaly.kind = $2)
                  AND (anomaly.at >= $3 AND anomaly.at < $4 OR anomaly.at = $5)
              ORDER BY foundation.name, anomaly.sequence, anomaly.position
              LIMIT $6",
         );
-        let span = filter.span.unwrap_or(Span { from: Timestamp::MIN, to: Timestamp::MAX });
-        let asked = || {
-            values![
-                filter.foundation.as_deref(),
-                filter.kind.map(AnomalyKind::name),
-                span.from,
-                span.to,
-                Timestamp::MIN
-            ]
-        };
         let mut session = self.database.read().await?;
-        let all = session.one(COUNT, asked()).await?.number("anomalies")?;
-        let mut limited = asked();
+        let all = session.one(COUNT, filter.values()).await?.number("anomalies")?;
+        let mut limited = filter.values();
         limited.extend(values![most as u64]);
         let listed = session.all(LIST, limited).await?.iter().map(read_anomaly).collect::<Result<_, _>>()?;
         Ok((listed, all))
+    }
+
+    /// The next anomalies behind a place in that order, at most `most`; from the first, where none is given. A place is a
+    /// foundation's name, an input's number and a position.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn anomalies_after(
+        &self,
+        filter: &AnomalyFilter,
+        after: Option<(&str, u64, u64)>,
+        most: usize,
+    ) -> Result<Vec<StoredAnomaly>, StoreError> {
+        const NEXT: Sql = Sql::new(
+            "SELECT foundation.name AS foundation, anomaly.sequence, anomaly.position, anomaly.kind, anomaly.at,
+                    anomaly.resource_kind, anomaly.resource_guid, anomaly.detail
+             FROM anomaly JOIN foundation ON foundation.id = anomaly.foundation_id
+             WHERE ($1 IS NULL OR foundation.name = $1) AND ($2 IS NULL OR anomaly.kind = $2)
+                 AND (anomaly.at >= $3 AND anomaly.at < $4 OR anomaly.at = $5)
+                 AND (foundation.name, anomaly.sequence, anomaly.position) > ($6, $7, $8)
+             ORDER BY foundation.name, anomaly.sequence, anomaly.position
+             LIMIT $9",
+        );
+        // Every foundation has a name.
+        let (foundation, sequence, position) = after.unwrap_or(("", 0, 0));
+        let mut values = filter.values();
+        values.extend(values![foundation, sequence, position, most as u64]);
+        self.database.read().await?.all(NEXT, values).await?.iter().map(read_anomaly).collect()
     }
 
     /// Records that can't be read and touch a period, by foundation.
@@ -93,6 +122,7 @@ fn read_anomaly(row: &Row) -> Result<StoredAnomaly, StoreError> {
     Ok(StoredAnomaly {
         foundation: row.string("foundation")?,
         sequence: row.number("anomaly.sequence")?,
+        position: row.number("anomaly.position")?,
         kind: row.string("anomaly.kind")?,
         at: Some(row.time("anomaly.at")?).filter(|at| *at > Timestamp::MIN),
         resource: row.get::<Option<Kind>>("anomaly.resource_kind")?.zip(row.maybe_string("anomaly.resource_guid")?),

@@ -1,0 +1,24 @@
+//! What the book tells programs: `--format json` of the commands and the HTTP API give the same types.
+//! Owns their keys, which others rely on; [`BookReader`] reads them for somebody who has leave to. Never writes.
+
+mod anomalies;
+mod cost;
+mod csv;
+mod foundations;
+mod gaps;
+mod invoices;
+mod page;
+mod reader;
+mod row;
+mod usage;
+
+pub use anomalies::Anomaly;
+pub use cost::{CostBy, CostRow};
+pub use csv::{csv, csv_as_is};
+pub use foundations::{Foundation, foundations};
+pub use gaps::Gap;
+pub use invoices::{InvoiceDocument, InvoiceSummary, KeptDocument, document_json, invoice_schema, with_subject};
+pub use page::{Cursor, LIMITS, ListPage};
+pub use reader::{AnomaliesAsked, BookReader, InvoicesAsked, ReadError, UsageAsked};
+pub use row::Tabular;
+pub use usage::{QUANTITIES, UsageBy, UsageRow};

@@ -1,0 +1,249 @@
+//! The book, for somebody who has leave to read of it: every question takes a permit.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::{
+    Anomaly, Cursor, Foundation, Gap, InvoiceDocument, InvoiceSummary, KeptDocument, ListPage, UsageBy, UsageRow,
+};
+use super::{document_json, foundations};
+use crate::access::{MayReadCost, MayReadInvoices, MayReadStatus, MayReadUsage, Whose};
+use crate::billing_run::{self, BillingError, Sender};
+use crate::clock::Clock;
+use crate::documents::{DocumentError, Format};
+use crate::domain::Span;
+use crate::store::{AnomalyFilter, CostQuery, CostRow, InvoiceFilter, Store, StoreError, StoredInvoice, UsageQuery};
+
+/// What can't be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Billing(#[from] BillingError),
+    #[error(transparent)]
+    Document(#[from] DocumentError),
+    /// Nothing of that name is there, or it isn't for who asks.
+    #[error("there is no {what} `{name}`")]
+    Missing { what: &'static str, name: String },
+    #[error("`{0}` is not a cursor of this list\nhint: use `next` of the page before, with the same filters")]
+    Cursor(String),
+    #[error("making the document failed: {0}")]
+    Stopped(String),
+}
+
+/// Which anomalies are asked for.
+#[derive(Clone, Debug, Default)]
+pub struct AnomaliesAsked {
+    pub filter: AnomalyFilter,
+    pub cursor: Option<String>,
+    pub limit: usize,
+}
+
+/// Which usage is asked for.
+#[derive(Clone, Debug)]
+pub struct UsageAsked {
+    pub span: Span,
+    pub by: Vec<UsageBy>,
+    pub names: bool,
+    pub user_provided: bool,
+    pub foundation: Option<String>,
+}
+
+/// Which invoices are asked for.
+#[derive(Clone, Debug, Default)]
+pub struct InvoicesAsked {
+    pub filter: InvoiceFilter,
+    pub cursor: Option<String>,
+    pub limit: usize,
+}
+
+/// Reads the book.
+#[derive(Clone, Debug)]
+pub struct BookReader {
+    store: Store,
+    clock: Clock,
+    sender: Arc<Sender>,
+    /// Names of foundations.
+    configured: Arc<[String]>,
+}
+
+impl BookReader {
+    #[must_use]
+    pub fn new(store: Store, clock: Clock, sender: Arc<Sender>, configured: Arc<[String]>) -> Self {
+        Self { store, clock, sender, configured }
+    }
+
+    /// Foundations of the book and of the configuration, by name.
+    ///
+    /// # Errors
+    /// [`ReadError::Store`].
+    pub async fn foundations(&self, _: &MayReadStatus) -> Result<Vec<Foundation>, ReadError> {
+        Ok(foundations(&self.store, &self.configured).await?)
+    }
+
+    /// One foundation.
+    ///
+    /// # Errors
+    /// [`ReadError::Missing`].
+    pub async fn foundation(&self, may: &MayReadStatus, name: &str) -> Result<Foundation, ReadError> {
+        let all = self.foundations(may).await?;
+        all.into_iter().find(|foundation| foundation.foundation == name).ok_or_else(|| missing("foundation", name))
+    }
+
+    /// Gaps of a foundation, or of all.
+    ///
+    /// # Errors
+    /// [`ReadError::Missing`]: there is no such foundation.
+    pub async fn gaps(&self, may: &MayReadStatus, foundation: Option<&str>) -> Result<Vec<Gap>, ReadError> {
+        if let Some(name) = foundation {
+            self.foundation(may, name).await?;
+        }
+        Ok(self.store.gaps(foundation).await?.iter().map(Gap::from).collect())
+    }
+
+    /// A page of anomalies, in the order in which they were met, foundation by foundation.
+    ///
+    /// # Errors
+    /// [`ReadError::Cursor`]; [`ReadError::Missing`]: there is no such foundation.
+    pub async fn anomalies(&self, may: &MayReadStatus, asked: &AnomaliesAsked) -> Result<ListPage<Anomaly>, ReadError> {
+        const LIST: &str = "anomalies";
+        if let Some(name) = &asked.filter.foundation {
+            self.foundation(may, name).await?;
+        }
+        let after: Option<(String, u64, u64)> = place(asked.cursor.as_deref(), LIST)?;
+        let after = after.as_ref().map(|(foundation, input, position)| (foundation.as_str(), *input, *position));
+        let read = self.store.anomalies_after(&asked.filter, after, asked.limit + 1).await?;
+        let at =
+            |last: &crate::store::StoredAnomaly| Cursor::new(LIST, &(&last.foundation, last.sequence, last.position));
+        Ok(ListPage::of(read, asked.limit, at, |one| Anomaly::from(one)))
+    }
+
+    /// Usage of a span.
+    ///
+    /// # Errors
+    /// [`ReadError::Missing`]: there is no such foundation; [`StoreError::Overflow`]: a resource used more than can be
+    /// counted.
+    pub async fn usage(&self, _: &MayReadUsage, asked: &UsageAsked) -> Result<Vec<UsageRow>, ReadError> {
+        if let Some(name) = &asked.foundation
+            && !self.store.foundations().await?.iter().any(|head| head.name == *name)
+        {
+            return Err(missing("foundation", name));
+        }
+        let query = UsageQuery {
+            by: asked.by.iter().map(|by| by.group()).collect(),
+            foundation: asked.foundation.clone(),
+            user_provided: asked.user_provided,
+        };
+        let mut used = self.store.usage(&query, &[asked.span]).await?;
+        if !used.absurd.is_empty() {
+            // A sum that leaves something out isn't what was asked for.
+            return Err(StoreError::Overflow.into());
+        }
+        let rows = used.of_spans.pop().unwrap_or_default();
+        Ok(rows.iter().map(|row| UsageRow::new(row, &asked.by, asked.names)).collect())
+    }
+
+    /// What a month costs, grouped.
+    ///
+    /// # Errors
+    /// [`ReadError::Store`].
+    pub async fn cost(&self, may: &MayReadCost, query: &CostQuery) -> Result<Vec<CostRow>, ReadError> {
+        Ok(self.store.cost(query, only(may.whose())).await?)
+    }
+
+    /// A page of invoices and credit notes, those made last first.
+    ///
+    /// # Errors
+    /// [`ReadError::Cursor`].
+    pub async fn invoices(
+        &self,
+        may: &MayReadInvoices,
+        asked: &InvoicesAsked,
+    ) -> Result<ListPage<InvoiceSummary>, ReadError> {
+        const LIST: &str = "invoices";
+        let before: Option<i64> = place(asked.cursor.as_deref(), LIST)?;
+        let read = self.store.invoices_before(&asked.filter, only(may.whose()), before, asked.limit + 1).await?;
+        let at = |last: &StoredInvoice| Cursor::new(LIST, &last.id);
+        let made = |stored: &StoredInvoice| InvoiceSummary::new(stored, may.is_staff());
+        Ok(ListPage::of(read, asked.limit, at, made))
+    }
+
+    /// The invoice or credit note of that number or id.
+    ///
+    /// # Errors
+    /// [`ReadError::Missing`].
+    pub async fn invoice(&self, may: &MayReadInvoices, reference: &str) -> Result<InvoiceDocument, ReadError> {
+        let stored = self.stored(may, reference).await?;
+        Ok(InvoiceDocument(document_json(&stored, may.is_staff())?))
+    }
+
+    /// The documents of an invoice that were made so far.
+    ///
+    /// # Errors
+    /// [`ReadError::Missing`]: there is no such invoice.
+    pub async fn documents(&self, may: &MayReadInvoices, reference: &str) -> Result<Vec<KeptDocument>, ReadError> {
+        let stored = self.stored(may, reference).await?;
+        let kept = self.store.documents(stored.id).await?;
+        let made = kept.into_iter().map(|(format, bytes, document)| KeptDocument {
+            format,
+            renderer: document.renderer,
+            made_at: document.made_at,
+            sha256: document.sha256,
+            bytes,
+        });
+        Ok(made.collect())
+    }
+
+    /// The bytes of an invoice in a format, and the name of their file. Of a final one those that were made first.
+    ///
+    /// # Errors
+    /// [`ReadError::Missing`]: there is no such invoice; [`BillingError::Document`]: it lacks what the format needs.
+    pub async fn document(
+        &self,
+        may: &MayReadInvoices,
+        reference: &str,
+        format: Format,
+    ) -> Result<(Vec<u8>, String), ReadError> {
+        let stored = self.stored(may, reference).await?;
+        let name = stored.number.clone().unwrap_or_else(|| format!("draft-{}", stored.id));
+        let (store, clock, sender) = (self.store.clone(), self.clock.clone(), self.sender.clone());
+        // A PDF takes a processor for a while: that of nobody who collects.
+        let runtime = tokio::runtime::Handle::current();
+        let making = tokio::task::spawn_blocking(move || {
+            runtime.block_on(billing_run::document(&store, &clock, &sender, &stored, format))
+        });
+        let bytes = making.await.map_err(|error| ReadError::Stopped(error.to_string()))??;
+        Ok((bytes, format.file_name(&name)))
+    }
+
+    async fn stored(&self, may: &MayReadInvoices, reference: &str) -> Result<StoredInvoice, ReadError> {
+        let found = self.store.invoice_of(reference, only(may.whose())).await?;
+        found.ok_or_else(|| missing("invoice", reference))
+    }
+}
+
+fn missing(what: &'static str, name: &str) -> ReadError {
+    ReadError::Missing { what, name: name.to_owned() }
+}
+
+/// Ids of the accounts of which alone something may be read; `None`: of all.
+const fn only(whose: &Whose) -> Option<&BTreeSet<String>> {
+    match whose {
+        Whose::Everybody => None,
+        Whose::Of(accounts) => Some(accounts),
+    }
+}
+
+/// A cursor that isn't one of its list.
+struct NoPlace(String);
+
+impl From<NoPlace> for ReadError {
+    fn from(NoPlace(text): NoPlace) -> Self {
+        Self::Cursor(text)
+    }
+}
+
+fn place<P: serde::de::DeserializeOwned>(cursor: Option<&str>, list: &str) -> Result<Option<P>, NoPlace> {
+    cursor.map(|text| Cursor::place(text, list).ok_or_else(|| NoPlace(text.to_owned()))).transpose()
+}

@@ -1,0 +1,53 @@
+//! `/api/v1`: the book for programs. Owns its addresses, its answers' forms and their description; what may be read is
+//! decided in [`crate::access`], and read in [`crate::api`]. Changes nothing.
+
+mod answer;
+mod asking;
+mod cost;
+mod description;
+mod invoices;
+mod parameters;
+mod problem;
+mod status;
+mod usage;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn;
+use tower_http::compression::CompressionLayer;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub use description::description;
+pub(super) use problem::{ProblemDetails, no_such_page};
+
+use super::Served;
+
+/// Under which everything of this is.
+pub(super) const ROOT: &str = "/api/v1";
+
+/// Every route with its description: what has none of the one hasn't the other.
+fn described() -> OpenApiRouter<Arc<Served>> {
+    OpenApiRouter::new()
+        .routes(routes!(status::foundations))
+        .routes(routes!(status::foundation))
+        .routes(routes!(status::gaps))
+        .routes(routes!(status::anomalies))
+        .routes(routes!(usage::usage))
+        .routes(routes!(cost::cost))
+        .routes(routes!(invoices::invoices))
+        .routes(routes!(invoices::invoice))
+        .routes(routes!(invoices::documents))
+        .routes(routes!(invoices::document))
+}
+
+/// All of it, with the description itself.
+pub(super) fn router() -> Router<Arc<Served>> {
+    let (router, _) = described().split_for_parts();
+    let router = router
+        .route("/openapi.json", axum::routing::get(description::serve))
+        .fallback(no_such_page)
+        .method_not_allowed_fallback(problem::only_read);
+    router.layer(from_fn(answer::finish)).layer(CompressionLayer::new())
+}

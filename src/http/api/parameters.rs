@@ -1,0 +1,104 @@
+//! Parameters of requests: every one is known and valid, or the answer says which isn't.
+
+use axum::extract::{FromRequestParts, Query};
+use axum::http::request::Parts;
+use chrono_tz::Tz;
+use serde::de::DeserializeOwned;
+
+use super::ProblemDetails;
+use crate::api::LIMITS;
+use crate::domain::{Month, Timestamp};
+use crate::keyed;
+
+/// What stands behind the `?`.
+#[derive(Debug)]
+pub(super) struct Parameters<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> {
+    type Rejection = ProblemDetails;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ProblemDetails> {
+        let read = Query::<T>::try_from_uri(&parts.uri);
+        // `Failed to deserialize query string: unknown field …` is of what we make the text from.
+        read.map(|Query(read)| Self(read)).map_err(|refused| {
+            let told = std::error::Error::source(&refused).map_or_else(|| refused.to_string(), ToString::to_string);
+            ProblemDetails::parameter(told)
+        })
+    }
+}
+
+/// What stands in the address itself.
+#[derive(Debug)]
+pub(super) struct Path<T>(pub T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = ProblemDetails;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ProblemDetails> {
+        let read = axum::extract::Path::<T>::from_request_parts(parts, state).await;
+        read.map(|axum::extract::Path(read)| Self(read))
+            .map_err(|refused| ProblemDetails::parameter(refused.body_text()))
+    }
+}
+
+/// A parameter's value, if it is given.
+pub(super) fn maybe<T>(
+    name: &str,
+    text: Option<&str>,
+    form: &str,
+    read: impl FnOnce(&str) -> Option<T>,
+) -> Result<Option<T>, ProblemDetails> {
+    let wrong = |text: &str| ProblemDetails::parameter(format!("`{name}={text}` is not valid\nhint: use {form}"));
+    text.map(|text| read(text).ok_or_else(|| wrong(text))).transpose()
+}
+
+/// A time, or a date at midnight in the billing time zone.
+pub(super) fn time(name: &str, text: &str, zone: Tz) -> Result<Timestamp, ProblemDetails> {
+    keyed::time(text, zone)
+        .map_err(|wrong| ProblemDetails::parameter(format!("`{name}`: {}\nhint: {}", wrong.what, wrong.form)))
+}
+
+/// How many rows a page has.
+pub(super) fn limit(text: Option<&str>) -> Result<usize, ProblemDetails> {
+    let (fewest, unasked, most) = LIMITS;
+    let form = format!("a whole number from {fewest} to {most}");
+    let read = |text: &str| {
+        let is_whole = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        text.parse::<usize>().ok().filter(|number| is_whole && (fewest..=most).contains(number))
+    };
+    Ok(maybe("limit", text, &form, read)?.unwrap_or(unasked))
+}
+
+/// `true` or `false`.
+pub(super) fn flag(name: &str, text: Option<&str>) -> Result<bool, ProblemDetails> {
+    Ok(maybe(name, text, "true or false", |text| text.parse().ok())?.unwrap_or(false))
+}
+
+/// A month, such as `2026-10`.
+pub(super) fn month(name: &str, text: &str) -> Result<Month, ProblemDetails> {
+    text.parse().map_err(|_| {
+        ProblemDetails::parameter(format!("`{name}={text}` is not valid\nhint: use a month such as 2026-10"))
+    })
+}
+
+/// What to group by; each key once.
+pub(super) fn keys<K: Copy + PartialEq>(
+    text: &str,
+    all: &[K],
+    name: impl Fn(K) -> &'static str,
+) -> Result<Vec<K>, ProblemDetails> {
+    let mut keys = Vec::new();
+    for word in text.split(',') {
+        let Some(key) = all.iter().copied().find(|key| name(*key) == word) else {
+            let known = all.iter().map(|key| name(*key)).collect::<Vec<_>>().join(", ");
+            return Err(ProblemDetails::parameter(format!(
+                "`by={text}`: `{word}` is not a key\nhint: use some of {known}"
+            )));
+        };
+        if keys.contains(&key) {
+            return Err(ProblemDetails::parameter(format!("`by={text}` has `{word}` twice\nhint: name each key once")));
+        }
+        keys.push(key);
+    }
+    Ok(keys)
+}

@@ -1,0 +1,256 @@
+//! What a month costs as its drafts and final invoices stand, added up from their lines in the database.
+
+use std::collections::BTreeSet;
+
+use super::read::seen;
+use crate::domain::{Amount, Currency, Kind, Month};
+use crate::rate_card::Meter;
+use crate::store::database::{Row, Session, Spelled, Sql, unexpected, values};
+use crate::store::{Store, StoreError, UsageKeyed};
+
+/// What cost can be grouped by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CostKey {
+    Account,
+    Foundation,
+    Kind,
+    Organization,
+    Space,
+    App,
+    ServiceInstance,
+    Buildpack,
+    ServicePlan,
+    Meter,
+}
+
+/// Which cost is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CostQuery {
+    pub month: Month,
+    /// Grouped by these; by nothing if empty.
+    pub by: Vec<CostKey>,
+    /// Only this account, by its id.
+    pub account: Option<String>,
+}
+
+/// Of what some cost is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CostPart {
+    /// Lines, with their share of discounts.
+    Usage,
+    /// Minimums, commitments and discounts, as far as no line has a share of them.
+    Adjustments,
+    /// What corrects earlier months, or this one since.
+    Corrections,
+}
+
+impl CostPart {
+    /// The word in answers.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Usage => "usage",
+            Self::Adjustments => "adjustments",
+            Self::Corrections => "corrections",
+        }
+    }
+}
+
+/// One group's cost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CostRow {
+    /// Guid (or word) and name per key asked for, in the order asked; `None`: it has none, or isn't of usage.
+    pub keys: Vec<Option<UsageKeyed>>,
+    pub part: CostPart,
+    pub currency: Currency,
+    pub amount: Amount,
+    /// Of the amount, what rests on estimated usage.
+    pub estimated: Amount,
+    /// Lines that no rate is for: they are in no amount.
+    pub unpriced_lines: u64,
+}
+
+/// The documents of a month that stand: what was given back to be made anew has no part in it, nor have its credit notes.
+macro_rules! documents {
+    ($seen:literal) => {
+        concat!(
+            "document AS (
+                 SELECT invoice.id, invoice.account, invoice.account_name, invoice.currency, invoice.net
+                 FROM invoice
+                 WHERE ($1 IS NULL OR invoice.account IN (",
+            $seen,
+            ")) AND invoice.month = $2 AND ($3 IS NULL OR invoice.account = $3)
+                     AND NOT EXISTS (SELECT 1 FROM invoice AS note
+                                     WHERE note.reopens AND note.status = 'final'
+                                         AND note.corrects = coalesce(invoice.corrects, invoice.number))
+             )"
+        )
+    };
+}
+
+macro_rules! usage {
+    ($seen:literal) => {
+        concat!(
+            "WITH ",
+            documents!($seen),
+            "
+             SELECT document.currency,
+                    CASE WHEN $4 THEN document.account END AS account, max(document.account_name) AS account_name,
+                    CASE WHEN $5 THEN line.foundation END AS foundation,
+                    CASE WHEN $6 THEN line.kind END AS kind,
+                    CASE WHEN $7 THEN line.organization_guid END AS organization_guid,
+                    max(line.organization_name) AS organization_name,
+                    CASE WHEN $8 THEN line.space_guid END AS space_guid, max(line.space_name) AS space_name,
+                    CASE WHEN $9 THEN line.app_guid END AS app_guid, max(line.app_name) AS app_name,
+                    CASE WHEN $10 THEN line.service_instance_guid END AS service_instance_guid,
+                    max(line.service_instance_name) AS service_instance_name,
+                    CASE WHEN $11 THEN line.buildpack END AS buildpack,
+                    CASE WHEN $12 THEN line.service_plan_guid END AS service_plan_guid,
+                    max(line.service_plan_name) AS service_plan_name,
+                    CASE WHEN $13 THEN line.meter END AS meter,
+                    sum(coalesce(line.amount, 0) + coalesce(line.discount, 0)) AS amount,
+                    sum(CASE WHEN line.estimated THEN coalesce(line.amount, 0) + coalesce(line.discount, 0) ELSE 0 END)
+                        AS estimated,
+                    sum(CASE WHEN line.amount IS NULL THEN 1 ELSE 0 END) AS unpriced_lines
+             FROM document JOIN invoice_line AS line ON line.invoice_id = document.id
+             GROUP BY document.currency, 2, 4, 5, 6, 8, 10, 12, 14, 15, 17"
+        )
+    };
+}
+
+macro_rules! beside {
+    ($seen:literal) => {
+        concat!(
+            "WITH ",
+            documents!($seen),
+            ",
+             corrected AS (
+                 SELECT correction.invoice_id, sum(correction.amount_after - correction.amount_before) AS amount
+                 FROM invoice_correction AS correction JOIN document ON document.id = correction.invoice_id
+                 GROUP BY correction.invoice_id
+             ),
+             used AS (
+                 SELECT line.invoice_id, sum(coalesce(line.amount, 0) + coalesce(line.discount, 0)) AS amount
+                 FROM invoice_line AS line JOIN document ON document.id = line.invoice_id
+                 GROUP BY line.invoice_id
+             )
+             SELECT document.currency, CASE WHEN $4 THEN document.account END AS account,
+                    max(document.account_name) AS account_name,
+                    sum(coalesce(corrected.amount, 0)) AS corrections,
+                    sum(document.net - coalesce(corrected.amount, 0) - coalesce(used.amount, 0)) AS adjustments
+             FROM document
+             LEFT JOIN corrected ON corrected.invoice_id = document.id
+             LEFT JOIN used ON used.invoice_id = document.id
+             GROUP BY document.currency, 2"
+        )
+    };
+}
+
+const USAGE: Sql =
+    Sql::each(usage!("SELECT value FROM json_each($1)"), usage!("SELECT jsonb_array_elements_text($1::jsonb)"));
+const BESIDE: Sql =
+    Sql::each(beside!("SELECT value FROM json_each($1)"), beside!("SELECT jsonb_array_elements_text($1::jsonb)"));
+
+impl Store {
+    /// What a month costs, grouped: the rows add up to the nets of its drafts, final invoices and credit notes, by account if
+    /// that is asked for. Of some accounts only, where they are given.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn cost(&self, query: &CostQuery, of: Option<&BTreeSet<String>>) -> Result<Vec<CostRow>, StoreError> {
+        let by = |key| query.by.contains(&key);
+        let mut session = self.database.read().await?;
+        let asked = || values![seen(of), query.month.to_string(), query.account.as_deref(), by(CostKey::Account)];
+        let mut values = asked();
+        values.extend(values![
+            by(CostKey::Foundation),
+            by(CostKey::Kind),
+            by(CostKey::Organization),
+            by(CostKey::Space),
+            by(CostKey::App),
+            by(CostKey::ServiceInstance),
+            by(CostKey::Buildpack),
+            by(CostKey::ServicePlan),
+            by(CostKey::Meter),
+        ]);
+        let used = session.all(USAGE, values).await?;
+        let mut rows = used.iter().map(|row| usage_row(row, &query.by)).collect::<Result<Vec<_>, _>>()?;
+        rows.extend(beside(&mut session, query, asked()).await?);
+        rows.sort_by(|one, other| {
+            (one.part, &one.keys, one.currency.code()).cmp(&(other.part, &other.keys, other.currency.code()))
+        });
+        Ok(rows)
+    }
+}
+
+/// What is on no line.
+async fn beside(
+    session: &mut Session,
+    query: &CostQuery,
+    values: Vec<crate::store::database::Value>,
+) -> Result<Vec<CostRow>, StoreError> {
+    let mut rows = Vec::new();
+    for row in session.all(BESIDE, values).await? {
+        let currency = row.get::<Currency>("invoice.currency")?;
+        for (part, column) in [(CostPart::Adjustments, "adjustments"), (CostPart::Corrections, "corrections")] {
+            let amount = sum(&row, column, currency)?;
+            if amount == Amount::default() {
+                continue;
+            }
+            let key = |key: &CostKey| match key {
+                CostKey::Account => read_key(&row, *key),
+                _ => Ok(None),
+            };
+            rows.push(CostRow {
+                keys: query.by.iter().map(key).collect::<Result<_, _>>()?,
+                part,
+                currency,
+                amount,
+                estimated: Amount::default(),
+                unpriced_lines: 0,
+            });
+        }
+    }
+    Ok(rows)
+}
+
+fn sum(row: &Row, column: &'static str, currency: Currency) -> Result<Amount, StoreError> {
+    // On SQLite a sum that is too large is an error of its own.
+    row.maybe_amount(column, currency)?.ok_or_else(|| unexpected(column, "null"))
+}
+
+fn usage_row(row: &Row, by: &[CostKey]) -> Result<CostRow, StoreError> {
+    let currency = row.get::<Currency>("invoice.currency")?;
+    Ok(CostRow {
+        keys: by.iter().map(|key| read_key(row, *key)).collect::<Result<_, _>>()?,
+        part: CostPart::Usage,
+        currency,
+        amount: sum(row, "amount", currency)?,
+        estimated: sum(row, "estimated", currency)?,
+        unpriced_lines: row.number("unpriced_lines")?,
+    })
+}
+
+fn read_key(row: &Row, key: CostKey) -> Result<Option<UsageKeyed>, StoreError> {
+    let (value, name) = match key {
+        CostKey::Account => ("account", Some("account_name")),
+        CostKey::Foundation => ("foundation", None),
+        CostKey::Organization => ("organization_guid", Some("organization_name")),
+        CostKey::Space => ("space_guid", Some("space_name")),
+        CostKey::App => ("app_guid", Some("app_name")),
+        CostKey::ServiceInstance => ("service_instance_guid", Some("service_instance_name")),
+        CostKey::ServicePlan => ("service_plan_guid", Some("service_plan_name")),
+        CostKey::Buildpack => ("buildpack", None),
+        CostKey::Kind => {
+            let kind = row.get::<Option<Spelled<Kind>>>("kind")?;
+            return Ok(kind.map(|kind| UsageKeyed { value: kind.0.name().to_owned(), name: None }));
+        }
+        CostKey::Meter => {
+            let meter = row.get::<Option<Spelled<Meter>>>("meter")?;
+            return Ok(meter.map(|meter| UsageKeyed { value: meter.0.name().to_owned(), name: None }));
+        }
+    };
+    let value = row.maybe_string(value)?;
+    let name = name.map(|name| row.maybe_string(name)).transpose()?.flatten();
+    Ok(value.map(|value| UsageKeyed { value, name }))
+}

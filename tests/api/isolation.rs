@@ -1,0 +1,132 @@
+//! Two tenants: not one byte of the other's, by any address, filter or form.
+
+use super::{Api, header, secret, text};
+
+/// What is only in what is `two`'s: its ids, names, numbers and sums.
+const OF_TWO: [&str; 7] = ["two", "Zweite", "o2", "s2", "PO-TWO", "CF-000002", "5.95"];
+
+/// Addresses that a tenant can ask, with everything of the other's that can be named.
+const ASKED: [&str; 29] = [
+    "/foundations",
+    "/foundations/f",
+    "/gaps",
+    "/gaps?foundation=f",
+    "/anomalies",
+    "/usage?from=2026-10-01&to=2026-11-01&by=org,space,app&names=true",
+    "/cost?period=2026-10",
+    "/cost?period=2026-10&account=TWO",
+    "/cost?period=2026-10&by=account,foundation,org,space,app,service,buildpack,plan,kind,meter",
+    "/cost?period=2026-10&by=org,app&account=TWO",
+    "/cost?period=2026-10&by=kind",
+    "/invoices",
+    "/invoices?account=TWO",
+    "/invoices?period=2026-10",
+    "/invoices?status=final",
+    "/invoices?status=draft",
+    "/invoices?status=in_review",
+    "/invoices?limit=1",
+    "/invoices/1",
+    "/invoices/2",
+    "/invoices/3",
+    "/invoices/CF-00000TWO",
+    "/invoices/CF-00000TWO/documents",
+    "/invoices/CF-00000TWO/documents/html",
+    "/invoices/CF-00000TWO/documents/json",
+    "/invoices/CF-00000TWO/documents/ubl",
+    "/invoices/CF-00000TWO/documents/pdf",
+    "/invoices/CF-00000TWO/documents/facturx",
+    "/invoices/CF-00000TWO/documents/csv",
+];
+
+#[test]
+fn a_tenant_sees_not_one_byte_of_another() {
+    let api = Api::shared();
+    let one = Some(secret("tenant-one"));
+    // The provider has what is looked for.
+    let all = text(&api.ask(Some(secret("provider")), "/invoices/CF-000002"));
+    for word in OF_TWO {
+        assert!(all.contains(word), "the provider's has no `{word}`: {all}");
+    }
+    for asked in ASKED {
+        let path = asked.replace("account=TWO", "account=two").replace("CF-00000TWO", "CF-000002");
+        for form in ["application/json", "text/csv", "*/*"] {
+            let answer = api.ask_with(one, &path, &[("accept", form)]);
+            let whole = format!("{:?}\n{}", answer.headers(), text(&answer));
+            // What is asked for stands in no answer either.
+            for word in OF_TWO {
+                assert!(!whole.contains(word), "{path} as {form} tells `{word}`: {whole}");
+            }
+        }
+    }
+}
+
+#[test]
+fn another_s_invoice_is_as_one_that_does_not_exist() {
+    let api = Api::shared();
+    let one = Some(secret("tenant-one"));
+    let without_id = |path: &str| {
+        let answer = api.ask(one, path);
+        assert_eq!(answer.status(), 404, "{path}");
+        let id = header(&answer, "x-request-id").to_owned();
+        assert!(!id.is_empty());
+        let head: Vec<String> = (answer.headers().iter())
+            .filter(|(name, _)| *name != "date")
+            .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap().replace(&id, "")))
+            .collect();
+        (head, text(&answer).replace(&id, ""))
+    };
+    let drafts = api.json(Some(secret("provider")), "/invoices?status=final")["items"].clone();
+    let of_two = drafts.as_array().unwrap().iter().find(|invoice| invoice["account"] == "two").unwrap();
+    let id = of_two["id"].to_string();
+    for rest in ["", "/documents", "/documents/html"] {
+        let nobody_s = without_id(&format!("/invoices/CF-999999{rest}"));
+        assert_eq!(without_id(&format!("/invoices/CF-000002{rest}")), nobody_s);
+        assert_eq!(without_id(&format!("/invoices/{id}{rest}")), nobody_s);
+    }
+}
+
+/// An account's cost is that of its documents, and no more than its own.
+#[test]
+fn a_tenant_s_cost_is_its_own() {
+    let api = Api::shared();
+    let amounts = |token: &str, path: &str| -> Vec<String> {
+        let rows = api.json(Some(secret(token)), path)["items"].clone();
+        rows.as_array().unwrap().iter().map(|row| format!("{} {}", row["part"], row["amount"])).collect()
+    };
+    // 10 instance-hours at 1, all of it given back by the credit note.
+    let one = [r#""usage" "10.00""#, r#""corrections" "-10.00""#];
+    assert_eq!(amounts("tenant-one", "/cost?period=2026-10"), one);
+    assert_eq!(amounts("provider", "/cost?period=2026-10&account=one"), one);
+    assert_eq!(amounts("tenant-two", "/cost?period=2026-10"), [r#""usage" "5.00""#]);
+    assert_eq!(amounts("tenant-two", "/cost?period=2026-10&account=one"), [""; 0]);
+    assert_eq!(amounts("tenant-two", "/cost?period=2026-09"), [""; 0]);
+}
+
+#[test]
+fn a_cursor_of_the_provider_s_leads_a_tenant_to_their_own_alone() {
+    let api = Api::shared();
+    let first = api.json(Some(secret("provider")), "/invoices?limit=1");
+    let cursor = first["next"].as_str().unwrap();
+    let rest = text(&api.ask(Some(secret("tenant-one")), &format!("/invoices?cursor={cursor}")));
+    for word in OF_TWO {
+        assert!(!rest.contains(word), "{word}: {rest}");
+    }
+}
+
+/// What the provider decides and notes isn't a tenant's to see.
+#[test]
+fn a_tenant_sees_final_documents_without_the_provider_s_notes() {
+    let api = Api::shared();
+    let listed = api.json(Some(secret("tenant-one")), "/invoices");
+    let items = listed["items"].as_array().unwrap();
+    assert_eq!(items.len(), 2, "an invoice and a credit note: {listed}");
+    let whole = api.json(Some(secret("tenant-one")), "/invoices/CF-000001");
+    for invoice in items.iter().chain([&whole]) {
+        assert_eq!(invoice["status"], "final");
+        for own in ["id", "held", "difference", "finalized_at", "accepted", "blockers"] {
+            assert!(invoice.get(own).is_none(), "{own}: {invoice}");
+        }
+    }
+    let staff = api.json(Some(secret("finance")), "/invoices/CF-000001");
+    assert!(staff.get("accepted").is_some() && staff.get("id").is_some());
+}
