@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use cf_billing::access::Access;
 use cf_billing::clock::Clock;
 use cf_billing::cloud_controller::Client;
 use cf_billing::cloud_controller::transport::{Exchange, Exchanging};
@@ -20,7 +19,6 @@ use cf_billing::http::OfBook;
 use cf_billing::simulator::{ADMIN, Foundation};
 use cf_billing::store::Store;
 use cf_billing::telemetry::{Board, Metrics};
-use chrono_tz::Tz;
 use http::Request;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -290,6 +288,8 @@ fn a_task_that_panics_is_started_again_and_disturbs_no_other() {
         let members = vec![member("panics", 2), member("sound", 0)];
         let poll_interval = Duration::from_millis(10);
         let (metrics, board) = (Metrics::new(), Board::default());
+        let url = ("CF_BILLING__DATABASE__URL".to_owned(), "sqlite://unused.db".to_owned());
+        let configuration = cf_billing::config::load(None, [url]).unwrap();
         let daemon = Daemon {
             store: store.clone(),
             clock: clock.clone(),
@@ -303,12 +303,7 @@ fn a_task_that_panics_is_started_again_and_disturbs_no_other() {
             board: board.clone(),
             listeners: None,
             hosts: Vec::new(),
-            of_book: OfBook {
-                access: Access::new(&[]),
-                zone: Tz::UTC,
-                configured: Arc::from([]),
-                sender: Arc::default(),
-            },
+            of_book: OfBook::new(Arc::new(configuration)),
             drafts: None,
             stop: stop.clone(),
         };

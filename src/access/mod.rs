@@ -7,7 +7,7 @@ mod token;
 use std::collections::BTreeSet;
 use std::fmt;
 
-pub use permit::{MayReadCost, MayReadInvoices, MayReadStatus, MayReadUsage, Permit, Whose};
+pub use permit::{MayReadAccounts, MayReadCost, MayReadInvoices, MayReadStatus, MayReadUsage, Permit, Whose};
 pub use token::{ApiToken, ApiTokens, Unknown};
 
 /// What somebody is there for.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Caller, Role};
 
 /// Leave to read one kind of things.
-pub trait Permit: Sized {
+pub trait Permit: Sized + Send {
     /// The kind, for people: `invoices`.
     const WHAT: &'static str;
 
@@ -86,6 +86,27 @@ impl Permit for MayReadCost {
 }
 
 impl MayReadCost {
+    #[must_use]
+    pub const fn whose(&self) -> &Whose {
+        &self.whose
+    }
+}
+
+/// Accounts, what each owns, and its terms.
+#[derive(Debug)]
+pub struct MayReadAccounts {
+    whose: Whose,
+}
+
+impl Permit for MayReadAccounts {
+    const WHAT: &'static str = "accounts";
+
+    fn of(caller: &Caller) -> Option<Self> {
+        Whose::of(caller).map(|whose| Self { whose })
+    }
+}
+
+impl MayReadAccounts {
     #[must_use]
     pub const fn whose(&self) -> &Whose {
         &self.whose

@@ -1,9 +1,11 @@
 //! What the book tells programs: `--format json` of the commands and the HTTP API give the same types.
 //! Owns their keys, which others rely on; [`BookReader`] reads them for somebody who has leave to. Never writes.
 
+mod accounts;
 mod anomalies;
 mod cost;
 mod csv;
+mod explanation;
 mod foundations;
 mod gaps;
 mod invoices;
@@ -12,9 +14,11 @@ mod reader;
 mod row;
 mod usage;
 
+pub use accounts::{Account, AccountRow};
 pub use anomalies::Anomaly;
 pub use cost::{CostBy, CostRow};
 pub use csv::{csv, csv_as_is};
+pub use explanation::Explanation;
 pub use foundations::{Foundation, foundations};
 pub use gaps::Gap;
 pub use invoices::{InvoiceDocument, InvoiceSummary, KeptDocument, document_json, invoice_schema, with_subject};

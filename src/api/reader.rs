@@ -4,15 +4,20 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{
-    Anomaly, Cursor, Foundation, Gap, InvoiceDocument, InvoiceSummary, KeptDocument, ListPage, UsageBy, UsageRow,
+    Account, Anomaly, Cursor, Explanation, Foundation, Gap, InvoiceDocument, InvoiceSummary, KeptDocument, ListPage,
+    UsageBy, UsageRow,
 };
 use super::{document_json, foundations};
-use crate::access::{MayReadCost, MayReadInvoices, MayReadStatus, MayReadUsage, Whose};
-use crate::billing_run::{self, BillingError, Sender};
+use crate::access::{MayReadAccounts, MayReadCost, MayReadInvoices, MayReadStatus, MayReadUsage, Whose};
+use crate::billing_run::{self, BillingError, BillingRun, Sender};
 use crate::clock::Clock;
+use crate::config::Configuration;
 use crate::documents::{DocumentError, Format};
 use crate::domain::Span;
-use crate::store::{AnomalyFilter, CostQuery, CostRow, InvoiceFilter, Store, StoreError, StoredInvoice, UsageQuery};
+use crate::domain::text::visible;
+use crate::store::{
+    AnomalyFilter, Before, CostQuery, CostRow, InvoiceFilter, Store, StoreError, StoredInvoice, UsageQuery,
+};
 
 /// What can't be read.
 #[derive(Debug, thiserror::Error)]
@@ -20,16 +25,25 @@ pub enum ReadError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
-    Billing(#[from] BillingError),
+    Billing(Box<BillingError>),
     #[error(transparent)]
     Document(#[from] DocumentError),
     /// Nothing of that name is there, or it isn't for who asks.
     #[error("there is no {what} `{name}`")]
     Missing { what: &'static str, name: String },
-    #[error("`{0}` is not a cursor of this list\nhint: use `next` of the page before, with the same filters")]
+    #[error("`cursor={}` is not a place in this list\nhint: use `next` of the page before, with the same filters", visible(.0))]
     Cursor(String),
     #[error("making the document failed: {0}")]
     Stopped(String),
+    /// To somebody who can do nothing about it, for a reason that isn't theirs to know.
+    #[error("{0}")]
+    NotToBeHad(Box<Self>),
+}
+
+impl From<BillingError> for ReadError {
+    fn from(error: BillingError) -> Self {
+        Self::Billing(Box::new(error))
+    }
 }
 
 /// Which anomalies are asked for.
@@ -64,14 +78,13 @@ pub struct BookReader {
     store: Store,
     clock: Clock,
     sender: Arc<Sender>,
-    /// Names of foundations.
-    configured: Arc<[String]>,
+    configuration: Arc<Configuration>,
 }
 
 impl BookReader {
     #[must_use]
-    pub fn new(store: Store, clock: Clock, sender: Arc<Sender>, configured: Arc<[String]>) -> Self {
-        Self { store, clock, sender, configured }
+    pub fn new(store: Store, clock: Clock, sender: Arc<Sender>, configuration: Arc<Configuration>) -> Self {
+        Self { store, clock, sender, configuration }
     }
 
     /// Foundations of the book and of the configuration, by name.
@@ -79,7 +92,8 @@ impl BookReader {
     /// # Errors
     /// [`ReadError::Store`].
     pub async fn foundations(&self, _: &MayReadStatus) -> Result<Vec<Foundation>, ReadError> {
-        Ok(foundations(&self.store, &self.configured).await?)
+        let names: Vec<String> = self.configuration.foundations.iter().map(|one| one.name.clone()).collect();
+        Ok(foundations(&self.store, &names).await?)
     }
 
     /// One foundation.
@@ -111,7 +125,7 @@ impl BookReader {
         if let Some(name) = &asked.filter.foundation {
             self.foundation(may, name).await?;
         }
-        let after: Option<(String, u64, u64)> = place(asked.cursor.as_deref(), LIST)?;
+        let after: Option<(String, i64, i64)> = place(asked.cursor.as_deref(), LIST)?;
         let after = after.as_ref().map(|(foundation, input, position)| (foundation.as_str(), *input, *position));
         let read = self.store.anomalies_after(&asked.filter, after, asked.limit + 1).await?;
         let at =
@@ -144,6 +158,25 @@ impl BookReader {
         Ok(rows.iter().map(|row| UsageRow::new(row, &asked.by, asked.names)).collect())
     }
 
+    /// The accounts of the accounts file.
+    ///
+    /// # Errors
+    /// [`ReadError::Billing`]: the file can't be used.
+    pub fn accounts(&self, may: &MayReadAccounts) -> Result<Vec<Account>, ReadError> {
+        let accounts = billing_run::accounts(&self.configuration)?;
+        let is_staff = *may.whose() == Whose::Everybody;
+        let theirs = accounts.all().filter(|account| may.whose().has(&account.id));
+        Ok(theirs.map(|account| Account::new(account, is_staff)).collect())
+    }
+
+    /// One of them, by its id.
+    ///
+    /// # Errors
+    /// [`ReadError::Missing`].
+    pub fn account(&self, may: &MayReadAccounts, id: &str) -> Result<Account, ReadError> {
+        self.accounts(may)?.into_iter().find(|account| account.account == id).ok_or_else(|| missing("account", id))
+    }
+
     /// What a month costs, grouped.
     ///
     /// # Errors
@@ -162,9 +195,19 @@ impl BookReader {
         asked: &InvoicesAsked,
     ) -> Result<ListPage<InvoiceSummary>, ReadError> {
         const LIST: &str = "invoices";
-        let before: Option<i64> = place(asked.cursor.as_deref(), LIST)?;
+        // Ids tell how many documents others have; drafts have no number.
+        let cursor = asked.cursor.as_deref();
+        let number: Option<String>;
+        let before = if may.is_staff() {
+            place(cursor, LIST)?.map(Before::Id)
+        } else {
+            number = place(cursor, LIST)?;
+            number.as_deref().map(Before::Number)
+        };
         let read = self.store.invoices_before(&asked.filter, only(may.whose()), before, asked.limit + 1).await?;
-        let at = |last: &StoredInvoice| Cursor::new(LIST, &last.id);
+        let at = |last: &StoredInvoice| {
+            if may.is_staff() { Cursor::new(LIST, &last.id) } else { Cursor::new(LIST, &last.number) }
+        };
         let made = |stored: &StoredInvoice| InvoiceSummary::new(stored, may.is_staff());
         Ok(ListPage::of(read, asked.limit, at, made))
     }
@@ -176,6 +219,27 @@ impl BookReader {
     pub async fn invoice(&self, may: &MayReadInvoices, reference: &str) -> Result<InvoiceDocument, ReadError> {
         let stored = self.stored(may, reference).await?;
         Ok(InvoiceDocument(document_json(&stored, may.is_staff())?))
+    }
+
+    /// An invoice explained, and the lines of those positions, from 1.
+    ///
+    /// # Errors
+    /// [`ReadError::Missing`]: there is no such invoice; [`BillingError::NoLine`]; [`ReadError::Billing`]: of a draft, there
+    /// is no rate card or no accounts file that can be used.
+    pub async fn explanation(
+        &self,
+        may: &MayReadInvoices,
+        reference: &str,
+        lines: &[usize],
+    ) -> Result<Explanation, ReadError> {
+        let stored = self.stored(may, reference).await?;
+        let explaining = async {
+            let card = billing_run::card_of(&self.store, &stored, &self.configuration).await?;
+            let run = BillingRun::new(&self.configuration, &self.store, &self.clock, &card)?;
+            Box::pin(billing_run::explain(&run, stored, lines)).await
+        };
+        let explained = explaining.await.map_err(|error| for_whom(may, error.into()))?;
+        Ok(Explanation::new(&explained, may.is_staff()))
     }
 
     /// The documents of an invoice that were made so far.
@@ -206,21 +270,49 @@ impl BookReader {
         format: Format,
     ) -> Result<(Vec<u8>, String), ReadError> {
         let stored = self.stored(may, reference).await?;
-        let name = stored.number.clone().unwrap_or_else(|| format!("draft-{}", stored.id));
+        let name = file_name(&stored, format);
         let (store, clock, sender) = (self.store.clone(), self.clock.clone(), self.sender.clone());
         // A PDF takes a processor for a while: that of nobody who collects.
         let runtime = tokio::runtime::Handle::current();
         let making = tokio::task::spawn_blocking(move || {
             runtime.block_on(billing_run::document(&store, &clock, &sender, &stored, format))
         });
-        let bytes = making.await.map_err(|error| ReadError::Stopped(error.to_string()))??;
-        Ok((bytes, format.file_name(&name)))
+        let made = making.await.map_err(|error| ReadError::Stopped(error.to_string()))?;
+        let bytes = made.map_err(|error| for_whom(may, error.into()))?;
+        Ok((bytes, name))
+    }
+
+    /// The name of a document's file, whether it is made or not.
+    ///
+    /// # Errors
+    /// [`ReadError::Missing`]: there is no such invoice.
+    pub async fn document_name(
+        &self,
+        may: &MayReadInvoices,
+        reference: &str,
+        format: Format,
+    ) -> Result<String, ReadError> {
+        Ok(file_name(&self.stored(may, reference).await?, format))
     }
 
     async fn stored(&self, may: &MayReadInvoices, reference: &str) -> Result<StoredInvoice, ReadError> {
         let found = self.store.invoice_of(reference, only(may.whose())).await?;
         found.ok_or_else(|| missing("invoice", reference))
     }
+}
+
+fn file_name(stored: &StoredInvoice, format: Format) -> String {
+    format.file_name(&stored.number.clone().unwrap_or_else(|| format!("draft-{}", stored.id)))
+}
+
+/// What the seller's configuration, accounts or cards lack is told to those who can see to it.
+fn for_whom(may: &MayReadInvoices, error: ReadError) -> ReadError {
+    let is_theirs = match &error {
+        ReadError::Store(_) => true,
+        ReadError::Billing(error) => matches!(**error, BillingError::Store(_) | BillingError::NoLine { .. }),
+        _ => false,
+    };
+    if may.is_staff() || is_theirs { error } else { ReadError::NotToBeHad(Box::new(error)) }
 }
 
 fn missing(what: &'static str, name: &str) -> ReadError {

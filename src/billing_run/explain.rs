@@ -7,7 +7,8 @@ use rust_decimal::Decimal;
 
 use super::basis::unpack;
 use super::rate::By;
-use super::{BillingError, BillingRun, Card, Meant};
+use super::{BillingError, BillingRun, Card, CardError, Meant};
+use crate::config::Configuration;
 use crate::domain::money::amount;
 use crate::domain::{Amount, Currency, Guid, Kind, Span, Timestamp};
 use crate::invoicing::{Adjustment, AdjustmentType, Charge, Correction, Document, DocumentKind, InvoiceLine, Status};
@@ -78,6 +79,24 @@ pub struct Step {
 
 fn step(what: impl Into<String>, formula: impl Into<String>, result: impl Into<String>) -> Step {
     Step { what: what.into(), formula: formula.into(), result: result.into() }
+}
+
+/// The card that a final invoice was made with; for a draft the configured one.
+///
+/// # Errors
+/// [`BillingError::CardGone`], [`BillingError::Card`].
+pub async fn card_of(
+    store: &Store,
+    stored: &StoredInvoice,
+    configuration: &Configuration,
+) -> Result<Card, BillingError> {
+    let zone = configuration.billing.time_zone;
+    if stored.status != Status::Final {
+        let file = configuration.billing.rates.as_deref().ok_or(BillingError::NoCard)?;
+        return Ok(Card::read(file, zone)?);
+    }
+    let card = store.card(&stored.document.rate_card).await?.ok_or(BillingError::CardGone)?;
+    Ok(Card::parse("the invoice's card", card.text, zone).map_err(CardError::Wrong)?)
 }
 
 /// Explains an invoice, or some of its lines.

@@ -34,7 +34,7 @@ use crate::store::{
 
 pub use card::{Card, CardError, hash_of, read_text};
 pub use correcting::{CorrectionRequest, CreditOutcome};
-pub use explain::{Explained, ExplainedLine, InputOrigin, Step, Use, explain, resource_word};
+pub use explain::{Explained, ExplainedLine, InputOrigin, Step, Use, card_of, explain, resource_word};
 pub use issuing::{FinalizeResult, Outcome, Renderer, document, subject_of};
 pub use meant::Meant;
 pub use numbered::issue_of;
@@ -49,6 +49,10 @@ pub enum BillingError {
     Rating(#[from] RatingError),
     #[error(transparent)]
     Card(#[from] CardError),
+    #[error("no rate card is configured\nhint: set [billing] rates")]
+    NoCard,
+    #[error("the invoice's rate card isn't kept\nhint: restore the database from a backup")]
+    CardGone,
     #[error(transparent)]
     Amount(#[from] AmountOverflow),
     #[error("can't read the accounts `{file}`: {reason}\nhint: {hint}")]

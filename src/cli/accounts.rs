@@ -9,13 +9,14 @@ use super::output::{self, Format, note, numbers, print, words};
 use super::rates::ledger;
 use super::{Failure, Global};
 use crate::accounts::{self, Account, Owned, Target, check_against};
+use crate::api::{self, Tabular};
 use crate::billing_run::{BillingError, Card, Sender, accounts_of};
 use crate::clock::Clock;
 use crate::config::Configuration;
 use crate::documents::Lacking;
 use crate::domain::period::date_or_time;
 use crate::domain::text::visible;
-use crate::domain::{Currency, Month, Party, Timestamp};
+use crate::domain::{Month, Timestamp};
 use crate::invoicing::AccountTax;
 use crate::keyed::{self, Problem, Severity};
 use crate::store::Store;
@@ -234,9 +235,6 @@ fn problem_cells(problem: &Problem) -> Vec<String> {
     ]
 }
 
-const LIST_HEADER: [&str; 10] =
-    ["account", "name", "owns", "what", "from", "to", "currency", "tax", "language", "payment_days"];
-
 impl List {
     fn run(self, global: &Global) -> Result<(), Failure> {
         let configuration = global.configuration()?;
@@ -250,11 +248,10 @@ impl List {
             return Err(Failure::failed(format!("there is no account `{id}`\nhint: there are: {}", ids.join(", "))));
         }
         match self.format {
-            Format::Json => output::json(&listed.into_iter().map(account_json).collect::<Vec<_>>()),
+            Format::Json => output::json(&told(&listed)),
             Format::Csv => {
-                let rows =
-                    listed.into_iter().flat_map(|account| account.owns.iter().map(|owned| csv_row(account, owned)));
-                output::csv(&LIST_HEADER, rows)
+                let all = told(&listed);
+                output::csv(api::AccountRow::HEADER, all.iter().flat_map(api::Account::rows).map(|row| row.cells()))
             }
             Format::Table if listed.is_empty() => {
                 note("there are no accounts: each org is an account by itself");
@@ -278,6 +275,11 @@ impl List {
             }
         }
     }
+}
+
+/// As programs read them.
+fn told(accounts: &[&Account]) -> Vec<api::Account> {
+    accounts.iter().map(|account| api::Account::new(account, true)).collect()
 }
 
 /// A tax in a word or two.
@@ -314,73 +316,4 @@ fn row(account: &Account, time: impl Fn(Timestamp) -> String) -> Vec<String> {
         account.particulars.language.code().to_owned(),
         account.particulars.payment.days.to_string(),
     ]
-}
-
-fn csv_row(account: &Account, owned: &Owned) -> Vec<String> {
-    let time = |time: Option<Timestamp>| time.map(|time| time.to_string()).unwrap_or_default();
-    vec![
-        account.id.clone(),
-        account.name.clone(),
-        owned.target.kind().to_owned(),
-        owned.to_string(),
-        time(owned.validity.from),
-        time(owned.validity.to),
-        account.currency.map(|currency| currency.to_string()).unwrap_or_default(),
-        account.tax.as_ref().map(|of| tax(Some(of))).unwrap_or_default(),
-        account.particulars.language.code().to_owned(),
-        account.particulars.payment.days.to_string(),
-    ]
-}
-
-fn account_json(account: &Account) -> Value {
-    let particulars = &account.particulars;
-    let owned = |owned: &Owned| {
-        let mut value = json!({
-            "foundation": owned.foundation,
-            "from": owned.validity.from,
-            "to": owned.validity.to,
-            "line": owned.position.line,
-        });
-        value[owned.target.kind()] = owned.to_string().into();
-        value
-    };
-    json!({
-        "account": account.id,
-        "name": account.name,
-        "foundations": account.foundations,
-        "owns": account.owns.iter().map(owned).collect::<Vec<_>>(),
-        "buyer": party_json(&particulars.buyer),
-        "purchase_order": particulars.purchase_order,
-        "cost_centre": particulars.cost_centre,
-        "buyer_reference": particulars.buyer_reference,
-        "currency": account.currency.map(Currency::code),
-        "payment_days": particulars.payment.days,
-        "payment_terms": particulars.payment.terms,
-        "tax": account.tax.as_ref().map(|tax| json!({
-            "category": tax.category,
-            "percent": tax.percent,
-            "exemption_reason": tax.exemption_reason,
-        })),
-        "language": particulars.language.code(),
-        "group_by": particulars.group_by.iter().map(|by| by.name()).collect::<Vec<_>>(),
-        "lacks_for_e_invoice": account.lacks_for_e_invoice(),
-    })
-}
-
-fn party_json(party: &Party) -> Value {
-    json!({
-        "legal_name": party.name,
-        "address": party.address_lines,
-        "postal_code": party.postal_code,
-        "city": party.city,
-        "region": party.region,
-        "country": party.country,
-        "vat_id": party.vat_id,
-        "tax_number": party.tax_number,
-        "registration": party.registration,
-        "contact": party.contact,
-        "email": party.email,
-        "phone": party.phone,
-        "electronic_address": party.electronic_address.as_ref().map(|address| format!("{}:{}", address.scheme, address.id)),
-    })
 }

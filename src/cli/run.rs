@@ -125,7 +125,7 @@ impl Run {
             board: board.clone(),
             listeners: Some(listeners),
             hosts: configuration.http.hosts.clone(),
-            of_book: OfBook::new(&configuration),
+            of_book: OfBook::new(configuration.clone()),
             verify_interval: configuration.database.verify_interval,
             heartbeat,
             drafts: Some(configuration.clone()),
@@ -180,7 +180,7 @@ async fn opened(
         not_ready_after: configuration.http.not_ready_after,
         poll_interval: configuration.collection.poll_interval,
         hosts: configuration.http.hosts.clone(),
-        of_book: OfBook::new(configuration),
+        of_book: OfBook::new(Arc::new(configuration.clone())),
     };
     let served = http::serve(duplicates, served, stop.clone());
     let opening = async {

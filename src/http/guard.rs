@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
@@ -34,7 +34,7 @@ pub(super) struct Guard {
 }
 
 /// Answers, counts and times a request by the template of its route; notes who asks.
-pub(super) async fn answer(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
+pub(super) async fn answer(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let Guard { served, has_pages } = guard;
     let route = request.extensions().get::<MatchedPath>().map_or("other", MatchedPath::as_str).to_owned();
     // Any other word would be a label of the asker's choice.
@@ -42,7 +42,9 @@ pub(super) async fn answer(State(guard): State<Guard>, mut request: Request, nex
     let method = method.to_owned();
     let watch = Stopwatch::start();
     let is_plain = PLAIN.contains(&route.as_str());
-    let is_known = is_known(request.headers().get(HOST), &served.hosts);
+    let (parts, body) = request.into_parts();
+    let is_known = is_known(&parts, &served.hosts);
+    let mut request = Request::from_parts(parts, body);
     request.extensions_mut().insert(if has_pages && is_known { Asker::Ours } else { Asker::Anybody });
     let is_api = request.uri().path().starts_with(api::ROOT);
     let busy = |told: &'static str| {
@@ -54,8 +56,12 @@ pub(super) async fn answer(State(guard): State<Guard>, mut request: Request, nex
     let mut response = if !is_plain && request.extensions().get::<Reserved>().is_some() {
         busy("Too many connections. Try again.")
     } else if !is_plain && !is_known {
-        let told = "This name isn't known here.\nhint: add it to `hosts` in [http], if it is yours\n";
-        (StatusCode::MISDIRECTED_REQUEST, told).into_response()
+        let told = "This name isn't known here.\nhint: add it to `hosts` in [http], if it is yours";
+        if is_api {
+            ProblemDetails::misdirected(told).alone()
+        } else {
+            (StatusCode::MISDIRECTED_REQUEST, format!("{told}\n")).into_response()
+        }
     } else {
         let answered = tokio::time::timeout(LONGEST, next.run(request)).await;
         answered.unwrap_or_else(|_| busy("It took too long. Try again."))

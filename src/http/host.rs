@@ -2,60 +2,122 @@
 
 use std::net::IpAddr;
 
-use axum::http::HeaderValue;
+use axum::http::HeaderName;
+use axum::http::header::HOST;
+use axum::http::request::Parts;
 
-/// Whether a request's `Host` is this machine itself, or one of the configured names: a page of somebody else's name that
-/// leads here (DNS rebinding) is none.
-pub(super) fn is_known(host: Option<&HeaderValue>, hosts: &[String]) -> bool {
-    is_loopback(host)
-        || host.and_then(name_of).is_some_and(|name| hosts.iter().any(|own| own.eq_ignore_ascii_case(name)))
-}
-
-/// Whether a request's `Host` is this machine itself.
-pub(super) fn is_loopback(host: Option<&HeaderValue>) -> bool {
+/// By which names a request asks: each `Host`, and the address in its first line.
+fn names(request: &Parts) -> impl Iterator<Item = Option<&str>> {
+    let of_headers = request.headers.get_all(HOST).iter().map(|host| host.to_str().ok().and_then(without_port));
     // Without one it isn't a browser.
-    let Some(host) = host else { return true };
-    let is_address = |name: &str| name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
-    name_of(host).is_some_and(|name| is_address(name) || name.eq_ignore_ascii_case("localhost"))
+    of_headers.chain(request.uri.authority().map(|authority| without_port(authority.as_str())))
 }
 
-/// Without the port.
-fn name_of(host: &HeaderValue) -> Option<&str> {
-    let host = host.to_str().ok()?;
-    Some(match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((address, _)) => address,
-        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
-    })
+/// Whether a request is for this machine itself, or one of the configured names: a page of somebody else's name that leads
+/// here (DNS rebinding) is for neither.
+pub(super) fn is_known(request: &Parts, hosts: &[String]) -> bool {
+    names(request)
+        .all(|name| name.is_some_and(|name| is_own(name) || hosts.iter().any(|host| host.eq_ignore_ascii_case(name))))
+}
+
+/// What proxies add to what they pass on, or the beginning of it.
+const OF_PROXIES: [&str; 8] = [
+    "forwarded",
+    "x-forwarded",
+    "via",
+    "x-real-ip",
+    "x-client-ip",
+    "x-original-",
+    "cf-connecting-ip",
+    "true-client-ip",
+];
+
+/// Whether a request is for this machine itself, and no proxy shows that passed it on.
+pub(super) fn is_from_here(request: &Parts) -> bool {
+    let is_proxied = |name: &HeaderName| OF_PROXIES.iter().any(|added| name.as_str().starts_with(added));
+    names(request).all(|name| name.is_some_and(is_own)) && !request.headers.keys().any(is_proxied)
+}
+
+fn is_own(name: &str) -> bool {
+    name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()) || name.eq_ignore_ascii_case("localhost")
+}
+
+/// A name or address without its port; `None`: it is neither.
+fn without_port(host: &str) -> Option<&str> {
+    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+    let (name, port) = match host.strip_prefix('[') {
+        Some(rest) => {
+            let (address, rest) = rest.split_once(']')?;
+            (address, if rest.is_empty() { "" } else { rest.strip_prefix(':')? })
+        }
+        None => host.rsplit_once(':').unwrap_or((host, "")),
+    };
+    is_port(port).then_some(name)
 }
 
 #[cfg(test)]
 mod tests {
-    use axum::http::HeaderValue;
+    use axum::http::Request;
+    use axum::http::request::Parts;
 
-    use super::{is_known, is_loopback};
+    use super::{is_from_here, is_known};
+
+    fn request(uri: &str, headers: &[(&str, &str)]) -> Parts {
+        let mut request = Request::builder().uri(uri);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.body(()).unwrap().into_parts().0
+    }
 
     #[test]
     fn names_of_this_machine_and_configured_ones_are_known() {
         let hosts = ["billing.example.org".to_owned()];
-        for (host, known) in [
-            ("127.0.0.1", true),
-            ("127.0.0.1:9495", true),
-            ("localhost:9495", true),
-            ("LOCALHOST", true),
-            ("[::1]:9495", true),
-            ("[::1]", true),
-            ("billing.example.org", true),
-            ("Billing.Example.Org:443", true),
-            ("evil.example.org", false),
-            ("billing.example.org.evil.example", false),
-            ("192.0.2.1:9495", false),
-            ("[2001:db8::1]:9495", false),
-            ("", false),
+        // Whether it is known, and whether it is this machine's own.
+        for (host, known, own) in [
+            ("127.0.0.1", true, true),
+            ("127.0.0.1:9495", true, true),
+            ("localhost:9495", true, true),
+            ("LOCALHOST", true, true),
+            ("[::1]:9495", true, true),
+            ("[::1]", true, true),
+            ("billing.example.org", true, false),
+            ("Billing.Example.Org:443", true, false),
+            ("evil.example.org", false, false),
+            ("billing.example.org.evil.example", false, false),
+            ("192.0.2.1:9495", false, false),
+            ("[2001:db8::1]:9495", false, false),
+            ("[::1].evil.example", false, false),
+            ("[localhost].evil.example", false, false),
+            ("[::1", false, false),
+            ("localhost:x", false, false),
+            ("", false, false),
         ] {
-            let value = HeaderValue::from_static(host);
-            assert_eq!(is_known(Some(&value), &hosts), known, "{host}");
-            assert_eq!(is_loopback(Some(&value)), known && !host.to_lowercase().contains("example"), "{host}");
+            let request = request("/", &[("host", host)]);
+            assert_eq!((is_known(&request, &hosts), is_from_here(&request)), (known, own), "{host}");
         }
-        assert!(is_known(None, &hosts) && is_loopback(None));
+        let nobody = request("/", &[]);
+        assert!(is_known(&nobody, &hosts) && is_from_here(&nobody));
+        let two = request("/", &[("host", "127.0.0.1"), ("host", "billing.example.org")]);
+        assert!(is_known(&two, &hosts) && !is_from_here(&two));
+        let elsewhere = request("http://billing.example.org/", &[("host", "127.0.0.1")]);
+        assert!(is_known(&elsewhere, &hosts) && !is_from_here(&elsewhere));
+        assert!(!is_known(&request("http://evil.example.org/", &[("host", "127.0.0.1")]), &hosts));
+    }
+
+    #[test]
+    fn what_a_proxy_passes_on_is_not_from_here() {
+        for (header, from_here) in [
+            ("forwarded", false),
+            ("x-forwarded-for", false),
+            ("x-forwarded-port", false),
+            ("via", false),
+            ("x-real-ip", false),
+            ("cf-connecting-ip", false),
+            ("accept", true),
+            ("x-request-id", true),
+        ] {
+            assert_eq!(is_from_here(&request("/", &[("host", "127.0.0.1"), (header, "x")])), from_here, "{header}");
+        }
     }
 }

@@ -31,7 +31,7 @@ use crate::config::Configuration;
 use crate::store::Store;
 use crate::telemetry::{Board, Metrics};
 
-pub use api::description;
+pub use api::{Turns, description};
 use guard::Guard;
 pub use ready::{Readiness, readiness};
 
@@ -55,22 +55,25 @@ pub struct Served {
 #[derive(Clone, Debug)]
 pub struct OfBook {
     pub access: Access,
-    /// The billing time zone.
-    pub zone: Tz,
-    /// Names of foundations.
-    pub configured: Arc<[String]>,
     pub sender: Arc<Sender>,
+    pub configuration: Arc<Configuration>,
+    pub turns: Turns,
 }
 
 impl OfBook {
     #[must_use]
-    pub fn new(configuration: &Configuration) -> Self {
+    pub fn new(configuration: Arc<Configuration>) -> Self {
         Self {
             access: Access::new(&configuration.tokens),
-            zone: configuration.billing.time_zone,
-            configured: configuration.foundations.iter().map(|foundation| foundation.name.clone()).collect(),
             sender: Arc::new(Sender::new(&configuration.billing)),
+            turns: Turns::new(configuration.database.connections),
+            configuration,
         }
+    }
+
+    /// The billing time zone.
+    pub(self) fn zone(&self) -> Tz {
+        self.configuration.billing.time_zone
     }
 }
 

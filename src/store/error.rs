@@ -200,6 +200,24 @@ impl StoreError {
         matches!(self, Self::Away { .. } | Self::Silent { .. })
     }
 
+    /// The same question may be answered later, once the database is reached, has a place for it, or can be written to again.
+    #[must_use]
+    pub const fn may_pass(&self) -> bool {
+        self.is_away()
+            || matches!(
+                self,
+                Self::Login(_)
+                    | Self::Full(_)
+                    | Self::ReadOnly(_)
+                    | Self::Superseded(_)
+                    | Self::Elsewhere(_)
+                    | Self::Gone(_)
+                    | Self::Replaced(_)
+                    | Self::Marks { .. }
+                    | Self::Database(sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_))
+            )
+    }
+
     /// Another process has taken over, or the book is on another server: what is in memory isn't what the book has.
     #[must_use]
     pub const fn is_superseded(&self) -> bool {

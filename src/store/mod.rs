@@ -18,9 +18,10 @@ pub use archive::pack::{ArchivedInput, InputKind, identity};
 pub use database::{CollectorLock, Making, PostgresOptions, Server, retried};
 pub use error::StoreError;
 pub use invoices::{
-    AccountsOf, Adopted, Changed, Compared, CostKey, CostPart, CostQuery, CostRow, FinalInvoice, Finalized, Foreseen,
-    InvoiceFilter, Invoiced, Issuing, MadeBy, Recalculation, RenderedDocument, Series, SeriesState, StoredAccounts,
-    StoredCard, StoredDocument, StoredInvoice, UsedBy, UsedCard, UsedFor, VerifiedSeries, chain_of_series, marks,
+    AccountsOf, Adopted, Before, Changed, Compared, CostKey, CostPart, CostQuery, CostRow, FinalInvoice, Finalized,
+    Foreseen, InvoiceFilter, Invoiced, Issuing, MadeBy, Recalculation, RenderedDocument, Series, SeriesState,
+    StoredAccounts, StoredCard, StoredDocument, StoredInvoice, UsedBy, UsedCard, UsedFor, VerifiedSeries,
+    chain_of_series, marks,
 };
 pub use leases::{DutyState, Lease};
 pub use ledger::{

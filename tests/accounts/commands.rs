@@ -271,74 +271,74 @@ fn list_shows_what_is_whose_when() {
     [
       {
         "account": "exemple",
-        "buyer": {
-          "address": [
-            "12 rue de l'Exemple"
-          ],
-          "city": "Paris",
-          "contact": null,
-          "country": "FR",
-          "electronic_address": "9957:FR12345678901",
-          "email": null,
-          "legal_name": "Exemple SARL",
-          "phone": null,
-          "postal_code": "75001",
-          "region": null,
-          "registration": null,
-          "tax_number": "123 456 789",
-          "vat_id": "FR12345678901"
-        },
-        "buyer_reference": null,
-        "cost_centre": null,
-        "currency": null,
+        "name": "Exemple",
         "foundations": [
           "eu1"
         ],
+        "owns": [
+          {
+            "foundation": "eu1",
+            "space": "eu1/shop/incubator",
+            "from": null,
+            "to": null,
+            "line": 59
+          },
+          {
+            "foundation": "eu1",
+            "organization": "eu1/shop",
+            "from": null,
+            "to": "2026-10-11T22:00:00Z",
+            "line": 62
+          },
+          {
+            "foundation": "eu1",
+            "space": "eu1/acme/handover",
+            "from": "2026-10-31T23:00:00Z",
+            "to": "2026-12-31T23:00:00Z",
+            "line": 66
+          },
+          {
+            "foundation": "eu1",
+            "label": "eu1: cost-centre = 0815",
+            "from": "2026-12-31T23:00:00Z",
+            "to": null,
+            "line": 71
+          }
+        ],
+        "buyer": {
+          "legal_name": "Exemple SARL",
+          "address": [
+            "12 rue de l'Exemple"
+          ],
+          "postal_code": "75001",
+          "city": "Paris",
+          "region": null,
+          "country": "FR",
+          "vat_id": "FR12345678901",
+          "tax_number": "123 456 789",
+          "registration": null,
+          "contact": null,
+          "email": null,
+          "phone": null,
+          "electronic_address": "9957:FR12345678901"
+        },
+        "purchase_order": "2026-0815",
+        "cost_centre": null,
+        "buyer_reference": null,
+        "currency": null,
+        "payment_days": 45,
+        "payment_terms": null,
+        "tax": {
+          "category": "AE",
+          "percent": null,
+          "exemption_reason": "Reverse charge"
+        },
+        "language": "fr",
         "group_by": [
           "org",
           "space"
         ],
-        "lacks_for_e_invoice": [],
-        "language": "fr",
-        "name": "Exemple",
-        "owns": [
-          {
-            "foundation": "eu1",
-            "from": null,
-            "line": 59,
-            "space": "eu1/shop/incubator",
-            "to": null
-          },
-          {
-            "foundation": "eu1",
-            "from": null,
-            "line": 62,
-            "organization": "eu1/shop",
-            "to": "2026-10-11T22:00:00Z"
-          },
-          {
-            "foundation": "eu1",
-            "from": "2026-10-31T23:00:00Z",
-            "line": 66,
-            "space": "eu1/acme/handover",
-            "to": "2026-12-31T23:00:00Z"
-          },
-          {
-            "foundation": "eu1",
-            "from": "2026-12-31T23:00:00Z",
-            "label": "eu1: cost-centre = 0815",
-            "line": 71,
-            "to": null
-          }
-        ],
-        "payment_days": 45,
-        "payment_terms": null,
-        "purchase_order": "2026-0815",
-        "tax": {
-          "category": "AE",
-          "exemption_reason": "Reverse charge",
-          "percent": null
-        }
+        "lacks_for_e_invoice": []
       }
     ]
     "#);

@@ -1,18 +1,26 @@
 //! Two tenants: not one byte of the other's, by any address, filter or form.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
 use super::{Api, header, secret, text};
 
 /// What is only in what is `two`'s: its ids, names, numbers and sums.
 const OF_TWO: [&str; 7] = ["two", "Zweite", "o2", "s2", "PO-TWO", "CF-000002", "5.95"];
 
 /// Addresses that a tenant can ask, with everything of the other's that can be named.
-const ASKED: [&str; 29] = [
+const ASKED: [&str; 34] = [
     "/foundations",
     "/foundations/f",
     "/gaps",
     "/gaps?foundation=f",
     "/anomalies",
     "/usage?from=2026-10-01&to=2026-11-01&by=org,space,app&names=true",
+    "/accounts",
+    "/accounts/TWO",
+    "/invoices/CF-000001/explanation?line=1",
+    "/invoices/CF-00000TWO/explanation",
+    "/invoices/CF-00000TWO/explanation?line=1",
     "/cost?period=2026-10",
     "/cost?period=2026-10&account=TWO",
     "/cost?period=2026-10&by=account,foundation,org,space,app,service,buildpack,plan,kind,meter",
@@ -48,7 +56,7 @@ fn a_tenant_sees_not_one_byte_of_another() {
         assert!(all.contains(word), "the provider's has no `{word}`: {all}");
     }
     for asked in ASKED {
-        let path = asked.replace("account=TWO", "account=two").replace("CF-00000TWO", "CF-000002");
+        let path = asked.replace("CF-00000TWO", "CF-000002").replace("TWO", "two");
         for form in ["application/json", "text/csv", "*/*"] {
             let answer = api.ask_with(one, &path, &[("accept", form)]);
             let whole = format!("{:?}\n{}", answer.headers(), text(&answer));
@@ -78,7 +86,7 @@ fn another_s_invoice_is_as_one_that_does_not_exist() {
     let drafts = api.json(Some(secret("provider")), "/invoices?status=final")["items"].clone();
     let of_two = drafts.as_array().unwrap().iter().find(|invoice| invoice["account"] == "two").unwrap();
     let id = of_two["id"].to_string();
-    for rest in ["", "/documents", "/documents/html"] {
+    for rest in ["", "/explanation", "/explanation?line=1", "/documents", "/documents/html"] {
         let nobody_s = without_id(&format!("/invoices/CF-999999{rest}"));
         assert_eq!(without_id(&format!("/invoices/CF-000002{rest}")), nobody_s);
         assert_eq!(without_id(&format!("/invoices/{id}{rest}")), nobody_s);
@@ -103,13 +111,38 @@ fn a_tenant_s_cost_is_its_own() {
 }
 
 #[test]
-fn a_cursor_of_the_provider_s_leads_a_tenant_to_their_own_alone() {
+fn a_cursor_of_the_provider_s_leads_a_tenant_nowhere() {
     let api = Api::shared();
     let first = api.json(Some(secret("provider")), "/invoices?limit=1");
     let cursor = first["next"].as_str().unwrap();
-    let rest = text(&api.ask(Some(secret("tenant-one")), &format!("/invoices?cursor={cursor}")));
+    let answer = api.ask(Some(secret("tenant-one")), &format!("/invoices?cursor={cursor}"));
+    let rest = text(&answer);
+    assert_eq!(answer.status(), 400, "{rest}");
     for word in OF_TWO {
         assert!(!rest.contains(word), "{word}: {rest}");
+    }
+}
+
+/// By ids and places one could count what others have.
+#[test]
+fn a_tenant_pages_by_numbers_and_knows_no_ids() {
+    let api = Api::shared();
+    let one = Some(secret("tenant-one"));
+    let all = api.json(one, "/invoices")["items"].clone();
+    let first = api.json(one, "/invoices?limit=1");
+    let cursor = first["next"].as_str().unwrap();
+    let place = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).unwrap()).unwrap();
+    assert_eq!(place, format!(r#"["invoices",{}]"#, first["items"][0]["number"]));
+    let second = api.json(one, &format!("/invoices?limit=1&cursor={cursor}"));
+    assert_eq!(serde_json::json!([first["items"][0], second["items"][0]]), all);
+    assert_eq!(second["next"], serde_json::Value::Null);
+    // Another's number is no place in this list, nor is one that nobody has.
+    for number in ["CF-000002", "CF-999999"] {
+        let cursor = URL_SAFE_NO_PAD.encode(format!(r#"["invoices","{number}"]"#));
+        assert_eq!(text(&api.ask(one, &format!("/invoices?cursor={cursor}"))), r#"{"items":[],"next":null}"#);
+    }
+    for invoice in api.json(Some(secret("provider")), "/invoices?account=one")["items"].as_array().unwrap() {
+        assert_eq!(api.ask(one, &format!("/invoices/{}", invoice["id"])).status(), 404, "{invoice}");
     }
 }
 
@@ -123,10 +156,16 @@ fn a_tenant_sees_final_documents_without_the_provider_s_notes() {
     let whole = api.json(Some(secret("tenant-one")), "/invoices/CF-000001");
     for invoice in items.iter().chain([&whole]) {
         assert_eq!(invoice["status"], "final");
+        assert!(invoice.get("rate_card_sha256").is_some());
         for own in ["id", "held", "difference", "finalized_at", "accepted", "blockers"] {
             assert!(invoice.get(own).is_none(), "{own}: {invoice}");
         }
     }
+    let explained = api.json(Some(secret("tenant-one")), "/invoices/CF-000001/explanation?line=1");
+    assert!(explained.get("id").is_none() && explained["lines"][0]["uses"][0]["seconds"] == 36_000, "{explained}");
+    let accounts = api.json(Some(secret("tenant-one")), "/accounts");
+    let owned = &accounts["items"][0]["owns"][0];
+    assert!(owned["organization"] == "f/o1" && owned.get("line").is_none(), "{accounts}");
     let staff = api.json(Some(secret("finance")), "/invoices/CF-000001");
     assert!(staff.get("accepted").is_some() && staff.get("id").is_some());
 }

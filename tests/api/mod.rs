@@ -103,7 +103,30 @@ impl Api {
 
     /// As [`Api::ask`], with more headers.
     fn ask_with(&self, token: Option<&str>, path: &str, headers: &[(&str, &str)]) -> Response<Bytes> {
-        let mut request = Request::builder().uri(format!("{}/api/v1{path}", self.url));
+        self.send("GET", token, path, headers)
+    }
+
+    /// As [`Api::ask_with`], by another method. Whatever can't be answered is told whole.
+    #[track_caller]
+    fn send(&self, method: &str, token: Option<&str>, path: &str, headers: &[(&str, &str)]) -> Response<Bytes> {
+        let answer = Runtime::new().unwrap().block_on(self.sent(method, token, path, headers));
+        let status = answer.status().as_u16();
+        if status >= 400 && method != "HEAD" {
+            assert!(status < 500 || status == 503, "{path}: {}", text(&answer));
+            assert_eq!(header(&answer, "content-type"), "application/problem+json", "{path}: {}", text(&answer));
+            let problem: Value = serde_json::from_slice(answer.body()).unwrap();
+            assert_eq!(problem["status"], status, "{path}");
+            assert_eq!(problem["request_id"], header(&answer, "x-request-id"), "{path}");
+            for told in ["detail", "hint", "title"] {
+                let told = problem[told].as_str().unwrap();
+                assert!(!told.is_empty() && !told.contains('\n'), "{path}: {problem}");
+            }
+        }
+        answer
+    }
+
+    async fn sent(&self, method: &str, token: Option<&str>, path: &str, headers: &[(&str, &str)]) -> Response<Bytes> {
+        let mut request = Request::builder().method(method).uri(format!("{}/api/v1{path}", self.url));
         if let Some(token) = token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
@@ -111,8 +134,7 @@ impl Api {
             request = request.header(*name, *value);
         }
         let request = request.body(Bytes::new()).unwrap();
-        let http = Http::new(None).unwrap();
-        Runtime::new().unwrap().block_on(http.exchange(request)).unwrap()
+        Http::new(None).unwrap().exchange(request).await.unwrap()
     }
 
     /// The JSON of an answer that is good.

@@ -6,12 +6,15 @@ use super::{Api, TOKENS, header, secret, text};
 use crate::support::program::Program;
 
 /// Every address, and what it answers to provider, finance, SRE and the tenant whose invoice CF-000001 is.
-const ROUTES: [(&str, &str, [u16; 4]); 10] = [
+const ROUTES: [(&str, &str, [u16; 4]); 13] = [
     ("/foundations", "/foundations", [200, 200, 200, 403]),
     ("/foundations/{foundation}", "/foundations/f", [200, 200, 200, 403]),
     ("/gaps", "/gaps", [200, 200, 200, 403]),
     ("/anomalies", "/anomalies", [200, 200, 200, 403]),
     ("/usage", "/usage?from=2026-10-01&to=2026-11-01", [200, 200, 403, 403]),
+    ("/accounts", "/accounts", [200, 200, 403, 200]),
+    ("/accounts/{account}", "/accounts/one", [200, 200, 403, 200]),
+    ("/invoices/{invoice}/explanation", "/invoices/CF-000001/explanation?line=1", [200, 200, 403, 200]),
     ("/cost", "/cost?period=2026-10", [200, 200, 403, 200]),
     ("/invoices", "/invoices", [200, 200, 403, 200]),
     ("/invoices/{invoice}", "/invoices/CF-000001", [200, 200, 403, 200]),
@@ -37,8 +40,11 @@ fn each_role_reads_what_is_its_own_and_nobody_without_a_token_reads_anything() {
             assert_eq!(header(&answer, "content-type"), "application/problem+json");
         }
     }
-    // Whatever the token is, it is in no log.
+    // Whatever the token is, it is in no log; whose it is, is.
     let log = api.daemon.log();
+    for said in ["caller=finance method=GET path=/api/v1/invoices/CF-000001 status=200", "caller=\"nobody known\""] {
+        assert!(log.contains(said), "{said}\n{log}");
+    }
     assert!(TOKENS.iter().all(|(_, _, secret)| !log.contains(secret)), "{log}");
 }
 
@@ -75,6 +81,9 @@ fn without_tokens_whoever_is_on_the_machine_reads_everything() {
         ("host", "bills.example.org", 401),
         ("x-forwarded-for", "192.0.2.7", 401),
         ("forwarded", "for=192.0.2.7", 401),
+        ("x-forwarded-port", "443", 401),
+        ("via", "1.1 proxy", 401),
+        ("host", "[::1].evil.example", 421),
         ("host", "localhost:1", 200),
     ] {
         let answer = api.ask_with(None, "/invoices", &[(name, value)]);

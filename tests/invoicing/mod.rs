@@ -3,6 +3,7 @@
 mod absurd;
 mod afterwards;
 mod corrections;
+mod cost;
 mod documents;
 mod explain;
 mod final_once;

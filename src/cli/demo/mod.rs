@@ -113,7 +113,7 @@ impl Demo {
             board: Board::default(),
             listeners: listener.map(|pages| Listeners { pages, metrics: None }),
             hosts: configuration.http.hosts.clone(),
-            of_book: OfBook::new(&configuration),
+            of_book: OfBook::new(Arc::new(configuration.clone())),
             drafts: None,
             stop: stop.clone(),
         };

@@ -1,11 +1,12 @@
 //! `cf-billing invoices explain`: every cent, down to ledger entries and usage events.
 
-use serde_json::{Value, json};
-
 use super::super::Failure;
 use super::super::output::{self, Format, numbers, words};
-use super::{card_of, find, money};
-use crate::billing_run::{BillingRun, Explained, ExplainedLine, InputOrigin, Step, Use, explain, resource_word};
+use super::find;
+use crate::api::Explanation;
+use crate::billing_run::{
+    BillingRun, Explained, ExplainedLine, InputOrigin, Step, Use, card_of, explain, resource_word,
+};
 use crate::clock::Clock;
 use crate::config::Configuration;
 use crate::domain::text::visible;
@@ -34,65 +35,11 @@ impl Explain {
         let run = BillingRun::new(configuration, store, &Clock::System, &card)?;
         let explained = explain(&run, stored, &self.line).await?;
         match self.format {
-            Format::Json => output::json(&explained_json(&explained)),
+            Format::Json => output::json(&Explanation::new(&explained, true)),
             Format::Csv => output::csv(&USE_HEADER, explained.lines.iter().flat_map(use_rows)),
             Format::Table => table(&explained),
         }
     }
-}
-
-fn step_json(step: &Step) -> Value {
-    json!({"what": step.what, "formula": step.formula, "result": step.result})
-}
-
-fn origin_json(origin: &InputOrigin) -> Value {
-    json!({"input": origin.sequence, "what": origin.what, "guid": origin.guid, "at": origin.at})
-}
-
-fn explained_json(explained: &Explained) -> Value {
-    let currency = explained.stored.document.currency;
-    let lines: Vec<Value> = (explained.lines.iter())
-        .map(|line| {
-            let uses: Vec<Value> = (line.uses.iter())
-                .map(|one| {
-                    json!({
-                        "resource": one.resource,
-                        "from": one.span.from,
-                        "to": one.span.to,
-                        "seconds": one.span.seconds(),
-                        "instances": one.instances,
-                        "size": one.size,
-                        "used": one.used,
-                        "charged": one.charged,
-                        "ledger_entry": one.entry,
-                        "began": one.began.as_ref().map(origin_json),
-                        "ended": one.ended.as_ref().map(origin_json),
-                    })
-                })
-                .collect();
-            json!({
-                "line": line.position,
-                "what": line.line.what(),
-                "foundation": line.line.key.foundation,
-                "meter": line.line.meter.name(),
-                "quantity": line.line.quantity,
-                "amount": line.line.charge.as_ref().map(|charge| money(charge.amount, currency)),
-                "uses": uses,
-                "steps": line.steps.iter().map(step_json).collect::<Vec<_>>(),
-            })
-        })
-        .collect();
-    json!({
-        "id": explained.stored.id,
-        "number": explained.stored.number,
-        "account": explained.stored.document.account,
-        "changed": explained.changed,
-        "currency": currency.code(),
-        "rate_card": explained.card,
-        "rate_card_sha256": explained.stored.document.rate_card,
-        "lines": lines,
-        "steps": explained.steps.iter().map(step_json).collect::<Vec<_>>(),
-    })
 }
 
 const USE_HEADER: [&str; 12] = [

@@ -199,19 +199,6 @@ async fn find(store: &Store, reference: &str) -> Result<StoredInvoice, Failure> 
     Ok(store.invoice(reference).await?.ok_or_else(|| BillingError::NoInvoice(reference.to_owned()))?)
 }
 
-/// The card that a final invoice was made with; for a draft the configured one.
-async fn card_of(store: &Store, stored: &StoredInvoice, configuration: &Configuration) -> Result<Card, Failure> {
-    if stored.status != Status::Final {
-        return read_card(None, configuration);
-    }
-    let missing = || Failure::failed("the invoice's rate card isn't kept\nhint: restore the database from a backup");
-    let card = store.card(&stored.document.rate_card).await?.ok_or_else(missing)?;
-    let told =
-        |problems: Vec<_>| problems.iter().map(|one: &crate::keyed::Problem| one.to_string()).collect::<Vec<_>>();
-    Card::parse("the invoice's card", card.text, configuration.billing.time_zone)
-        .map_err(|problems| Failure::failed(told(problems).join("\n")))
-}
-
 /// An amount with the currency's decimals.
 pub(super) fn money(amount: Amount, currency: Currency) -> String {
     amount.in_major_units(currency).to_string()

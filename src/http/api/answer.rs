@@ -12,13 +12,15 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use url::form_urlencoded;
 use utoipa::ToSchema;
 
-use super::ProblemDetails;
+use super::asking::WhoAsks;
 use super::problem::{name, request_id};
+use super::{ProblemDetails, ROOT};
 use crate::api::{ListPage, Tabular, csv};
 use crate::clock::Stopwatch;
-use crate::domain::text::hexadecimal;
+use crate::domain::text::{hexadecimal, visible};
 use crate::http::Served;
 
 /// A list, or a page of one.
@@ -81,10 +83,14 @@ impl AcceptedForm {
 
     /// The same question, for the next page.
     fn link(&self, cursor: &str) -> Option<HeaderValue> {
-        let asked = self.uri.query().unwrap_or_default();
-        let parts = asked.split('&').filter(|part| !part.is_empty() && !part.starts_with("cursor="));
-        let query: Vec<String> = parts.map(str::to_owned).chain([format!("cursor={cursor}")]).collect();
-        let target = format!("{}{}?{}", super::ROOT, self.uri.path(), query.join("&"));
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in form_urlencoded::parse(self.uri.query().unwrap_or_default().as_bytes()) {
+            if name != "cursor" {
+                query.append_pair(&name, &value);
+            }
+        }
+        query.append_pair("cursor", cursor);
+        let target = format!("{}{}?{}", ROOT, self.uri.path(), query.finish());
         HeaderValue::try_from(format!("<{target}>; rel=\"next\"")).ok()
     }
 }
@@ -108,7 +114,8 @@ pub(super) fn preferred(headers: &HeaderMap, offered: &[&'static str]) -> Result
     }
     best.map(|(media_type, _)| media_type).ok_or_else(|| {
         ProblemDetails::not_acceptable(format!(
-            "`Accept: {accepted}` is nothing that there is\nhint: use {}",
+            "`Accept: {}` is nothing that there is\nhint: use {}",
+            visible(&accepted),
             offered.join(" or ")
         ))
     })
@@ -125,7 +132,7 @@ fn quality(accepted: &str, media_type: &str) -> u32 {
             3
         } else if name.eq_ignore_ascii_case(&whole) {
             2
-        } else if name == "*/*" {
+        } else if name == "*/*" || name == "*" {
             1
         } else {
             continue;
@@ -139,24 +146,27 @@ fn quality(accepted: &str, media_type: &str) -> u32 {
     most_specific.1
 }
 
-/// `0.5` as 500; `None`: it isn't one.
+/// `0.5` as 500, also as `.5` and with more digits than there should be; `None`: it isn't one.
 fn thousandths(text: &str) -> Option<u32> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let is_one =
-        matches!(whole, "0" | "1") && fraction.len() <= 3 && fraction.bytes().all(|byte| byte.is_ascii_digit());
-    let value = is_one.then(|| format!("{whole}{fraction:0<3}"))?.parse().ok()?;
+    let is_one = matches!(whole, "" | "0" | "1") && fraction.bytes().all(|byte| byte.is_ascii_digit());
+    let fraction: String = fraction.chars().chain("000".chars()).take(3).collect();
+    let value = is_one.then(|| format!("{whole}{fraction}"))?.parse().ok()?;
     (value <= 1000).then_some(value)
 }
 
 /// Names a request, writes problems, and says how answers may be kept.
-pub(super) async fn finish(request: Request, next: Next) -> Response {
+pub(super) async fn finish(mut request: Request, next: Next) -> Response {
     let watch = Stopwatch::start();
     let request_id = request_id();
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let (method, path) = (request.method().clone(), format!("{ROOT}{}", request.uri().path()));
     let known = request.headers().get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     let known = known.collect::<Vec<_>>().join(",");
+    let who = WhoAsks::default();
+    request.extensions_mut().insert(who.clone());
     let mut response = next.run(request).await;
     if let Some(problem) = response.extensions_mut().remove::<ProblemDetails>() {
+        problem.log(&request_id);
         *response.body_mut() = problem.of_request(&request_id);
     }
     if response.status() == StatusCode::OK && matches!(method, Method::GET | Method::HEAD) {
@@ -168,7 +178,8 @@ pub(super) async fn finish(request: Request, next: Next) -> Response {
     headers.append(VARY, HeaderValue::from_static("Authorization, Cookie, Accept, Accept-Language"));
     name(&mut response, &request_id);
     let status = response.status().as_u16();
-    tracing::debug!(request_id, %method, path, status, seconds = watch.elapsed().as_secs_f64(), "API");
+    let (caller, seconds) = (who.name(), watch.elapsed().as_secs_f64());
+    tracing::info!(request_id, caller, %method, path, status, seconds, "asked over the API");
     response
 }
 
@@ -214,6 +225,8 @@ mod tests {
             (Some("application/xml"), None),
             (Some("text/csv;q=0"), None),
             (Some("text/csv;q=2"), None),
+            (Some("text/csv;q=1.0000"), Some("text/csv")),
+            (Some("text/html, image/gif, *; q=.2, */*; q=.2"), Some("application/json")),
             (Some(""), Some("application/json")),
         ] {
             let mut headers = HeaderMap::new();

@@ -1,45 +1,67 @@
 //! Who asks, what they may, and the book: all three or an answer that says which is missing.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::extract::FromRequestParts;
-use axum::http::header::{AUTHORIZATION, HOST};
+use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 
 use super::ProblemDetails;
+use super::turns::{OF_A_CALLER, TooMany, Turn};
 use crate::access::{Access, Caller, Permit};
 use crate::api::BookReader;
 use crate::http::Served;
-use crate::http::host::is_loopback;
+use crate::http::host::is_from_here;
+
+/// Who asks, once that is known: for the log.
+#[derive(Clone, Debug, Default)]
+pub(super) struct WhoAsks(Arc<OnceLock<String>>);
+
+impl WhoAsks {
+    fn is(&self, name: &str) {
+        let _ = self.0.set(name.to_owned());
+    }
+
+    /// The token's name.
+    pub fn name(&self) -> &str {
+        self.0.get().map_or("nobody known", String::as_str)
+    }
+}
 
 /// A request by somebody who may do that. Nothing else leads to the book: a route that takes none can't read it.
 #[derive(Debug)]
 pub(super) struct Asking<P> {
     pub may: P,
     pub book: BookReader,
+    /// Until it is answered.
+    _turn: Turn,
 }
 
 impl<P: Permit> FromRequestParts<Arc<Served>> for Asking<P> {
     type Rejection = ProblemDetails;
 
     async fn from_request_parts(parts: &mut Parts, served: &Arc<Served>) -> Result<Self, ProblemDetails> {
-        let may = caller(parts, served)?.permit()?;
+        let caller = caller(parts, served)?;
+        if let Some(asked) = parts.extensions.get::<WhoAsks>() {
+            asked.is(&caller.name);
+        }
+        let may = caller.permit()?;
         let store = served.book.store().map_err(|_| {
             ProblemDetails::away("the database can't be reached\nhint: try again; /readyz says what is wrong")
         })?;
         let (clock, of) = (served.clock.clone(), &served.of_book);
-        let book = BookReader::new(store.clone(), clock, of.sender.clone(), of.configured.clone());
-        Ok(Self { may, book })
+        let book = BookReader::new(store.clone(), clock, of.sender.clone(), of.configuration.clone());
+        let turn = of.turns.turn(&caller.name).await.map_err(|TooMany| {
+            let told = format!("`{}` has {OF_A_CALLER} requests that aren't answered yet\nhint: wait for an answer before you ask again", caller.name);
+            ProblemDetails::too_many(told)
+        })?;
+        Ok(Self { may, book, _turn: turn })
     }
 }
 
-/// What proxies add to what they pass on.
-const OF_PROXIES: [&str; 5] = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"];
-
 fn caller(parts: &Parts, served: &Served) -> Result<Caller, ProblemDetails> {
-    // An open door is for this machine alone: what a proxy lets in from elsewhere shows who it is.
-    let is_passed_on = OF_PROXIES.iter().any(|name| parts.headers.contains_key(*name));
-    if matches!(served.of_book.access, Access::Open) && (is_passed_on || !is_loopback(parts.headers.get(HOST))) {
+    // An open door is for this machine alone.
+    if matches!(served.of_book.access, Access::Open) && !is_from_here(parts) {
         let told = "no token is configured, so that only programs on this machine may ask\nhint: add a [[token]] to the configuration";
         return Err(ProblemDetails::unknown_caller(told));
     }
@@ -53,7 +75,9 @@ fn caller(parts: &Parts, served: &Served) -> Result<Caller, ProblemDetails> {
             scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
         }
         (Some(_), Some(_)) => {
-            return Err(ProblemDetails::unknown_caller("the request has several `Authorization` headers"));
+            return Err(ProblemDetails::unknown_caller(
+                "the request has several `Authorization` headers\nhint: send one, `Authorization: Bearer TOKEN`",
+            ));
         }
     };
     Ok(served.of_book.access.caller(bearer)?)

@@ -45,7 +45,7 @@ pub(super) struct CostParameters {
     )
 )]
 pub(super) async fn cost(
-    Asking { may, book }: Asking<MayReadCost>,
+    Asking { may, book, .. }: Asking<MayReadCost>,
     Parameters(asked): Parameters<CostParameters>,
     form: AcceptedForm,
 ) -> Result<Response, ProblemDetails> {

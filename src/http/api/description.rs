@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
+use super::parameters::Parameters;
+use super::status::Nothing;
 use super::{ProblemDetails, ROOT, described};
 use crate::api::invoice_schema;
 
@@ -21,6 +23,7 @@ use crate::api::invoice_schema;
     tags(
         (name = "status", description = "Foundations, and what isn't as it should be"),
         (name = "usage", description = "How much was used, without prices"),
+        (name = "accounts", description = "Who pays for what, and on which terms"),
         (name = "cost", description = "What months cost, as their invoices stand"),
         (name = "invoices", description = "Invoices, credit notes and their documents")
     ),
@@ -76,6 +79,6 @@ fn unwrap_lines(value: &mut Value) {
 static TEXT: LazyLock<String> = LazyLock::new(|| description().to_string());
 
 /// To anybody: it tells nothing of the book.
-pub(super) async fn serve() -> Response {
+pub(super) async fn serve(Parameters(Nothing {}): Parameters<Nothing>) -> Response {
     ([(CONTENT_TYPE, "application/json")], TEXT.as_str()).into_response()
 }

@@ -1,8 +1,8 @@
 //! Invoices and credit notes with their documents, to whom they are for.
 
 use axum::Json;
-use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::http::{HeaderValue, Method};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
@@ -10,11 +10,11 @@ use utoipa::{IntoParams, ToSchema};
 use super::ProblemDetails;
 use super::answer::{AcceptedForm, Listed};
 use super::asking::Asking;
-use super::parameters::{Parameters, Path, limit, month};
+use super::parameters::{Parameters, Path, limit, maybe, month};
 use super::problem::Refusals;
 use super::status::Nothing;
 use crate::access::MayReadInvoices;
-use crate::api::{InvoiceDocument, InvoiceSummary, InvoicesAsked, KeptDocument};
+use crate::api::{Explanation, InvoiceDocument, InvoiceSummary, InvoicesAsked, KeptDocument};
 use crate::documents::Format;
 use crate::invoicing::Status;
 use crate::store::InvoiceFilter;
@@ -104,7 +104,7 @@ pub(super) struct InvoiceParameters {
     )
 )]
 pub(super) async fn invoices(
-    Asking { may, book }: Asking<MayReadInvoices>,
+    Asking { may, book, .. }: Asking<MayReadInvoices>,
     Parameters(asked): Parameters<InvoiceParameters>,
     form: AcceptedForm,
 ) -> Result<Response, ProblemDetails> {
@@ -128,11 +128,50 @@ pub(super) async fn invoices(
     responses((status = 200, description = "All of it", body = InvoiceDocument), Refusals)
 )]
 pub(super) async fn invoice(
-    Asking { may, book }: Asking<MayReadInvoices>,
+    Asking { may, book, .. }: Asking<MayReadInvoices>,
     Path(reference): Path<String>,
     Parameters(Nothing {}): Parameters<Nothing>,
 ) -> Result<Json<InvoiceDocument>, ProblemDetails> {
     Ok(Json(book.invoice(&may, &reference).await?))
+}
+
+/// Of an explanation.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ExplanationParameters {
+    /// Lines to explain, from 1, with commas between them; the steps from the lines to the total are always there
+    #[param(pattern = "^[1-9][0-9]{0,6}(,[1-9][0-9]{0,6}){0,99}$")]
+    line: Option<String>,
+}
+
+/// Lines that are explained at once.
+const MOST_LINES: usize = 100;
+
+/// Explain an invoice or credit note
+///
+/// Every cent: how its total is computed, and of the lines that are asked for each stretch of usage with its ledger entry and the
+/// usage events that began and ended it. The steps add up to what is printed.
+#[utoipa::path(
+    get,
+    path = "/invoices/{invoice}/explanation",
+    tag = "invoices",
+    params(("invoice" = String, Path, description = "Its number, or its id in the list", example = "CF-000001"), ExplanationParameters),
+    responses((status = 200, description = "The explanation", body = Explanation), Refusals)
+)]
+pub(super) async fn explanation(
+    Asking { may, book, .. }: Asking<MayReadInvoices>,
+    Path(reference): Path<String>,
+    Parameters(asked): Parameters<ExplanationParameters>,
+) -> Result<Json<Explanation>, ProblemDetails> {
+    let position = |text: &str| text.parse::<usize>().ok().filter(|position| *position > 0 && *position < 10_000_000);
+    let read = |text: &str| -> Option<Vec<usize>> {
+        let lines = text.split(',').map(position).collect::<Option<Vec<_>>>()?;
+        (lines.len() <= MOST_LINES).then_some(lines)
+    };
+    let form = "numbers of lines, from 1, with commas between them, 100 at most";
+    let lines = maybe("line", asked.line.as_deref(), form, read)?.unwrap_or_default();
+    Ok(Json(book.explanation(&may, &reference, &lines).await?))
 }
 
 /// List the documents of an invoice
@@ -150,7 +189,7 @@ pub(super) async fn invoice(
     )
 )]
 pub(super) async fn documents(
-    Asking { may, book }: Asking<MayReadInvoices>,
+    Asking { may, book, .. }: Asking<MayReadInvoices>,
     Path(reference): Path<String>,
     Parameters(Nothing {}): Parameters<Nothing>,
     form: AcceptedForm,
@@ -180,12 +219,17 @@ const SANDBOX: &str = "sandbox; default-src 'none'; style-src 'unsafe-inline'; i
     )
 )]
 pub(super) async fn document(
-    Asking { may, book }: Asking<MayReadInvoices>,
+    Asking { may, book, .. }: Asking<MayReadInvoices>,
     Path((reference, format)): Path<(String, FormatWord)>,
+    method: Method,
     Parameters(Nothing {}): Parameters<Nothing>,
 ) -> Result<Response, ProblemDetails> {
     let format = Format::from(format);
-    let (bytes, name) = book.document(&may, &reference, format).await?;
+    // Only who takes the document has it made.
+    let (bytes, name) = match method {
+        Method::HEAD => (Vec::new(), book.document_name(&may, &reference, format).await?),
+        _ => book.document(&may, &reference, format).await?,
+    };
     let media_type = match format {
         Format::Html => "text/html; charset=utf-8",
         Format::Pdf | Format::Facturx => "application/pdf",

@@ -1,6 +1,7 @@
 //! `/api/v1`: the book for programs. Owns its addresses, its answers' forms and their description; what may be read is
 //! decided in [`crate::access`], and read in [`crate::api`]. Changes nothing.
 
+mod accounts;
 mod answer;
 mod asking;
 mod cost;
@@ -9,6 +10,7 @@ mod invoices;
 mod parameters;
 mod problem;
 mod status;
+mod turns;
 mod usage;
 
 use std::sync::Arc;
@@ -21,6 +23,7 @@ use utoipa_axum::routes;
 
 pub use description::description;
 pub(super) use problem::{ProblemDetails, no_such_page};
+pub use turns::Turns;
 
 use super::Served;
 
@@ -35,9 +38,12 @@ fn described() -> OpenApiRouter<Arc<Served>> {
         .routes(routes!(status::gaps))
         .routes(routes!(status::anomalies))
         .routes(routes!(usage::usage))
+        .routes(routes!(accounts::accounts))
+        .routes(routes!(accounts::account))
         .routes(routes!(cost::cost))
         .routes(routes!(invoices::invoices))
         .routes(routes!(invoices::invoice))
+        .routes(routes!(invoices::explanation))
         .routes(routes!(invoices::documents))
         .routes(routes!(invoices::document))
 }

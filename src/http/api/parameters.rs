@@ -1,12 +1,14 @@
 //! Parameters of requests: every one is known and valid, or the answer says which isn't.
 
-use axum::extract::{FromRequestParts, Query};
+use axum::extract::{FromRequestParts, Query, RawPathParams};
 use axum::http::request::Parts;
 use chrono_tz::Tz;
 use serde::de::DeserializeOwned;
+use url::form_urlencoded;
 
 use super::ProblemDetails;
 use crate::api::LIMITS;
+use crate::domain::text::visible;
 use crate::domain::{Month, Timestamp};
 use crate::keyed;
 
@@ -18,11 +20,15 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> 
     type Rejection = ProblemDetails;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ProblemDetails> {
+        let query = parts.uri.query().unwrap_or_default();
+        if form_urlencoded::parse(query.as_bytes()).any(|(name, value)| name.contains('\0') || value.contains('\0')) {
+            return Err(no_text());
+        }
         let read = Query::<T>::try_from_uri(&parts.uri);
         // `Failed to deserialize query string: unknown field …` is of what we make the text from.
         read.map(|Query(read)| Self(read)).map_err(|refused| {
             let told = std::error::Error::source(&refused).map_or_else(|| refused.to_string(), ToString::to_string);
-            ProblemDetails::parameter(told)
+            ProblemDetails::parameter(visible(&told))
         })
     }
 }
@@ -35,10 +41,23 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
     type Rejection = ProblemDetails;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ProblemDetails> {
+        let raw = RawPathParams::from_request_parts(parts, state).await;
+        let raw = raw.map_err(|refused| ProblemDetails::parameter(visible(&refused.body_text())))?;
+        if raw.iter().any(|(_, value)| value.contains('\0')) {
+            return Err(no_text());
+        }
         let read = axum::extract::Path::<T>::from_request_parts(parts, state).await;
-        read.map(|axum::extract::Path(read)| Self(read))
-            .map_err(|refused| ProblemDetails::parameter(refused.body_text()))
+        read.map(|axum::extract::Path(read)| Self(read)).map_err(|refused| {
+            let told = refused.body_text();
+            // `Invalid URL: ` is of what we make the text from, too.
+            ProblemDetails::parameter(visible(told.strip_prefix("Invalid URL: ").unwrap_or(&told)))
+        })
     }
+}
+
+/// No database keeps such a text.
+fn no_text() -> ProblemDetails {
+    ProblemDetails::parameter("the address has a NUL character (`%00`)\nhint: leave it out")
 }
 
 /// A parameter's value, if it is given.
@@ -48,7 +67,8 @@ pub(super) fn maybe<T>(
     form: &str,
     read: impl FnOnce(&str) -> Option<T>,
 ) -> Result<Option<T>, ProblemDetails> {
-    let wrong = |text: &str| ProblemDetails::parameter(format!("`{name}={text}` is not valid\nhint: use {form}"));
+    let wrong =
+        |text: &str| ProblemDetails::parameter(format!("`{name}={}` is not valid\nhint: use {form}", visible(text)));
     text.map(|text| read(text).ok_or_else(|| wrong(text))).transpose()
 }
 
@@ -77,7 +97,7 @@ pub(super) fn flag(name: &str, text: Option<&str>) -> Result<bool, ProblemDetail
 /// A month, such as `2026-10`.
 pub(super) fn month(name: &str, text: &str) -> Result<Month, ProblemDetails> {
     text.parse().map_err(|_| {
-        ProblemDetails::parameter(format!("`{name}={text}` is not valid\nhint: use a month such as 2026-10"))
+        ProblemDetails::parameter(format!("`{name}={}` is not valid\nhint: use a month such as 2026-10", visible(text)))
     })
 }
 
@@ -88,6 +108,7 @@ pub(super) fn keys<K: Copy + PartialEq>(
     name: impl Fn(K) -> &'static str,
 ) -> Result<Vec<K>, ProblemDetails> {
     let mut keys = Vec::new();
+    let text = &*visible(text);
     for word in text.split(',') {
         let Some(key) = all.iter().copied().find(|key| name(*key) == word) else {
             let known = all.iter().map(|key| name(*key)).collect::<Vec<_>>().join(", ");

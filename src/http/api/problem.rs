@@ -10,7 +10,7 @@ use utoipa::{IntoResponses, ToSchema};
 use crate::access::{NotAllowed, Unknown};
 use crate::api::ReadError;
 use crate::billing_run::BillingError;
-use crate::documents::DocumentError;
+use crate::documents::{DocumentError, Lacking};
 use crate::store::StoreError;
 
 /// A problem, as RFC 9457 has it.
@@ -26,11 +26,13 @@ pub struct ProblemDetails {
     /// What is wrong here.
     detail: String,
     /// What to do about it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    hint: Option<String>,
+    hint: String,
     /// Names this answer, in the daemon's log, too. Also in the header `X-Request-Id`.
-    request_id: String,
+    #[schema(value_type = String)]
+    request_id: Box<str>,
+    /// What is logged of it beside, for whoever runs the daemon.
+    #[serde(skip)]
+    logged: Option<Box<str>>,
 }
 
 /// Everything that may be wrong with a request.
@@ -55,53 +57,79 @@ pub(super) enum Refusals {
     /// What is in the book keeps it from being answered.
     #[response(status = 422, content_type = "application/problem+json")]
     Unanswerable(ProblemDetails),
+    /// Who asks has too many requests that aren't answered yet.
+    #[response(status = 429, content_type = "application/problem+json")]
+    TooMany(ProblemDetails),
     /// The book can't be read now.
     #[response(status = 503, content_type = "application/problem+json")]
     Away(ProblemDetails),
 }
 
-/// Each kind: its status, its name, and its title.
+/// Each kind: its status, its name, its title, and what helps where nothing better is known.
 macro_rules! kinds {
-    ($($made:ident: $status:ident, $name:literal, $title:literal;)*) => {
+    ($($made:ident: $status:ident, $name:literal, $title:literal, $hint:literal;)*) => {
         impl ProblemDetails {
-            $(pub(in crate::http) fn $made(detail: impl Into<String>) -> Self {
-                Self::new(concat!("urn:cf-billing:problem:", $name), $title, StatusCode::$status, detail.into())
+            $(pub(in crate::http) fn $made(told: impl Into<String>) -> Self {
+                let kind = concat!("urn:cf-billing:problem:", $name);
+                Self::new(kind, $title, StatusCode::$status, told.into(), $hint)
             })*
         }
     };
 }
 
 kinds! {
-    parameter: BAD_REQUEST, "parameter", "A parameter is not valid";
-    unknown_caller: UNAUTHORIZED, "unknown-caller", "Who asks is not known";
-    refused: FORBIDDEN, "refused", "The role is not for that";
-    missing: NOT_FOUND, "missing", "There is no such thing";
-    method: METHOD_NOT_ALLOWED, "method", "The method is not allowed";
-    not_acceptable: NOT_ACCEPTABLE, "not-acceptable", "There is no such form of it";
-    unanswerable: UNPROCESSABLE_ENTITY, "unanswerable", "The book does not have what this takes";
-    away: SERVICE_UNAVAILABLE, "away", "The book can not be read now";
-    failed: INTERNAL_SERVER_ERROR, "failed", "It failed";
+    parameter: BAD_REQUEST, "parameter", "A parameter is not valid", "/api/v1/openapi.json has every parameter";
+    unknown_caller: UNAUTHORIZED, "unknown-caller", "Who asks is not known",
+        "send the header `Authorization: Bearer TOKEN`";
+    refused: FORBIDDEN, "refused", "The role is not for that", "ask whoever runs the daemon for a token of another role";
+    missing: NOT_FOUND, "missing", "There is no such thing", "the lists have what there is for you to see";
+    method: METHOD_NOT_ALLOWED, "method", "The method is not allowed", "use GET";
+    not_acceptable: NOT_ACCEPTABLE, "not-acceptable", "There is no such form of it", "use `Accept: application/json`";
+    misdirected: MISDIRECTED_REQUEST, "misdirected", "The name is not known here",
+        "add it to `hosts` in [http], if it is yours";
+    unanswerable: UNPROCESSABLE_ENTITY, "unanswerable", "The book does not have what this takes",
+        "ask whoever sends the invoices";
+    too_many: TOO_MANY_REQUESTS, "too-many", "There are too many requests at once",
+        "wait for an answer before you ask again";
+    away: SERVICE_UNAVAILABLE, "away", "The book can not be read now", "try again; /readyz says what is wrong";
+    failed: INTERNAL_SERVER_ERROR, "failed", "It failed", "the daemon's log says why, under this request's id";
 }
 
 impl ProblemDetails {
-    /// As errors are told: what is wrong, and behind `hint:` what to do.
-    fn new(kind: &'static str, title: &'static str, status: StatusCode, told: String) -> Self {
+    /// As our errors are told: what is wrong, and behind `hint:` what to do. What callers wrote is in no line of its own.
+    fn new(kind: &'static str, title: &'static str, status: StatusCode, told: String, otherwise: &str) -> Self {
         let (detail, hint) = match told.split_once("\nhint: ") {
-            Some((detail, hint)) => (detail.to_owned(), Some(hint.to_owned())),
-            None => (told, None),
+            Some((detail, hint)) => (detail.to_owned(), hint.to_owned()),
+            None => (told, otherwise.to_owned()),
         };
-        Self { kind, title, status: status.as_u16(), detail, hint, request_id: String::new() }
+        Self { kind, title, status: status.as_u16(), detail, hint, request_id: Box::default(), logged: None }
+    }
+
+    /// With more for the log than for whoever asks.
+    fn logging(mut self, error: &impl std::fmt::Display) -> Self {
+        self.logged = Some(error.to_string().into());
+        self
+    }
+
+    /// Writes down what is logged of it.
+    pub(super) fn log(&self, request_id: &str) {
+        match &self.logged {
+            Some(error) if self.status == 500 => tracing::error!(request_id, "the API can't answer: {error}"),
+            Some(error) => tracing::warn!(request_id, "the API can't answer: {error}"),
+            None => {}
+        }
     }
 
     /// As it is sent.
     pub(super) fn of_request(mut self, request_id: &str) -> Body {
-        request_id.clone_into(&mut self.request_id);
+        self.request_id = request_id.into();
         Body::from(serde_json::to_vec(&self).unwrap_or_default())
     }
 
     /// An answer that nothing else is done to.
     pub(in crate::http) fn alone(self) -> Response {
         let request_id = request_id();
+        self.log(&request_id);
         let body = self.clone().of_request(&request_id);
         let mut response = self.into_response();
         *response.body_mut() = body;
@@ -126,6 +154,7 @@ impl IntoResponse for ProblemDetails {
         match status {
             StatusCode::UNAUTHORIZED => head(WWW_AUTHENTICATE, "Bearer realm=\"cf-billing\""),
             StatusCode::METHOD_NOT_ALLOWED => head(ALLOW, "GET, HEAD"),
+            StatusCode::TOO_MANY_REQUESTS => head(RETRY_AFTER, "1"),
             StatusCode::SERVICE_UNAVAILABLE => head(RETRY_AFTER, "10"),
             _ => {}
         }
@@ -137,7 +166,7 @@ impl IntoResponse for ProblemDetails {
 impl From<Unknown> for ProblemDetails {
     fn from(unknown: Unknown) -> Self {
         Self::unknown_caller(match unknown {
-            Unknown::Nothing => "the request has no token\nhint: send the header `Authorization: Bearer TOKEN`",
+            Unknown::Nothing => "the request has no token",
             Unknown::Token => "the token isn't known\nhint: use one that a [[token]] of the configuration has",
         })
     }
@@ -153,11 +182,8 @@ impl From<StoreError> for ProblemDetails {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Overflow => Self::unanswerable(error.to_string()),
-            error if error.is_away() => {
-                // Where the database is, is nobody's who asks.
-                tracing::warn!("the book can't be read for the API: {error}");
-                Self::away("the book can't be read now\nhint: try again; /readyz says what is wrong")
-            }
+            // Where the database is, is nobody's who asks.
+            error if error.may_pass() => Self::away("the book can't be read now").logging(&error),
             error => Self::unforeseen(&error),
         }
     }
@@ -166,7 +192,12 @@ impl From<StoreError> for ProblemDetails {
 impl From<DocumentError> for ProblemDetails {
     fn from(error: DocumentError) -> Self {
         match error {
-            DocumentError::Lacking(_) | DocumentError::WithoutPdf => Self::unanswerable(error.to_string()),
+            DocumentError::Lacking(lacking) => {
+                let list = |of: fn(&Lacking) -> &str, between| lacking.iter().map(of).collect::<Vec<_>>().join(between);
+                let (what, hints) = (list(|one| &one.what, ", "), list(|one| &one.hint, "; "));
+                Self::unanswerable(format!("an e-invoice needs {what}\nhint: {hints}"))
+            }
+            DocumentError::WithoutPdf => Self::unanswerable(error.to_string()),
             DocumentError::Failed(_) => Self::unforeseen(&error),
         }
     }
@@ -175,22 +206,45 @@ impl From<DocumentError> for ProblemDetails {
 impl From<ReadError> for ProblemDetails {
     fn from(error: ReadError) -> Self {
         match error {
-            ReadError::Store(error) | ReadError::Billing(BillingError::Store(error)) => error.into(),
-            ReadError::Document(error) | ReadError::Billing(BillingError::Document { error, .. }) => error.into(),
-            ReadError::Billing(error @ BillingError::Unfit(_)) => Self::unanswerable(error.to_string()),
+            ReadError::Store(error) => error.into(),
+            ReadError::Document(error) => error.into(),
+            ReadError::Billing(error) => (*error).into(),
+            ReadError::NotToBeHad(error) => {
+                Self::unanswerable("this invoice can't be had in that form").logging(&error)
+            }
             // The same, whether it is somebody else's or nobody's.
             ReadError::Missing { what, .. } => Self::missing(format!("there is no such {what}")),
             ReadError::Cursor(_) => Self::parameter(error.to_string()),
-            error @ (ReadError::Billing(_) | ReadError::Stopped(_)) => Self::unforeseen(&error),
+            ReadError::Stopped(_) => Self::unforeseen(&error),
+        }
+    }
+}
+
+impl From<BillingError> for ProblemDetails {
+    fn from(error: BillingError) -> Self {
+        match error {
+            BillingError::Store(error) => error.into(),
+            BillingError::Document { error, .. } => error.into(),
+            BillingError::NoLine { .. } => Self::parameter(error.to_string()),
+            // What is in the provider's files is nobody else's.
+            BillingError::Card(_)
+            | BillingError::NoCard
+            | BillingError::CardGone
+            | BillingError::Accounts(_)
+            | BillingError::AccountsUnread { .. } => {
+                let told = "the rate card or the accounts file can't be used\nhint: `cf-billing check` says why";
+                Self::unanswerable(told).logging(&error)
+            }
+            BillingError::Unfit(_) | BillingError::Unexplained { .. } => Self::unanswerable(error.to_string()),
+            error => Self::unforeseen(&error),
         }
     }
 }
 
 impl ProblemDetails {
-    /// What shouldn't be: it is logged, and told without its words, which may be anybody's.
-    fn unforeseen(error: &dyn std::error::Error) -> Self {
-        tracing::error!("the API can't answer: {error}");
-        Self::failed("this can't be answered\nhint: the daemon's log says why")
+    /// What shouldn't be: it is told without its words, which may be anybody's.
+    fn unforeseen(error: &impl std::fmt::Display) -> Self {
+        Self::failed("this can't be answered").logging(error)
     }
 }
 
@@ -213,5 +267,5 @@ pub(in crate::http) async fn no_such_page() -> ProblemDetails {
 
 /// Of a method that isn't GET.
 pub(super) async fn only_read() -> ProblemDetails {
-    ProblemDetails::method("this address is only read\nhint: use GET")
+    ProblemDetails::method("this address is only read")
 }

@@ -32,7 +32,7 @@ use crate::store::AnomalyFilter;
     )
 )]
 pub(super) async fn foundations(
-    Asking { may, book }: Asking<MayReadStatus>,
+    Asking { may, book, .. }: Asking<MayReadStatus>,
     Parameters(Nothing {}): Parameters<Nothing>,
     form: AcceptedForm,
 ) -> Result<Response, ProblemDetails> {
@@ -48,7 +48,7 @@ pub(super) async fn foundations(
     responses((status = 200, description = "The foundation", body = Foundation), Refusals)
 )]
 pub(super) async fn foundation(
-    Asking { may, book }: Asking<MayReadStatus>,
+    Asking { may, book, .. }: Asking<MayReadStatus>,
     Path(name): Path<String>,
     Parameters(Nothing {}): Parameters<Nothing>,
 ) -> Result<axum::Json<Foundation>, ProblemDetails> {
@@ -85,7 +85,7 @@ pub(super) struct GapsAsked {
     )
 )]
 pub(super) async fn gaps(
-    Asking { may, book }: Asking<MayReadStatus>,
+    Asking { may, book, .. }: Asking<MayReadStatus>,
     Parameters(asked): Parameters<GapsAsked>,
     form: AcceptedForm,
 ) -> Result<Response, ProblemDetails> {
@@ -128,7 +128,7 @@ pub(super) struct AnomalyParameters {
     )
 )]
 pub(super) async fn anomalies(
-    Asking { may, book }: Asking<MayReadStatus>,
+    Asking { may, book, .. }: Asking<MayReadStatus>,
     State(served): State<Arc<Served>>,
     Parameters(asked): Parameters<AnomalyParameters>,
     form: AcceptedForm,
@@ -136,9 +136,12 @@ pub(super) async fn anomalies(
     let known: Vec<&str> = AnomalyKind::ALL.iter().map(|kind| kind.name()).collect();
     let kinds = format!("one of {}", known.join(", "));
     let kind = maybe("kind", asked.kind.as_deref(), &kinds, AnomalyKind::from_name)?;
-    let zone = served.of_book.zone;
+    let zone = served.of_book.zone();
     let at = |name: &str, text: Option<&String>| text.map(|text| time(name, text, zone)).transpose();
     let (from, to) = (at("from", asked.from.as_ref())?, at("to", asked.to.as_ref())?);
+    if from.zip(to).is_some_and(|(from, to)| to < from) {
+        return Err(ProblemDetails::parameter("`to` is before `from`\nhint: exchange them"));
+    }
     let span = (from.is_some() || to.is_some())
         .then(|| Span { from: from.unwrap_or(Timestamp::MIN), to: to.unwrap_or(Timestamp::MAX) });
     let asked = AnomaliesAsked {

@@ -58,16 +58,15 @@ pub(super) struct UsageParameters {
     )
 )]
 pub(super) async fn usage(
-    Asking { may, book }: Asking<MayReadUsage>,
+    Asking { may, book, .. }: Asking<MayReadUsage>,
     State(served): State<Arc<Served>>,
     Parameters(asked): Parameters<UsageParameters>,
     form: AcceptedForm,
 ) -> Result<Response, ProblemDetails> {
-    let zone = served.of_book.zone;
+    let zone = served.of_book.zone();
     let span = Span { from: time("from", &asked.from, zone)?, to: time("to", &asked.to, zone)? };
     if span.to < span.from {
-        let told = format!("`to={}` is before `from={}`\nhint: exchange them", asked.to, asked.from);
-        return Err(ProblemDetails::parameter(told));
+        return Err(ProblemDetails::parameter("`to` is before `from`\nhint: exchange them"));
     }
     let by = keys(asked.by.as_deref().unwrap_or("kind"), &UsageBy::ALL, UsageBy::name)?;
     let names = flag("names", asked.names.as_deref())?;

@@ -40,7 +40,7 @@ pub enum CostPart {
     Usage,
     /// Minimums, commitments and discounts, as far as no line has a share of them.
     Adjustments,
-    /// What corrects earlier months, or this one since.
+    /// What corrects earlier months, or this one since; and what is left of documents that were given back to be made anew.
     Corrections,
 }
 
@@ -70,19 +70,19 @@ pub struct CostRow {
     pub unpriced_lines: u64,
 }
 
-/// The documents of a month that stand: what was given back to be made anew has no part in it, nor have its credit notes.
+/// The documents of a month, and whether they stand: not what was given back to be made anew, nor its credit notes.
 macro_rules! documents {
     ($seen:literal) => {
         concat!(
             "document AS (
-                 SELECT invoice.id, invoice.account, invoice.account_name, invoice.currency, invoice.net
+                 SELECT invoice.id, invoice.account, invoice.account_name, invoice.currency, invoice.net,
+                        NOT EXISTS (SELECT 1 FROM invoice AS note
+                                    WHERE note.reopens AND note.status = 'final'
+                                        AND note.corrects = coalesce(invoice.corrects, invoice.number)) AS stands
                  FROM invoice
                  WHERE ($1 IS NULL OR invoice.account IN (",
             $seen,
             ")) AND invoice.month = $2 AND ($3 IS NULL OR invoice.account = $3)
-                     AND NOT EXISTS (SELECT 1 FROM invoice AS note
-                                     WHERE note.reopens AND note.status = 'final'
-                                         AND note.corrects = coalesce(invoice.corrects, invoice.number))
              )"
         )
     };
@@ -113,6 +113,7 @@ macro_rules! usage {
                         AS estimated,
                     sum(CASE WHEN line.amount IS NULL THEN 1 ELSE 0 END) AS unpriced_lines
              FROM document JOIN invoice_line AS line ON line.invoice_id = document.id
+             WHERE document.stands
              GROUP BY document.currency, 2, 4, 5, 6, 8, 10, 12, 14, 15, 17"
         )
     };
@@ -136,8 +137,11 @@ macro_rules! beside {
              )
              SELECT document.currency, CASE WHEN $4 THEN document.account END AS account,
                     max(document.account_name) AS account_name,
-                    sum(coalesce(corrected.amount, 0)) AS corrections,
-                    sum(document.net - coalesce(corrected.amount, 0) - coalesce(used.amount, 0)) AS adjustments
+                    sum(CASE WHEN document.stands THEN coalesce(corrected.amount, 0) ELSE document.net END)
+                        AS corrections,
+                    sum(CASE WHEN document.stands
+                             THEN document.net - coalesce(corrected.amount, 0) - coalesce(used.amount, 0)
+                             ELSE 0 END) AS adjustments
              FROM document
              LEFT JOIN corrected ON corrected.invoice_id = document.id
              LEFT JOIN used ON used.invoice_id = document.id

@@ -23,7 +23,7 @@ pub use compared::{AccountsOf, Changed, MadeBy, StoredAccounts};
 pub use cost::{CostKey, CostPart, CostQuery, CostRow};
 pub use lost::{Adopted, SeriesState};
 pub use types::{
-    Compared, FinalInvoice, Finalized, Foreseen, InvoiceFilter, Invoiced, Issuing, Recalculation, RenderedDocument,
-    Series, StoredCard, StoredDocument, StoredInvoice, UsedBy, UsedCard, UsedFor,
+    Before, Compared, FinalInvoice, Finalized, Foreseen, InvoiceFilter, Invoiced, Issuing, Recalculation,
+    RenderedDocument, Series, StoredCard, StoredDocument, StoredInvoice, UsedBy, UsedCard, UsedFor,
 };
 pub use verify::{VerifiedSeries, chain_of_series};

@@ -14,7 +14,7 @@ use crate::store::database::{Json, Record, Row, Session, Sql, record, text, unex
 use crate::store::ledger::anomalies::read_undecodable;
 use crate::store::ledger::bounds::read_spans;
 use crate::store::ledger::gaps::read_gaps;
-use crate::store::{InvoiceFilter, Invoiced, Store, StoreError, StoredGap, StoredInvoice};
+use crate::store::{Before, InvoiceFilter, Invoiced, Store, StoreError, StoredGap, StoredInvoice};
 
 /// An invoice's row with what other rows tell of it, under the conditions given.
 macro_rules! select_invoice {
@@ -53,6 +53,13 @@ macro_rules! select_invoice {
 pub(super) fn seen(of: Option<&BTreeSet<String>>) -> Option<String> {
     of.map(|accounts| serde_json::Value::from(accounts.iter().cloned().collect::<Vec<_>>()).to_string())
 }
+
+/// An invoice by its number, or by its id where everything is seen.
+const ONE: Sql = select_invoice!(
+    seen "(invoice.number = $2 OR $1 IS NULL AND invoice.id = $3)
+     ORDER BY coalesce(invoice.number = $2, false) DESC
+     LIMIT 1"
+);
 
 impl Store {
     /// Whose usage of a month is on a final invoice that wasn't given back to be made anew.
@@ -145,7 +152,7 @@ impl Store {
     }
 
     /// Invoices without their lines, drafts with the gaps that touch them: those made last first, at most `most`, of those
-    /// made before the one with the id `before`. Of some accounts only, where they are given, and then only final ones.
+    /// made before `before`. Of some accounts only, where they are given, and then only final ones.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -153,7 +160,7 @@ impl Store {
         &self,
         filter: &InvoiceFilter,
         of: Option<&BTreeSet<String>>,
-        before: Option<i64>,
+        before: Option<Before<'_>>,
         most: usize,
     ) -> Result<Vec<StoredInvoice>, StoreError> {
         const PAGE: Sql = select_invoice!(
@@ -163,6 +170,16 @@ impl Store {
              ORDER BY invoice.id DESC
              LIMIT $6"
         );
+        let mut session = self.database.read().await?;
+        let before = match before {
+            None => None,
+            Some(Before::Id(id)) => Some(id),
+            Some(Before::Number(number)) => match session.maybe(ONE, values![seen(of), number, None::<i64>]).await? {
+                Some(row) => Some(row.integer("invoice.id")?),
+                // Nothing of theirs was made before what isn't theirs.
+                None => return Ok(Vec::new()),
+            },
+        };
         let values = values![
             seen(of),
             filter.month.map(|month| month.to_string()),
@@ -171,7 +188,6 @@ impl Store {
             before,
             most as u64
         ];
-        let mut session = self.database.read().await?;
         let invoices =
             session.all(PAGE, values).await?.iter().map(InvoiceRow::read_invoice).collect::<Result<Vec<_>, _>>()?;
         with_doubts(&mut session, invoices).await
@@ -195,11 +211,6 @@ impl Store {
         reference: &str,
         of: Option<&BTreeSet<String>>,
     ) -> Result<Option<StoredInvoice>, StoreError> {
-        const ONE: Sql = select_invoice!(
-            seen "(invoice.number = $2 OR invoice.id = $3)
-             ORDER BY coalesce(invoice.number = $2, false) DESC
-             LIMIT 1"
-        );
         // As `list` shows it, and no other way of writing the same.
         let id = reference.parse::<i64>().ok().filter(|id| id.to_string() == reference);
         let mut session = self.database.read().await?;

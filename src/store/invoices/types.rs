@@ -51,6 +51,13 @@ pub struct InvoiceFilter {
     pub account: Option<String>,
 }
 
+/// The invoice that a page of a list ends with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Before<'a> {
+    Id(i64),
+    Number(&'a str),
+}
+
 /// A rate card's text, kept for good once an invoice was made with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredCard {

@@ -89,7 +89,7 @@ impl Store {
     pub async fn anomalies_after(
         &self,
         filter: &AnomalyFilter,
-        after: Option<(&str, u64, u64)>,
+        after: Option<(&str, i64, i64)>,
         most: usize,
     ) -> Result<Vec<StoredAnomaly>, StoreError> {
         const NEXT: Sql = Sql::new(

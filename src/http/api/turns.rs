@@ -1,0 +1,84 @@
+//! Turns: how many requests read the book at once, so that whoever asks much holds up neither others nor the collector.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Requests that read at once at most; the others wait for their turn. An explanation of a draft takes two connections.
+const AT_ONCE: u32 = 4;
+/// Of so many connections one is for requests: the others are the collector's, the duties' and the pages'.
+const OF_CONNECTIONS: u32 = 4;
+/// Requests of one caller that read or wait.
+pub(super) const OF_A_CALLER: usize = 16;
+
+/// Who reads, and who waits to.
+#[derive(Clone, Debug)]
+pub struct Turns {
+    all: Arc<Semaphore>,
+    by_caller: Arc<Mutex<HashMap<String, Arc<Semaphore>>>>,
+}
+
+/// Leave to read, until it is dropped.
+#[derive(Debug)]
+pub struct Turn {
+    _own: OwnedSemaphorePermit,
+    _all: OwnedSemaphorePermit,
+}
+
+/// A caller has as many requests as it may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TooMany;
+
+impl Turns {
+    /// With a database of so many connections.
+    #[must_use]
+    pub fn new(connections: u32) -> Self {
+        let at_once = (connections / OF_CONNECTIONS).clamp(1, AT_ONCE);
+        Self { all: Arc::new(Semaphore::new(at_once as usize)), by_caller: Arc::default() }
+    }
+
+    /// Waits until a caller may read.
+    ///
+    /// # Errors
+    /// [`TooMany`], at once.
+    pub(super) async fn turn(&self, caller: &str) -> Result<Turn, TooMany> {
+        let own = {
+            // Callers are tokens of the configuration: there are few.
+            let mut by_caller = self.by_caller.lock().unwrap_or_else(PoisonError::into_inner);
+            let of_caller = by_caller.entry(caller.to_owned());
+            of_caller.or_insert_with(|| Arc::new(Semaphore::new(OF_A_CALLER))).clone()
+        };
+        let own = own.try_acquire_owned().map_err(|_| TooMany)?;
+        let all = self.all.clone().acquire_owned().await.map_err(|_| TooMany)?;
+        Ok(Turn { _own: own, _all: all })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::Future;
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
+    use super::{OF_A_CALLER, Turns};
+
+    #[test]
+    fn a_caller_has_so_many_requests_and_so_many_are_read_at_once() {
+        for (connections, at_once) in [(1, 1), (7, 1), (8, 2), (10, 2), (16, 4), (17, 4), (1000, 4)] {
+            assert_eq!(Turns::new(connections).all.available_permits(), at_once, "{connections}");
+        }
+        let turns = Turns::new(10);
+        let mut context = Context::from_waker(Waker::noop());
+        let mut asked: Vec<_> = (0..OF_A_CALLER).map(|_| Box::pin(turns.turn("one"))).collect();
+        let read: Vec<_> = asked.iter_mut().map(|one| one.as_mut().poll(&mut context)).collect();
+        assert_eq!(read.iter().filter(|one| one.is_ready()).count(), 2);
+        // One more of the same caller isn't waited for; another's is.
+        assert!(pin!(turns.turn("one")).poll(&mut context).map(|turn| turn.is_err()).is_ready());
+        let mut others = pin!(turns.turn("two"));
+        assert!(others.as_mut().poll(&mut context).is_pending());
+        drop((read, asked));
+        assert!(others.as_mut().poll(&mut context).map(|turn| turn.is_ok()).is_ready());
+        assert!(pin!(turns.turn("one")).poll(&mut context).map(|turn| turn.is_ok()).is_ready());
+    }
+}
