@@ -293,6 +293,35 @@ fn alertmanager_reads_its_configuration() {
 }
 
 /// Containers, Kubernetes, compose and Cloud Foundry, as far as nothing has to run for it; `tests/long images` runs the rest.
+/// What the program is built of is in the image that it is built in.
+#[test]
+fn images_are_built_of_all_that_sources_include() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let of = |name: &str| std::fs::read_to_string(root.join("deploy/docker").join(name)).unwrap();
+    let (dockerfile, ignored) = (of("Dockerfile"), of("Dockerfile.dockerignore"));
+    let builds = dockerfile.matches("COPY src src\n").count();
+    let mut outside = 0;
+    for file in crate::tree::files(&root.join("src"), ".rs") {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let code = text.split("#[cfg(test)]").next().unwrap();
+        for included in code.split("include_str!(\"").chain(code.split("include_bytes!(\"")).skip(1) {
+            let Some((path, _)) = included.split_once('"').filter(|(path, _)| path.starts_with("../")) else {
+                continue;
+            };
+            let path = file.parent().unwrap().join(path).canonicalize().unwrap();
+            let path = path.strip_prefix(root).unwrap();
+            if path.starts_with("src") || path.starts_with("migrations") {
+                continue;
+            }
+            outside += 1;
+            let copied = format!("COPY {} {}/\n", path.display(), path.parent().unwrap().display());
+            assert_eq!(dockerfile.matches(&copied).count(), builds, "{copied}");
+            assert!(ignored.lines().any(|line| line == format!("!{}", path.display())), "{}", path.display());
+        }
+    }
+    assert!(outside > 0);
+}
+
 #[test]
 fn other_forms_agree_with_each_other_and_with_the_program() {
     // Installed once, before the script asks for it.
