@@ -39,10 +39,10 @@ pub fn csv(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Resu
     csv_as_is(header, rows.into_iter().map(|row| row.into_iter().enumerate().map(cell).collect()))
 }
 
-/// As [`csv`], of cells that are inert already.
+/// As [`csv()`], of cells that are inert already.
 ///
 /// # Errors
-/// As [`csv`].
+/// As [`csv()`].
 pub fn csv_as_is(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Result<String, csv::Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(header)?;

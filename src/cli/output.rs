@@ -80,7 +80,7 @@ pub fn csv(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Resu
     print_as_is(api::csv(header, rows).map_err(Failure::failed)?.trim_end())
 }
 
-/// As [`csv`], of cells that are inert already.
+/// As [`csv()`], of cells that are inert already.
 pub fn csv_as_is(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Result<(), Failure> {
     print_as_is(api::csv_as_is(header, rows).map_err(Failure::failed)?.trim_end())
 }
