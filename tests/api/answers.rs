@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::Read;
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -209,7 +210,8 @@ fn what_no_database_takes_is_refused() {
 /// Who asks much waits, or is told to; leases are renewed, and all is well.
 #[test]
 fn many_at_once_hold_up_nothing_else() {
-    let api = Api::shared();
+    // Not the shared one: whoever asks with these tokens meanwhile would be told to wait, too.
+    let api = Arc::new(Api::new());
     let path = "/cost?period=2026-10&by=account,foundation,kind,org,space,app,service,buildpack,plan,meter";
     let statuses: Vec<u16> = tokio::runtime::Runtime::new().unwrap().block_on(async {
         let mut asked = tokio::task::JoinSet::new();
