@@ -67,11 +67,6 @@ impl Caller {
         Self { name: "this machine".to_owned(), role: Role::Provider, accounts: BTreeSet::new() }
     }
 
-    #[must_use]
-    pub const fn role(&self) -> Role {
-        self.role
-    }
-
     /// What this caller may do of one kind.
     ///
     /// # Errors

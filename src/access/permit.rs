@@ -53,13 +53,25 @@ pub enum Whose {
 }
 
 impl Whose {
+    /// The ids of those of which alone something may be read; `None`: of all.
+    #[must_use]
+    pub const fn only(&self) -> Option<&BTreeSet<String>> {
+        match self {
+            Self::Everybody => None,
+            Self::Of(accounts) => Some(accounts),
+        }
+    }
+
     /// Whether an account is among them.
     #[must_use]
     pub fn has(&self, account: &str) -> bool {
-        match self {
-            Self::Everybody => true,
-            Self::Of(accounts) => accounts.contains(account),
-        }
+        self.only().is_none_or(|accounts| accounts.contains(account))
+    }
+
+    /// Who sees everybody's is of those who decide: drafts, holds, reasons and ids are theirs alone.
+    #[must_use]
+    pub const fn is_staff(&self) -> bool {
+        matches!(self, Self::Everybody)
     }
 
     fn of(caller: &Caller) -> Option<Self> {
@@ -71,71 +83,37 @@ impl Whose {
     }
 }
 
-/// What months cost.
-#[derive(Debug)]
-pub struct MayReadCost {
-    whose: Whose,
+/// Permits of what belongs to accounts.
+macro_rules! of_accounts {
+    ($($(#[$about:meta])* $Permit:ident: $what:literal;)*) => {$(
+        $(#[$about])*
+        #[derive(Debug)]
+        pub struct $Permit {
+            whose: Whose,
+        }
+
+        impl Permit for $Permit {
+            const WHAT: &'static str = $what;
+
+            fn of(caller: &Caller) -> Option<Self> {
+                Whose::of(caller).map(|whose| Self { whose })
+            }
+        }
+
+        impl $Permit {
+            #[must_use]
+            pub const fn whose(&self) -> &Whose {
+                &self.whose
+            }
+        }
+    )*};
 }
 
-impl Permit for MayReadCost {
-    const WHAT: &'static str = "cost";
-
-    fn of(caller: &Caller) -> Option<Self> {
-        Whose::of(caller).map(|whose| Self { whose })
-    }
-}
-
-impl MayReadCost {
-    #[must_use]
-    pub const fn whose(&self) -> &Whose {
-        &self.whose
-    }
-}
-
-/// Accounts, what each owns, and its terms.
-#[derive(Debug)]
-pub struct MayReadAccounts {
-    whose: Whose,
-}
-
-impl Permit for MayReadAccounts {
-    const WHAT: &'static str = "accounts";
-
-    fn of(caller: &Caller) -> Option<Self> {
-        Whose::of(caller).map(|whose| Self { whose })
-    }
-}
-
-impl MayReadAccounts {
-    #[must_use]
-    pub const fn whose(&self) -> &Whose {
-        &self.whose
-    }
-}
-
-/// Invoices, credit notes and their documents.
-#[derive(Debug)]
-pub struct MayReadInvoices {
-    whose: Whose,
-}
-
-impl Permit for MayReadInvoices {
-    const WHAT: &'static str = "invoices";
-
-    fn of(caller: &Caller) -> Option<Self> {
-        Whose::of(caller).map(|whose| Self { whose })
-    }
-}
-
-impl MayReadInvoices {
-    #[must_use]
-    pub const fn whose(&self) -> &Whose {
-        &self.whose
-    }
-
-    /// Drafts, holds, reasons and what keeps a draft from being final are the provider's own.
-    #[must_use]
-    pub const fn is_staff(&self) -> bool {
-        matches!(self.whose, Whose::Everybody)
-    }
+of_accounts! {
+    /// What months cost.
+    MayReadCost: "cost";
+    /// Accounts, what each owns, and its terms.
+    MayReadAccounts: "accounts";
+    /// Invoices, credit notes and their documents.
+    MayReadInvoices: "invoices";
 }

@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use super::row::{Tabular, or_empty};
 use crate::accounts::{self, Target};
 use crate::domain::{self, Currency, Price, Timestamp};
+use crate::invoicing::AccountTax;
 
 /// An account of the accounts file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -128,11 +129,7 @@ impl Account {
             currency: account.currency.map(Currency::code),
             payment_days: particulars.payment.days,
             payment_terms: particulars.payment.terms.clone(),
-            tax: account.tax.as_ref().map(|tax| Tax {
-                category: tax.category.clone(),
-                percent: tax.percent,
-                exemption_reason: tax.exemption_reason.clone(),
-            }),
+            tax: account.tax.as_ref().map(Tax::from),
             language: particulars.language.code(),
             group_by: particulars.group_by.iter().map(|by| by.name()).collect(),
             lacks_for_e_invoice: account.lacks_for_e_invoice(),
@@ -212,9 +209,16 @@ impl Account {
     }
 }
 
+impl From<&AccountTax> for Tax {
+    fn from(tax: &AccountTax) -> Self {
+        Self { category: tax.category.clone(), percent: tax.percent, exemption_reason: tax.exemption_reason.clone() }
+    }
+}
+
 impl Tax {
     /// In a word or two.
-    fn in_words(&self) -> String {
+    #[must_use]
+    pub fn in_words(&self) -> String {
         match (self.percent, self.category.as_str()) {
             (Some(percent), category) => format!("{category} {percent} %"),
             (None, "S") => "S, the card's %".to_owned(),

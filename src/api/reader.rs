@@ -1,6 +1,5 @@
 //! The book, for somebody who has leave to read of it: every question takes a permit.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{
@@ -8,7 +7,7 @@ use super::{
     UsageBy, UsageRow,
 };
 use super::{document_json, foundations};
-use crate::access::{MayReadAccounts, MayReadCost, MayReadInvoices, MayReadStatus, MayReadUsage, Whose};
+use crate::access::{MayReadAccounts, MayReadCost, MayReadInvoices, MayReadStatus, MayReadUsage};
 use crate::billing_run::{self, BillingError, BillingRun, Sender};
 use crate::clock::Clock;
 use crate::config::Configuration;
@@ -29,8 +28,8 @@ pub enum ReadError {
     #[error(transparent)]
     Document(#[from] DocumentError),
     /// Nothing of that name is there, or it isn't for who asks.
-    #[error("there is no {what} `{name}`")]
-    Missing { what: &'static str, name: String },
+    #[error("there is no such {0}")]
+    Missing(&'static str),
     #[error("`cursor={}` is not a place in this list\nhint: use `next` of the page before, with the same filters", visible(.0))]
     Cursor(String),
     #[error("making the document failed: {0}")]
@@ -102,16 +101,27 @@ impl BookReader {
     /// [`ReadError::Missing`].
     pub async fn foundation(&self, may: &MayReadStatus, name: &str) -> Result<Foundation, ReadError> {
         let all = self.foundations(may).await?;
-        all.into_iter().find(|foundation| foundation.foundation == name).ok_or_else(|| missing("foundation", name))
+        all.into_iter().find(|foundation| foundation.foundation == name).ok_or_else(|| ReadError::Missing("foundation"))
+    }
+
+    /// Whether the book has a foundation of that name.
+    async fn is_in_book(&self, name: &str) -> Result<bool, StoreError> {
+        Ok(self.store.foundations().await?.iter().any(|head| head.name == name))
+    }
+
+    /// A foundation of the book or of the configuration has that name.
+    async fn knows(&self, name: &str) -> Result<(), ReadError> {
+        let is_configured = self.configuration.foundations.iter().any(|one| one.name == name);
+        if is_configured || self.is_in_book(name).await? { Ok(()) } else { Err(ReadError::Missing("foundation")) }
     }
 
     /// Gaps of a foundation, or of all.
     ///
     /// # Errors
     /// [`ReadError::Missing`]: there is no such foundation.
-    pub async fn gaps(&self, may: &MayReadStatus, foundation: Option<&str>) -> Result<Vec<Gap>, ReadError> {
+    pub async fn gaps(&self, _: &MayReadStatus, foundation: Option<&str>) -> Result<Vec<Gap>, ReadError> {
         if let Some(name) = foundation {
-            self.foundation(may, name).await?;
+            self.knows(name).await?;
         }
         Ok(self.store.gaps(foundation).await?.iter().map(Gap::from).collect())
     }
@@ -120,10 +130,10 @@ impl BookReader {
     ///
     /// # Errors
     /// [`ReadError::Cursor`]; [`ReadError::Missing`]: there is no such foundation.
-    pub async fn anomalies(&self, may: &MayReadStatus, asked: &AnomaliesAsked) -> Result<ListPage<Anomaly>, ReadError> {
+    pub async fn anomalies(&self, _: &MayReadStatus, asked: &AnomaliesAsked) -> Result<ListPage<Anomaly>, ReadError> {
         const LIST: &str = "anomalies";
         if let Some(name) = &asked.filter.foundation {
-            self.foundation(may, name).await?;
+            self.knows(name).await?;
         }
         let after: Option<(String, i64, i64)> = place(asked.cursor.as_deref(), LIST)?;
         let after = after.as_ref().map(|(foundation, input, position)| (foundation.as_str(), *input, *position));
@@ -140,9 +150,9 @@ impl BookReader {
     /// counted.
     pub async fn usage(&self, _: &MayReadUsage, asked: &UsageAsked) -> Result<Vec<UsageRow>, ReadError> {
         if let Some(name) = &asked.foundation
-            && !self.store.foundations().await?.iter().any(|head| head.name == *name)
+            && !self.is_in_book(name).await?
         {
-            return Err(missing("foundation", name));
+            return Err(ReadError::Missing("foundation"));
         }
         let query = UsageQuery {
             by: asked.by.iter().map(|by| by.group()).collect(),
@@ -164,9 +174,9 @@ impl BookReader {
     /// [`ReadError::Billing`]: the file can't be used.
     pub fn accounts(&self, may: &MayReadAccounts) -> Result<Vec<Account>, ReadError> {
         let accounts = billing_run::accounts(&self.configuration)?;
-        let is_staff = *may.whose() == Whose::Everybody;
-        let theirs = accounts.all().filter(|account| may.whose().has(&account.id));
-        Ok(theirs.map(|account| Account::new(account, is_staff)).collect())
+        let whose = may.whose();
+        let theirs = accounts.all().filter(|account| whose.has(&account.id));
+        Ok(theirs.map(|account| Account::new(account, whose.is_staff())).collect())
     }
 
     /// One of them, by its id.
@@ -174,7 +184,10 @@ impl BookReader {
     /// # Errors
     /// [`ReadError::Missing`].
     pub fn account(&self, may: &MayReadAccounts, id: &str) -> Result<Account, ReadError> {
-        self.accounts(may)?.into_iter().find(|account| account.account == id).ok_or_else(|| missing("account", id))
+        self.accounts(may)?
+            .into_iter()
+            .find(|account| account.account == id)
+            .ok_or_else(|| ReadError::Missing("account"))
     }
 
     /// What a month costs, grouped.
@@ -182,7 +195,7 @@ impl BookReader {
     /// # Errors
     /// [`ReadError::Store`].
     pub async fn cost(&self, may: &MayReadCost, query: &CostQuery) -> Result<Vec<CostRow>, ReadError> {
-        Ok(self.store.cost(query, only(may.whose())).await?)
+        Ok(self.store.cost(query, may.whose().only()).await?)
     }
 
     /// A page of invoices and credit notes, those made last first.
@@ -198,17 +211,17 @@ impl BookReader {
         // Ids tell how many documents others have; drafts have no number.
         let cursor = asked.cursor.as_deref();
         let number: Option<String>;
-        let before = if may.is_staff() {
+        let before = if may.whose().is_staff() {
             place(cursor, LIST)?.map(Before::Id)
         } else {
             number = place(cursor, LIST)?;
             number.as_deref().map(Before::Number)
         };
-        let read = self.store.invoices_before(&asked.filter, only(may.whose()), before, asked.limit + 1).await?;
+        let read = self.store.invoices_before(&asked.filter, may.whose().only(), before, asked.limit + 1).await?;
         let at = |last: &StoredInvoice| {
-            if may.is_staff() { Cursor::new(LIST, &last.id) } else { Cursor::new(LIST, &last.number) }
+            if may.whose().is_staff() { Cursor::new(LIST, &last.id) } else { Cursor::new(LIST, &last.number) }
         };
-        let made = |stored: &StoredInvoice| InvoiceSummary::new(stored, may.is_staff());
+        let made = |stored: &StoredInvoice| InvoiceSummary::new(stored, may.whose().is_staff());
         Ok(ListPage::of(read, asked.limit, at, made))
     }
 
@@ -218,7 +231,7 @@ impl BookReader {
     /// [`ReadError::Missing`].
     pub async fn invoice(&self, may: &MayReadInvoices, reference: &str) -> Result<InvoiceDocument, ReadError> {
         let stored = self.stored(may, reference).await?;
-        Ok(InvoiceDocument(document_json(&stored, may.is_staff())?))
+        Ok(InvoiceDocument(document_json(&stored, may.whose().is_staff())?))
     }
 
     /// An invoice explained, and the lines of those positions, from 1.
@@ -239,7 +252,7 @@ impl BookReader {
             Box::pin(billing_run::explain(&run, stored, lines)).await
         };
         let explained = explaining.await.map_err(|error| for_whom(may, error.into()))?;
-        Ok(Explanation::new(&explained, may.is_staff()))
+        Ok(Explanation::new(&explained, may.whose().is_staff()))
     }
 
     /// The documents of an invoice that were made so far.
@@ -296,8 +309,8 @@ impl BookReader {
     }
 
     async fn stored(&self, may: &MayReadInvoices, reference: &str) -> Result<StoredInvoice, ReadError> {
-        let found = self.store.invoice_of(reference, only(may.whose())).await?;
-        found.ok_or_else(|| missing("invoice", reference))
+        let found = self.store.invoice_of(reference, may.whose().only()).await?;
+        found.ok_or_else(|| ReadError::Missing("invoice"))
     }
 }
 
@@ -312,30 +325,9 @@ fn for_whom(may: &MayReadInvoices, error: ReadError) -> ReadError {
         ReadError::Billing(error) => matches!(**error, BillingError::Store(_) | BillingError::NoLine { .. }),
         _ => false,
     };
-    if may.is_staff() || is_theirs { error } else { ReadError::NotToBeHad(Box::new(error)) }
+    if may.whose().is_staff() || is_theirs { error } else { ReadError::NotToBeHad(Box::new(error)) }
 }
 
-fn missing(what: &'static str, name: &str) -> ReadError {
-    ReadError::Missing { what, name: name.to_owned() }
-}
-
-/// Ids of the accounts of which alone something may be read; `None`: of all.
-const fn only(whose: &Whose) -> Option<&BTreeSet<String>> {
-    match whose {
-        Whose::Everybody => None,
-        Whose::Of(accounts) => Some(accounts),
-    }
-}
-
-/// A cursor that isn't one of its list.
-struct NoPlace(String);
-
-impl From<NoPlace> for ReadError {
-    fn from(NoPlace(text): NoPlace) -> Self {
-        Self::Cursor(text)
-    }
-}
-
-fn place<P: serde::de::DeserializeOwned>(cursor: Option<&str>, list: &str) -> Result<Option<P>, NoPlace> {
-    cursor.map(|text| Cursor::place(text, list).ok_or_else(|| NoPlace(text.to_owned()))).transpose()
+fn place<P: serde::de::DeserializeOwned>(cursor: Option<&str>, list: &str) -> Result<Option<P>, ReadError> {
+    cursor.map(|text| Cursor::place(text, list).ok_or_else(|| ReadError::Cursor(text.to_owned()))).transpose()
 }

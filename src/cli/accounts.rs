@@ -284,12 +284,7 @@ fn told(accounts: &[&Account]) -> Vec<api::Account> {
 
 /// A tax in a word or two.
 fn tax(tax: Option<&AccountTax>) -> String {
-    match tax {
-        None => "the card's".to_owned(),
-        Some(AccountTax { category, percent: Some(percent), .. }) => format!("{category} {percent} %"),
-        Some(AccountTax { category, percent: None, .. }) if category == "S" => "S, the card's %".to_owned(),
-        Some(AccountTax { category, .. }) => category.clone(),
-    }
+    tax.map_or_else(|| "the card's".to_owned(), |tax| api::Tax::from(tax).in_words())
 }
 
 fn currency(account: &Account) -> String {

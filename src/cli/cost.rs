@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::invoices::account_meant;
 use super::output::{self, Column, Format, note, numbers, words};
 use super::{Failure, Global};
-use crate::api::{CostBy, CostRow};
+use crate::api::{CostBy, CostRow, GroupBy};
 use crate::domain::{Amount, Currency, Month};
 use crate::store::{self, CostQuery};
 
@@ -47,7 +47,7 @@ impl Cost {
         let header = CostRow::header(&self.by);
         match self.format {
             Format::Json => output::json(&rows),
-            Format::Csv => output::csv(&header, rows.iter().map(|row| row.cells(&self.by))),
+            Format::Csv => output::csv(&header, rows.iter().map(CostRow::cells)),
             Format::Table if rows.is_empty() => {
                 note(&format!(
                     "nothing of {} is drafted or invoiced\nhint: `cf-billing invoices draft --period {}` drafts it",
@@ -77,7 +77,7 @@ impl Cost {
 
     /// Names alone where there are some, and no column that is the same in every row.
     fn table(&self, header: &[&'static str], rows: &[CostRow]) -> Result<(), Failure> {
-        let cells: Vec<Vec<String>> = rows.iter().map(|row| row.cells(&self.by)).collect();
+        let cells: Vec<Vec<String>> = rows.iter().map(CostRow::cells).collect();
         let named = |name: &str| self.by.iter().find(|by| by.keys().0 == name).and_then(|by| by.keys().1);
         let position = |name: &str| header.iter().position(|column| *column == name);
         let mut columns: Vec<(Column, usize, Option<usize>)> = Vec::new();

@@ -87,12 +87,12 @@ impl Usage {
         match self.format {
             Format::Json => output::json(&rows)?,
             Format::Csv => {
-                output::csv(&header, rows.iter().map(|row| row.cells(by, names, |number| number.to_string())))?;
+                output::csv(&header, rows.iter().map(|row| row.cells(|number| number.to_string())))?;
             }
             Format::Table => {
                 let column = |name| if QUANTITIES.contains(&name) { numbers(name) } else { words(name) };
                 let columns: Vec<Column> = header.into_iter().map(column).collect();
-                output::table(&columns, rows.iter().map(|row| row.cells(by, names, grouped)))?;
+                output::table(&columns, rows.iter().map(|row| row.cells(grouped)))?;
             }
         }
         left_out(&used.absurd)

@@ -65,7 +65,8 @@ pub(super) fn keys() -> Vec<Key> {
     ]
 }
 
-fn name(text: &str) -> Result<String, Wrong> {
+/// What names a section of a list: it becomes part of variables, metrics and log lines.
+pub(super) fn name(text: &str) -> Result<String, Wrong> {
     if text.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_.".contains(letter)) {
         return Ok(text.to_owned());
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::foundation::name;
 use super::secret::secret;
 use crate::access::{ApiToken, Role};
 use crate::domain::codes::Wrong;
@@ -32,13 +33,6 @@ pub(super) fn keys() -> Vec<Key> {
             "Of a tenant: ids of its accounts, with commas between them, as in the accounts file, or `foundation/organization-guid`",
         ),
     ]
-}
-
-fn name(text: &str) -> Result<String, Wrong> {
-    if !text.is_empty() && text.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_.".contains(letter)) {
-        return Ok(text.to_owned());
-    }
-    Err(Wrong::new(format!("`{text}` is not a name"), "use letters, digits, `-`, `_` and `.`"))
 }
 
 fn accounts(text: &str) -> Result<BTreeSet<String>, Wrong> {

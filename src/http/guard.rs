@@ -34,7 +34,7 @@ pub(super) struct Guard {
 }
 
 /// Answers, counts and times a request by the template of its route; notes who asks.
-pub(super) async fn answer(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+pub(super) async fn answer(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
     let Guard { served, has_pages } = guard;
     let route = request.extensions().get::<MatchedPath>().map_or("other", MatchedPath::as_str).to_owned();
     // Any other word would be a label of the asker's choice.
@@ -42,9 +42,7 @@ pub(super) async fn answer(State(guard): State<Guard>, request: Request, next: N
     let method = method.to_owned();
     let watch = Stopwatch::start();
     let is_plain = PLAIN.contains(&route.as_str());
-    let (parts, body) = request.into_parts();
-    let is_known = is_known(&parts, &served.hosts);
-    let mut request = Request::from_parts(parts, body);
+    let is_known = is_known(request.headers(), request.uri(), &served.hosts);
     request.extensions_mut().insert(if has_pages && is_known { Asker::Ours } else { Asker::Anybody });
     let is_api = request.uri().path().starts_with(api::ROOT);
     let busy = |told: &'static str| {

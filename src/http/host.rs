@@ -2,21 +2,20 @@
 
 use std::net::IpAddr;
 
-use axum::http::HeaderName;
 use axum::http::header::HOST;
-use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, Uri};
 
 /// By which names a request asks: each `Host`, and the address in its first line.
-fn names(request: &Parts) -> impl Iterator<Item = Option<&str>> {
-    let of_headers = request.headers.get_all(HOST).iter().map(|host| host.to_str().ok().and_then(without_port));
+fn names<'r>(headers: &'r HeaderMap, uri: &'r Uri) -> impl Iterator<Item = Option<&'r str>> {
+    let of_headers = headers.get_all(HOST).iter().map(|host| host.to_str().ok().and_then(without_port));
     // Without one it isn't a browser.
-    of_headers.chain(request.uri.authority().map(|authority| without_port(authority.as_str())))
+    of_headers.chain(uri.authority().map(|authority| without_port(authority.as_str())))
 }
 
 /// Whether a request is for this machine itself, or one of the configured names: a page of somebody else's name that leads
 /// here (DNS rebinding) is for neither.
-pub(super) fn is_known(request: &Parts, hosts: &[String]) -> bool {
-    names(request)
+pub(super) fn is_known(headers: &HeaderMap, uri: &Uri, hosts: &[String]) -> bool {
+    names(headers, uri)
         .all(|name| name.is_some_and(|name| is_own(name) || hosts.iter().any(|host| host.eq_ignore_ascii_case(name))))
 }
 
@@ -33,9 +32,9 @@ const OF_PROXIES: [&str; 8] = [
 ];
 
 /// Whether a request is for this machine itself, and no proxy shows that passed it on.
-pub(super) fn is_from_here(request: &Parts) -> bool {
+pub(super) fn is_from_here(headers: &HeaderMap, uri: &Uri) -> bool {
     let is_proxied = |name: &HeaderName| OF_PROXIES.iter().any(|added| name.as_str().starts_with(added));
-    names(request).all(|name| name.is_some_and(is_own)) && !request.headers.keys().any(is_proxied)
+    names(headers, uri).all(|name| name.is_some_and(is_own)) && !headers.keys().any(is_proxied)
 }
 
 fn is_own(name: &str) -> bool {
@@ -58,16 +57,21 @@ fn without_port(host: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use axum::http::Request;
-    use axum::http::request::Parts;
 
-    use super::{is_from_here, is_known};
+    fn is_known(request: &Request<()>, hosts: &[String]) -> bool {
+        super::is_known(request.headers(), request.uri(), hosts)
+    }
 
-    fn request(uri: &str, headers: &[(&str, &str)]) -> Parts {
+    fn is_from_here(request: &Request<()>) -> bool {
+        super::is_from_here(request.headers(), request.uri())
+    }
+
+    fn request(uri: &str, headers: &[(&str, &str)]) -> Request<()> {
         let mut request = Request::builder().uri(uri);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        request.body(()).unwrap().into_parts().0
+        request.body(()).unwrap()
     }
 
     #[test]

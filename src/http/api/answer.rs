@@ -165,10 +165,6 @@ pub(super) async fn finish(mut request: Request, next: Next) -> Response {
     let who = WhoAsks::default();
     request.extensions_mut().insert(who.clone());
     let mut response = next.run(request).await;
-    if let Some(problem) = response.extensions_mut().remove::<ProblemDetails>() {
-        problem.log(&request_id);
-        *response.body_mut() = problem.of_request(&request_id);
-    }
     if response.status() == StatusCode::OK && matches!(method, Method::GET | Method::HEAD) {
         response = tagged(response, &known).await;
     }

@@ -50,10 +50,10 @@ pub(super) async fn cost(
     form: AcceptedForm,
 ) -> Result<Response, ProblemDetails> {
     let month = month("period", &asked.period)?;
-    let by = keys(asked.by.as_deref().unwrap_or("account"), &CostBy::ALL, CostBy::name)?;
+    let by = keys::<CostBy>(asked.by.as_deref().unwrap_or("account"))?;
     let query = CostQuery { month, by: by.iter().map(|by| by.group()).collect(), account: asked.account };
     let items: Vec<CostRow> = book.cost(&may, &query).await?.iter().map(|row| CostRow::new(row, &by)).collect();
     form.listed(ListPage { items, next: None }, |rows| {
-        (CostRow::header(&by), rows.iter().map(|row| row.cells(&by)).collect())
+        (CostRow::header(&by), rows.iter().map(CostRow::cells).collect())
     })
 }

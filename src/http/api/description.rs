@@ -11,7 +11,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use super::parameters::Parameters;
 use super::status::Nothing;
 use super::{ProblemDetails, ROOT, described};
-use crate::api::invoice_schema;
+use crate::api::{CostBy, UsageBy, invoice_schema, key_properties};
 
 /// cf-billing's book, for programs.
 #[derive(OpenApi)]
@@ -45,7 +45,11 @@ pub fn description() -> Value {
     value["components"]["securitySchemes"]["token"] =
         serde_json::to_value(SecurityScheme::Http(token.build())).expect("a scheme is plain data");
     unwrap_lines(&mut value);
-    name_items(&mut value["components"]["schemas"]);
+    let schemas = &mut value["components"]["schemas"];
+    name_items(schemas);
+    for (row, keys) in [("UsageRow", key_properties::<UsageBy>()), ("CostRow", key_properties::<CostBy>())] {
+        schemas[row]["properties"].as_object_mut().expect("a row is an object").extend(keys);
+    }
     for (name, schema) in invoice_schema() {
         value["components"]["schemas"][name] = schema;
     }

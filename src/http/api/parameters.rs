@@ -3,6 +3,7 @@
 use axum::extract::{FromRequestParts, Query, RawPathParams};
 use axum::http::request::Parts;
 use chrono_tz::Tz;
+use clap::ValueEnum;
 use serde::de::DeserializeOwned;
 use url::form_urlencoded;
 
@@ -102,16 +103,13 @@ pub(super) fn month(name: &str, text: &str) -> Result<Month, ProblemDetails> {
 }
 
 /// What to group by; each key once.
-pub(super) fn keys<K: Copy + PartialEq>(
-    text: &str,
-    all: &[K],
-    name: impl Fn(K) -> &'static str,
-) -> Result<Vec<K>, ProblemDetails> {
+pub(super) fn keys<K: ValueEnum + PartialEq>(text: &str) -> Result<Vec<K>, ProblemDetails> {
     let mut keys = Vec::new();
     let text = &*visible(text);
     for word in text.split(',') {
-        let Some(key) = all.iter().copied().find(|key| name(*key) == word) else {
-            let known = all.iter().map(|key| name(*key)).collect::<Vec<_>>().join(", ");
+        let Ok(key) = K::from_str(word, false) else {
+            let known = K::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+            let known = known.map(|key| key.get_name().to_owned()).collect::<Vec<_>>().join(", ");
             return Err(ProblemDetails::parameter(format!(
                 "`by={text}`: `{word}` is not a key\nhint: use some of {known}"
             )));

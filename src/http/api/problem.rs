@@ -111,29 +111,10 @@ impl ProblemDetails {
         self
     }
 
-    /// Writes down what is logged of it.
-    pub(super) fn log(&self, request_id: &str) {
-        match &self.logged {
-            Some(error) if self.status == 500 => tracing::error!(request_id, "the API can't answer: {error}"),
-            Some(error) => tracing::warn!(request_id, "the API can't answer: {error}"),
-            None => {}
-        }
-    }
-
-    /// As it is sent.
-    pub(super) fn of_request(mut self, request_id: &str) -> Body {
-        self.request_id = request_id.into();
-        Body::from(serde_json::to_vec(&self).unwrap_or_default())
-    }
-
     /// An answer that nothing else is done to.
     pub(in crate::http) fn alone(self) -> Response {
-        let request_id = request_id();
-        self.log(&request_id);
-        let body = self.clone().of_request(&request_id);
         let mut response = self.into_response();
-        *response.body_mut() = body;
-        name(&mut response, &request_id);
+        name(&mut response, &request_id());
         response
     }
 
@@ -142,7 +123,7 @@ impl ProblemDetails {
     }
 }
 
-/// Without its body, which names the request: [`super::answer::finish`] writes it.
+/// Without its body, which names the request: [`name`] writes it.
 impl IntoResponse for ProblemDetails {
     fn into_response(self) -> Response {
         let status = self.status();
@@ -213,7 +194,7 @@ impl From<ReadError> for ProblemDetails {
                 Self::unanswerable("this invoice can't be had in that form").logging(&error)
             }
             // The same, whether it is somebody else's or nobody's.
-            ReadError::Missing { what, .. } => Self::missing(format!("there is no such {what}")),
+            ReadError::Missing(_) => Self::missing(error.to_string()),
             ReadError::Cursor(_) => Self::parameter(error.to_string()),
             ReadError::Stopped(_) => Self::unforeseen(&error),
         }
@@ -248,8 +229,17 @@ impl ProblemDetails {
     }
 }
 
-/// Tells a response's request.
+/// Tells a response's request, in its problem, too, if it is one, and logs what is to be logged of that.
 pub(super) fn name(response: &mut Response, request_id: &str) {
+    if let Some(mut problem) = response.extensions_mut().remove::<ProblemDetails>() {
+        match &problem.logged {
+            Some(error) if problem.status == 500 => tracing::error!(request_id, "the API can't answer: {error}"),
+            Some(error) => tracing::warn!(request_id, "the API can't answer: {error}"),
+            None => {}
+        }
+        problem.request_id = request_id.into();
+        *response.body_mut() = Body::from(serde_json::to_vec(&problem).unwrap_or_default());
+    }
     if let Ok(value) = HeaderValue::try_from(request_id) {
         response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
     }

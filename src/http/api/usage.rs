@@ -68,13 +68,13 @@ pub(super) async fn usage(
     if span.to < span.from {
         return Err(ProblemDetails::parameter("`to` is before `from`\nhint: exchange them"));
     }
-    let by = keys(asked.by.as_deref().unwrap_or("kind"), &UsageBy::ALL, UsageBy::name)?;
+    let by = keys::<UsageBy>(asked.by.as_deref().unwrap_or("kind"))?;
     let names = flag("names", asked.names.as_deref())?;
     let user_provided = flag("user_provided", asked.user_provided.as_deref())?;
     let asked = UsageAsked { span, by, names, user_provided, foundation: asked.foundation };
     let items = book.usage(&may, &asked).await?;
     form.listed(ListPage { items, next: None }, |rows| {
-        let cells = |row: &UsageRow| row.cells(&asked.by, asked.names, |number| number.to_string());
+        let cells = |row: &UsageRow| row.cells(|number| number.to_string());
         (UsageRow::header(&asked.by, asked.names), rows.iter().map(cells).collect())
     })
 }

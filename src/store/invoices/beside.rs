@@ -60,6 +60,15 @@ async fn replace(
     Ok(())
 }
 
+fn read_document(row: &Row, bytes: Vec<u8>) -> Result<StoredDocument, StoreError> {
+    Ok(StoredDocument {
+        renderer: row.string("invoice_document.renderer")?,
+        made_at: row.time("invoice_document.made_at")?,
+        sha256: row.string("invoice_document.sha256")?,
+        bytes,
+    })
+}
+
 impl Store {
     /// The document of a final invoice in a format, if it was made.
     ///
@@ -70,15 +79,7 @@ impl Store {
             "SELECT renderer, made_at, sha256, body FROM invoice_document WHERE invoice_id = $1 AND format = $2",
         );
         let row = self.database.read().await?.maybe(DOCUMENT, values![invoice_id, format]).await?;
-        let document = |row: Row| {
-            Ok(StoredDocument {
-                renderer: row.string("invoice_document.renderer")?,
-                made_at: row.time("invoice_document.made_at")?,
-                sha256: row.string("invoice_document.sha256")?,
-                bytes: row.bytes("invoice_document.body")?,
-            })
-        };
-        row.map(document).transpose()
+        row.map(|row| read_document(&row, row.bytes("invoice_document.body")?)).transpose()
     }
 
     /// The documents of a final invoice that were made, without their bytes: format, and how many bytes.
@@ -92,12 +93,7 @@ impl Store {
         );
         let rows = self.database.read().await?.all(DOCUMENTS, values![invoice_id]).await?;
         let document = |row: &Row| {
-            let stored = StoredDocument {
-                renderer: row.string("invoice_document.renderer")?,
-                made_at: row.time("invoice_document.made_at")?,
-                sha256: row.string("invoice_document.sha256")?,
-                bytes: Vec::new(),
-            };
+            let stored = read_document(row, Vec::new())?;
             Ok((row.string("invoice_document.format")?, row.number("bytes")?, stored))
         };
         rows.iter().map(document).collect()

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::read::seen;
+use super::read::{postgres_list, seen, sqlite_list};
 use crate::domain::{Amount, Currency, Kind, Month};
 use crate::rate_card::Meter;
-use crate::store::database::{Row, Session, Spelled, Sql, unexpected, values};
+use crate::store::database::{Row, Session, Spelled, Sql, Value, unexpected, values};
 use crate::store::{Store, StoreError, UsageKeyed};
 
 /// What cost can be grouped by.
@@ -72,7 +72,7 @@ pub struct CostRow {
 
 /// The documents of a month, and whether they stand: not what was given back to be made anew, nor its credit notes.
 macro_rules! documents {
-    ($seen:literal) => {
+    ($list:expr) => {
         concat!(
             "document AS (
                  SELECT invoice.id, invoice.account, invoice.account_name, invoice.currency, invoice.net,
@@ -81,7 +81,7 @@ macro_rules! documents {
                                         AND note.corrects = coalesce(invoice.corrects, invoice.number)) AS stands
                  FROM invoice
                  WHERE ($1 IS NULL OR invoice.account IN (",
-            $seen,
+            $list,
             ")) AND invoice.month = $2 AND ($3 IS NULL OR invoice.account = $3)
              )"
         )
@@ -89,10 +89,10 @@ macro_rules! documents {
 }
 
 macro_rules! usage {
-    ($seen:literal) => {
+    ($list:expr) => {
         concat!(
             "WITH ",
-            documents!($seen),
+            documents!($list),
             "
              SELECT document.currency,
                     CASE WHEN $4 THEN document.account END AS account, max(document.account_name) AS account_name,
@@ -120,10 +120,10 @@ macro_rules! usage {
 }
 
 macro_rules! beside {
-    ($seen:literal) => {
+    ($list:expr) => {
         concat!(
             "WITH ",
-            documents!($seen),
+            documents!($list),
             ",
              corrected AS (
                  SELECT correction.invoice_id, sum(correction.amount_after - correction.amount_before) AS amount
@@ -150,10 +150,8 @@ macro_rules! beside {
     };
 }
 
-const USAGE: Sql =
-    Sql::each(usage!("SELECT value FROM json_each($1)"), usage!("SELECT jsonb_array_elements_text($1::jsonb)"));
-const BESIDE: Sql =
-    Sql::each(beside!("SELECT value FROM json_each($1)"), beside!("SELECT jsonb_array_elements_text($1::jsonb)"));
+const USAGE: Sql = Sql::each(usage!(sqlite_list!()), usage!(postgres_list!()));
+const BESIDE: Sql = Sql::each(beside!(sqlite_list!()), beside!(postgres_list!()));
 
 impl Store {
     /// What a month costs, grouped: the rows add up to the nets of its drafts, final invoices and credit notes, by account if
@@ -188,11 +186,7 @@ impl Store {
 }
 
 /// What is on no line.
-async fn beside(
-    session: &mut Session,
-    query: &CostQuery,
-    values: Vec<crate::store::database::Value>,
-) -> Result<Vec<CostRow>, StoreError> {
+async fn beside(session: &mut Session, query: &CostQuery, values: Vec<Value>) -> Result<Vec<CostRow>, StoreError> {
     let mut rows = Vec::new();
     for row in session.all(BESIDE, values).await? {
         let currency = row.get::<Currency>("invoice.currency")?;

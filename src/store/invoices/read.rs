@@ -24,30 +24,39 @@ macro_rules! select_invoice {
     // Where only final invoices of some accounts are to be seen: `$1` is a list of their ids as JSON, or null.
     (seen $where:literal) => {
         Sql::each(
-            text![
-                "SELECT ",
-                InvoiceRow::LIST,
-                ", ",
-                Beside::LIST,
-                FROM,
-                "WHERE ($1 IS NULL
-                        OR invoice.status = 'final' AND invoice.account IN (SELECT value FROM json_each($1))) AND ",
-                $where
-            ],
-            text![
-                "SELECT ",
-                InvoiceRow::LIST,
-                ", ",
-                Beside::LIST,
-                FROM,
-                "WHERE ($1 IS NULL
-                        OR invoice.status = 'final'
-                            AND invoice.account IN (SELECT jsonb_array_elements_text($1::jsonb))) AND ",
-                $where
-            ],
+            select_invoice!(seen sqlite_list!(), $where),
+            select_invoice!(seen postgres_list!(), $where),
         )
     };
+    (seen $list:expr, $where:literal) => {
+        text![
+            "SELECT ",
+            InvoiceRow::LIST,
+            ", ",
+            Beside::LIST,
+            FROM,
+            "WHERE ($1 IS NULL OR invoice.status = 'final' AND invoice.account IN (",
+            $list,
+            ")) AND ",
+            $where
+        ]
+    };
 }
+
+/// The texts of the list that `$1` is, as JSON.
+macro_rules! sqlite_list {
+    () => {
+        "SELECT value FROM json_each($1)"
+    };
+}
+
+macro_rules! postgres_list {
+    () => {
+        "SELECT jsonb_array_elements_text($1::jsonb)"
+    };
+}
+
+pub(super) use {postgres_list, sqlite_list};
 
 /// The first value of statements that [`select_invoice`] makes of what is seen.
 pub(super) fn seen(of: Option<&BTreeSet<String>>) -> Option<String> {

@@ -64,21 +64,9 @@ impl Store {
              WHERE ($1 IS NULL OR foundation.name = $1) AND ($2 IS NULL OR anomaly.kind = $2)
                  AND (anomaly.at >= $3 AND anomaly.at < $4 OR anomaly.at = $5)",
         );
-        const LIST: Sql = Sql::new(
-            "SELECT foundation.name AS foundation, anomaly.sequence, anomaly.position, anomaly.kind, anomaly.at,
-                    anomaly.resource_kind, anomaly.resource_guid, anomaly.detail
-             FROM anomaly JOIN foundation ON foundation.id = anomaly.foundation_id
-             WHERE ($1 IS NULL OR foundation.name = $1) AND ($2 IS NULL OR anomaly.kind = $2)
-                 AND (anomaly.at >= $3 AND anomaly.at < $4 OR anomaly.at = $5)
-             ORDER BY foundation.name, anomaly.sequence, anomaly.position
-             LIMIT $6",
-        );
         let mut session = self.database.read().await?;
         let all = session.one(COUNT, filter.values()).await?.number("anomalies")?;
-        let mut limited = filter.values();
-        limited.extend(values![most as u64]);
-        let listed = session.all(LIST, limited).await?.iter().map(read_anomaly).collect::<Result<_, _>>()?;
-        Ok((listed, all))
+        Ok((read_anomalies(&mut session, filter, None, most).await?, all))
     }
 
     /// The next anomalies behind a place in that order, at most `most`; from the first, where none is given. A place is a
@@ -92,21 +80,7 @@ impl Store {
         after: Option<(&str, i64, i64)>,
         most: usize,
     ) -> Result<Vec<StoredAnomaly>, StoreError> {
-        const NEXT: Sql = Sql::new(
-            "SELECT foundation.name AS foundation, anomaly.sequence, anomaly.position, anomaly.kind, anomaly.at,
-                    anomaly.resource_kind, anomaly.resource_guid, anomaly.detail
-             FROM anomaly JOIN foundation ON foundation.id = anomaly.foundation_id
-             WHERE ($1 IS NULL OR foundation.name = $1) AND ($2 IS NULL OR anomaly.kind = $2)
-                 AND (anomaly.at >= $3 AND anomaly.at < $4 OR anomaly.at = $5)
-                 AND (foundation.name, anomaly.sequence, anomaly.position) > ($6, $7, $8)
-             ORDER BY foundation.name, anomaly.sequence, anomaly.position
-             LIMIT $9",
-        );
-        // Every foundation has a name.
-        let (foundation, sequence, position) = after.unwrap_or(("", 0, 0));
-        let mut values = filter.values();
-        values.extend(values![foundation, sequence, position, most as u64]);
-        self.database.read().await?.all(NEXT, values).await?.iter().map(read_anomaly).collect()
+        read_anomalies(&mut self.database.read().await?, filter, after, most).await
     }
 
     /// Records that can't be read and touch a period, by foundation.
@@ -116,6 +90,30 @@ impl Store {
     pub async fn undecodable(&self, period: Span) -> Result<Vec<UndecodableNote>, StoreError> {
         Ok(read_undecodable(&mut self.database.read().await?).await?.notes(period))
     }
+}
+
+/// See [`Store::anomalies_after`].
+async fn read_anomalies(
+    session: &mut Session,
+    filter: &AnomalyFilter,
+    after: Option<(&str, i64, i64)>,
+    most: usize,
+) -> Result<Vec<StoredAnomaly>, StoreError> {
+    const NEXT: Sql = Sql::new(
+        "SELECT foundation.name AS foundation, anomaly.sequence, anomaly.position, anomaly.kind, anomaly.at,
+                anomaly.resource_kind, anomaly.resource_guid, anomaly.detail
+         FROM anomaly JOIN foundation ON foundation.id = anomaly.foundation_id
+         WHERE ($1 IS NULL OR foundation.name = $1) AND ($2 IS NULL OR anomaly.kind = $2)
+             AND (anomaly.at >= $3 AND anomaly.at < $4 OR anomaly.at = $5)
+             AND (foundation.name, anomaly.sequence, anomaly.position) > ($6, $7, $8)
+         ORDER BY foundation.name, anomaly.sequence, anomaly.position
+         LIMIT $9",
+    );
+    // Every foundation has a name.
+    let (foundation, sequence, position) = after.unwrap_or(("", 0, 0));
+    let mut values = filter.values();
+    values.extend(values![foundation, sequence, position, most as u64]);
+    session.all(NEXT, values).await?.iter().map(read_anomaly).collect()
 }
 
 fn read_anomaly(row: &Row) -> Result<StoredAnomaly, StoreError> {
