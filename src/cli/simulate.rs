@@ -18,8 +18,10 @@ use super::output::note;
 use super::run::stop_on_signal;
 use crate::clock::Clock;
 use crate::domain::{Kind, Timestamp};
+use crate::simulator::api::User;
 use crate::simulator::faults::Fault;
 use crate::simulator::http::serve;
+use crate::simulator::tables::List;
 use crate::simulator::{ADMIN, Foundation};
 use crate::store::files::beside;
 
@@ -43,6 +45,9 @@ pub struct Simulate {
     /// What goes wrong: routers, proxies, clocks, older releases; may be given several times
     #[arg(long, value_name = "NAME", value_enum)]
     fault: Vec<Fault>,
+    /// Who its tokens say issued them, for an `[[issuer]]`: `http://127.0.0.1:8181/oauth/token` where it listens there
+    #[arg(long, value_name = "URL")]
+    issuer: Option<String>,
     /// Where to write what was really used, every ten seconds and at the end
     #[arg(long, value_name = "FILE")]
     truth: Option<PathBuf>,
@@ -73,6 +78,11 @@ impl Simulate {
         note(&format!(
             "A simulated foundation (not a Cloud Controller) at {base}, seed {}; UAA client `{}`, secret `{}`",
             self.seed, ADMIN.0, ADMIN.1
+        ));
+        note(&format!(
+            "Its UAA knows the users {}, with the password `{}`, for the client `cf` without a secret",
+            USERS.map(|(name, ..)| format!("`{name}`")).join(", "),
+            ADMIN.1
         ));
         let stop = stop_on_signal()?;
         let answering = foundation.clone();
@@ -107,6 +117,10 @@ impl Simulate {
         foundation.world.settle(&mut foundation.tables, self.processes as usize);
         let now = there(&foundation);
         foundation.advance(now);
+        if let Some(issuer) = &self.issuer {
+            foundation.uaa.issuer.clone_from(issuer);
+        }
+        with_users(&mut foundation);
         foundation
     }
 
@@ -139,6 +153,34 @@ impl Simulate {
                 file.display()
             ))
         })
+    }
+}
+
+/// Users: names, what they are in Cloud Controller, and what UAA's groups grant them.
+const USERS: [(&str, Option<&str>, &str); 4] = [
+    ("manager", Some("organization_manager"), "cf_billing.read"),
+    ("developer", Some("space_developer"), "cf_billing.read"),
+    ("sre", None, "cf_billing.sre"),
+    ("provider", None, "cf_billing.provider"),
+];
+
+/// With users who have a role over the first organization, or over its first space.
+fn with_users(foundation: &mut Foundation) {
+    let organization = foundation.tables.rows(List::Organizations).first().and_then(|row| row["guid"].as_str());
+    let organization = organization.unwrap_or_default().to_owned();
+    let is_of =
+        |space: &&Value| space.pointer("/relationships/organization/data/guid") == Some(&organization.as_str().into());
+    let space = foundation.tables.rows(List::Spaces).iter().find(is_of).and_then(|row| row["guid"].as_str());
+    let space = space.unwrap_or_default().to_owned();
+    for (number, (name, role, scope)) in USERS.into_iter().enumerate() {
+        let guid = format!("00000000-0000-4000-8000-{:012}", number + 1);
+        let scopes = ["openid", "cloud_controller.read", scope].map(str::to_owned).to_vec();
+        let (name, password) = (name.to_owned(), ADMIN.1.to_owned());
+        foundation.uaa.users.push(User { guid: guid.clone(), name, password, scopes });
+        if let Some(role) = role {
+            let over = if role.starts_with("space") { &space } else { &organization };
+            foundation.grant(&guid, role, over);
+        }
     }
 }
 

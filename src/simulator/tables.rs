@@ -114,6 +114,8 @@ pub struct Tables {
     service_events: Vec<Value>,
     lists: BTreeMap<List, Vec<Value>>,
     pub snapshots: Vec<Snapshot>,
+    /// Who may do what where.
+    pub roles: Vec<Value>,
     /// Guids of events whose transactions haven't committed yet: they have their place, and nobody sees them.
     pub uncommitted: BTreeSet<String>,
     /// How far the clock of one of two machines that stamp events is ahead, in seconds.

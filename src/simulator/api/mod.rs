@@ -3,6 +3,7 @@
 
 mod error;
 mod list;
+mod people;
 mod query;
 mod uaa;
 
@@ -15,7 +16,7 @@ use crate::domain::{Stream, Timestamp};
 pub use error::Refusal;
 use list::{Page, paginate};
 use query::Query;
-pub use uaa::{Client, Uaa};
+pub use uaa::{Client, Uaa, User};
 
 /// A request, as far as anything here looks at it.
 #[derive(Clone, Debug)]
@@ -76,6 +77,9 @@ impl Foundation {
             let (status, body) = self.uaa_token(request);
             return finish(status, headers, Some(("application/json;charset=UTF-8", body)));
         }
+        if let Some(body) = self.uaa_page(request.path) {
+            return finish(200, headers, Some(("application/json;charset=UTF-8", body)));
+        }
         let caller = self.uaa.caller(request.authorization, self.now());
         let answered = match self.limited(caller.as_ref().ok(), request.path, &mut headers) {
             Some(refusal) => Err(refusal),
@@ -111,6 +115,8 @@ impl Foundation {
         let caller = caller?;
         match (request.method, &path[..]) {
             ("GET", ["v3", "jobs", guid]) => self.job(guid),
+            ("GET", ["v3", "roles"]) => self.list_roles(&caller, &query),
+            ("GET", ["v3", "users"]) => self.list_users(&caller, &query),
             ("GET", ["v3", "apps", app, "processes"]) => {
                 let path = format!("/v3/apps/{app}/processes");
                 let query = query.and("app_guids", app);
