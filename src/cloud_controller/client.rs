@@ -2,6 +2,7 @@
 
 mod events;
 mod lists;
+mod people;
 mod session;
 mod snapshots;
 
@@ -28,6 +29,7 @@ use crate::telemetry::Reporter;
 
 pub use events::{After, EventPage};
 pub use lists::{GUIDS_PER_REQUEST, Listed};
+pub use people::RequestLimit;
 
 /// Cloud Controller's own limit.
 const LARGEST_PAGE: u32 = 5000;

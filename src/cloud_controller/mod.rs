@@ -9,7 +9,9 @@ pub mod transport;
 pub mod uaa;
 mod wire;
 
-pub use client::{After, Client, Credentials, Dated, Endpoints, EventPage, GUIDS_PER_REQUEST, Listed, Requested};
+pub use client::{
+    After, Client, Credentials, Dated, Endpoints, EventPage, GUIDS_PER_REQUEST, Listed, RequestLimit, Requested,
+};
 pub use error::{Answerer, ApiError, ErrorKind};
 pub use token::Token;
 pub use wire::lists::{

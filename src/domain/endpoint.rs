@@ -21,12 +21,17 @@ pub enum Endpoint {
     ServicePlans,
     Organizations,
     Spaces,
+    /// Who has which role where.
+    Roles,
+    Users,
+    /// Limits that hold for whoever asks.
+    Info,
     /// Where an answer pointed to that is none of the others.
     Unlisted,
 }
 
 impl Endpoint {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 20] = [
         Self::Root,
         Self::Token,
         Self::AppUsageEvents,
@@ -43,6 +48,9 @@ impl Endpoint {
         Self::ServicePlans,
         Self::Organizations,
         Self::Spaces,
+        Self::Roles,
+        Self::Users,
+        Self::Info,
         Self::Unlisted,
     ];
 
@@ -66,6 +74,9 @@ impl Endpoint {
             Self::ServicePlans => "service_plans",
             Self::Organizations => "organizations",
             Self::Spaces => "spaces",
+            Self::Roles => "roles",
+            Self::Users => "users",
+            Self::Info => "info",
             Self::Unlisted => "unlisted",
         }
     }

@@ -334,6 +334,43 @@ impl Related {
     }
 }
 
+/// `GET /v3/roles`: its user is one of UAA's, or a client. A role over a space names no organization.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct RoleRow {
+    pub r#type: String,
+    pub relationships: OfRole,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct OfRole {
+    pub user: Related,
+    pub organization: Related,
+    pub space: Related,
+}
+
+/// `GET /v3/users`: a client's has no name.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct UserRow {
+    pub guid: Guid,
+    #[serde(default)]
+    pub username: Option<String>,
+}
+
+/// `GET /v3/info`, which older releases don't have.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Info {
+    pub rate_limits: RateLimits,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct RateLimits {
+    pub enabled: bool,
+    pub general_limit: u64,
+    pub reset_interval_in_minutes: u64,
+}
+
 /// `GET /v3/spaces`
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Space {
