@@ -33,6 +33,7 @@ pub mod config;
 pub mod consumer;
 pub mod daemon;
 pub mod http;
+pub mod identity;
 pub mod simulator;
 pub mod store;
 pub mod telemetry;

@@ -303,7 +303,7 @@ fn a_task_that_panics_is_started_again_and_disturbs_no_other() {
             board: board.clone(),
             listeners: None,
             hosts: Vec::new(),
-            of_book: OfBook::new(Arc::new(configuration)),
+            of_book: OfBook::new(Arc::new(configuration), Arc::default()),
             drafts: None,
             stop: stop.clone(),
         };

@@ -1,13 +1,21 @@
 //! Who asks, and what they may: the one place that decides.
 //! What reads the book for somebody takes a permit, and only [`Caller::permit`] makes one. Knows no route and no query.
 
+mod issuer;
 mod permit;
+mod reach;
 mod token;
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
-pub use permit::{MayReadAccounts, MayReadCost, MayReadInvoices, MayReadStatus, MayReadUsage, Permit, Whose};
+pub use issuer::{Claims, Issuer, NotTaken, OF_CLOUD_CONTROLLER, Person};
+pub use permit::{
+    MayReadAccounts, MayReadCost, MayReadInvoices, MayReadStatus, MayReadUsage, OrganizationPayer, Permit, Theirs,
+    Whose,
+};
+pub use reach::{CloudRole, OfOrganization, Reach};
 pub use token::{ApiToken, ApiTokens, Unknown};
 
 /// What somebody is there for.
@@ -53,18 +61,44 @@ impl fmt::Display for Role {
 /// Somebody who asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
-    /// The token's name, or who is meant by an open door.
+    /// The token's name, `ISSUER/SUBJECT`, or who is meant by an open door.
     pub name: String,
+    /// Whom an issuer vouches for.
+    pub person: Option<Person>,
     role: Role,
-    /// Ids of a tenant's accounts.
-    accounts: BTreeSet<String>,
+    /// Of these foundations alone; `None`: of all.
+    foundations: Option<BTreeSet<String>>,
+    /// A tenant's.
+    theirs: Arc<Theirs>,
 }
 
 impl Caller {
     /// Whoever reaches a daemon that asks nobody who they are: it listens on loopback alone, and they are on its machine.
     #[must_use]
     pub fn on_this_machine() -> Self {
-        Self { name: "this machine".to_owned(), role: Role::Provider, accounts: BTreeSet::new() }
+        Self::named("this machine".to_owned(), Role::Provider)
+    }
+
+    fn named(name: String, role: Role) -> Self {
+        Self { name, person: None, role, foundations: None, theirs: Arc::default() }
+    }
+
+    /// Whom an issuer vouches for, with a role in the foundations that it speaks for; `None`: in all.
+    fn vouched(person: Person, role: Role, foundations: Option<BTreeSet<String>>) -> Self {
+        Self { name: person.to_string(), person: Some(person), role, foundations, theirs: Arc::default() }
+    }
+
+    /// Whether what is theirs must be looked up: a tenant's whom an issuer vouches for.
+    #[must_use]
+    pub fn to_look_up(&self) -> Option<&Person> {
+        self.person.as_ref().filter(|_| self.role == Role::Tenant)
+    }
+
+    /// With what was found to be theirs.
+    #[must_use]
+    pub fn having(mut self, theirs: Theirs) -> Self {
+        self.theirs = Arc::new(theirs);
+        self
     }
 
     /// What this caller may do of one kind.
@@ -95,10 +129,10 @@ pub enum Access {
 }
 
 impl Access {
-    /// Open where no token is configured.
+    /// Open where neither token nor issuer is configured.
     #[must_use]
-    pub fn new(tokens: &[ApiToken]) -> Self {
-        if tokens.is_empty() { Self::Open } else { Self::Tokens(ApiTokens::new(tokens)) }
+    pub fn new(tokens: &[ApiToken], has_issuers: bool) -> Self {
+        if tokens.is_empty() && !has_issuers { Self::Open } else { Self::Tokens(ApiTokens::new(tokens)) }
     }
 
     /// Who has that bearer token.

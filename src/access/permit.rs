@@ -1,8 +1,10 @@
 //! What a role may read, a type a kind. Each is made here alone, so that no query is asked without one.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use super::{Caller, Role};
+use super::{Caller, OfOrganization, Reach, Role};
+use crate::domain::Span;
 
 /// Leave to read one kind of things.
 pub trait Permit: Sized + Send {
@@ -15,7 +17,23 @@ pub trait Permit: Sized + Send {
 
 /// Foundations, gaps, anomalies: whether all is collected, and what was not.
 #[derive(Debug)]
-pub struct MayReadStatus(());
+pub struct MayReadStatus {
+    foundations: Option<BTreeSet<String>>,
+}
+
+impl MayReadStatus {
+    /// The foundations whose status may be read; `None`: of all.
+    #[must_use]
+    pub const fn only(&self) -> Option<&BTreeSet<String>> {
+        self.foundations.as_ref()
+    }
+
+    /// Whether a foundation is among them.
+    #[must_use]
+    pub fn has(&self, foundation: &str) -> bool {
+        self.foundations.as_ref().is_none_or(|only| only.contains(foundation))
+    }
+}
 
 impl Permit for MayReadStatus {
     const WHAT: &'static str = "foundations, gaps and anomalies";
@@ -23,7 +41,7 @@ impl Permit for MayReadStatus {
     fn of(caller: &Caller) -> Option<Self> {
         match caller.role {
             // Finance decides whether what is assumed for a gap is accepted.
-            Role::Provider | Role::Finance | Role::Sre => Some(Self(())),
+            Role::Provider | Role::Finance | Role::Sre => Some(Self { foundations: caller.foundations.clone() }),
             Role::Tenant => None,
         }
     }
@@ -38,34 +56,56 @@ impl Permit for MayReadUsage {
 
     fn of(caller: &Caller) -> Option<Self> {
         match caller.role {
-            Role::Provider | Role::Finance => Some(Self(())),
-            Role::Sre | Role::Tenant => None,
+            Role::Provider | Role::Finance if caller.foundations.is_none() => Some(Self(())),
+            _ => None,
         }
     }
 }
 
-/// Of which accounts something may be read.
+/// What is a tenant's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Theirs {
+    /// Ids of accounts that are.
+    pub accounts: BTreeSet<String>,
+    /// What roles in Cloud Controller open.
+    pub reach: Vec<Reach>,
+    /// Of organizations that roles open, whose they are when.
+    pub payers: Vec<OrganizationPayer>,
+}
+
+/// An account that an organization is of for a time; some of its spaces may be others'.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrganizationPayer {
+    pub account: String,
+    pub foundation: String,
+    /// Its guid.
+    pub organization: String,
+    pub span: Span,
+    /// How much of the organization is seen.
+    pub seen: OfOrganization,
+}
+
+/// Of whom something may be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Whose {
     Everybody,
-    /// Those with these ids.
-    Of(BTreeSet<String>),
+    Of(Arc<Theirs>),
 }
 
 impl Whose {
-    /// The ids of those of which alone something may be read; `None`: of all.
+    /// What alone may be read; `None`: everything.
     #[must_use]
-    pub const fn only(&self) -> Option<&BTreeSet<String>> {
+    pub fn only(&self) -> Option<&Theirs> {
         match self {
             Self::Everybody => None,
-            Self::Of(accounts) => Some(accounts),
+            Self::Of(theirs) => Some(theirs),
         }
     }
 
-    /// Whether an account is among them.
+    /// Whether an account is theirs.
     #[must_use]
     pub fn has(&self, account: &str) -> bool {
-        self.only().is_none_or(|accounts| accounts.contains(account))
+        self.only().is_none_or(|theirs| theirs.accounts.contains(account))
     }
 
     /// Who sees everybody's is of those who decide: drafts, holds, reasons and ids are theirs alone.
@@ -76,8 +116,9 @@ impl Whose {
 
     fn of(caller: &Caller) -> Option<Self> {
         match caller.role {
-            Role::Provider | Role::Finance => Some(Self::Everybody),
-            Role::Tenant => Some(Self::Of(caller.accounts.clone())),
+            // An invoice may be of several foundations.
+            Role::Provider | Role::Finance => caller.foundations.is_none().then_some(Self::Everybody),
+            Role::Tenant => Some(Self::Of(caller.theirs.clone())),
             Role::Sre => None,
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::{Caller, Role};
+use super::{Caller, Role, Theirs};
 
 /// `[[token]]`, as it is configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,8 +43,10 @@ pub enum Unknown {
 
 impl ApiTokens {
     pub(super) fn new(tokens: &[ApiToken]) -> Self {
-        let caller =
-            |token: &ApiToken| Caller { name: token.name.clone(), role: token.role, accounts: token.accounts.clone() };
+        let caller = |token: &ApiToken| {
+            let theirs = Theirs { accounts: token.accounts.clone(), ..Theirs::default() };
+            Caller::named(token.name.clone(), token.role).having(theirs)
+        };
         Self { by_digest: Arc::new(tokens.iter().map(|token| (token.digest, caller(token))).collect()) }
     }
 

@@ -48,6 +48,11 @@ const WHO: &[Key] = &[
     )
     .required(),
     key("name", Takes::Line, "As people call it").required(),
+    key(
+        "people",
+        Takes::Forms(PERSON),
+        "Who sees its final invoices and what it costs: the name of an `[[issuer]]` of the configuration, and the `sub` that it knows somebody by (a UAA's `user_id`); never an e-mail address, which may become another's",
+    ),
 ];
 
 const BUYER: &[Key] = &[
@@ -116,6 +121,7 @@ const TERMS: &[Key] = &[
     .means("`[\"org\", \"space\"]`"),
 ];
 
+const PERSON: &str = "`ISSUER/SUB`";
 const ORGANIZATION: &str = "`FOUNDATION/ORG`";
 const SPACE: &str = "`FOUNDATION/ORG/SPACE` or `FOUNDATION/SPACE-GUID`";
 const LABEL: &str = "`FOUNDATION: KEY = VALUE`";

@@ -8,7 +8,7 @@ mod owners;
 mod parse;
 mod schema;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use chrono_tz::Tz;
@@ -46,6 +46,8 @@ pub struct Account {
     pub id: String,
     /// As people call it.
     pub name: String,
+    /// Who sees what is its own: `ISSUER/SUB`.
+    pub people: BTreeSet<String>,
     /// Where what it owns is: its usage is complete when it is in all of them.
     pub foundations: Vec<String>,
     /// What its documents say of the buyer and the terms. The seller and the bank account aren't its own, and empty.
@@ -175,6 +177,7 @@ impl Accounts {
         Account {
             id: format!("{foundation}/{}", organization.guid),
             name,
+            people: BTreeSet::new(),
             foundations: vec![foundation.to_owned()],
             particulars: Particulars { buyer, ..self.defaults.particulars.clone() },
             tax: self.defaults.tax.clone(),

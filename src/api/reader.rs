@@ -90,9 +90,11 @@ impl BookReader {
     ///
     /// # Errors
     /// [`ReadError::Store`].
-    pub async fn foundations(&self, _: &MayReadStatus) -> Result<Vec<Foundation>, ReadError> {
+    pub async fn foundations(&self, may: &MayReadStatus) -> Result<Vec<Foundation>, ReadError> {
         let names: Vec<String> = self.configuration.foundations.iter().map(|one| one.name.clone()).collect();
-        Ok(foundations(&self.store, &names).await?)
+        let mut all = foundations(&self.store, &names).await?;
+        all.retain(|foundation| may.has(&foundation.foundation));
+        Ok(all)
     }
 
     /// One foundation.
@@ -109,35 +111,49 @@ impl BookReader {
         Ok(self.store.foundations().await?.iter().any(|head| head.name == name))
     }
 
-    /// A foundation of the book or of the configuration has that name.
-    async fn knows(&self, name: &str) -> Result<(), ReadError> {
+    /// A foundation of the book or of the configuration has that name, and its status may be read.
+    async fn knows(&self, may: &MayReadStatus, name: &str) -> Result<(), ReadError> {
         let is_configured = self.configuration.foundations.iter().any(|one| one.name == name);
-        if is_configured || self.is_in_book(name).await? { Ok(()) } else { Err(ReadError::Missing("foundation")) }
+        let is_known = is_configured || self.is_in_book(name).await?;
+        if is_known && may.has(name) { Ok(()) } else { Err(ReadError::Missing("foundation")) }
     }
 
     /// Gaps of a foundation, or of all.
     ///
     /// # Errors
     /// [`ReadError::Missing`]: there is no such foundation.
-    pub async fn gaps(&self, _: &MayReadStatus, foundation: Option<&str>) -> Result<Vec<Gap>, ReadError> {
+    pub async fn gaps(&self, may: &MayReadStatus, foundation: Option<&str>) -> Result<Vec<Gap>, ReadError> {
         if let Some(name) = foundation {
-            self.knows(name).await?;
+            self.knows(may, name).await?;
         }
-        Ok(self.store.gaps(foundation).await?.iter().map(Gap::from).collect())
+        let gaps = self.store.gaps(foundation).await?.into_iter();
+        Ok(gaps.filter(|gap| may.has(&gap.foundation)).map(|gap| Gap::from(&gap)).collect())
     }
 
     /// A page of anomalies, in the order in which they were met, foundation by foundation.
     ///
     /// # Errors
     /// [`ReadError::Cursor`]; [`ReadError::Missing`]: there is no such foundation.
-    pub async fn anomalies(&self, _: &MayReadStatus, asked: &AnomaliesAsked) -> Result<ListPage<Anomaly>, ReadError> {
+    pub async fn anomalies(&self, may: &MayReadStatus, asked: &AnomaliesAsked) -> Result<ListPage<Anomaly>, ReadError> {
         const LIST: &str = "anomalies";
         if let Some(name) = &asked.filter.foundation {
-            self.knows(name).await?;
+            self.knows(may, name).await?;
         }
         let after: Option<(String, i64, i64)> = place(asked.cursor.as_deref(), LIST)?;
         let after = after.as_ref().map(|(foundation, input, position)| (foundation.as_str(), *input, *position));
-        let read = self.store.anomalies_after(&asked.filter, after, asked.limit + 1).await?;
+        let most = asked.limit + 1;
+        let read = match (may.only(), &asked.filter.foundation) {
+            (Some(only), None) => {
+                let mut read = Vec::new();
+                // By name, as the list is.
+                for name in only {
+                    let filter = AnomalyFilter { foundation: Some(name.clone()), ..asked.filter.clone() };
+                    read.extend(self.store.anomalies_after(&filter, after, most - read.len()).await?);
+                }
+                read
+            }
+            _ => self.store.anomalies_after(&asked.filter, after, most).await?,
+        };
         let at =
             |last: &crate::store::StoredAnomaly| Cursor::new(LIST, &(&last.foundation, last.sequence, last.position));
         Ok(ListPage::of(read, asked.limit, at, |one| Anomaly::from(one)))

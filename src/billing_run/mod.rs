@@ -13,18 +13,20 @@ mod previous;
 mod rate;
 mod seller;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 use rate::{By, Computed};
 
-use crate::accounts::Accounts;
+use crate::access::{OfOrganization, OrganizationPayer, Reach};
+use crate::accounts::{Accounts, Whereabouts};
 use crate::clock::Clock;
 use crate::config::Configuration;
 use crate::documents::{DocumentError, Format};
 use crate::domain::text::{NotText, text_of};
-use crate::domain::{Amount, AmountOverflow, Month};
+use crate::domain::{Amount, AmountOverflow, Month, Span, Timestamp};
 use crate::invoicing::{CreditError, Draft, Invoice, Review};
 use crate::keyed::Problem;
 use crate::rating::RatingError;
@@ -381,6 +383,35 @@ fn accounts_with_text(configuration: &Configuration) -> Result<(Accounts, Option
     let Some(file) = &configuration.billing.accounts else { return Ok((Accounts::default(), None)) };
     let (accounts, text) = read_accounts(file, configuration.billing.time_zone)?;
     Ok((accounts, Some(StoredAccounts { hash: hash_of(&text), text })))
+}
+
+/// Whose organizations are when, of those that somebody's roles open.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn organization_payers(
+    store: &Store,
+    accounts: &Accounts,
+    reach: &[Reach],
+) -> Result<Vec<OrganizationPayer>, StoreError> {
+    // Before there were Cloud Foundry and after the last date that a database knows.
+    let always = Span { from: Timestamp::from_unix(0), to: Timestamp::from_unix(253_402_300_799) };
+    let organizations = reach.iter().flat_map(|reach| {
+        reach.organizations.iter().map(|(guid, seen)| ((reach.foundation.clone(), guid.clone()), *seen))
+    });
+    let organizations: BTreeMap<(String, String), OfOrganization> = organizations.collect();
+    let mut payers = Vec::new();
+    for place in store.organizations_seen(&organizations.keys().cloned().collect()).await? {
+        let of = (place.foundation.clone(), place.organization.guid.to_string());
+        let Some(seen) = organizations.get(&of).copied() else { continue };
+        let own = accounts.own(&place.foundation, &place.organization).id;
+        for (span, owner) in accounts.owners(&Whereabouts::from(&place), always) {
+            let account = owner.map_or_else(|| own.clone(), |owner| owner.id.clone());
+            let (foundation, organization) = of.clone();
+            payers.push(OrganizationPayer { account, foundation, organization, span, seen });
+        }
+    }
+    Ok(payers)
 }
 
 /// The accounts of a file; dates in it are midnights in `zone`.

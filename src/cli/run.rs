@@ -20,6 +20,7 @@ use crate::config::{Configuration, Foundation};
 use crate::consumer::Plan;
 use crate::daemon::{Backoff, Daemon, Heartbeat, Member, begin_series, status};
 use crate::http::{self, Book, Listeners, OfBook, Served};
+use crate::identity::Identities;
 use crate::store::{Making, Store, StoreError};
 use crate::telemetry::{self, Board, Metrics};
 
@@ -89,11 +90,14 @@ impl Run {
         if let Some(Ok(address)) = listeners.metrics.as_ref().map(TcpListener::local_addr) {
             tracing::info!("metrics without money at http://{address}/metrics");
         }
+        let identities = Arc::new(identities(&configuration, &clock)?);
         let mut heartbeat = Heartbeat::ready();
         let store = match early {
             Ok(store) => store,
             Err(away) => {
-                match opened(&configuration, making, away, &listeners, &metrics, &stop, &mut heartbeat).await? {
+                let of_book = OfBook::new(configuration.clone(), identities.clone());
+                match opened(&configuration, making, away, of_book, &listeners, &metrics, &stop, &mut heartbeat).await?
+                {
                     Some(store) => store,
                     None => return Ok(()),
                 }
@@ -125,7 +129,7 @@ impl Run {
             board: board.clone(),
             listeners: Some(listeners),
             hosts: configuration.http.hosts.clone(),
-            of_book: OfBook::new(configuration.clone()),
+            of_book: OfBook::new(configuration.clone(), identities),
             verify_interval: configuration.database.verify_interval,
             heartbeat,
             drafts: Some(configuration.clone()),
@@ -157,11 +161,25 @@ pub(super) fn not_in_a_container(configuration: &Configuration) -> Result<(), Fa
     Ok(())
 }
 
+/// Issuers, and foundations that they speak for, with clients of their own: what is asked of people never holds up what is
+/// collected.
+fn identities(configuration: &Configuration, clock: &Clock) -> Result<Identities, Failure> {
+    let spoken_for = |foundation: &&Foundation| {
+        configuration.issuers.iter().any(|trusted| trusted.issuer.foundations.contains(&foundation.name))
+    };
+    let clients: Result<Vec<(String, Client)>, Failure> = (configuration.foundations.iter())
+        .filter(spoken_for)
+        .map(|foundation| Ok((foundation.name.clone(), member(configuration, foundation, clock)?.client)))
+        .collect();
+    Identities::new(configuration, clients?, clock).map_err(|error| Failure::usage(format!("[[issuer]]: {error}")))
+}
+
 /// Waits for a database that is away; `None` once told to stop. Health and metrics are served meanwhile.
 async fn opened(
     configuration: &Configuration,
     making: Making,
     away: StoreError,
+    of_book: OfBook,
     listeners: &Listeners,
     metrics: &Metrics,
     stop: &CancellationToken,
@@ -180,7 +198,7 @@ async fn opened(
         not_ready_after: configuration.http.not_ready_after,
         poll_interval: configuration.collection.poll_interval,
         hosts: configuration.http.hosts.clone(),
-        of_book: OfBook::new(Arc::new(configuration.clone())),
+        of_book,
     };
     let served = http::serve(duplicates, served, stop.clone());
     let opening = async {

@@ -16,6 +16,8 @@ pub struct Http {
     pub hosts: Vec<String>,
     /// Writing or collecting that has failed for this long makes `/readyz` say so.
     pub not_ready_after: Duration,
+    /// How old somebody's Cloud Controller roles may be before they are read again.
+    pub roles_every: Duration,
 }
 
 pub(super) fn keys() -> Vec<Key> {
@@ -38,6 +40,12 @@ pub(super) fn keys() -> Vec<Key> {
             "`/readyz` answers 503 once nothing could be written or collected for this long",
         )
         .or("60s"),
+        key(
+            "roles_every",
+            Takes::Duration { min_ms: 1_000, max_ms: 900_000 },
+            "Read somebody's Cloud Controller roles again once they are so old, at their next request: a role that was taken away is seen for so long. Where Cloud Controller can't be asked they count for 15 minutes",
+        )
+        .or("5m"),
     ]
 }
 
@@ -85,6 +93,7 @@ impl Http {
             metrics_listen: metrics_listen.map_or(Some(None), |read| read.map(Some))?,
             hosts: if section.has("hosts") { section.form("hosts", hosts)? } else { Vec::new() },
             not_ready_after: not_ready_after?,
+            roles_every: section.duration("roles_every")?,
         })
     }
 }

@@ -6,6 +6,7 @@ mod collection;
 mod database;
 mod foundation;
 mod http;
+mod issuer;
 mod layers;
 mod log;
 mod secret;
@@ -30,6 +31,7 @@ pub use billing::Billing;
 pub use collection::Collection;
 pub use database::Database;
 pub use foundation::Foundation;
+pub use issuer::TrustedIssuer;
 pub use secret::Secret;
 pub(crate) use secret::state_folder;
 pub use seller::Seller;
@@ -51,6 +53,8 @@ pub struct Configuration {
     pub foundations: Vec<Foundation>,
     /// Who may ask; where there are none, everybody on this machine.
     pub tokens: Vec<ApiToken>,
+    /// Whose tokens are taken, too.
+    pub issuers: Vec<TrustedIssuer>,
     pub log: Log,
     /// What isn't wrong, but should be looked at.
     pub warnings: Vec<Problem>,
@@ -84,7 +88,12 @@ fn sections() -> Vec<Key> {
         key(
             "token",
             Takes::Tables(token::keys),
-            "One `[[token]]` per program that reads the API. Where there is none, whoever reaches `[http] listen` may read everything: that is a loopback address",
+            "One `[[token]]` per program that reads the API. Where there is neither a token nor an issuer, whoever reaches `[http] listen` may read everything: that is a loopback address",
+        ),
+        key(
+            "issuer",
+            Takes::Tables(issuer::keys),
+            "One `[[issuer]]` per OpenID provider whose access tokens the API takes: a foundation's UAA, or the provider of your staff",
         ),
         key("log", Takes::Table(log::keys), "What is logged"),
     ]
@@ -189,6 +198,31 @@ fn configuration(
         }
         tokens.push(token);
     }
+    let named: Vec<String> = foundations.iter().flatten().map(|foundation| foundation.name.clone()).collect();
+    let mut issuers: Vec<Option<TrustedIssuer>> = Vec::new();
+    for table in layers.list("issuer") {
+        let section = Keyed::new(reader, table, issuer::keys(), "issuer", zone);
+        let issuer = issuer::read(&section, &named);
+        for other in issuers.iter().flatten() {
+            let (Some(TrustedIssuer { issuer, .. }), other) = (&issuer, &other.issuer) else { break };
+            if other.name == issuer.name {
+                section.error(
+                    "name",
+                    format!("two issuers are named `{}`", issuer.name),
+                    "give each a name of its own",
+                );
+            }
+            if other.issuer == issuer.issuer {
+                let told = format!("`{}` and `{}` are the same issuer", other.name, issuer.name);
+                section.error("issuer", told, "write it once");
+            }
+            if let Some(both) = issuer.foundations.intersection(&other.foundations).next() {
+                let told = format!("`{}` and `{}` both speak for `{both}`", other.name, issuer.name);
+                section.error("foundations", told, "a foundation has one UAA: take it out of one of them");
+            }
+        }
+        issuers.push(issuer);
+    }
     Some(Configuration {
         database: database?,
         http: http?,
@@ -197,6 +231,7 @@ fn configuration(
         collection: collection?,
         foundations: foundations.into_iter().collect::<Option<Vec<_>>>()?,
         tokens: tokens.into_iter().collect::<Option<Vec<_>>>()?,
+        issuers: issuers.into_iter().collect::<Option<Vec<_>>>()?,
         log: log?,
         warnings,
     })

@@ -28,6 +28,7 @@ use crate::access::Access;
 use crate::billing_run::Sender;
 use crate::clock::Clock;
 use crate::config::Configuration;
+use crate::identity::Identities;
 use crate::store::Store;
 use crate::telemetry::{Board, Metrics};
 
@@ -55,6 +56,7 @@ pub struct Served {
 #[derive(Clone, Debug)]
 pub struct OfBook {
     pub access: Access,
+    pub identities: Arc<Identities>,
     pub sender: Arc<Sender>,
     pub configuration: Arc<Configuration>,
     pub turns: Turns,
@@ -62,9 +64,10 @@ pub struct OfBook {
 
 impl OfBook {
     #[must_use]
-    pub fn new(configuration: Arc<Configuration>) -> Self {
+    pub fn new(configuration: Arc<Configuration>, identities: Arc<Identities>) -> Self {
         Self {
-            access: Access::new(&configuration.tokens),
+            access: Access::new(&configuration.tokens, !configuration.issuers.is_empty()),
+            identities,
             sender: Arc::new(Sender::new(&configuration.billing)),
             turns: Turns::new(configuration.database.connections),
             configuration,

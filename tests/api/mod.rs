@@ -3,7 +3,11 @@
 mod answers;
 mod description;
 mod isolation;
+mod issuers;
+mod provider;
+mod roles;
 mod tokens;
+mod uaa;
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -39,7 +43,7 @@ fn secret(name: &str) -> &'static str {
 struct Api {
     program: Program,
     /// Goes with it.
-    _simulated: Background,
+    _simulated: Option<Background>,
     daemon: Background,
     url: String,
 }
@@ -65,12 +69,21 @@ impl Api {
 
     /// With these tokens, and more keys of `[http]`.
     fn with(tokens: &str, of_http: &str) -> Self {
+        Self::made(tokens, of_http, "")
+    }
+
+    /// With these tokens and issuers, and people of account `one`.
+    fn naming(tokens: &str, people_of_one: &str) -> Self {
+        Self::made(tokens, "", people_of_one)
+    }
+
+    fn made(tokens: &str, of_http: &str, people_of_one: &str) -> Self {
         let program = Program::new();
         let accounts = account(
             "one",
             "Erste GmbH",
             "DE136695976",
-            "buyer_reference = \"PO-ONE\"\n[[account.owns]]\norganization = \"f/o1\"",
+            &format!("buyer_reference = \"PO-ONE\"\n{people_of_one}\n[[account.owns]]\norganization = \"f/o1\""),
         ) + &account(
             "two",
             "Zweite GmbH",
@@ -93,7 +106,7 @@ impl Api {
         let text = std::fs::read_to_string(&file).unwrap().replace("[http]\n", &format!("[http]\n{of_http}"));
         std::fs::write(&file, text).unwrap();
         let (daemon, url) = background::run(&program);
-        Self { program, _simulated: simulated, daemon, url }
+        Self { program, _simulated: Some(simulated), daemon, url }
     }
 
     /// What an address under `/api/v1` answers to whoever has that token.

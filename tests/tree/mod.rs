@@ -15,7 +15,7 @@ const PURE: [&str; 9] =
 fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
     let shell = |more: &[&'static str]| [&PURE[..], &["clock", "config", "telemetry"], more].concat();
     BTreeMap::from([
-        ("access", vec![]),
+        ("access", vec!["domain"]),
         ("accounts", vec!["domain", "invoicing", "keyed", "rate_card", "rating"]),
         ("domain", vec![]),
         ("fold", vec!["domain"]),
@@ -32,10 +32,24 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("consumer", shell(&["cloud_controller", "store"])),
         ("billing_run", shell(&["store"])),
         ("api", shell(&["store", "billing_run"])),
-        ("http", shell(&["store", "billing_run", "api"])),
+        ("identity", shell(&["cloud_controller", "store", "billing_run"])),
+        ("http", shell(&["store", "billing_run", "api", "identity"])),
         ("simulator", vec!["domain", "clock"]),
         ("daemon", shell(&["cloud_controller", "store", "consumer", "billing_run", "http"])),
-        ("cli", shell(&["cloud_controller", "store", "consumer", "billing_run", "api", "http", "daemon", "simulator"])),
+        (
+            "cli",
+            shell(&[
+                "cloud_controller",
+                "store",
+                "consumer",
+                "billing_run",
+                "api",
+                "identity",
+                "http",
+                "daemon",
+                "simulator",
+            ]),
+        ),
     ])
 }
 

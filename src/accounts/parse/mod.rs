@@ -4,7 +4,7 @@
 mod buyer;
 mod owned;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono_tz::Tz;
 
@@ -68,6 +68,7 @@ fn account(keyed: &Keyed<'_>, defaults: &Terms, all_unfit: &mut Vec<Problem>) ->
     let terms = buyer::terms(keyed, defaults);
     let (purchase_order, cost_centre) = (keyed.text("purchase_order"), keyed.text("cost_centre"));
     let buyer_reference = keyed.text("buyer_reference");
+    let people = people(keyed);
     let told = keyed.reader.count();
     let owns = owned::owned(keyed);
     let id = id?;
@@ -90,6 +91,7 @@ fn account(keyed: &Keyed<'_>, defaults: &Terms, all_unfit: &mut Vec<Problem>) ->
     Some(Account {
         id,
         name,
+        people,
         foundations,
         particulars: Particulars { buyer, purchase_order, cost_centre, buyer_reference, ..terms.particulars },
         tax: terms.tax,
@@ -98,6 +100,21 @@ fn account(keyed: &Keyed<'_>, defaults: &Terms, all_unfit: &mut Vec<Problem>) ->
         unfit,
         positions,
     })
+}
+
+/// Who sees what is an account's.
+fn people(keyed: &Keyed<'_>) -> BTreeSet<String> {
+    let mut people = BTreeSet::new();
+    for (person, at) in keyed.texts("people") {
+        let parts = person.split_once('/').filter(|(issuer, subject)| !issuer.is_empty() && !subject.is_empty());
+        if parts.is_none() {
+            let hint = "write ISSUER/SUB: the name of an [[issuer]], and whom it means by `sub`";
+            keyed.reader.error(&at, format!("`{person}` is nobody that an issuer knows"), hint);
+        } else if !people.insert(person.clone()) {
+            keyed.reader.error(&at, format!("`people` has `{person}` twice"), "once is enough: remove one");
+        }
+    }
+    people
 }
 
 /// What is wrong between accounts.

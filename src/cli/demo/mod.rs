@@ -113,7 +113,7 @@ impl Demo {
             board: Board::default(),
             listeners: listener.map(|pages| Listeners { pages, metrics: None }),
             hosts: configuration.http.hosts.clone(),
-            of_book: OfBook::new(Arc::new(configuration.clone())),
+            of_book: OfBook::new(Arc::new(configuration.clone()), Arc::default()),
             drafts: None,
             stop: stop.clone(),
         };

@@ -8,7 +8,7 @@ use axum::http::request::Parts;
 
 use super::ProblemDetails;
 use super::turns::{OF_A_CALLER, TooMany, Turn};
-use crate::access::{Access, Caller, Permit};
+use crate::access::{Access, Caller, Permit, Unknown};
 use crate::api::BookReader;
 use crate::http::Served;
 use crate::http::host::is_from_here;
@@ -41,15 +41,20 @@ impl<P: Permit> FromRequestParts<Arc<Served>> for Asking<P> {
     type Rejection = ProblemDetails;
 
     async fn from_request_parts(parts: &mut Parts, served: &Arc<Served>) -> Result<Self, ProblemDetails> {
-        let caller = caller(parts, served)?;
+        let mut caller = caller(parts, served).await?;
         if let Some(asked) = parts.extensions.get::<WhoAsks>() {
             asked.is(&caller.name);
         }
-        let may = caller.permit()?;
+        let mut may = caller.permit()?;
         let store = served.book.store().map_err(|_| {
             ProblemDetails::away("the database can't be reached\nhint: try again; /readyz says what is wrong")
         })?;
         let (clock, of) = (served.clock.clone(), &served.of_book);
+        if let Some(person) = caller.to_look_up() {
+            let theirs = of.identities.theirs(person, &of.configuration, store).await?;
+            caller = caller.having(theirs);
+            may = caller.permit()?;
+        }
         let book = BookReader::new(store.clone(), clock, of.sender.clone(), of.configuration.clone());
         let turn = of.turns.turn(&caller.name).await.map_err(|TooMany| {
             let told = format!("`{}` has {OF_A_CALLER} requests that aren't answered yet\nhint: wait for an answer before you ask again", caller.name);
@@ -59,9 +64,10 @@ impl<P: Permit> FromRequestParts<Arc<Served>> for Asking<P> {
     }
 }
 
-fn caller(parts: &Parts, served: &Served) -> Result<Caller, ProblemDetails> {
+async fn caller(parts: &Parts, served: &Served) -> Result<Caller, ProblemDetails> {
+    let of = &served.of_book;
     // An open door is for this machine alone.
-    if matches!(served.of_book.access, Access::Open) && !is_from_here(&parts.headers, &parts.uri) {
+    if matches!(of.access, Access::Open) && !is_from_here(&parts.headers, &parts.uri) {
         let told = "no token is configured, so that only programs on this machine may ask\nhint: add a [[token]] to the configuration";
         return Err(ProblemDetails::unknown_caller(told));
     }
@@ -80,5 +86,10 @@ fn caller(parts: &Parts, served: &Served) -> Result<Caller, ProblemDetails> {
             ));
         }
     };
-    Ok(served.of_book.access.caller(bearer)?)
+    match (of.access.caller(bearer), bearer) {
+        (Err(Unknown::Token), Some(bearer)) if !of.configuration.issuers.is_empty() => {
+            Ok(of.identities.caller(bearer).await?)
+        }
+        (known, _) => Ok(known?),
+    }
 }

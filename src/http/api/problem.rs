@@ -11,6 +11,7 @@ use crate::access::{NotAllowed, Unknown};
 use crate::api::ReadError;
 use crate::billing_run::BillingError;
 use crate::documents::{DocumentError, Lacking};
+use crate::identity::Unproven;
 use crate::store::StoreError;
 
 /// A problem, as RFC 9457 has it.
@@ -92,6 +93,8 @@ kinds! {
     too_many: TOO_MANY_REQUESTS, "too-many", "There are too many requests at once",
         "wait for an answer before you ask again";
     away: SERVICE_UNAVAILABLE, "away", "The book can not be read now", "try again; /readyz says what is wrong";
+    unproven: SERVICE_UNAVAILABLE, "unproven", "Who asks can not be found out now",
+        "try again; the daemon's log says why, under this request's id";
     failed: INTERNAL_SERVER_ERROR, "failed", "It failed", "the daemon's log says why, under this request's id";
 }
 
@@ -150,6 +153,15 @@ impl From<Unknown> for ProblemDetails {
             Unknown::Nothing => "the request has no token",
             Unknown::Token => "the token isn't known\nhint: use one that a [[token]] of the configuration has",
         })
+    }
+}
+
+impl From<Unproven> for ProblemDetails {
+    fn from(unproven: Unproven) -> Self {
+        match unproven {
+            Unproven::Away { told, why } => Self::unproven(told).logging(&why),
+            unproven => Self::unknown_caller(unproven.to_string()),
+        }
     }
 }
 

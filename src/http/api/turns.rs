@@ -1,7 +1,7 @@
 //! Turns: how many requests read the book at once, so that whoever asks much holds up neither others nor the collector.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -12,11 +12,15 @@ const OF_CONNECTIONS: u32 = 4;
 /// Requests of one caller that read or wait.
 pub(super) const OF_A_CALLER: usize = 16;
 
+/// So many callers are remembered before those who have no request are forgotten.
+const CALLERS: usize = 1000;
+
 /// Who reads, and who waits to.
 #[derive(Clone, Debug)]
 pub struct Turns {
     all: Arc<Semaphore>,
-    by_caller: Arc<Mutex<HashMap<String, Arc<Semaphore>>>>,
+    /// Of those who have a request.
+    by_caller: Arc<Mutex<HashMap<String, Weak<Semaphore>>>>,
 }
 
 /// Leave to read, until it is dropped.
@@ -44,10 +48,16 @@ impl Turns {
     /// [`TooMany`], at once.
     pub(super) async fn turn(&self, caller: &str) -> Result<Turn, TooMany> {
         let own = {
-            // Callers are tokens of the configuration: there are few.
             let mut by_caller = self.by_caller.lock().unwrap_or_else(PoisonError::into_inner);
-            let of_caller = by_caller.entry(caller.to_owned());
-            of_caller.or_insert_with(|| Arc::new(Semaphore::new(OF_A_CALLER))).clone()
+            let known = by_caller.get(caller).and_then(Weak::upgrade);
+            known.unwrap_or_else(|| {
+                if by_caller.len() >= CALLERS {
+                    by_caller.retain(|_, semaphore| semaphore.strong_count() > 0);
+                }
+                let made = Arc::new(Semaphore::new(OF_A_CALLER));
+                by_caller.insert(caller.to_owned(), Arc::downgrade(&made));
+                made
+            })
         };
         let own = own.try_acquire_owned().map_err(|_| TooMany)?;
         let all = self.all.clone().acquire_owned().await.map_err(|_| TooMany)?;

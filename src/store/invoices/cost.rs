@@ -1,8 +1,7 @@
 //! What a month costs as its drafts and final invoices stand, added up from their lines in the database.
 
-use std::collections::BTreeSet;
-
-use super::read::{postgres_list, seen, sqlite_list};
+use super::read::seen;
+use crate::access::Theirs;
 use crate::domain::{Amount, Currency, Kind, Month};
 use crate::rate_card::Meter;
 use crate::store::database::{Row, Session, Spelled, Sql, Value, unexpected, values};
@@ -70,60 +69,141 @@ pub struct CostRow {
     pub unpriced_lines: u64,
 }
 
-/// The documents of a month, and whether they stand: not what was given back to be made anew, nor its credit notes.
+/// How each database reads the lists of `$1`, which is what is somebody's, as JSON.
+macro_rules! sqlite_theirs {
+    ($of:ident) => {
+        $of!(
+            "SELECT theirs.value FROM json_each($1, '$.accounts') AS theirs",
+            "json_each($1, '$.payers') AS payer",
+            "json_each($1, '$.sums') AS payer",
+            "payer.value",
+            "payer.value ->> 'from' < invoice_line.period_end AND payer.value ->> 'to' > invoice_line.period_start",
+            "json_each($1, '$.spaces') AS space",
+            "space.value"
+        )
+    };
+}
+
+macro_rules! postgres_theirs {
+    ($of:ident) => {
+        $of!(
+            "SELECT theirs FROM jsonb_array_elements_text($1::jsonb -> 'accounts') AS theirs",
+            "jsonb_array_elements($1::jsonb -> 'payers') AS payer",
+            "jsonb_array_elements($1::jsonb -> 'sums') AS payer",
+            "payer",
+            "to_timestamp((payer ->> 'from')::bigint) < invoice_line.period_end
+             AND to_timestamp((payer ->> 'to')::bigint) > invoice_line.period_start",
+            "jsonb_array_elements($1::jsonb -> 'spaces') AS space",
+            "space"
+        )
+    };
+}
+
+/// The documents of a month, whether they stand (not what was given back to be made anew, nor its credit notes), and whether
+/// all of them is seen. Those of which not all is seen can't be asked for by their account.
 macro_rules! documents {
-    ($list:expr) => {
+    ($accounts:literal) => {
         concat!(
             "document AS (
                  SELECT invoice.id, invoice.account, invoice.account_name, invoice.currency, invoice.net,
+                        invoice.period_start, invoice.period_end,
                         NOT EXISTS (SELECT 1 FROM invoice AS note
                                     WHERE note.reopens AND note.status = 'final'
-                                        AND note.corrects = coalesce(invoice.corrects, invoice.number)) AS stands
+                                        AND note.corrects = coalesce(invoice.corrects, invoice.number)) AS stands,
+                        ($1 IS NULL OR invoice.account IN (",
+            $accounts,
+            ")) AS is_whole
                  FROM invoice
-                 WHERE ($1 IS NULL OR invoice.account IN (",
-            $list,
-            ")) AND invoice.month = $2 AND ($3 IS NULL OR invoice.account = $3)
+                 WHERE invoice.month = $2
+                     AND ($3 IS NULL OR invoice.account = $3 AND ($1 IS NULL OR invoice.account IN (",
+            $accounts,
+            ")))
              )"
         )
     };
 }
 
+/// Lines of what is seen; where only a sum is, without what it is a sum of.
 macro_rules! usage {
-    ($list:expr) => {
+    ($accounts:literal, $payers:literal, $sums:literal, $payer:literal, $then:literal, $spaces:literal, $space:literal) => {
         concat!(
             "WITH ",
-            documents!($list),
-            "
-             SELECT document.currency,
-                    CASE WHEN $4 THEN document.account END AS account, max(document.account_name) AS account_name,
+            documents!($accounts),
+            ",
+             month_line AS (
+                 SELECT line.*, document.account, document.account_name, document.currency, document.is_whole,
+                        document.period_start, document.period_end
+                 FROM document JOIN invoice_line AS line ON line.invoice_id = document.id
+                 WHERE document.stands
+             ),
+             seen_line AS (
+                 SELECT invoice_line.*,
+                        (invoice_line.is_whole
+                         OR EXISTS (SELECT 1 FROM ",
+            $spaces,
+            " WHERE ",
+            $space,
+            " ->> 'foundation' = invoice_line.foundation AND ",
+            $space,
+            " ->> 'space' = invoice_line.space_guid)
+                         OR EXISTS (SELECT 1 FROM ",
+            $payers,
+            " WHERE ",
+            $payer,
+            " ->> 'account' = invoice_line.account AND ",
+            $payer,
+            " ->> 'foundation' = invoice_line.foundation AND ",
+            $payer,
+            " ->> 'organization' = invoice_line.organization_guid AND ",
+            $then,
+            ")) AS in_detail,
+                        EXISTS (SELECT 1 FROM ",
+            $sums,
+            " WHERE ",
+            $payer,
+            " ->> 'account' = invoice_line.account AND ",
+            $payer,
+            " ->> 'foundation' = invoice_line.foundation AND ",
+            $payer,
+            " ->> 'organization' = invoice_line.organization_guid AND ",
+            $then,
+            ") AS in_sum
+                 FROM month_line AS invoice_line
+             )
+             SELECT line.currency,
+                    CASE WHEN $4 AND line.is_whole THEN line.account END AS account,
+                    max(CASE WHEN line.is_whole THEN line.account_name END) AS account_name,
                     CASE WHEN $5 THEN line.foundation END AS foundation,
-                    CASE WHEN $6 THEN line.kind END AS kind,
+                    CASE WHEN $6 AND line.in_detail THEN line.kind END AS kind,
                     CASE WHEN $7 THEN line.organization_guid END AS organization_guid,
                     max(line.organization_name) AS organization_name,
-                    CASE WHEN $8 THEN line.space_guid END AS space_guid, max(line.space_name) AS space_name,
-                    CASE WHEN $9 THEN line.app_guid END AS app_guid, max(line.app_name) AS app_name,
-                    CASE WHEN $10 THEN line.service_instance_guid END AS service_instance_guid,
-                    max(line.service_instance_name) AS service_instance_name,
-                    CASE WHEN $11 THEN line.buildpack END AS buildpack,
-                    CASE WHEN $12 THEN line.service_plan_guid END AS service_plan_guid,
-                    max(line.service_plan_name) AS service_plan_name,
-                    CASE WHEN $13 THEN line.meter END AS meter,
+                    CASE WHEN $8 AND line.in_detail THEN line.space_guid END AS space_guid,
+                    max(CASE WHEN line.in_detail THEN line.space_name END) AS space_name,
+                    CASE WHEN $9 AND line.in_detail THEN line.app_guid END AS app_guid,
+                    max(CASE WHEN line.in_detail THEN line.app_name END) AS app_name,
+                    CASE WHEN $10 AND line.in_detail THEN line.service_instance_guid END AS service_instance_guid,
+                    max(CASE WHEN line.in_detail THEN line.service_instance_name END) AS service_instance_name,
+                    CASE WHEN $11 AND line.in_detail THEN line.buildpack END AS buildpack,
+                    CASE WHEN $12 AND line.in_detail THEN line.service_plan_guid END AS service_plan_guid,
+                    max(CASE WHEN line.in_detail THEN line.service_plan_name END) AS service_plan_name,
+                    CASE WHEN $13 AND line.in_detail THEN line.meter END AS meter,
                     sum(coalesce(line.amount, 0) + coalesce(line.discount, 0)) AS amount,
                     sum(CASE WHEN line.estimated THEN coalesce(line.amount, 0) + coalesce(line.discount, 0) ELSE 0 END)
                         AS estimated,
                     sum(CASE WHEN line.amount IS NULL THEN 1 ELSE 0 END) AS unpriced_lines
-             FROM document JOIN invoice_line AS line ON line.invoice_id = document.id
-             WHERE document.stands
-             GROUP BY document.currency, 2, 4, 5, 6, 8, 10, 12, 14, 15, 17"
+             FROM seen_line AS line
+             WHERE line.in_detail OR line.in_sum
+             GROUP BY line.currency, 2, 4, 5, 6, 8, 10, 12, 14, 15, 17"
         )
     };
 }
 
+/// What is on no line, of documents that are seen whole.
 macro_rules! beside {
-    ($list:expr) => {
+    ($accounts:literal, $payers:literal, $sums:literal, $payer:literal, $then:literal, $spaces:literal, $space:literal) => {
         concat!(
             "WITH ",
-            documents!($list),
+            documents!($accounts),
             ",
              corrected AS (
                  SELECT correction.invoice_id, sum(correction.amount_after - correction.amount_before) AS amount
@@ -145,21 +225,22 @@ macro_rules! beside {
              FROM document
              LEFT JOIN corrected ON corrected.invoice_id = document.id
              LEFT JOIN used ON used.invoice_id = document.id
+             WHERE document.is_whole
              GROUP BY document.currency, 2"
         )
     };
 }
 
-const USAGE: Sql = Sql::each(usage!(sqlite_list!()), usage!(postgres_list!()));
-const BESIDE: Sql = Sql::each(beside!(sqlite_list!()), beside!(postgres_list!()));
+const USAGE: Sql = Sql::each(sqlite_theirs!(usage), postgres_theirs!(usage));
+const BESIDE: Sql = Sql::each(sqlite_theirs!(beside), postgres_theirs!(beside));
 
 impl Store {
     /// What a month costs, grouped: the rows add up to the nets of its drafts, final invoices and credit notes, by account if
-    /// that is asked for. Of some accounts only, where they are given.
+    /// that is asked for. Of what is somebody's only, where that is given: then what is on no line only of accounts that are theirs.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn cost(&self, query: &CostQuery, of: Option<&BTreeSet<String>>) -> Result<Vec<CostRow>, StoreError> {
+    pub async fn cost(&self, query: &CostQuery, of: Option<&Theirs>) -> Result<Vec<CostRow>, StoreError> {
         let by = |key| query.by.contains(&key);
         let mut session = self.database.read().await?;
         let asked = || values![seen(of), query.month.to_string(), query.account.as_deref(), by(CostKey::Account)];

@@ -1,11 +1,14 @@
 //! Reads invoices back.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::line::LineRow;
 use super::parts::{AdjustmentRow, CorrectionRow, CoverageRow};
 use super::row::{Beside, FROM, InvoiceRow};
+use serde_json::json;
+
+use crate::access::{OfOrganization, OrganizationPayer, Theirs};
 use crate::domain::{Amount, Currency, Guid, Month, Price, Span};
 use crate::invoicing::{Correction, CorrectionCause, Corrections, Document, PastCorrection, Status};
 use crate::rate_card::Meter;
@@ -21,46 +24,71 @@ macro_rules! select_invoice {
     ($where:literal) => {
         Sql::new(text!["SELECT ", InvoiceRow::LIST, ", ", Beside::LIST, FROM, $where])
     };
-    // Where only final invoices of some accounts are to be seen: `$1` is a list of their ids as JSON, or null.
+    // Where only final invoices of somebody are to be seen: `$1` is what is theirs as JSON, or null. Those of accounts that are
+    // theirs; and those that charge organizations of accounts of which they see all, in all that they charge or correct.
     (seen $where:literal) => {
         Sql::each(
-            select_invoice!(seen sqlite_list!(), $where),
-            select_invoice!(seen postgres_list!(), $where),
+            select_invoice!(
+                seen "json_each($1, '$.accounts') AS theirs", "theirs.value", "json_each($1, '$.payers') AS payer", "payer.value",
+                "payer.value ->> 'from' <= coverage.started_at AND payer.value ->> 'to' >= coverage.ended_at", $where
+            ),
+            select_invoice!(
+                seen "jsonb_array_elements_text($1::jsonb -> 'accounts') AS theirs", "theirs",
+                "jsonb_array_elements($1::jsonb -> 'payers') AS payer", "payer",
+                "to_timestamp((payer ->> 'from')::bigint) <= coverage.started_at
+                 AND to_timestamp((payer ->> 'to')::bigint) >= coverage.ended_at", $where
+            ),
         )
     };
-    (seen $list:expr, $where:literal) => {
+    (seen $theirs:literal, $id:literal, $payers:literal, $payer:literal, $then:literal, $where:literal) => {
         text![
             "SELECT ",
             InvoiceRow::LIST,
             ", ",
             Beside::LIST,
             FROM,
-            "WHERE ($1 IS NULL OR invoice.status = 'final' AND invoice.account IN (",
-            $list,
-            ")) AND ",
+            "WHERE ($1 IS NULL OR invoice.status = 'final' AND (invoice.account IN (SELECT ", $id, " FROM ", $theirs, ")
+                 OR invoice.account IN (SELECT ", $payer, " ->> 'account' FROM ", $payers, ")
+                     AND EXISTS (SELECT 1 FROM invoice_coverage AS coverage WHERE ", CHARGED, ")
+                     AND NOT EXISTS (
+                         SELECT 1 FROM invoice_coverage AS coverage
+                         WHERE ", CHARGED, " AND NOT EXISTS (
+                             SELECT 1 FROM ", $payers, "
+                             WHERE ", $payer, " ->> 'account' = invoice.account AND ", $payer, " ->> 'foundation' = coverage.foundation
+                                 AND ", $payer, " ->> 'organization' = coverage.organization_guid AND ", $then, ")))) AND ",
             $where
         ]
     };
 }
 
-/// The texts of the list that `$1` is, as JSON.
-macro_rules! sqlite_list {
-    () => {
-        "SELECT value FROM json_each($1)"
+/// What an invoice charges, and what those charge that it corrects.
+const CHARGED: &str = "(coverage.invoice_id = invoice.id OR coverage.invoice_id IN (
+    SELECT corrected.id
+    FROM invoice_correction AS correction JOIN invoice AS corrected ON corrected.number = correction.number
+    WHERE correction.invoice_id = invoice.id))";
+
+/// The first value of statements that say what is seen: what is somebody's, as JSON; `None`: everything.
+pub(super) fn seen(of: Option<&Theirs>) -> Option<String> {
+    let of = of?;
+    let payers = |how: OfOrganization| -> Vec<serde_json::Value> {
+        let of_kind = of.payers.iter().filter(|payer| payer.seen == how);
+        let one = |payer: &OrganizationPayer| {
+            json!({
+                "account": payer.account, "foundation": payer.foundation, "organization": payer.organization,
+                "from": payer.span.from.unix(), "to": payer.span.to.unix(),
+            })
+        };
+        of_kind.map(one).collect()
     };
-}
-
-macro_rules! postgres_list {
-    () => {
-        "SELECT jsonb_array_elements_text($1::jsonb)"
-    };
-}
-
-pub(super) use {postgres_list, sqlite_list};
-
-/// The first value of statements that [`select_invoice`] makes of what is seen.
-pub(super) fn seen(of: Option<&BTreeSet<String>>) -> Option<String> {
-    of.map(|accounts| serde_json::Value::from(accounts.iter().cloned().collect::<Vec<_>>()).to_string())
+    let spaces = of
+        .reach
+        .iter()
+        .flat_map(|reach| reach.spaces.iter().map(|space| json!({"foundation": reach.foundation, "space": space})));
+    let value = json!({
+        "accounts": of.accounts, "payers": payers(OfOrganization::Whole), "sums": payers(OfOrganization::Sum),
+        "spaces": spaces.collect::<Vec<_>>(),
+    });
+    Some(value.to_string())
 }
 
 /// An invoice by its number, or by its id where everything is seen.
@@ -168,7 +196,7 @@ impl Store {
     pub async fn invoices_before(
         &self,
         filter: &InvoiceFilter,
-        of: Option<&BTreeSet<String>>,
+        of: Option<&Theirs>,
         before: Option<Before<'_>>,
         most: usize,
     ) -> Result<Vec<StoredInvoice>, StoreError> {
@@ -215,11 +243,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn invoice_of(
-        &self,
-        reference: &str,
-        of: Option<&BTreeSet<String>>,
-    ) -> Result<Option<StoredInvoice>, StoreError> {
+    pub async fn invoice_of(&self, reference: &str, of: Option<&Theirs>) -> Result<Option<StoredInvoice>, StoreError> {
         // As `list` shows it, and no other way of writing the same.
         let id = reference.parse::<i64>().ok().filter(|id| id.to_string() == reference);
         let mut session = self.database.read().await?;

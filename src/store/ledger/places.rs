@@ -1,9 +1,15 @@
 //! Where usage was: organizations and spaces, with what accounts may own them by.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
 use super::foundations::read_foundations;
 use super::pieces::Dimensions;
 use crate::accounts::{SeenPlace, SeenPlaces};
-use crate::store::database::{Sql, values};
+use crate::domain::{Guid, Timestamp};
+use crate::rate_card::Labels;
+use crate::rating::Named;
+use crate::store::database::{Spelled, Sql, values};
 use crate::store::{Owner, Store, StoreError};
 
 impl Store {
@@ -62,6 +68,44 @@ impl Store {
                 organization_annotations: names.labels_of(id, Owner::OrganizationAnnotation, &organization.guid),
                 space_annotations: names.labels_of(id, Owner::SpaceAnnotation, &space.guid),
                 used_until: row.time("used_until")?,
+            });
+        }
+        Ok(seen)
+    }
+
+    /// Organizations that the book knows, of some by their foundation's name and their guid, with what they may be owned by:
+    /// as places in no space.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn organizations_seen(&self, of: &BTreeSet<(String, String)>) -> Result<Vec<SeenPlace>, StoreError> {
+        const ORGANIZATIONS: Sql =
+            Sql::new("SELECT guid, name FROM organization WHERE foundation_id = $1 AND guid = $2");
+        const LABELS: Sql = Sql::new("SELECT owner, key, value FROM label WHERE foundation_id = $1 AND guid = $2");
+        let mut session = self.database.read().await?;
+        let heads = read_foundations(&mut session, None).await?;
+        let mut seen = Vec::new();
+        for (foundation, guid) in of {
+            let Some(head) = heads.iter().find(|head| head.name == *foundation) else { continue };
+            let Some(row) = session.maybe(ORGANIZATIONS, values![head.id, guid.as_str()]).await? else { continue };
+            let mut labels: BTreeMap<Owner, Labels> = BTreeMap::new();
+            for row in session.all(LABELS, values![head.id, guid.as_str()]).await? {
+                let Spelled(owner) = row.get("label.owner")?;
+                labels.entry(owner).or_default().insert(row.string("label.key")?, row.string("label.value")?);
+            }
+            let mut labels_of = |owner| Arc::new(labels.remove(&owner).unwrap_or_default());
+            seen.push(SeenPlace {
+                foundation: foundation.clone(),
+                organization: Named {
+                    guid: row.get("organization.guid")?,
+                    name: row.maybe_string("organization.name")?,
+                },
+                space: Named { guid: Guid::new(""), name: None },
+                organization_labels: labels_of(Owner::Organization),
+                space_labels: Arc::default(),
+                organization_annotations: labels_of(Owner::OrganizationAnnotation),
+                space_annotations: Arc::default(),
+                used_until: Timestamp::MIN,
             });
         }
         Ok(seen)

@@ -1,0 +1,293 @@
+//! Tokens of OpenID providers: whose each is and what it may do, once its signature is known to be right. Knows no network
+//! and no cryptography.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde_json::{Map, Value};
+
+use super::{Caller, Role};
+
+/// The claims of a token, as they are.
+pub type Claims = Map<String, Value>;
+
+/// The audience of tokens for Cloud Controller, which the cf CLI has.
+pub const OF_CLOUD_CONTROLLER: &str = "cloud_controller";
+/// The client that the cf CLI is.
+const CF_CLI: &str = "cf";
+
+/// `[[issuer]]`, as it is configured: an OpenID provider whose tokens are taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issuer {
+    pub name: String,
+    /// Its tokens' `iss`, letter for letter.
+    pub issuer: String,
+    /// UAA's identity zone, its tokens' `zid`.
+    pub zone: Option<String>,
+    /// For whom its tokens must be.
+    pub audience: String,
+    /// Foundations whose Cloud Controller knows its users.
+    pub foundations: BTreeSet<String>,
+    /// Whether those are all that are configured.
+    pub is_of_all: bool,
+    /// The claim in which what it grants is listed.
+    pub claim: String,
+    /// What grants each role; roles that aren't listed it can't grant.
+    pub grants: Vec<(Role, String)>,
+    /// Tokens of the cf CLI are taken, too.
+    pub cf_cli: bool,
+    /// Billing managers see organizations by space and app.
+    pub whole_to_billing_managers: bool,
+}
+
+/// Somebody whom an issuer vouches for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Person {
+    /// The issuer's configured name.
+    pub issuer: String,
+    /// Of a UAA the user's guid, or the client's id, as Cloud Controller has it; else the `sub`.
+    pub subject: String,
+    /// It is a program.
+    pub is_client: bool,
+}
+
+impl fmt::Display for Person {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{}", self.issuer, self.subject)
+    }
+}
+
+/// Why a token isn't taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotTaken {
+    #[error(
+        "the token isn't an access token: {0}\nhint: send the `access_token` that the provider gave, for this audience"
+    )]
+    NotAccess(&'static str),
+    #[error(
+        "the token is for `{given}`, and not for `{wanted}`\nhint: ask the provider for a token with the audience `{wanted}`"
+    )]
+    OtherAudience { given: String, wanted: String },
+    #[error("the token is of another identity zone\nhint: sign in at the zone of issuer `{0}`")]
+    OtherZone(String),
+    #[error("the token names nobody: it has no `{0}`\nhint: ask the provider for a token of a user or client")]
+    Nobody(&'static str),
+}
+
+fn word<'c>(claims: &'c Claims, name: &str) -> Option<&'c str> {
+    claims.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
+}
+
+/// A claim that is a list, or words with spaces between them.
+fn words<'c>(claims: &'c Claims, name: &str) -> Vec<&'c str> {
+    match claims.get(name) {
+        Some(Value::String(text)) => text.split_whitespace().collect(),
+        Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The audiences: one, or a list.
+fn audiences(claims: &Claims) -> Vec<&str> {
+    match claims.get("aud") {
+        Some(Value::String(one)) => vec![one],
+        Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    }
+}
+
+impl Issuer {
+    /// Who has a token with these claims, whose signature, issuer and times are right.
+    ///
+    /// # Errors
+    /// [`NotTaken`].
+    pub fn caller(&self, claims: &Claims) -> Result<Caller, NotTaken> {
+        let client = ["cid", "client_id", "azp"].into_iter().find_map(|name| word(claims, name));
+        let is_client = word(claims, "grant_type") == Some("client_credentials");
+        if let Some(kind) = not_access(claims) {
+            return Err(NotTaken::NotAccess(kind));
+        }
+        let audiences = audiences(claims);
+        let is_for_us = audiences.contains(&self.audience.as_str());
+        let is_cli = self.cf_cli && client == Some(CF_CLI) && audiences.contains(&OF_CLOUD_CONTROLLER);
+        if !is_for_us && !is_cli {
+            let given = audiences.join(", ");
+            return Err(NotTaken::OtherAudience { given, wanted: self.audience.clone() });
+        }
+        // What a provider says of a sign-in is for the client that asked, and for nobody else.
+        if is_for_us && !is_client && audiences.len() == 1 && client == Some(self.audience.as_str()) {
+            return Err(NotTaken::NotAccess(
+                "its only audience is the client that it was given to, as an ID token's is",
+            ));
+        }
+        if let Some(zone) = &self.zone
+            && word(claims, "zid") != Some(zone)
+        {
+            return Err(NotTaken::OtherZone(self.name.clone()));
+        }
+        let person = Person { issuer: self.name.clone(), subject: self.subject(claims, is_client)?, is_client };
+        let granted = words(claims, &self.claim);
+        let role = self.grants.iter().filter(|(_, scope)| is_for_us && granted.contains(&scope.as_str()));
+        let role = role.map(|(role, _)| *role).min().unwrap_or(Role::Tenant);
+        let foundations = (!self.is_of_all && !self.foundations.is_empty()).then(|| self.foundations.clone());
+        Ok(Caller::vouched(person, role, foundations))
+    }
+
+    fn subject(&self, claims: &Claims, is_client: bool) -> Result<String, NotTaken> {
+        let sub = word(claims, "sub");
+        if self.foundations.is_empty() {
+            return sub.map(str::to_owned).ok_or(NotTaken::Nobody("sub"));
+        }
+        let subject = match word(claims, "user_id") {
+            Some(user) if sub.is_none_or(|sub| sub == user) => Some(user),
+            Some(_) => None,
+            None if is_client => word(claims, "client_id").or_else(|| word(claims, "cid")),
+            None => None,
+        };
+        subject.map(str::to_owned).ok_or(NotTaken::Nobody("user_id"))
+    }
+}
+
+/// What a token is, if it isn't an access token.
+fn not_access(claims: &Claims) -> Option<&'static str> {
+    // UAA's refresh tokens are signed by the same key.
+    if word(claims, "jti").is_some_and(|id| id.ends_with("-r")) {
+        return Some("it is a refresh token");
+    }
+    if ["nonce", "at_hash", "c_hash", "s_hash"].iter().any(|name| claims.contains_key(*name)) {
+        return Some("it is an ID token");
+    }
+    if claims.contains_key("events") {
+        return Some("it is a logout token");
+    }
+    // Keycloak's word for it.
+    match word(claims, "typ") {
+        Some("ID") => Some("it is an ID token"),
+        Some("Refresh" | "Offline") => Some("it is a refresh token"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::{Value, json};
+
+    use super::{Issuer, NotTaken};
+    use crate::access::Role;
+
+    fn issuer() -> Issuer {
+        Issuer {
+            name: "eu1".to_owned(),
+            issuer: "https://uaa.example.org/oauth/token".to_owned(),
+            zone: Some("uaa".to_owned()),
+            audience: "cf_billing".to_owned(),
+            foundations: BTreeSet::from(["eu1".to_owned()]),
+            is_of_all: false,
+            claim: "scope".to_owned(),
+            grants: vec![(Role::Sre, "cf_billing.sre".to_owned())],
+            cf_cli: false,
+            whole_to_billing_managers: true,
+        }
+    }
+
+    /// A user's access token, as UAA makes it.
+    fn users() -> Value {
+        json!({
+            "jti": "7a0e", "sub": "u1", "user_id": "u1", "user_name": "ada", "cid": "billing-web", "zid": "uaa",
+            "aud": ["cf_billing", "openid"], "scope": ["cf_billing.read", "openid"], "grant_type": "authorization_code",
+        })
+    }
+
+    fn with(changes: &Value) -> Value {
+        let mut claims = users();
+        for (name, value) in changes.as_object().unwrap() {
+            match value {
+                Value::Null => claims.as_object_mut().unwrap().remove(name),
+                value => claims.as_object_mut().unwrap().insert(name.clone(), value.clone()),
+            };
+        }
+        claims
+    }
+
+    fn taken(issuer: &Issuer, changes: &Value) -> Result<(String, Role), NotTaken> {
+        let caller = issuer.caller(with(changes).as_object().unwrap())?;
+        Ok((caller.name.clone(), caller.role))
+    }
+
+    #[test]
+    fn a_token_is_its_user_s_or_its_client_s() {
+        let user = Ok(("eu1/u1".to_owned(), Role::Tenant));
+        assert_eq!(taken(&issuer(), &json!({})), user);
+        assert_eq!(taken(&issuer(), &json!({"sub": null})), user);
+        let client = json!({"user_id": null, "sub": "robot", "client_id": "robot", "cid": "robot", "grant_type": "client_credentials", "aud": ["robot", "cf_billing"]});
+        assert_eq!(taken(&issuer(), &client), Ok(("eu1/robot".to_owned(), Role::Tenant)));
+        // Neither: nobody is meant, or two.
+        for changes in [json!({"user_id": null}), json!({"sub": "u2"}), json!({"user_id": ""})] {
+            assert_eq!(taken(&issuer(), &changes), Err(NotTaken::Nobody("user_id")), "{changes}");
+        }
+        // Where Cloud Controller doesn't know its users, they are known by `sub`, whatever else there is.
+        let other = Issuer { foundations: BTreeSet::new(), zone: None, ..issuer() };
+        assert_eq!(taken(&other, &json!({"sub": "s"})), Ok(("eu1/s".to_owned(), Role::Tenant)));
+        assert_eq!(taken(&other, &json!({"sub": null})), Err(NotTaken::Nobody("sub")));
+    }
+
+    #[test]
+    fn what_is_no_access_token_is_not_taken() {
+        for changes in [
+            json!({"jti": "7a0e-r"}),
+            json!({"nonce": "n"}),
+            json!({"at_hash": "h"}),
+            json!({"typ": "ID"}),
+            json!({"typ": "Refresh"}),
+            json!({"events": {}}),
+            json!({"aud": "cf_billing", "cid": "cf_billing"}),
+            json!({"aud": ["cf_billing"], "azp": "cf_billing", "cid": null}),
+        ] {
+            assert!(matches!(taken(&issuer(), &changes), Err(NotTaken::NotAccess(_))), "{changes}");
+        }
+        assert!(taken(&issuer(), &json!({"typ": "Bearer"})).is_ok());
+        // A client of that name, asking for itself.
+        let own = json!({"aud": ["cf_billing"], "cid": "cf_billing", "client_id": "cf_billing", "user_id": null, "sub": "cf_billing", "grant_type": "client_credentials"});
+        assert!(taken(&issuer(), &own).is_ok());
+    }
+
+    #[test]
+    fn a_token_is_for_us_and_of_its_zone() {
+        for aud in [json!(["cloud_controller"]), json!("cf_billin"), json!([]), Value::Null, json!(["CF_BILLING"])] {
+            assert!(matches!(taken(&issuer(), &json!({"aud": aud})), Err(NotTaken::OtherAudience { .. })), "{aud}");
+        }
+        for zid in [json!("other"), Value::Null] {
+            assert!(matches!(taken(&issuer(), &json!({"zid": zid})), Err(NotTaken::OtherZone(_))), "{zid}");
+        }
+    }
+
+    #[test]
+    fn the_cf_cli_s_tokens_are_taken_if_that_is_configured_and_only_as_tenants() {
+        let cli = json!({"cid": "cf", "aud": ["cloud_controller", "cf"], "scope": ["cloud_controller.read", "cf_billing.sre"]});
+        assert!(matches!(taken(&issuer(), &cli), Err(NotTaken::OtherAudience { .. })));
+        let takes = Issuer { cf_cli: true, ..issuer() };
+        assert_eq!(taken(&takes, &cli), Ok(("eu1/u1".to_owned(), Role::Tenant)));
+        let other = json!({"cid": "other", "aud": ["cloud_controller"]});
+        assert!(matches!(taken(&takes, &other), Err(NotTaken::OtherAudience { .. })));
+    }
+
+    #[test]
+    fn scopes_grant_the_roles_that_the_issuer_may_grant() {
+        let scope = |scope: Value| json!({ "scope": scope });
+        assert_eq!(taken(&issuer(), &scope(json!(["cf_billing.sre"]))).unwrap().1, Role::Sre);
+        assert_eq!(taken(&issuer(), &scope(json!("openid cf_billing.sre"))).unwrap().1, Role::Sre);
+        for other in [json!(["cf_billing.provider"]), json!("cf_billing.sre.x"), json!({"cf_billing.sre": true})] {
+            assert_eq!(taken(&issuer(), &scope(other.clone())).unwrap().1, Role::Tenant, "{other}");
+        }
+        let groups = Issuer {
+            claim: "groups".to_owned(),
+            grants: vec![(Role::Finance, "billing team".to_owned()), (Role::Provider, "ops".to_owned())],
+            ..issuer()
+        };
+        assert_eq!(taken(&groups, &json!({"groups": ["billing team"]})).unwrap().1, Role::Finance);
+        // The one that may most.
+        assert_eq!(taken(&groups, &json!({"groups": ["billing team", "ops"]})).unwrap().1, Role::Provider);
+    }
+}

@@ -1,0 +1,212 @@
+//! Who a bearer token is of: what issuers vouch for, and what Cloud Controller's roles open to them. Owns issuers' keys and
+//! the roles that were read; stores, logs and hands on no token.
+
+mod keys;
+mod ring;
+mod roles;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jsonwebtoken::{DecodingKey, Validation, decode, decode_header};
+use serde::Deserialize;
+
+use crate::access::{Caller, Claims, Issuer, NotTaken, OF_CLOUD_CONTROLLER, Person, Theirs};
+use crate::billing_run;
+use crate::clock::Clock;
+use crate::cloud_controller::Client;
+use crate::cloud_controller::transport::{Http, Limits, SetupError, Transport};
+use crate::config::Configuration;
+use crate::domain::text::visible;
+use crate::store::Store;
+use keys::{IssuerKeys, NoKey};
+use roles::{FoundationRoles, NoRoles};
+
+/// An issuer that doesn't answer holds a request up no longer.
+const LIMITS: Limits = Limits { silence: Duration::from_secs(5), whole: Duration::from_secs(10) };
+/// Clocks may differ by so much, in seconds.
+const LEEWAY: u64 = 60;
+
+/// Why it isn't known who asks.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unproven {
+    /// The token is none of an issuer's; it may be something else.
+    #[error(
+        "the token isn't known\nhint: use one that a [[token]] of the configuration has, or an access token of an [[issuer]]"
+    )]
+    NotOfIssuer,
+    /// It isn't good.
+    #[error("{0}")]
+    Refused(String),
+    /// It can't be found out now. What is wrong is for whoever runs the daemon.
+    #[error("{told}")]
+    Away { told: &'static str, why: String },
+}
+
+impl From<NotTaken> for Unproven {
+    fn from(not: NotTaken) -> Self {
+        Self::Refused(not.to_string())
+    }
+}
+
+/// Issuers and foundations that are asked about people.
+#[derive(Debug, Default)]
+pub struct Identities {
+    issuers: Vec<Known>,
+    foundations: BTreeMap<String, FoundationRoles>,
+}
+
+#[derive(Debug)]
+struct Known {
+    issuer: Issuer,
+    keys: IssuerKeys,
+}
+
+#[derive(Deserialize)]
+struct OfIssuer {
+    iss: String,
+}
+
+impl Identities {
+    /// Of the configured issuers; nothing is sent yet. Foundations that they speak for are asked by these clients, which are
+    /// nobody else's.
+    ///
+    /// # Errors
+    /// [`SetupError`].
+    pub fn new(
+        configuration: &Configuration,
+        clients: Vec<(String, Client)>,
+        clock: &Clock,
+    ) -> Result<Self, SetupError> {
+        let over = |ca_file: Option<&Path>| -> Result<Transport, SetupError> {
+            Ok(Arc::new(Http::with_limits(ca_file, LIMITS)?))
+        };
+        ring::install();
+        let known = configuration.issuers.iter().map(|trusted| {
+            let issuer = trusted.issuer.clone();
+            let transport = over(trusted.ca_file.as_deref())?;
+            Ok(Known { keys: IssuerKeys::new(issuer.issuer.clone(), transport, clock.clone()), issuer })
+        });
+        let issuers = known.collect::<Result<_, _>>()?;
+        let foundations = clients.into_iter().map(|(name, client)| {
+            let roles = FoundationRoles::new(&name, client, clock.clone(), configuration.http.roles_every);
+            (name, roles)
+        });
+        Ok(Self { issuers, foundations: foundations.collect() })
+    }
+
+    /// Whose token that is.
+    ///
+    /// # Errors
+    /// [`Unproven`].
+    pub async fn caller(&self, token: &str) -> Result<Caller, Unproven> {
+        let refused = |told: String| Unproven::Refused(told);
+        // Without an algorithm that is known, as with `none`, there is no header.
+        let (Ok(header), Ok(OfIssuer { iss })) =
+            (decode_header(token), jsonwebtoken::dangerous::insecure_decode_claims(token))
+        else {
+            return Err(Unproven::NotOfIssuer);
+        };
+        let Some(known) = self.issuers.iter().find(|known| known.issuer.issuer == iss) else {
+            return Err(refused(format!(
+                "the token is of the issuer `{}`, which isn't configured\nhint: add an [[issuer]], if it is yours",
+                visible(&iss)
+            )));
+        };
+        if !ring::ALGORITHMS.contains(&header.alg) {
+            let told = format!(
+                "the token is signed by {:?}, with a secret that others know\nhint: have the provider sign by RS256 or ES256",
+                header.alg
+            );
+            return Err(refused(told));
+        }
+        if header.crit.is_some() {
+            return Err(refused("the token has a critical header that isn't known here".to_owned()));
+        }
+        let key = known.keys.find(header.kid.as_deref()).await.map_err(|no| match no {
+            NoKey::Unknown => refused(format!(
+                "the token is signed by a key that `{}` doesn't have\nhint: ask the provider for a new token",
+                known.issuer.name
+            )),
+            NoKey::Away(why) => Unproven::Away { told: "the issuer of the token can't be asked for its keys now", why },
+        })?;
+        let named = key.common.key_algorithm.map(|algorithm| algorithm.to_string());
+        let unfit = || refused("the token's signature isn't valid\nhint: ask the provider for a new token".to_owned());
+        if named.is_some_and(|named| named != format!("{:?}", header.alg)) {
+            return Err(unfit());
+        }
+        let key = DecodingKey::from_jwk(&key).map_err(|_| unfit())?;
+        let mut validation = Validation::new(header.alg);
+        validation.leeway = LEEWAY;
+        validation.validate_nbf = true;
+        validation.set_issuer(&[&known.issuer.issuer]);
+        validation.set_required_spec_claims(&["exp", "iss", "aud"]);
+        let cli = known.issuer.cf_cli.then_some(OF_CLOUD_CONTROLLER);
+        validation.set_audience(&[&[known.issuer.audience.as_str()][..], cli.as_slice()].concat());
+        match decode::<Claims>(token, &key, &validation) {
+            Ok(decoded) => Ok(known.issuer.caller(&decoded.claims)?),
+            Err(error) => Err(refused(why(error.kind(), &known.issuer))),
+        }
+    }
+
+    /// What of the book is a person's: accounts that name them, and what their roles in Cloud Controller open.
+    ///
+    /// # Errors
+    /// [`Unproven`].
+    pub async fn theirs(
+        &self,
+        person: &Person,
+        configuration: &Configuration,
+        store: &Store,
+    ) -> Result<Theirs, Unproven> {
+        let Some(known) = self.issuers.iter().find(|known| known.issuer.name == person.issuer) else {
+            return Err(Unproven::NotOfIssuer);
+        };
+        let accounts = billing_run::accounts(configuration)
+            .map_err(|error| Unproven::Away { told: "the accounts file can't be read now", why: error.to_string() })?;
+        let named = person.to_string();
+        let of_them = accounts.all().filter(|account| account.people.contains(&named));
+        let mut theirs = Theirs { accounts: of_them.map(|account| account.id.clone()).collect(), ..Theirs::default() };
+        for foundation in &known.issuer.foundations {
+            let Some(roles) = self.foundations.get(foundation) else { continue };
+            let reach = roles.reach(person, known.issuer.whole_to_billing_managers, store).await;
+            theirs.reach.push(reach.map_err(|no| {
+                match no {
+                    NoRoles::IsAUser => Unproven::Refused(
+                        "the client has the id of a user\nhint: ask whoever runs the foundation to rename the client"
+                            .to_owned(),
+                    ),
+                    NoRoles::Away(why) => Unproven::Away { told: "Cloud Controller can't be asked now", why },
+                    NoRoles::TooOften => Unproven::Away {
+                        told: "Cloud Controller can't be asked now",
+                        why: format!("`{foundation}` was asked for roles as often as may be"),
+                    },
+                }
+            })?);
+        }
+        theirs.payers = billing_run::organization_payers(store, &accounts, &theirs.reach)
+            .await
+            .map_err(|error| Unproven::Away { told: "the book can't be read now", why: error.to_string() })?;
+        Ok(theirs)
+    }
+}
+
+fn why(kind: &jsonwebtoken::errors::ErrorKind, issuer: &Issuer) -> String {
+    use jsonwebtoken::errors::ErrorKind;
+    match kind {
+        ErrorKind::ExpiredSignature => "the token has expired\nhint: ask the provider for a new one".to_owned(),
+        ErrorKind::ImmatureSignature => {
+            "the token isn't valid yet\nhint: compare the clocks of this machine and the provider's".to_owned()
+        }
+        ErrorKind::InvalidAudience | ErrorKind::InvalidIssuer => format!(
+            "the token isn't for `{0}`\nhint: ask the provider for a token with the audience `{0}`",
+            issuer.audience
+        ),
+        ErrorKind::MissingRequiredClaim(claim) => {
+            format!("the token has no `{claim}`\nhint: ask the provider for an access token")
+        }
+        _ => "the token's signature isn't valid\nhint: ask the provider for a new token".to_owned(),
+    }
+}
