@@ -1,4 +1,4 @@
-//! Tokens of OpenID providers: whose each is and what it may do, once its signature is known to be right. Knows no network
+//! Tokens of `OpenID` providers: whose each is and what it may do, once its signature is known to be right. Knows no network
 //! and no cryptography.
 
 use std::collections::BTreeSet;
@@ -16,7 +16,7 @@ pub const OF_CLOUD_CONTROLLER: &str = "cloud_controller";
 /// The client that the cf CLI is.
 const CF_CLI: &str = "cf";
 
-/// `[[issuer]]`, as it is configured: an OpenID provider whose tokens are taken.
+/// `[[issuer]]`, as it is configured: an `OpenID` provider whose tokens are taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Issuer {
     pub name: String,
@@ -140,9 +140,8 @@ impl Issuer {
         }
         let subject = match word(claims, "user_id") {
             Some(user) if sub.is_none_or(|sub| sub == user) => Some(user),
-            Some(_) => None,
             None if is_client => word(claims, "client_id").or_else(|| word(claims, "cid")),
-            None => None,
+            _ => None,
         };
         subject.map(str::to_owned).ok_or(NotTaken::Nobody("user_id"))
     }

@@ -12,6 +12,7 @@ use url::Url;
 
 use super::progress::Bars;
 use super::{Failure, Global};
+use crate::accounts::Accounts;
 use crate::billing_run::{self, Card, Sender};
 use crate::clock::Clock;
 use crate::cloud_controller::transport::{Http, Limits, Transport};
@@ -96,25 +97,14 @@ impl Run {
             Ok(store) => store,
             Err(away) => {
                 let of_book = OfBook::new(configuration.clone(), identities.clone());
-                match opened(&configuration, making, away, of_book, &listeners, &metrics, &stop, &mut heartbeat).await?
-                {
+                let waiting = Waiting { making, of_book, listeners: &listeners, metrics: &metrics, stop: &stop };
+                match waiting.opened(away, &mut heartbeat).await? {
                     Some(store) => store,
                     None => return Ok(()),
                 }
             }
         };
-        for warning in &configuration.warnings {
-            tracing::warn!("{warning}");
-        }
-        let seller = Sender::new(&configuration.billing).unfit();
-        for problem in seller.into_iter().chain(accounts.unfit().iter().map(ToString::to_string)) {
-            tracing::warn!("this keeps invoices from being final: {problem}");
-        }
-        for foundation in &configuration.foundations {
-            if let Some(told) = plain_http(foundation, foundation.uaa.as_ref().unwrap_or(&foundation.api)) {
-                tracing::warn!(foundation = %foundation.name, "{told}");
-            }
-        }
+        warn(&configuration, &accounts);
         tracing::info!("collecting {} into {}", names.join(", "), store.location());
         status(&format!("collecting {}", names.join(", ")));
         let board = Board::default();
@@ -174,60 +164,80 @@ fn identities(configuration: &Configuration, clock: &Clock) -> Result<Identities
     Identities::new(configuration, clients?, clock).map_err(|error| Failure::usage(format!("[[issuer]]: {error}")))
 }
 
-/// Waits for a database that is away; `None` once told to stop. Health and metrics are served meanwhile.
-async fn opened(
-    configuration: &Configuration,
+/// Logs what should be looked at, and keeps nothing from running.
+fn warn(configuration: &Configuration, accounts: &Accounts) {
+    for warning in &configuration.warnings {
+        tracing::warn!("{warning}");
+    }
+    let seller = Sender::new(&configuration.billing).unfit();
+    for problem in seller.into_iter().chain(accounts.unfit().iter().map(ToString::to_string)) {
+        tracing::warn!("this keeps invoices from being final: {problem}");
+    }
+    for foundation in &configuration.foundations {
+        if let Some(told) = plain_http(foundation, foundation.uaa.as_ref().unwrap_or(&foundation.api)) {
+            tracing::warn!(foundation = %foundation.name, "{told}");
+        }
+    }
+}
+
+/// Waits for a database that is away. Health and metrics are served meanwhile.
+struct Waiting<'a> {
     making: Making,
-    away: StoreError,
     of_book: OfBook,
-    listeners: &Listeners,
-    metrics: &Metrics,
-    stop: &CancellationToken,
-    heartbeat: &mut Heartbeat,
-) -> Result<Option<Store>, Failure> {
-    tracing::error!("{away}");
-    status("waiting for the database");
-    let failed = |error: std::io::Error| Failure::failed(format!("can't serve: {error}"));
-    let duplicates = listeners.try_clone().map_err(failed)?;
-    let (told, reason) = watch::channel(away.to_string());
-    let served = Served {
-        book: Book::Away(reason),
-        clock: Clock::System,
-        metrics: metrics.clone(),
-        board: Board::default(),
-        not_ready_after: configuration.http.not_ready_after,
-        poll_interval: configuration.collection.poll_interval,
-        hosts: configuration.http.hosts.clone(),
-        of_book,
-    };
-    let served = http::serve(duplicates, served, stop.clone());
-    let opening = async {
-        let mut backoff = Backoff::default();
-        loop {
-            if !Clock::System.sleep_unless_stopped(backoff.next_wait(), stop).await {
-                return Ok(None);
-            }
-            match open(configuration, making).await {
-                Err(error) if error.is_away() => {
-                    let now = error.to_string();
-                    if *told.borrow() != now {
-                        tracing::error!("{now}");
-                        told.send_replace(now);
-                    }
+    listeners: &'a Listeners,
+    metrics: &'a Metrics,
+    stop: &'a CancellationToken,
+}
+
+impl Waiting<'_> {
+    /// The book; `None` once told to stop.
+    async fn opened(self, away: StoreError, heartbeat: &mut Heartbeat) -> Result<Option<Store>, Failure> {
+        let Self { making, of_book, listeners, metrics, stop } = self;
+        let configuration = of_book.configuration.clone();
+        tracing::error!("{away}");
+        status("waiting for the database");
+        let failed = |error: std::io::Error| Failure::failed(format!("can't serve: {error}"));
+        let duplicates = listeners.try_clone().map_err(failed)?;
+        let (told, reason) = watch::channel(away.to_string());
+        let served = Served {
+            book: Book::Away(reason),
+            clock: Clock::System,
+            metrics: metrics.clone(),
+            board: Board::default(),
+            not_ready_after: configuration.http.not_ready_after,
+            poll_interval: configuration.collection.poll_interval,
+            hosts: configuration.http.hosts.clone(),
+            of_book,
+        };
+        let served = http::serve(duplicates, served, stop.clone());
+        let opening = async {
+            let mut backoff = Backoff::default();
+            loop {
+                if !Clock::System.sleep_unless_stopped(backoff.next_wait(), stop).await {
+                    return Ok(None);
                 }
-                opened => return Ok(Some(opened?)),
+                match open(&configuration, making).await {
+                    Err(error) if error.is_away() => {
+                        let now = error.to_string();
+                        if *told.borrow() != now {
+                            tracing::error!("{now}");
+                            told.send_replace(now);
+                        }
+                    }
+                    opened => return Ok(Some(opened?)),
+                }
             }
+        };
+        let living = async {
+            loop {
+                heartbeat.beat().await;
+            }
+        };
+        tokio::select! {
+            opened = opening => opened,
+            served = served => served.map_err(failed).map(|()| None),
+            () = living => Ok(None),
         }
-    };
-    let living = async {
-        loop {
-            heartbeat.beat().await;
-        }
-    };
-    tokio::select! {
-        opened = opening => opened,
-        served = served => served.map_err(failed).map(|()| None),
-        () = living => Ok(None),
     }
 }
 

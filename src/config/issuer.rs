@@ -1,4 +1,4 @@
-//! `[[issuer]]`: OpenID providers whose tokens are taken, each with what it may vouch for.
+//! `[[issuer]]`: `OpenID` providers whose tokens are taken, each with what it may vouch for.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

@@ -50,7 +50,7 @@ struct Known {
     failed: Option<String>,
 }
 
-/// As far as it is needed. Source: OpenID Connect Discovery 1.0, section 3.
+/// As far as it is needed. Source: `OpenID` Connect Discovery 1.0, section 3.
 #[derive(Deserialize)]
 struct Discovered {
     issuer: String,

@@ -20,7 +20,7 @@ const COUNTS_SECONDS: i64 = 15 * 60;
 /// Of the requests that the foundation allows to one client, one in so many is for roles.
 const ONE_IN: u64 = 10;
 /// What Cloud Controller allows by default, where it doesn't say.
-const DEFAULT_LIMIT: RequestLimit = RequestLimit { requests: 2000, within: Duration::from_secs(3600) };
+const DEFAULT_LIMIT: RequestLimit = RequestLimit { requests: 2000, within: Duration::from_hours(1) };
 /// People whose roles are kept.
 const KEPT: NonZeroUsize = NonZeroUsize::new(10_000).expect("it isn't zero");
 
@@ -172,12 +172,11 @@ impl FoundationRoles {
     ) -> Result<(), NoRoles> {
         let away = |error: ApiError| NoRoles::Away(error.to_string());
         self.pin(store).await?;
-        let budget = match budget {
-            Some(budget) => budget,
-            None => {
-                let limit = self.client.request_limit().await.map_err(away)?;
-                budget.insert(Budget::new(limit.unwrap_or(DEFAULT_LIMIT), self.clock.now()))
-            }
+        let budget = if let Some(budget) = budget {
+            budget
+        } else {
+            let limit = self.client.request_limit().await.map_err(away)?;
+            budget.insert(Budget::new(limit.unwrap_or(DEFAULT_LIMIT), self.clock.now()))
         };
         let clients: BTreeSet<String> =
             wanted.iter().filter(|(_, is_client)| *is_client).map(|(guid, _)| guid.clone()).collect();
@@ -227,7 +226,7 @@ mod tests {
     #[test]
     fn a_tenth_of_what_is_allowed_is_for_roles() {
         let at = |seconds: i64| Timestamp::from_unix(1_000_000 + seconds);
-        let limit = |requests| RequestLimit { requests, within: Duration::from_secs(3600) };
+        let limit = |requests| RequestLimit { requests, within: Duration::from_hours(1) };
         let mut budget = Budget::new(limit(100), at(0));
         assert!((0..10).all(|_| budget.take(1, at(0))));
         assert!(!budget.take(1, at(0)) && !budget.take(1, at(359)) && budget.take(1, at(360)));

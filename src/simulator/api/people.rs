@@ -40,7 +40,7 @@ impl Foundation {
     }
 
     pub(super) fn list_roles(&self, caller: &Caller, query: &Query) -> Answered {
-        self.list_people("roles", caller, query, &self.tables.roles, &OF_ROLES)
+        list_people("roles", caller, query, &self.tables.roles, &OF_ROLES)
     }
 
     /// Users and clients that have a role: a client has no name.
@@ -59,29 +59,20 @@ impl Foundation {
                 "metadata": {"labels": {}, "annotations": {}}, "links": {"self": {"href": format!("/v3/users/{guid}")}},
             }));
         }
-        self.list_people("users", caller, query, &rows, &OF_USERS)
+        list_people("users", caller, query, &rows, &OF_USERS)
     }
+}
 
-    fn list_people(
-        &self,
-        name: &str,
-        caller: &Caller,
-        query: &Query,
-        rows: &[Value],
-        filters: &[(&str, &str)],
-    ) -> Answered {
-        let common = ["page", "per_page", "order_by", "created_ats", "updated_ats", "guids", "include"];
-        let known: Vec<&str> = common.into_iter().chain(filters.iter().map(|(name, _)| *name)).collect();
-        query.check(&known, &["created_at", "updated_at"]).map_err(|messages| Refusal::bad_query(&messages))?;
-        let visible = if caller.reads_everything() { rows } else { &[] };
-        let allows = |row: &&Value| {
-            query.allows("guids", row["guid"].as_str())
-                && filters
-                    .iter()
-                    .all(|(name, pointer)| query.allows(name, row.pointer(pointer).and_then(Value::as_str)))
-        };
-        let mut rows: Vec<&Value> = visible.iter().filter(allows).collect();
-        query.order(&mut rows, false);
-        Ok(Reply::Json(paginate(&format!("/v3/{name}"), query, &rows, Page::default(), Value::clone)))
-    }
+fn list_people(name: &str, caller: &Caller, query: &Query, rows: &[Value], filters: &[(&str, &str)]) -> Answered {
+    let common = ["page", "per_page", "order_by", "created_ats", "updated_ats", "guids", "include"];
+    let known: Vec<&str> = common.into_iter().chain(filters.iter().map(|(name, _)| *name)).collect();
+    query.check(&known, &["created_at", "updated_at"]).map_err(|messages| Refusal::bad_query(&messages))?;
+    let visible = if caller.reads_everything() { rows } else { &[] };
+    let allows = |row: &&Value| {
+        query.allows("guids", row["guid"].as_str())
+            && filters.iter().all(|(name, pointer)| query.allows(name, row.pointer(pointer).and_then(Value::as_str)))
+    };
+    let mut rows: Vec<&Value> = visible.iter().filter(allows).collect();
+    query.order(&mut rows, false);
+    Ok(Reply::Json(paginate(&format!("/v3/{name}"), query, &rows, Page::default(), Value::clone)))
 }

@@ -165,7 +165,7 @@ impl Uaa {
     }
 }
 
-/// Where OpenID Connect finds what it needs; UAA answers at both.
+/// Where `OpenID` Connect finds what it needs; UAA answers at both.
 const DISCOVERY: [&str; 2] = ["/.well-known/openid-configuration", "/oauth/token/.well-known/openid-configuration"];
 
 impl Foundation {
