@@ -115,7 +115,8 @@ impl Issuer {
             return Err(NotTaken::OtherAudience { given, wanted: self.audience.clone() });
         }
         // What a provider says of a sign-in is for the client that asked, and for nobody else.
-        if is_for_us && !is_client && audiences.len() == 1 && client == Some(self.audience.as_str()) {
+        let is_for_its_client = audiences.len() == 1 && client == Some(self.audience.as_str());
+        if is_for_us && !is_client && is_for_its_client && !lists_scopes(claims) {
             return Err(NotTaken::NotAccess(
                 "its only audience is the client that it was given to, as an ID token's is",
             ));
@@ -147,13 +148,26 @@ impl Issuer {
     }
 }
 
+/// Scopes that ask for ID tokens and what is in them, and open nothing else.
+const OF_SIGN_IN: [&str; 8] =
+    ["openid", "profile", "email", "address", "phone", "offline_access", "roles", "user_attributes"];
+
+/// Whether a token says that it opens something, as access tokens do; UAA's ID tokens list no scopes (`IdTokenCreator`), those of
+/// earlier versions `openid` alone.
+fn lists_scopes(claims: &Claims) -> bool {
+    let scopes = ["scope", "scp"].into_iter().flat_map(|name| words(claims, name));
+    word(claims, "typ") == Some("Bearer") || scopes.into_iter().any(|scope| !OF_SIGN_IN.contains(&scope))
+}
+
 /// What a token is, if it isn't an access token.
 fn not_access(claims: &Claims) -> Option<&'static str> {
     // UAA's refresh tokens are signed by the same key.
     if word(claims, "jti").is_some_and(|id| id.ends_with("-r")) {
         return Some("it is a refresh token");
     }
-    if ["nonce", "at_hash", "c_hash", "s_hash"].iter().any(|name| claims.contains_key(*name)) {
+    let hashes = ["at_hash", "c_hash", "s_hash"].iter().any(|name| claims.contains_key(*name));
+    // UAA writes the nonce of a sign-in into the access token, too (UaaTokenServices).
+    if hashes || claims.contains_key("nonce") && !lists_scopes(claims) {
         return Some("it is an ID token");
     }
     if claims.contains_key("events") {
@@ -236,17 +250,25 @@ mod tests {
     fn what_is_no_access_token_is_not_taken() {
         for changes in [
             json!({"jti": "7a0e-r"}),
-            json!({"nonce": "n"}),
+            json!({"nonce": "n", "scope": null}),
+            json!({"nonce": "n", "scope": ["openid"]}),
             json!({"at_hash": "h"}),
             json!({"typ": "ID"}),
             json!({"typ": "Refresh"}),
             json!({"events": {}}),
-            json!({"aud": "cf_billing", "cid": "cf_billing"}),
-            json!({"aud": ["cf_billing"], "azp": "cf_billing", "cid": null}),
+            json!({"aud": "cf_billing", "cid": "cf_billing", "scope": null}),
+            json!({"aud": ["cf_billing"], "azp": "cf_billing", "cid": null, "scope": "openid profile"}),
         ] {
             assert!(matches!(taken(&issuer(), &changes), Err(NotTaken::NotAccess(_))), "{changes}");
         }
-        assert!(taken(&issuer(), &json!({"typ": "Bearer"})).is_ok());
+        for changes in [
+            json!({"typ": "Bearer", "nonce": "n", "scope": "openid"}),
+            json!({"nonce": "n"}),
+            json!({"aud": ["cf_billing"], "cid": "cf_billing"}),
+            json!({"scope": null, "scp": "access"}),
+        ] {
+            assert!(taken(&issuer(), &changes).is_ok(), "{changes}");
+        }
         // A client of that name, asking for itself.
         let own = json!({"aud": ["cf_billing"], "cid": "cf_billing", "client_id": "cf_billing", "user_id": null, "sub": "cf_billing", "grant_type": "client_credentials"});
         assert!(taken(&issuer(), &own).is_ok());

@@ -153,7 +153,7 @@ pub(super) fn not_in_a_container(configuration: &Configuration) -> Result<(), Fa
 
 /// Issuers, and foundations that they speak for, with clients of their own: what is asked of people never holds up what is
 /// collected.
-fn identities(configuration: &Configuration, clock: &Clock) -> Result<Identities, Failure> {
+pub(super) fn identities(configuration: &Configuration, clock: &Clock) -> Result<Identities, Failure> {
     let spoken_for = |foundation: &&Foundation| {
         configuration.issuers.iter().any(|trusted| trusted.issuer.foundations.contains(&foundation.name))
     };

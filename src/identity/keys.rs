@@ -111,7 +111,8 @@ impl IssuerKeys {
         named(keys, name)
     }
 
-    async fn ask(&self) -> Result<JwkSet, String> {
+    /// Those that the issuer has now.
+    pub async fn ask(&self) -> Result<JwkSet, String> {
         let discovery = format!("{}/.well-known/openid-configuration", self.issuer.trim_end_matches('/'));
         let discovered: Discovered = self.read(&discovery).await?;
         if discovered.issuer != self.issuer {
@@ -128,7 +129,8 @@ impl IssuerKeys {
         if keys.scheme() != "https" && !(own.scheme() == "http" && keys.host() == own.host()) {
             return Err(format!("its keys are at `{keys}`, which isn't https"));
         }
-        self.read(keys.as_str()).await
+        let keys: JwkSet = self.read(keys.as_str()).await?;
+        if keys.keys.is_empty() { Err("it has no keys".to_owned()) } else { Ok(keys) }
     }
 
     async fn read<T: serde::de::DeserializeOwned>(&self, url: &str) -> Result<T, String> {

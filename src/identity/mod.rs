@@ -97,6 +97,17 @@ impl Identities {
         Ok(Self { issuers, foundations: foundations.collect() })
     }
 
+    /// Asks an issuer for its keys; tells how many there are.
+    ///
+    /// # Errors
+    /// Why it can't be used.
+    pub async fn try_issuer(&self, name: &str) -> Result<usize, String> {
+        match self.issuers.iter().find(|known| known.issuer.name == name) {
+            Some(known) => known.keys.ask().await.map(|keys| keys.keys.len()),
+            None => Err(format!("no issuer `{name}` is configured")),
+        }
+    }
+
     /// Whose token that is.
     ///
     /// # Errors

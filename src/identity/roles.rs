@@ -1,9 +1,9 @@
 //! Roles of people in one foundation, as read from its Cloud Controller: many people's in one request, each person's not
 //! more often than need be, and never so often that the collector would be kept waiting.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::num::NonZeroUsize;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use lru::LruCache;
@@ -54,6 +54,8 @@ struct Kept {
     of: LruCache<(String, bool), Read>,
     /// Whose roles somebody waits for.
     wanted: BTreeSet<(String, bool)>,
+    /// Of whom nothing could be read when they were asked about last: whoever waits for them doesn't ask again.
+    failed: HashMap<(String, bool), NoRoles>,
 }
 
 #[derive(Clone, Debug)]
@@ -104,7 +106,7 @@ impl FoundationRoles {
             client,
             clock,
             every: i64::try_from(every.as_secs()).unwrap_or(COUNTS_SECONDS).min(COUNTS_SECONDS),
-            kept: Mutex::new(Kept { of: LruCache::new(KEPT), wanted: BTreeSet::new() }),
+            kept: Mutex::new(Kept { of: LruCache::new(KEPT), wanted: BTreeSet::new(), failed: HashMap::new() }),
             asking: AsyncMutex::new(None),
             pinned: OnceLock::new(),
         }
@@ -131,37 +133,64 @@ impl FoundationRoles {
     /// What was read of somebody not longer ago than that.
     fn read_within(&self, whose: &(String, bool), seconds: i64) -> Option<Read> {
         let now = self.clock.now();
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept();
         kept.of.get(whose).filter(|read| (0..seconds).contains(&now.seconds_since(read.at))).cloned()
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reads somebody's roles, and those of whoever waits, too.
     async fn read(&self, whose: &(String, bool), store: &Store) -> Result<Read, NoRoles> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).wanted.insert(whose.clone());
+        {
+            let mut kept = self.kept();
+            kept.wanted.insert(whose.clone());
+            kept.failed.remove(whose);
+        }
         let mut budget = self.asking.lock().await;
         if let Some(read) = self.read_within(whose, self.every) {
             return Ok(read);
         }
+        let failed = self.kept().failed.get(whose).cloned();
+        let asked = match failed {
+            Some(no) => Err(no),
+            None => self.read_all_wanted(whose, &mut budget, store).await,
+        };
+        drop(budget);
+        // What was read before counts for a while.
+        let read = self.read_within(whose, COUNTS_SECONDS);
+        let unknown = || asked.err().unwrap_or_else(|| NoRoles::Away("the answer has no such user".to_owned()));
+        read.ok_or_else(unknown)
+    }
+
+    /// Asks about somebody and whoever else is wanted, as many as fit into a request.
+    async fn read_all_wanted(
+        &self,
+        whose: &(String, bool),
+        budget: &mut Option<Budget>,
+        store: &Store,
+    ) -> Result<(), NoRoles> {
         let wanted = {
-            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut kept = self.kept();
             let others = std::mem::take(&mut kept.wanted).into_iter().filter(|other| other != whose);
             let (now, later) = others.enumerate().partition::<Vec<_>, _>(|(at, _)| at + 1 < GUIDS_PER_REQUEST);
             kept.wanted = later.into_iter().map(|(_, other)| other).collect();
             now.into_iter().map(|(_, other)| other).chain([whose.clone()]).collect::<BTreeSet<_>>()
         };
-        let asked = self.ask(&wanted, &mut budget, store).await;
-        drop(budget);
-        match asked {
-            Ok(()) => {}
-            Err(no) => {
-                if let NoRoles::Away(why) = &no {
-                    tracing::warn!(foundation = self.foundation, "roles can't be read: {why}");
-                }
-                // What was read before counts for a while.
-                return self.read_within(whose, COUNTS_SECONDS).ok_or(no);
+        let asked = self.ask(&wanted, budget, store).await;
+        if let Err(no) = &asked {
+            if let NoRoles::Away(why) = no {
+                tracing::warn!(foundation = self.foundation, "roles can't be read: {why}");
             }
+            let mut kept = self.kept();
+            // Of those who gave up waiting there is no end otherwise.
+            if kept.failed.len() > KEPT.get() {
+                kept.failed.clear();
+            }
+            kept.failed.extend(wanted.into_iter().map(|whose| (whose, no.clone())));
         }
-        self.read_within(whose, COUNTS_SECONDS).ok_or_else(|| NoRoles::Away("the answer has no such user".to_owned()))
+        asked
     }
 
     async fn ask(
@@ -190,7 +219,7 @@ impl FoundationRoles {
         let roles = self.client.roles(&guids).await.map_err(away)?;
         let users =
             if clients.is_empty() { BTreeSet::new() } else { self.client.users_among(&clients).await.map_err(away)? };
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept();
         for (guid, is_client) in wanted {
             let roles = roles.get(guid).cloned().unwrap_or_default();
             let is_a_user = *is_client && users.contains(guid);

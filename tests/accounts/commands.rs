@@ -281,28 +281,28 @@ fn list_shows_what_is_whose_when() {
             "space": "eu1/shop/incubator",
             "from": null,
             "to": null,
-            "line": 59
+            "line": 61
           },
           {
             "foundation": "eu1",
             "organization": "eu1/shop",
             "from": null,
             "to": "2026-10-11T22:00:00Z",
-            "line": 62
+            "line": 64
           },
           {
             "foundation": "eu1",
             "space": "eu1/acme/handover",
             "from": "2026-10-31T23:00:00Z",
             "to": "2026-12-31T23:00:00Z",
-            "line": 66
+            "line": 68
           },
           {
             "foundation": "eu1",
             "label": "eu1: cost-centre = 0815",
             "from": "2026-12-31T23:00:00Z",
             "to": null,
-            "line": 71
+            "line": 73
           }
         ],
         "buyer": {

@@ -65,8 +65,8 @@ fn only_access_tokens_that_the_issuer_signed_for_us_are_taken() {
         (json!({"zid": "other"}), "the token is of another identity zone"),
         (json!({"iss": "https://uaa.elsewhere.example/oauth/token"}), "which isn't configured"),
         (json!({"jti": "1-r"}), "it is a refresh token"),
-        (json!({"nonce": "n"}), "it is an ID token"),
-        (json!({"aud": "cf_billing", "cid": "cf_billing"}), "as an ID token's is"),
+        (json!({"nonce": "n", "scope": null}), "it is an ID token"),
+        (json!({"aud": "cf_billing", "cid": "cf_billing", "scope": ["openid"]}), "as an ID token's is"),
         (json!({"user_id": null}), "the token names nobody"),
         (json!({"sub": "somebody else"}), "the token names nobody"),
     ] {
@@ -157,6 +157,17 @@ fn an_issuer_that_can_not_be_asked_is_no_refusal() {
     assert!(log.contains("`issuer` must be that, letter for letter"), "{log}");
     with.foundation().uaa.issuer = issuer;
     eventually(|| with.api.daemon.log(), || (detail(&with, &good).0 == 200).then_some(()));
+}
+
+#[test]
+fn check_tries_each_issuer() {
+    let with = WithUaa::new("", "");
+    let checked = || with.api.program.run(&["check", "--config", "cf-billing.toml"]).stdout;
+    let good = checked();
+    assert!(good.contains("2 key(s); for f; `cf_billing.sre` is sre"), "{good}");
+    with.foundation().uaa.issuer = "https://another.example/oauth/token".to_owned();
+    let bad = checked();
+    assert!(bad.contains("says that its issuer is `https://another.example/oauth/token`"), "{bad}");
 }
 
 #[test]

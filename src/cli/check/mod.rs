@@ -4,6 +4,7 @@ mod billing;
 mod database;
 mod foundation;
 mod identity;
+mod issuers;
 mod lists;
 mod onboarding;
 mod release;
@@ -16,7 +17,7 @@ use super::output::{self, Format, words};
 use super::{Failure, Global};
 use crate::config::Configuration;
 
-/// Try everything that `run` needs: database, rate card, each foundation's address, client, scopes and snapshots
+/// Try everything that `run` needs: database, rate card, issuers, each foundation's address, client, scopes and snapshots
 ///
 /// One line per check: ok, warn or fail. Changes nothing, here or in the foundation. Exits 1 if anything fails.
 #[derive(Debug, clap::Args)]
@@ -80,6 +81,7 @@ impl Check {
             billing::accounts(&mut checked, file, &configuration, store.as_ref()).await;
         }
         listen(&mut checked, &configuration);
+        issuers::check(&mut checked, &configuration).await;
         for foundation in &configuration.foundations {
             foundation::check(&mut checked, &configuration, foundation, store.as_ref()).await;
         }
