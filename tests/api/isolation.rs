@@ -3,13 +3,14 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::{Api, header, secret, text};
+use super::{Api, header, secret, text, tokens};
+use crate::support::background;
 
 /// What is only in what is `two`'s: its ids, names, numbers and sums.
 const OF_TWO: [&str; 7] = ["two", "Zweite", "o2", "s2", "PO-TWO", "CF-000002", "5.95"];
 
 /// Addresses that a tenant can ask, with everything of the other's that can be named.
-const ASKED: [&str; 34] = [
+pub const ASKED: [&str; 34] = [
     "/foundations",
     "/foundations/f",
     "/gaps",
@@ -90,6 +91,51 @@ fn another_s_invoice_is_as_one_that_does_not_exist() {
         let nobody_s = without_id(&format!("/invoices/CF-999999{rest}"));
         assert_eq!(without_id(&format!("/invoices/CF-000002{rest}")), nobody_s);
         assert_eq!(without_id(&format!("/invoices/{id}{rest}")), nobody_s);
+    }
+}
+
+/// What takes longer for what is there tells that it is there: both are asked for by the same statements.
+#[test]
+fn another_s_invoice_takes_the_statements_of_one_that_does_not_exist() {
+    let api = Api::with(&tokens(), "");
+    let file = api.program.folder.path().join("cf-billing.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    // Without a card nothing else reads invoices at the same time, but for the chain of their hashes.
+    let quiet = text.replace("rates = \"card.toml\"\n", "") + "[log]\nlevel = \"info,sqlx::query=debug\"\n";
+    std::fs::write(&file, quiet).unwrap();
+    let Api { program, daemon, .. } = api;
+    drop(daemon);
+    let (daemon, url) = background::run(&program);
+    let api = Api { program, _simulated: None, daemon, url };
+    // Chains are verified once at the beginning.
+    let verified = |line: &str| {
+        line.starts_with("cf_billing_job_duration_seconds_count{task=\"verify\"}") && !line.ends_with(" 0")
+    };
+    let metrics = || background::text(&format!("{}/metrics", api.url));
+    background::eventually(metrics, || metrics().lines().any(verified).then_some(()));
+    let is_of_reader = |line: &&str| {
+        line.contains("db.statement=") && (line.contains("FROM invoice") || line.contains("FROM rate_card"))
+    };
+    let statements = |path: &str| {
+        let before = api.daemon.log().len();
+        let answer = api.ask(Some(secret("tenant-one")), path);
+        assert_eq!(answer.status(), 404, "{path}");
+        api.daemon.says(header(&answer, "x-request-id"));
+        let log = api.daemon.log();
+        let of = |line: &str| {
+            line.split_once("db.statement=")
+                .map_or(line, |(_, statement)| statement)
+                .split(" rows_affected")
+                .next()
+                .unwrap()
+                .to_owned()
+        };
+        log[before..].lines().filter(is_of_reader).map(of).collect::<Vec<String>>()
+    };
+    for rest in ["", "/explanation", "/explanation?line=1", "/documents", "/documents/html", "/documents/pdf"] {
+        let nobody_s = statements(&format!("/invoices/CF-999999{rest}"));
+        assert!(!nobody_s.is_empty(), "the statements are in the log: {}", api.daemon.log());
+        assert_eq!(statements(&format!("/invoices/CF-000002{rest}")), nobody_s, "{rest}");
     }
 }
 

@@ -14,6 +14,7 @@ use cf_billing::simulator::faults::Fault;
 use cf_billing::store::Store;
 use serde_json::json;
 
+use super::isolation::ASKED;
 use super::uaa::{WithUaa, foundation, guid};
 use super::{header, secret, text};
 use crate::on_postgres;
@@ -106,6 +107,27 @@ fn each_role_sees_what_it_opens_and_no_more() {
     let token = with.tenant("bob");
     let all = ["- o1/s1/a 10.00", "- o1/s2/b 5.00", "- o2/s3/c 3.00"];
     eventually(|| with.api.daemon.log(), || (cost(&with, &token) == all).then_some(()));
+}
+
+/// Not one byte of what is another account's, by whatever can be asked, in any form.
+#[test]
+fn a_role_opens_not_one_byte_of_another_s() {
+    const OF_TWO: [&str; 9] = ["two", "Zweite", "o2", "s2", "s3", "PO-TWO", "CF-000002", "5.00", "3.00"];
+    let with = WithUaa::new("", "");
+    with.foundation().grant(guid("ada"), "organization_manager", "o1");
+    let token = with.tenant("ada");
+    let all = text(&with.api.ask(Some(secret("provider")), "/invoices/CF-000002"));
+    assert!(OF_TWO.iter().all(|word| all.contains(word)), "the provider's: {all}");
+    for asked in ASKED {
+        let path = asked.replace("CF-00000TWO", "CF-000002").replace("TWO", "two");
+        for form in ["application/json", "text/csv", "*/*"] {
+            let answer = with.api.ask_with(Some(&token), &path, &[("accept", form)]);
+            let whole = format!("{:?}\n{}", answer.headers(), text(&answer));
+            for word in OF_TWO {
+                assert!(!whole.contains(word), "{path} as {form} tells `{word}`: {whole}");
+            }
+        }
+    }
 }
 
 #[test]
