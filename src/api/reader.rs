@@ -2,18 +2,20 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Mutex;
+
 use super::{
     Account, Anomaly, Cursor, Explanation, Foundation, Gap, InvoiceDocument, InvoiceSummary, KeptDocument, ListPage,
     UsageBy, UsageRow,
 };
-use super::{document_json, foundations};
+use super::{CostBy, ForecastRow, document_json, forecast_rows, foundations};
 use crate::access::{MayReadAccounts, MayReadCost, MayReadInvoices, MayReadStatus, MayReadUsage};
-use crate::billing_run::{self, BillingError, BillingRun, Sender};
+use crate::billing_run::{self, BillingError, BillingRun, Forecast, Sender};
 use crate::clock::Clock;
 use crate::config::Configuration;
 use crate::documents::{DocumentError, Format};
-use crate::domain::Span;
 use crate::domain::text::visible;
+use crate::domain::{Span, Timestamp};
 use crate::store::{
     AnomalyFilter, Before, CostQuery, CostRow, InvoiceFilter, Store, StoreError, StoredInvoice, UsageQuery,
 };
@@ -71,6 +73,12 @@ pub struct InvoicesAsked {
     pub limit: usize,
 }
 
+/// The forecast that was made last: it rates a whole month, and isn't made for each who asks.
+#[derive(Clone, Debug, Default)]
+pub struct Forecasts {
+    made: Arc<Mutex<Option<(Timestamp, Arc<Forecast>)>>>,
+}
+
 /// Reads the book.
 #[derive(Clone, Debug)]
 pub struct BookReader {
@@ -78,12 +86,19 @@ pub struct BookReader {
     clock: Clock,
     sender: Arc<Sender>,
     configuration: Arc<Configuration>,
+    forecasts: Forecasts,
 }
 
 impl BookReader {
     #[must_use]
-    pub fn new(store: Store, clock: Clock, sender: Arc<Sender>, configuration: Arc<Configuration>) -> Self {
-        Self { store, clock, sender, configuration }
+    pub fn new(
+        store: Store,
+        clock: Clock,
+        sender: Arc<Sender>,
+        configuration: Arc<Configuration>,
+        forecasts: Forecasts,
+    ) -> Self {
+        Self { store, clock, sender, configuration, forecasts }
     }
 
     /// Foundations of the book and of the configuration, by name.
@@ -212,6 +227,42 @@ impl BookReader {
     /// [`ReadError::Store`].
     pub async fn cost(&self, may: &MayReadCost, query: &CostQuery) -> Result<Vec<CostRow>, ReadError> {
         Ok(self.store.cost(query, may.whose().only()).await?)
+    }
+
+    /// What the running month comes to if what runs now goes on until its end, grouped; no older than `[billing] draft_interval`.
+    ///
+    /// # Errors
+    /// [`ReadError::Billing`]: there is no rate card or no accounts file that can be used.
+    pub async fn forecast(
+        &self,
+        may: &MayReadCost,
+        by: &[CostBy],
+        account: Option<&str>,
+    ) -> Result<Vec<ForecastRow>, ReadError> {
+        let forecast = self.forecast_made().await?;
+        let query = CostQuery {
+            month: forecast.month.previous(),
+            by: by.iter().map(|by| by.group()).collect(),
+            account: account.map(str::to_owned),
+        };
+        let last_month = self.cost(may, &query).await?;
+        let month = forecast.month.span(self.configuration.billing.time_zone);
+        let rows = forecast_rows(&forecast, month, last_month, by, account, may.whose().only());
+        rows.map_err(|_| StoreError::Overflow.into())
+    }
+
+    async fn forecast_made(&self) -> Result<Arc<Forecast>, ReadError> {
+        let mut made = self.forecasts.made.lock().await;
+        let now = self.clock.now();
+        let longest = i64::try_from(self.configuration.billing.draft_interval.as_secs()).unwrap_or(i64::MAX);
+        if let Some((at, forecast)) = &*made
+            && (0..longest).contains(&now.seconds_since(*at))
+        {
+            return Ok(forecast.clone());
+        }
+        let forecast = Box::pin(billing_run::forecast(&self.configuration, &self.store, &self.clock)).await?;
+        let (_, forecast) = made.insert((now, Arc::new(forecast)));
+        Ok(forecast.clone())
     }
 
     /// A page of invoices and credit notes, those made last first.

@@ -4,6 +4,7 @@ mod basis;
 mod card;
 mod correcting;
 mod explain;
+mod forecast;
 mod issuing;
 mod logo;
 mod meant;
@@ -37,6 +38,7 @@ use crate::store::{
 pub use card::{Card, CardError, hash_of, read_text};
 pub use correcting::{CorrectionRequest, CreditOutcome};
 pub use explain::{Explained, ExplainedLine, InputOrigin, Step, Use, card_of, explain, resource_word};
+pub use forecast::{Forecast, ForecastLine, forecast};
 pub use issuing::{FinalizeResult, Outcome, Renderer, document, subject_of};
 pub use meant::Meant;
 pub use numbered::issue_of;
@@ -158,6 +160,8 @@ pub struct BillingRun<'a> {
     pub renderer: Renderer,
     /// The date of what becomes final; `None`: today.
     pub issue_date: Option<NaiveDate>,
+    /// As if what runs now went on until the month's end: for what is only looked at.
+    goes_on: bool,
 }
 
 impl<'a> BillingRun<'a> {
@@ -188,6 +192,7 @@ impl<'a> BillingRun<'a> {
             documents: configuration.billing.documents.clone(),
             renderer: Renderer::default(),
             issue_date: None,
+            goes_on: false,
         })
     }
 

@@ -143,7 +143,7 @@ impl BillingRun<'_> {
     ) -> Result<Vec<Computed>, BillingError> {
         let period = month.span(self.zone);
         let user_provided = bys.iter().any(|by| by.card.rates.prices_user_provided());
-        let mut pieces = self.store.pieces(period, user_provided).await?;
+        let mut pieces = self.store.pieces(period, user_provided, self.goes_on.then_some(period.to)).await?;
         let gaps = self.store.gaps(None).await?;
         let undecodable = self.store.undecodable(period).await?;
         let clocks = self.store.clock_spans(None).await?;

@@ -24,6 +24,7 @@ const PAGES: &[(&str, &[&str])] = &[
     ("simulate", &["docs/operations.md"]),
     ("snapshots", &["docs/operations.md"]),
     ("cost", &["docs/invoices.md", "docs/api.md"]),
+    ("forecast", &["docs/invoices.md", "docs/api.md"]),
     ("usage", &["docs/what-is-billed.md"]),
 ];
 

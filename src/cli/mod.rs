@@ -9,6 +9,7 @@ mod completions;
 mod configuration;
 mod cost;
 mod demo;
+mod forecast;
 mod foundations;
 mod gaps;
 mod help;
@@ -124,6 +125,7 @@ enum Command {
     Snapshots(snapshots::Snapshots),
     Usage(usage::Usage),
     Cost(cost::Cost),
+    Forecast(forecast::Forecast),
 }
 
 /// The whole command line, for help, completions and tests.
@@ -194,6 +196,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Snapshots(snapshots) => snapshots.run(&global).await,
         Command::Usage(usage) => usage.run(&global).await,
         Command::Cost(cost) => cost.run(&global).await,
+        Command::Forecast(forecast) => forecast.run(&global).await,
     }
 }
 

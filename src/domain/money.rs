@@ -176,6 +176,14 @@ impl Amount {
         self.0.checked_add(other.0).map(Self).ok_or(AmountOverflow)
     }
 
+    /// The difference.
+    ///
+    /// # Errors
+    /// [`AmountOverflow`].
+    pub fn minus(self, other: Self) -> Result<Self, AmountOverflow> {
+        self.0.checked_sub(other.0).map(Self).ok_or(AmountOverflow)
+    }
+
     /// In major units with all the currency's decimals: `12.30`.
     #[must_use]
     pub fn in_major_units(self, currency: Currency) -> Decimal {

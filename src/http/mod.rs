@@ -25,6 +25,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::Access;
+use crate::api::Forecasts;
 use crate::billing_run::Sender;
 use crate::clock::Clock;
 use crate::config::Configuration;
@@ -60,6 +61,7 @@ pub struct OfBook {
     pub sender: Arc<Sender>,
     pub configuration: Arc<Configuration>,
     pub turns: Turns,
+    pub forecasts: Forecasts,
 }
 
 impl OfBook {
@@ -70,6 +72,7 @@ impl OfBook {
             identities,
             sender: Arc::new(Sender::new(&configuration.billing)),
             turns: Turns::new(configuration.database.connections),
+            forecasts: Forecasts::default(),
             configuration,
         }
     }

@@ -57,7 +57,7 @@ fn annotations_are_known_within_an_hour_and_say_who_pays() {
     let period = Span { from: collected.epoch(), to: collected.now() };
     let mut owners = std::collections::BTreeMap::new();
     collected.runtime.block_on(async {
-        let mut pieces = collected.store.pieces(period, false).await.unwrap();
+        let mut pieces = collected.store.pieces(period, false, None).await.unwrap();
         while let Some(resources) = pieces.more().await.unwrap() {
             for piece in resources.into_iter().flatten() {
                 let place = Whereabouts::from(&*piece.key);

@@ -8,6 +8,7 @@ mod documents;
 mod explain;
 mod final_once;
 mod fit;
+mod forecast;
 mod laws;
 mod life;
 mod moves;

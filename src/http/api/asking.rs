@@ -55,7 +55,8 @@ impl<P: Permit> FromRequestParts<Arc<Served>> for Asking<P> {
             caller = caller.having(theirs);
             may = caller.permit()?;
         }
-        let book = BookReader::new(store.clone(), clock, of.sender.clone(), of.configuration.clone());
+        let (sender, configuration) = (of.sender.clone(), of.configuration.clone());
+        let book = BookReader::new(store.clone(), clock, sender, configuration, of.forecasts.clone());
         let turn = of.turns.turn(&caller.name).await.map_err(|TooMany| {
             let told = format!("`{}` has {OF_A_CALLER} requests that aren't answered yet\nhint: wait for an answer before you ask again", caller.name);
             ProblemDetails::too_many(told)

@@ -47,7 +47,9 @@ pub fn description() -> Value {
     unwrap_lines(&mut value);
     let schemas = &mut value["components"]["schemas"];
     name_items(schemas);
-    for (row, keys) in [("UsageRow", key_properties::<UsageBy>()), ("CostRow", key_properties::<CostBy>())] {
+    let costs = key_properties::<CostBy>();
+    let keys = [("UsageRow", key_properties::<UsageBy>()), ("CostRow", costs.clone()), ("ForecastRow", costs)];
+    for (row, keys) in keys {
         schemas[row]["properties"].as_object_mut().expect("a row is an object").extend(keys);
     }
     for (name, schema) in invoice_schema() {

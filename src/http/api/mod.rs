@@ -6,6 +6,7 @@ mod answer;
 mod asking;
 mod cost;
 mod description;
+mod forecast;
 mod invoices;
 mod parameters;
 mod problem;
@@ -41,6 +42,7 @@ fn described() -> OpenApiRouter<Arc<Served>> {
         .routes(routes!(accounts::accounts))
         .routes(routes!(accounts::account))
         .routes(routes!(cost::cost))
+        .routes(routes!(forecast::forecast))
         .routes(routes!(invoices::invoices))
         .routes(routes!(invoices::invoice))
         .routes(routes!(invoices::explanation))

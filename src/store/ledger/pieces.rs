@@ -76,9 +76,17 @@ macro_rules! pieces {
     };
 }
 
+// What runs now, and has no end of its own, goes on until `$6`, if that is given: processes (`$7`) and service instances (`$8`).
 const PIECES: Sql = Sql::each(
-    pieces!("min(foundation.known_until, coalesce(run.counts_until, foundation.known_until))"),
-    pieces!("least(foundation.known_until, run.counts_until)"),
+    pieces!(
+        "min(CASE WHEN run.kind IN ($7, $8) THEN max(foundation.known_until, coalesce($6, foundation.known_until))
+                  ELSE foundation.known_until END,
+             coalesce(run.counts_until, $6, foundation.known_until))"
+    ),
+    pieces!(
+        "least(CASE WHEN run.kind IN ($7, $8) THEN greatest(foundation.known_until, $6) ELSE foundation.known_until END,
+               run.counts_until)"
+    ),
 );
 
 /// Usage of a period, being read.
@@ -87,6 +95,7 @@ pub struct Pieces {
     session: Session,
     period: Span,
     user_provided: bool,
+    goes_on_until: Option<Timestamp>,
     /// Resources up to here are read.
     read: i64,
     /// The last resource there is.
@@ -120,11 +129,17 @@ pub(in crate::store) struct Dimensions {
 }
 
 impl Store {
-    /// Begins to read what was used in a period.
+    /// Begins to read what was used in a period; and what would be if what runs now, and doesn't end by itself, went on until
+    /// an instant, if that is given.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn pieces(&self, period: Span, user_provided: bool) -> Result<Pieces, StoreError> {
+    pub async fn pieces(
+        &self,
+        period: Span,
+        user_provided: bool,
+        goes_on_until: Option<Timestamp>,
+    ) -> Result<Pieces, StoreError> {
         const LAST: Sql = Sql::new("SELECT coalesce(max(id), 0) AS id FROM resource");
         const LATER: Sql = Sql::new(
             "SELECT guid FROM organization WHERE named_at >= $1
@@ -141,7 +156,8 @@ impl Store {
             named_later.insert(row.get("guid")?);
         }
         session.may_rest().await?;
-        Ok(Pieces { session, period, user_provided, read: 0, last, resources: RESOURCES, names, heads, named_later })
+        let (read, resources) = (0, RESOURCES);
+        Ok(Pieces { session, period, user_provided, goes_on_until, read, last, resources, names, heads, named_later })
     }
 }
 
@@ -157,7 +173,8 @@ impl Pieces {
         }
         let Span { from, to } = self.period;
         let until = self.read.saturating_add(self.resources);
-        let values = values![from, to, self.read, until, self.user_provided];
+        let mut values = values![from, to, self.read, until, self.user_provided, self.goes_on_until];
+        values.extend(values![Kind::Process.code(), Kind::Service.code()]);
         let rows = self.session.all(PIECES, values).await?;
         self.read = until;
         // As many as give the wanted number of rows, if the next ones are like these.
