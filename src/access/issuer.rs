@@ -28,8 +28,6 @@ pub struct Issuer {
     pub audience: String,
     /// Foundations whose Cloud Controller knows its users.
     pub foundations: BTreeSet<String>,
-    /// Whether those are all that are configured.
-    pub is_of_all: bool,
     /// The claim in which what it grants is listed.
     pub claim: String,
     /// What grants each role; roles that aren't listed it can't grant.
@@ -51,9 +49,21 @@ pub struct Person {
     pub is_client: bool,
 }
 
+/// Stands before a client's id, which may be chosen to be like a user's guid.
+const CLIENT: &str = "client/";
+
+impl Person {
+    /// Whether an account that names somebody so means this person.
+    #[must_use]
+    pub fn is_named(&self, name: &str) -> bool {
+        (self.is_client || !self.subject.starts_with(CLIENT)) && name == self.to_string()
+    }
+}
+
+/// `ISSUER/SUB`; of a client `ISSUER/client/ID`.
 impl fmt::Display for Person {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}/{}", self.issuer, self.subject)
+        write!(formatter, "{}/{}{}", self.issuer, if self.is_client { CLIENT } else { "" }, self.subject)
     }
 }
 
@@ -97,14 +107,14 @@ fn audiences(claims: &Claims) -> Vec<&str> {
 }
 
 impl Issuer {
-    /// Who has a token with these claims, whose signature, issuer and times are right.
+    /// Who has a token with these claims, and that type in its header, if its signature, issuer and times are right.
     ///
     /// # Errors
     /// [`NotTaken`].
-    pub fn caller(&self, claims: &Claims) -> Result<Caller, NotTaken> {
+    pub fn caller(&self, claims: &Claims, header_type: Option<&str>) -> Result<Caller, NotTaken> {
         let client = ["cid", "client_id", "azp"].into_iter().find_map(|name| word(claims, name));
         let is_client = word(claims, "grant_type") == Some("client_credentials");
-        if let Some(kind) = not_access(claims) {
+        if let Some(kind) = not_access(claims, header_type) {
             return Err(NotTaken::NotAccess(kind));
         }
         let audiences = audiences(claims);
@@ -115,11 +125,9 @@ impl Issuer {
             return Err(NotTaken::OtherAudience { given, wanted: self.audience.clone() });
         }
         // What a provider says of a sign-in is for the client that asked, and for nobody else.
-        let is_for_its_client = audiences.len() == 1 && client == Some(self.audience.as_str());
-        if is_for_us && !is_client && is_for_its_client && !lists_scopes(claims) {
-            return Err(NotTaken::NotAccess(
-                "its only audience is the client that it was given to, as an ID token's is",
-            ));
+        let is_of_another = client.is_some_and(|client| client != self.audience);
+        if !is_client && !is_of_another && !lists_scopes(claims) && !is_of_rfc_9068(header_type) {
+            return Err(NotTaken::NotAccess("nothing in it says that it is one, and ID tokens look like that"));
         }
         if let Some(zone) = &self.zone
             && word(claims, "zid") != Some(zone)
@@ -130,8 +138,7 @@ impl Issuer {
         let granted = words(claims, &self.claim);
         let role = self.grants.iter().filter(|(_, scope)| is_for_us && granted.contains(&scope.as_str()));
         let role = role.map(|(role, _)| *role).min().unwrap_or(Role::Tenant);
-        let foundations = (!self.is_of_all && !self.foundations.is_empty()).then(|| self.foundations.clone());
-        Ok(Caller::vouched(person, role, foundations))
+        Ok(Caller::vouched(person, role, Some(self.foundations.clone()).filter(|speaks_for| !speaks_for.is_empty())))
     }
 
     fn subject(&self, claims: &Claims, is_client: bool) -> Result<String, NotTaken> {
@@ -159,8 +166,19 @@ fn lists_scopes(claims: &Claims) -> bool {
     word(claims, "typ") == Some("Bearer") || scopes.into_iter().any(|scope| !OF_SIGN_IN.contains(&scope))
 }
 
+/// Whether a token says by its type that it is an access token: RFC 9068, section 2.1.
+fn is_of_rfc_9068(header_type: Option<&str>) -> bool {
+    header_type.is_some_and(|one| one.eq_ignore_ascii_case("at+jwt") || one.eq_ignore_ascii_case("application/at+jwt"))
+}
+
 /// What a token is, if it isn't an access token.
-fn not_access(claims: &Claims) -> Option<&'static str> {
+fn not_access(claims: &Claims, header_type: Option<&str>) -> Option<&'static str> {
+    if !header_type.is_none_or(|one| one.eq_ignore_ascii_case("JWT")) && !is_of_rfc_9068(header_type) {
+        return Some("its header says that it is of another type");
+    }
+    if word(claims, "token_use").is_some_and(|used_as| used_as != "access") {
+        return Some("it is an ID token");
+    }
     // UAA's refresh tokens are signed by the same key.
     if word(claims, "jti").is_some_and(|id| id.ends_with("-r")) {
         return Some("it is a refresh token");
@@ -197,7 +215,6 @@ mod tests {
             zone: Some("uaa".to_owned()),
             audience: "cf_billing".to_owned(),
             foundations: BTreeSet::from(["eu1".to_owned()]),
-            is_of_all: false,
             claim: "scope".to_owned(),
             grants: vec![(Role::Sre, "cf_billing.sre".to_owned())],
             cf_cli: false,
@@ -225,7 +242,7 @@ mod tests {
     }
 
     fn taken(issuer: &Issuer, changes: &Value) -> Result<(String, Role), NotTaken> {
-        let caller = issuer.caller(with(changes).as_object().unwrap())?;
+        let caller = issuer.caller(with(changes).as_object().unwrap(), Some("JWT"))?;
         Ok((caller.name.clone(), caller.role))
     }
 
@@ -234,8 +251,8 @@ mod tests {
         let user = Ok(("eu1/u1".to_owned(), Role::Tenant));
         assert_eq!(taken(&issuer(), &json!({})), user);
         assert_eq!(taken(&issuer(), &json!({"sub": null})), user);
-        let client = json!({"user_id": null, "sub": "robot", "client_id": "robot", "cid": "robot", "grant_type": "client_credentials", "aud": ["robot", "cf_billing"]});
-        assert_eq!(taken(&issuer(), &client), Ok(("eu1/robot".to_owned(), Role::Tenant)));
+        let robot = json!({"user_id": null, "sub": "robot", "client_id": "robot", "cid": "robot", "grant_type": "client_credentials", "aud": ["robot", "cf_billing"]});
+        assert_eq!(taken(&issuer(), &robot), Ok(("eu1/client/robot".to_owned(), Role::Tenant)));
         // Neither: nobody is meant, or two.
         for changes in [json!({"user_id": null}), json!({"sub": "u2"}), json!({"user_id": ""})] {
             assert_eq!(taken(&issuer(), &changes), Err(NotTaken::Nobody("user_id")), "{changes}");
@@ -272,6 +289,38 @@ mod tests {
         // A client of that name, asking for itself.
         let own = json!({"aud": ["cf_billing"], "cid": "cf_billing", "client_id": "cf_billing", "user_id": null, "sub": "cf_billing", "grant_type": "client_credentials"});
         assert!(taken(&issuer(), &own).is_ok());
+    }
+
+    /// Nothing of it says what it is: so may ID tokens look.
+    #[test]
+    fn an_access_token_shows_that_it_is_one() {
+        let bare = json!({"cid": null, "scope": null, "grant_type": null});
+        let claims = |changes: &Value| with(changes).as_object().unwrap().clone();
+        let taken = |changes: &Value, header: Option<&str>| issuer().caller(&claims(changes), header).is_ok();
+        assert!(!taken(&bare, Some("JWT")) && !taken(&bare, None));
+        assert!(taken(&bare, Some("at+jwt")) && taken(&bare, Some("application/AT+JWT")));
+        for sign in
+            [json!({"azp": "another"}), json!({"scope": "read"}), json!({"typ": "Bearer"}), json!({"client_id": "c"})]
+        {
+            let mut changes = bare.clone();
+            changes.as_object_mut().unwrap().extend(sign.as_object().unwrap().clone());
+            assert!(taken(&changes, Some("jwt")) && taken(&changes, None), "{sign}");
+        }
+        for header in ["logout+jwt", "secevent+jwt", "id_token+jwt", "dpop+jwt", ""] {
+            assert!(!taken(&json!({}), Some(header)), "{header}");
+        }
+        assert!(!taken(&json!({"token_use": "id"}), None) && taken(&json!({"token_use": "access"}), None));
+    }
+
+    /// Whoever may make a client gives it the guid of a user.
+    #[test]
+    fn an_account_that_names_a_user_means_no_client() {
+        use super::Person;
+        let person =
+            |subject: &str, is_client| Person { issuer: "eu1".to_owned(), subject: subject.to_owned(), is_client };
+        assert!(person("u1", false).is_named("eu1/u1") && person("robot", true).is_named("eu1/client/robot"));
+        assert!(!person("u1", true).is_named("eu1/u1") && !person("client/robot", false).is_named("eu1/client/robot"));
+        assert!(!person("u1", false).is_named("us1/u1") && !person("u1", false).is_named("eu1/U1"));
     }
 
     #[test]

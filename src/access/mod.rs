@@ -94,6 +94,18 @@ impl Caller {
         self.person.as_ref().filter(|_| self.role == Role::Tenant)
     }
 
+    /// The foundations that a role over everything was granted for, by an issuer that speaks for those alone.
+    #[must_use]
+    pub fn everything_of(&self) -> Option<&BTreeSet<String>> {
+        self.foundations.as_ref().filter(|_| matches!(self.role, Role::Provider | Role::Finance))
+    }
+
+    /// With a role over everything that there is.
+    #[must_use]
+    pub fn over_everything(self) -> Self {
+        Self { foundations: None, ..self }
+    }
+
     /// With what was found to be theirs.
     #[must_use]
     pub fn having(mut self, theirs: Theirs) -> Self {

@@ -51,7 +51,7 @@ const WHO: &[Key] = &[
     key(
         "people",
         Takes::Forms(PERSON),
-        "Who sees its final invoices and what it costs: the name of an `[[issuer]]` of the configuration, and the `sub` that it knows somebody by (a UAA's `user_id`); never an e-mail address, which may become another's",
+        "Who sees its final invoices and what it costs: the name of an `[[issuer]]` of the configuration, and the `sub` that it knows somebody by: of a UAA the user's guid, of its clients `client/` and their id; never an e-mail address, which may become another's",
     ),
 ];
 

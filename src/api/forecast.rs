@@ -9,7 +9,7 @@ use super::cost::CostBy;
 use super::keys::{Keys, columns};
 use crate::access::{OfOrganization, Theirs};
 use crate::billing_run::{Forecast, ForecastLine};
-use crate::domain::{Amount, AmountOverflow, Currency, Span};
+use crate::domain::{Amount, AmountOverflow, Currency};
 use crate::rating::Named;
 use crate::store::{self, CostPart, UsageKeyed};
 
@@ -62,7 +62,7 @@ enum Seen {
 }
 
 /// How much of a line is seen by whom it is somebody's; the same rule as `Store::cost` has in SQL.
-fn seen(line: &ForecastLine, month: Span, of: Option<&Theirs>) -> Option<Seen> {
+fn seen(line: &ForecastLine, of: Option<&Theirs>) -> Option<Seen> {
     let Some(of) = of else { return Some(Seen::Whole) };
     if of.accounts.contains(&line.account) {
         return Some(Seen::Whole);
@@ -76,8 +76,8 @@ fn seen(line: &ForecastLine, month: Span, of: Option<&Theirs>) -> Option<Seen> {
         payer.account == line.account
             && payer.foundation == key.foundation
             && payer.organization == organization
-            && payer.span.from < month.to
-            && payer.span.to > month.from
+            && payer.span.from <= line.span.from
+            && payer.span.to >= line.span.to
     });
     let seen = paid.map(|payer| match payer.seen {
         OfOrganization::Whole => Seen::InDetail,
@@ -138,7 +138,6 @@ fn add(
 /// [`AmountOverflow`].
 pub fn forecast_rows(
     forecast: &Forecast,
-    month: Span,
     last_month: Vec<store::CostRow>,
     by: &[CostBy],
     account: Option<&str>,
@@ -150,7 +149,7 @@ pub fn forecast_rows(
     }
     for line in forecast.lines.iter().filter(|line| account.is_none_or(|account| account == line.account)) {
         // By an account that isn't theirs nobody can ask.
-        let seen = seen(line, month, of).filter(|seen| account.is_none() || *seen == Seen::Whole);
+        let seen = seen(line, of).filter(|seen| account.is_none() || *seen == Seen::Whole);
         let Some(seen) = seen else { continue };
         let keys = by.iter().map(|by| keyed(line, *by, seen)).collect();
         add(&mut groups, line.part, keys, line.currency, [Amount::default(), line.so_far, line.at_end])?;

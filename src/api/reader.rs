@@ -76,8 +76,11 @@ pub struct InvoicesAsked {
 /// The forecast that was made last: it rates a whole month, and isn't made for each who asks.
 #[derive(Clone, Debug, Default)]
 pub struct Forecasts {
-    made: Arc<Mutex<Option<(Timestamp, Arc<Forecast>)>>>,
+    made: Arc<Mutex<Option<MadeForecast>>>,
 }
+
+/// A forecast, and when it was made.
+type MadeForecast = (Timestamp, Arc<Forecast>);
 
 /// Reads the book.
 #[derive(Clone, Debug)]
@@ -246,8 +249,7 @@ impl BookReader {
             account: account.map(str::to_owned),
         };
         let last_month = self.cost(may, &query).await?;
-        let month = forecast.month.span(self.configuration.billing.time_zone);
-        let rows = forecast_rows(&forecast, month, last_month, by, account, may.whose().only());
+        let rows = forecast_rows(&forecast, last_month, by, account, may.whose().only());
         rows.map_err(|_| StoreError::Overflow.into())
     }
 

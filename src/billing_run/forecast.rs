@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{BillingError, BillingRun, Card};
 use crate::clock::Clock;
 use crate::config::Configuration;
-use crate::domain::{Amount, AmountOverflow, Currency, Month};
+use crate::domain::{Amount, AmountOverflow, Currency, Month, Span};
 use crate::invoicing::{Invoice, net_of};
 use crate::rate_card::Meter;
 use crate::rating::LineKey;
@@ -28,6 +28,8 @@ pub struct ForecastLine {
     pub part: CostPart,
     /// `None`: beside the lines.
     pub of: Option<(Arc<LineKey>, Meter)>,
+    /// From the first use to the last.
+    pub span: Span,
     pub so_far: Amount,
     pub at_end: Amount,
 }
@@ -42,38 +44,34 @@ pub async fn forecast(configuration: &Configuration, store: &Store, clock: &Cloc
     let card = Card::read(rates, configuration.billing.time_zone)?;
     let mut run = BillingRun::new(configuration, store, clock, &card)?;
     let month = Month::of(clock.now(), run.zone);
-    let mut lines: BTreeMap<Place, (Option<String>, [Amount; 2])> = BTreeMap::new();
-    for (at, goes_on) in [false, true].into_iter().enumerate() {
+    let mut lines = Lines::new();
+    for goes_on in [false, true] {
         run.goes_on = goes_on;
         for draft in run.compute(month, None).await? {
-            add(&mut lines, &draft.invoice, at)?;
+            add(&mut lines, &draft.invoice, goes_on)?;
         }
     }
-    let line = |(place, (account_name, [so_far, at_end])): (Place, (Option<String>, [Amount; 2]))| {
-        let (account, part, of, currency) = place;
-        let currency = Currency::from_code(currency).expect("it is the code of one");
-        ForecastLine { account, account_name, currency, part, of, so_far, at_end }
-    };
-    Ok(Forecast { month, lines: lines.into_iter().map(line).collect() })
+    Ok(Forecast { month, lines: lines.into_values().collect() })
 }
 
-type Place = (String, CostPart, Option<(Arc<LineKey>, Meter)>, &'static str);
+/// By account, part, use and currency.
+type Lines = BTreeMap<(String, CostPart, Option<(Arc<LineKey>, Meter)>, &'static str), ForecastLine>;
 
 /// Adds what an invoice charges, so far or at the end.
-fn add(
-    lines: &mut BTreeMap<Place, (Option<String>, [Amount; 2])>,
-    invoice: &Invoice,
-    at: usize,
-) -> Result<(), AmountOverflow> {
-    let code = invoice.currency.code();
-    let mut put = |part, of: Option<(Arc<LineKey>, Meter)>, amount: Amount| {
+fn add(lines: &mut Lines, invoice: &Invoice, at_end: bool) -> Result<(), AmountOverflow> {
+    let currency = invoice.currency;
+    let mut put = |part, of: Option<(Arc<LineKey>, Meter)>, span: Span, amount: Amount| {
         if amount == Amount::default() {
             return Ok(());
         }
-        let place = (invoice.account.clone(), part, of, code);
-        let (_, amounts) =
-            lines.entry(place).or_insert_with(|| (invoice.account_name.clone(), <[Amount; 2]>::default()));
-        amounts[at] = amounts[at].plus(amount)?;
+        let line = lines.entry((invoice.account.clone(), part, of.clone(), currency.code())).or_insert_with(|| {
+            let (account, account_name) = (invoice.account.clone(), invoice.account_name.clone());
+            let (so_far, at_end) = (Amount::default(), Amount::default());
+            ForecastLine { account, account_name, currency, part, of, span, so_far, at_end }
+        });
+        line.span = line.span.hull(span);
+        let sum = if at_end { &mut line.at_end } else { &mut line.so_far };
+        *sum = sum.plus(amount)?;
         Ok(())
     };
     let mut used = Amount::default();
@@ -82,9 +80,9 @@ fn add(
         used = used.plus(amount)?;
         // Whether its length is assumed parts no sums.
         let key = LineKey { estimated: false, ..(*line.key).clone() };
-        put(CostPart::Usage, Some((Arc::new(key), line.meter)), amount)?;
+        put(CostPart::Usage, Some((Arc::new(key), line.meter)), line.span, amount)?;
     }
     let corrections = net_of(&invoice.corrections)?;
-    put(CostPart::Corrections, None, corrections)?;
-    put(CostPart::Adjustments, None, invoice.net.minus(corrections)?.minus(used)?)
+    put(CostPart::Corrections, None, invoice.period, corrections)?;
+    put(CostPart::Adjustments, None, invoice.period, invoice.net.minus(corrections)?.minus(used)?)
 }

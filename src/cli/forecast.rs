@@ -38,8 +38,7 @@ impl Forecast {
         };
         let last_month = store.cost(&query, None).await?;
         store.close().await;
-        let month = forecast.month.span(configuration.billing.time_zone);
-        let rows = forecast_rows(&forecast, month, last_month, &self.by, account.as_deref(), None);
+        let rows = forecast_rows(&forecast, last_month, &self.by, account.as_deref(), None);
         let rows = rows.map_err(Failure::failed)?;
         let header = ForecastRow::header(&self.by);
         match self.format {

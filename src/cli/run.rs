@@ -21,7 +21,7 @@ use crate::config::{Configuration, Foundation};
 use crate::consumer::Plan;
 use crate::daemon::{Backoff, Daemon, Heartbeat, Member, begin_series, status};
 use crate::http::{self, Book, Listeners, OfBook, Served};
-use crate::identity::Identities;
+use crate::identity::{self, Identities};
 use crate::store::{Making, Store, StoreError};
 use crate::telemetry::{self, Board, Metrics};
 
@@ -159,9 +159,14 @@ pub(super) fn identities(configuration: &Configuration, clock: &Clock) -> Result
     };
     let clients: Result<Vec<(String, Client)>, Failure> = (configuration.foundations.iter())
         .filter(spoken_for)
-        .map(|foundation| Ok((foundation.name.clone(), member(configuration, foundation, clock)?.client)))
+        .map(|foundation| {
+            let http = Http::with_limits(foundation.ca_file.as_deref(), identity::LIMITS);
+            let http = http.map_err(|error| Failure::usage(format!("foundation `{}`: {error}", foundation.name)))?;
+            let member = member_over(Arc::new(http), configuration, foundation, clock)?;
+            Ok((foundation.name.clone(), member.client.without_repeats()))
+        })
         .collect();
-    Identities::new(configuration, clients?, clock).map_err(|error| Failure::usage(format!("[[issuer]]: {error}")))
+    Identities::new(configuration, clients?, clock).map_err(Failure::usage)
 }
 
 /// Logs what should be looked at, and keeps nothing from running.

@@ -7,7 +7,7 @@ mod session;
 mod snapshots;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
@@ -68,6 +68,10 @@ struct Inner {
     most_rows: AtomicU32,
     /// It was found not to filter usage events by time.
     without_event_times: AtomicBool,
+    /// What fails is tried once more.
+    repeats: AtomicBool,
+    /// Requests that were sent to Cloud Controller.
+    sent: AtomicU64,
     /// `Date` of the last answer, in Unix seconds; 0 before any.
     last_date: AtomicI64,
     /// What our own clock said then, in Unix seconds.
@@ -122,6 +126,8 @@ impl Client {
                 largest_page: AtomicU32::new(LARGEST_PAGE),
                 most_rows: AtomicU32::new(u32::MAX),
                 without_event_times: AtomicBool::new(false),
+                repeats: AtomicBool::new(true),
+                sent: AtomicU64::new(0),
                 last_date: AtomicI64::new(0),
                 dated_at: AtomicI64::new(0),
                 reporter: OnceLock::new(),
@@ -135,6 +141,19 @@ impl Client {
         // Set once, before the client is used.
         let _ = self.inner.reporter.set(reporter);
         self
+    }
+
+    /// Gives up what fails at the first time: somebody waits for the answer.
+    #[must_use]
+    pub fn without_repeats(self) -> Self {
+        self.inner.repeats.store(false, Ordering::Relaxed);
+        self
+    }
+
+    /// Requests that were sent to Cloud Controller, answered or not.
+    #[must_use]
+    pub fn requests_sent(&self) -> u64 {
+        self.inner.sent.load(Ordering::Relaxed)
     }
 
     /// Holds on to the UAA of this origin: another isn't followed, unless it is configured. Once, before anything is sent.

@@ -91,6 +91,11 @@ fn issuer(text: &str) -> Result<String, Wrong> {
         let form = "use https: whoever is in between could give keys of their own";
         return Err(Wrong::new(format!("`{text}` isn't https"), form));
     }
+    // What is read otherwise than it is written is never what tokens have.
+    if text != url.as_str() && format!("{text}/") != url.as_str() {
+        let form = format!("write it as {}", url.as_str().trim_end_matches('/'));
+        return Err(Wrong::new(format!("`{text}` isn't written as an address is"), &form));
+    }
     if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
         return Err(Wrong::new("an issuer has no user, query or fragment".to_owned(), form));
     }
@@ -139,14 +144,19 @@ pub(super) fn read(section: &Keyed<'_>, configured: &[String]) -> Option<Trusted
             .unwrap_or_else(|| "name foundations of this file".to_owned());
         section.error("foundations", format!("no foundation `{unknown}` is configured"), hint);
     }
-    let is_of_all = configured.iter().all(|name| foundations.contains(name));
-    if !foundations.is_empty() && !is_of_all {
+    if !foundations.is_empty() && !configured.iter().all(|name| foundations.contains(name)) {
         for (role, _) in grants.iter().filter(|(role, _)| *role != Role::Sre) {
             let told = format!(
                 "`{role}` is a role over everything, and this issuer speaks for {} alone",
                 foundations.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
             );
             section.error(role.name(), told, "leave it out; use a provider that is no foundation's, or a [[token]]");
+        }
+    }
+    if claim.as_deref() == Some(CLAIM) {
+        for (role, scope) in grants.iter().filter(|(_, scope)| scope.contains(' ')) {
+            let told = format!("`{scope}` is several scopes");
+            section.error(role.name(), told, "write one; a name with spaces can be in a list of groups: set `claim`");
         }
     }
     for (role, scope) in &grants {
@@ -171,7 +181,6 @@ pub(super) fn read(section: &Keyed<'_>, configured: &[String]) -> Option<Trusted
         issuer: issuer?,
         zone: zone?,
         audience,
-        is_of_all,
         foundations,
         claim: claim?,
         grants,

@@ -1,7 +1,8 @@
 //! The keys of an issuer: found by discovery, kept, and asked for again when a token names one that isn't known. What a
 //! token itself names (`jku`, `x5u`, `jwk`) is never looked at.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -20,6 +21,10 @@ const FRESH_SECONDS: i64 = 3600;
 const USABLE_SECONDS: i64 = 24 * 3600;
 /// Between two requests at least, whatever keys tokens name.
 const BETWEEN_SECONDS: i64 = 10;
+/// A request waits so long for keys that it knows to be hours old, before it goes by them.
+const STALE_WAITS: Duration = Duration::from_secs(3);
+/// And so long for a key that isn't known.
+const UNKNOWN_WAITS: Duration = Duration::from_secs(12);
 /// No document is larger.
 const LARGEST: usize = 1 << 20;
 
@@ -32,21 +37,28 @@ pub(super) enum NoKey {
     Away(String),
 }
 
-#[derive(Debug)]
+/// Kept, and asked for by one at a time: by a task of its own, which goes on when whoever began it goes away.
+#[derive(Clone, Debug)]
 pub(super) struct IssuerKeys {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
     issuer: String,
     transport: Transport,
     clock: Clock,
     known: RwLock<Known>,
     /// Held by whoever asks.
-    asking: Mutex<()>,
+    asking: Arc<Mutex<()>>,
 }
 
 #[derive(Debug, Default)]
 struct Known {
     keys: Option<(Arc<JwkSet>, Timestamp)>,
+    /// When the last request ended.
     asked_at: Option<Timestamp>,
-    /// Why the last request came to nothing.
+    /// Why it came to nothing.
     failed: Option<String>,
 }
 
@@ -57,62 +69,111 @@ struct Discovered {
     jwks_uri: String,
 }
 
+/// What is known of a key.
+enum Found {
+    Fresh(Jwk),
+    /// Its issuer should be asked again whether it still has it.
+    Stale(Jwk),
+    No,
+}
+
 impl IssuerKeys {
     pub fn new(issuer: String, transport: Transport, clock: Clock) -> Self {
-        Self { issuer, transport, clock, known: RwLock::default(), asking: Mutex::new(()) }
+        let (known, asking) = (RwLock::default(), Arc::default());
+        Self { inner: Arc::new(Inner { issuer, transport, clock, known, asking }) }
     }
 
     /// The key of that name, or the only one where a token names none.
     pub async fn find(&self, name: Option<&str>) -> Result<Jwk, NoKey> {
-        if let Some(found) = self.fresh(name) {
-            return Ok(found);
-        }
-        let _asking = self.asking.lock().await;
-        // Whoever asked meanwhile may have found it.
-        if let Some(found) = self.fresh(name) {
-            return Ok(found);
-        }
-        let now = self.clock.now();
-        let asked_at = self.known.read().unwrap_or_else(PoisonError::into_inner).asked_at;
-        if asked_at.is_none_or(|at| !(0..BETWEEN_SECONDS).contains(&now.seconds_since(at))) {
-            let asked = self.ask().await;
-            let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-            known.asked_at = Some(now);
-            match asked {
-                Ok(keys) => {
-                    known.keys = Some((Arc::new(keys), now));
-                    known.failed = None;
-                }
-                Err(why) => {
-                    tracing::warn!(issuer = self.issuer, "the issuer's keys can't be read: {why}");
-                    known.failed = Some(why);
+        let wait = match self.inner.found(name) {
+            Found::Fresh(key) => return Ok(key),
+            // Where the issuer didn't answer last, it isn't waited for.
+            Found::Stale(_) if self.inner.known().failed.is_some() => Duration::ZERO,
+            Found::Stale(_) => STALE_WAITS,
+            Found::No => UNKNOWN_WAITS,
+        };
+        let _ = tokio::time::timeout(wait, self.refresh(name)).await;
+        match self.inner.found(name) {
+            Found::Fresh(key) | Found::Stale(key) => Ok(key),
+            Found::No => {
+                let known = self.inner.known();
+                match (&known.failed, &known.keys) {
+                    (Some(why), _) => Err(NoKey::Away(why.clone())),
+                    (None, Some(_)) => Err(NoKey::Unknown),
+                    (None, None) => Err(NoKey::Away("it has given no keys yet".to_owned())),
                 }
             }
         }
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        let kept = known.keys.as_ref().filter(|(_, at)| (0..USABLE_SECONDS).contains(&now.seconds_since(*at)));
-        match kept {
-            Some((keys, _)) => named(keys, name).ok_or_else(|| match &known.failed {
-                Some(why) => NoKey::Away(why.clone()),
-                None => NoKey::Unknown,
-            }),
-            None => Err(NoKey::Away(known.failed.clone().unwrap_or_else(|| "it has given no keys yet".to_owned()))),
-        }
     }
 
-    /// The key, if it was read not long ago.
-    fn fresh(&self, name: Option<&str>) -> Option<Jwk> {
-        let now = self.clock.now();
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        let (keys, at) = known.keys.as_ref()?;
-        if !(0..FRESH_SECONDS).contains(&now.seconds_since(*at)) {
-            return None;
+    /// Asks for the keys, unless somebody just did; or waits for whoever does.
+    async fn refresh(&self, name: Option<&str>) {
+        let Ok(asking) = self.inner.asking.clone().try_lock_owned() else {
+            drop(self.inner.asking.lock().await);
+            return;
+        };
+        if self.inner.was_just_asked() || matches!(self.inner.found(name), Found::Fresh(_)) {
+            return;
         }
-        named(keys, name)
+        // A task: whoever goes away before it ends must not keep others from the keys.
+        let inner = self.inner.clone();
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "ends by itself, with what it asks; there is nothing to supervise"
+        )]
+        let refreshing = tokio::spawn(async move {
+            inner.read_keys().await;
+            drop(asking);
+        });
+        let _ = refreshing.await;
     }
 
     /// Those that the issuer has now.
     pub async fn ask(&self) -> Result<JwkSet, String> {
+        self.inner.ask().await
+    }
+}
+
+impl Inner {
+    fn known(&self) -> RwLockReadGuard<'_, Known> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn found(&self, name: Option<&str>) -> Found {
+        let now = self.clock.now();
+        let known = self.known();
+        let Some((keys, at)) = &known.keys else { return Found::No };
+        let age = now.seconds_since(*at);
+        match named(keys, name) {
+            Some(key) if (0..FRESH_SECONDS).contains(&age) => Found::Fresh(key),
+            Some(key) if (0..USABLE_SECONDS).contains(&age) => Found::Stale(key),
+            _ => Found::No,
+        }
+    }
+
+    fn was_just_asked(&self) -> bool {
+        let asked_at = self.known().asked_at;
+        asked_at.is_some_and(|at| (0..BETWEEN_SECONDS).contains(&self.clock.now().seconds_since(at)))
+    }
+
+    async fn read_keys(&self) {
+        let asked = self.ask().await;
+        let now = self.clock.now();
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.asked_at = Some(now);
+        match asked {
+            Ok(keys) => {
+                known.keys = Some((Arc::new(keys), now));
+                known.failed = None;
+            }
+            Err(why) => {
+                tracing::warn!(issuer = self.issuer, "the issuer's keys can't be read: {why}");
+                known.failed = Some(why);
+            }
+        }
+    }
+
+    async fn ask(&self) -> Result<JwkSet, String> {
         let discovery = format!("{}/.well-known/openid-configuration", self.issuer.trim_end_matches('/'));
         let discovered: Discovered = self.read(&discovery).await?;
         if discovered.issuer != self.issuer {

@@ -5,27 +5,28 @@ mod keys;
 mod ring;
 mod roles;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use jsonwebtoken::{DecodingKey, Validation, decode, decode_header};
 use serde::Deserialize;
 
-use crate::access::{Caller, Claims, Issuer, NotTaken, OF_CLOUD_CONTROLLER, Person, Theirs};
-use crate::billing_run;
+use crate::access::{Caller, Claims, Issuer, NotTaken, OF_CLOUD_CONTROLLER, Person, Reach, Theirs};
+use crate::accounts::Accounts;
+use crate::billing_run::{self, BillingError};
 use crate::clock::Clock;
 use crate::cloud_controller::Client;
 use crate::cloud_controller::transport::{Http, Limits, SetupError, Transport};
 use crate::config::Configuration;
 use crate::domain::text::visible;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use keys::{IssuerKeys, NoKey};
 use roles::{FoundationRoles, NoRoles};
 
-/// An issuer that doesn't answer holds a request up no longer.
-const LIMITS: Limits = Limits { silence: Duration::from_secs(5), whole: Duration::from_secs(10) };
+/// Whoever is asked about people and doesn't answer holds a request up no longer.
+pub const LIMITS: Limits = Limits { silence: Duration::from_secs(5), whole: Duration::from_secs(10) };
 /// Clocks may differ by so much, in seconds.
 const LEEWAY: u64 = 60;
 
@@ -56,7 +57,12 @@ impl From<NotTaken> for Unproven {
 pub struct Identities {
     issuers: Vec<Known>,
     foundations: BTreeMap<String, FoundationRoles>,
+    /// As they were read last, and of which time and size their file was.
+    accounts: Mutex<Option<(Option<FileState>, Arc<Accounts>)>>,
 }
+
+/// Time and size of a file.
+type FileState = (SystemTime, u64);
 
 #[derive(Debug)]
 struct Known {
@@ -74,27 +80,24 @@ impl Identities {
     /// nobody else's.
     ///
     /// # Errors
-    /// [`SetupError`].
-    pub fn new(
-        configuration: &Configuration,
-        clients: Vec<(String, Client)>,
-        clock: &Clock,
-    ) -> Result<Self, SetupError> {
+    /// What of which issuer can't be used.
+    pub fn new(configuration: &Configuration, clients: Vec<(String, Client)>, clock: &Clock) -> Result<Self, String> {
         let over = |ca_file: Option<&Path>| -> Result<Transport, SetupError> {
             Ok(Arc::new(Http::with_limits(ca_file, LIMITS)?))
         };
         ring::install();
         let known = configuration.issuers.iter().map(|trusted| {
             let issuer = trusted.issuer.clone();
-            let transport = over(trusted.ca_file.as_deref())?;
+            let transport = over(trusted.ca_file.as_deref());
+            let transport = transport.map_err(|error| format!("issuer `{}`: {error}", issuer.name))?;
             Ok(Known { keys: IssuerKeys::new(issuer.issuer.clone(), transport, clock.clone()), issuer })
         });
-        let issuers = known.collect::<Result<_, _>>()?;
+        let issuers = known.collect::<Result<_, String>>()?;
         let foundations = clients.into_iter().map(|(name, client)| {
             let roles = FoundationRoles::new(&name, client, clock.clone(), configuration.http.roles_every);
             (name, roles)
         });
-        Ok(Self { issuers, foundations: foundations.collect() })
+        Ok(Self { issuers, foundations: foundations.collect(), accounts: Mutex::default() })
     }
 
     /// Asks an issuer for its keys; tells how many there are.
@@ -134,7 +137,9 @@ impl Identities {
             return Err(refused(told));
         }
         if header.crit.is_some() {
-            return Err(refused("the token has a critical header that isn't known here".to_owned()));
+            let told =
+                "the token has a critical header that isn't known here\nhint: have the provider leave `crit` out";
+            return Err(refused(told.to_owned()));
         }
         let key = known.keys.find(header.kid.as_deref()).await.map_err(|no| match no {
             NoKey::Unknown => refused(format!(
@@ -157,33 +162,32 @@ impl Identities {
         let cli = known.issuer.cf_cli.then_some(OF_CLOUD_CONTROLLER);
         validation.set_audience(&[&[known.issuer.audience.as_str()][..], cli.as_slice()].concat());
         match decode::<Claims>(token, &key, &validation) {
-            Ok(decoded) => Ok(known.issuer.caller(&decoded.claims)?),
+            Ok(decoded) => Ok(known.issuer.caller(&decoded.claims, decoded.header.typ.as_deref())?),
             Err(error) => Err(refused(why(error.kind(), &known.issuer))),
         }
     }
 
-    /// What of the book is a person's: accounts that name them, and what their roles in Cloud Controller open.
+    /// Looks up what is a person's: accounts that name them, and what their roles in Cloud Controller open.
     ///
     /// # Errors
     /// [`Unproven`].
-    pub async fn theirs(
+    pub async fn look_up(
         &self,
         person: &Person,
         configuration: &Configuration,
         store: &Store,
-    ) -> Result<Theirs, Unproven> {
+    ) -> Result<LookedUp, Unproven> {
         let Some(known) = self.issuers.iter().find(|known| known.issuer.name == person.issuer) else {
             return Err(Unproven::NotOfIssuer);
         };
-        let accounts = billing_run::accounts(configuration)
+        let accounts = self
+            .accounts(configuration)
             .map_err(|error| Unproven::Away { told: "the accounts file can't be read now", why: error.to_string() })?;
-        let named = person.to_string();
-        let of_them = accounts.all().filter(|account| account.people.contains(&named));
-        let mut theirs = Theirs { accounts: of_them.map(|account| account.id.clone()).collect(), ..Theirs::default() };
+        let mut reach = Vec::new();
         for foundation in &known.issuer.foundations {
             let Some(roles) = self.foundations.get(foundation) else { continue };
-            let reach = roles.reach(person, known.issuer.whole_to_billing_managers, store).await;
-            theirs.reach.push(reach.map_err(|no| {
+            let read = roles.reach(person, known.issuer.whole_to_billing_managers, store).await;
+            reach.push(read.map_err(|no| {
                 match no {
                     NoRoles::IsAUser => Unproven::Refused(
                         "the client has the id of a user\nhint: ask whoever runs the foundation to rename the client"
@@ -197,10 +201,46 @@ impl Identities {
                 }
             })?);
         }
-        theirs.payers = billing_run::organization_payers(store, &accounts, &theirs.reach)
-            .await
-            .map_err(|error| Unproven::Away { told: "the book can't be read now", why: error.to_string() })?;
-        Ok(theirs)
+        let named = accounts.all().filter(|account| account.people.iter().any(|name| person.is_named(name)));
+        let named = named.map(|account| account.id.clone()).collect();
+        Ok(LookedUp { named, reach, accounts })
+    }
+
+    /// The accounts file, read again once it is another.
+    fn accounts(&self, configuration: &Configuration) -> Result<Arc<Accounts>, BillingError> {
+        let state = |file: &std::path::PathBuf| -> Option<FileState> {
+            let file = std::fs::metadata(file).ok()?;
+            Some((file.modified().ok()?, file.len()))
+        };
+        let now = configuration.billing.accounts.as_ref().and_then(state);
+        let mut kept = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((then, accounts)) = &*kept
+            && now.is_some()
+            && *then == now
+        {
+            return Ok(accounts.clone());
+        }
+        let (_, accounts) = kept.insert((now, Arc::new(billing_run::accounts(configuration)?)));
+        Ok(accounts.clone())
+    }
+}
+
+/// What was looked up of a person, without the book.
+#[derive(Debug)]
+pub struct LookedUp {
+    named: BTreeSet<String>,
+    pub reach: Vec<Reach>,
+    accounts: Arc<Accounts>,
+}
+
+impl LookedUp {
+    /// What of the book is theirs.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn theirs(self, store: &Store) -> Result<Theirs, StoreError> {
+        let payers = billing_run::organization_payers(store, &self.accounts, &self.reach).await?;
+        Ok(Theirs { accounts: self.named, reach: self.reach, payers })
     }
 }
 
@@ -217,6 +257,9 @@ fn why(kind: &jsonwebtoken::errors::ErrorKind, issuer: &Issuer) -> String {
         ),
         ErrorKind::MissingRequiredClaim(claim) => {
             format!("the token has no `{claim}`\nhint: ask the provider for an access token")
+        }
+        ErrorKind::InvalidClaimFormat(claim) => {
+            format!("the token's `{claim}` isn't valid\nhint: ask the provider for a new token")
         }
         _ => "the token's signature isn't valid\nhint: ask the provider for a new token".to_owned(),
     }

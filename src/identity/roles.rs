@@ -1,7 +1,7 @@
 //! Roles of people in one foundation, as read from its Cloud Controller: many people's in one request, each person's not
 //! more often than need be, and never so often that the collector would be kept waiting.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, VecDeque};
 use std::num::NonZeroUsize;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -19,6 +19,14 @@ use crate::store::{Store, StoreError};
 const COUNTS_SECONDS: i64 = 15 * 60;
 /// Of the requests that the foundation allows to one client, one in so many is for roles.
 const ONE_IN: u64 = 10;
+/// So many at most, whatever is allowed.
+const MOST_REQUESTS: usize = 10_000;
+/// A limit is asked for again after so long.
+const LIMIT_SECONDS: i64 = 3600;
+/// Nobody waits longer for roles.
+const LONGEST: Duration = Duration::from_secs(5);
+/// After a failure nobody tries again for so long.
+const AFTER_FAILURE_SECONDS: i64 = 5;
 /// What Cloud Controller allows by default, where it doesn't say.
 const DEFAULT_LIMIT: RequestLimit = RequestLimit { requests: 2000, within: Duration::from_hours(1) };
 /// People whose roles are kept.
@@ -44,9 +52,17 @@ pub(super) struct FoundationRoles {
     every: i64,
     kept: Mutex<Kept>,
     /// Held by whoever asks: the others' guids go with the next request.
-    asking: AsyncMutex<Option<Budget>>,
+    asking: AsyncMutex<Asking>,
     /// The UAA of the onboarding is held to.
     pinned: OnceLock<()>,
+}
+
+/// What whoever asks goes by.
+#[derive(Debug)]
+struct Asking {
+    budget: Budget,
+    /// When it was last asked which limit the foundation has.
+    limit_asked_at: Option<Timestamp>,
 }
 
 #[derive(Debug)]
@@ -54,8 +70,8 @@ struct Kept {
     of: LruCache<(String, bool), Read>,
     /// Whose roles somebody waits for.
     wanted: BTreeSet<(String, bool)>,
-    /// Of whom nothing could be read when they were asked about last: whoever waits for them doesn't ask again.
-    failed: HashMap<(String, bool), NoRoles>,
+    /// When a request failed, and why: for a moment nobody tries again.
+    failed: Option<(Timestamp, String)>,
 }
 
 #[derive(Clone, Debug)]
@@ -66,36 +82,45 @@ struct Read {
     at: Timestamp,
 }
 
-/// Requests that may be sent: as many as are left, and more with time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Requests that may be sent: within any time of the limit's length no more than its part. Half of them whenever they are wanted,
+/// the others evenly over that time, so that none are left for nobody.
+#[derive(Clone, Debug)]
 struct Budget {
-    most: u64,
-    /// In which so many more may be sent.
+    most: usize,
+    /// In seconds.
     within: i64,
-    left: u64,
-    counted_at: Timestamp,
+    /// When each was sent, the newest last.
+    sent: VecDeque<Timestamp>,
 }
 
 impl Budget {
-    fn new(limit: RequestLimit, now: Timestamp) -> Self {
-        let most = (limit.requests / ONE_IN).max(1);
+    fn new(limit: RequestLimit) -> Self {
         let within = i64::try_from(limit.within.as_secs()).unwrap_or(i64::MAX).max(1);
-        Self { most, within, left: most, counted_at: now }
+        let mut budget = Self { most: 1, within, sent: VecDeque::new() };
+        budget.most = usize::try_from(limit.requests / ONE_IN).unwrap_or(usize::MAX).clamp(1, MOST_REQUESTS);
+        budget
     }
 
-    /// Takes some, if there are so many.
-    fn take(&mut self, requests: u64, now: Timestamp) -> bool {
-        let passed = now.seconds_since(self.counted_at).clamp(0, self.within);
-        let more = u64::try_from(passed).unwrap_or(0) * self.most / u64::try_from(self.within).unwrap_or(1);
-        if more > 0 || now < self.counted_at {
-            self.left = (self.left + more).min(self.most);
-            self.counted_at = now;
+    /// Those that were sent count under another limit, too.
+    fn limited(self, limit: RequestLimit) -> Self {
+        Self { sent: self.sent, ..Self::new(limit) }
+    }
+
+    /// Whether one may be sent.
+    fn allows(&mut self, now: Timestamp) -> bool {
+        // What is from the future is of a clock that was set back.
+        self.sent.retain(|at| (0..self.within).contains(&now.seconds_since(*at)));
+        let at_once = self.most / 2;
+        if self.sent.len() < at_once {
+            return true;
         }
-        let enough = self.left >= requests;
-        if enough {
-            self.left -= requests;
-        }
-        enough
+        let between = self.within / i64::try_from(self.most - at_once + 1).unwrap_or(i64::MAX).max(1);
+        self.sent.len() < self.most && self.sent.back().is_none_or(|last| now.seconds_since(*last) >= between)
+    }
+
+    /// So many were sent.
+    fn count(&mut self, requests: u64, now: Timestamp) {
+        self.sent.extend((0..requests).map(|_| now));
     }
 }
 
@@ -106,8 +131,8 @@ impl FoundationRoles {
             client,
             clock,
             every: i64::try_from(every.as_secs()).unwrap_or(COUNTS_SECONDS).min(COUNTS_SECONDS),
-            kept: Mutex::new(Kept { of: LruCache::new(KEPT), wanted: BTreeSet::new(), failed: HashMap::new() }),
-            asking: AsyncMutex::new(None),
+            kept: Mutex::new(Kept { of: LruCache::new(KEPT), wanted: BTreeSet::new(), failed: None }),
+            asking: AsyncMutex::new(Asking { budget: Budget::new(DEFAULT_LIMIT), limit_asked_at: None }),
             pinned: OnceLock::new(),
         }
     }
@@ -141,36 +166,31 @@ impl FoundationRoles {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads somebody's roles, and those of whoever waits, too.
+    /// Reads somebody's roles, and those of whoever waits, too; what was read before, for a while, where that can't be.
     async fn read(&self, whose: &(String, bool), store: &Store) -> Result<Read, NoRoles> {
-        {
-            let mut kept = self.kept();
-            kept.wanted.insert(whose.clone());
-            kept.failed.remove(whose);
-        }
-        let mut budget = self.asking.lock().await;
+        let read = tokio::time::timeout(LONGEST, self.read_now(whose, store)).await.unwrap_or_else(|_| {
+            let why = format!("there was no answer within {} s", LONGEST.as_secs());
+            self.has_failed(&why);
+            Err(NoRoles::Away(why))
+        });
+        read.or_else(|no| self.read_within(whose, COUNTS_SECONDS).ok_or(no))
+    }
+
+    async fn read_now(&self, whose: &(String, bool), store: &Store) -> Result<Read, NoRoles> {
+        self.kept().wanted.insert(whose.clone());
+        let mut asking = self.asking.lock().await;
         if let Some(read) = self.read_within(whose, self.every) {
             return Ok(read);
         }
-        let failed = self.kept().failed.get(whose).cloned();
-        let asked = match failed {
-            Some(no) => Err(no),
-            None => self.read_all_wanted(whose, &mut budget, store).await,
-        };
-        drop(budget);
-        // What was read before counts for a while.
-        let read = self.read_within(whose, COUNTS_SECONDS);
-        let unknown = || asked.err().unwrap_or_else(|| NoRoles::Away("the answer has no such user".to_owned()));
-        read.ok_or_else(unknown)
-    }
-
-    /// Asks about somebody and whoever else is wanted, as many as fit into a request.
-    async fn read_all_wanted(
-        &self,
-        whose: &(String, bool),
-        budget: &mut Option<Budget>,
-        store: &Store,
-    ) -> Result<(), NoRoles> {
+        let now = self.clock.now();
+        if let Some((at, why)) = &self.kept().failed
+            && (0..AFTER_FAILURE_SECONDS).contains(&now.seconds_since(*at))
+        {
+            return Err(NoRoles::Away(why.clone()));
+        }
+        if !asking.budget.allows(now) {
+            return Err(NoRoles::TooOften);
+        }
         let wanted = {
             let mut kept = self.kept();
             let others = std::mem::take(&mut kept.wanted).into_iter().filter(|other| other != whose);
@@ -178,44 +198,45 @@ impl FoundationRoles {
             kept.wanted = later.into_iter().map(|(_, other)| other).collect();
             now.into_iter().map(|(_, other)| other).chain([whose.clone()]).collect::<BTreeSet<_>>()
         };
-        let asked = self.ask(&wanted, budget, store).await;
-        if let Err(no) = &asked {
-            if let NoRoles::Away(why) = no {
-                tracing::warn!(foundation = self.foundation, "roles can't be read: {why}");
-            }
-            let mut kept = self.kept();
-            // Of those who gave up waiting there is no end otherwise.
-            if kept.failed.len() > KEPT.get() {
-                kept.failed.clear();
-            }
-            kept.failed.extend(wanted.into_iter().map(|whose| (whose, no.clone())));
+        // Also those of a request that is given up count.
+        let mut counted =
+            Counted { client: &self.client, before: self.client.requests_sent(), asking: &mut asking, now };
+        self.learn_limit(&mut counted).await;
+        if let Err(why) = self.ask(&wanted, store).await {
+            self.has_failed(&why);
+            return Err(NoRoles::Away(why));
         }
-        asked
+        drop(counted);
+        self.read_within(whose, COUNTS_SECONDS).ok_or_else(|| NoRoles::Away("the answer has no such user".to_owned()))
     }
 
-    async fn ask(
-        &self,
-        wanted: &BTreeSet<(String, bool)>,
-        budget: &mut Option<Budget>,
-        store: &Store,
-    ) -> Result<(), NoRoles> {
-        let away = |error: ApiError| NoRoles::Away(error.to_string());
-        self.pin(store).await?;
-        let budget = if let Some(budget) = budget {
-            budget
-        } else {
-            let limit = self.client.request_limit().await.map_err(away)?;
-            budget.insert(Budget::new(limit.unwrap_or(DEFAULT_LIMIT), self.clock.now()))
-        };
+    /// For a moment nobody tries again.
+    fn has_failed(&self, why: &str) {
+        tracing::warn!(foundation = self.foundation, "roles can't be read: {why}");
+        self.kept().failed = Some((self.clock.now(), why.to_owned()));
+    }
+
+    /// Which limit the foundation has, if that wasn't asked for long: it may be changed.
+    async fn learn_limit(&self, counted: &mut Counted<'_>) {
+        let asked_at = counted.asking.limit_asked_at;
+        if asked_at.is_some_and(|at| (0..LIMIT_SECONDS).contains(&counted.now.seconds_since(at))) {
+            return;
+        }
+        counted.asking.limit_asked_at = Some(counted.now);
+        if let Ok(limit) = self.client.request_limit().await {
+            let budget = std::mem::replace(&mut counted.asking.budget, Budget::new(DEFAULT_LIMIT));
+            counted.asking.budget = budget.limited(limit.unwrap_or(DEFAULT_LIMIT));
+        }
+    }
+
+    async fn ask(&self, wanted: &BTreeSet<(String, bool)>, store: &Store) -> Result<(), String> {
+        self.pin(store).await.map_err(|error| error.to_string())?;
         let clients: BTreeSet<String> =
             wanted.iter().filter(|(_, is_client)| *is_client).map(|(guid, _)| guid.clone()).collect();
-        let requests = if clients.is_empty() { 1 } else { 2 };
-        if !budget.take(requests, self.clock.now()) {
-            return Err(NoRoles::TooOften);
-        }
         let guids: BTreeSet<String> = wanted.iter().map(|(guid, _)| guid.clone()).collect();
         // Roles count from when they were asked for.
         let at = self.clock.now();
+        let away = |error: ApiError| error.to_string();
         let roles = self.client.roles(&guids).await.map_err(away)?;
         let users =
             if clients.is_empty() { BTreeSet::new() } else { self.client.users_among(&clients).await.map_err(away)? };
@@ -225,22 +246,37 @@ impl FoundationRoles {
             let is_a_user = *is_client && users.contains(guid);
             kept.of.put((guid.clone(), *is_client), Read { roles, is_a_user, at });
         }
+        kept.failed = None;
         Ok(())
     }
 
     /// Holds to the UAA that the foundation was onboarded with, if it was.
-    async fn pin(&self, store: &Store) -> Result<(), NoRoles> {
+    async fn pin(&self, store: &Store) -> Result<(), StoreError> {
         if self.pinned.get().is_some() {
             return Ok(());
         }
-        let away = |error: StoreError| NoRoles::Away(error.to_string());
-        let heads = store.foundations().await.map_err(away)?;
+        let heads = store.foundations().await?;
         let Some(head) = heads.iter().find(|head| head.name == self.foundation) else { return Ok(()) };
-        if let Some(uaa) = store.uaa(head).await.map_err(away)? {
+        if let Some(uaa) = store.uaa(head).await? {
             self.client.pin_uaa(uaa);
             let _ = self.pinned.set(());
         }
         Ok(())
+    }
+}
+
+/// Counts the requests that are sent while it is there.
+struct Counted<'a> {
+    client: &'a Client,
+    before: u64,
+    asking: &'a mut Asking,
+    now: Timestamp,
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        let sent = self.client.requests_sent().saturating_sub(self.before);
+        self.asking.budget.count(sent, self.now);
     }
 }
 
@@ -256,16 +292,29 @@ mod tests {
     fn a_tenth_of_what_is_allowed_is_for_roles() {
         let at = |seconds: i64| Timestamp::from_unix(1_000_000 + seconds);
         let limit = |requests| RequestLimit { requests, within: Duration::from_hours(1) };
-        let mut budget = Budget::new(limit(100), at(0));
-        assert!((0..10).all(|_| budget.take(1, at(0))));
-        assert!(!budget.take(1, at(0)) && !budget.take(1, at(359)) && budget.take(1, at(360)));
-        assert!(!budget.take(2, at(720)) && budget.take(2, at(1080)));
-        // Never more than an hour's, whatever the clock says.
-        let mut budget = Budget::new(limit(100), at(0));
-        assert!(!budget.take(11, at(100_000)) && budget.take(10, at(100_000)));
-        assert!(!budget.take(1, at(0)) && !budget.take(1, at(359)) && budget.take(1, at(360)));
-        // One at least.
-        let mut budget = Budget::new(limit(1), at(0));
-        assert!(budget.take(1, at(0)) && !budget.take(1, at(3599)) && budget.take(1, at(3600)));
+        // Sends whatever is allowed, each second.
+        let sent = |requests, seconds: i64| -> Vec<i64> {
+            let mut budget = Budget::new(limit(requests));
+            let mut sent = Vec::new();
+            for second in 0..seconds {
+                while budget.allows(at(second)) {
+                    budget.count(1, at(second));
+                    sent.push(second);
+                }
+            }
+            sent
+        };
+        assert_eq!(sent(100, 3600), [0, 0, 0, 0, 0, 600, 1200, 1800, 2400, 3000]);
+        for (requests, most) in [(1, 1), (19, 1), (20, 2), (50, 5), (2000, 200)] {
+            let sent = sent(requests, 3 * 3600);
+            let in_any_hour = |from: i64| sent.iter().filter(|one| (from..from + 3600).contains(*one)).count();
+            let busiest = (0..2 * 3600).map(in_any_hour).max();
+            assert!(busiest <= Some(most) && sent.len() >= most * 2, "{requests}: {busiest:?}, {} in all", sent.len());
+        }
+        // What a request took beyond the first counts, whatever the limit is by then.
+        let mut budget = Budget::new(limit(100));
+        budget.count(9, at(0));
+        assert!(!budget.allows(at(599)) && budget.allows(at(600)));
+        assert!(!budget.limited(limit(50)).allows(at(3599)));
     }
 }

@@ -1,14 +1,19 @@
 //! Access tokens of a UAA: which are taken, and for what.
 
+use std::task::{Context, Poll, Waker};
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use cf_billing::clock::Clock;
+use cf_billing::identity::{Identities, Unproven};
 use ring::hmac;
 use serde_json::{Value, json};
 
-use super::uaa::{WithUaa, guid};
+use super::uaa::{WithUaa, foundation, guid};
 use super::{header, secret, text};
 use crate::support::background::eventually;
 use crate::support::program::Program;
+use crate::support::served::Served;
 
 fn detail(with: &WithUaa, token: &str) -> (u16, String) {
     let answer = with.api.ask(Some(token), "/gaps");
@@ -51,6 +56,78 @@ fn a_scope_grants_a_role_in_the_foundations_of_its_issuer() {
     assert!(!log.contains("eyJ"), "a token is in the log: {log}");
 }
 
+/// What is in the book from a time when it was configured is nobody's whom a UAA vouches for.
+#[test]
+fn a_role_over_everything_is_over_what_the_issuer_speaks_for() {
+    let grants = "provider = \"cf_billing.provider\"";
+    for (more, provider, seen) in [(&[][..], 200, "f g"), (&["gone"], 403, "f g")] {
+        let with = WithUaa::speaking_for("f, g", grants, "", more);
+        let owner = with.token("ada", &["cf_billing.provider"]);
+        for path in
+            ["/invoices", "/cost?period=2026-10", "/accounts", "/foundations", "/usage?from=2026-10-01&to=2026-11-01"]
+        {
+            let answer = with.api.ask(Some(&owner), path);
+            assert_eq!(answer.status(), provider, "{path} with {more:?}: {}", text(&answer));
+        }
+        let sre = with.token("ada", &["cf_billing.sre"]);
+        let listed = with.api.json(Some(&sre), "/foundations")["items"].clone();
+        let names: Vec<&str> =
+            listed.as_array().unwrap().iter().map(|one| one["foundation"].as_str().unwrap()).collect();
+        assert_eq!(names.join(" "), seen);
+        assert_eq!(with.api.ask(Some(secret("provider")), "/invoices").status(), 200);
+    }
+}
+
+/// Whoever goes away while keys are read keeps nobody from them, and has them read no more often.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_goes_away_while_keys_are_read_changes_nothing() {
+    let served = Served::new(foundation(1)).await;
+    let issuer = format!("{}/oauth/token", served.api);
+    served.foundation.lock().unwrap().uaa.issuer.clone_from(&issuer);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("cf-billing.toml");
+    std::fs::write(&file, format!("[[issuer]]\nname = \"uaa\"\nissuer = \"{issuer}\"\n")).unwrap();
+    let url = ("CF_BILLING__DATABASE__URL".to_owned(), "sqlite://unused.db".to_owned());
+    let configuration = cf_billing::config::load(Some(&file), [url]).unwrap();
+    let clock = Clock::manual(Clock::System.now());
+    let identities = Identities::new(&configuration, Vec::new(), &clock).unwrap();
+    let token = {
+        let mut foundation = served.foundation.lock().unwrap();
+        let now = foundation.now();
+        foundation.uaa.issue_to_user("ada", "billing-web", &["cf_billing.read"], now).unwrap()
+    };
+    let requests = || served.foundation.lock().unwrap().requests;
+    let before = requests();
+    {
+        // Nothing is answered as long as this is held.
+        let _held = served.foundation.lock().unwrap();
+        for _ in 0..50 {
+            let mut asking = Box::pin(identities.caller(&token));
+            let gone =
+                std::future::poll_fn(|context| std::task::Poll::Ready(asking.as_mut().poll(context).is_pending()));
+            assert!(std::pin::pin!(gone).poll(&mut Context::from_waker(Waker::noop())) == Poll::Ready(true));
+        }
+    }
+    assert!(identities.caller(&token).await.is_ok());
+    assert_eq!(requests() - before, 2, "where the keys are, and the keys");
+    // Nor do names of keys that there are not.
+    let unknown =
+        token.replacen(token.split('.').next().unwrap(), &URL_SAFE_NO_PAD.encode(r#"{"alg":"RS256","kid":"x"}"#), 1);
+    for _ in 0..20 {
+        assert!(matches!(identities.caller(&unknown).await, Err(Unproven::Refused(_))));
+    }
+    assert_eq!(requests() - before, 2);
+    clock.set(clock.now().plus(10));
+    assert!(identities.caller(&unknown).await.is_err() && identities.caller(&unknown).await.is_err());
+    assert_eq!(requests() - before, 4, "once in ten seconds");
+    // Keys that are an hour old are asked for again, and used for a day where nobody answers.
+    served.foundation.lock().unwrap().uaa.issuer = "https://another.example/oauth/token".to_owned();
+    for (hours, is_ok) in [(1, true), (23, true), (25, false)] {
+        clock.set(Clock::System.now().plus(3600 * hours));
+        assert_eq!(identities.caller(&token).await.is_ok(), is_ok, "{hours} h");
+    }
+}
+
 #[test]
 fn only_access_tokens_that_the_issuer_signed_for_us_are_taken() {
     let with = WithUaa::new("zone = \"uaa\"", "");
@@ -66,7 +143,7 @@ fn only_access_tokens_that_the_issuer_signed_for_us_are_taken() {
         (json!({"iss": "https://uaa.elsewhere.example/oauth/token"}), "which isn't configured"),
         (json!({"jti": "1-r"}), "it is a refresh token"),
         (json!({"nonce": "n", "scope": null}), "it is an ID token"),
-        (json!({"aud": "cf_billing", "cid": "cf_billing", "scope": ["openid"]}), "as an ID token's is"),
+        (json!({"aud": "cf_billing", "cid": "cf_billing", "scope": ["openid"]}), "ID tokens look like that"),
         (json!({"user_id": null}), "the token names nobody"),
         (json!({"sub": "somebody else"}), "the token names nobody"),
     ] {
@@ -210,7 +287,13 @@ fn an_issuer_that_is_not_whole_is_refused() {
         (of("a", "http://127.0.0.1:1/oauth/token", ""), ""),
         (of("a", "http://uaa.example/oauth/token", ""), "isn't https"),
         (of("a", "uaa.example", ""), "is not a URL"),
-        (of("a", "https://user@uaa.example", ""), "an issuer has no user, query or fragment"),
+        (of("a", "https://uaa.example/oauth/token ", ""), ""),
+        (of("a", "https://UAA.example/oauth/token", ""), "isn't written as an address is"),
+        (of("a", "https://uaa.example", ""), ""),
+        (of("a", "https://uaa.example/", ""), ""),
+        (of("a", url, "sre = \"a b\""), "`a b` is several scopes"),
+        (of("a", url, "sre = \"a b\"\nclaim = \"groups\""), ""),
+        (of("a", "https://user@uaa.example/", ""), "an issuer has no user, query or fragment"),
         (of("a", "https://uaa.example/?a=b", ""), "an issuer has no user, query or fragment"),
         (of("a", url, "audience = \"cloud_controller\""), "aren't taken as ours"),
         (of("a", url, "cf_cli = \"tenants\""), "this issuer speaks for no foundation"),

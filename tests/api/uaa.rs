@@ -57,6 +57,11 @@ pub fn foundation(seed: u64) -> Foundation {
 impl WithUaa {
     /// With these more keys of its issuer, and accounts that name these people.
     pub fn new(of_issuer: &str, people_of_one: &str) -> Self {
+        Self::speaking_for("f", of_issuer, people_of_one, &[])
+    }
+
+    /// With an issuer that speaks for these foundations, and more of them that are in the book and not configured.
+    pub fn speaking_for(foundations: &str, of_issuer: &str, people_of_one: &str, more: &[&str]) -> Self {
         let runtime = Runtime::new().unwrap();
         let (f, g) = runtime.block_on(async { (Served::new(foundation(1)).await, Served::new(foundation(2)).await) });
         f.foundation.lock().unwrap().uaa.issuer = format!("{}/oauth/token", f.api);
@@ -80,6 +85,14 @@ impl WithUaa {
              00:00 r STARTED 512x1 app=c org=o2 space=s3\n03:00 r STOPPED",
             "80d00:00",
         );
+        for name in more {
+            month::import_into(
+                &program,
+                name,
+                "00:00 p STARTED 512x1 app=a org=o9 space=s9\n10:00 p STOPPED",
+                "80d00:00",
+            );
+        }
         customers::write(&program, &of_book, &accounts);
         let configured = ["--config", "cf-billing.toml"];
         let of = |command: &'static str| ["invoices", command, "--period", "2026-10"].into_iter().chain(configured);
@@ -95,7 +108,7 @@ impl WithUaa {
         };
         let text = format!(
             "{of_book}\n[http]\nlisten = \"127.0.0.1:0\"\nroles_every = \"1s\"\n[collection]\npoll_interval = \"50ms\"\n\
-             {}{}[[issuer]]\nname = \"uaa\"\nissuer = \"{}/oauth/token\"\nfoundations = \"f\"\nsre = \"cf_billing.sre\"\n{of_issuer}\n\
+             {}{}[[issuer]]\nname = \"uaa\"\nissuer = \"{}/oauth/token\"\nfoundations = \"{foundations}\"\nsre = \"cf_billing.sre\"\n{of_issuer}\n\
              [[token]]\nname = \"provider\"\nrole = \"provider\"\nsecret = \"{}\"\n",
             of_foundation("f", &f.api),
             of_foundation("g", &g.api),

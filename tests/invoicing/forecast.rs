@@ -9,7 +9,6 @@ use cf_billing::clock::Clock;
 use cf_billing::config::Configuration;
 use cf_billing::domain::{Month, Span, Timestamp};
 use cf_billing::store::{CostQuery, Store};
-use chrono_tz::Tz;
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
@@ -69,7 +68,7 @@ impl Book {
 
     fn rows(&self, forecast: &Forecast, by: &[CostBy], of: Option<&Theirs>) -> Vec<ForecastRow> {
         let last_month = self.cost(forecast.month.previous(), by, of);
-        forecast_rows(forecast, forecast.month.span(Tz::UTC), last_month, by, None, of).unwrap()
+        forecast_rows(forecast, last_month, by, None, of).unwrap()
     }
 }
 
@@ -125,7 +124,8 @@ fn a_forecast_shows_somebody_what_cost_does() {
         seen,
     };
     let (whole, sum) = (OfOrganization::Whole, OfOrganization::Sum);
-    let ended = Span { to: Timestamp::parse("2026-10-01T00:00:00Z").unwrap(), ..always };
+    let until = |day: &str| Timestamp::parse(&format!("{day}T00:00:00Z")).unwrap();
+    let ended = Span { to: until("2026-10-01"), ..always };
     let space = |guid: &str| CloudRole::OfSpace(guid.to_owned());
     let theirs = |accounts: &[&str], roles: &[CloudRole], payers: Vec<OrganizationPayer>| Theirs {
         accounts: accounts.iter().map(|id| (*id).to_owned()).collect::<BTreeSet<_>>(),
@@ -144,6 +144,17 @@ fn a_forecast_shows_somebody_what_cost_does() {
         theirs(&[], &[], vec![payer("one", "o2", whole)]),
         theirs(&[], &[], vec![payer("one", "o1", sum), payer("two", "o2", whole)]),
         theirs(&[], &[], vec![OrganizationPayer { span: ended, ..payer("one", "o1", whole) }]),
+        // An account that an organization was of for a part of the month: what isn't all of that time is seen by nobody.
+        theirs(
+            &[],
+            &[],
+            vec![OrganizationPayer { span: Span { to: until("2026-10-12"), ..always }, ..payer("one", "o1", whole) }],
+        ),
+        theirs(
+            &[],
+            &[],
+            vec![OrganizationPayer { span: Span { to: until("2026-11-01"), ..always }, ..payer("one", "o1", whole) }],
+        ),
         theirs(&["two"], &[space("s1")], vec![payer("one", "o1", sum), payer("two", "o2", sum)]),
     ];
     let groups: [&[CostBy]; 4] = [

@@ -1,6 +1,9 @@
 //! A final month changes only by new facts about that month or by finance's own command, and each line's documents come to
 //! what it costs now less what was given back of it.
 
+use cf_billing::access::{OfOrganization, OrganizationPayer, Theirs};
+use cf_billing::domain::Span;
+use cf_billing::store::{InvoiceFilter, Store};
 use serde_json::{Value, json};
 
 use super::{cents, configure, shown};
@@ -279,6 +282,51 @@ fn late_use_is_billed_to_whoever_owned_it_by_the_file() {
     assert_eq!(book.difference("CF-000002"), Value::Null);
 }
 
+/// Late use of an organization that was on no invoice is a correction of one: whoever has a role in the others only doesn't
+/// see the document that has it.
+#[test]
+fn a_document_is_seen_by_who_sees_all_that_it_corrects() {
+    let mut book = Book::new(&card(""));
+    book.runs("b", "o1", "2026-08-10", 60);
+    book.learn();
+    assert_eq!(book.finalize("2026-08"), acme(6000));
+    book.runs("b", "o1", "2026-09-10", 10);
+    book.runs("secret", "o2", "2026-08-12", 7);
+    book.learn();
+    assert_eq!(book.finalize("2026-09"), acme(1000 + 700));
+    let of = |day: &str| cf_billing::domain::Timestamp::parse(&format!("{day}T00:00:00Z")).unwrap();
+    let payer = |organization: &str, from: &str, to: &str| OrganizationPayer {
+        account: "acme".to_owned(),
+        foundation: "f".to_owned(),
+        organization: organization.to_owned(),
+        span: Span { from: of(from), to: of(to) },
+        seen: OfOrganization::Whole,
+    };
+    let always = |organization: &str| payer(organization, "1970-01-01", "2999-01-01");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let sees = |payers: Vec<OrganizationPayer>| -> Vec<String> {
+        let theirs = Theirs { payers, ..Theirs::default() };
+        runtime.block_on(async {
+            let store = Store::open(&book.program.database()).await.unwrap();
+            let mut seen = Vec::new();
+            for number in ["CF-000001", "CF-000002"] {
+                seen.extend(store.invoice_of(number, Some(&theirs)).await.unwrap().and_then(|found| found.number));
+            }
+            let listed = store.invoices_before(&InvoiceFilter::default(), Some(&theirs), None, 10).await.unwrap();
+            assert_eq!(listed.len(), seen.len());
+            store.close().await;
+            seen
+        })
+    };
+    assert_eq!(sees(vec![always("o1")]), ["CF-000001"], "the second has o2's use of August");
+    assert_eq!(sees(vec![always("o1"), always("o2")]), ["CF-000001", "CF-000002"]);
+    assert_eq!(sees(vec![always("o2")]), [""; 0]);
+    assert_eq!(sees(vec![always("o1"), payer("o2", "2026-08-01", "2026-09-01")]), ["CF-000001", "CF-000002"]);
+    assert_eq!(sees(vec![always("o1"), payer("o2", "2026-09-01", "2026-10-01")]), ["CF-000001"]);
+    // Whose the organization was for a part of the month only.
+    assert_eq!(sees(vec![payer("o1", "2026-08-01", "2026-09-15"), always("o2")]), ["CF-000001"]);
+}
+
 #[test]
 fn what_is_called_otherwise_later_moves_no_final_month() {
     let named = card("").replace("[[service]]\nfree = true\n", "[[service]]\ninstance_hour = \"1\"\n")
@@ -375,6 +423,7 @@ fn an_upgrade_moves_no_money() {
 
 crate::on_postgres! {
     what_was_given_back_of_a_line_pays_for_no_other,
+    a_document_is_seen_by_who_sees_all_that_it_corrects,
     what_was_given_back_outlives_a_reissue,
     a_carried_correction_is_given_back_once_in_any_order,
     late_use_is_billed_to_whoever_owned_it_by_the_file,

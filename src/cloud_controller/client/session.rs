@@ -194,7 +194,7 @@ impl Client {
 
     /// Waits before a repetition; gives the error back if there is to be none.
     async fn wait_or(&self, error: ApiError, delays: &mut impl Iterator<Item = Duration>) -> Result<(), ApiError> {
-        if !error.is_transient() {
+        if !error.is_transient() || !self.inner.repeats.load(Ordering::Relaxed) {
             return Err(error);
         }
         let Some(delay) = delays.next() else { return Err(error) };
@@ -233,6 +233,9 @@ impl Client {
 
     async fn exchange(&self, speaker: Speaker, request: Request<Bytes>) -> Result<Answer, ApiError> {
         let name = format!("{} {}", request.method(), request.uri());
+        if speaker == Speaker::CloudController {
+            self.inner.sent.fetch_add(1, Ordering::Relaxed);
+        }
         let answer = self.inner.transport.exchange(request).await.map_err(|error| ApiError {
             detail: error.to_string(),
             kind: ErrorKind::Transport(error),

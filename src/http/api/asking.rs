@@ -45,22 +45,47 @@ impl<P: Permit> FromRequestParts<Arc<Served>> for Asking<P> {
         if let Some(asked) = parts.extensions.get::<WhoAsks>() {
             asked.is(&caller.name);
         }
-        let mut may = caller.permit()?;
+        let of = &served.of_book;
+        let mut may = caller.permit::<P>();
+        let looks_up = caller.to_look_up().is_some() || caller.everything_of().is_some();
+        if !looks_up && let Err(refused) = may {
+            return Err(refused.into());
+        }
         let store = served.book.store().map_err(|_| {
             ProblemDetails::away("the database can't be reached\nhint: try again; /readyz says what is wrong")
         })?;
-        let (clock, of) = (served.clock.clone(), &served.of_book);
-        if let Some(person) = caller.to_look_up() {
-            let theirs = of.identities.theirs(person, &of.configuration, store).await?;
-            caller = caller.having(theirs);
-            may = caller.permit()?;
-        }
-        let (sender, configuration) = (of.sender.clone(), of.configuration.clone());
-        let book = BookReader::new(store.clone(), clock, sender, configuration, of.forecasts.clone());
-        let turn = of.turns.turn(&caller.name).await.map_err(|TooMany| {
-            let told = format!("`{}` has {OF_A_CALLER} requests that aren't answered yet\nhint: wait for an answer before you ask again", caller.name);
+        let too_many = |TooMany| {
+            let told = format!(
+                "`{}` has {OF_A_CALLER} requests that aren't answered yet\nhint: wait for an answer before you ask again",
+                caller.name
+            );
             ProblemDetails::too_many(told)
-        })?;
+        };
+        let own = of.turns.own(&caller.name).map_err(too_many)?;
+        // Others are asked before it is this request's turn, the book is in it.
+        let looked_up = match caller.to_look_up().filter(|_| may.is_ok()) {
+            Some(person) => Some(of.identities.look_up(person, &of.configuration, store).await?),
+            None => None,
+        };
+        let turn = of.turns.turn(own).await.map_err(too_many)?;
+        if let Some(looked_up) = looked_up {
+            caller = caller.having(looked_up.theirs(store).await?);
+            may = caller.permit();
+        }
+        if let Some(of_issuer) = caller.everything_of() {
+            let book = store.foundations().await?;
+            if book.iter().any(|head| !of_issuer.contains(&head.name)) {
+                return Err(ProblemDetails::refused(
+                    "the role is over everything, and the token's issuer doesn't speak for all foundations of the book\n\
+                     hint: use a token of a provider that is no foundation's",
+                ));
+            }
+            caller = caller.over_everything();
+            may = caller.permit();
+        }
+        let may = may?;
+        let (clock, sender, configuration) = (served.clock.clone(), of.sender.clone(), of.configuration.clone());
+        let book = BookReader::new(store.clone(), clock, sender, configuration, of.forecasts.clone());
         Ok(Self { may, book, _turn: turn })
     }
 }

@@ -23,10 +23,16 @@ pub struct Turns {
     by_caller: Arc<Mutex<HashMap<String, Weak<Semaphore>>>>,
 }
 
+/// One of a caller's requests, until it is dropped: nothing is looked up for more than those.
+#[derive(Debug)]
+pub(super) struct OwnTurn {
+    _permit: OwnedSemaphorePermit,
+}
+
 /// Leave to read, until it is dropped.
 #[derive(Debug)]
 pub struct Turn {
-    _own: OwnedSemaphorePermit,
+    _own: OwnTurn,
     _all: OwnedSemaphorePermit,
 }
 
@@ -42,12 +48,12 @@ impl Turns {
         Self { all: Arc::new(Semaphore::new(at_once as usize)), by_caller: Arc::default() }
     }
 
-    /// Waits until a caller may read.
+    /// One more request of a caller.
     ///
     /// # Errors
     /// [`TooMany`], at once.
-    pub(super) async fn turn(&self, caller: &str) -> Result<Turn, TooMany> {
-        let own = {
+    pub(super) fn own(&self, caller: &str) -> Result<OwnTurn, TooMany> {
+        let of_caller = {
             let mut by_caller = self.by_caller.lock().unwrap_or_else(PoisonError::into_inner);
             let known = by_caller.get(caller).and_then(Weak::upgrade);
             known.unwrap_or_else(|| {
@@ -59,7 +65,14 @@ impl Turns {
                 made
             })
         };
-        let own = own.try_acquire_owned().map_err(|_| TooMany)?;
+        of_caller.try_acquire_owned().map(|permit| OwnTurn { _permit: permit }).map_err(|_| TooMany)
+    }
+
+    /// Waits until it may read.
+    ///
+    /// # Errors
+    /// [`TooMany`]: nobody may any more.
+    pub(super) async fn turn(&self, own: OwnTurn) -> Result<Turn, TooMany> {
         let all = self.all.clone().acquire_owned().await.map_err(|_| TooMany)?;
         Ok(Turn { _own: own, _all: all })
     }
@@ -80,15 +93,16 @@ mod tests {
         }
         let turns = Turns::new(10);
         let mut context = Context::from_waker(Waker::noop());
-        let mut asked: Vec<_> = (0..OF_A_CALLER).map(|_| Box::pin(turns.turn("one"))).collect();
+        let own = |caller| turns.own(caller).unwrap();
+        let mut asked: Vec<_> = (0..OF_A_CALLER).map(|_| Box::pin(turns.turn(own("one")))).collect();
         let read: Vec<_> = asked.iter_mut().map(|one| one.as_mut().poll(&mut context)).collect();
         assert_eq!(read.iter().filter(|one| one.is_ready()).count(), 2);
         // One more of the same caller isn't waited for; another's is.
-        assert!(pin!(turns.turn("one")).poll(&mut context).map(|turn| turn.is_err()).is_ready());
-        let mut others = pin!(turns.turn("two"));
+        assert!(turns.own("one").is_err());
+        let mut others = pin!(turns.turn(own("two")));
         assert!(others.as_mut().poll(&mut context).is_pending());
         drop((read, asked));
         assert!(others.as_mut().poll(&mut context).map(|turn| turn.is_ok()).is_ready());
-        assert!(pin!(turns.turn("one")).poll(&mut context).map(|turn| turn.is_ok()).is_ready());
+        assert!(pin!(turns.turn(own("one"))).poll(&mut context).map(|turn| turn.is_ok()).is_ready());
     }
 }

@@ -77,7 +77,7 @@ macro_rules! sqlite_theirs {
             "json_each($1, '$.payers') AS payer",
             "json_each($1, '$.sums') AS payer",
             "payer.value",
-            "payer.value ->> 'from' < invoice_line.period_end AND payer.value ->> 'to' > invoice_line.period_start",
+            "payer.value ->> 'from' <= invoice_line.started_at AND payer.value ->> 'to' >= invoice_line.ended_at",
             "json_each($1, '$.spaces') AS space",
             "space.value"
         )
@@ -91,8 +91,8 @@ macro_rules! postgres_theirs {
             "jsonb_array_elements($1::jsonb -> 'payers') AS payer",
             "jsonb_array_elements($1::jsonb -> 'sums') AS payer",
             "payer",
-            "to_timestamp((payer ->> 'from')::bigint) < invoice_line.period_end
-             AND to_timestamp((payer ->> 'to')::bigint) > invoice_line.period_start",
+            "to_timestamp((payer ->> 'from')::bigint) <= invoice_line.started_at
+             AND to_timestamp((payer ->> 'to')::bigint) >= invoice_line.ended_at",
             "jsonb_array_elements($1::jsonb -> 'spaces') AS space",
             "space"
         )
@@ -106,7 +106,6 @@ macro_rules! documents {
         concat!(
             "document AS (
                  SELECT invoice.id, invoice.account, invoice.account_name, invoice.currency, invoice.net,
-                        invoice.period_start, invoice.period_end,
                         NOT EXISTS (SELECT 1 FROM invoice AS note
                                     WHERE note.reopens AND note.status = 'final'
                                         AND note.corrects = coalesce(invoice.corrects, invoice.number)) AS stands,
@@ -131,8 +130,7 @@ macro_rules! usage {
             documents!($accounts),
             ",
              month_line AS (
-                 SELECT line.*, document.account, document.account_name, document.currency, document.is_whole,
-                        document.period_start, document.period_end
+                 SELECT line.*, document.account, document.account_name, document.currency, document.is_whole
                  FROM document JOIN invoice_line AS line ON line.invoice_id = document.id
                  WHERE document.stands
              ),

@@ -30,17 +30,23 @@ macro_rules! select_invoice {
         Sql::each(
             select_invoice!(
                 seen "json_each($1, '$.accounts') AS theirs", "theirs.value", "json_each($1, '$.payers') AS payer", "payer.value",
-                "payer.value ->> 'from' <= coverage.started_at AND payer.value ->> 'to' >= coverage.ended_at", $where
+                "payer.value ->> 'from' <= coverage.started_at AND payer.value ->> 'to' >= coverage.ended_at",
+                "payer.value ->> 'from' <= correction.started_at AND payer.value ->> 'to' >= correction.ended_at",
+                "json_extract(correction.subject, '$.foundation')", "json_extract(correction.subject, '$.organization.guid')", $where
             ),
             select_invoice!(
                 seen "jsonb_array_elements_text($1::jsonb -> 'accounts') AS theirs", "theirs",
                 "jsonb_array_elements($1::jsonb -> 'payers') AS payer", "payer",
                 "to_timestamp((payer ->> 'from')::bigint) <= coverage.started_at
-                 AND to_timestamp((payer ->> 'to')::bigint) >= coverage.ended_at", $where
+                 AND to_timestamp((payer ->> 'to')::bigint) >= coverage.ended_at",
+                "to_timestamp((payer ->> 'from')::bigint) <= correction.started_at
+                 AND to_timestamp((payer ->> 'to')::bigint) >= correction.ended_at",
+                "correction.subject::jsonb ->> 'foundation'", "correction.subject::jsonb -> 'organization' ->> 'guid'", $where
             ),
         )
     };
-    (seen $theirs:literal, $id:literal, $payers:literal, $payer:literal, $then:literal, $where:literal) => {
+    (seen $theirs:literal, $id:literal, $payers:literal, $payer:literal, $then:literal, $corrected_then:literal,
+     $foundation:literal, $organization:literal, $where:literal) => {
         text![
             "SELECT ",
             InvoiceRow::LIST,
@@ -55,7 +61,13 @@ macro_rules! select_invoice {
                          WHERE ", CHARGED, " AND NOT EXISTS (
                              SELECT 1 FROM ", $payers, "
                              WHERE ", $payer, " ->> 'account' = invoice.account AND ", $payer, " ->> 'foundation' = coverage.foundation
-                                 AND ", $payer, " ->> 'organization' = coverage.organization_guid AND ", $then, ")))) AND ",
+                                 AND ", $payer, " ->> 'organization' = coverage.organization_guid AND ", $then, "))
+                     AND NOT EXISTS (
+                         SELECT 1 FROM invoice_correction AS correction
+                         WHERE correction.invoice_id = invoice.id AND correction.subject IS NOT NULL AND NOT EXISTS (
+                             SELECT 1 FROM ", $payers, "
+                             WHERE ", $payer, " ->> 'account' = invoice.account AND ", $payer, " ->> 'foundation' = ", $foundation, "
+                                 AND ", $payer, " ->> 'organization' = ", $organization, " AND ", $corrected_then, ")))) AND ",
             $where
         ]
     };

@@ -1,6 +1,6 @@
 //! Where usage was: organizations and spaces, with what accounts may own them by.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::foundations::read_foundations;
@@ -79,34 +79,45 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn organizations_seen(&self, of: &BTreeSet<(String, String)>) -> Result<Vec<SeenPlace>, StoreError> {
-        const ORGANIZATIONS: Sql =
-            Sql::new("SELECT guid, name FROM organization WHERE foundation_id = $1 AND guid = $2");
-        const LABELS: Sql = Sql::new("SELECT owner, key, value FROM label WHERE foundation_id = $1 AND guid = $2");
+        const ORGANIZATIONS: Sql = Sql::each(
+            "SELECT guid, name FROM organization WHERE foundation_id = $1 AND guid IN (SELECT value FROM json_each($2))",
+            "SELECT guid, name FROM organization
+             WHERE foundation_id = $1 AND guid IN (SELECT jsonb_array_elements_text($2::jsonb))",
+        );
+        const LABELS: Sql = Sql::each(
+            "SELECT owner, guid, key, value FROM label WHERE foundation_id = $1 AND guid IN (SELECT value FROM json_each($2))",
+            "SELECT owner, guid, key, value FROM label
+             WHERE foundation_id = $1 AND guid IN (SELECT jsonb_array_elements_text($2::jsonb))",
+        );
         let mut session = self.database.read().await?;
-        let heads = read_foundations(&mut session, None).await?;
         let mut seen = Vec::new();
-        for (foundation, guid) in of {
-            let Some(head) = heads.iter().find(|head| head.name == *foundation) else { continue };
-            let Some(row) = session.maybe(ORGANIZATIONS, values![head.id, guid.as_str()]).await? else { continue };
-            let mut labels: BTreeMap<Owner, Labels> = BTreeMap::new();
-            for row in session.all(LABELS, values![head.id, guid.as_str()]).await? {
-                let Spelled(owner) = row.get("label.owner")?;
-                labels.entry(owner).or_default().insert(row.string("label.key")?, row.string("label.value")?);
+        for head in read_foundations(&mut session, None).await? {
+            let guids: Vec<&str> =
+                of.iter().filter(|(name, _)| *name == head.name).map(|(_, guid)| guid.as_str()).collect();
+            if guids.is_empty() {
+                continue;
             }
-            let mut labels_of = |owner| Arc::new(labels.remove(&owner).unwrap_or_default());
-            seen.push(SeenPlace {
-                foundation: foundation.clone(),
-                organization: Named {
-                    guid: row.get("organization.guid")?,
-                    name: row.maybe_string("organization.name")?,
-                },
-                space: Named { guid: Guid::new(""), name: None },
-                organization_labels: labels_of(Owner::Organization),
-                space_labels: Arc::default(),
-                organization_annotations: labels_of(Owner::OrganizationAnnotation),
-                space_annotations: Arc::default(),
-                used_until: Timestamp::MIN,
-            });
+            let list = serde_json::Value::from(guids).to_string();
+            let mut labels: HashMap<(Owner, Guid), Labels> = HashMap::new();
+            for row in session.all(LABELS, values![head.id, list.as_str()]).await? {
+                let Spelled(owner) = row.get("label.owner")?;
+                let of = labels.entry((owner, row.get("label.guid")?)).or_default();
+                of.insert(row.string("label.key")?, row.string("label.value")?);
+            }
+            for row in session.all(ORGANIZATIONS, values![head.id, list.as_str()]).await? {
+                let guid: Guid = row.get("organization.guid")?;
+                let mut labels_of = |owner| Arc::new(labels.remove(&(owner, guid.clone())).unwrap_or_default());
+                seen.push(SeenPlace {
+                    foundation: head.name.clone(),
+                    organization_labels: labels_of(Owner::Organization),
+                    space_labels: Arc::default(),
+                    organization_annotations: labels_of(Owner::OrganizationAnnotation),
+                    space_annotations: Arc::default(),
+                    organization: Named { guid: guid.clone(), name: row.maybe_string("organization.name")? },
+                    space: Named { guid: Guid::new(""), name: None },
+                    used_until: Timestamp::MIN,
+                });
+            }
         }
         Ok(seen)
     }
