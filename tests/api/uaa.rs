@@ -46,6 +46,11 @@ pub fn foundation(seed: u64) -> Foundation {
                 .to_vec(),
         });
     }
+    // Whoever it takes, without a role as yet: `user-1` and so on, whose guids are these, too.
+    for name in (1..=20).map(|number| format!("user-{number}")) {
+        let scopes = vec!["openid".to_owned(), "cf_billing.read".to_owned()];
+        foundation.uaa.users.push(User { guid: name.clone(), name, password: "secret".to_owned(), scopes });
+    }
     foundation.uaa.clients.push(Client {
         id: "robot".to_owned(),
         secret: "secret".to_owned(),

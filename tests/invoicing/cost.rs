@@ -7,7 +7,10 @@ use crate::support::customers::{self, account};
 use crate::support::month;
 use crate::support::program::Program;
 
-on_postgres!(what_a_later_invoice_corrected_and_was_given_back_is_a_correction);
+on_postgres!(
+    what_a_later_invoice_corrected_and_was_given_back_is_a_correction,
+    drafts_of_others_do_not_stand_beside_what_is_final
+);
 
 const CONFIGURED: [&str; 2] = ["--config", "cf-billing.toml"];
 
@@ -19,6 +22,25 @@ fn costs(program: &Program, month: &str) -> (Vec<String>, String) {
     let nets = documents.as_array().unwrap().iter().map(|document| document["net"].as_str().unwrap());
     let cents: i64 = nets.map(|net| net.replace('.', "").parse::<i64>().unwrap()).sum();
     (rows.as_array().unwrap().iter().map(told).collect(), format!("{:.2}", rust_decimal::Decimal::new(cents, 2)))
+}
+
+/// A month that is final costs what its invoices say, also where it was drafted before the accounts file said whose it is.
+#[test]
+fn drafts_of_others_do_not_stand_beside_what_is_final() {
+    let program = Program::new();
+    let one = account("one", "Erste GmbH", "DE136695976", "[[account.owns]]\norganization = \"f/o1\"");
+    customers::used_by_two(&program, customers::CONFIGURATION, &one);
+    let drafts = program.json(&["invoices", "draft", "--period", "2026-10", "--rates", "card.toml"]);
+    assert_eq!(drafts.as_array().unwrap().len(), 2, "of `f/o1` and `f/o2`");
+    // One account alone leaves the others as they are.
+    let finalize = ["invoices", "finalize", "--period", "2026-10"];
+    program.succeed(&[&finalize[..], &["--account", "one"], &CONFIGURED[..]].concat());
+    let amounts = || costs(&program, "2026-10").0;
+    assert_eq!(amounts(), ["usage 10.00", "usage 5.00", "usage 10.00"]);
+    let accepted = ["--accept=estimated:f/o2"];
+    let estimated = drafts[1]["estimated"] != "0.00";
+    program.succeed(&[&finalize[..], if estimated { &accepted[..] } else { &[] }, &CONFIGURED[..]].concat());
+    assert_eq!(amounts(), ["usage 5.00", "usage 10.00"]);
 }
 
 #[test]

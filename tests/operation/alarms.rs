@@ -357,6 +357,8 @@ fn each_fault_raises_its_own_alerts_which_end_with_it() {
         ("scope", "CfBillingNotOnboarded"),
         ("router", "CfBillingNotReady"),
         ("router", "CfBillingNotOnboarded"),
+        // Once its database is there it is onboarded while Prometheus watches, and for a while it isn't yet.
+        ("away", "CfBillingNotOnboarded"),
         ("odd", "CfBillingNotReady"),
         ("controller", "CfBillingLag"),
         // Its duties are taken over once the lease has run out, which is longer than fast motion waits.
