@@ -141,6 +141,11 @@ impl BillingRun<'_> {
             outcomes.push(Outcome { account, account_name, result });
             progress(done + 1, all);
         }
+        if meant.is_none() {
+            // What the file had given to others when it was drafted would stand beside what is final.
+            let accounts: Vec<String> = outcomes.iter().map(|outcome| outcome.account.clone()).collect();
+            self.store.keep_drafts_of(month, &accounts).await?;
+        }
         Ok(outcomes)
     }
 

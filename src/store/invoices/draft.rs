@@ -34,7 +34,8 @@ impl Store {
     ) -> Result<Vec<StoredInvoice>, StoreError> {
         let mut session = self.invoicing().await?;
         if let Some(month) = all_of {
-            remove_drafts(&mut session, month, drafts).await?;
+            let kept = drafts.iter().map(|draft| draft.invoice.account.clone());
+            remove_drafts(&mut session, month, kept.collect()).await?;
         }
         put_card(&mut session, card, drafted_at).await?;
         let mut stored = Vec::with_capacity(drafts.len());
@@ -63,6 +64,21 @@ impl Store {
         Ok(stored)
     }
 
+    /// Removes a month's drafts of all accounts but these, whose usage is no longer theirs.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn keep_drafts_of(&self, month: Month, accounts: &[String]) -> Result<(), StoreError> {
+        again!(self.try_keep_drafts_of(month, accounts))
+    }
+
+    async fn try_keep_drafts_of(&self, month: Month, accounts: &[String]) -> Result<(), StoreError> {
+        let mut session = self.invoicing().await?;
+        remove_drafts(&mut session, month, accounts.to_vec()).await?;
+        self.check_lease(&mut session).await?;
+        session.commit().await
+    }
+
     /// A session in which no other process writes invoices: what it finds stays so until it commits.
     pub(super) async fn invoicing(&self) -> Result<Session, StoreError> {
         const ALONE: Sql = Sql::new("LOCK TABLE invoice IN SHARE ROW EXCLUSIVE MODE");
@@ -82,14 +98,14 @@ pub(super) async fn held(session: &mut Session, invoice: &Invoice) -> Result<Opt
     row.map(|row| row.string("invoice_hold.reason")).transpose()
 }
 
-/// Removes a month's drafts of accounts that now have no usage.
-async fn remove_drafts(session: &mut Session, month: Month, kept: &[Draft]) -> Result<(), StoreError> {
+/// Removes a month's drafts of all but some accounts: the others now have no usage.
+async fn remove_drafts(session: &mut Session, month: Month, kept: Vec<String>) -> Result<(), StoreError> {
     const GONE: Sql = Sql::new(
         "SELECT id FROM invoice WHERE status = 'draft' AND month = $1
              AND account NOT IN (SELECT account FROM {rows} AS kept)",
     );
     record! { struct Kept { account: String } }
-    let payload = session.rows(kept.iter().map(|draft| Kept { account: draft.invoice.account.clone() }));
+    let payload = session.rows(kept.into_iter().map(|account| Kept { account }));
     for row in session.all_of(GONE, values![month.to_string()], payload).await? {
         remove(session, row.integer("id")?).await?;
     }
