@@ -618,10 +618,10 @@ fn run(short: u64) {
     assert!(failed.is_empty(), "{} of {} sequences failed\n{}", failed.len(), seeds.len(), failed.join("\n"));
 }
 
-/// Takes some 20 s: forty books, each judged after each of its steps.
+/// Takes some 30 s: twenty books, each judged after each of its steps. `tests/long afterwards` has two thousand.
 #[test]
 fn documents_add_up_whatever_happens() {
-    run(40);
+    run(20);
 }
 
 mod on_postgres {
