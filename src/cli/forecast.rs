@@ -1,9 +1,10 @@
 //! `cf-billing forecast`: what the running month will come to.
 
+use super::cost::{Grouping, grouped_table};
 use super::invoices::account_meant;
-use super::output::{self, Format, note, numbers, words};
+use super::output::{self, Format, note};
 use super::{Failure, Global};
-use crate::api::{CostBy, ForecastRow, forecast_rows};
+use crate::api::{ForecastRow, forecast_rows};
 use crate::billing_run;
 use crate::clock::Clock;
 use crate::store::CostQuery;
@@ -15,33 +16,28 @@ use crate::store::CostQuery;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  cf-billing forecast --by org,app")]
 pub struct Forecast {
-    /// Group by these, in this order
-    #[arg(long, value_delimiter = ',', default_value = "account")]
-    by: Vec<CostBy>,
-    /// Only this account: its id, or its name
-    #[arg(long, value_name = "ACCOUNT")]
-    account: Option<String>,
-    #[arg(long, value_enum, default_value = "table")]
-    format: Format,
+    #[command(flatten)]
+    grouping: Grouping,
 }
 
 impl Forecast {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
+        let Grouping { by, account, format } = &self.grouping;
         let configuration = global.configuration()?;
         let store = Global::open_existing(&configuration).await?;
         let forecast = billing_run::forecast(&configuration, &store, &Clock::System).await?;
-        let account = account_meant(&configuration, &store, self.account.as_deref(), Some(forecast.month)).await?;
+        let account = account_meant(&configuration, &store, account.as_deref(), Some(forecast.month)).await?;
         let query = CostQuery {
             month: forecast.month.previous(),
-            by: self.by.iter().map(|by| by.group()).collect(),
+            by: by.iter().map(|by| by.group()).collect(),
             account: account.clone(),
         };
         let last_month = store.cost(&query, None).await?;
         store.close().await;
-        let rows = forecast_rows(&forecast, last_month, &self.by, account.as_deref(), None);
+        let rows = forecast_rows(&forecast, last_month, by, account.as_deref(), None);
         let rows = rows.map_err(Failure::failed)?;
-        let header = ForecastRow::header(&self.by);
-        match self.format {
+        let header = ForecastRow::header(by);
+        match format {
             Format::Json => output::json(&rows),
             Format::Csv => output::csv(&header, rows.iter().map(ForecastRow::cells)),
             Format::Table if rows.is_empty() => {
@@ -49,29 +45,9 @@ impl Forecast {
                 Ok(())
             }
             Format::Table => {
-                // Names alone where there are some.
-                let shown = |at: &usize| !header.get(at + 1).is_some_and(|next| is_name_of(header[*at], next));
-                let columns: Vec<usize> = (0..header.len()).filter(shown).collect();
-                let title = |at: &usize| match header[*at] {
-                    name @ ("last_month" | "so_far" | "forecast") => numbers(name),
-                    name => words(name.trim_end_matches("_name")),
-                };
-                let titles: Vec<_> = columns.iter().map(title).collect();
-                let cells = |row: &ForecastRow| {
-                    let cells = row.cells();
-                    let cell = |at: &usize| match cells[*at].as_str() {
-                        "" if *at > 0 && is_name_of(header[at - 1], header[*at]) => cells[at - 1].clone(),
-                        text => text.to_owned(),
-                    };
-                    columns.iter().map(cell).collect()
-                };
-                output::table(&titles, rows.iter().map(cells))
+                let cells: Vec<Vec<String>> = rows.iter().map(ForecastRow::cells).collect();
+                grouped_table(by, &header, &cells, &["last_month", "so_far", "forecast"], |_| false)
             }
         }
     }
-}
-
-/// Whether one column has the names of the other: `org_guid` and `org_name`, `account` and `account_name`.
-fn is_name_of(key: &str, name: &str) -> bool {
-    name.strip_suffix("_name").is_some_and(|of| of == key.trim_end_matches("_guid"))
 }

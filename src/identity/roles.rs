@@ -95,15 +95,15 @@ struct Budget {
 
 impl Budget {
     fn new(limit: RequestLimit) -> Self {
-        let within = i64::try_from(limit.within.as_secs()).unwrap_or(i64::MAX).max(1);
-        let mut budget = Self { most: 1, within, sent: VecDeque::new() };
-        budget.most = usize::try_from(limit.requests / ONE_IN).unwrap_or(usize::MAX).clamp(1, MOST_REQUESTS);
+        let mut budget = Self { most: 1, within: 1, sent: VecDeque::new() };
+        budget.limit(limit);
         budget
     }
 
     /// Those that were sent count under another limit, too.
-    fn limited(self, limit: RequestLimit) -> Self {
-        Self { sent: self.sent, ..Self::new(limit) }
+    fn limit(&mut self, limit: RequestLimit) {
+        self.within = i64::try_from(limit.within.as_secs()).unwrap_or(i64::MAX).max(1);
+        self.most = usize::try_from(limit.requests / ONE_IN).unwrap_or(usize::MAX).clamp(1, MOST_REQUESTS);
     }
 
     /// Whether one may be sent.
@@ -224,8 +224,7 @@ impl FoundationRoles {
         }
         counted.asking.limit_asked_at = Some(counted.now);
         if let Ok(limit) = self.client.request_limit().await {
-            let budget = std::mem::replace(&mut counted.asking.budget, Budget::new(DEFAULT_LIMIT));
-            counted.asking.budget = budget.limited(limit.unwrap_or(DEFAULT_LIMIT));
+            counted.asking.budget.limit(limit.unwrap_or(DEFAULT_LIMIT));
         }
     }
 
@@ -315,6 +314,7 @@ mod tests {
         let mut budget = Budget::new(limit(100));
         budget.count(9, at(0));
         assert!(!budget.allows(at(599)) && budget.allows(at(600)));
-        assert!(!budget.limited(limit(50)).allows(at(3599)));
+        budget.limit(limit(50));
+        assert!(!budget.allows(at(3599)));
     }
 }

@@ -79,17 +79,7 @@ impl Api {
 
     fn made(tokens: &str, of_http: &str, people_of_one: &str) -> Self {
         let program = Program::new();
-        let accounts = account(
-            "one",
-            "Erste GmbH",
-            "DE136695976",
-            &format!("buyer_reference = \"PO-ONE\"\n{people_of_one}\n[[account.owns]]\norganization = \"f/o1\""),
-        ) + &account(
-            "two",
-            "Zweite GmbH",
-            "DE811907980",
-            "buyer_reference = \"PO-TWO\"\n[[account.owns]]\norganization = \"f/o2\"",
-        );
+        let accounts = accounts(people_of_one, "");
         let of_book = format!("{}documents = \"html,json,csv\"\n", customers::CONFIGURATION);
         customers::used_by_two(&program, &of_book, &accounts);
         let configured = ["--config", "cf-billing.toml"];
@@ -157,6 +147,21 @@ impl Api {
         assert_eq!(answer.status(), 200, "{path}: {}", text(&answer));
         serde_json::from_slice(answer.body()).unwrap()
     }
+}
+
+/// Account `one`, of `f/o1` and these people, and `two`, of `f/o2` and more.
+fn accounts(people_of_one: &str, more_of_two: &str) -> String {
+    account(
+        "one",
+        "Erste GmbH",
+        "DE136695976",
+        &format!("buyer_reference = \"PO-ONE\"\n{people_of_one}\n[[account.owns]]\norganization = \"f/o1\""),
+    ) + &account(
+        "two",
+        "Zweite GmbH",
+        "DE811907980",
+        &format!("buyer_reference = \"PO-TWO\"\n[[account.owns]]\norganization = \"f/o2\"{more_of_two}"),
+    )
 }
 
 fn tokens() -> String {

@@ -11,7 +11,7 @@ use tokio::runtime::Runtime;
 
 use super::Api;
 use crate::support::background;
-use crate::support::customers::{self, account};
+use crate::support::customers;
 use crate::support::month;
 use crate::support::program::Program;
 use crate::support::served::Served;
@@ -71,17 +71,7 @@ impl WithUaa {
         let (f, g) = runtime.block_on(async { (Served::new(foundation(1)).await, Served::new(foundation(2)).await) });
         f.foundation.lock().unwrap().uaa.issuer = format!("{}/oauth/token", f.api);
         let program = Program::new();
-        let accounts = account(
-            "one",
-            "Erste GmbH",
-            "DE136695976",
-            &format!("buyer_reference = \"PO-ONE\"\n{people_of_one}\n[[account.owns]]\norganization = \"f/o1\""),
-        ) + &account(
-            "two",
-            "Zweite GmbH",
-            "DE811907980",
-            "buyer_reference = \"PO-TWO\"\n[[account.owns]]\norganization = \"f/o2\"\n[[account.owns]]\nspace = \"f/o1/s2\"",
-        );
+        let accounts = super::accounts(people_of_one, "\n[[account.owns]]\nspace = \"f/o1/s2\"");
         let of_book = format!("{}documents = \"html,json,csv\"\n", customers::CONFIGURATION);
         month::card(&program, customers::CARD);
         month::import(

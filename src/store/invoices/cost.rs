@@ -122,6 +122,25 @@ macro_rules! documents {
     };
 }
 
+/// Whether a line is of an organization, and charged to an account that it is of for all of the line's time, by a list of those.
+macro_rules! is_paid_by {
+    ($list:literal, $payer:literal, $then:literal) => {
+        concat!(
+            "EXISTS (SELECT 1 FROM ",
+            $list,
+            " WHERE ",
+            $payer,
+            " ->> 'account' = invoice_line.account AND ",
+            $payer,
+            " ->> 'foundation' = invoice_line.foundation AND ",
+            $payer,
+            " ->> 'organization' = invoice_line.organization_guid AND ",
+            $then,
+            ")"
+        )
+    };
+}
+
 /// Lines of what is seen; where only a sum is, without what it is a sum of.
 macro_rules! usage {
     ($accounts:literal, $payers:literal, $sums:literal, $payer:literal, $then:literal, $spaces:literal, $space:literal) => {
@@ -144,28 +163,12 @@ macro_rules! usage {
             " ->> 'foundation' = invoice_line.foundation AND ",
             $space,
             " ->> 'space' = invoice_line.space_guid)
-                         OR EXISTS (SELECT 1 FROM ",
-            $payers,
-            " WHERE ",
-            $payer,
-            " ->> 'account' = invoice_line.account AND ",
-            $payer,
-            " ->> 'foundation' = invoice_line.foundation AND ",
-            $payer,
-            " ->> 'organization' = invoice_line.organization_guid AND ",
-            $then,
-            ")) AS in_detail,
-                        EXISTS (SELECT 1 FROM ",
-            $sums,
-            " WHERE ",
-            $payer,
-            " ->> 'account' = invoice_line.account AND ",
-            $payer,
-            " ->> 'foundation' = invoice_line.foundation AND ",
-            $payer,
-            " ->> 'organization' = invoice_line.organization_guid AND ",
-            $then,
-            ") AS in_sum
+                         OR ",
+            is_paid_by!($payers, $payer, $then),
+            ") AS in_detail,
+                        ",
+            is_paid_by!($sums, $payer, $then),
+            " AS in_sum
                  FROM month_line AS invoice_line
              )
              SELECT line.currency,
