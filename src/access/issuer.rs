@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{Caller, Role};
@@ -39,7 +40,7 @@ pub struct Issuer {
 }
 
 /// Somebody whom an issuer vouches for.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Person {
     /// The issuer's configured name.
     pub issuer: String,
@@ -80,6 +81,8 @@ pub enum NotTaken {
     OtherAudience { given: String, wanted: String },
     #[error("the token is of another identity zone\nhint: sign in at the zone of issuer `{0}`")]
     OtherZone(String),
+    #[error("the sign-in can't be trusted: {0}\nhint: sign in again")]
+    NotSignedIn(&'static str),
     #[error("the token names nobody: it has no `{0}`\nhint: ask the provider for a token of a user or client")]
     Nobody(&'static str),
 }
@@ -135,10 +138,63 @@ impl Issuer {
             return Err(NotTaken::OtherZone(self.name.clone()));
         }
         let person = Person { issuer: self.name.clone(), subject: self.subject(claims, is_client)?, is_client };
+        let role = if is_for_us { self.granted(claims) } else { Role::Tenant };
+        Ok(self.vouches_for(person, role))
+    }
+
+    /// Who signed in, by an ID token with these claims whose signature, issuer, audience and times are right; and by the access
+    /// token that came with it, if that is one for us. Source: `OpenID` Connect Core 1.0, section 3.1.3.7.
+    ///
+    /// # Errors
+    /// [`NotTaken`].
+    pub fn signed_in(
+        &self,
+        claims: &Claims,
+        client: &str,
+        nonce: &str,
+        access: Option<Caller>,
+    ) -> Result<Caller, NotTaken> {
+        if word(claims, "nonce") != Some(nonce) {
+            return Err(NotTaken::NotSignedIn("the provider's answer is to another question"));
+        }
+        let audiences = audiences(claims);
+        let is_for_client = word(claims, "azp").is_none_or(|party| party == client);
+        if !audiences.contains(&client) || !is_for_client || audiences.len() > 1 && word(claims, "azp").is_none() {
+            return Err(NotTaken::NotSignedIn("the provider's answer is for another client"));
+        }
+        let Some(subject) = word(claims, "sub") else { return Err(NotTaken::Nobody("sub")) };
+        match access {
+            Some(caller) => {
+                let is_same = caller.person.as_ref().is_some_and(|one| one.subject == subject && !one.is_client);
+                if is_same { Ok(caller) } else { Err(NotTaken::NotSignedIn("it has the tokens of two people")) }
+            }
+            // Whether somebody may read bills here is said by a scope, which only an access token has.
+            None if !self.foundations.is_empty() => Err(NotTaken::NotSignedIn(
+                "the provider gave no access token for this: `scopes` must ask for one, and the user must have it",
+            )),
+            None => {
+                let person = Person { issuer: self.name.clone(), subject: subject.to_owned(), is_client: false };
+                Ok(self.vouches_for(person, self.granted(claims)))
+            }
+        }
+    }
+
+    /// Somebody whom it vouched for before, if it may still grant that role.
+    #[must_use]
+    pub fn again(&self, person: Person, role: Role) -> Option<Caller> {
+        let may = role == Role::Tenant || self.grants.iter().any(|(grants, _)| *grants == role);
+        may.then(|| self.vouches_for(person, role))
+    }
+
+    /// The widest role that a token's claims grant.
+    fn granted(&self, claims: &Claims) -> Role {
         let granted = words(claims, &self.claim);
-        let role = self.grants.iter().filter(|(_, scope)| is_for_us && granted.contains(&scope.as_str()));
-        let role = role.map(|(role, _)| *role).min().unwrap_or(Role::Tenant);
-        Ok(Caller::vouched(person, role, Some(self.foundations.clone()).filter(|speaks_for| !speaks_for.is_empty())))
+        let roles = self.grants.iter().filter(|(_, scope)| granted.contains(&scope.as_str()));
+        roles.map(|(role, _)| *role).min().unwrap_or(Role::Tenant)
+    }
+
+    fn vouches_for(&self, person: Person, role: Role) -> Caller {
+        Caller::vouched(person, role, Some(self.foundations.clone()).filter(|speaks_for| !speaks_for.is_empty()))
     }
 
     fn subject(&self, claims: &Claims, is_client: bool) -> Result<String, NotTaken> {

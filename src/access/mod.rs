@@ -4,22 +4,27 @@
 mod issuer;
 mod permit;
 mod reach;
+mod session;
 mod token;
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 pub use issuer::{Claims, Issuer, NotTaken, OF_CLOUD_CONTROLLER, Person};
 pub use permit::{
-    MayReadAccounts, MayReadCost, MayReadInvoices, MayReadStatus, MayReadUsage, OrganizationPayer, Permit, Theirs,
-    Whose,
+    MayReadAccounts, MayReadCost, MayReadInvoices, MayReadOverview, MayReadStatus, MayReadUsage, OrganizationPayer,
+    Permit, Theirs, Whose,
 };
 pub use reach::{CloudRole, OfOrganization, Reach};
+pub use session::{Identity, Session};
 pub use token::{ApiToken, ApiTokens, Unknown};
 
 /// What somebody is there for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Everything.
     Provider,
@@ -65,7 +70,7 @@ pub struct Caller {
     pub name: String,
     /// Whom an issuer vouches for.
     pub person: Option<Person>,
-    role: Role,
+    pub role: Role,
     /// Of these foundations alone; `None`: of all.
     foundations: Option<BTreeSet<String>>,
     /// A tenant's.
@@ -155,6 +160,15 @@ impl Access {
         match self {
             Self::Open => Ok(Caller::on_this_machine()),
             Self::Tokens(tokens) => tokens.caller(bearer),
+        }
+    }
+
+    /// Who signed in with the token that has this digest, if it is still configured.
+    #[must_use]
+    pub fn again(&self, digest: &[u8; 32]) -> Option<Caller> {
+        match self {
+            Self::Open => None,
+            Self::Tokens(tokens) => tokens.of_digest(digest),
         }
     }
 }

@@ -13,6 +13,13 @@ pub trait Permit: Sized + Send {
 
     /// What a caller may read of it; `None`: nothing.
     fn of(caller: &Caller) -> Option<Self>;
+
+    /// What somebody may read who is both.
+    #[must_use]
+    fn and(self, other: Self) -> Self;
+
+    /// Nobody may read more.
+    fn is_everything(&self) -> bool;
 }
 
 /// Foundations, gaps, anomalies: whether all is collected, and what was not.
@@ -45,6 +52,20 @@ impl Permit for MayReadStatus {
             Role::Tenant => None,
         }
     }
+
+    fn and(self, other: Self) -> Self {
+        let foundations = self.foundations.zip(other.foundations);
+        Self {
+            foundations: foundations.map(|(mut one, other)| {
+                one.extend(other);
+                one
+            }),
+        }
+    }
+
+    fn is_everything(&self) -> bool {
+        self.foundations.is_none()
+    }
 }
 
 /// Quantities of everybody's usage.
@@ -60,6 +81,14 @@ impl Permit for MayReadUsage {
             _ => None,
         }
     }
+
+    fn and(self, _: Self) -> Self {
+        self
+    }
+
+    fn is_everything(&self) -> bool {
+        true
+    }
 }
 
 /// What is a tenant's.
@@ -71,6 +100,30 @@ pub struct Theirs {
     pub reach: Vec<Reach>,
     /// Of organizations that roles open, whose they are when.
     pub payers: Vec<OrganizationPayer>,
+}
+
+impl Theirs {
+    /// What is of either. An organization that one of them sees whole isn't seen as a sum, too.
+    fn and(mut self, other: Self) -> Self {
+        self.accounts.extend(other.accounts);
+        for reach in other.reach {
+            match self.reach.iter_mut().find(|known| known.foundation == reach.foundation) {
+                Some(known) => known.extend(reach),
+                None => self.reach.push(reach),
+            }
+        }
+        for payer in other.payers {
+            let is_same = |known: &&mut OrganizationPayer| {
+                (&known.account, &known.foundation, &known.organization, known.span)
+                    == (&payer.account, &payer.foundation, &payer.organization, payer.span)
+            };
+            match self.payers.iter_mut().find(is_same) {
+                Some(known) => known.seen = known.seen.max(payer.seen),
+                None => self.payers.push(payer),
+            }
+        }
+        self
+    }
 }
 
 /// An account that an organization is of for a time; some of its spaces may be others'.
@@ -114,6 +167,16 @@ impl Whose {
         matches!(self, Self::Everybody)
     }
 
+    /// Theirs who are both.
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Of(one), Self::Of(other)) => {
+                Self::Of(Arc::unwrap_or_clone(one).and(Arc::unwrap_or_clone(other)).into())
+            }
+            _ => Self::Everybody,
+        }
+    }
+
     fn of(caller: &Caller) -> Option<Self> {
         match caller.role {
             // An invoice may be of several foundations.
@@ -139,6 +202,14 @@ macro_rules! of_accounts {
             fn of(caller: &Caller) -> Option<Self> {
                 Whose::of(caller).map(|whose| Self { whose })
             }
+
+            fn and(self, other: Self) -> Self {
+                Self { whose: self.whose.and(other.whose) }
+            }
+
+            fn is_everything(&self) -> bool {
+                self.whose.is_staff()
+            }
         }
 
         impl $Permit {
@@ -157,4 +228,91 @@ of_accounts! {
     MayReadAccounts: "accounts";
     /// Invoices, credit notes and their documents.
     MayReadInvoices: "invoices";
+}
+
+/// What the overview shows to whom: parts of it may be for nobody.
+#[derive(Debug)]
+pub struct MayReadOverview {
+    pub status: Option<MayReadStatus>,
+    pub invoices: Option<MayReadInvoices>,
+}
+
+impl Permit for MayReadOverview {
+    const WHAT: &'static str = "the overview";
+
+    fn of(caller: &Caller) -> Option<Self> {
+        let (status, invoices) = (MayReadStatus::of(caller), MayReadInvoices::of(caller));
+        (status.is_some() || invoices.is_some()).then_some(Self { status, invoices })
+    }
+
+    fn and(self, other: Self) -> Self {
+        fn both<P: Permit>(one: Option<P>, other: Option<P>) -> Option<P> {
+            match (one, other) {
+                (Some(one), Some(other)) => Some(one.and(other)),
+                (one, other) => one.or(other),
+            }
+        }
+        Self { status: both(self.status, other.status), invoices: both(self.invoices, other.invoices) }
+    }
+
+    fn is_everything(&self) -> bool {
+        self.status.as_ref().is_some_and(Permit::is_everything)
+            && self.invoices.as_ref().is_some_and(Permit::is_everything)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::{MayReadStatus, OrganizationPayer, Permit, Theirs, Whose};
+    use crate::access::{CloudRole, OfOrganization, Reach};
+    use crate::domain::{Span, Timestamp};
+
+    fn theirs(account: &str, roles: &[CloudRole]) -> Theirs {
+        let reach = Reach::new("eu1", roles, true);
+        let span = Span::new(Timestamp::from_unix(0), Timestamp::from_unix(10)).unwrap();
+        let payer = |(organization, seen): (&String, &OfOrganization)| OrganizationPayer {
+            account: "pays".to_owned(),
+            foundation: "eu1".to_owned(),
+            organization: organization.clone(),
+            span,
+            seen: *seen,
+        };
+        let payers = reach.organizations.iter().map(payer).collect();
+        Theirs { accounts: BTreeSet::from([account.to_owned()]), reach: vec![reach], payers }
+    }
+
+    #[test]
+    fn who_is_two_people_sees_what_either_sees() {
+        let organization = |guid: &str| CloudRole::OrganizationAuditor(guid.to_owned());
+        let auditor = theirs("one", &[organization("o1"), organization("o2")]);
+        let manager =
+            theirs("two", &[CloudRole::OrganizationManager("o1".to_owned()), CloudRole::OfSpace("s9".to_owned())]);
+        for (one, other) in [(&auditor, &manager), (&manager, &auditor)] {
+            let both = one.clone().and(other.clone());
+            assert_eq!(both.accounts, BTreeSet::from(["one", "two"].map(str::to_owned)));
+            // An organization that is seen whole isn't seen as a sum, too.
+            assert_eq!(both.reach.len(), 1);
+            assert_eq!(both.reach[0].organizations_seen(OfOrganization::Whole).collect::<Vec<_>>(), ["o1"]);
+            assert_eq!(both.reach[0].organizations_seen(OfOrganization::Sum).collect::<Vec<_>>(), ["o2"]);
+            assert!(both.reach[0].spaces.contains("s9"));
+            let mut seen: Vec<_> = both.payers.iter().map(|payer| (payer.organization.as_str(), payer.seen)).collect();
+            seen.sort_unstable();
+            assert_eq!(seen, [("o1", OfOrganization::Whole), ("o2", OfOrganization::Sum)]);
+        }
+        let tenant = Whose::Of(auditor.into());
+        assert_eq!(tenant.clone().and(Whose::Everybody), Whose::Everybody);
+        assert_eq!(Whose::Everybody.and(tenant), Whose::Everybody);
+    }
+
+    #[test]
+    fn who_is_sre_of_two_foundations_sees_both() {
+        let of =
+            |names: &[&str]| MayReadStatus { foundations: Some(names.iter().map(|name| (*name).to_owned()).collect()) };
+        let both = of(&["eu1"]).and(of(&["us1"]));
+        assert!(both.has("eu1") && both.has("us1") && !both.has("ap1") && !both.is_everything());
+        let all = of(&["eu1"]).and(MayReadStatus { foundations: None });
+        assert!(all.has("ap1") && all.is_everything());
+    }
 }

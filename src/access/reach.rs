@@ -72,6 +72,15 @@ impl Reach {
         reach
     }
 
+    /// With what else is open of the same foundation.
+    pub(super) fn extend(&mut self, other: Self) {
+        for (organization, seen) in other.organizations {
+            let known = self.organizations.entry(organization).or_insert(seen);
+            *known = (*known).max(seen);
+        }
+        self.spaces.extend(other.spaces);
+    }
+
     /// Guids of organizations of which so much is seen.
     pub fn organizations_seen(&self, how: OfOrganization) -> impl Iterator<Item = &str> {
         self.organizations.iter().filter(move |(_, seen)| **seen == how).map(|(guid, _)| guid.as_str())

@@ -52,6 +52,10 @@ impl ApiTokens {
 
     pub(super) fn caller(&self, bearer: Option<&str>) -> Result<Caller, Unknown> {
         let bearer = bearer.ok_or(Unknown::Nothing)?;
-        self.by_digest.get(&ApiToken::digest(bearer)).cloned().ok_or(Unknown::Token)
+        self.of_digest(&ApiToken::digest(bearer)).ok_or(Unknown::Token)
+    }
+
+    pub(super) fn of_digest(&self, digest: &[u8; 32]) -> Option<Caller> {
+        self.by_digest.get(digest).cloned()
     }
 }

@@ -27,6 +27,8 @@ pub use gaps::Gap;
 pub use invoices::{InvoiceDocument, InvoiceSummary, KeptDocument, document_json, invoice_schema, with_subject};
 pub use keys::{GroupBy, Keys, key_properties};
 pub use page::{Cursor, LIMITS, ListPage};
-pub use reader::{AnomaliesAsked, BookReader, Forecasts, InvoicesAsked, ReadError, UsageAsked};
+pub use reader::{
+    AnomaliesAsked, BookReader, Forecasts, InvoicesAsked, MOST_IN_OVERVIEW, Overview, ReadError, UsageAsked,
+};
 pub use row::Tabular;
 pub use usage::{QUANTITIES, UsageBy, UsageRow};

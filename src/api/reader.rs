@@ -9,15 +9,16 @@ use super::{
     UsageBy, UsageRow,
 };
 use super::{CostBy, ForecastRow, document_json, forecast_rows, foundations};
-use crate::access::{MayReadAccounts, MayReadCost, MayReadInvoices, MayReadStatus, MayReadUsage};
+use crate::access::{MayReadAccounts, MayReadCost, MayReadInvoices, MayReadOverview, MayReadStatus, MayReadUsage};
 use crate::billing_run::{self, BillingError, BillingRun, Forecast, Sender};
 use crate::clock::Clock;
 use crate::config::Configuration;
 use crate::documents::{DocumentError, Format};
 use crate::domain::text::visible;
 use crate::domain::{Span, Timestamp};
+use crate::invoicing::Status;
 use crate::store::{
-    AnomalyFilter, Before, CostQuery, CostRow, InvoiceFilter, Store, StoreError, StoredInvoice, UsageQuery,
+    AnomalyFilter, Before, CostQuery, CostRow, InvoiceFilter, Store, StoreError, StoredGap, StoredInvoice, UsageQuery,
 };
 
 /// What can't be read.
@@ -71,6 +72,17 @@ pub struct InvoicesAsked {
     pub filter: InvoiceFilter,
     pub cursor: Option<String>,
     pub limit: usize,
+}
+
+/// Invoices that the overview shows of each status.
+pub const MOST_IN_OVERVIEW: usize = 50;
+
+/// What the overview shows of the book; `None`: it isn't for who asks.
+#[derive(Clone, Debug, Default)]
+pub struct Overview {
+    pub gaps: Vec<StoredGap>,
+    pub drafts: Option<Vec<StoredInvoice>>,
+    pub finals: Option<Vec<StoredInvoice>>,
 }
 
 /// The forecast that was made last: it rates a whole month, and isn't made for each who asks.
@@ -375,6 +387,35 @@ impl BookReader {
         format: Format,
     ) -> Result<String, ReadError> {
         Ok(file_name(&self.stored(may, reference).await?, format))
+    }
+
+    /// What the overview shows: gaps, and the newest invoices of each status, one more than are shown.
+    ///
+    /// # Errors
+    /// [`ReadError::Store`].
+    pub async fn overview(&self, may: &MayReadOverview) -> Result<Overview, ReadError> {
+        let mut overview = Overview::default();
+        if let Some(may) = &may.status {
+            overview.gaps = self.store.gaps(None).await?;
+            overview.gaps.retain(|gap| may.has(&gap.foundation));
+        }
+        let Some(may) = &may.invoices else { return Ok(overview) };
+        let of = async |status| -> Result<Vec<StoredInvoice>, ReadError> {
+            let filter = InvoiceFilter { status: Some(status), ..InvoiceFilter::default() };
+            Ok(self.store.invoices_before(&filter, may.whose().only(), None, MOST_IN_OVERVIEW + 1).await?)
+        };
+        let mut finals = of(Status::Final).await?;
+        if may.whose().is_staff() {
+            let mut drafts = of(Status::Review).await?;
+            drafts.extend(of(Status::Draft).await?);
+            overview.drafts = Some(drafts);
+        } else {
+            for stored in &mut finals {
+                stored.keep_what_is_told();
+            }
+        }
+        overview.finals = Some(finals);
+        Ok(overview)
     }
 
     async fn stored(&self, may: &MayReadInvoices, reference: &str) -> Result<StoredInvoice, ReadError> {

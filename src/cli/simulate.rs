@@ -18,6 +18,7 @@ use super::output::note;
 use super::run::stop_on_signal;
 use crate::clock::Clock;
 use crate::domain::{Kind, Timestamp};
+use crate::simulator::api::Client;
 use crate::simulator::api::User;
 use crate::simulator::faults::Fault;
 use crate::simulator::http::serve;
@@ -80,7 +81,8 @@ impl Simulate {
             self.seed, ADMIN.0, ADMIN.1
         ));
         note(&format!(
-            "Its UAA knows the users {}, with the password `{}`, for the client `cf` without a secret",
+            "Its UAA knows the users {}, with the password `{}`, for the client `cf` without a secret; browsers sign in for \
+             the client `{WEB}`, with that secret",
             USERS.map(|(name, ..)| format!("`{name}`")).join(", "),
             ADMIN.1
         ));
@@ -164,8 +166,13 @@ const USERS: [(&str, Option<&str>, &str); 4] = [
     ("provider", None, "cf_billing.provider"),
 ];
 
+/// The client for which people sign in with a browser.
+const WEB: &str = "billing-web";
+
 /// With users who have a role over the first organization, or over its first space.
 fn with_users(foundation: &mut Foundation) {
+    let web = Client { id: WEB.to_owned(), secret: ADMIN.1.to_owned(), authorities: Vec::new() };
+    foundation.uaa.clients.push(web);
     let organization = foundation.tables.rows(List::Organizations).first().and_then(|row| row["guid"].as_str());
     let organization = organization.unwrap_or_default().to_owned();
     let is_of =

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use url::{Host, Url};
+
 use crate::domain::codes::Wrong;
 use crate::keyed::{Key, Keyed, Takes, key};
 
@@ -18,6 +20,12 @@ pub struct Http {
     pub not_ready_after: Duration,
     /// How old somebody's Cloud Controller roles may be before they are read again.
     pub roles_every: Duration,
+    /// By which browsers reach the pages; `None`: by the loopback address itself.
+    pub public_url: Option<Url>,
+    /// A session that nobody used for so long has ended.
+    pub session_idle: Duration,
+    /// A session has ended after so long, used or not.
+    pub session_longest: Duration,
 }
 
 pub(super) fn keys() -> Vec<Key> {
@@ -46,7 +54,51 @@ pub(super) fn keys() -> Vec<Key> {
             "Read somebody's Cloud Controller roles again once they are so old, at their next request: a role that was taken away is seen for so long. Where Cloud Controller can't be asked they count for 15 minutes",
         )
         .or("5m"),
+        key(
+            "public_url",
+            Takes::Form("URL"),
+            "The address at which browsers reach the pages through a proxy: `https://billing.example.org`. Sign-ins come back to it, and forms are taken from nowhere else. Left out: pages are for browsers on this machine",
+        ),
+        key(
+            "session_idle",
+            Takes::Duration { min_ms: 60_000, max_ms: 86_400_000 },
+            "Who has signed in has to do it again after so long without a request",
+        )
+        .or("30m"),
+        key(
+            "session_longest",
+            Takes::Duration { min_ms: 300_000, max_ms: 2_592_000_000 },
+            "Who has signed in has to do it again after so long. A role of staff ends with the access token that gave it, where that is earlier",
+        )
+        .or("12h"),
     ]
+}
+
+/// An address without a path, which browsers trust: https, or this machine itself.
+fn public_url(text: &str) -> Result<Url, Wrong> {
+    let form = "write one such as https://billing.example.org";
+    let url: Url = text.parse().map_err(|error| Wrong::new(format!("`{text}` is not a URL: {error}"), form))?;
+    if url.scheme() != "https" && !(url.scheme() == "http" && is_loopback(&url)) {
+        let form = "use https: whoever is in between could take sessions over";
+        return Err(Wrong::new(format!("`{text}` isn't https"), form));
+    }
+    if url.path() != "/" || !url.username().is_empty() || url.password().is_some() {
+        return Err(Wrong::new(format!("`{text}` has more than a host and a port"), form));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(Wrong::new(format!("`{text}` has a query or a fragment"), form));
+    }
+    Ok(url)
+}
+
+/// Whether an address is of this machine itself, by its words.
+pub(super) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
 }
 
 fn address(text: &str, example: &str) -> Result<SocketAddr, Wrong> {
@@ -87,13 +139,20 @@ impl Http {
     pub(super) fn read(section: &Keyed<'_>) -> Option<Self> {
         let (listen, not_ready_after) = (section.form("listen", listen), section.duration("not_ready_after"));
         let metrics_listen = section.has("metrics_listen").then(|| section.form("metrics_listen", metrics_listen));
+        let public_url = if section.has("public_url") { Some(section.form("public_url", public_url)?) } else { None };
+        let mut hosts = if section.has("hosts") { section.form("hosts", hosts)? } else { Vec::new() };
+        // It is known by the name that it is to be reached by.
+        hosts.extend(public_url.as_ref().and_then(Url::host_str).map(str::to_owned));
         Some(Self {
             listen: listen?,
             // What is there and isn't valid was told.
             metrics_listen: metrics_listen.map_or(Some(None), |read| read.map(Some))?,
-            hosts: if section.has("hosts") { section.form("hosts", hosts)? } else { Vec::new() },
+            hosts,
             not_ready_after: not_ready_after?,
             roles_every: section.duration("roles_every")?,
+            public_url,
+            session_idle: section.duration("session_idle")?,
+            session_longest: section.duration("session_longest")?,
         })
     }
 }

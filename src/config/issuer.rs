@@ -3,19 +3,32 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use url::{Host, Url};
+use url::Url;
 
 use super::foundation::name;
+use super::http::is_loopback;
+use super::secret::{Secret, secret};
 use crate::access::{Issuer, OF_CLOUD_CONTROLLER, Role};
 use crate::domain::codes::Wrong;
 use crate::domain::text::did_you_mean;
-use crate::keyed::{Key, Keyed, Takes, key};
+use crate::keyed::{Key, Keyed, Problem, Takes, key};
 
 /// `[[issuer]]`, and how it is reached.
 #[derive(Clone, Debug)]
 pub struct TrustedIssuer {
     pub issuer: Issuer,
     pub ca_file: Option<PathBuf>,
+    /// How people sign in there; `None`: they can't.
+    pub client: Option<SignInClient>,
+}
+
+/// The client that the daemon is for a provider at which people sign in.
+#[derive(Clone, Debug)]
+pub struct SignInClient {
+    pub id: String,
+    pub secret: Secret,
+    /// What is asked for; `openid` is among them.
+    pub scopes: Vec<String>,
 }
 
 const AUDIENCE: &str = "cf_billing";
@@ -70,6 +83,18 @@ pub(super) fn keys() -> Vec<Key> {
         )
         .or(BY_APP),
         key(
+            "client_id",
+            Takes::Form("text"),
+            "The client that the daemon is there, for people who sign in to its pages. Its redirect URI is `PUBLIC-URL/sign-in/NAME/callback`. Left out: nobody signs in there",
+        ),
+        key("client_secret", Takes::Secret, "The secret of `client_id`"),
+        key(
+            "scopes",
+            Takes::Form("scopes"),
+            "What a sign-in asks for, with spaces between: `openid`, and what makes the access token one for `audience`, such as `cf_billing.read`",
+        )
+        .or("openid"),
+        key(
             "ca_file",
             Takes::Form("path"),
             "PEM file of the certificate authority to trust instead of the system's",
@@ -81,13 +106,7 @@ pub(super) fn keys() -> Vec<Key> {
 fn issuer(text: &str) -> Result<String, Wrong> {
     let form = "write it as its tokens have it, such as https://uaa.example.org/oauth/token";
     let url: Url = text.parse().map_err(|error| Wrong::new(format!("`{text}` is not a URL: {error}"), form))?;
-    let is_local = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
-    if url.scheme() != "https" && !(url.scheme() == "http" && is_local) {
+    if url.scheme() != "https" && !(url.scheme() == "http" && is_loopback(&url)) {
         let form = "use https: whoever is in between could give keys of their own";
         return Err(Wrong::new(format!("`{text}` isn't https"), form));
     }
@@ -110,6 +129,15 @@ fn one(text: &str) -> Result<String, Wrong> {
     Err(Wrong::new(format!("`{text}` can't be in a token"), "write it as the token has it"))
 }
 
+/// Scopes of a sign-in; without `openid` nobody is told who it was.
+fn scopes(text: &str) -> Result<Vec<String>, Wrong> {
+    let scopes: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
+    if scopes.iter().any(|scope| scope == "openid") {
+        return Ok(scopes);
+    }
+    Err(Wrong::new(format!("`{text}` doesn't have the scope `openid`"), "write it first: openid cf_billing.read"))
+}
+
 fn names(text: &str) -> Result<BTreeSet<String>, Wrong> {
     text.split(',').map(|one| name(one.trim())).map(|read| read.and_then(not_empty)).collect()
 }
@@ -123,7 +151,7 @@ fn not_empty(name: String) -> Result<String, Wrong> {
 }
 
 /// An issuer, with these foundations configured; `None` if something of it is wrong, which is noted.
-pub(super) fn read(section: &Keyed<'_>, configured: &[String]) -> Option<TrustedIssuer> {
+pub(super) fn read(section: &Keyed<'_>, configured: &[String], warnings: &mut Vec<Problem>) -> Option<TrustedIssuer> {
     let optional = |key: &str| -> Option<Option<String>> {
         if section.has(key) { section.form(key, one).map(Some) } else { Some(None) }
     };
@@ -134,6 +162,7 @@ pub(super) fn read(section: &Keyed<'_>, configured: &[String]) -> Option<Trusted
         if section.has("foundations") { section.form("foundations", names) } else { Some(BTreeSet::new()) };
     let (cf_cli, billing_managers) = (section.word("cf_cli"), section.word("billing_managers"));
     let ca_file = section.path("ca_file");
+    let client = client(section, warnings);
     let mut grants = Vec::new();
     for role in GRANTS {
         grants.extend(optional(role.name())?.map(|scope| (role, scope)));
@@ -187,5 +216,26 @@ pub(super) fn read(section: &Keyed<'_>, configured: &[String]) -> Option<Trusted
         cf_cli,
         whole_to_billing_managers: billing_managers? == BY_APP,
     };
-    Some(TrustedIssuer { issuer, ca_file })
+    Some(TrustedIssuer { issuer, ca_file, client: client? })
+}
+
+/// The client of sign-ins, if there is one; `None`: something of it is wrong, which is noted.
+fn client(section: &Keyed<'_>, warnings: &mut Vec<Problem>) -> Option<Option<SignInClient>> {
+    let scopes = section.form("scopes", scopes);
+    let has_secret = section.has("client_secret") || section.has("client_secret_file");
+    match (section.has("client_id"), has_secret) {
+        (false, false) => Some(None),
+        (false, true) => {
+            section.missing("client_id");
+            None
+        }
+        (true, false) => {
+            section.missing("client_secret");
+            None
+        }
+        (true, true) => {
+            let (id, secret) = (section.form("client_id", one), secret(section, "client_secret", warnings));
+            Some(Some(SignInClient { id: id?, secret: secret?, scopes: scopes? }))
+        }
+    }
 }

@@ -31,7 +31,7 @@ pub use billing::Billing;
 pub use collection::Collection;
 pub use database::Database;
 pub use foundation::Foundation;
-pub use issuer::TrustedIssuer;
+pub use issuer::{SignInClient, TrustedIssuer};
 pub use secret::Secret;
 pub(crate) use secret::state_folder;
 pub use seller::Seller;
@@ -202,7 +202,7 @@ fn configuration(
     let mut issuers: Vec<Option<TrustedIssuer>> = Vec::new();
     for table in layers.list("issuer") {
         let section = Keyed::new(reader, table, issuer::keys(), "issuer", zone);
-        let issuer = issuer::read(&section, &named);
+        let issuer = issuer::read(&section, &named, &mut warnings);
         for other in issuers.iter().flatten() {
             let (Some(TrustedIssuer { issuer, .. }), other) = (&issuer, &other.issuer) else { break };
             if other.name == issuer.name {

@@ -6,17 +6,19 @@ use std::time::Duration;
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::api::{self, ProblemDetails};
-use super::host::is_known;
-use super::page::style_hash;
+use super::base::Base;
+use super::host::{is_from_here, is_known};
+use super::pages::style_hash;
 use super::server::Reserved;
 use super::{Asker, Served};
+use crate::access::Access;
 use crate::clock::Stopwatch;
 
 /// No answer takes longer.
@@ -29,13 +31,13 @@ const PLAIN: [&str; 4] = ["/metrics", "/healthz", "/readyz", "/servez"];
 #[derive(Clone, Debug)]
 pub(super) struct Guard {
     pub served: Arc<Served>,
-    /// Pages are served here.
-    pub has_pages: bool,
+    /// Where pages are; `None`: there are none here.
+    pub base: Option<Base>,
 }
 
 /// Answers, counts and times a request by the template of its route; notes who asks.
 pub(super) async fn answer(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
-    let Guard { served, has_pages } = guard;
+    let Guard { served, base } = guard;
     let route = request.extensions().get::<MatchedPath>().map_or("other", MatchedPath::as_str).to_owned();
     // Any other word would be a label of the asker's choice.
     let method = if matches!(request.method().as_str(), "GET" | "HEAD") { request.method().as_str() } else { "other" };
@@ -43,7 +45,15 @@ pub(super) async fn answer(State(guard): State<Guard>, mut request: Request, nex
     let watch = Stopwatch::start();
     let is_plain = PLAIN.contains(&route.as_str());
     let is_known = is_known(request.headers(), request.uri(), &served.hosts);
-    request.extensions_mut().insert(if has_pages && is_known { Asker::Ours } else { Asker::Anybody });
+    // Once people sign in, whoever comes by a name isn't one of those who operate it.
+    let is_ours = match served.of_book.access {
+        Access::Open => is_known,
+        Access::Tokens(_) => is_from_here(request.headers(), request.uri()),
+    };
+    request.extensions_mut().insert(if base.is_some() && is_ours { Asker::Ours } else { Asker::Anybody });
+    if let Some(base) = base {
+        request.extensions_mut().insert(base);
+    }
     let is_api = request.uri().path().starts_with(api::ROOT);
     let busy = |told: &'static str| {
         if is_api {
@@ -76,17 +86,18 @@ pub(super) async fn answer(State(guard): State<Guard>, mut request: Request, nex
 static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
     let style = style_hash();
     let policy =
-        format!("default-src 'none'; style-src '{style}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+        format!("default-src 'none'; style-src '{style}'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'");
     HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
 });
 
 /// What a browser is told of every answer.
-fn headers() -> [(HeaderName, HeaderValue); 5] {
+fn headers() -> [(HeaderName, HeaderValue); 6] {
     [
         (CONTENT_SECURITY_POLICY, POLICY.clone()),
         (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
         (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
         (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
-        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (CACHE_CONTROL, HeaderValue::from_static("private, no-store")),
+        (VARY, HeaderValue::from_static("Authorization, Cookie, Accept, Accept-Language")),
     ]
 }

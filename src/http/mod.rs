@@ -1,11 +1,15 @@
-//! What the daemon serves: metrics, health, and one plain page. Reads the board and the book, changes nothing.
+//! What the daemon serves: metrics, health, the API and pages. Reads the board and the book; writes sessions of browsers.
 
 mod api;
+mod asking;
+mod base;
 mod guard;
 mod host;
-mod page;
+mod pages;
 mod ready;
 mod server;
+mod session;
+mod turns;
 
 use std::io;
 use std::os::fd::AsFd;
@@ -33,9 +37,11 @@ use crate::identity::Identities;
 use crate::store::Store;
 use crate::telemetry::{Board, Metrics};
 
-pub use api::{Turns, description};
+pub use api::description;
+use base::Base;
 use guard::Guard;
 pub use ready::{Readiness, readiness};
+pub use turns::Turns;
 
 /// What is served from.
 #[derive(Clone, Debug)]
@@ -136,9 +142,10 @@ impl Listeners {
 /// # Errors
 /// If the listener fails.
 pub async fn serve(listeners: Listeners, served: Served, stop: CancellationToken) -> io::Result<()> {
+    let base = Base::new(served.of_book.configuration.http.public_url.as_ref(), listeners.pages.local_addr()?);
     let served = Arc::new(served);
     let guarded = |router: Router<Arc<Served>>, has_pages: bool| {
-        let guard = Guard { served: served.clone(), has_pages };
+        let guard = Guard { served: served.clone(), base: has_pages.then(|| base.clone()) };
         let router = router
             .route("/metrics", get(metrics))
             .route("/healthz", get(alive))
@@ -147,7 +154,7 @@ pub async fn serve(listeners: Listeners, served: Served, stop: CancellationToken
         router.layer(from_fn_with_state(guard, guard::answer)).with_state(served.clone())
     };
     let bare = Router::new().fallback(async || (StatusCode::NOT_FOUND, "There is no such page.\n"));
-    let pages = Router::new().route("/", get(page::overview)).nest(api::ROOT, api::router()).fallback(nothing);
+    let pages = pages::router().nest(api::ROOT, api::router()).fallback(nothing);
     let (bare, pages) = (guarded(bare, false), guarded(pages, true));
     let metrics = async {
         match listeners.metrics {

@@ -56,17 +56,23 @@ struct Inner {
 #[derive(Debug, Default)]
 struct Known {
     keys: Option<(Arc<JwkSet>, Timestamp)>,
+    /// What was found with them.
+    discovered: Option<Arc<Discovered>>,
     /// When the last request ended.
     asked_at: Option<Timestamp>,
     /// Why it came to nothing.
     failed: Option<String>,
 }
 
-/// As far as it is needed. Source: `OpenID` Connect Discovery 1.0, section 3.
-#[derive(Deserialize)]
-struct Discovered {
+/// As far as it is needed. Source: `OpenID` Connect Discovery 1.0, section 3, and `OpenID` Connect RP-Initiated Logout 1.0,
+/// section 2.1.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Discovered {
     issuer: String,
     jwks_uri: String,
+    pub authorization_endpoint: Option<String>,
+    pub token_endpoint: Option<String>,
+    pub end_session_endpoint: Option<String>,
 }
 
 /// What is known of a key.
@@ -130,7 +136,23 @@ impl IssuerKeys {
 
     /// Those that the issuer has now.
     pub async fn ask(&self) -> Result<JwkSet, String> {
-        self.inner.ask().await
+        self.inner.ask().await.map(|(_, keys)| keys)
+    }
+
+    /// Where the issuer is asked for what, as it said itself when its keys were read last.
+    pub async fn discovered(&self) -> Result<Arc<Discovered>, NoKey> {
+        if self.inner.known().discovered.is_none() {
+            let _ = tokio::time::timeout(UNKNOWN_WAITS, self.refresh(None)).await;
+        }
+        let known = self.inner.known();
+        known.discovered.clone().ok_or_else(|| {
+            NoKey::Away(known.failed.clone().unwrap_or_else(|| "it has told nothing of itself yet".to_owned()))
+        })
+    }
+
+    /// How the issuer is reached.
+    pub fn transport(&self) -> &Transport {
+        &self.inner.transport
     }
 }
 
@@ -162,8 +184,9 @@ impl Inner {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         known.asked_at = Some(now);
         match asked {
-            Ok(keys) => {
+            Ok((discovered, keys)) => {
                 known.keys = Some((Arc::new(keys), now));
+                known.discovered = Some(Arc::new(discovered));
                 known.failed = None;
             }
             Err(why) => {
@@ -173,7 +196,7 @@ impl Inner {
         }
     }
 
-    async fn ask(&self) -> Result<JwkSet, String> {
+    async fn ask(&self) -> Result<(Discovered, JwkSet), String> {
         let discovery = format!("{}/.well-known/openid-configuration", self.issuer.trim_end_matches('/'));
         let discovered: Discovered = self.read(&discovery).await?;
         if discovered.issuer != self.issuer {
@@ -183,15 +206,25 @@ impl Inner {
             ));
         }
         let own: Url = self.issuer.parse().map_err(|error| format!("`{}`: {error}", self.issuer))?;
-        let keys: Url = discovered
-            .jwks_uri
-            .parse()
-            .map_err(|error| format!("`{}`: {error}", discovered.jwks_uri.escape_debug()))?;
-        if keys.scheme() != "https" && !(own.scheme() == "http" && keys.host() == own.host()) {
-            return Err(format!("its keys are at `{keys}`, which isn't https"));
+        let is_safe = |name: &str, address: &str| -> Result<(), String> {
+            let url: Url = address.parse().map_err(|error| format!("`{}`: {error}", address.escape_debug()))?;
+            if url.scheme() != "https"
+                && !(url.scheme() == "http" && own.scheme() == "http" && url.host() == own.host())
+            {
+                return Err(format!("its {name} is `{url}`, which isn't https"));
+            }
+            Ok(())
+        };
+        is_safe("jwks_uri", &discovered.jwks_uri)?;
+        for (name, address) in [
+            ("authorization_endpoint", &discovered.authorization_endpoint),
+            ("token_endpoint", &discovered.token_endpoint),
+            ("end_session_endpoint", &discovered.end_session_endpoint),
+        ] {
+            address.as_deref().map_or(Ok(()), |address| is_safe(name, address))?;
         }
-        let keys: JwkSet = self.read(keys.as_str()).await?;
-        if keys.keys.is_empty() { Err("it has no keys".to_owned()) } else { Ok(keys) }
+        let keys: JwkSet = self.read(&discovered.jwks_uri).await?;
+        if keys.keys.is_empty() { Err("it has no keys".to_owned()) } else { Ok((discovered, keys)) }
     }
 
     async fn read<T: serde::de::DeserializeOwned>(&self, url: &str) -> Result<T, String> {

@@ -1,9 +1,10 @@
-//! Who a bearer token is of: what issuers vouch for, and what Cloud Controller's roles open to them. Owns issuers' keys and
-//! the roles that were read; stores, logs and hands on no token.
+//! Who a bearer token is of, and who signs in: what issuers vouch for, and what Cloud Controller's roles open to them. Owns
+//! issuers' keys and the roles that were read; stores, logs and hands on no token.
 
 mod keys;
 mod ring;
 mod roles;
+mod sign_in;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -13,17 +14,18 @@ use std::time::{Duration, SystemTime};
 use jsonwebtoken::{DecodingKey, Validation, decode, decode_header};
 use serde::Deserialize;
 
-use crate::access::{Caller, Claims, Issuer, NotTaken, OF_CLOUD_CONTROLLER, Person, Reach, Theirs};
+use crate::access::{Caller, Claims, Issuer, NotTaken, OF_CLOUD_CONTROLLER, Person, Reach, Role, Theirs};
 use crate::accounts::Accounts;
 use crate::billing_run::{self, BillingError};
 use crate::clock::Clock;
 use crate::cloud_controller::Client;
 use crate::cloud_controller::transport::{Http, Limits, SetupError, Transport};
-use crate::config::Configuration;
+use crate::config::{Configuration, SignInClient};
 use crate::domain::text::visible;
 use crate::store::{Store, StoreError};
 use keys::{IssuerKeys, NoKey};
 use roles::{FoundationRoles, NoRoles};
+pub use sign_in::BegunSignIn;
 
 /// Whoever is asked about people and doesn't answer holds a request up no longer.
 pub const LIMITS: Limits = Limits { silence: Duration::from_secs(5), whole: Duration::from_secs(10) };
@@ -68,6 +70,7 @@ type FileState = (SystemTime, u64);
 struct Known {
     issuer: Issuer,
     keys: IssuerKeys,
+    client: Option<SignInClient>,
 }
 
 #[derive(Deserialize)]
@@ -90,7 +93,8 @@ impl Identities {
             let issuer = trusted.issuer.clone();
             let transport = over(trusted.ca_file.as_deref());
             let transport = transport.map_err(|error| format!("issuer `{}`: {error}", issuer.name))?;
-            Ok(Known { keys: IssuerKeys::new(issuer.issuer.clone(), transport, clock.clone()), issuer })
+            let keys = IssuerKeys::new(issuer.issuer.clone(), transport, clock.clone());
+            Ok(Known { keys, issuer, client: trusted.client.clone() })
         });
         let issuers = known.collect::<Result<_, String>>()?;
         let foundations = clients.into_iter().map(|(name, client)| {
@@ -116,55 +120,26 @@ impl Identities {
     /// # Errors
     /// [`Unproven`].
     pub async fn caller(&self, token: &str) -> Result<Caller, Unproven> {
-        let refused = |told: String| Unproven::Refused(told);
         // Without an algorithm that is known, as with `none`, there is no header.
-        let (Ok(header), Ok(OfIssuer { iss })) =
+        let (Ok(_), Ok(OfIssuer { iss })) =
             (decode_header(token), jsonwebtoken::dangerous::insecure_decode_claims(token))
         else {
             return Err(Unproven::NotOfIssuer);
         };
         let Some(known) = self.issuers.iter().find(|known| known.issuer.issuer == iss) else {
-            return Err(refused(format!(
+            return Err(Unproven::Refused(format!(
                 "the token is of the issuer `{}`, which isn't configured\nhint: add an [[issuer]], if it is yours",
                 visible(&iss)
             )));
         };
-        if !ring::ALGORITHMS.contains(&header.alg) {
-            let told = format!(
-                "the token is signed by {:?}, with a secret that others know\nhint: have the provider sign by RS256 or ES256",
-                header.alg
-            );
-            return Err(refused(told));
-        }
-        if header.crit.is_some() {
-            let told =
-                "the token has a critical header that isn't known here\nhint: have the provider leave `crit` out";
-            return Err(refused(told.to_owned()));
-        }
-        let key = known.keys.find(header.kid.as_deref()).await.map_err(|no| match no {
-            NoKey::Unknown => refused(format!(
-                "the token is signed by a key that `{}` doesn't have\nhint: ask the provider for a new token",
-                known.issuer.name
-            )),
-            NoKey::Away(why) => Unproven::Away { told: "the issuer of the token can't be asked for its keys now", why },
-        })?;
-        let named = key.common.key_algorithm.map(|algorithm| algorithm.to_string());
-        let unfit = || refused("the token's signature isn't valid\nhint: ask the provider for a new token".to_owned());
-        if named.is_some_and(|named| named != format!("{:?}", header.alg)) {
-            return Err(unfit());
-        }
-        let key = DecodingKey::from_jwk(&key).map_err(|_| unfit())?;
-        let mut validation = Validation::new(header.alg);
-        validation.leeway = LEEWAY;
-        validation.validate_nbf = true;
-        validation.set_issuer(&[&known.issuer.issuer]);
-        validation.set_required_spec_claims(&["exp", "iss", "aud"]);
-        let cli = known.issuer.cf_cli.then_some(OF_CLOUD_CONTROLLER);
-        validation.set_audience(&[&[known.issuer.audience.as_str()][..], cli.as_slice()].concat());
-        match decode::<Claims>(token, &key, &validation) {
-            Ok(decoded) => Ok(known.issuer.caller(&decoded.claims, decoded.header.typ.as_deref())?),
-            Err(error) => Err(refused(why(error.kind(), &known.issuer))),
-        }
+        Ok(known.caller(token).await?.0)
+    }
+
+    /// Somebody whom an issuer vouched for before, with a role that it gave; `None`: it may no longer.
+    #[must_use]
+    pub fn again(&self, person: &Person, role: Role) -> Option<Caller> {
+        let known = self.issuers.iter().find(|known| known.issuer.name == person.issuer)?;
+        known.issuer.again(person.clone(), role)
     }
 
     /// Looks up what is a person's: accounts that name them, and what their roles in Cloud Controller open.
@@ -222,6 +197,57 @@ impl Identities {
         }
         let (_, accounts) = kept.insert((now, Arc::new(billing_run::accounts(configuration)?)));
         Ok(accounts.clone())
+    }
+}
+
+impl Known {
+    /// Whose access token that is, and its claims.
+    async fn caller(&self, token: &str) -> Result<(Caller, Claims), Unproven> {
+        let cli = self.issuer.cf_cli.then_some(OF_CLOUD_CONTROLLER);
+        let audiences = [&[self.issuer.audience.as_str()][..], cli.as_slice()].concat();
+        let (claims, kind) = self.claims(token, &audiences).await?;
+        Ok((self.issuer.caller(&claims, kind.as_deref())?, claims))
+    }
+
+    /// The claims of a token that the issuer signed for one of these audiences, and the type in its header.
+    async fn claims(&self, token: &str, audiences: &[&str]) -> Result<(Claims, Option<String>), Unproven> {
+        let refused = |told: String| Unproven::Refused(told);
+        let Ok(header) = decode_header(token) else { return Err(Unproven::NotOfIssuer) };
+        if !ring::ALGORITHMS.contains(&header.alg) {
+            let told = format!(
+                "the token is signed by {:?}, with a secret that others know\nhint: have the provider sign by RS256 or ES256",
+                header.alg
+            );
+            return Err(refused(told));
+        }
+        if header.crit.is_some() {
+            let told =
+                "the token has a critical header that isn't known here\nhint: have the provider leave `crit` out";
+            return Err(refused(told.to_owned()));
+        }
+        let key = self.keys.find(header.kid.as_deref()).await.map_err(|no| match no {
+            NoKey::Unknown => refused(format!(
+                "the token is signed by a key that `{}` doesn't have\nhint: ask the provider for a new token",
+                self.issuer.name
+            )),
+            NoKey::Away(why) => Unproven::Away { told: "the issuer of the token can't be asked for its keys now", why },
+        })?;
+        let named = key.common.key_algorithm.map(|algorithm| algorithm.to_string());
+        let unfit = || refused("the token's signature isn't valid\nhint: ask the provider for a new token".to_owned());
+        if named.is_some_and(|named| named != format!("{:?}", header.alg)) {
+            return Err(unfit());
+        }
+        let key = DecodingKey::from_jwk(&key).map_err(|_| unfit())?;
+        let mut validation = Validation::new(header.alg);
+        validation.leeway = LEEWAY;
+        validation.validate_nbf = true;
+        validation.set_issuer(&[&self.issuer.issuer]);
+        validation.set_required_spec_claims(&["exp", "iss", "aud"]);
+        validation.set_audience(audiences);
+        match decode::<Claims>(token, &key, &validation) {
+            Ok(decoded) => Ok((decoded.claims, decoded.header.typ)),
+            Err(error) => Err(refused(why(error.kind(), &self.issuer))),
+        }
     }
 }
 

@@ -9,6 +9,7 @@ pub mod files;
 mod invoices;
 mod leases;
 mod ledger;
+mod sessions;
 mod standing;
 mod tables;
 mod transfer;

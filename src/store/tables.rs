@@ -15,6 +15,7 @@ use super::ledger::tables::{
     LinkRow, ORGANIZATION, OnboardingRow, OpenRow, ResourceRow, SERVICE_OFFERING, SERVICE_PLAN, SPACE, STREAM,
     SealChunkRow, SealRow, SettingsRow, SnapshotRow,
 };
+use super::sessions::SessionRow;
 
 /// A column as this program expects it in both databases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,6 +106,8 @@ pub static TABLES: &[(Declared, Moves)] = &[
     (AdoptedRow::TABLE, Moves::Whole),
     // It is of the server, not of the book.
     (ServerRow::TABLE, Moves::Stays),
+    // Whoever reads on signs in there.
+    (SessionRow::TABLE, Moves::Stays),
     // Who holds it stays behind.
     (LEASE, Moves::First(2)),
     (REPLICA, Moves::Stays),

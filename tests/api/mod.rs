@@ -1,11 +1,13 @@
 //! The API of the real daemon, asked as programs ask it.
 
 mod answers;
+mod browser;
 mod description;
 mod isolation;
 mod issuers;
 mod provider;
 mod roles;
+mod sessions;
 mod tokens;
 mod uaa;
 

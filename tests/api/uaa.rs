@@ -52,6 +52,11 @@ pub fn foundation(seed: u64) -> Foundation {
         foundation.uaa.users.push(User { guid: name.clone(), name, password: "secret".to_owned(), scopes });
     }
     foundation.uaa.clients.push(Client {
+        id: "billing-web".to_owned(),
+        secret: "web-secret".to_owned(),
+        authorities: Vec::new(),
+    });
+    foundation.uaa.clients.push(Client {
         id: "robot".to_owned(),
         secret: "secret".to_owned(),
         authorities: vec!["cf_billing.read".to_owned()],

@@ -5,12 +5,12 @@ use axum::response::Response;
 
 use super::ProblemDetails;
 use super::answer::{AcceptedForm, Listed};
-use super::asking::Asking;
 use super::parameters::{Parameters, Path};
 use super::problem::Refusals;
 use super::status::Nothing;
 use crate::access::MayReadAccounts;
 use crate::api::{Account, AccountRow, ListPage, Tabular};
+use crate::http::asking::Asking;
 
 /// List accounts
 ///

@@ -15,13 +15,13 @@ use sha2::{Digest, Sha256};
 use url::form_urlencoded;
 use utoipa::ToSchema;
 
-use super::asking::WhoAsks;
 use super::problem::{name, request_id};
 use super::{ProblemDetails, ROOT};
 use crate::api::{ListPage, Tabular, csv};
 use crate::clock::Stopwatch;
 use crate::domain::text::{hexadecimal, visible};
 use crate::http::Served;
+use crate::http::asking::WhoAsks;
 
 /// A list, or a page of one.
 #[derive(Clone, Debug, Serialize, ToSchema)]

@@ -6,11 +6,11 @@ use utoipa::IntoParams;
 
 use super::ProblemDetails;
 use super::answer::{AcceptedForm, Listed};
-use super::asking::Asking;
 use super::parameters::{Parameters, keys, month};
 use super::problem::Refusals;
 use crate::access::MayReadCost;
 use crate::api::{CostBy, CostRow, ListPage};
+use crate::http::asking::Asking;
 use crate::store::CostQuery;
 
 /// Of cost.

@@ -6,11 +6,11 @@ use utoipa::IntoParams;
 
 use super::ProblemDetails;
 use super::answer::{AcceptedForm, Listed};
-use super::asking::Asking;
 use super::parameters::{Parameters, keys};
 use super::problem::Refusals;
 use crate::access::MayReadCost;
 use crate::api::{CostBy, ForecastRow, ListPage};
+use crate::http::asking::Asking;
 
 /// Of a forecast.
 #[derive(Debug, Deserialize, IntoParams)]

@@ -3,7 +3,6 @@
 
 mod accounts;
 mod answer;
-mod asking;
 mod cost;
 mod description;
 mod forecast;
@@ -11,7 +10,6 @@ mod invoices;
 mod parameters;
 mod problem;
 mod status;
-mod turns;
 mod usage;
 
 use std::sync::Arc;
@@ -24,7 +22,6 @@ use utoipa_axum::routes;
 
 pub use description::description;
 pub(super) use problem::{ProblemDetails, no_such_page};
-pub use turns::Turns;
 
 use super::Served;
 

@@ -121,7 +121,24 @@ impl ProblemDetails {
         response
     }
 
-    fn status(&self) -> StatusCode {
+    pub(in crate::http) const fn title(&self) -> &'static str {
+        self.title
+    }
+
+    pub(in crate::http) fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    pub(in crate::http) fn hint(&self) -> &str {
+        &self.hint
+    }
+
+    /// What is logged of it beside, for whoever runs the daemon.
+    pub(in crate::http) fn logged(&self) -> Option<&str> {
+        self.logged.as_deref()
+    }
+
+    pub(in crate::http) fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 }

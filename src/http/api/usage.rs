@@ -9,13 +9,13 @@ use utoipa::IntoParams;
 
 use super::ProblemDetails;
 use super::answer::{AcceptedForm, Listed};
-use super::asking::Asking;
 use super::parameters::{Parameters, flag, keys, time};
 use super::problem::Refusals;
 use crate::access::MayReadUsage;
 use crate::api::{ListPage, UsageAsked, UsageBy, UsageRow};
 use crate::domain::Span;
 use crate::http::Served;
+use crate::http::asking::Asking;
 
 /// Of usage.
 #[derive(Debug, Deserialize, IntoParams)]

@@ -5,6 +5,7 @@ mod error;
 mod list;
 mod people;
 mod query;
+mod sign_in;
 mod uaa;
 
 use serde_json::{Value, json};
@@ -76,6 +77,9 @@ impl Foundation {
         if request.path == "/oauth/token" {
             let (status, body) = self.uaa_token(request);
             return finish(status, headers, Some(("application/json;charset=UTF-8", body)));
+        }
+        if let Some(answer) = self.uaa_for_browsers(request, &headers) {
+            return answer;
         }
         if let Some(body) = self.uaa_page(request.path) {
             return finish(200, headers, Some(("application/json;charset=UTF-8", body)));

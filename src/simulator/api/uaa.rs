@@ -10,6 +10,7 @@ use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
+use super::sign_in::Code;
 use super::{Caller, Refusal, Request};
 use crate::domain::Timestamp;
 use crate::simulator::Foundation;
@@ -50,6 +51,8 @@ pub struct Uaa {
     pub clients: Vec<Client>,
     pub users: Vec<User>,
     issued: BTreeMap<String, Issued>,
+    /// Codes that browsers were given.
+    pub(super) codes: BTreeMap<String, Code>,
     /// How long a token is good, in seconds.
     pub validity_seconds: i64,
     /// Who its tokens say issued them: another after a change of domain or identity zone.
@@ -104,13 +107,40 @@ impl Uaa {
 
     /// Gives a user a token by way of `client`, with these of the scopes that they have.
     pub fn issue_to_user(&mut self, user: &str, client: &str, scopes: &[&str], now: Timestamp) -> Option<String> {
+        self.issue_by("password", user, client, scopes, None, now)
+    }
+
+    /// As [`Uaa::issue_to_user`], for a code; the access token has the nonce of the sign-in, too.
+    pub(super) fn issue_by_code(
+        &mut self,
+        user: &str,
+        client: &str,
+        scopes: &[&str],
+        nonce: Option<&str>,
+        now: Timestamp,
+    ) -> Option<String> {
+        self.issue_by("authorization_code", user, client, scopes, nonce, now)
+    }
+
+    fn issue_by(
+        &mut self,
+        grant: &str,
+        user: &str,
+        client: &str,
+        scopes: &[&str],
+        nonce: Option<&str>,
+        now: Timestamp,
+    ) -> Option<String> {
         let user = self.users.iter().find(|known| known.name == user)?.clone();
         let scopes: Vec<String> = user.scopes.iter().filter(|own| scopes.contains(&own.as_str())).cloned().collect();
-        let claims = json!({
+        let mut claims = json!({
             "sub": user.guid, "user_id": user.guid, "user_name": user.name, "origin": "uaa",
             "email": format!("{}@simulated.invalid", user.name), "auth_time": now.unix(), "scope": scopes,
-            "client_id": client, "cid": client, "azp": client, "grant_type": "password",
+            "client_id": client, "cid": client, "azp": client, "grant_type": grant,
         });
+        if let Some(nonce) = nonce {
+            claims["nonce"] = nonce.into();
+        }
         Some(self.sign(claims, client, scopes, now))
     }
 
@@ -185,15 +215,17 @@ impl Foundation {
         })
     }
 
-    /// `POST /oauth/token`, for the grants of client credentials and passwords: status and body.
+    /// `POST /oauth/token`, for the grants of client credentials, passwords and codes: status and body.
     pub(super) fn uaa_token(&mut self, request: &Request<'_>) -> (u16, Value) {
         let form: Vec<(String, String)> = form_urlencoded::parse(request.body).into_owned().collect();
         let field = |name: &str| form.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
         let grant = field("grant_type");
-        if request.method != "POST" || !matches!(grant.as_deref(), Some("client_credentials" | "password")) {
+        if request.method != "POST"
+            || !matches!(grant.as_deref(), Some("client_credentials" | "password" | "authorization_code"))
+        {
             return (
                 400,
-                json!({"error": "invalid_request", "error_description": "grant_type must be client_credentials or password"}),
+                json!({"error": "invalid_request", "error_description": "grant_type must be client_credentials, password or authorization_code"}),
             );
         }
         let basic = request.authorization.and_then(|text| text.strip_prefix("Basic "));
@@ -204,6 +236,18 @@ impl Foundation {
             .map(|(id, secret)| (id.to_owned(), secret.to_owned()));
         let credentials = credentials.or_else(|| field("client_id").zip(field("client_secret")));
         let now = self.now();
+        if grant.as_deref() == Some("authorization_code") {
+            let known = credentials.filter(|(id, secret)| {
+                self.uaa.clients.iter().any(|client| client.id == *id && client.secret == *secret)
+            });
+            let Some((client, _)) = known else {
+                return (401, json!({"error": "unauthorized", "error_description": "Bad credentials"}));
+            };
+            return match self.tokens_for_code(&client, field) {
+                Some(tokens) => (200, tokens),
+                None => (400, json!({"error": "invalid_grant", "error_description": "Invalid authorization code"})),
+            };
+        }
         let issued = if grant.as_deref() == Some("password") {
             let asked = field("username").zip(field("password"));
             let user =

@@ -35,6 +35,13 @@ pub struct StoredInvoice {
 }
 
 impl StoredInvoice {
+    /// Takes out what is for those who decide, and not for whom it is of.
+    pub fn keep_what_is_told(&mut self) {
+        self.held = None;
+        self.difference = None;
+        self.notes = DraftNotes::default();
+    }
+
     /// What hash chains compare of it, once it is final.
     pub(super) fn canonical(&self, number: &str, finalized_at: Timestamp, basis: Option<&str>) -> String {
         let Self { dates, replaces, .. } = *self;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 /// Requests that read at once at most; the others wait for their turn. An explanation of a draft takes two connections.
 const AT_ONCE: u32 = 4;
@@ -21,6 +21,8 @@ pub struct Turns {
     all: Arc<Semaphore>,
     /// Of those who have a request.
     by_caller: Arc<Mutex<HashMap<String, Weak<Semaphore>>>>,
+    /// Looks at a session: of it alone is known who asks.
+    of_sessions: Arc<Semaphore>,
 }
 
 /// One of a caller's requests, until it is dropped: nothing is looked up for more than those.
@@ -45,7 +47,13 @@ impl Turns {
     #[must_use]
     pub fn new(connections: u32) -> Self {
         let at_once = (connections / OF_CONNECTIONS).clamp(1, AT_ONCE);
-        Self { all: Arc::new(Semaphore::new(at_once as usize)), by_caller: Arc::default() }
+        let (all, of_sessions) = (Semaphore::new(at_once as usize), Semaphore::new(1));
+        Self { all: all.into(), by_caller: Arc::default(), of_sessions: of_sessions.into() }
+    }
+
+    /// Waits until a session may be looked at.
+    pub(super) async fn of_sessions(&self) -> Option<SemaphorePermit<'_>> {
+        self.of_sessions.acquire().await.ok()
     }
 
     /// One more request of a caller.

@@ -2,108 +2,85 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use maud::{DOCTYPE, Markup, PreEscaped, html};
-use sha2::{Digest, Sha256};
+use maud::{Markup, html};
 
-use super::{Served, ready};
+use super::{Looks, instant, layout, optional, refused, span};
+use crate::access::{Access, MayReadOverview};
+use crate::api::{MOST_IN_OVERVIEW, Overview};
 use crate::domain::{Amount, GapReason, GapStage, Timestamp};
+use crate::http::asking::Asking;
+use crate::http::{Served, ready};
 use crate::invoicing::Status;
-use crate::store::{InvoiceFilter, Store, StoreError, StoredGap, StoredInvoice};
+use crate::store::{StoredGap, StoredInvoice};
 use crate::telemetry::FoundationStatus;
 
-/// Invoices shown of each status.
-const MOST: usize = 50;
-
-const STYLE: &str = "
-:root { color-scheme: light dark; --line: #8884; --soft: #8881; --good: #1a7f37; --wait: #9a6700; --bad: #cf222e; }
-@media (prefers-color-scheme: dark) { :root { --good: #3fb950; --wait: #d29922; --bad: #f85149; } }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.4rem; margin: 0; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
-header { display: flex; flex-wrap: wrap; gap: .5rem 2rem; align-items: baseline; justify-content: space-between; }
-nav a { margin-left: 1rem; } p { max-width: 60ch; }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; } th { text-align: left; font-weight: 600; }
-th, td { padding: .35rem .75rem .35rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
-.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; } time { white-space: nowrap; }
-.good { color: var(--good); } .wait { color: var(--wait); } .bad { color: var(--bad); }
-.detail { white-space: pre-line; overflow-wrap: anywhere; }
-code { background: var(--soft); padding: .1rem .3rem; border-radius: .2rem; }
-";
-
-/// By which a browser knows our own style from anybody else's.
-pub(super) fn style_hash() -> String {
-    format!("sha256-{}", STANDARD.encode(Sha256::digest(STYLE)))
-}
-
-pub(super) async fn overview(State(served): State<Arc<Served>>) -> Response {
+pub(super) async fn overview(State(served): State<Arc<Served>>, request: Request) -> Response {
     let now = served.clock.now();
+    let (parts, _) = request.into_parts();
+    let asking = match Asking::<MayReadOverview>::by(&parts, &served).await {
+        Ok(asking) => asking,
+        // What is collected is known without the book; who is on this machine may know it.
+        Err(refusal)
+            if refusal.problem.status() == StatusCode::SERVICE_UNAVAILABLE
+                && matches!(served.of_book.access, Access::Open) =>
+        {
+            let told = ready::told(&served, &[]);
+            let why = served.book.store().err().unwrap_or_else(|| refusal.problem.detail().to_owned());
+            let body = html! {
+                h2 { "Foundations" }
+                (foundations(&told, now))
+                (unread(&why))
+            };
+            return Html(layout("Overview", now, Looks::Anybody, &body).into_string()).into_response();
+        }
+        Err(refusal) => return refused(&served, &refusal, "/"),
+    };
     let heads = ready::read_book(&served).await;
     let told = ready::told(&served, heads.as_deref().unwrap_or_default());
-    let book = match heads.and_then(|_| served.book.store()) {
-        Ok(store) => shown(store).await.map_err(|error| error.to_string()),
+    let book = match heads {
+        Ok(_) => asking.book.overview(&asking.may).await.map_err(|error| error.to_string()),
         Err(reason) => Err(reason),
     };
+    let looks = Looks::new(&served, asking.visitor.as_ref());
     let body = html! {
-        h2 { "Foundations" }
-        (foundations(&told, now))
-        @match book {
-            Ok(Shown { gaps, drafts, finals }) => {
-                @if !gaps.is_empty() {
-                    h2 { "What was lost" }
-                    (gap_table(&gaps))
-                }
-                h2 { "Open drafts" }
-                (invoice_table(&drafts, "There are no drafts yet. They appear soon after the first usage, if [billing] rates names a rate card."))
-                h2 { "Final invoices" }
-                (invoice_table(&finals, "No invoice is final yet: cf-billing invoices finalize --period YYYY-MM"))
-            }
-            Err(error) => p.bad { "The book can't be read now: " (error) }
+        @if let Some(may) = &asking.may.status {
+            @let told: Vec<_> = told.into_iter().filter(|(name, _)| may.has(name)).collect();
+            h2 { "Foundations" }
+            (foundations(&told, now))
+        }
+        @match &book {
+            Ok(overview) => (shown(overview)),
+            // Where the database is, is told to those who operate it.
+            Err(error) => (unread(if asking.may.status.is_some() { error } else { "try again" })),
         }
     };
-    Html(layout("Overview", now, &body).into_string()).into_response()
+    Html(layout("Overview", now, looks, &body).into_string()).into_response()
 }
 
-/// What the overview shows of the book.
-struct Shown {
-    gaps: Vec<StoredGap>,
-    drafts: Vec<StoredInvoice>,
-    finals: Vec<StoredInvoice>,
+fn unread(why: &str) -> Markup {
+    html! { p.bad { "The book can't be read now: " (why) } }
 }
 
-async fn shown(store: &Store) -> Result<Shown, StoreError> {
-    let of = |status| InvoiceFilter { status: Some(status), ..InvoiceFilter::default() };
-    let mut drafts = store.invoices(&of(Status::Review)).await?;
-    drafts.extend(store.invoices(&of(Status::Draft)).await?);
-    Ok(Shown { gaps: store.gaps(None).await?, drafts, finals: store.invoices(&of(Status::Final)).await? })
-}
-
-fn layout(title: &str, now: Timestamp, body: &Markup) -> Markup {
+fn shown(overview: &Overview) -> Markup {
     html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (title) " · cf-billing" }
-                style { (PreEscaped(STYLE)) }
-            }
-            body {
-                header {
-                    h1 { "cf-billing" }
-                    span { (instant(now)) }
-                    nav {
-                        a href="/metrics" { "metrics" }
-                        a href="/readyz" { "readiness" }
-                        a href="/servez" { "serving" }
-                        a href="/healthz" { "health" }
-                    }
-                }
-                main { (body) }
-            }
+        @if !overview.gaps.is_empty() {
+            h2 { "What was lost" }
+            (gap_table(&overview.gaps))
+        }
+        @if let Some(drafts) = &overview.drafts {
+            h2 { "Open drafts" }
+            (invoice_table(drafts, "There are no drafts yet. They appear soon after the first usage, if [billing] rates names a rate card."))
+        }
+        @if let Some(finals) = &overview.finals {
+            h2 { "Final invoices" }
+            (invoice_table(finals, if overview.drafts.is_some() {
+                "No invoice is final yet: cf-billing invoices finalize --period YYYY-MM"
+            } else {
+                "There are none yet that are yours."
+            }))
         }
     }
 }
@@ -183,7 +160,7 @@ fn gap_table(gaps: &[StoredGap]) -> Markup {
                     }
                 }
                 tbody {
-                    @for gap in gaps.iter().rev().take(MOST) {
+                    @for gap in gaps.iter().rev().take(MOST_IN_OVERVIEW) {
                         tr {
                             td { (gap.reference()) }
                             td { (gap.stream.name()) }
@@ -210,8 +187,8 @@ fn gap_table(gaps: &[StoredGap]) -> Markup {
                 }
             }
         }
-        @if gaps.len() > MOST {
-            p { "and " (gaps.len() - MOST) " before: " code { "cf-billing gaps" } }
+        @if gaps.len() > MOST_IN_OVERVIEW {
+            p { "and " (gaps.len() - MOST_IN_OVERVIEW) " before: " code { "cf-billing gaps" } }
         }
     }
 }
@@ -234,7 +211,7 @@ fn invoice_table(invoices: &[StoredInvoice], none: &str) -> Markup {
                     }
                 }
                 tbody {
-                    @for stored in invoices.iter().take(MOST) {
+                    @for stored in invoices.iter().take(MOST_IN_OVERVIEW) {
                         @let invoice = &stored.document;
                         tr {
                             td { (stored.number.clone().unwrap_or_else(|| format!("draft {}", stored.id))) }
@@ -274,51 +251,8 @@ fn invoice_table(invoices: &[StoredInvoice], none: &str) -> Markup {
                 }
             }
         }
-        @if invoices.len() > MOST {
-            p { "and " (invoices.len() - MOST) " more: " code { "cf-billing invoices list" } }
-        }
-    }
-}
-
-fn instant(at: Timestamp) -> Markup {
-    let text = at.to_string();
-    html! { time datetime=(text) { (text.replace('T', " ").replace('Z', " UTC")) } }
-}
-
-fn optional(at: Option<Timestamp>) -> Markup {
-    at.map_or_else(|| html! { "" }, instant)
-}
-
-/// A length of time, in its two largest units.
-fn span(seconds: i64) -> String {
-    let seconds = seconds.max(0);
-    let units = [(86_400, "d"), (3600, "h"), (60, "m"), (1, "s")];
-    let first = units.iter().position(|(size, _)| seconds >= *size).unwrap_or(units.len() - 1);
-    let mut left = seconds;
-    let mut parts = Vec::new();
-    for (size, name) in units.iter().skip(first).take(2) {
-        parts.push(format!("{} {name}", left / size));
-        left %= size;
-    }
-    parts.join(" ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::span;
-
-    #[test]
-    fn a_lag_is_told_in_two_units() {
-        for (seconds, text) in [
-            (-5, "0 s"),
-            (0, "0 s"),
-            (59, "59 s"),
-            (60, "1 m 0 s"),
-            (3599, "59 m 59 s"),
-            (3600, "1 h 0 m"),
-            (90_000, "1 d 1 h"),
-        ] {
-            assert_eq!(span(seconds), text);
+        @if invoices.len() > MOST_IN_OVERVIEW {
+            p { "and more: " code { "cf-billing invoices list" } }
         }
     }
 }

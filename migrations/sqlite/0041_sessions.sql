@@ -1,0 +1,12 @@
+-- Browsers that signed in.
+
+CREATE TABLE session (
+    digest       TEXT PRIMARY KEY,
+    who          TEXT    NOT NULL,
+    identities   TEXT    NOT NULL,
+    signed_in_at INTEGER NOT NULL,
+    seen_at      INTEGER NOT NULL,
+    ends_at      INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX session_who ON session (who, signed_in_at);

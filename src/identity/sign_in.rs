@@ -1,0 +1,235 @@
+//! How people sign in at an issuer: the authorization code flow with PKCE. Sources: RFC 6749, RFC 7636, RFC 9207 and `OpenID`
+//! Connect Core 1.0, section 3.1. The tokens that come back are looked at once, and let go.
+
+use std::pin::Pin;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use oauth2::basic::{
+    BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse, BasicTokenType,
+};
+use oauth2::{
+    AsyncHttpClient, AuthUrl, AuthorizationCode, Client, ClientId, ClientSecret, CsrfToken, EndpointNotSet,
+    EndpointSet, ExtraTokenFields, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope,
+    StandardRevocableToken, StandardTokenResponse, TokenResponse, TokenUrl,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use url::Url;
+
+use super::keys::NoKey;
+use super::{Identities, Known, Unproven};
+use crate::access::{Caller, Claims, Identity, Role};
+use crate::cloud_controller::transport::{Transport, TransportError};
+use crate::config::SignInClient;
+use crate::domain::Timestamp;
+
+/// A sign-in that began: what the browser keeps until it comes back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BegunSignIn {
+    /// The issuer's name.
+    pub issuer: String,
+    /// The page that was asked for.
+    pub then: String,
+    state: String,
+    nonce: String,
+    verifier: String,
+}
+
+/// What comes with an access token where `openid` was asked for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct WithIdToken {
+    id_token: Option<String>,
+}
+
+impl ExtraTokenFields for WithIdToken {}
+
+type Tokens = StandardTokenResponse<WithIdToken, BasicTokenType>;
+/// A client with the addresses that a sign-in takes.
+type OpenIdClient = Client<
+    BasicErrorResponse,
+    Tokens,
+    BasicTokenIntrospectionResponse,
+    StandardRevocableToken,
+    BasicRevocationErrorResponse,
+    EndpointSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointSet,
+>;
+
+const AWAY: &str = "the provider can't be asked now";
+
+fn away(why: impl ToString) -> Unproven {
+    Unproven::Away { told: AWAY, why: why.to_string() }
+}
+
+impl From<NoKey> for Unproven {
+    fn from(no: NoKey) -> Self {
+        match no {
+            NoKey::Away(why) => away(why),
+            NoKey::Unknown => away("it has no keys"),
+        }
+    }
+}
+
+impl Identities {
+    /// Names of the issuers that people can sign in at, in the order of the configuration.
+    pub fn sign_ins(&self) -> impl Iterator<Item = &str> {
+        self.issuers.iter().filter(|known| known.client.is_some()).map(|known| known.issuer.name.as_str())
+    }
+
+    fn signs_in(&self, name: &str) -> Option<(&Known, &SignInClient)> {
+        let known = self.issuers.iter().find(|known| known.issuer.name == name)?;
+        Some((known, known.client.as_ref()?))
+    }
+
+    /// Where a browser goes to sign in at an issuer and come back to `callback`; `None`: nobody signs in there.
+    ///
+    /// # Errors
+    /// [`Unproven::Away`].
+    pub async fn begin_sign_in(
+        &self,
+        name: &str,
+        callback: &str,
+        then: &str,
+    ) -> Result<Option<(Url, BegunSignIn)>, Unproven> {
+        let Some((known, client)) = self.signs_in(name) else { return Ok(None) };
+        let openid = known.openid(client, callback).await?;
+        let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
+        let nonce = CsrfToken::new_random().secret().clone();
+        let scopes = client.scopes.iter().cloned().map(Scope::new);
+        let asking = openid.authorize_url(CsrfToken::new_random).add_scopes(scopes).set_pkce_challenge(challenge);
+        let (url, state) = asking.add_extra_param("nonce", nonce.clone()).url();
+        let begun = BegunSignIn {
+            issuer: name.to_owned(),
+            then: then.to_owned(),
+            state: state.secret().clone(),
+            nonce,
+            verifier: verifier.into_secret(),
+        };
+        Ok(Some((url, begun)))
+    }
+
+    /// Who came back with that code and state, and with the issuer that it says it is of.
+    ///
+    /// # Errors
+    /// [`Unproven`].
+    pub async fn finish_sign_in(
+        &self,
+        begun: BegunSignIn,
+        callback: &str,
+        code: String,
+        state: &str,
+        said_issuer: Option<&str>,
+    ) -> Result<Identity, Unproven> {
+        let refused = |told: &str| Unproven::Refused(format!("{told}\nhint: sign in again"));
+        if state != begun.state {
+            return Err(refused("the answer of the provider is to another sign-in"));
+        }
+        let Some((known, client)) = self.signs_in(&begun.issuer) else {
+            return Err(refused("nobody signs in there any more"));
+        };
+        // RFC 9207: an answer that another provider gave.
+        if said_issuer.is_some_and(|said| said != known.issuer.issuer) {
+            return Err(refused("the answer is another provider's"));
+        }
+        let openid = known.openid(client, callback).await?;
+        let verifier = PkceCodeVerifier::new(begun.verifier.clone());
+        let http = ByTransport(known.keys.transport().clone());
+        let asking = openid.exchange_code(AuthorizationCode::new(code)).set_pkce_verifier(verifier);
+        let tokens = asking.request_async(&http).await.map_err(|error| match error {
+            RequestTokenError::ServerResponse(told) => {
+                tracing::warn!(issuer = begun.issuer, "the provider gives no token: {}", told.error());
+                refused("the provider doesn't take the sign-in back: it took too long, or was used already")
+            }
+            error => away(error),
+        })?;
+        known.signed_in(client, &begun, &tokens).await
+    }
+
+    /// Where a browser goes to sign out at an issuer, too, and comes back to `back`.
+    pub async fn sign_out(&self, name: &str, back: &str) -> Option<Url> {
+        let (known, client) = self.signs_in(name)?;
+        let discovered = known.keys.discovered().await.ok()?;
+        match &discovered.end_session_endpoint {
+            Some(address) => {
+                let mut url: Url = address.parse().ok()?;
+                url.query_pairs_mut()
+                    .append_pair("client_id", &client.id)
+                    .append_pair("post_logout_redirect_uri", back);
+                Some(url)
+            }
+            // UAA's has no such member: its documentation, "Logout".
+            None => {
+                let mut url: Url = known.issuer.issuer.strip_suffix("/oauth/token")?.parse().ok()?;
+                url.set_path("/logout.do");
+                url.query_pairs_mut().append_pair("client_id", &client.id).append_pair("redirect", back);
+                Some(url)
+            }
+        }
+    }
+}
+
+/// How a provider is asked for tokens.
+struct ByTransport(Transport);
+
+impl<'c> AsyncHttpClient<'c> for ByTransport {
+    type Error = TransportError;
+    type Future = Pin<Box<dyn Future<Output = Result<oauth2::HttpResponse, TransportError>> + Send + 'c>>;
+
+    fn call(&'c self, request: oauth2::HttpRequest) -> Self::Future {
+        Box::pin(async move {
+            let (parts, body) = request.into_parts();
+            let answer = self.0.exchange(Request::from_parts(parts, Bytes::from(body))).await?;
+            let (parts, body) = answer.into_parts();
+            Ok(Response::from_parts(parts, body.to_vec()))
+        })
+    }
+}
+
+impl Known {
+    async fn openid(&self, client: &SignInClient, callback: &str) -> Result<OpenIdClient, Unproven> {
+        let discovered = self.keys.discovered().await?;
+        let (Some(authorization), Some(token)) = (&discovered.authorization_endpoint, &discovered.token_endpoint)
+        else {
+            return Err(away("it has no authorization_endpoint or no token_endpoint"));
+        };
+        let client = Client::new(ClientId::new(client.id.clone()))
+            .set_client_secret(ClientSecret::new(client.secret.expose().to_owned()))
+            .set_auth_uri(AuthUrl::new(authorization.clone()).map_err(away)?)
+            .set_token_uri(TokenUrl::new(token.clone()).map_err(away)?)
+            .set_redirect_uri(RedirectUrl::new(callback.to_owned()).map_err(away)?);
+        Ok(client)
+    }
+
+    /// Who it is, by what came back.
+    async fn signed_in(
+        &self,
+        client: &SignInClient,
+        begun: &BegunSignIn,
+        tokens: &Tokens,
+    ) -> Result<Identity, Unproven> {
+        let Some(id_token) = &tokens.extra_fields().id_token else {
+            return Err(away("it gave no ID token"));
+        };
+        let (claims, _) = self.claims(id_token, &[&client.id]).await?;
+        // Whether the access token is one for us is up to the provider: it may be opaque, or for somebody else.
+        let access: Option<(Caller, Claims)> = match self.caller(tokens.access_token().secret()).await {
+            Ok(caller) => Some(caller),
+            Err(Unproven::Away { told, why }) => return Err(Unproven::Away { told, why }),
+            Err(_) => None,
+        };
+        let ends_at = ends_at(access.as_ref().map_or(&claims, |(_, claims)| claims));
+        let caller = self.issuer.signed_in(&claims, &client.id, &begun.nonce, access.map(|(caller, _)| caller))?;
+        let Some(person) = caller.person else { return Err(Unproven::NotOfIssuer) };
+        let ends_at = if caller.role == Role::Tenant { None } else { Some(ends_at) };
+        Ok(Identity::Person { person, role: caller.role, ends_at })
+    }
+}
+
+/// When a token ends; it was checked that it has an `exp`.
+fn ends_at(claims: &Claims) -> Timestamp {
+    Timestamp::from_unix(claims.get("exp").and_then(Value::as_i64).unwrap_or_default())
+}
