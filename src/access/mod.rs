@@ -19,7 +19,7 @@ pub use permit::{
     Permit, Theirs, Whose,
 };
 pub use reach::{CloudRole, OfOrganization, Reach};
-pub use session::{Identity, Session};
+pub use session::{Identity, WebSession};
 pub use token::{ApiToken, ApiTokens, Unknown};
 
 /// What somebody is there for.

@@ -52,7 +52,7 @@ const MOST: usize = 8;
 
 /// A browser that signed in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Session {
+pub struct WebSession {
     pub identities: Vec<Identity>,
     /// When it was last used, to the minute or so.
     pub seen_at: Timestamp,
@@ -60,7 +60,7 @@ pub struct Session {
     pub ends_at: Timestamp,
 }
 
-impl Session {
+impl WebSession {
     /// Whether it goes on at a time, if a session that isn't used for so many seconds has ended.
     #[must_use]
     pub fn goes_on(&self, now: Timestamp, idle_seconds: i64) -> bool {
@@ -87,7 +87,7 @@ impl Session {
 
 #[cfg(test)]
 mod tests {
-    use super::{Identity, MOST, Session};
+    use super::{Identity, MOST, WebSession};
     use crate::access::{Person, Role};
     use crate::domain::Timestamp;
 
@@ -103,11 +103,11 @@ mod tests {
 
     #[test]
     fn a_session_ends_when_it_is_idle_and_in_any_case() {
-        let session = Session::with(None, person("ada", None), at(0), 3600);
+        let session = WebSession::with(None, person("ada", None), at(0), 3600);
         for (now, goes_on) in [(0, true), (599, true), (600, false)] {
             assert_eq!(session.goes_on(at(now), 600), goes_on, "{now}");
         }
-        let used = Session { seen_at: at(3500), ..session };
+        let used = WebSession { seen_at: at(3500), ..session };
         assert!(used.goes_on(at(3599), 600) && !used.goes_on(at(3600), 600));
     }
 
@@ -119,15 +119,15 @@ mod tests {
 
     #[test]
     fn who_signs_in_too_makes_nobody_else_s_session_longer() {
-        let first = Session::with(None, person("ada", None), at(0), 3600);
-        let both = Session::with(Some(first.clone()), person("bob", None), at(1800), 3600);
+        let first = WebSession::with(None, person("ada", None), at(0), 3600);
+        let both = WebSession::with(Some(first.clone()), person("bob", None), at(1800), 3600);
         assert_eq!((both.identities.len(), both.ends_at), (2, at(3600)));
         // The same person again: it begins anew.
-        let again = Session::with(Some(first), person("ada", None), at(1800), 3600);
+        let again = WebSession::with(Some(first), person("ada", None), at(1800), 3600);
         assert_eq!((again.identities.len(), again.ends_at), (1, at(5400)));
         // One whose role has ended isn't kept.
-        let sre = Session::with(None, person("ada", Some(60)), at(0), 3600);
-        let after = Session::with(Some(sre), person("bob", None), at(60), 3600);
+        let sre = WebSession::with(None, person("ada", Some(60)), at(0), 3600);
+        let after = WebSession::with(Some(sre), person("bob", None), at(60), 3600);
         assert_eq!(after.identities, [person("bob", None)]);
     }
 
@@ -135,7 +135,7 @@ mod tests {
     fn so_many_are_in_one_session() {
         let mut session = None;
         for number in 0..=MOST {
-            session = Some(Session::with(session, person(&number.to_string(), None), at(0), 3600));
+            session = Some(WebSession::with(session, person(&number.to_string(), None), at(0), 3600));
             assert_eq!(session.as_ref().unwrap().identities.len(), MOST.min(number + 1));
         }
         assert_eq!(session.unwrap().identities[0], person("1", None));

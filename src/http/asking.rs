@@ -7,9 +7,9 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 
 use super::Served;
-use super::api::ProblemDetails;
 use super::base::Base;
 use super::host::is_from_here;
+use super::problem::ProblemDetails;
 use super::session::{Held, Open};
 use super::turns::{OF_A_CALLER, TooMany, Turn};
 use crate::access::{Access, Caller, Permit, Unknown};

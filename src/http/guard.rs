@@ -12,10 +12,11 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::api::{self, ProblemDetails};
+use super::api;
 use super::base::Base;
 use super::host::{is_from_here, is_known};
 use super::pages::style_hash;
+use super::problem::ProblemDetails;
 use super::server::Reserved;
 use super::{Asker, Served};
 use crate::access::Access;

@@ -6,6 +6,7 @@ mod base;
 mod guard;
 mod host;
 mod pages;
+mod problem;
 mod ready;
 mod server;
 mod session;
@@ -183,7 +184,7 @@ async fn alive() -> &'static str {
 
 async fn nothing(uri: Uri) -> Response {
     if uri.path().starts_with(api::ROOT) {
-        return api::no_such_page().await.alone();
+        return problem::no_such_page().await.alone();
     }
     (StatusCode::NOT_FOUND, "There is no such page. The overview is at /\n").into_response()
 }

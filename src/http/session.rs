@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::Served;
 use super::base::Base;
-use crate::access::{Caller, Identity, Session};
+use crate::access::{Caller, Identity, WebSession};
 use crate::domain::text::hexadecimal;
 use crate::store::{Store, StoreError};
 
@@ -34,7 +34,7 @@ pub(super) struct Held {
 #[derive(Debug)]
 pub(super) struct Open {
     pub held: Held,
-    pub session: Session,
+    pub session: WebSession,
 }
 
 fn cookie_of(headers: &HeaderMap, name: &str) -> Option<String> {
@@ -144,7 +144,7 @@ pub(super) async fn begin(
     let now = served.clock.now();
     let longest = seconds(served.of_book.configuration.http.session_longest);
     let (old, before) = before.map_or((None, None), |open| (Some(open.held.secret), Some(open.session)));
-    let session = Session::with(before, signed_in, now, longest);
+    let session = WebSession::with(before, signed_in, now, longest);
     // Another secret: who had the one before knows nothing of what was signed in to.
     let held = Held::new();
     store.begin_session(&held.secret, &session, old.as_deref(), idle_seconds(served)).await?;

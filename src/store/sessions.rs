@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 
 use super::database::{Json, Record, Sql, again, table, values};
 use super::{Store, StoreError};
-use crate::access::{Identity, Session};
+use crate::access::{Identity, WebSession};
 use crate::domain::Timestamp;
 use crate::domain::text::hexadecimal;
 
@@ -38,12 +38,12 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn session(&self, secret: &str) -> Result<Option<Session>, StoreError> {
+    pub async fn session(&self, secret: &str) -> Result<Option<WebSession>, StoreError> {
         const FIND: Sql = Sql::new("SELECT * FROM session WHERE digest = $1");
         let row = self.database.read().await?.maybe(FIND, values![digest(secret)]).await?;
         row.map(|row| {
             let row = SessionRow::read(&row)?;
-            Ok(Session { identities: row.identities.0, seen_at: row.seen_at, ends_at: row.ends_at })
+            Ok(WebSession { identities: row.identities.0, seen_at: row.seen_at, ends_at: row.ends_at })
         })
         .transpose()
     }
@@ -56,7 +56,7 @@ impl Store {
     pub async fn begin_session(
         &self,
         secret: &str,
-        session: &Session,
+        session: &WebSession,
         instead_of: Option<&str>,
         idle_seconds: i64,
     ) -> Result<(), StoreError> {
@@ -66,7 +66,7 @@ impl Store {
     async fn try_begin_session(
         &self,
         secret: &str,
-        session: &Session,
+        session: &WebSession,
         instead_of: Option<&str>,
         idle_seconds: i64,
     ) -> Result<(), StoreError> {

@@ -7,7 +7,8 @@ use std::sync::Mutex;
 
 use serde_json::Value;
 
-use super::{Api, text};
+use super::browser::{Browser, Page};
+use super::{Api, header, text};
 use crate::support::tool::python;
 
 struct OpenIdProvider {
@@ -106,5 +107,73 @@ fn staff_and_tenants_of_an_openid_provider_read_what_is_theirs() {
     assert!(listed("finance").contains("CF-000002"));
     let log = api.daemon.log();
     assert!(log.contains("caller=corporate/person-1") && log.contains("caller=corporate/pipeline"), "{log}");
+    assert!(!log.contains("eyJ"), "a token is in the log: {log}");
+}
+
+/// Where browsers know the daemon to be, as the provider has it: nobody is there.
+const PUBLIC: &str = "http://127.0.0.1:1";
+
+/// A browser whose daemon is at another port than it knows: signed in at the provider, as far as the page after it.
+fn signed_in(api: &Api, browser: &mut Browser, login: &str) -> Page {
+    let page = browser.open(&format!("{}/sign-in/corporate?to=/%3Fhere", api.url));
+    let mut page = browser.open(page.location().as_str());
+    for _ in 0..10 {
+        if matches!(page.status(), 302 | 303) {
+            let to = page.location();
+            if to.as_str().starts_with(PUBLIC) {
+                return browser.open(&to.as_str().replace(PUBLIC, &api.url));
+            }
+            page = browser.open(to.as_str());
+        } else if page.text().contains("name=\"login\"") {
+            page = browser.send_form(&page, &[("login", login), ("password", "any")]);
+        } else {
+            page = browser.send_form(&page, &[]);
+        }
+    }
+    panic!("the sign-in has no end: {}", page.text());
+}
+
+#[test]
+fn people_sign_in_at_an_openid_provider() {
+    let provider = OpenIdProvider::start();
+    let issuer = |more: &str| {
+        format!(
+            "[[issuer]]\nname = \"corporate\"\nissuer = \"{}\"\nclient_id = \"pages\"\nclient_secret = \"pages-secret\"\n{more}",
+            provider.token("issuer")
+        )
+    };
+    let with = |more: &str| {
+        let http = format!("public_url = \"{PUBLIC}\"\n");
+        Api::made(&issuer(more), &http, "people = [\"corporate/person-1\"]")
+    };
+    let api = with("sre = \"billing:sre\"\nscopes = \"openid billing:sre\"\n");
+    let mut browser = Browser::default();
+    let page = signed_in(&api, &mut browser, "person-1");
+    assert_eq!(header(&page.answer, "location"), "/?here", "{}", page.text());
+    // The cookie is of the address that browsers know.
+    assert!(browser.cookie(&api.url, "cf-billing-1").is_some());
+    let overview = browser.open(&format!("{}/", api.url)).text();
+    assert!(overview.contains("Foundations") && !overview.contains("CF-0"), "{overview}");
+    // Out at the provider, too: it asks whether that is meant.
+    let (_, fields) = browser.open(&format!("{}/", api.url)).form();
+    let body = format!("form={}", fields[0].1);
+    let to: url::Url = format!("{}/sign-out", api.url).parse().unwrap();
+    let out = browser.send("POST", to, &[("origin", PUBLIC)], Some(body)).text();
+    let from = out.find(provider.token("issuer")).unwrap();
+    let address = out[from..from + out[from..].find('"').unwrap()].replace("&amp;", "&");
+    let asked = browser.open(&address);
+    assert!(asked.status() == 200 && asked.text().contains("form"), "{address}: {}", asked.text());
+    // A role that isn't asked for isn't given: what is seen then is what the account names somebody for.
+    let api = with("sre = \"billing:sre\"\nscopes = \"openid\"\n");
+    let mut browser = Browser::default();
+    signed_in(&api, &mut browser, "person-1");
+    let overview = browser.open(&format!("{}/", api.url)).text();
+    assert!(overview.contains("CF-000001") && !overview.contains("CF-000002"), "{overview}");
+    assert!(!overview.contains("Foundations"), "{overview}");
+    let mut browser = Browser::default();
+    signed_in(&api, &mut browser, "person-2");
+    let overview = browser.open(&format!("{}/", api.url)).text();
+    assert!(overview.contains("There are none yet that are yours"), "{overview}");
+    let log = api.daemon.log();
     assert!(!log.contains("eyJ"), "a token is in the log: {log}");
 }

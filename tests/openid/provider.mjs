@@ -24,6 +24,8 @@ const provider = new Provider(issuer, {
   ] },
   clients: [
     { client_id: 'web', client_secret: 'web-secret', grant_types: ['authorization_code', 'refresh_token'], redirect_uris: [callback] },
+    // The daemon, as far as browsers know it.
+    { client_id: 'pages', client_secret: 'pages-secret', grant_types: ['authorization_code'], redirect_uris: ['http://127.0.0.1:1/sign-in/corporate/callback'], post_logout_redirect_uris: ['http://127.0.0.1:1/sign-in'] },
     { client_id: 'pipeline', client_secret: 'pipeline-secret', grant_types: ['client_credentials'], redirect_uris: [], response_types: [] },
   ],
   pkce: { required: () => true },

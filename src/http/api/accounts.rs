@@ -3,14 +3,13 @@
 use axum::Json;
 use axum::response::Response;
 
-use super::ProblemDetails;
 use super::answer::{AcceptedForm, Listed};
 use super::parameters::{Parameters, Path};
-use super::problem::Refusals;
 use super::status::Nothing;
 use crate::access::MayReadAccounts;
 use crate::api::{Account, AccountRow, ListPage, Tabular};
 use crate::http::asking::Asking;
+use crate::http::problem::{ProblemDetails, Refusals};
 
 /// List accounts
 ///

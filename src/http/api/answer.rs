@@ -15,13 +15,13 @@ use sha2::{Digest, Sha256};
 use url::form_urlencoded;
 use utoipa::ToSchema;
 
-use super::problem::{name, request_id};
-use super::{ProblemDetails, ROOT};
+use super::ROOT;
 use crate::api::{ListPage, Tabular, csv};
 use crate::clock::Stopwatch;
 use crate::domain::text::{hexadecimal, visible};
 use crate::http::Served;
 use crate::http::asking::WhoAsks;
+use crate::http::problem::{ProblemDetails, name, request_id};
 
 /// A list, or a page of one.
 #[derive(Clone, Debug, Serialize, ToSchema)]

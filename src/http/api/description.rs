@@ -10,8 +10,9 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use super::parameters::Parameters;
 use super::status::Nothing;
-use super::{ProblemDetails, ROOT, described};
+use super::{ROOT, described};
 use crate::api::{CostBy, UsageBy, invoice_schema, key_properties};
+use crate::http::problem::ProblemDetails;
 
 /// cf-billing's book, for programs.
 #[derive(OpenApi)]

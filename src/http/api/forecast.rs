@@ -4,13 +4,12 @@ use axum::response::Response;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::ProblemDetails;
 use super::answer::{AcceptedForm, Listed};
 use super::parameters::{Parameters, keys};
-use super::problem::Refusals;
 use crate::access::MayReadCost;
 use crate::api::{CostBy, ForecastRow, ListPage};
 use crate::http::asking::Asking;
+use crate::http::problem::{ProblemDetails, Refusals};
 
 /// Of a forecast.
 #[derive(Debug, Deserialize, IntoParams)]

@@ -7,15 +7,14 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::ProblemDetails;
 use super::answer::{AcceptedForm, Listed};
 use super::parameters::{Parameters, Path, limit, maybe, month};
-use super::problem::Refusals;
 use super::status::Nothing;
 use crate::access::MayReadInvoices;
 use crate::api::{Explanation, InvoiceDocument, InvoiceSummary, InvoicesAsked, KeptDocument};
 use crate::documents::Format;
 use crate::http::asking::Asking;
+use crate::http::problem::{ProblemDetails, Refusals};
 use crate::invoicing::Status;
 use crate::store::InvoiceFilter;
 

@@ -8,7 +8,6 @@ mod description;
 mod forecast;
 mod invoices;
 mod parameters;
-mod problem;
 mod status;
 mod usage;
 
@@ -21,9 +20,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub use description::description;
-pub(super) use problem::{ProblemDetails, no_such_page};
 
 use super::Served;
+use super::problem::{self, no_such_page};
 
 /// Under which everything of this is.
 pub(super) const ROOT: &str = "/api/v1";

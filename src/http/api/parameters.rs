@@ -1,5 +1,6 @@
 //! Parameters of requests: every one is known and valid, or the answer says which isn't.
 
+use crate::http::problem::ProblemDetails;
 use axum::extract::{FromRequestParts, Query, RawPathParams};
 use axum::http::request::Parts;
 use chrono_tz::Tz;
@@ -7,7 +8,6 @@ use clap::ValueEnum;
 use serde::de::DeserializeOwned;
 use url::form_urlencoded;
 
-use super::ProblemDetails;
 use crate::api::LIMITS;
 use crate::domain::text::visible;
 use crate::domain::{Month, Timestamp};

@@ -7,15 +7,14 @@ use axum::response::Response;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::ProblemDetails;
 use super::answer::{AcceptedForm, Listed};
 use super::parameters::{Parameters, Path, limit, maybe, time};
-use super::problem::Refusals;
 use crate::access::MayReadStatus;
 use crate::api::{AnomaliesAsked, Anomaly, Foundation, Gap};
 use crate::domain::{AnomalyKind, Span, Timestamp};
 use crate::http::Served;
 use crate::http::asking::Asking;
+use crate::http::problem::{ProblemDetails, Refusals};
 use crate::store::AnomalyFilter;
 
 /// List foundations

@@ -7,15 +7,14 @@ use axum::response::Response;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::ProblemDetails;
 use super::answer::{AcceptedForm, Listed};
 use super::parameters::{Parameters, flag, keys, time};
-use super::problem::Refusals;
 use crate::access::MayReadUsage;
 use crate::api::{ListPage, UsageAsked, UsageBy, UsageRow};
 use crate::domain::Span;
 use crate::http::Served;
 use crate::http::asking::Asking;
+use crate::http::problem::{ProblemDetails, Refusals};
 
 /// Of usage.
 #[derive(Debug, Deserialize, IntoParams)]

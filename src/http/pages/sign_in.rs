@@ -14,11 +14,12 @@ use url::form_urlencoded;
 
 use super::{Looks, go_to, layout, problem, refused, told};
 use crate::access::{Access, ApiToken, Identity};
+use crate::http::Served;
 use crate::http::asking::{Refusal, open_session, store_of};
 use crate::http::base::Base;
 use crate::http::host::is_from_here;
+use crate::http::problem::ProblemDetails;
 use crate::http::session::{self, Open};
-use crate::http::{Served, api::ProblemDetails};
 use crate::identity::BegunSignIn;
 
 /// A form is no longer.

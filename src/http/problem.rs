@@ -70,7 +70,7 @@ pub(super) enum Refusals {
 macro_rules! kinds {
     ($($made:ident: $status:ident, $name:literal, $title:literal, $hint:literal;)*) => {
         impl ProblemDetails {
-            $(pub(in crate::http) fn $made(told: impl Into<String>) -> Self {
+            $(pub(super) fn $made(told: impl Into<String>) -> Self {
                 let kind = concat!("urn:cf-billing:problem:", $name);
                 Self::new(kind, $title, StatusCode::$status, told.into(), $hint)
             })*
@@ -115,30 +115,30 @@ impl ProblemDetails {
     }
 
     /// An answer that nothing else is done to.
-    pub(in crate::http) fn alone(self) -> Response {
+    pub(super) fn alone(self) -> Response {
         let mut response = self.into_response();
         name(&mut response, &request_id());
         response
     }
 
-    pub(in crate::http) const fn title(&self) -> &'static str {
+    pub(super) const fn title(&self) -> &'static str {
         self.title
     }
 
-    pub(in crate::http) fn detail(&self) -> &str {
+    pub(super) fn detail(&self) -> &str {
         &self.detail
     }
 
-    pub(in crate::http) fn hint(&self) -> &str {
+    pub(super) fn hint(&self) -> &str {
         &self.hint
     }
 
     /// What is logged of it beside, for whoever runs the daemon.
-    pub(in crate::http) fn logged(&self) -> Option<&str> {
+    pub(super) fn logged(&self) -> Option<&str> {
         self.logged.as_deref()
     }
 
-    pub(in crate::http) fn status(&self) -> StatusCode {
+    pub(super) fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 }
@@ -280,7 +280,7 @@ pub(super) fn request_id() -> String {
 }
 
 /// Of an address that is none.
-pub(in crate::http) async fn no_such_page() -> ProblemDetails {
+pub(super) async fn no_such_page() -> ProblemDetails {
     ProblemDetails::missing("there is no such address\nhint: /api/v1/openapi.json has all of them")
 }
 
