@@ -271,7 +271,7 @@ mod tests {
 
     fn theirs(account: &str, roles: &[CloudRole]) -> Theirs {
         let reach = Reach::new("eu1", roles, true);
-        let span = Span::new(Timestamp::from_unix(0), Timestamp::from_unix(10)).unwrap();
+        let span = Span { from: Timestamp::from_unix(0), to: Timestamp::from_unix(10) };
         let payer = |(organization, seen): (&String, &OfOrganization)| OrganizationPayer {
             account: "pays".to_owned(),
             foundation: "eu1".to_owned(),

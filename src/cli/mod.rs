@@ -177,7 +177,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Accounts(accounts) => accounts.run(&global).await,
         Command::Anomalies(anomalies) => anomalies.run(&global).await,
-        Command::Check(check) => check.run(&global).await,
+        Command::Check(check) => Box::pin(check.run(&global)).await,
         Command::Config(config) => config.run(),
         Command::Demo(demo) => Box::pin(demo.run(&global)).await,
         Command::Foundations(foundations) => Box::pin(foundations.run(&global)).await,

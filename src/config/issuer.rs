@@ -216,15 +216,18 @@ pub(super) fn read(section: &Keyed<'_>, configured: &[String], warnings: &mut Ve
         cf_cli,
         whole_to_billing_managers: billing_managers? == BY_APP,
     };
-    Some(TrustedIssuer { issuer, ca_file, client: client? })
+    Some(TrustedIssuer { issuer, ca_file, client })
 }
 
-/// The client of sign-ins, if there is one; `None`: something of it is wrong, which is noted.
-fn client(section: &Keyed<'_>, warnings: &mut Vec<Problem>) -> Option<Option<SignInClient>> {
+/// The client of sign-ins, if there is one; what is wrong of it is noted.
+fn client(section: &Keyed<'_>, warnings: &mut Vec<Problem>) -> Option<SignInClient> {
     let scopes = section.form("scopes", scopes);
     let has_secret = section.has("client_secret") || section.has("client_secret_file");
     match (section.has("client_id"), has_secret) {
-        (false, false) => Some(None),
+        (true, true) => {
+            let (id, secret) = (section.form("client_id", one), secret(section, "client_secret", warnings));
+            Some(SignInClient { id: id?, secret: secret?, scopes: scopes? })
+        }
         (false, true) => {
             section.missing("client_id");
             None
@@ -233,9 +236,6 @@ fn client(section: &Keyed<'_>, warnings: &mut Vec<Problem>) -> Option<Option<Sig
             section.missing("client_secret");
             None
         }
-        (true, true) => {
-            let (id, secret) = (section.form("client_id", one), secret(section, "client_secret", warnings));
-            Some(Some(SignInClient { id: id?, secret: secret?, scopes: scopes? }))
-        }
+        (false, false) => None,
     }
 }

@@ -223,9 +223,14 @@ fn configuration(
         }
         issuers.push(issuer);
     }
+    let http = http?;
+    if http.public_url.is_some() && tokens.is_empty() && issuers.is_empty() {
+        let told = "nobody could sign in there: neither a token nor an issuer is configured";
+        section("http", http::keys()).error("public_url", told, "add a [[token]] or an [[issuer]]");
+    }
     Some(Configuration {
         database: database?,
-        http: http?,
+        http,
         billing: billing?,
         staging: staging?,
         collection: collection?,

@@ -54,14 +54,14 @@ pub(super) struct Asking<P> {
 /// Why a request isn't answered.
 #[derive(Debug)]
 pub(super) struct Refusal {
-    pub problem: ProblemDetails,
+    pub problem: Box<ProblemDetails>,
     /// Whoever has signed in would have to do it again, at this issuer.
     pub again_at: Option<String>,
 }
 
 impl<E: Into<ProblemDetails>> From<E> for Refusal {
     fn from(error: E) -> Self {
-        Self { problem: error.into(), again_at: None }
+        Self { problem: Box::new(error.into()), again_at: None }
     }
 }
 
@@ -69,7 +69,7 @@ impl<P: Permit> FromRequestParts<Arc<Served>> for Asking<P> {
     type Rejection = ProblemDetails;
 
     async fn from_request_parts(parts: &mut Parts, served: &Arc<Served>) -> Result<Self, ProblemDetails> {
-        Self::by(parts, served).await.map_err(|refusal| refusal.problem)
+        Self::by(parts, served).await.map_err(|refusal| *refusal.problem)
     }
 }
 
@@ -230,7 +230,7 @@ fn callers_of(open: &Open, served: &Served) -> Result<Callers, Refusal> {
     if all.is_empty() {
         let told = "the session has ended\nhint: sign in again";
         let again_at = open.to_sign_in_again().map(str::to_owned);
-        return Err(Refusal { problem: ProblemDetails::unknown_caller(told), again_at });
+        return Err(Refusal { problem: Box::new(ProblemDetails::unknown_caller(told)), again_at });
     }
     let names = all.iter().map(|caller| caller.name.clone()).collect();
     Ok(Callers { all, visitor: Some(Visitor { names, form_token: open.held.form_token() }) })

@@ -61,15 +61,15 @@ type OpenIdClient = Client<
 
 const AWAY: &str = "the provider can't be asked now";
 
-fn away(why: impl ToString) -> Unproven {
+fn away(why: &impl ToString) -> Unproven {
     Unproven::Away { told: AWAY, why: why.to_string() }
 }
 
 impl From<NoKey> for Unproven {
     fn from(no: NoKey) -> Self {
         match no {
-            NoKey::Away(why) => away(why),
-            NoKey::Unknown => away("it has no keys"),
+            NoKey::Away(why) => away(&why),
+            NoKey::Unknown => away(&"it has no keys"),
         }
     }
 }
@@ -144,7 +144,7 @@ impl Identities {
                 tracing::warn!(issuer = begun.issuer, "the provider gives no token: {}", told.error());
                 refused("the provider doesn't take the sign-in back: it took too long, or was used already")
             }
-            error => away(error),
+            error => away(&error),
         })?;
         known.signed_in(client, &begun, &tokens).await
     }
@@ -153,22 +153,14 @@ impl Identities {
     pub async fn sign_out(&self, name: &str, back: &str) -> Option<Url> {
         let (known, client) = self.signs_in(name)?;
         let discovered = known.keys.discovered().await.ok()?;
-        match &discovered.end_session_endpoint {
-            Some(address) => {
-                let mut url: Url = address.parse().ok()?;
-                url.query_pairs_mut()
-                    .append_pair("client_id", &client.id)
-                    .append_pair("post_logout_redirect_uri", back);
-                Some(url)
-            }
+        let (address, back_as) = match &discovered.end_session_endpoint {
+            Some(address) => (address.clone(), "post_logout_redirect_uri"),
             // UAA's has no such member: its documentation, "Logout".
-            None => {
-                let mut url: Url = known.issuer.issuer.strip_suffix("/oauth/token")?.parse().ok()?;
-                url.set_path("/logout.do");
-                url.query_pairs_mut().append_pair("client_id", &client.id).append_pair("redirect", back);
-                Some(url)
-            }
-        }
+            None => (format!("{}/logout.do", known.issuer.issuer.strip_suffix("/oauth/token")?), "redirect"),
+        };
+        let mut url: Url = address.parse().ok()?;
+        url.query_pairs_mut().append_pair("client_id", &client.id).append_pair(back_as, back);
+        Some(url)
     }
 }
 
@@ -194,13 +186,13 @@ impl Known {
         let discovered = self.keys.discovered().await?;
         let (Some(authorization), Some(token)) = (&discovered.authorization_endpoint, &discovered.token_endpoint)
         else {
-            return Err(away("it has no authorization_endpoint or no token_endpoint"));
+            return Err(away(&"it has no authorization_endpoint or no token_endpoint"));
         };
         let client = Client::new(ClientId::new(client.id.clone()))
             .set_client_secret(ClientSecret::new(client.secret.expose().to_owned()))
-            .set_auth_uri(AuthUrl::new(authorization.clone()).map_err(away)?)
-            .set_token_uri(TokenUrl::new(token.clone()).map_err(away)?)
-            .set_redirect_uri(RedirectUrl::new(callback.to_owned()).map_err(away)?);
+            .set_auth_uri(AuthUrl::new(authorization.clone()).map_err(|error| away(&error))?)
+            .set_token_uri(TokenUrl::new(token.clone()).map_err(|error| away(&error))?)
+            .set_redirect_uri(RedirectUrl::new(callback.to_owned()).map_err(|error| away(&error))?);
         Ok(client)
     }
 
@@ -212,7 +204,7 @@ impl Known {
         tokens: &Tokens,
     ) -> Result<Identity, Unproven> {
         let Some(id_token) = &tokens.extra_fields().id_token else {
-            return Err(away("it gave no ID token"));
+            return Err(away(&"it gave no ID token"));
         };
         let (claims, _) = self.claims(id_token, &[&client.id]).await?;
         // Whether the access token is one for us is up to the provider: it may be opaque, or for somebody else.

@@ -306,13 +306,35 @@ fn an_issuer_that_is_not_whole_is_refused() {
             "`a` and `b` both speak for `f`",
         ),
         ("[[issuer]]\nname = \"a\"\n".to_owned(), "`issuer` is missing in `issuer`"),
+        (of("a", url, "client_id = \"c\"\nclient_secret = \"s\""), ""),
+        (of("a", url, "client_id = \"c\""), "`client_secret` is missing"),
+        (of("a", url, "client_secret = \"s\""), "`client_id` is missing"),
+        (of("a", url, "scopes = \"openid cf_billing.read\""), ""),
+        (of("a", url, "scopes = \"cf_billing.read\""), "doesn't have the scope `openid`"),
+        (of("a", url, "") + "[http]\npublic_url = \"https://billing.example.org\"\n", ""),
+        (of("a", url, "") + "[http]\npublic_url = \"https://billing.example.org:8443/\"\n", ""),
+        (of("a", url, "") + "[http]\npublic_url = \"http://localhost:9495\"\n", ""),
+        (of("a", url, "") + "[http]\npublic_url = \"http://billing.example.org\"\n", "isn't https"),
+        (of("a", url, "") + "[http]\npublic_url = \"billing.example.org\"\n", "is not a URL"),
+        (of("a", url, "") + "[http]\npublic_url = \"https://billing.example.org/x\"\n", "more than a host and a port"),
+        (of("a", url, "") + "[http]\npublic_url = \"https://billing.example.org?x\"\n", "has a query or a fragment"),
+        ("[http]\npublic_url = \"https://billing.example.org\"\n".to_owned(), "nobody could sign in"),
+        ("[http]\nsession_idle = \"59s\"\n".to_owned(), "session_idle"),
+        ("[http]\nsession_idle = \"25h\"\n".to_owned(), "session_idle"),
+        ("[http]\nsession_idle = \"60s\"\nsession_longest = \"5m\"\n".to_owned(), ""),
+        ("[http]\nsession_idle = \"24h\"\nsession_longest = \"30d\"\n".to_owned(), ""),
+        ("[http]\nsession_longest = \"299s\"\n".to_owned(), "session_longest"),
+        ("[http]\nsession_longest = \"31d\"\n".to_owned(), "session_longest"),
         ("[http]\nroles_every = \"999ms\"\n".to_owned(), "roles_every"),
         ("[http]\nroles_every = \"901s\"\n".to_owned(), "roles_every"),
         ("[http]\nroles_every = \"15m\"\n".to_owned(), ""),
     ] {
         let stderr = check(&text);
         if said.is_empty() {
-            assert!(!stderr.contains("issuer") && !stderr.contains("roles_every"), "{text}\n{stderr}");
+            assert!(
+                ["issuer", "roles_every", "public_url", "session_"].iter().all(|one| !stderr.contains(one)),
+                "{text}\n{stderr}"
+            );
         } else {
             assert!(stderr.contains(said), "{text}\n{stderr}");
         }

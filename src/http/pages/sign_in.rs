@@ -64,19 +64,19 @@ fn page_of_ours(to: Option<&str>) -> &str {
     to.filter(is_ours).unwrap_or("/")
 }
 
-/// Refuses where nobody signs in: under an open door, and at a name by which no session would come back.
-fn can_sign_in(served: &Served, base: &Base, headers: &HeaderMap, uri: &Uri) -> Result<(), Response> {
+/// What is shown instead where nobody signs in: under an open door, and at a name by which no session would come back.
+fn instead(served: &Served, base: &Base, headers: &HeaderMap, uri: &Uri) -> Option<Response> {
     if matches!(served.of_book.access, Access::Open) {
-        return Err(go_to("/"));
+        return Some(go_to("/"));
     }
     if !base.is_public && !is_from_here(headers, uri) {
         let body = html! {
             p { "Nobody can sign in at this address: the daemon knows itself by " code { (base.origin()) } " alone." }
             p { "Set " code { "[http] public_url" } " to the address that browsers use." }
         };
-        return Err(told(served, StatusCode::MISDIRECTED_REQUEST, "No sign-in here", &body));
+        return Some(told(served, StatusCode::MISDIRECTED_REQUEST, "No sign-in here", &body));
     }
-    Ok(())
+    None
 }
 
 /// Asks how to sign in.
@@ -86,8 +86,8 @@ pub(super) async fn choose(
     Query(asked): Query<Asked>,
     request: Request,
 ) -> Response {
-    if let Err(elsewhere) = can_sign_in(&served, &base, request.headers(), request.uri()) {
-        return elsewhere;
+    if let Some(instead) = instead(&served, &base, request.headers(), request.uri()) {
+        return instead;
     }
     // A cookie of `localhost` isn't one of `127.0.0.1`.
     if let Some(own) = at_own_address(&base, request.headers(), request.uri()) {
@@ -151,8 +151,8 @@ pub(super) async fn by_token(
         Ok(form) => form,
         Err(answer) => return answer,
     };
-    if let Err(elsewhere) = can_sign_in(&served, &base, &parts.headers, &parts.uri) {
-        return elsewhere;
+    if let Some(instead) = instead(&served, &base, &parts.headers, &parts.uri) {
+        return instead;
     }
     let to = page_of_ours(field(&form, "to")).to_owned();
     let token = field(&form, "token").unwrap_or_default().trim();
@@ -171,8 +171,8 @@ pub(super) async fn begin(
     Query(asked): Query<Asked>,
     request: Request,
 ) -> Response {
-    if let Err(elsewhere) = can_sign_in(&served, &base, request.headers(), request.uri()) {
-        return elsewhere;
+    if let Some(instead) = instead(&served, &base, request.headers(), request.uri()) {
+        return instead;
     }
     if let Some(own) = at_own_address(&base, request.headers(), request.uri()) {
         return go_to(&own);
