@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{Caller, Role};
+use crate::domain::text::visible;
 
 /// The claims of a token, as they are.
 pub type Claims = Map<String, Value>;
@@ -107,6 +108,16 @@ fn audiences(claims: &Claims) -> Vec<&str> {
         Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).collect(),
         _ => Vec::new(),
     }
+}
+
+/// A name for people is no longer.
+const LONGEST_NAME: usize = 100;
+
+/// By which people know somebody, as an ID token says: UAA's user name, or `OpenID`'s.
+#[must_use]
+pub fn shown_name(claims: &Claims) -> Option<String> {
+    let name = ["user_name", "preferred_username", "email", "name"].into_iter().find_map(|name| word(claims, name))?;
+    Some(visible(name).chars().take(LONGEST_NAME).collect())
 }
 
 impl Issuer {

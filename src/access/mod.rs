@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-pub use issuer::{Claims, Issuer, NotTaken, OF_CLOUD_CONTROLLER, Person};
+pub use issuer::{Claims, Issuer, NotTaken, OF_CLOUD_CONTROLLER, Person, shown_name};
 pub use permit::{
     MayReadAccounts, MayReadCost, MayReadInvoices, MayReadOverview, MayReadStatus, MayReadUsage, OrganizationPayer,
     Permit, Theirs, Whose,

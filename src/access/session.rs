@@ -15,6 +15,8 @@ pub enum Identity {
     Person {
         person: Person,
         role: Role,
+        /// By which people know them, as the issuer said: for pages alone, since it may be another's tomorrow.
+        shown: Option<String>,
         /// When the token that gave the role ended; a tenant's roles are read again and again, and have no end of their own.
         ends_at: Option<Timestamp>,
     },
@@ -34,6 +36,15 @@ impl Identity {
             (Self::Token { name, .. }, Self::Token { name: other, .. }) => name == other,
             (Self::Person { person, .. }, Self::Person { person: other, .. }) => person == other,
             _ => false,
+        }
+    }
+
+    /// As pages show it: `manager (eu1)`.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        match self {
+            Self::Person { person, shown: Some(shown), .. } => format!("{shown} ({})", person.issuer),
+            _ => self.name(),
         }
     }
 
@@ -98,7 +109,7 @@ mod tests {
     fn person(subject: &str, ends_at: Option<i64>) -> Identity {
         let person = Person { issuer: "eu1".to_owned(), subject: subject.to_owned(), is_client: false };
         let role = if ends_at.is_some() { Role::Sre } else { Role::Tenant };
-        Identity::Person { person, role, ends_at: ends_at.map(at) }
+        Identity::Person { person, role, shown: None, ends_at: ends_at.map(at) }
     }
 
     #[test]

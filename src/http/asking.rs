@@ -34,7 +34,7 @@ impl WhoAsks {
 /// A browser that signed in, for the pages that it is shown.
 #[derive(Clone, Debug)]
 pub(super) struct Visitor {
-    /// As whom: names of tokens, `ISSUER/SUBJECT`.
+    /// As whom: names of tokens, `NAME (ISSUER)`.
     pub names: Vec<String>,
     /// What its forms have.
     pub form_token: String,
@@ -226,12 +226,11 @@ pub(super) async fn open_session(parts: &Parts, served: &Served) -> Result<Optio
 }
 
 fn callers_of(open: &Open, served: &Served) -> Result<Callers, Refusal> {
-    let all = open.callers(served);
+    let (all, names): (Vec<_>, Vec<_>) = open.callers(served).into_iter().unzip();
     if all.is_empty() {
         let told = "the session has ended\nhint: sign in again";
         let again_at = open.to_sign_in_again().map(str::to_owned);
         return Err(Refusal { problem: Box::new(ProblemDetails::unknown_caller(told)), again_at });
     }
-    let names = all.iter().map(|caller| caller.name.clone()).collect();
     Ok(Callers { all, visitor: Some(Visitor { names, form_token: open.held.form_token() }) })
 }

@@ -97,7 +97,8 @@ fn headers() -> [(HeaderName, HeaderValue); 6] {
         (CONTENT_SECURITY_POLICY, POLICY.clone()),
         (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
         (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
-        (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+        // To nobody else; with `no-referrer`, browsers send our own forms without their origin.
+        (REFERRER_POLICY, HeaderValue::from_static("same-origin")),
         (CACHE_CONTROL, HeaderValue::from_static("private, no-store")),
         (VARY, HeaderValue::from_static("Authorization, Cookie, Accept, Accept-Language")),
     ]

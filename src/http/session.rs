@@ -102,15 +102,16 @@ impl Held {
 }
 
 impl Open {
-    /// As whom it asks: those who count still, by the configuration, too.
-    pub fn callers(&self, served: &Served) -> Vec<Caller> {
+    /// As whom it asks, and how pages show them: those who count still, by the configuration, too.
+    pub fn callers(&self, served: &Served) -> Vec<(Caller, String)> {
         let of = &served.of_book;
         let now = served.clock.now();
         let again = |identity: &Identity| match identity {
             Identity::Token { digest, .. } => of.access.again(digest),
             Identity::Person { person, role, .. } => of.identities.again(person, *role),
         };
-        self.session.identities.iter().filter(|one| one.counts(now)).filter_map(again).collect()
+        let counting = self.session.identities.iter().filter(|one| one.counts(now));
+        counting.filter_map(|one| Some((again(one)?, one.shown()))).collect()
     }
 
     /// The issuer whose person counts no longer, if nobody else does: there is nothing to choose from.

@@ -19,7 +19,7 @@ use url::Url;
 
 use super::keys::NoKey;
 use super::{Identities, Known, Unproven};
-use crate::access::{Caller, Claims, Identity, Role};
+use crate::access::{Caller, Claims, Identity, Role, shown_name};
 use crate::cloud_controller::transport::{Transport, TransportError};
 use crate::config::SignInClient;
 use crate::domain::Timestamp;
@@ -217,7 +217,7 @@ impl Known {
         let caller = self.issuer.signed_in(&claims, &client.id, &begun.nonce, access.map(|(caller, _)| caller))?;
         let Some(person) = caller.person else { return Err(Unproven::NotOfIssuer) };
         let ends_at = if caller.role == Role::Tenant { None } else { Some(ends_at) };
-        Ok(Identity::Person { person, role: caller.role, ends_at })
+        Ok(Identity::Person { person, role: caller.role, shown: shown_name(&claims), ends_at })
     }
 }
 

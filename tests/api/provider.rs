@@ -1,15 +1,13 @@
 //! Access tokens of an OpenID provider that isn't a UAA: a certified one, in a process of its own.
 
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
+use std::process::{Child, Stdio};
 
 use serde_json::Value;
 
 use super::browser::{Browser, Page};
 use super::{Api, header, text};
-use crate::support::tool::python;
+use crate::support::node::node;
 
 struct OpenIdProvider {
     process: Child,
@@ -24,43 +22,9 @@ impl Drop for OpenIdProvider {
     }
 }
 
-/// Where it is installed with what it needs, once.
-fn installed() -> PathBuf {
-    static INSTALLING: Mutex<()> = Mutex::new(());
-    let _one = INSTALLING.lock().unwrap();
-    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/openid");
-    let to = Path::new(env!("CARGO_TARGET_TMPDIR")).join("openid");
-    let lock = std::fs::read(from.join("package-lock.json")).unwrap();
-    if std::fs::read(to.join("node_modules/installed")).ok() != Some(lock.clone()) {
-        std::fs::create_dir_all(&to).unwrap();
-        for file in ["package.json", "package-lock.json"] {
-            std::fs::copy(from.join(file), to.join(file)).unwrap();
-        }
-        let tools = Path::new(python()).parent().unwrap();
-        let npm = Command::new(tools.join("npm"))
-            .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
-            .env("PATH", format!("{}:{}", tools.display(), std::env::var("PATH").unwrap()))
-            .current_dir(&to)
-            .output()
-            .unwrap();
-        assert!(npm.status.success(), "{}", String::from_utf8_lossy(&npm.stderr));
-        std::fs::write(to.join("node_modules/installed"), lock).unwrap();
-    }
-    std::fs::copy(from.join("provider.mjs"), to.join("provider.mjs")).unwrap();
-    to
-}
-
 impl OpenIdProvider {
     fn start() -> Self {
-        let folder = installed();
-        let node = Path::new(python()).with_file_name("node");
-        let mut process = Command::new(node)
-            .arg("provider.mjs")
-            .current_dir(&folder)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut process = node("provider.mjs").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines().map_while(Result::ok);
         let line = lines.find(|line| line.starts_with('{')).expect("the provider says its address and tokens");
         Self { process, said: serde_json::from_str(&line).unwrap() }

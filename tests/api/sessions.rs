@@ -5,10 +5,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use super::browser::{Browser, Page};
-use super::uaa::{WithUaa, guid};
+use super::uaa::WithUaa;
 use super::{Api, header, secret};
 use crate::on_postgres;
 use crate::support::background::eventually;
+use crate::support::node::node;
 
 on_postgres!(a_token_signs_in_and_out, somebody_signs_in_at_uaa_and_sees_what_is_theirs);
 
@@ -154,6 +155,29 @@ fn forms_come_from_our_own_pages_alone() {
     assert_eq!(browser.open(&format!("{}/", api.url)).status(), 303);
 }
 
+/// What only a real one tells: which `Origin` it sends, and what our policy lets it do.
+#[test]
+fn a_browser_signs_in_and_out() {
+    let api = Api::shared();
+    let output = node("browser.mjs")
+        .args([&format!("{}/", api.url), secret("finance")])
+        .env("CHROMIUM", "/usr/bin/chromium")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{}\n{}", String::from_utf8_lossy(&output.stderr), api.daemon.log());
+    let said: Value = serde_json::from_str(&said).unwrap();
+    let authority = api.url.trim_start_matches("http://");
+    assert_eq!(said["asked"], format!("{authority}/sign-in"), "it is led to the name that cookies are of");
+    let seen = said["seen"].as_str().unwrap();
+    assert!(seen.contains("Signed in as finance") && seen.contains("CF-000001"), "{said}");
+    let port = authority.split(':').next_back().unwrap();
+    let cookie = json!([{"name": format!("cf-billing-{port}"), "httpOnly": true, "sameSite": "Lax"}]);
+    assert_eq!(said["cookies"], cookie);
+    assert!(said["out"].as_str().unwrap().contains("Signed out"), "{said}");
+    assert_eq!((&said["after"], &said["left"], &said["refused"]), (&json!("/sign-in"), &json!(0), &json!([])));
+}
+
 /// The keys of an issuer at which people sign in.
 const CLIENT: &str =
     "client_id = \"billing-web\"\nclient_secret = \"web-secret\"\nscopes = \"openid cf_billing.read cf_billing.sre\"\n";
@@ -199,7 +223,7 @@ fn somebody_signs_in_at_uaa_and_sees_what_is_theirs() {
     let page = overview(&with, &mut sre);
     // Of its own foundation alone.
     assert!(page.contains("<td>f</td>") && !page.contains("<td>g</td>") && !page.contains("CF-0"), "{page}");
-    assert!(page.contains(&format!("uaa/{}", guid("ada"))), "{page}");
+    assert!(page.contains("Signed in as <b>ada (uaa)</b>"), "{page}");
     // Who signs out may sign out at UAA, too.
     let page = browser.open(&format!("{}/", with.api.url));
     let out = browser.send_form(&page, &[]).text();
@@ -298,7 +322,7 @@ fn a_role_of_staff_ends_with_its_token() {
     let began = std::time::Instant::now();
     eventually(log, || {
         let page = overview(&with, &mut browser);
-        assert!(page.contains("Signed in as <b>uaa/user-3</b>") && page.contains("CF-0"), "{page}");
+        assert!(page.contains("Signed in as <b>user-3 (uaa)</b>") && page.contains("CF-0"), "{page}");
         (began.elapsed().as_secs() > 3).then_some(())
     });
 }

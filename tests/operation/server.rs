@@ -90,7 +90,7 @@ fn pages_answer_to_their_own_names_and_say_what_a_browser_may_do() {
         "content-security-policy: default-src 'none'; style-src 'sha256-",
         "x-frame-options: DENY",
         "x-content-type-options: nosniff",
-        "referrer-policy: no-referrer",
+        "referrer-policy: same-origin",
         "cache-control: no-store",
     ] {
         assert!(head.contains(header), "{header} is missing in\n{head}");

@@ -11,6 +11,7 @@ pub mod disk;
 pub mod generated;
 pub mod member;
 pub mod month;
+pub mod node;
 pub mod pooler;
 pub mod program;
 pub mod prometheus;
