@@ -6,6 +6,7 @@ mod databases;
 mod failover;
 mod faults;
 mod files;
+mod load;
 mod long;
 mod places;
 mod plant;

@@ -91,7 +91,7 @@ fn pages_answer_to_their_own_names_and_say_what_a_browser_may_do() {
         "x-frame-options: DENY",
         "x-content-type-options: nosniff",
         "referrer-policy: same-origin",
-        "cache-control: no-store",
+        "cache-control: private, no-store",
     ] {
         assert!(head.contains(header), "{header} is missing in\n{head}");
     }
@@ -121,7 +121,10 @@ fn pages_answer_to_their_own_names_and_say_what_a_browser_may_do() {
     let mut plant = plant;
     plant.end("TERM");
     plant.start(&[]);
-    assert!(page(&plant.url, "/", "billing.example.org").starts_with("HTTP/1.1 200"));
+    // It is known then; but nobody can sign in, so that it is for this machine alone.
+    let known = page(&plant.url, "/", "billing.example.org");
+    assert!(known.starts_with("HTTP/1.1 401") && known.contains("Add a [[token]] to the configuration"), "{known}");
+    assert!(page(&plant.url, "/", "127.0.0.1:1").starts_with("HTTP/1.1 200"));
     assert!(page(&plant.url, "/", "evil.example").starts_with("HTTP/1.1 421"));
 }
 
