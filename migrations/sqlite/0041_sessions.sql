@@ -6,7 +6,10 @@ CREATE TABLE session (
     identities   TEXT    NOT NULL,
     signed_in_at INTEGER NOT NULL,
     seen_at      INTEGER NOT NULL,
-    ends_at      INTEGER NOT NULL
+    ends_at      INTEGER NOT NULL,
+    family       TEXT    NOT NULL,
+    replaced_at  INTEGER
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX session_family ON session (family);
 CREATE INDEX session_who ON session (who, signed_in_at);

@@ -6,9 +6,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 
 use super::{Caller, Role};
-use crate::domain::text::visible;
+use crate::domain::text::{hexadecimal, visible};
 
 /// The claims of a token, as they are.
 pub type Claims = Map<String, Value>;
@@ -173,6 +174,11 @@ impl Issuer {
         if !audiences.contains(&client) || !is_for_client || audiences.len() > 1 && word(claims, "azp").is_none() {
             return Err(NotTaken::NotSignedIn("the provider's answer is for another client"));
         }
+        if let Some(zone) = &self.zone
+            && word(claims, "zid") != Some(zone)
+        {
+            return Err(NotTaken::OtherZone(self.name.clone()));
+        }
         let Some(subject) = word(claims, "sub") else { return Err(NotTaken::Nobody("sub")) };
         match access {
             Some(caller) => {
@@ -190,11 +196,18 @@ impl Issuer {
         }
     }
 
-    /// Somebody whom it vouched for before, if it may still grant that role.
+    /// What it is trusted with, as a digest: another provider of the same name, or other grants, have another.
     #[must_use]
-    pub fn again(&self, person: Person, role: Role) -> Option<Caller> {
-        let may = role == Role::Tenant || self.grants.iter().any(|(grants, _)| *grants == role);
-        may.then(|| self.vouches_for(person, role))
+    pub fn trust(&self) -> String {
+        let Self { name, issuer, zone, audience, foundations, claim, grants, .. } = self;
+        let said = serde_json::json!([name, issuer, zone, audience, foundations, claim, grants]);
+        hexadecimal(&Sha256::digest(said.to_string()))
+    }
+
+    /// Somebody whom it vouched for before, with that role, when it was trusted with that; `None`: it is another by now.
+    #[must_use]
+    pub fn again(&self, person: Person, role: Role, trust: &str) -> Option<Caller> {
+        (self.trust() == trust).then(|| self.vouches_for(person, role))
     }
 
     /// The widest role that a token's claims grant.
@@ -426,5 +439,59 @@ mod tests {
         assert_eq!(taken(&groups, &json!({"groups": ["billing team"]})).unwrap().1, Role::Finance);
         // The one that may most.
         assert_eq!(taken(&groups, &json!({"groups": ["billing team", "ops"]})).unwrap().1, Role::Provider);
+    }
+
+    #[test]
+    fn a_sign_in_is_of_this_client_and_of_one_person() {
+        let corporate = Issuer { foundations: BTreeSet::new(), zone: None, claim: "groups".to_owned(), ..issuer() };
+        let id = |changes: &Value| {
+            let mut claims = json!({"sub": "u1", "aud": "pages", "nonce": "n", "groups": ["cf_billing.sre"]});
+            claims.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+            claims.as_object().unwrap().clone()
+        };
+        let signed_in = |of: &Issuer, changes: &Value, access: Option<&Value>| {
+            let access = access.map(|changes| of.caller(with(changes).as_object().unwrap(), Some("JWT")).unwrap());
+            of.signed_in(&id(changes), "pages", "n", access).map(|caller| (caller.name, caller.role))
+        };
+        assert_eq!(signed_in(&corporate, &json!({}), None), Ok(("eu1/u1".to_owned(), Role::Sre)));
+        assert_eq!(signed_in(&corporate, &json!({"aud": ["pages", "x"], "azp": "pages"}), None).unwrap().1, Role::Sre);
+        for changes in [
+            json!({"nonce": "m"}),
+            json!({"nonce": null}),
+            json!({"aud": "other"}),
+            json!({"aud": ["pages", "x"]}),
+            json!({"azp": "other"}),
+        ] {
+            let refused = signed_in(&corporate, &changes, None);
+            assert!(matches!(refused, Err(NotTaken::NotSignedIn(_))), "{changes}");
+        }
+        assert_eq!(signed_in(&corporate, &json!({"sub": null}), None), Err(NotTaken::Nobody("sub")));
+        // A UAA says by an access token whether somebody may read bills here: without one nobody is signed in.
+        assert!(matches!(signed_in(&issuer(), &json!({"zid": "uaa"}), None), Err(NotTaken::NotSignedIn(_))));
+        let access = json!({"scope": ["cf_billing.read"]});
+        assert_eq!(
+            signed_in(&issuer(), &json!({"zid": "uaa"}), Some(&access)),
+            Ok(("eu1/u1".to_owned(), Role::Tenant))
+        );
+        assert!(matches!(signed_in(&issuer(), &json!({"zid": "other"}), Some(&access)), Err(NotTaken::OtherZone(_))));
+        let other = json!({"sub": "u2", "zid": "uaa"});
+        assert!(matches!(signed_in(&issuer(), &other, Some(&access)), Err(NotTaken::NotSignedIn(_))));
+    }
+
+    #[test]
+    fn trust_is_in_one_issuer_with_these_grants() {
+        let trust = issuer().trust();
+        for other in [
+            Issuer { name: "eu2".to_owned(), ..issuer() },
+            Issuer { issuer: "https://uaa.example.com/oauth/token".to_owned(), ..issuer() },
+            Issuer { zone: None, ..issuer() },
+            Issuer { audience: "other".to_owned(), ..issuer() },
+            Issuer { foundations: BTreeSet::new(), ..issuer() },
+            Issuer { claim: "groups".to_owned(), ..issuer() },
+            Issuer { grants: vec![(Role::Sre, "other".to_owned())], ..issuer() },
+        ] {
+            assert_ne!(other.trust(), trust, "{other:?}");
+        }
+        assert_eq!(Issuer { cf_cli: true, ..issuer() }.trust(), trust, "it grants sessions nothing");
     }
 }

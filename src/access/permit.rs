@@ -103,7 +103,7 @@ pub struct Theirs {
 }
 
 impl Theirs {
-    /// What is of either. An organization that one of them sees whole isn't seen as a sum, too.
+    /// What is of either.
     fn and(mut self, other: Self) -> Self {
         self.accounts.extend(other.accounts);
         for reach in other.reach {
@@ -112,16 +112,10 @@ impl Theirs {
                 None => self.reach.push(reach),
             }
         }
-        for payer in other.payers {
-            let is_same = |known: &&mut OrganizationPayer| {
-                (&known.account, &known.foundation, &known.organization, known.span)
-                    == (&payer.account, &payer.foundation, &payer.organization, payer.span)
-            };
-            match self.payers.iter_mut().find(is_same) {
-                Some(known) => known.seen = known.seen.max(payer.seen),
-                None => self.payers.push(payer),
-            }
-        }
+        // A document is seen by one who sees all of it, and not by two who see a part each.
+        let persons = self.payers.iter().map(|payer| payer.person + 1).max().unwrap_or_default();
+        let others = other.payers.into_iter();
+        self.payers.extend(others.map(|payer| OrganizationPayer { person: persons + payer.person, ..payer }));
         self
     }
 }
@@ -136,6 +130,8 @@ pub struct OrganizationPayer {
     pub span: Span,
     /// How much of the organization is seen.
     pub seen: OfOrganization,
+    /// By which of those who are one: numbers from 0.
+    pub person: usize,
 }
 
 /// Of whom something may be read.
@@ -278,6 +274,7 @@ mod tests {
             organization: organization.clone(),
             span,
             seen: *seen,
+            person: 0,
         };
         let payers = reach.organizations.iter().map(payer).collect();
         Theirs { accounts: BTreeSet::from([account.to_owned()]), reach: vec![reach], payers }
@@ -297,9 +294,9 @@ mod tests {
             assert_eq!(both.reach[0].organizations_seen(OfOrganization::Whole).collect::<Vec<_>>(), ["o1"]);
             assert_eq!(both.reach[0].organizations_seen(OfOrganization::Sum).collect::<Vec<_>>(), ["o2"]);
             assert!(both.reach[0].spaces.contains("s9"));
-            let mut seen: Vec<_> = both.payers.iter().map(|payer| (payer.organization.as_str(), payer.seen)).collect();
-            seen.sort_unstable();
-            assert_eq!(seen, [("o1", OfOrganization::Whole), ("o2", OfOrganization::Sum)]);
+            // Which of the two it is stays known.
+            let by = |number| both.payers.iter().filter(|payer| payer.person == number).count();
+            assert_eq!((by(0), by(1), by(2)), (one.payers.len(), other.payers.len(), 0));
         }
         let tenant = Whose::Of(auditor.into());
         assert_eq!(tenant.clone().and(Whose::Everybody), Whose::Everybody);

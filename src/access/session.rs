@@ -17,6 +17,8 @@ pub enum Identity {
         role: Role,
         /// By which people know them, as the issuer said: for pages alone, since it may be another's tomorrow.
         shown: Option<String>,
+        /// What its issuer was trusted with then ([`Issuer::trust`](super::Issuer::trust)): it counts as long as that is so.
+        trust: String,
         /// When the token that gave the role ended; a tenant's roles are read again and again, and have no end of their own.
         ends_at: Option<Timestamp>,
     },
@@ -109,7 +111,7 @@ mod tests {
     fn person(subject: &str, ends_at: Option<i64>) -> Identity {
         let person = Person { issuer: "eu1".to_owned(), subject: subject.to_owned(), is_client: false };
         let role = if ends_at.is_some() { Role::Sre } else { Role::Tenant };
-        Identity::Person { person, role, shown: None, ends_at: ends_at.map(at) }
+        Identity::Person { person, role, shown: None, trust: String::new(), ends_at: ends_at.map(at) }
     }
 
     #[test]

@@ -413,7 +413,7 @@ pub async fn organization_payers(
         for (span, owner) in accounts.owners(&Whereabouts::from(&place), always) {
             let account = owner.map_or_else(|| own.clone(), |owner| owner.id.clone());
             let (foundation, organization) = of.clone();
-            payers.push(OrganizationPayer { account, foundation, organization, span, seen });
+            payers.push(OrganizationPayer { account, foundation, organization, span, seen, person: 0 });
         }
     }
     Ok(payers)

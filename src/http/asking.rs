@@ -57,11 +57,20 @@ pub(super) struct Refusal {
     pub problem: Box<ProblemDetails>,
     /// Whoever has signed in would have to do it again, at this issuer.
     pub again_at: Option<String>,
+    /// Who has signed in.
+    pub visitor: Option<Visitor>,
+}
+
+impl Refusal {
+    fn to(mut self, visitor: Option<&Visitor>) -> Self {
+        self.visitor = visitor.cloned();
+        self
+    }
 }
 
 impl<E: Into<ProblemDetails>> From<E> for Refusal {
     fn from(error: E) -> Self {
-        Self { problem: Box::new(error.into()), again_at: None }
+        Self { problem: Box::new(error.into()), again_at: None, visitor: None }
     }
 }
 
@@ -79,7 +88,17 @@ impl<P: Permit> Asking<P> {
     /// # Errors
     /// [`Refusal`].
     pub async fn by(parts: &Parts, served: &Served) -> Result<Self, Refusal> {
-        let Callers { all: mut callers, visitor } = callers(parts, served).await?;
+        let Callers { all, visitor } = callers(parts, served).await?;
+        let asking = Self::of(all, visitor.clone(), parts, served).await;
+        asking.map_err(|refusal| refusal.to(visitor.as_ref()))
+    }
+
+    async fn of(
+        mut callers: Vec<Caller>,
+        visitor: Option<Visitor>,
+        parts: &Parts,
+        served: &Served,
+    ) -> Result<Self, Refusal> {
         let name = callers.iter().map(|caller| caller.name.as_str()).collect::<Vec<_>>().join("+");
         if let Some(asked) = parts.extensions.get::<WhoAsks>() {
             asked.is(&name);
@@ -229,8 +248,9 @@ fn callers_of(open: &Open, served: &Served) -> Result<Callers, Refusal> {
     let (all, names): (Vec<_>, Vec<_>) = open.callers(served).into_iter().unzip();
     if all.is_empty() {
         let told = "the session has ended\nhint: sign in again";
-        let again_at = open.to_sign_in_again().map(str::to_owned);
-        return Err(Refusal { problem: Box::new(ProblemDetails::unknown_caller(told)), again_at });
+        let signs_in = |issuer: &&str| served.of_book.identities.sign_ins().any(|known| known == *issuer);
+        let again_at = open.to_sign_in_again().filter(signs_in).map(str::to_owned);
+        return Err(Refusal { problem: Box::new(ProblemDetails::unknown_caller(told)), again_at, visitor: None });
     }
     Ok(Callers { all, visitor: Some(Visitor { names, form_token: open.held.form_token() }) })
 }

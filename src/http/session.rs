@@ -1,5 +1,7 @@
 //! The session of a browser: the cookie that it has, what the book knows of it, and the token of its forms.
 
+use std::time::Duration;
+
 use axum::http::HeaderMap;
 use axum::http::header::COOKIE;
 use base64::Engine;
@@ -10,8 +12,10 @@ use sha2::{Digest, Sha256};
 use super::Served;
 use super::base::Base;
 use crate::access::{Caller, Identity, WebSession};
+use crate::domain::Timestamp;
 use crate::domain::text::hexadecimal;
-use crate::store::{Store, StoreError};
+use crate::identity::SIGN_IN_SECONDS;
+use crate::store::{SessionLimits, Store, StoreError};
 
 /// Of the session itself.
 const OF_SESSION: &str = "";
@@ -21,8 +25,10 @@ const OF_SIGN_IN: &str = "-sign-in";
 const SECRET: usize = 43;
 /// It is noted that a session is used not more often than this, in seconds.
 const NOTED_EVERY: i64 = 60;
-/// A sign-in that takes longer begins anew.
-const SIGN_IN_SECONDS: i64 = 600;
+/// Nobody waits for that longer.
+const NOTED_WITHIN: Duration = Duration::from_secs(10);
+/// Requests with the secret from before a sign-in, in seconds after it, were under way.
+const UNDER_WAY: i64 = 60;
 
 /// What a browser has of its session, whether there is one or not.
 #[derive(Clone, Debug)]
@@ -70,25 +76,52 @@ impl Held {
         hexadecimal(&digest)[..32].to_owned()
     }
 
-    /// The session, if it goes on; it is noted that it is used.
+    /// The session, if it goes on; it is noted that it is used. A secret in whose place the browser was given another, and
+    /// that comes again after a while, was copied: it ends the session for all who have it.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn open(self, served: &Served, store: &Store) -> Result<Option<Open>, StoreError> {
-        // Whoever has no session asks about many: one at a time.
-        let _turn = served.of_book.turns.of_sessions().await;
+        let found = {
+            // Whoever has no session asks about many: one at a time.
+            let _turn = served.of_book.turns.of_sessions().await;
+            store.session(&self.secret).await?
+        };
         let now = served.clock.now();
-        let Some(session) = store.session(&self.secret).await? else { return Ok(None) };
-        if !session.goes_on(now, idle_seconds(served)) {
+        let Some((session, replaced_at)) = found else { return Ok(None) };
+        if let Some(replaced_at) = replaced_at {
+            if now.seconds_since(replaced_at) >= UNDER_WAY {
+                self.note(served, store, None);
+            }
             return Ok(None);
         }
-        if now.seconds_since(session.seen_at) >= NOTED_EVERY
-            && let Err(error) = store.session_seen(&self.secret, now).await
-        {
-            // While the book can't be written, it can be read.
-            tracing::warn!("it can't be noted that a session is used: {error}");
+        if !session.goes_on(now, limits(served).idle_seconds) {
+            return Ok(None);
+        }
+        if now.seconds_since(session.seen_at) >= NOTED_EVERY {
+            self.note(served, store, Some(now));
         }
         Ok(Some(Open { held: self, session }))
+    }
+
+    /// Notes that the session is used, or that it has ended (`None`), beside what is asked: while the book can't be written,
+    /// it can be read. One at a time; what isn't noted now is at the next request.
+    fn note(&self, served: &Served, store: &Store, seen_at: Option<Timestamp>) {
+        let Some(turn) = served.of_book.turns.of_notes() else { return };
+        let (secret, store) = (self.secret.clone(), store.clone());
+        let noting = async move {
+            match seen_at {
+                Some(now) => store.session_seen(&secret, now).await,
+                None => store.end_session(&secret).await,
+            }
+        };
+        #[expect(clippy::disallowed_methods, reason = "ends by itself, soon; there is nothing to supervise")]
+        tokio::spawn(async move {
+            let _turn = turn;
+            if let Ok(Err(error)) = tokio::time::timeout(NOTED_WITHIN, noting).await {
+                tracing::warn!("a session can't be noted: {error}");
+            }
+        });
     }
 
     /// Ends the session; gives the cookie that says so to the browser.
@@ -101,14 +134,26 @@ impl Held {
     }
 }
 
+/// The only field of that name.
+pub(super) fn field<'f>(form: &'f [(String, String)], name: &str) -> Option<&'f str> {
+    let mut found = form.iter().filter(|(key, _)| key == name);
+    let one = found.next()?;
+    found.next().is_none().then_some(one.1.as_str())
+}
+
 impl Open {
+    /// Whether a form is one of this session's pages.
+    pub fn sent(&self, form: &[(String, String)]) -> bool {
+        field(form, "form") == Some(self.held.form_token().as_str())
+    }
+
     /// As whom it asks, and how pages show them: those who count still, by the configuration, too.
     pub fn callers(&self, served: &Served) -> Vec<(Caller, String)> {
         let of = &served.of_book;
         let now = served.clock.now();
         let again = |identity: &Identity| match identity {
             Identity::Token { digest, .. } => of.access.again(digest),
-            Identity::Person { person, role, .. } => of.identities.again(person, *role),
+            Identity::Person { person, role, trust, .. } => of.identities.again(person, *role, trust),
         };
         let counting = self.session.identities.iter().filter(|one| one.counts(now));
         counting.filter_map(|one| Some((again(one)?, one.shown()))).collect()
@@ -123,12 +168,10 @@ impl Open {
     }
 }
 
-fn idle_seconds(served: &Served) -> i64 {
-    seconds(served.of_book.configuration.http.session_idle)
-}
-
-fn seconds(duration: std::time::Duration) -> i64 {
-    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
+fn limits(served: &Served) -> SessionLimits {
+    let http = &served.of_book.configuration.http;
+    let seconds = |duration: Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
+    SessionLimits { idle_seconds: seconds(http.session_idle), longest_seconds: seconds(http.session_longest) }
 }
 
 /// Begins a session in which somebody has signed in, too, or instead of the one before; gives its cookie.
@@ -139,29 +182,25 @@ pub(super) async fn begin(
     served: &Served,
     store: &Store,
     base: &Base,
-    before: Option<Open>,
-    signed_in: Identity,
+    before: Option<&Held>,
+    signed_in: &Identity,
 ) -> Result<String, StoreError> {
     let now = served.clock.now();
-    let longest = seconds(served.of_book.configuration.http.session_longest);
-    let (old, before) = before.map_or((None, None), |open| (Some(open.held.secret), Some(open.session)));
-    let session = WebSession::with(before, signed_in, now, longest);
     // Another secret: who had the one before knows nothing of what was signed in to.
     let held = Held::new();
-    store.begin_session(&held.secret, &session, old.as_deref(), idle_seconds(served)).await?;
+    let before = before.map(|before| before.secret.as_str());
+    let session = store.begin_session(&held.secret, signed_in, before, limits(served), now).await?;
     Ok(cookie(base, OF_SESSION, held.secret, session.ends_at.seconds_since(now)))
 }
 
-/// The cookie of a sign-in that begins.
-pub(super) fn sign_in_cookie(base: &Base, begun: &impl serde::Serialize) -> String {
-    let text = serde_json::to_vec(begun).unwrap_or_default();
-    cookie(base, OF_SIGN_IN, URL_SAFE_NO_PAD.encode(text), SIGN_IN_SECONDS)
+/// The cookie of a sign-in that begins, which is sealed.
+pub(super) fn sign_in_cookie(base: &Base, sealed: String) -> String {
+    cookie(base, OF_SIGN_IN, sealed, SIGN_IN_SECONDS)
 }
 
-/// The sign-in that a browser began, if any.
-pub(super) fn begun_sign_in<B: serde::de::DeserializeOwned>(headers: &HeaderMap, base: &Base) -> Option<B> {
-    let text = cookie_of(headers, &base.cookie(OF_SIGN_IN))?;
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()
+/// What a browser has of the sign-in that it began, if any.
+pub(super) fn sealed_sign_in(headers: &HeaderMap, base: &Base) -> Option<String> {
+    cookie_of(headers, &base.cookie(OF_SIGN_IN))
 }
 
 /// The cookie that ends a sign-in.
@@ -173,7 +212,7 @@ pub(super) fn no_sign_in_cookie(base: &Base) -> String {
 mod tests {
     use axum::http::{HeaderMap, HeaderValue};
 
-    use super::{Held, cookie};
+    use super::{Held, cookie, field};
     use crate::http::base::Base;
 
     #[test]
@@ -213,5 +252,11 @@ mod tests {
         assert_eq!(one.form_token(), one.form_token());
         assert_ne!(one.form_token(), other.form_token());
         assert!(!one.form_token().contains(&one.secret[..8]));
+    }
+
+    #[test]
+    fn a_field_is_there_once() {
+        let form = [("a", "1"), ("b", "2"), ("b", "3")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!((field(&form, "a"), field(&form, "b"), field(&form, "c")), (Some("1"), None, None));
     }
 }

@@ -23,6 +23,8 @@ pub struct Turns {
     by_caller: Arc<Mutex<HashMap<String, Weak<Semaphore>>>>,
     /// Looks at a session: of it alone is known who asks.
     of_sessions: Arc<Semaphore>,
+    /// Notes something of a session.
+    of_notes: Arc<Semaphore>,
 }
 
 /// One of a caller's requests, until it is dropped: nothing is looked up for more than those.
@@ -47,8 +49,14 @@ impl Turns {
     #[must_use]
     pub fn new(connections: u32) -> Self {
         let at_once = (connections / OF_CONNECTIONS).clamp(1, AT_ONCE);
-        let (all, of_sessions) = (Semaphore::new(at_once as usize), Semaphore::new(1));
-        Self { all: all.into(), by_caller: Arc::default(), of_sessions: of_sessions.into() }
+        let semaphore = |permits: usize| Arc::new(Semaphore::new(permits));
+        let (all, of_sessions, of_notes) = (semaphore(at_once as usize), semaphore(1), semaphore(1));
+        Self { all, by_caller: Arc::default(), of_sessions, of_notes }
+    }
+
+    /// Leave to note something of a session; `None`: something is being noted.
+    pub(super) fn of_notes(&self) -> Option<OwnedSemaphorePermit> {
+        self.of_notes.clone().try_acquire_owned().ok()
     }
 
     /// Waits until a session may be looked at.

@@ -25,7 +25,7 @@ use crate::domain::text::visible;
 use crate::store::{Store, StoreError};
 use keys::{IssuerKeys, NoKey};
 use roles::{FoundationRoles, NoRoles};
-pub use sign_in::BegunSignIn;
+pub use sign_in::{BegunSignIn, SIGN_IN_SECONDS};
 
 /// Whoever is asked about people and doesn't answer holds a request up no longer.
 pub const LIMITS: Limits = Limits { silence: Duration::from_secs(5), whole: Duration::from_secs(10) };
@@ -71,6 +71,8 @@ struct Known {
     issuer: Issuer,
     keys: IssuerKeys,
     client: Option<SignInClient>,
+    clock: Clock,
+    asked: sign_in::Asked,
 }
 
 #[derive(Deserialize)]
@@ -94,7 +96,13 @@ impl Identities {
             let transport = over(trusted.ca_file.as_deref());
             let transport = transport.map_err(|error| format!("issuer `{}`: {error}", issuer.name))?;
             let keys = IssuerKeys::new(issuer.issuer.clone(), transport, clock.clone());
-            Ok(Known { keys, issuer, client: trusted.client.clone() })
+            Ok(Known {
+                keys,
+                issuer,
+                client: trusted.client.clone(),
+                clock: clock.clone(),
+                asked: sign_in::Asked::default(),
+            })
         });
         let issuers = known.collect::<Result<_, String>>()?;
         let foundations = clients.into_iter().map(|(name, client)| {
@@ -137,9 +145,9 @@ impl Identities {
 
     /// Somebody whom an issuer vouched for before, with a role that it gave; `None`: it may no longer.
     #[must_use]
-    pub fn again(&self, person: &Person, role: Role) -> Option<Caller> {
+    pub fn again(&self, person: &Person, role: Role, trust: &str) -> Option<Caller> {
         let known = self.issuers.iter().find(|known| known.issuer.name == person.issuer)?;
-        known.issuer.again(person.clone(), role)
+        known.issuer.again(person.clone(), role, trust)
     }
 
     /// Looks up what is a person's: accounts that name them, and what their roles in Cloud Controller open.

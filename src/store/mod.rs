@@ -30,6 +30,7 @@ pub use ledger::{
     Settled, Stated, StoredAnomaly, StoredBound, StoredDifference, StoredGap, Told, Verified, Verifying,
     chain_of_foundation,
 };
+pub use sessions::SessionLimits;
 pub use standing::{Standby, Standing};
 pub use tables::{ExpectedColumn, ExpectedTable, expected_tables};
 pub use transfer::{TransferError, Transferred};

@@ -4,11 +4,16 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
+use cf_billing::access::{ApiToken, Identity};
+use cf_billing::clock::Clock;
+use cf_billing::store::{SessionLimits, Store};
+
 use super::browser::{Browser, Page};
 use super::uaa::WithUaa;
 use super::{Api, header, secret};
 use crate::on_postgres;
 use crate::support::background::eventually;
+use crate::support::database;
 use crate::support::node::node;
 
 on_postgres!(a_token_signs_in_and_out, somebody_signs_in_at_uaa_and_sees_what_is_theirs);
@@ -245,10 +250,12 @@ fn a_sign_in_that_is_not_the_one_that_began_is_refused() {
     };
     let kept = |browser: &mut Browser| -> Value {
         let text = browser.cookie(&with.api.url, "cf-billing-sign-in").unwrap().clone();
-        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).unwrap()).unwrap()
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text.split('.').next().unwrap()).unwrap()).unwrap()
     };
     let keep = |browser: &mut Browser, changed: &Value| {
-        *browser.cookie(&with.api.url, "cf-billing-sign-in").unwrap() = URL_SAFE_NO_PAD.encode(changed.to_string());
+        let cookie = browser.cookie(&with.api.url, "cf-billing-sign-in").unwrap();
+        let seal = cookie.split('.').next_back().unwrap();
+        *cookie = format!("{}.{seal}", URL_SAFE_NO_PAD.encode(changed.to_string()));
     };
     // Another browser's: whoever is sent a link isn't signed in as the one who sent it.
     let mut browser = Browser::default();
@@ -262,33 +269,27 @@ fn a_sign_in_that_is_not_the_one_that_began_is_refused() {
     };
     let again = format!("{}&state={}", back.as_str().split("&state").next().unwrap(), begun["state"].as_str().unwrap());
     refused(&browser.open(&again), "it took too long, or was used already");
-    // Each part of it must fit.
-    for (part, told) in [
-        ("state", "to another sign-in"),
-        ("nonce", "is to another question"),
-        ("verifier", "took too long, or was used already"),
-        ("issuer", "This browser began no sign-in there"),
-    ] {
+    // Nothing of what the browser keeps can be changed: it is sealed.
+    for part in ["state", "nonce", "verifier", "issuer", "then", "began_at"] {
         let mut browser = Browser::default();
         let back = returned(&mut browser, "ada");
         let mut changed = kept(&mut browser);
         changed[part] = json!(format!("{}x", changed[part].as_str().unwrap()));
         keep(&mut browser, &changed);
-        refused(&browser.open(back.as_str()), told);
+        refused(&browser.open(back.as_str()), "This browser began no sign-in there");
         assert!(browser.cookie(&with.api.url, "cf-billing-sign-in").is_none());
     }
     let mut browser = Browser::default();
     let back = returned(&mut browser, "ada");
+    refused(&browser.open(&back.as_str().replace("state=", "state=x")), "to another sign-in");
+    let back = returned(&mut browser, "ada");
+    refused(&browser.open(&format!("{back}&state=x")), "to another sign-in");
+    let back = returned(&mut browser, "ada");
     refused(&browser.open(&format!("{back}&iss=https://evil.example")), "another provider");
     let back = returned(&mut browser, "ada");
     let without = back.as_str().split("?code").next().unwrap().to_owned();
-    refused(&browser.open(&format!("{without}?error=access_denied&state=x")), "refused the sign-in");
-    // An address to come back to that was put into the cookie isn't gone to.
-    let back = returned(&mut browser, "ada");
-    let mut changed = kept(&mut browser);
-    changed["then"] = json!("//evil.example");
-    keep(&mut browser, &changed);
-    assert_eq!(header(&browser.open(back.as_str()).answer, "location"), "/");
+    let state = kept(&mut browser)["state"].as_str().unwrap().to_owned();
+    refused(&browser.open(&format!("{without}?error=access_denied&state={state}")), "refused the sign-in");
     // A user who has no scope of ours, whose tokens are for others.
     with.foundation().uaa.users.iter_mut().find(|user| user.name == "user-2").unwrap().scopes =
         vec!["openid".to_owned()];
@@ -325,4 +326,112 @@ fn a_role_of_staff_ends_with_its_token() {
         assert!(page.contains("Signed in as <b>user-3 (uaa)</b>") && page.contains("CF-0"), "{page}");
         (began.elapsed().as_secs() > 3).then_some(())
     });
+}
+
+/// A secret from before a sign-in that comes again was copied by somebody.
+#[test]
+fn who_comes_with_a_secret_that_was_replaced_ends_the_session() {
+    let api = Api::shared();
+    let now = Clock::System.now();
+    let url = api.program.database();
+    let limits = SessionLimits { idle_seconds: 1800, longest_seconds: 3600 };
+    let token = |name: &str| Identity::Token { name: name.to_owned(), digest: ApiToken::digest(secret(name)) };
+    let secrets = ["first", "second", "third", "other"].map(|name| format!("{name:a<42}A"));
+    let [first, second, third, other] = &secrets;
+    let port = api.url.rsplit_once(':').unwrap().1.to_owned();
+    let status = |held: &str| {
+        let cookie = format!("cf-billing-{port}={held}");
+        Browser::default().send("GET", format!("{}/", api.url).parse().unwrap(), &[("cookie", &cookie)], None).status()
+    };
+    let begin = |secret: &str, name: &str, before: Option<&str>, at| {
+        database::run(|| async {
+            let store = Store::open(&url).await.unwrap();
+            let begun = store.begin_session(secret, &token(name), before, limits, at).await.unwrap();
+            store.close().await;
+            begun.identities.len()
+        })
+    };
+    let two_minutes_ago = now.plus(-120);
+    assert_eq!(begin(first, "sre", None, two_minutes_ago), 1);
+    assert_eq!(status(first), 200);
+    assert_eq!(begin(second, "provider", Some(first), two_minutes_ago), 2);
+    assert_eq!(begin(other, "sre", None, now), 1);
+    assert_eq!(status(second), 200);
+    // Somebody else has the first still: both are out.
+    assert_eq!(status(first), 303);
+    eventually(|| api.daemon.log(), || (status(second) == 303).then_some(()));
+    assert_eq!(status(other), 200, "another session goes on");
+    // A session that was signed out, or whose secret was replaced, gives nobody to the next.
+    assert_eq!(begin(third, "sre", Some(second), now), 1);
+    // A request that was under way while somebody signed in ends nothing.
+    let fourth = "fourth".to_owned() + &"a".repeat(36) + "A";
+    assert_eq!(begin(&fourth, "provider", Some(third), now), 2);
+    assert_eq!((status(third), status(&fourth)), (303, 200));
+    assert_eq!(begin(&format!("{:a<42}A", "fifth"), "provider", Some(third), now), 1);
+    assert_eq!(status(&fourth), 200);
+}
+
+/// Whoever writes to the book keeps nobody from reading it.
+#[test]
+fn a_session_goes_on_while_the_book_can_not_be_written() {
+    let with = Api::new();
+    let mut browser = Browser::default();
+    by_token(&with, &mut browser, "finance");
+    let url = with.program.database();
+    let file = url.trim_start_matches("sqlite://");
+    let writer = sqlite_writer(file);
+    // As if it had been used a while ago.
+    writer.execute("UPDATE session SET seen_at = seen_at - 300");
+    writer.execute("BEGIN IMMEDIATE");
+    for _ in 0..3 {
+        let began = std::time::Instant::now();
+        assert_eq!(browser.open(&format!("{}/", with.url)).status(), 200);
+        assert_eq!(Browser::default().open(&format!("{}/", with.url)).status(), 303);
+        assert!(began.elapsed() < std::time::Duration::from_secs(5), "{:?}", began.elapsed());
+    }
+    writer.execute("COMMIT");
+}
+
+/// A connection of its own, with a transaction that can be left open.
+struct Writer {
+    runtime: tokio::runtime::Runtime,
+    connection: std::cell::RefCell<sqlx::SqliteConnection>,
+}
+
+fn sqlite_writer(file: &str) -> Writer {
+    use sqlx::{ConnectOptions, sqlite::SqliteConnectOptions};
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let options = SqliteConnectOptions::new().filename(file).busy_timeout(std::time::Duration::from_secs(20));
+    let connection = runtime.block_on(options.connect()).unwrap();
+    Writer { runtime, connection: connection.into() }
+}
+
+impl Writer {
+    fn execute(&self, statement: &'static str) {
+        let mut connection = self.connection.borrow_mut();
+        self.runtime.block_on(sqlx::query(statement).execute(&mut *connection)).unwrap();
+    }
+}
+
+/// Whatever is configured under an issuer's name, a session is of the one that it signed in at.
+#[test]
+fn a_session_ends_with_what_its_issuer_was_trusted_with() {
+    let mut with = WithUaa::new(CLIENT, "");
+    let mut browser = Browser::default();
+    at_uaa(&with, &mut browser, "ada");
+    let kept = browser.cookie(&with.api.url, "cf-billing-").unwrap().clone();
+    let file = with.api.program.folder.path().join("cf-billing.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let mut status_with = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        with.restart();
+        let port = with.api.url.rsplit_once(':').unwrap().1.to_owned();
+        let cookie = format!("cf-billing-{port}={kept}");
+        let url = format!("{}/", with.api.url).parse().unwrap();
+        Browser::default().send("GET", url, &[("cookie", &cookie)], None).status()
+    };
+    assert_eq!(status_with(&text), 200, "a restart ends nothing");
+    assert_eq!(status_with(&text.replace("sre = \"cf_billing.sre\"", "sre = \"other.scope\"")), 303);
+    assert_eq!(status_with(&text), 200);
+    assert_eq!(status_with(&text.replace("name = \"uaa\"", "name = \"uab\"")), 303);
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use super::Api;
-use crate::support::background;
+use crate::support::background::{self, Background};
 use crate::support::customers;
 use crate::support::month;
 use crate::support::program::Program;
@@ -119,6 +119,16 @@ impl WithUaa {
         let (daemon, url) = background::run(&program);
         let api = Api { program, _simulated: None, daemon, url };
         Self { api, foundation: f.foundation, runtime }
+    }
+
+    /// Ends the daemon and starts it anew, with the configuration as it is by now.
+    pub fn restart(&mut self) {
+        let gone =
+            std::mem::replace(&mut self.api.daemon, Background::start(&self.api.program, "none.log", &["--version"]));
+        gone.end("TERM");
+        let (daemon, url) = background::run(&self.api.program);
+        self.api.daemon = daemon;
+        self.api.url = url;
     }
 
     pub fn foundation(&self) -> MutexGuard<'_, Foundation> {

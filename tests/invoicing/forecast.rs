@@ -122,6 +122,7 @@ fn a_forecast_shows_somebody_what_cost_does() {
         organization: organization.to_owned(),
         span: always,
         seen,
+        person: 0,
     };
     let (whole, sum) = (OfOrganization::Whole, OfOrganization::Sum);
     let until = |day: &str| Timestamp::parse(&format!("{day}T00:00:00Z")).unwrap();

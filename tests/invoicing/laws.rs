@@ -301,6 +301,7 @@ fn a_document_is_seen_by_who_sees_all_that_it_corrects() {
         organization: organization.to_owned(),
         span: Span { from: of(from), to: of(to) },
         seen: OfOrganization::Whole,
+        person: 0,
     };
     let always = |organization: &str| payer(organization, "1970-01-01", "2999-01-01");
     let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -323,6 +324,11 @@ fn a_document_is_seen_by_who_sees_all_that_it_corrects() {
     assert_eq!(sees(vec![always("o2")]), [""; 0]);
     assert_eq!(sees(vec![always("o1"), payer("o2", "2026-08-01", "2026-09-01")]), ["CF-000001", "CF-000002"]);
     assert_eq!(sees(vec![always("o1"), payer("o2", "2026-09-01", "2026-10-01")]), ["CF-000001"]);
+    // Two people who see a part each don't see it together.
+    let of_another = |payer: OrganizationPayer| OrganizationPayer { person: 1, ..payer };
+    assert_eq!(sees(vec![always("o1"), of_another(always("o2"))]), ["CF-000001"]);
+    let both = vec![always("o1"), of_another(always("o1")), of_another(always("o2"))];
+    assert_eq!(sees(both), ["CF-000001", "CF-000002"], "the second of them sees all of it");
     // Whose the organization was for a part of the month only.
     assert_eq!(sees(vec![payer("o1", "2026-08-01", "2026-09-15"), always("o2")]), ["CF-000001"]);
 }

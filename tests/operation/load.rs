@@ -144,7 +144,7 @@ impl Load {
             8 => "/gaps".to_owned(),
             9 => format!("/invoices/{number}/documents/pdf"),
             10 => format!("/invoices/{number}/explanation"),
-            _ if reader % 10 == 0 => "/usage?from=2026-09-01&to=2026-10-01&by=org,app".to_owned(),
+            _ if reader.is_multiple_of(10) => "/usage?from=2026-09-01&to=2026-10-01&by=org,app".to_owned(),
             _ => "/anomalies?limit=50".to_owned(),
         };
         format!("/api/v1{path}")
@@ -244,6 +244,32 @@ fn readers_hold_up_neither_imports_nor_each_other() {
     let (mut alone, mut beside) = (Duration::ZERO, Duration::ZERO);
     for round in 0..load.scale.rounds {
         let file = |kind: &str| events(&load.program, "2026-10", load.scale.events, &format!("{kind}{round}"));
+        let (of_alone, of_beside) = (file("alone"), file("beside"));
+        alone += import(&load.program, &format!("alone-{round}"), &of_alone);
+        beside += beside_readers(&runtime, &load, &seen, &format!("beside-{round}"), &of_beside);
+    }
+    let memory = load.memory_mib();
+    let seen = runtime.block_on(async { std::mem::take(&mut *seen.lock().await) });
+    let mut figures = String::new();
+    for (path, Seen { mut took }) in seen {
+        took.sort_unstable();
+        let at = |percent: usize| took[(took.len() - 1) * percent / 100].as_millis();
+        let longest = *took.last().unwrap();
+        writeln!(
+            figures,
+            "{path:<44} {:>6} requests, median {:>5} ms, p95 {:>5} ms, longest {:>5} ms",
+            took.len(),
+            at(50),
+            at(95),
+            at(100)
+        )
+        .unwrap();
+        assert!(longest < LIMIT, "{path} took {longest:?}\n{}", load.daemon.log());
+    }
+    assert!(memory <= MEMORY_MIB, "the daemon took {memory} MiB");
+    if is_whole {
+        let events = (load.scale.events * load.scale.rounds) as u128;
+        let per_second = |took: Duration| events * 1000 / took.as_millis();
         let (of_alone, of_beside) = (file("alone"), file("beside"));
         alone += import(&load.program, &format!("alone-{round}"), &of_alone);
         beside += beside_readers(&runtime, &load, &seen, &format!("beside-{round}"), &of_beside);

@@ -4,8 +4,8 @@ mod overview;
 mod sign_in;
 
 use axum::Router;
-use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, LOCATION};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use base64::Engine;
@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use super::Served;
 use super::asking::{Refusal, Visitor};
+use super::problem::{ProblemDetails, request_id};
 use crate::access::Access;
 use crate::domain::Timestamp;
 
@@ -117,8 +118,30 @@ fn layout(title: &str, now: Timestamp, looks: Looks<'_>, body: &Markup) -> Marku
 
 /// A page that isn't what was asked for.
 fn told(served: &Served, status: StatusCode, title: &str, body: &Markup) -> Response {
-    let page = layout(title, served.clock.now(), Looks::Unknown, body);
+    told_to(served, None, status, title, body)
+}
+
+/// As [`told`], to somebody who has signed in.
+fn told_to(served: &Served, visitor: Option<&Visitor>, status: StatusCode, title: &str, body: &Markup) -> Response {
+    let page = layout(title, served.clock.now(), Looks::new(served, visitor), body);
     (status, Html(page.into_string())).into_response()
+}
+
+/// A page that says what is wrong; whoever runs the daemon finds more in its log, under the same id.
+fn told_problem(served: &Served, visitor: Option<&Visitor>, title: &str, wrong: &ProblemDetails) -> Response {
+    let id = request_id();
+    if let Some(why) = wrong.logged() {
+        tracing::warn!(request_id = id, "a page can't be shown: {why}");
+    }
+    let body = html! {
+        (problem(wrong.detail(), wrong.hint()))
+        @if wrong.logged().is_some() { p { small { "Request " (id) } } }
+    };
+    let mut response = told_to(served, visitor, wrong.status(), title, &body);
+    if let Ok(id) = HeaderValue::try_from(id) {
+        response.headers_mut().insert("x-request-id", id);
+    }
+    response
 }
 
 /// What is wrong, and what to do about it.
@@ -151,8 +174,7 @@ fn refused(served: &Served, refusal: &Refusal, here: &str) -> Response {
             None => sign_in::address("/sign-in", here),
         });
     }
-    let title = refusal.problem.title();
-    told(served, refusal.problem.status(), title, &problem(refusal.problem.detail(), refusal.problem.hint()))
+    told_problem(served, refusal.visitor.as_ref(), refusal.problem.title(), &refusal.problem)
 }
 
 fn instant(at: Timestamp) -> Markup {

@@ -3,46 +3,30 @@
 use std::sync::Arc;
 
 use axum::Extension;
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{Path, Request, State};
 use axum::http::header::SET_COOKIE;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{Html, IntoResponse, Response};
 use maud::{Markup, html};
-use serde::Deserialize;
 use url::form_urlencoded;
 
-use super::{Looks, go_to, layout, problem, refused, told};
+use super::{Looks, go_to, layout, problem, refused, told, told_problem};
 use crate::access::{Access, ApiToken, Identity};
+use crate::domain::text::visible;
 use crate::http::Served;
 use crate::http::asking::{Refusal, open_session, store_of};
 use crate::http::base::Base;
 use crate::http::host::is_from_here;
 use crate::http::problem::ProblemDetails;
-use crate::http::session::{self, Open};
-use crate::identity::BegunSignIn;
+use crate::http::session::{self, Open, field};
 
 /// A form is no longer.
 const LONGEST_FORM: usize = 4096;
+/// What a provider says of an error is logged no longer.
+const LONGEST_ERROR: usize = 100;
 /// An address to come back to is no longer: it is kept in a cookie.
 const LONGEST_ADDRESS: usize = 1024;
-
-/// What a sign-in page is asked with; what others add is none of ours.
-#[derive(Debug, Deserialize)]
-pub(super) struct Asked {
-    /// The page to come back to.
-    to: Option<String>,
-}
-
-/// What a provider sends a browser back with.
-#[derive(Debug, Deserialize)]
-pub(super) struct Returned {
-    code: Option<String>,
-    state: Option<String>,
-    /// RFC 9207.
-    iss: Option<String>,
-    error: Option<String>,
-}
 
 /// A page of signing in that comes back to another.
 pub(super) fn address(page: &str, to: &str) -> String {
@@ -83,7 +67,6 @@ fn instead(served: &Served, base: &Base, headers: &HeaderMap, uri: &Uri) -> Opti
 pub(super) async fn choose(
     State(served): State<Arc<Served>>,
     Extension(base): Extension<Base>,
-    Query(asked): Query<Asked>,
     request: Request,
 ) -> Response {
     if let Some(instead) = instead(&served, &base, request.headers(), request.uri()) {
@@ -93,7 +76,16 @@ pub(super) async fn choose(
     if let Some(own) = at_own_address(&base, request.headers(), request.uri()) {
         return go_to(&own);
     }
-    choices(&served, page_of_ours(asked.to.as_deref()), None)
+    let (parts, _) = request.into_parts();
+    let query = query_of(&parts.uri);
+    // Whoever has signed in adds to that: the form says that it is of that session.
+    let open = open_session(&parts, &served).await.ok().flatten();
+    choices(&served, open.as_ref(), page_of_ours(field(&query, "to")), None)
+}
+
+/// The fields of an address.
+fn query_of(uri: &Uri) -> Vec<(String, String)> {
+    form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).into_owned().collect()
 }
 
 /// The same page at the address by which we know ourselves, where a browser on this machine uses another.
@@ -103,7 +95,7 @@ fn at_own_address(base: &Base, headers: &HeaderMap, uri: &Uri) -> Option<String>
     (!base.is_public && base.origin() != format!("http://{host}")).then(|| base.url(path))
 }
 
-fn choices(served: &Served, to: &str, wrong: Option<&str>) -> Response {
+fn choices(served: &Served, open: Option<&Open>, to: &str, wrong: Option<&str>) -> Response {
     let of = &served.of_book;
     let issuers: Vec<&str> = of.identities.sign_ins().collect();
     let body = html! {
@@ -119,6 +111,7 @@ fn choices(served: &Served, to: &str, wrong: Option<&str>) -> Response {
         form action="/sign-in" method="post" {
             @if !issuers.is_empty() { p { "Or with a token that the provider gave you:" } }
             input type="hidden" name="to" value=(to);
+            @if let Some(open) = open { input type="hidden" name="form" value=(open.held.form_token()); }
             label for="token" { "Token" } " "
             input id="token" type="password" name="token" autocomplete="off" required;
             " " button { "Sign in" }
@@ -156,11 +149,20 @@ pub(super) async fn by_token(
     }
     let to = page_of_ours(field(&form, "to")).to_owned();
     let token = field(&form, "token").unwrap_or_default().trim();
+    let open = match open_session(&parts, &served).await {
+        Ok(open) => open,
+        Err(problem) => return refused(&served, &problem.into(), "/"),
+    };
+    if let Some(open) = &open
+        && !open.sent(&form)
+    {
+        return of_another_session(&served);
+    }
     let Ok(caller) = served.of_book.access.caller(Some(token)) else {
-        return choices(&served, &to, Some("That token isn't known."));
+        return choices(&served, open.as_ref(), &to, Some("That token isn't known."));
     };
     let identity = Identity::Token { name: caller.name, digest: ApiToken::digest(token) };
-    signed_in(&served, &base, &parts, identity, &to).await
+    signed_in(&served, &base, open.as_ref(), &identity, &to).await
 }
 
 /// Sends a browser to an issuer.
@@ -168,7 +170,6 @@ pub(super) async fn begin(
     State(served): State<Arc<Served>>,
     Extension(base): Extension<Base>,
     Path(issuer): Path<String>,
-    Query(asked): Query<Asked>,
     request: Request,
 ) -> Response {
     if let Some(instead) = instead(&served, &base, request.headers(), request.uri()) {
@@ -177,11 +178,12 @@ pub(super) async fn begin(
     if let Some(own) = at_own_address(&base, request.headers(), request.uri()) {
         return go_to(&own);
     }
-    let to = page_of_ours(asked.to.as_deref());
+    let query = query_of(request.uri());
+    let to = page_of_ours(field(&query, "to"));
     match served.of_book.identities.begin_sign_in(&issuer, &callback_of(&base, &issuer), to).await {
-        Ok(Some((url, begun))) => {
+        Ok(Some((url, sealed))) => {
             let mut response = go_to(url.as_str());
-            set_cookie(&mut response, &session::sign_in_cookie(&base, &begun));
+            set_cookie(&mut response, &session::sign_in_cookie(&base, sealed));
             response
         }
         Ok(None) => {
@@ -201,54 +203,67 @@ pub(super) async fn callback(
     State(served): State<Arc<Served>>,
     Extension(base): Extension<Base>,
     Path(issuer): Path<String>,
-    Query(returned): Query<Returned>,
     request: Request,
 ) -> Response {
     let (parts, _) = request.into_parts();
-    let mut response = came_back(&served, &base, &issuer, returned, &parts).await;
+    let mut response = came_back(&served, &base, &issuer, &parts).await;
     set_cookie(&mut response, &session::no_sign_in_cookie(&base));
     response
 }
 
-async fn came_back(served: &Served, base: &Base, issuer: &str, returned: Returned, parts: &Parts) -> Response {
+async fn came_back(served: &Served, base: &Base, issuer: &str, parts: &Parts) -> Response {
     let not = |detail: &str| {
         told(served, StatusCode::BAD_REQUEST, "Not signed in", &problem(detail, "sign in again: /sign-in"))
     };
-    let begun = session::begun_sign_in::<BegunSignIn>(&parts.headers, base).filter(|begun| begun.issuer == issuer);
-    let Some(begun) = begun else {
+    let identities = &served.of_book.identities;
+    let kept = session::sealed_sign_in(&parts.headers, base);
+    let Some(begun) = kept.and_then(|kept| identities.begun_sign_in(issuer, &kept)) else {
         return not("this browser began no sign-in there, or it took longer than ten minutes");
     };
-    if let Some(error) = &returned.error {
-        tracing::warn!(issuer, "the provider refused a sign-in: {}", crate::domain::text::visible(error));
+    // Each once; `iss` is RFC 9207's.
+    let query = query_of(&parts.uri);
+    let returned = |name: &str| field(&query, name);
+    if !returned("state").is_some_and(|state| begun.is_answered_by(state)) {
+        return not("the answer of the provider is to another sign-in");
+    }
+    if let Some(error) = returned("error") {
+        let error: String = visible(error).chars().take(LONGEST_ERROR).collect();
+        tracing::warn!(issuer, "the provider refused a sign-in: {error}");
         return not("the provider refused the sign-in");
     }
-    let (Some(code), Some(state)) = (returned.code, returned.state) else {
-        return not("the provider's answer isn't whole");
-    };
-    let to = begun.then.clone();
+    let Some(code) = returned("code") else { return not("the provider's answer isn't whole") };
     let callback = callback_of(base, issuer);
-    match served.of_book.identities.finish_sign_in(begun, &callback, code, &state, returned.iss.as_deref()).await {
-        Ok(identity) => signed_in(served, base, parts, identity, page_of_ours(Some(&to))).await,
-        Err(error) => not_signed_in(served, &error.into()),
+    let identity = match identities.finish_sign_in(&begun, &callback, code.to_owned(), returned("iss")).await {
+        Ok(identity) => identity,
+        Err(error) => return not_signed_in(served, &error.into()),
+    };
+    match open_session(parts, served).await {
+        Ok(open) => signed_in(served, base, open.as_ref(), &identity, page_of_ours(Some(&begun.then))).await,
+        Err(problem) => refused(served, &problem.into(), "/"),
     }
 }
 
 /// Begins a session, or adds to the one that goes on.
-async fn signed_in(served: &Served, base: &Base, parts: &Parts, identity: Identity, to: &str) -> Response {
-    let name = identity.name();
+async fn signed_in(served: &Served, base: &Base, before: Option<&Open>, identity: &Identity, to: &str) -> Response {
     let begun = async {
-        let before: Option<Open> = open_session(parts, served).await?;
+        let before = before.map(|open| &open.held);
         Ok::<_, ProblemDetails>(session::begin(served, store_of(served)?, base, before, identity).await?)
     };
     match begun.await {
         Ok(cookie) => {
-            tracing::info!(caller = name, "signed in");
+            tracing::info!(caller = identity.name(), "signed in");
             let mut response = go_to(to);
             set_cookie(&mut response, &cookie);
             response
         }
         Err(problem) => refused(served, &problem.into(), "/"),
     }
+}
+
+/// A form that was sent from a page of another session, or of none.
+fn of_another_session(served: &Served) -> Response {
+    let problem = ProblemDetails::refused("the form is of another session\nhint: open the page again");
+    refused(served, &problem.into(), "/")
 }
 
 /// Ends the session, and says where else one may be.
@@ -262,17 +277,19 @@ pub(super) async fn sign_out(
         Err(answer) => return answer,
     };
     let ended = async {
-        let Some(open) = open_session(&parts, &served).await? else { return Ok(None) };
-        if field(&form, "form") != Some(open.held.form_token().as_str()) {
-            return Err(ProblemDetails::refused("the form is of another session\nhint: open the page again"));
+        let Some(open) = open_session(&parts, &served).await.map_err(Some)? else { return Ok(None) };
+        if !open.sent(&form) {
+            return Err(None);
         }
-        let cookie = open.held.end(store_of(&served)?, &base).await?;
-        Ok::<_, ProblemDetails>(Some((open, cookie)))
+        let cookie =
+            open.held.end(store_of(&served).map_err(Some)?, &base).await.map_err(|error| Some(error.into()))?;
+        Ok::<_, Option<ProblemDetails>>(Some((open, cookie)))
     };
     let (open, cookie) = match ended.await {
         Ok(Some(ended)) => ended,
         Ok(None) => return go_to("/sign-in"),
-        Err(problem) => return refused(&served, &problem.into(), "/"),
+        Err(Some(problem)) => return refused(&served, &problem.into(), "/"),
+        Err(None) => return of_another_session(&served),
     };
     let back = base.url("/sign-in");
     let mut elsewhere = Vec::new();
@@ -299,12 +316,8 @@ pub(super) async fn sign_out(
     response
 }
 
-fn not_signed_in(served: &Served, problem_of_it: &ProblemDetails) -> Response {
-    if let Some(why) = problem_of_it.logged() {
-        tracing::warn!("nobody can sign in: {why}");
-    }
-    let body = problem(problem_of_it.detail(), problem_of_it.hint());
-    told(served, problem_of_it.status(), "Not signed in", &body)
+fn not_signed_in(served: &Served, problem: &ProblemDetails) -> Response {
+    told_problem(served, None, "Not signed in", problem)
 }
 
 /// The fields of a form that a page of ours sent.
@@ -323,13 +336,6 @@ async fn form_of(served: &Served, base: &Base, request: Request) -> Result<(Part
     Ok((parts, fields))
 }
 
-/// The only field of that name.
-fn field<'f>(form: &'f [(String, String)], name: &str) -> Option<&'f str> {
-    let mut found = form.iter().filter(|(key, _)| key == name);
-    let one = found.next()?;
-    found.next().is_none().then_some(one.1.as_str())
-}
-
 fn set_cookie(response: &mut Response, cookie: &str) {
     if let Ok(value) = cookie.try_into() {
         response.headers_mut().append(SET_COOKIE, value);
@@ -338,7 +344,7 @@ fn set_cookie(response: &mut Response, cookie: &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::{LONGEST_ADDRESS, address, field, page_of_ours};
+    use super::{LONGEST_ADDRESS, address, page_of_ours};
 
     #[test]
     fn who_signs_in_comes_back_to_a_page_of_ours() {
@@ -353,11 +359,5 @@ mod tests {
         assert_eq!(page_of_ours(None), "/");
         assert_eq!(address("/sign-in", "/"), "/sign-in");
         assert_eq!(address("/sign-in", "/a?b=c&d"), "/sign-in?to=%2Fa%3Fb%3Dc%26d");
-    }
-
-    #[test]
-    fn a_field_is_there_once() {
-        let form = [("a", "1"), ("b", "2"), ("b", "3")].map(|(name, value)| (name.to_owned(), value.to_owned()));
-        assert_eq!((field(&form, "a"), field(&form, "b"), field(&form, "c")), (Some("1"), None, None));
     }
 }

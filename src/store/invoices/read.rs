@@ -1,6 +1,6 @@
 //! Reads invoices back.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::line::LineRow;
@@ -25,18 +25,21 @@ macro_rules! select_invoice {
         Sql::new(text!["SELECT ", InvoiceRow::LIST, ", ", Beside::LIST, FROM, $where])
     };
     // Where only final invoices of somebody are to be seen: `$1` is what is theirs as JSON, or null. Those of accounts that are
-    // theirs; and those that charge organizations of accounts of which they see all, in all that they charge or correct.
+    // theirs; and those that charge organizations of accounts of which one of them sees all, in all that they charge or correct.
     (seen $where:literal) => {
         Sql::each(
             select_invoice!(
-                seen "json_each($1, '$.accounts') AS theirs", "theirs.value", "json_each($1, '$.payers') AS payer", "payer.value",
+                seen "json_each($1, '$.accounts') AS theirs", "theirs.value",
+                "json_each($1, '$.persons') AS person",
+                "json_each($1, '$.payers') AS payer WHERE payer.value ->> 'person' = person.value AND payer.value", "payer.value",
                 "payer.value ->> 'from' <= coverage.started_at AND payer.value ->> 'to' >= coverage.ended_at",
                 "payer.value ->> 'from' <= correction.started_at AND payer.value ->> 'to' >= correction.ended_at",
                 "json_extract(correction.subject, '$.foundation')", "json_extract(correction.subject, '$.organization.guid')", $where
             ),
             select_invoice!(
                 seen "jsonb_array_elements_text($1::jsonb -> 'accounts') AS theirs", "theirs",
-                "jsonb_array_elements($1::jsonb -> 'payers') AS payer", "payer",
+                "jsonb_array_elements($1::jsonb -> 'persons') AS person",
+                "jsonb_array_elements($1::jsonb -> 'payers') AS payer WHERE payer -> 'person' = person AND payer", "payer",
                 "to_timestamp((payer ->> 'from')::bigint) <= coverage.started_at
                  AND to_timestamp((payer ->> 'to')::bigint) >= coverage.ended_at",
                 "to_timestamp((payer ->> 'from')::bigint) <= correction.started_at
@@ -45,7 +48,7 @@ macro_rules! select_invoice {
             ),
         )
     };
-    (seen $theirs:literal, $id:literal, $payers:literal, $payer:literal, $then:literal, $corrected_then:literal,
+    (seen $theirs:literal, $id:literal, $persons:literal, $payer_is:literal, $payer:literal, $then:literal, $corrected_then:literal,
      $foundation:literal, $organization:literal, $where:literal) => {
         text![
             "SELECT ",
@@ -54,20 +57,22 @@ macro_rules! select_invoice {
             Beside::LIST,
             FROM,
             "WHERE ($1 IS NULL OR invoice.status = 'final' AND (invoice.account IN (SELECT ", $id, " FROM ", $theirs, ")
-                 OR invoice.account IN (SELECT ", $payer, " ->> 'account' FROM ", $payers, ")
+                 OR EXISTS (
+                     SELECT 1 FROM ", $persons, "
+                     WHERE EXISTS (SELECT 1 FROM ", $payer_is, " ->> 'account' = invoice.account)
                      AND EXISTS (SELECT 1 FROM invoice_coverage AS coverage WHERE ", CHARGED, ")
                      AND NOT EXISTS (
                          SELECT 1 FROM invoice_coverage AS coverage
                          WHERE ", CHARGED, " AND NOT EXISTS (
-                             SELECT 1 FROM ", $payers, "
-                             WHERE ", $payer, " ->> 'account' = invoice.account AND ", $payer, " ->> 'foundation' = coverage.foundation
+                             SELECT 1 FROM ", $payer_is, " ->> 'account' = invoice.account
+                                 AND ", $payer, " ->> 'foundation' = coverage.foundation
                                  AND ", $payer, " ->> 'organization' = coverage.organization_guid AND ", $then, "))
                      AND NOT EXISTS (
                          SELECT 1 FROM invoice_correction AS correction
                          WHERE correction.invoice_id = invoice.id AND correction.subject IS NOT NULL AND NOT EXISTS (
-                             SELECT 1 FROM ", $payers, "
-                             WHERE ", $payer, " ->> 'account' = invoice.account AND ", $payer, " ->> 'foundation' = ", $foundation, "
-                                 AND ", $payer, " ->> 'organization' = ", $organization, " AND ", $corrected_then, ")))) AND ",
+                             SELECT 1 FROM ", $payer_is, " ->> 'account' = invoice.account
+                                 AND ", $payer, " ->> 'foundation' = ", $foundation, "
+                                 AND ", $payer, " ->> 'organization' = ", $organization, " AND ", $corrected_then, "))))) AND ",
             $where
         ]
     };
@@ -87,7 +92,7 @@ pub(super) fn seen(of: Option<&Theirs>) -> Option<String> {
         let one = |payer: &OrganizationPayer| {
             json!({
                 "account": payer.account, "foundation": payer.foundation, "organization": payer.organization,
-                "from": payer.span.from.unix(), "to": payer.span.to.unix(),
+                "from": payer.span.from.unix(), "to": payer.span.to.unix(), "person": payer.person,
             })
         };
         of_kind.map(one).collect()
@@ -96,9 +101,10 @@ pub(super) fn seen(of: Option<&Theirs>) -> Option<String> {
         .reach
         .iter()
         .flat_map(|reach| reach.spaces.iter().map(|space| json!({"foundation": reach.foundation, "space": space})));
+    let persons: BTreeSet<usize> = of.payers.iter().map(|payer| payer.person).collect();
     let value = json!({
         "accounts": of.accounts, "payers": payers(OfOrganization::Whole), "sums": payers(OfOrganization::Sum),
-        "spaces": spaces.collect::<Vec<_>>(),
+        "spaces": spaces.collect::<Vec<_>>(), "persons": persons,
     });
     Some(value.to_string())
 }
