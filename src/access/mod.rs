@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 
 pub use issuer::{Claims, Issuer, NotTaken, OF_CLOUD_CONTROLLER, Person, shown_name};
 pub use permit::{
-    MayReadAccounts, MayReadCost, MayReadInvoices, MayReadOverview, MayReadStatus, MayReadUsage, OrganizationPayer,
-    Permit, Theirs, Whose,
+    MayReadAccounts, MayReadAudit, MayReadCost, MayReadInvoices, MayReadOverview, MayReadStatus, MayReadUsage,
+    OrganizationPayer, Permit, Theirs, Whose,
 };
 pub use reach::{CloudRole, OfOrganization, Reach};
 pub use session::{Identity, WebSession};

@@ -91,6 +91,26 @@ impl Permit for MayReadUsage {
     }
 }
 
+/// Who did what.
+#[derive(Debug)]
+pub struct MayReadAudit(());
+
+impl Permit for MayReadAudit {
+    const WHAT: &'static str = "the audit log";
+
+    fn of(caller: &Caller) -> Option<Self> {
+        (caller.role == Role::Provider && caller.foundations.is_none()).then_some(Self(()))
+    }
+
+    fn and(self, _: Self) -> Self {
+        self
+    }
+
+    fn is_everything(&self) -> bool {
+        true
+    }
+}
+
 /// What is a tenant's.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Theirs {

@@ -2,23 +2,28 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
+use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 
 use super::{
-    Account, Anomaly, Cursor, Explanation, Foundation, Gap, InvoiceDocument, InvoiceSummary, KeptDocument, ListPage,
-    UsageBy, UsageRow,
+    Account, Anomaly, AuditRecord, Cursor, Explanation, Foundation, Gap, InvoiceDocument, InvoiceSummary, KeptDocument,
+    ListPage, UsageBy, UsageRow,
 };
 use super::{CostBy, ForecastRow, document_json, forecast_rows, foundations};
-use crate::access::{MayReadAccounts, MayReadCost, MayReadInvoices, MayReadOverview, MayReadStatus, MayReadUsage};
+use crate::access::{
+    MayReadAccounts, MayReadAudit, MayReadCost, MayReadInvoices, MayReadOverview, MayReadStatus, MayReadUsage,
+};
 use crate::billing_run::{self, BillingError, BillingRun, Forecast, Sender};
 use crate::clock::Clock;
 use crate::config::Configuration;
 use crate::documents::{DocumentError, Format};
-use crate::domain::text::visible;
-use crate::domain::{Span, Timestamp};
+use crate::domain::text::{hexadecimal, visible};
+use crate::domain::{Act, Actor, AuditEntry, Deed, Span, Timestamp};
 use crate::invoicing::Status;
 use crate::store::{
-    AnomalyFilter, Before, CostQuery, CostRow, InvoiceFilter, Store, StoreError, StoredGap, StoredInvoice, UsageQuery,
+    AnomalyFilter, AuditFilter, Before, CostQuery, CostRow, InvoiceFilter, Store, StoreError, StoredGap, StoredInvoice,
+    UsageQuery,
 };
 
 /// What can't be read.
@@ -35,6 +40,9 @@ pub enum ReadError {
     Missing(&'static str),
     #[error("`cursor={}` is not a place in this list\nhint: use `next` of the page before, with the same filters", visible(.0))]
     Cursor(String),
+    /// A document isn't shown, since it can't be written down who opens it.
+    #[error("who opens a document can't be written down now: {0}")]
+    NotNoted(StoreError),
     #[error("making the document failed: {0}")]
     Stopped(String),
     /// To somebody who can do nothing about it, for a reason that isn't theirs to know.
@@ -64,6 +72,14 @@ pub struct UsageAsked {
     pub names: bool,
     pub user_provided: bool,
     pub foundation: Option<String>,
+}
+
+/// Which entries of the audit log are asked for.
+#[derive(Clone, Debug, Default)]
+pub struct AuditAsked {
+    pub filter: AuditFilter,
+    pub cursor: Option<String>,
+    pub limit: usize,
 }
 
 /// Which invoices are asked for.
@@ -105,15 +121,17 @@ pub struct BookReader {
 }
 
 impl BookReader {
+    /// For somebody, whose opening of documents is in the audit log.
     #[must_use]
     pub fn new(
-        store: Store,
+        store: &Store,
+        actor: Actor,
         clock: Clock,
         sender: Arc<Sender>,
         configuration: Arc<Configuration>,
         forecasts: Forecasts,
     ) -> Self {
-        Self { store, clock, sender, configuration, forecasts }
+        Self { store: store.acting(actor), clock, sender, configuration, forecasts }
     }
 
     /// Foundations of the book and of the configuration, by name.
@@ -365,6 +383,7 @@ impl BookReader {
     ) -> Result<(Vec<u8>, String), ReadError> {
         let stored = self.stored(may, reference).await?;
         let name = file_name(&stored, format);
+        let subject = stored.number.clone().unwrap_or_else(|| format!("draft {}", stored.id));
         let (store, clock, sender) = (self.store.clone(), self.clock.clone(), self.sender.clone());
         // A PDF takes a processor for a while: that of nobody who collects.
         let runtime = tokio::runtime::Handle::current();
@@ -373,7 +392,22 @@ impl BookReader {
         });
         let made = making.await.map_err(|error| ReadError::Stopped(error.to_string()))?;
         let bytes = made.map_err(|error| for_whom(may, error.into()))?;
+        let after = json!({ "format": format.name(), "sha256": hexadecimal(&Sha256::digest(&bytes)) });
+        let act = Act { deed: Deed::DocumentOpened, subject, before: None, after: Some(after) };
+        self.store.note_opened(&[act], self.clock.now()).await.map_err(ReadError::NotNoted)?;
         Ok((bytes, name))
+    }
+
+    /// A page of the audit log, the newest entries first.
+    ///
+    /// # Errors
+    /// [`ReadError::Cursor`].
+    pub async fn audit(&self, _: &MayReadAudit, asked: &AuditAsked) -> Result<ListPage<AuditRecord>, ReadError> {
+        const LIST: &str = "audit";
+        let before: Option<u64> = place(asked.cursor.as_deref(), LIST)?;
+        let read = self.store.audit(&asked.filter, before, asked.limit + 1).await?;
+        let at = |last: &AuditEntry| Cursor::new(LIST, &last.number);
+        Ok(ListPage::of(read, asked.limit, at, |entry| AuditRecord::from(entry)))
     }
 
     /// The name of a document's file, whether it is made or not.

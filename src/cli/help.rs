@@ -6,6 +6,7 @@ use clap::Command;
 const PAGES: &[(&str, &[&str])] = &[
     ("accounts", &["docs/accounts.md"]),
     ("anomalies", &["docs/operations.md", "docs/glossary.md"]),
+    ("audit", &["docs/operations.md"]),
     ("check", &["docs/operations.md"]),
     ("clocks", &["docs/operations.md", "docs/glossary.md"]),
     ("completions", &["docs/commands.md"]),

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod anomalies;
+mod audit;
 mod card;
 mod check;
 mod clocks;
@@ -106,6 +107,7 @@ struct Global {
 enum Command {
     Accounts(accounts::Accounts),
     Anomalies(anomalies::Anomalies),
+    Audit(audit::Audit),
     Check(check::Check),
     Config(configuration::Config),
     Demo(demo::Demo),
@@ -177,6 +179,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Accounts(accounts) => accounts.run(&global).await,
         Command::Anomalies(anomalies) => anomalies.run(&global).await,
+        Command::Audit(audit) => audit.run(&global).await,
         Command::Check(check) => Box::pin(check.run(&global)).await,
         Command::Config(config) => config.run(),
         Command::Demo(demo) => Box::pin(demo.run(&global)).await,

@@ -1,8 +1,9 @@
 //! `[http]`: where metrics, health, API and pages are served.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use url::{Host, Url};
 
 use crate::domain::codes::Wrong;
@@ -22,6 +23,8 @@ pub struct Http {
     pub roles_every: Duration,
     /// By which browsers reach the pages; `None`: by the loopback address itself.
     pub public_url: Option<Url>,
+    /// Proxies that say truly for whom they ask.
+    pub trusted_proxies: Vec<IpNet>,
     /// A session that nobody used for so long has ended.
     pub session_idle: Duration,
     /// A session has ended after so long, used or not.
@@ -60,6 +63,11 @@ pub(super) fn keys() -> Vec<Key> {
             "The address at which browsers reach the pages through a proxy: `https://billing.example.org`. Sign-ins come back to it, and forms are taken from nowhere else. Left out: pages are for browsers on this machine",
         ),
         key(
+            "trusted_proxies",
+            Takes::Form("addresses"),
+            "Addresses or networks of proxies, with commas between them, such as `127.0.0.1, 10.0.0.0/8`: the audit log has the address that they give in `X-Forwarded-For`, in the place of their own",
+        ),
+        key(
             "session_idle",
             Takes::Duration { min_ms: 60_000, max_ms: 86_400_000 },
             "Who has signed in has to do it again after so long without a request",
@@ -72,6 +80,18 @@ pub(super) fn keys() -> Vec<Key> {
         )
         .or("12h"),
     ]
+}
+
+/// Addresses and networks of proxies.
+fn proxies(text: &str) -> Result<Vec<IpNet>, Wrong> {
+    let one = |text: &str| -> Result<IpNet, Wrong> {
+        let text = text.trim();
+        let alone = text.parse::<IpAddr>().ok().map(IpNet::from);
+        alone.or_else(|| text.parse().ok()).ok_or_else(|| {
+            Wrong::new(format!("`{text}` is not an address or a network"), "write such as 127.0.0.1, 10.0.0.0/8")
+        })
+    };
+    text.split(',').map(one).collect()
 }
 
 /// An address without a path, which browsers trust: https, or this machine itself.
@@ -151,6 +171,11 @@ impl Http {
             not_ready_after: not_ready_after?,
             roles_every: section.duration("roles_every")?,
             public_url,
+            trusted_proxies: if section.has("trusted_proxies") {
+                section.form("trusted_proxies", proxies)?
+            } else {
+                Vec::new()
+            },
             session_idle: section.duration("session_idle")?,
             session_longest: section.duration("session_longest")?,
         })

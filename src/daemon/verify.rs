@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::duties::{Duties, Held, VERIFICATION};
 use crate::clock::{Clock, Stopwatch};
 use crate::domain::FoundationHead;
-use crate::store::{Store, StoreError, Verifying, chain_of_foundation, chain_of_series};
+use crate::store::{CHAIN_OF_AUDIT, Store, StoreError, Verifying, chain_of_foundation, chain_of_series};
 use crate::telemetry::Metrics;
 
 /// Links verified in one transaction.
@@ -72,6 +72,11 @@ impl Verifier {
             self.metrics.chain_verified(&chain, series.invoices);
             self.tell(&chain, series.broken);
         }
+        let audit = self.store.verify_audit().await?;
+        self.still(generation)?;
+        chains.insert(CHAIN_OF_AUDIT.to_owned());
+        self.metrics.chain_verified(CHAIN_OF_AUDIT, audit.entries);
+        self.tell(CHAIN_OF_AUDIT, audit.broken.map(|batch| format!("batch {batch} isn't as it was written")));
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 
 pub mod agreement;
 pub mod anomaly;
+pub mod audit;
 pub mod baseline;
 pub mod bound;
 pub mod codes;
@@ -29,6 +30,7 @@ pub mod usage_event;
 
 pub use agreement::{TOLERANCE_SECONDS, Verdict, judge};
 pub use anomaly::{Anomaly, AnomalyKind};
+pub use audit::{Act, Actor, AuditEntry, Deed, Way};
 pub use baseline::{Baseline, BaselineItem, Strategy};
 pub use bound::{Bound, ClockNote};
 pub use endpoint::Endpoint;

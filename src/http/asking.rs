@@ -8,26 +8,36 @@ use axum::http::request::Parts;
 
 use super::Served;
 use super::base::Base;
-use super::host::is_from_here;
+use super::host::{is_from_here, origin};
 use super::problem::ProblemDetails;
+use super::server::Peer;
 use super::session::{Held, Open};
 use super::turns::{OF_A_CALLER, TooMany, Turn};
 use crate::access::{Access, Caller, Permit, Unknown};
 use crate::api::BookReader;
+use crate::domain::{Actor, Way};
 use crate::store::Store;
 
 /// Who asks, once that is known: for the log.
 #[derive(Clone, Debug, Default)]
-pub(super) struct WhoAsks(Arc<OnceLock<String>>);
+pub(super) struct WhoAsks {
+    name: Arc<OnceLock<String>>,
+    request_id: Arc<str>,
+}
 
 impl WhoAsks {
+    /// Of a request with that id.
+    pub fn of(request_id: &str) -> Self {
+        Self { name: Arc::default(), request_id: request_id.into() }
+    }
+
     fn is(&self, name: &str) {
-        let _ = self.0.set(name.to_owned());
+        let _ = self.name.set(name.to_owned());
     }
 
     /// The token's name.
     pub fn name(&self) -> &str {
-        self.0.get().map_or("nobody known", String::as_str)
+        self.name.get().map_or("nobody known", String::as_str)
     }
 }
 
@@ -154,12 +164,26 @@ impl<P: Permit> Asking<P> {
             (Some(may), _) => {
                 let (clock, sender, configuration) =
                     (served.clock.clone(), of.sender.clone(), of.configuration.clone());
-                let book = BookReader::new(store.clone(), clock, sender, configuration, of.forecasts.clone());
+                let actor = actor(name, parts, served);
+                let book = BookReader::new(store, actor, clock, sender, configuration, of.forecasts.clone());
                 Ok(Self { may, book, visitor, _turn: turn })
             }
             (None, Some(refused)) => Err(refused.into()),
             (None, None) => Err(Unknown::Nothing.into()),
         }
+    }
+}
+
+/// Who acts by a request, and from where.
+fn actor(who: String, parts: &Parts, served: &Served) -> Actor {
+    let asked = parts.extensions.get::<WhoAsks>();
+    let trusted = &served.of_book.configuration.http.trusted_proxies;
+    let peer = parts.extensions.get::<Peer>();
+    Actor {
+        who,
+        way: if asked.is_some() { Way::Api } else { Way::Page },
+        origin: peer.map(|Peer(peer)| origin(&parts.headers, *peer, trusted).to_string()),
+        request: asked.map(|asked| asked.request_id.as_ref().to_owned()),
     }
 }
 

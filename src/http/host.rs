@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use axum::http::header::HOST;
 use axum::http::{HeaderMap, HeaderName, Uri};
+use ipnet::IpNet;
 
 /// By which names a request asks: each `Host`, and the address in its first line.
 fn names<'r>(headers: &'r HeaderMap, uri: &'r Uri) -> impl Iterator<Item = Option<&'r str>> {
@@ -35,6 +36,24 @@ const OF_PROXIES: [&str; 8] = [
 pub(super) fn is_from_here(headers: &HeaderMap, uri: &Uri) -> bool {
     let is_proxied = |name: &HeaderName| OF_PROXIES.iter().any(|added| name.as_str().starts_with(added));
     names(headers, uri).all(|name| name.is_some_and(is_own)) && !headers.keys().any(is_proxied)
+}
+
+/// Where a request comes from: its connection's address; or, where that is a proxy's that is trusted, the last address that it
+/// gives and that is no such proxy's.
+pub(super) fn origin(headers: &HeaderMap, peer: IpAddr, trusted: &[IpNet]) -> IpAddr {
+    let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
+    let given = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
+    let given: Vec<&str> = given.flat_map(|value| value.split(',')).map(str::trim).collect();
+    let mut from = peer;
+    for text in given.iter().rev() {
+        if !is_trusted(&from) {
+            break;
+        }
+        // What isn't an address was written by somebody else.
+        let Ok(address) = text.parse() else { break };
+        from = address;
+    }
+    from
 }
 
 fn is_own(name: &str) -> bool {
@@ -107,6 +126,31 @@ mod tests {
         let elsewhere = request("http://billing.example.org/", &[("host", "127.0.0.1")]);
         assert!(is_known(&elsewhere, &hosts) && !is_from_here(&elsewhere));
         assert!(!is_known(&request("http://evil.example.org/", &[("host", "127.0.0.1")]), &hosts));
+    }
+
+    #[test]
+    fn the_origin_is_told_by_proxies_that_are_trusted() {
+        let trusted = ["127.0.0.1/32", "10.0.0.0/8"].map(|network| network.parse().unwrap());
+        for (peer, given, origin) in [
+            ("127.0.0.1", &[][..], "127.0.0.1"),
+            ("127.0.0.1", &["192.0.2.7"], "192.0.2.7"),
+            ("127.0.0.1", &["192.0.2.7, 10.1.2.3"], "192.0.2.7"),
+            ("127.0.0.1", &["192.0.2.7", "10.1.2.3"], "192.0.2.7"),
+            // What the client itself wrote comes first, and isn't believed.
+            ("127.0.0.1", &["203.0.113.1, 192.0.2.7"], "192.0.2.7"),
+            ("127.0.0.1", &["192.0.2.7, unknown"], "127.0.0.1"),
+            ("192.0.2.9", &["192.0.2.7"], "192.0.2.9"),
+            ("11.0.0.1", &["192.0.2.7"], "11.0.0.1"),
+            ("10.255.255.255", &["2001:db8::1"], "2001:db8::1"),
+        ] {
+            let given: Vec<(&str, &str)> = given.iter().map(|value| ("x-forwarded-for", *value)).collect();
+            let mut headers = axum::http::HeaderMap::new();
+            for (name, value) in given {
+                headers.append(name, value.parse().unwrap());
+            }
+            let found = super::origin(&headers, peer.parse().unwrap(), &trusted);
+            assert_eq!(found.to_string(), origin, "{peer} {headers:?}");
+        }
     }
 
     #[test]

@@ -218,6 +218,11 @@ impl From<ReadError> for ProblemDetails {
         match error {
             ReadError::Store(error) => error.into(),
             ReadError::Document(error) => error.into(),
+            ReadError::NotNoted(error) => {
+                let told =
+                    "who opens a document can't be written down now\nhint: try again; /readyz says what is wrong";
+                Self::away(told).logging(&error)
+            }
             ReadError::Billing(error) => (*error).into(),
             ReadError::NotToBeHad(error) => {
                 Self::unanswerable("this invoice can't be had in that form").logging(&error)

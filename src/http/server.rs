@@ -1,6 +1,7 @@
 //! Connections: how many there may be, and how long each may be idle. Owns the accept loop; knows no route.
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,6 +32,10 @@ const LIFE: Duration = Duration::from_mins(1);
 const AFTER_REFUSAL: Duration = Duration::from_millis(100);
 /// How long what is being answered may take once it is to end.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
+
+/// An extension of requests: whose connection it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer(pub IpAddr);
 
 /// An extension of requests on connections beyond [`FOR_EVERYBODY`].
 #[derive(Clone, Copy, Debug)]
@@ -92,8 +97,12 @@ async fn answer(
     reserved: bool,
     stop: CancellationToken,
 ) {
+    let peer = stream.peer_addr().map(|address| Peer(address.ip())).ok();
     let service = router.map_request(move |request: Request<Incoming>| {
         let mut request = request.map(axum::body::Body::new);
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(peer);
+        }
         if reserved {
             request.extensions_mut().insert(Reserved);
         }

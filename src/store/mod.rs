@@ -2,6 +2,7 @@
 //! Owns SQL and row shapes; never decides what an event means or what usage costs.
 
 mod archive;
+mod audit;
 mod codes;
 mod database;
 mod error;
@@ -16,6 +17,7 @@ mod transfer;
 mod types;
 
 pub use archive::pack::{ArchivedInput, InputKind, identity};
+pub use audit::{AuditFilter, CHAIN_OF_AUDIT, VerifiedAudit};
 pub use database::{CollectorLock, Making, PostgresOptions, Server, retried};
 pub use error::StoreError;
 pub use invoices::{
@@ -43,6 +45,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use crate::clock::Clock;
+use crate::domain::Actor;
 use database::{Database, Sql};
 use marks::Marks;
 
@@ -58,6 +61,8 @@ pub struct Store {
     marks: Option<Arc<Marks>>,
     /// Nothing is issued without marks.
     must_mark: bool,
+    /// Whose what is done is, if it is somebody's.
+    actor: Option<Arc<Actor>>,
 }
 
 impl Store {
@@ -88,7 +93,7 @@ impl Store {
         // What is in memory alone is never restored.
         let marks = database.file().filter(|file| file.exists()).map(|file| Arc::new(Marks::beside(file)));
         let (dimensions, identities) = (Arc::default(), Arc::default());
-        let store = Self { database, dimensions, identities, lease: None, marks, must_mark: false };
+        let store = Self { database, dimensions, identities, lease: None, marks, must_mark: false, actor: None };
         store.note_server(Clock::System.now()).await?;
         Ok(store)
     }

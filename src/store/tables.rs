@@ -1,6 +1,7 @@
 //! All tables, in an order in which each row finds the rows it points to: that in which a book is moved.
 
 use super::archive::tables::{ChunkRow, LatePlaceRow};
+use super::audit::{AuditLinkRow, AuditRow};
 use super::database::Declared;
 use super::invoices::line::LineRow;
 use super::invoices::parts::{AdjustmentRow, CorrectionRow, CoverageRow};
@@ -104,6 +105,8 @@ pub static TABLES: &[(Declared, Moves)] = &[
     (HoldRow::TABLE, Moves::Whole),
     (LostRow::TABLE, Moves::Whole),
     (AdoptedRow::TABLE, Moves::Whole),
+    (AuditRow::TABLE, Moves::Whole),
+    (AuditLinkRow::TABLE, Moves::Whole),
     // It is of the server, not of the book.
     (ServerRow::TABLE, Moves::Stays),
     // Whoever reads on signs in there.

@@ -10,7 +10,7 @@ use crate::support::background;
 const OF_TWO: [&str; 7] = ["two", "Zweite", "o2", "s2", "PO-TWO", "CF-000002", "5.95"];
 
 /// Addresses that a tenant can ask, with everything of the other's that can be named.
-pub const ASKED: [&str; 38] = [
+pub const ASKED: [&str; 40] = [
     "/foundations",
     "/foundations/f",
     "/gaps",
@@ -27,6 +27,8 @@ pub const ASKED: [&str; 38] = [
     "/cost?period=2026-10&by=account,foundation,org,space,app,service,buildpack,plan,kind,meter",
     "/cost?period=2026-10&by=org,app&account=TWO",
     "/cost?period=2026-10&by=kind",
+    "/audit",
+    "/audit?subject=CF-00000TWO",
     "/forecast",
     "/forecast?by=account,foundation,org,space,app,service,buildpack,plan,kind,meter",
     "/forecast?by=org&account=TWO",

@@ -1,6 +1,7 @@
 //! The API of the real daemon, asked as programs ask it.
 
 mod answers;
+mod audit;
 mod browser;
 mod description;
 mod isolation;

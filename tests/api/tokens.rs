@@ -6,7 +6,7 @@ use super::{Api, TOKENS, header, secret, text};
 use crate::support::program::Program;
 
 /// Every address, and what it answers to provider, finance, SRE and the tenant whose invoice CF-000001 is.
-const ROUTES: [(&str, &str, [u16; 4]); 14] = [
+const ROUTES: [(&str, &str, [u16; 4]); 15] = [
     ("/foundations", "/foundations", [200, 200, 200, 403]),
     ("/foundations/{foundation}", "/foundations/f", [200, 200, 200, 403]),
     ("/gaps", "/gaps", [200, 200, 200, 403]),
@@ -17,6 +17,7 @@ const ROUTES: [(&str, &str, [u16; 4]); 14] = [
     ("/invoices/{invoice}/explanation", "/invoices/CF-000001/explanation?line=1", [200, 200, 403, 200]),
     ("/cost", "/cost?period=2026-10", [200, 200, 403, 200]),
     ("/forecast", "/forecast?by=org", [200, 200, 403, 200]),
+    ("/audit", "/audit", [200, 403, 403, 403]),
     ("/invoices", "/invoices", [200, 200, 403, 200]),
     ("/invoices/{invoice}", "/invoices/CF-000001", [200, 200, 403, 200]),
     ("/invoices/{invoice}/documents", "/invoices/CF-000001/documents", [200, 200, 403, 200]),

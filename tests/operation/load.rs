@@ -270,32 +270,6 @@ fn readers_hold_up_neither_imports_nor_each_other() {
     if is_whole {
         let events = (load.scale.events * load.scale.rounds) as u128;
         let per_second = |took: Duration| events * 1000 / took.as_millis();
-        let (of_alone, of_beside) = (file("alone"), file("beside"));
-        alone += import(&load.program, &format!("alone-{round}"), &of_alone);
-        beside += beside_readers(&runtime, &load, &seen, &format!("beside-{round}"), &of_beside);
-    }
-    let memory = load.memory_mib();
-    let seen = runtime.block_on(async { std::mem::take(&mut *seen.lock().await) });
-    let mut figures = String::new();
-    for (path, Seen { mut took }) in seen {
-        took.sort_unstable();
-        let at = |percent: usize| took[(took.len() - 1) * percent / 100].as_millis();
-        let longest = *took.last().unwrap();
-        writeln!(
-            figures,
-            "{path:<44} {:>6} requests, median {:>5} ms, p95 {:>5} ms, longest {:>5} ms",
-            took.len(),
-            at(50),
-            at(95),
-            at(100)
-        )
-        .unwrap();
-        assert!(longest < LIMIT, "{path} took {longest:?}\n{}", load.daemon.log());
-    }
-    assert!(memory <= MEMORY_MIB, "the daemon took {memory} MiB");
-    if is_whole {
-        let per_second =
-            |took: Duration| (load.scale.events * load.scale.rounds) as u64 * 1000 / took.as_millis() as u64;
         let (of_alone, of_beside) = (per_second(alone), per_second(beside));
         println!(
             "{figures}import alone {of_alone} events/s, beside readers {of_beside} events/s; the daemon's memory {memory} MiB at most"

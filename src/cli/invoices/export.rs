@@ -3,9 +3,11 @@
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::super::Failure;
+use super::super::audit::note_opened;
 use super::super::output::note;
 use super::super::progress::Bars;
 use super::{account_meant, find};
@@ -14,8 +16,8 @@ use crate::clock::Clock;
 use crate::config::Configuration;
 use crate::documents::Format;
 use crate::documents::focus::Writer;
-use crate::domain::Month;
 use crate::domain::text::hexadecimal;
+use crate::domain::{Act, Deed, Month};
 use crate::invoicing::Status;
 use crate::store::files;
 use crate::store::{InvoiceFilter, Store, StoredInvoice};
@@ -62,7 +64,20 @@ enum ExportFormat {
     FocusParquet,
 }
 
+/// What the audit log has of a document.
+fn opened(stored: &StoredInvoice, format: &str) -> Act {
+    let subject = stored.number.clone().unwrap_or_else(|| format!("draft {}", stored.id));
+    Act { deed: Deed::DocumentOpened, subject, before: None, after: Some(json!({ "format": format })) }
+}
+
 impl ExportFormat {
+    const fn name(self) -> &'static str {
+        match self.document() {
+            Some(format) => format.name(),
+            None => "focus",
+        }
+    }
+
     /// `None`: one file for all.
     const fn document(self) -> Option<Format> {
         Some(match self {
@@ -83,6 +98,10 @@ impl Export {
         std::fs::create_dir_all(&self.out).map_err(|error| cannot(&self.out, &error))?;
         let account = account_meant(configuration, store, self.account.as_deref(), self.period).await?;
         let wanted = self.wanted(store, account.clone()).await?;
+        // Before they are: what can't be noted isn't written.
+        let format = self.format.name();
+        let opened: Vec<Act> = wanted.iter().map(|stored| opened(stored, format)).collect();
+        note_opened(store, &opened).await?;
         match self.format.document() {
             Some(format) => self.documents(store, &sender, &wanted, format).await,
             None => self.focus(store, &sender, &wanted, account.as_deref()).await,

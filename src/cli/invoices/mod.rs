@@ -13,6 +13,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
+use super::audit::actor;
 use super::card::{read_card, uncounted};
 use super::output::{Format, note};
 use super::{Failure, Global};
@@ -87,7 +88,7 @@ impl From<BillingError> for Failure {
 impl Invoices {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
         let configuration = global.configuration()?;
-        let store = Global::open_existing(&configuration).await?;
+        let store = Global::open_existing(&configuration).await?.acting(actor());
         let result = match self.command {
             Command::Draft(draft) => draft.run(&configuration, &store).await,
             Command::List(list) => list.run(&configuration, &store).await,

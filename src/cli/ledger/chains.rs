@@ -2,14 +2,14 @@
 
 use crate::cli::Failure;
 use crate::cli::progress::Bars;
-use crate::store::{Store, Verified, chain_of_foundation, chain_of_series};
+use crate::store::{CHAIN_OF_AUDIT, Store, Verified, chain_of_foundation, chain_of_series};
 
 /// A hash chain as it was found.
 pub(super) struct Chain {
     pub name: String,
     /// Links, inputs, entries, inputs that are pruned, and what is before the chain begins.
     pub numbers: [u64; 5],
-    /// Number of the last input, or of the last invoice of the series, that it covers.
+    /// Number of the last input, invoice of the series, or entry of the audit log that it covers.
     pub through: u64,
     /// The last link, hexadecimal.
     pub digest: String,
@@ -33,6 +33,13 @@ pub(super) async fn chains(store: &Store) -> Result<Vec<Chain>, Failure> {
         let numbers = [series.invoices, 0, 0, 0, series.before];
         let (through, digest, broken, lost) = (series.through, series.digest, series.broken, series.lost);
         chains.push(Chain { name: chain_of_series(&series.name), numbers, through, digest, broken, lost });
+    }
+    let audit = store.verify_audit().await?;
+    if audit.links > 0 || audit.broken.is_some() {
+        let broken = audit.broken.map(|batch| format!("batch {batch} isn't as it was written"));
+        let numbers = [audit.links, 0, audit.entries, 0, 0];
+        let (name, through, digest) = (CHAIN_OF_AUDIT.to_owned(), audit.entries, audit.last);
+        chains.push(Chain { name, numbers, through, digest, broken, lost: 0 });
     }
     Ok(chains)
 }

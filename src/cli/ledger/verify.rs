@@ -8,11 +8,11 @@ use super::attest::{Attestation, check_signature, file_failed};
 use super::chains::{Chain, broken, chains};
 use crate::cli::output::{self, Format, note, numbers, words};
 use crate::cli::{Failure, Global};
-use crate::store::Store;
+use crate::store::{CHAIN_OF_AUDIT, Store};
 
 /// Check that nothing was changed since it was written
 ///
-/// Computes the hash chains again, one of each foundation and one of each invoice series, and names the first break of
+/// Computes the hash chains again, one of each foundation, one of each invoice series and that of the audit log, and names the first break of
 /// each. A chain shows that somebody changed a row. That nobody rewrote all of it shows a link that was kept elsewhere:
 /// --against compares with what `ledger attest` wrote then. Ends with 1 if a chain is broken, or isn't as attested.
 #[derive(Debug, clap::Args)]
@@ -108,6 +108,7 @@ async fn compare(store: &Store, attestation: &Attestation) -> Result<Vec<String>
                 ("input", link)
             }
             Some(("invoices", series)) => ("invoice", store.invoice_link(series, attested.through).await?),
+            None if name == CHAIN_OF_AUDIT => ("entry", store.audit_link(attested.through).await?),
             _ => return Err(Failure::failed(format!("`{name}` is no chain of this program"))),
         };
         let place = format!("{name}: its link at {what} {}", attested.through);

@@ -162,7 +162,7 @@ pub(super) async fn finish(mut request: Request, next: Next) -> Response {
     let (method, path) = (request.method().clone(), format!("{ROOT}{}", request.uri().path()));
     let known = request.headers().get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     let known = known.collect::<Vec<_>>().join(",");
-    let who = WhoAsks::default();
+    let who = WhoAsks::of(&request_id);
     request.extensions_mut().insert(who.clone());
     let mut response = next.run(request).await;
     if response.status() == StatusCode::OK && matches!(method, Method::GET | Method::HEAD) {

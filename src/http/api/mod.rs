@@ -3,6 +3,7 @@
 
 mod accounts;
 mod answer;
+mod audit;
 mod cost;
 mod description;
 mod forecast;
@@ -44,6 +45,7 @@ fn described() -> OpenApiRouter<Arc<Served>> {
         .routes(routes!(invoices::explanation))
         .routes(routes!(invoices::documents))
         .routes(routes!(invoices::document))
+        .routes(routes!(audit::audit))
 }
 
 /// All of it, with the description itself.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::cards::{card_to_compare_by, put_card, read_card};
@@ -9,7 +10,7 @@ use super::read::{corrections_from_text, corrections_of, standing_correction};
 use super::tables::{DocumentRow, HoldRow, RecalculationRow};
 use super::write::corrections_text;
 use crate::domain::text::hexadecimal;
-use crate::domain::{Month, Timestamp};
+use crate::domain::{Act, Deed, Month, Timestamp};
 use crate::invoicing::Status;
 use crate::store::database::{Row, Session, Spelled, Sql, again, record, text, unexpected, values};
 use crate::store::{
@@ -188,6 +189,10 @@ impl Store {
         let (account, reason) = (account.to_owned(), reason.to_owned());
         let hold = HoldRow { account, month, held_at: at, reason, released_at: None, release_reason: None };
         session.add(HOLD, &hold).await?;
+        let after = json!({ "reason": hold.reason });
+        let subject = format!("{} {month}", hold.account);
+        let act = Act { deed: Deed::MonthHeld, subject, before: None, after: Some(after) };
+        self.note(&mut session, &[act], at).await?;
         session.commit().await?;
         Ok(true)
     }
@@ -203,12 +208,18 @@ impl Store {
     async fn try_release(&self, account: &str, month: Month, reason: &str, at: Timestamp) -> Result<bool, StoreError> {
         const RELEASE: Sql = Sql::new(
             "UPDATE invoice_hold SET released_at = $3, release_reason = $4
-             WHERE account = $1 AND month = $2 AND released_at IS NULL",
+             WHERE account = $1 AND month = $2 AND released_at IS NULL
+             RETURNING reason",
         );
         let mut session = self.invoicing().await?;
-        let released = session.run(RELEASE, values![account, month.to_string(), at, reason]).await?;
+        let released = session.all(RELEASE, values![account, month.to_string(), at, reason]).await?;
+        if let Some(row) = released.first() {
+            let before = Some(json!({ "reason": row.string("invoice_hold.reason")? }));
+            let (subject, after) = (format!("{account} {month}"), Some(json!({ "reason": reason })));
+            self.note(&mut session, &[Act { deed: Deed::MonthReleased, subject, before, after }], at).await?;
+        }
         session.commit().await?;
-        Ok(released > 0)
+        Ok(!released.is_empty())
     }
 
     /// Keeps what some final invoices' periods cost now, in the place of what was kept. What was corrected, given back

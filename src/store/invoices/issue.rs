@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::beside::put_document;
@@ -18,7 +19,7 @@ use super::tables::BasisRow;
 use super::write::put_parts;
 use crate::domain::period::date_of;
 use crate::domain::text::hexadecimal;
-use crate::domain::{Amount, Timestamp};
+use crate::domain::{Act, Amount, Deed, Timestamp};
 use crate::invoicing::{CorrectionCause, CreditNote, Dates, Document, DocumentRef, Draft, DraftNotes, Issued};
 use crate::store::database::{Session, Sql, again, values};
 use crate::store::{Finalized, Foreseen, Issuing, Series, Store, StoreError, StoredCard};
@@ -99,9 +100,28 @@ impl Store {
         if !self.finish(&mut session, (id, replaces), Document::Invoice(invoice), issuing).await? {
             return Ok(Finalized::Overtaken);
         }
+        self.note_issued(&mut session, Deed::InvoiceFinalized, Document::Invoice(invoice), issuing).await?;
         session.commit().await?;
         self.issued().await;
         Ok(Finalized::Now(issuing.foreseen.number.clone()))
+    }
+
+    /// Writes into the audit log that a document was issued.
+    async fn note_issued(
+        &self,
+        session: &mut Session,
+        deed: Deed,
+        document: DocumentRef<'_>,
+        issuing: &Issuing<'_>,
+    ) -> Result<(), StoreError> {
+        let corrects = document.as_credit_note().map(|note| note.corrects.number.clone());
+        let after = json!({
+            "account": document.account, "month": document.month.to_string(), "currency": document.currency.code(),
+            "net": document.net.in_major_units(document.currency).to_string(), "corrects": corrects,
+            "accepted": document.accepted(),
+        });
+        let subject = issuing.foreseen.number.clone();
+        self.note(session, &[Act { deed, subject, before: None, after: Some(after) }], issuing.at).await
     }
 
     /// Makes a credit note, final at once, under the number that was foreseen. `expected` is how many corrections of its
@@ -146,6 +166,7 @@ impl Store {
         if !self.finish(&mut session, (id, 0), document, issuing).await? {
             return Ok(Finalized::Overtaken);
         }
+        self.note_issued(&mut session, Deed::InvoiceCredited, document, issuing).await?;
         session.commit().await?;
         self.issued().await;
         Ok(Finalized::Now(issuing.foreseen.number.clone()))

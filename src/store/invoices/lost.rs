@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::beside::put_document;
@@ -12,8 +13,8 @@ use super::issue::{last_of, put_final};
 use super::marks::Mark;
 use super::tables::{AdoptedRow, LostRow};
 use super::write::put_parts;
-use crate::domain::Timestamp;
 use crate::domain::text::hexadecimal;
+use crate::domain::{Act, Deed, Timestamp};
 use crate::invoicing::{Dates, Document, Draft, DraftNotes};
 use crate::store::RenderedDocument;
 use crate::store::database::{Session, Sql, values};
@@ -200,6 +201,9 @@ impl Store {
             recorded_at: at,
         };
         session.add(RECORD, &lost).await?;
+        let subject = format!("{} to {}", series.number(first), series.number(last));
+        let after = Some(json!({ "reason": reason }));
+        self.note(&mut session, &[Act { deed: Deed::NumbersLost, subject, before: None, after }], at).await?;
         session.commit().await
     }
 
@@ -254,6 +258,8 @@ impl Store {
         }
         advance(&mut session, series, *series_number).await?;
         session.add(ADOPTED, &AdoptedRow { invoice_id: id, before: before.clone(), adopted_at: at }).await?;
+        let act = Act { deed: Deed::InvoiceAdopted, subject: number.clone(), before: None, after: None };
+        self.note(&mut session, &[act], at).await?;
         let named = (series, *series_number, number.as_str());
         put_final(&mut session, id, named, document.accepted(), *dates, *finalized_at, &digest).await?;
         for made in documents {

@@ -1,10 +1,12 @@
 //! A book on another server than the one its numbers were issued on: a standby that has taken over, or a restored backup, may
 //! lack the newest. Nothing is issued there before it is certain which number was the last.
 
+use serde_json::json;
+
 use super::issue::last_of;
 use super::lost::advance;
 use super::tables::{LostRow, ServerRow};
-use crate::domain::Timestamp;
+use crate::domain::{Act, Deed, Timestamp};
 use crate::store::database::{Dialect, Record, Session, Sql, values};
 use crate::store::{Series, Store, StoreError};
 
@@ -155,6 +157,9 @@ impl Store {
             };
             session.add(RECORD, &lost).await?;
         }
+        let subject = format!("above {}", series.number(number));
+        let (before, after) = (Some(json!({ "last": last() })), Some(json!({ "last": series.number(number) })));
+        self.note(&mut session, &[Act { deed: Deed::NumbersSkipped, subject, before, after }], at).await?;
         let synchronous = self.wait_for_standby(&mut session).await?;
         self.issue_here(&mut session, series, synchronous, at).await?;
         session.commit().await?;
