@@ -32,7 +32,7 @@ impl Keys {
 fn attest(collected: &Collected, keys: &Keys, name: &str) -> PathBuf {
     let out = collected.program().folder.path().join(name);
     let told = collected.program().succeed(&["ledger", "attest", "--key", path(&keys.private), "--out", path(&out)]);
-    assert!(told.stderr.contains("2 chain(s) attested"), "{}", told.stderr);
+    assert!(told.stderr.contains("3 chain(s) attested"), "{}", told.stderr);
     out
 }
 

@@ -79,7 +79,7 @@ fn configuration() {
     insta::assert_snapshot!(configured("\u{feff}[billing]\ntime_zone = \"UTC\"\n[http]\nlisten = \"0.0.0.0:80\"\n", &[]), @"
     exit 2
     error: cf-billing.toml:4:10: `listen`: `0.0.0.0:80` is not a loopback address
-    hint: listen on 127.0.0.1, and put a proxy that authenticates in front
+    hint: listen on 127.0.0.1, or set public_url, and tls_certificate or trusted_proxies
     ");
     let program = Program::new();
     write(&program, "cf-billing.toml", b"[billing]\nseller = \"M\xfcller\"\n");

@@ -58,7 +58,8 @@ fn an_untouched_book_verifies_and_rebuilds() {
     let collected = book(600);
     let verified = collected.program().json(&["ledger", "verify"]);
     let rows = verified.as_array().unwrap();
-    assert_eq!(rows.len(), 2, "{verified:#}");
+    assert_eq!(rows.len(), 3, "{verified:#}");
+    assert_eq!(rows[2]["chain"], "audit");
     let head = collected.head();
     assert_eq!(rows[0]["chain"], "foundation/sim");
     assert_eq!(rows[0]["inputs"], head.last_sequence);

@@ -10,6 +10,7 @@ CREATE TABLE session (
     family       text        NOT NULL,
     replaced_at  timestamptz
 );
+CREATE INDEX session_ends ON session (ends_at);
 CREATE INDEX session_family ON session (family);
 CREATE INDEX session_who ON session (who, signed_in_at);
 COMMENT ON TABLE session IS 'Browsers that signed in; it stays behind when a book moves.';

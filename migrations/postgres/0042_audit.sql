@@ -1,7 +1,7 @@
 -- Who did what, or opened which document.
 
 CREATE TABLE audit_entry (
-    number  bigint PRIMARY KEY,
+    number  bigint PRIMARY KEY CHECK (number > 0),
     batch   bigint      NOT NULL,
     at      timestamptz NOT NULL,
     who     text        NOT NULL,
@@ -15,7 +15,7 @@ CREATE TABLE audit_entry (
 );
 
 CREATE TABLE audit_link (
-    batch       bigint PRIMARY KEY,
+    batch       bigint PRIMARY KEY CHECK (batch > 0),
     last_number bigint NOT NULL,
     link        text   NOT NULL
 );

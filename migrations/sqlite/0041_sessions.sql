@@ -11,5 +11,6 @@ CREATE TABLE session (
     replaced_at  INTEGER
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX session_ends ON session (ends_at);
 CREATE INDEX session_family ON session (family);
 CREATE INDEX session_who ON session (who, signed_in_at);

@@ -1,7 +1,7 @@
 -- Who did what, or opened which document.
 
 CREATE TABLE audit_entry (
-    number  INTEGER PRIMARY KEY,
+    number  INTEGER PRIMARY KEY CHECK (number > 0),
     batch   INTEGER NOT NULL,
     at      INTEGER NOT NULL,
     who     TEXT    NOT NULL,
@@ -15,7 +15,7 @@ CREATE TABLE audit_entry (
 ) STRICT;
 
 CREATE TABLE audit_link (
-    batch       INTEGER PRIMARY KEY,
+    batch       INTEGER PRIMARY KEY CHECK (batch > 0),
     last_number INTEGER NOT NULL,
     link        TEXT    NOT NULL
 ) STRICT;

@@ -1,7 +1,5 @@
 //! `cf-billing audit`: who did what, or opened which document; and as whom commands are noted there.
 
-use std::os::unix::fs::MetadataExt;
-
 use clap::Subcommand;
 
 use super::output::{self, Format, note, numbers, words};
@@ -107,12 +105,15 @@ fn deed_of(name: &str) -> Result<Deed, Failure> {
 
 /// Whoever runs this command: the user of the process, and for whom, if sudo says so.
 pub(super) fn actor() -> Actor {
-    let uid = std::fs::metadata("/proc/self").map_or(u32::MAX, |process| process.uid());
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    // The effective one is the second of its line: proc_pid_status(5).
+    let uid = status.lines().find_map(|line| line.strip_prefix("Uid:")?.split_whitespace().nth(1));
+    let uid = uid.unwrap_or("unknown");
     let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     let name = users.lines().find_map(|line| {
         let mut fields = line.split(':');
         let name = fields.next()?;
-        (fields.nth(1)? == uid.to_string()).then(|| name.to_owned())
+        (fields.nth(1)? == uid).then(|| name.to_owned())
     });
     let user = name.unwrap_or_else(|| format!("uid {uid}"));
     let who = match std::env::var("SUDO_USER") {

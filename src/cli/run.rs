@@ -20,7 +20,7 @@ use crate::cloud_controller::{Client, Credentials};
 use crate::config::{Configuration, Foundation};
 use crate::consumer::Plan;
 use crate::daemon::{Backoff, Daemon, Heartbeat, Member, begin_series, status};
-use crate::http::{self, Book, Listeners, OfBook, Served};
+use crate::http::{self, Book, Listeners, OfBook, Served, Tls};
 use crate::identity::{self, Identities};
 use crate::store::{Making, Store, StoreError};
 use crate::telemetry::{self, Board, Metrics};
@@ -81,12 +81,14 @@ impl Run {
             Some(address) => Some(listen(address, "metrics_listen").await?),
             None => None,
         };
-        let listeners = Listeners { pages, metrics: metrics_listener };
+        let tls = tls(&configuration)?;
+        let listeners = Listeners { pages, tls, metrics: metrics_listener };
         let stop = stop_on_signal()?;
         let metrics = Metrics::new();
         begin_series(&configuration, &metrics);
         if let Ok(address) = listeners.pages.local_addr() {
-            tracing::info!("overview at http://{address}/, metrics at http://{address}/metrics");
+            let scheme = if listeners.tls.is_some() { "https" } else { "http" };
+            tracing::info!("overview at {scheme}://{address}/, metrics at {scheme}://{address}/metrics");
         }
         if let Some(Ok(address)) = listeners.metrics.as_ref().map(TcpListener::local_addr) {
             tracing::info!("metrics without money at http://{address}/metrics");
@@ -262,6 +264,25 @@ pub(super) async fn listen(address: SocketAddr, key: &str) -> Result<TcpListener
             "can't serve on {address}: {error}\nhint: is another cf-billing running? set [http] {key} to a free port"
         ))
     })
+}
+
+/// The certificate of pages, if one is configured. It is read again at each SIGHUP.
+fn tls(configuration: &Configuration) -> Result<Option<Arc<Tls>>, Failure> {
+    let Some((certificate, key)) = configuration.http.tls.clone() else { return Ok(None) };
+    let tls = Arc::new(Tls::read(certificate, key).map_err(Failure::usage)?);
+    let cannot = |error| Failure::failed(format!("can't listen for signals: {error}"));
+    let mut hangup = signal(SignalKind::hangup()).map_err(cannot)?;
+    let again = tls.clone();
+    #[expect(clippy::disallowed_methods, reason = "ends with the process; there is nothing to supervise")]
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            match again.read_again() {
+                Ok(()) => tracing::info!("the certificate of the pages was read again"),
+                Err(error) => tracing::error!("the certificate of the pages stays as it was: {error}"),
+            }
+        }
+    });
+    Ok(Some(tls))
 }
 
 /// A configured foundation with its client over HTTP; nothing is sent yet.

@@ -1,6 +1,7 @@
 //! `[http]`: where metrics, health, API and pages are served.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -23,6 +24,8 @@ pub struct Http {
     pub roles_every: Duration,
     /// By which browsers reach the pages; `None`: by the loopback address itself.
     pub public_url: Option<Url>,
+    /// Certificate and key, PEM, of pages; `None`: they aren't encrypted.
+    pub tls: Option<(PathBuf, PathBuf)>,
     /// Proxies that say truly for whom they ask.
     pub trusted_proxies: Vec<IpNet>,
     /// A session that nobody used for so long has ended.
@@ -33,7 +36,11 @@ pub struct Http {
 
 pub(super) fn keys() -> Vec<Key> {
     vec![
-        key("listen", Takes::Form("address and port"), "Address and port; loopback addresses only")
+        key(
+            "listen",
+            Takes::Form("address and port"),
+            "Address and port of pages and API. One that other machines reach takes `public_url`, and `tls_certificate` or `trusted_proxies`",
+        )
             .or("127.0.0.1:9495"),
         key(
             "metrics_listen",
@@ -63,9 +70,15 @@ pub(super) fn keys() -> Vec<Key> {
             "The address at which browsers reach the pages through a proxy: `https://billing.example.org`. Sign-ins come back to it, and forms are taken from nowhere else. Left out: pages are for browsers on this machine",
         ),
         key(
+            "tls_certificate",
+            Takes::Form("path"),
+            "PEM file of the certificate that browsers are shown at `listen`, and of those that signed it. SIGHUP has it and `tls_key` read again",
+        ),
+        key("tls_key", Takes::Form("path"), "PEM file of its private key"),
+        key(
             "trusted_proxies",
             Takes::Form("addresses"),
-            "Addresses or networks of proxies, with commas between them, such as `127.0.0.1, 10.0.0.0/8`: the audit log has the address that they give in `X-Forwarded-For`, in the place of their own",
+            "Addresses or networks of proxies, with commas between them, such as `127.0.0.1, 10.0.0.0/8`: they may ask without TLS, and the audit log has the address that they give in `X-Forwarded-For`, in the place of their own",
         ),
         key(
             "session_idle",
@@ -131,12 +144,7 @@ fn metrics_listen(text: &str) -> Result<SocketAddr, Wrong> {
 }
 
 fn listen(text: &str) -> Result<SocketAddr, Wrong> {
-    let address = address(text, "127.0.0.1:9495")?;
-    if address.ip().is_loopback() {
-        return Ok(address);
-    }
-    let form = "listen on 127.0.0.1, and put a proxy that authenticates in front";
-    Err(Wrong::new(format!("`{text}` is not a loopback address"), form))
+    address(text, "127.0.0.1:9495")
 }
 
 /// Names of hosts, without ports.
@@ -162,20 +170,39 @@ impl Http {
         let public_url = if section.has("public_url") { Some(section.form("public_url", public_url)?) } else { None };
         let mut hosts = if section.has("hosts") { section.form("hosts", hosts)? } else { Vec::new() };
         // It is known by the name that it is to be reached by.
-        hosts.extend(public_url.as_ref().and_then(Url::host_str).map(str::to_owned));
+        let host = public_url.as_ref().and_then(Url::host_str);
+        hosts.extend(host.map(|host| host.trim_matches(['[', ']']).to_owned()));
+        let trusted_proxies =
+            if section.has("trusted_proxies") { section.form("trusted_proxies", proxies)? } else { Vec::new() };
+        let tls = match (section.path("tls_certificate"), section.path("tls_key")) {
+            (Some(certificate), Some(key)) => Some((certificate, key)),
+            (None, None) => None,
+            (Some(_), None) => {
+                section.missing("tls_key");
+                None
+            }
+            (None, Some(_)) => {
+                section.missing("tls_certificate");
+                None
+            }
+        };
+        let listen = listen?;
+        let is_safe = public_url.is_some() && (tls.is_some() || !trusted_proxies.is_empty());
+        if !listen.ip().is_loopback() && !is_safe {
+            let told = format!("`{listen}` is not a loopback address");
+            let form = "listen on 127.0.0.1, or set public_url, and tls_certificate or trusted_proxies";
+            section.error("listen", told, form);
+        }
         Some(Self {
-            listen: listen?,
+            listen,
             // What is there and isn't valid was told.
             metrics_listen: metrics_listen.map_or(Some(None), |read| read.map(Some))?,
             hosts,
             not_ready_after: not_ready_after?,
             roles_every: section.duration("roles_every")?,
             public_url,
-            trusted_proxies: if section.has("trusted_proxies") {
-                section.form("trusted_proxies", proxies)?
-            } else {
-                Vec::new()
-            },
+            tls,
+            trusted_proxies,
             session_idle: section.duration("session_idle")?,
             session_longest: section.duration("session_longest")?,
         })

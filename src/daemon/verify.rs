@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::duties::{Duties, Held, VERIFICATION};
 use crate::clock::{Clock, Stopwatch};
 use crate::domain::FoundationHead;
-use crate::store::{CHAIN_OF_AUDIT, Store, StoreError, Verifying, chain_of_foundation, chain_of_series};
+use crate::store::{CHAIN_OF_AUDIT, Store, StoreError, VerifiedAudit, Verifying, chain_of_foundation, chain_of_series};
 use crate::telemetry::Metrics;
 
 /// Links verified in one transaction.
@@ -72,11 +72,19 @@ impl Verifier {
             self.metrics.chain_verified(&chain, series.invoices);
             self.tell(&chain, series.broken);
         }
-        let audit = self.store.verify_audit().await?;
-        self.still(generation)?;
         chains.insert(CHAIN_OF_AUDIT.to_owned());
-        self.metrics.chain_verified(CHAIN_OF_AUDIT, audit.entries);
-        self.tell(CHAIN_OF_AUDIT, audit.broken.map(|batch| format!("batch {batch} isn't as it was written")));
+        let mut audit = VerifiedAudit::default();
+        loop {
+            let watch = Stopwatch::start();
+            let is_more = self.store.verify_audit_piece(&mut audit).await?;
+            self.still(generation)?;
+            self.metrics.chain_verified(CHAIN_OF_AUDIT, audit.links);
+            if !is_more {
+                break;
+            }
+            self.rest(&watch, held).await;
+        }
+        self.tell(CHAIN_OF_AUDIT, audit.told());
         Ok(())
     }
 
@@ -94,10 +102,15 @@ impl Verifier {
             self.store.verify_on(head, &mut verifying, PIECE).await?;
             self.still(generation)?;
             self.metrics.chain_verified(chain, verifying.verified.links);
-            let rest = (watch.elapsed() * RESTS).max(SHORTEST_REST);
-            Clock::System.sleep_unless_stopped(rest, &held.over).await;
+            self.rest(&watch, held).await;
         }
         Ok(verifying.verified.broken)
+    }
+
+    /// After a piece.
+    async fn rest(&self, watch: &Stopwatch, held: &Held) {
+        let rest = (watch.elapsed() * RESTS).max(SHORTEST_REST);
+        Clock::System.sleep_unless_stopped(rest, &held.over).await;
     }
 
     /// On another server the links may not be those that were verified before: nothing can be said of them together.

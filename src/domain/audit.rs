@@ -39,6 +39,8 @@ pub enum Deed {
     MonthReleased,
     InvoiceFinalized,
     InvoiceCredited,
+    /// Another card was said to be the right one for what a final invoice is compared with.
+    InvoiceRepriced,
     /// A document was brought back into a restored book.
     InvoiceAdopted,
     /// Numbers were recorded as lost.
@@ -48,12 +50,13 @@ pub enum Deed {
 }
 
 impl Deed {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::DocumentOpened,
         Self::MonthHeld,
         Self::MonthReleased,
         Self::InvoiceFinalized,
         Self::InvoiceCredited,
+        Self::InvoiceRepriced,
         Self::InvoiceAdopted,
         Self::NumbersLost,
         Self::NumbersSkipped,
@@ -68,6 +71,7 @@ impl Deed {
             Self::MonthReleased => "month_released",
             Self::InvoiceFinalized => "invoice_finalized",
             Self::InvoiceCredited => "invoice_credited",
+            Self::InvoiceRepriced => "invoice_repriced",
             Self::InvoiceAdopted => "invoice_adopted",
             Self::NumbersLost => "numbers_lost",
             Self::NumbersSkipped => "numbers_skipped",

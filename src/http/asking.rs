@@ -182,7 +182,7 @@ fn actor(who: String, parts: &Parts, served: &Served) -> Actor {
     Actor {
         who,
         way: if asked.is_some() { Way::Api } else { Way::Page },
-        origin: peer.map(|Peer(peer)| origin(&parts.headers, *peer, trusted).to_string()),
+        origin: peer.map(|peer| origin(&parts.headers, peer.address, trusted).to_string()),
         request: asked.map(|asked| asked.request_id.as_ref().to_owned()),
     }
 }
@@ -221,7 +221,7 @@ struct Callers {
 async fn callers(parts: &Parts, served: &Served) -> Result<Callers, Refusal> {
     let of = &served.of_book;
     // An open door is for this machine alone.
-    if matches!(of.access, Access::Open) && !is_from_here(&parts.headers, &parts.uri) {
+    if matches!(of.access, Access::Open) && !is_from_here(parts) {
         let told = "no token is configured, so that only programs on this machine may ask\nhint: add a [[token]] to the configuration";
         return Err(ProblemDetails::unknown_caller(told).into());
     }

@@ -22,19 +22,19 @@ const FETCH_SITE: &str = "sec-fetch-site";
 
 impl Base {
     /// The one that is configured, else the address itself on which pages are served.
-    pub fn new(public_url: Option<&Url>, served_at: SocketAddr) -> Self {
+    pub fn new(public_url: Option<&Url>, served_at: SocketAddr, is_encrypted: bool) -> Self {
         let served_at_port = served_at.port();
-        match public_url {
-            Some(url) => Self {
+        if let Some(url) = public_url {
+            return Self {
                 origin: url.origin().ascii_serialization(),
                 is_secure: url.scheme() == "https",
                 port: url.port_or_known_default().unwrap_or(served_at_port),
                 is_public: true,
-            },
-            None => {
-                Self { origin: format!("http://{served_at}"), is_secure: false, port: served_at_port, is_public: false }
-            }
+            };
         }
+        let scheme = if is_encrypted { "https" } else { "http" };
+        let origin = format!("{scheme}://{served_at}");
+        Self { origin, is_secure: is_encrypted, port: served_at_port, is_public: false }
     }
 
     /// `https://billing.example.org`
@@ -78,7 +78,7 @@ mod tests {
     use super::Base;
 
     fn base(url: Option<&str>) -> Base {
-        Base::new(url.map(|url| url.parse().unwrap()).as_ref(), "127.0.0.1:9495".parse().unwrap())
+        Base::new(url.map(|url| url.parse().unwrap()).as_ref(), "127.0.0.1:9495".parse().unwrap(), false)
     }
 
     #[test]

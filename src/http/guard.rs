@@ -11,15 +11,15 @@ use axum::http::header::{
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use ipnet::IpNet;
 
 use super::api;
 use super::base::Base;
 use super::host::{is_from_here, is_known};
 use super::pages::style_hash;
 use super::problem::ProblemDetails;
-use super::server::Reserved;
+use super::server::{Peer, Reserved, is_among};
 use super::{Asker, Served};
-use crate::access::Access;
 use crate::clock::Stopwatch;
 
 /// No answer takes longer.
@@ -46,15 +46,9 @@ pub(super) async fn answer(State(guard): State<Guard>, mut request: Request, nex
     let watch = Stopwatch::start();
     let is_plain = PLAIN.contains(&route.as_str());
     let is_known = is_known(request.headers(), request.uri(), &served.hosts);
-    // Once people sign in, whoever comes by a name isn't one of those who operate it.
-    let is_ours = match served.of_book.access {
-        Access::Open => is_known,
-        Access::Tokens(_) => is_from_here(request.headers(), request.uri()),
-    };
-    request.extensions_mut().insert(if base.is_some() && is_ours { Asker::Ours } else { Asker::Anybody });
-    if let Some(base) = base {
-        request.extensions_mut().insert(base);
-    }
+    // Whoever comes by another name isn't one of those who operate it.
+    let is_ours = base.is_some() && is_from_here(&request);
+    request.extensions_mut().insert(if is_ours { Asker::Ours } else { Asker::Anybody });
     let is_api = request.uri().path().starts_with(api::ROOT);
     let busy = |told: &'static str| {
         if is_api {
@@ -62,7 +56,21 @@ pub(super) async fn answer(State(guard): State<Guard>, mut request: Request, nex
         }
         (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "10")], format!("{told}\n")).into_response()
     };
-    let mut response = if !is_plain && request.extensions().get::<Reserved>().is_some() {
+    let has_pages = base.is_some();
+    if let Some(base) = base {
+        request.extensions_mut().insert(base);
+    }
+    // Money and cookies go over the network encrypted, or by a proxy that sees to it.
+    let trusted = &served.of_book.configuration.http.trusted_proxies;
+    let may_come = !has_pages || may_come(request.extensions().get::<Peer>(), trusted);
+    let mut response = if !may_come {
+        let told = "Pages are for this machine and for trusted proxies.\nhint: use https; or add the proxy to `trusted_proxies` in [http]";
+        if is_api {
+            ProblemDetails::refused(told).alone()
+        } else {
+            (StatusCode::FORBIDDEN, format!("{told}\n")).into_response()
+        }
+    } else if !is_plain && request.extensions().get::<Reserved>().is_some() {
         busy("Too many connections. Try again.")
     } else if !is_plain && !is_known {
         let told = "This name isn't known here.\nhint: add it to `hosts` in [http], if it is yours";
@@ -81,6 +89,11 @@ pub(super) async fn answer(State(guard): State<Guard>, mut request: Request, nex
     }
     served.metrics.http(&route, &method, response.status().as_u16(), watch.elapsed());
     response
+}
+
+/// Whether pages are for whoever has that connection.
+fn may_come(peer: Option<&Peer>, trusted: &[IpNet]) -> bool {
+    peer.is_some_and(|peer| peer.is_encrypted || peer.is_here || is_among(trusted, peer.address))
 }
 
 /// Nothing but our own style: no script, no frame, nothing of others.
@@ -102,4 +115,26 @@ fn headers() -> [(HeaderName, HeaderValue); 6] {
         (CACHE_CONTROL, HeaderValue::from_static("private, no-store")),
         (VARY, HeaderValue::from_static("Authorization, Cookie, Accept, Accept-Language")),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Peer, may_come};
+
+    #[test]
+    fn without_tls_pages_are_for_this_machine_and_for_proxies() {
+        let trusted = ["10.1.0.0/16".parse().unwrap()];
+        for (address, is_here, is_encrypted, comes) in [
+            ("127.0.0.1", true, false, true),
+            ("10.1.255.255", false, false, true),
+            ("10.2.0.0", false, false, false),
+            ("192.0.2.7", false, false, false),
+            ("192.0.2.7", false, true, true),
+            ("192.0.2.7", true, false, true),
+        ] {
+            let peer = Peer { address: address.parse().unwrap(), is_here, is_encrypted };
+            assert_eq!(may_come(Some(&peer), &trusted), comes, "{peer:?}");
+        }
+        assert!(!may_come(None, &trusted));
+    }
 }

@@ -3,8 +3,11 @@
 use std::net::IpAddr;
 
 use axum::http::header::HOST;
-use axum::http::{HeaderMap, HeaderName, Uri};
+use axum::http::request::Parts;
+use axum::http::{Extensions, HeaderMap, HeaderName, Request, Uri};
 use ipnet::IpNet;
+
+use super::server::{Peer, is_among};
 
 /// By which names a request asks: each `Host`, and the address in its first line.
 fn names<'r>(headers: &'r HeaderMap, uri: &'r Uri) -> impl Iterator<Item = Option<&'r str>> {
@@ -32,8 +35,29 @@ const OF_PROXIES: [&str; 8] = [
     "true-client-ip",
 ];
 
-/// Whether a request is for this machine itself, and no proxy shows that passed it on.
-pub(super) fn is_from_here(headers: &HeaderMap, uri: &Uri) -> bool {
+/// A request, as far as it says where it comes from.
+pub(super) trait Asked {
+    fn said(&self) -> (&HeaderMap, &Uri, &Extensions);
+}
+
+impl<B> Asked for Request<B> {
+    fn said(&self) -> (&HeaderMap, &Uri, &Extensions) {
+        (self.headers(), self.uri(), self.extensions())
+    }
+}
+
+impl Asked for Parts {
+    fn said(&self) -> (&HeaderMap, &Uri, &Extensions) {
+        (&self.headers, &self.uri, &self.extensions)
+    }
+}
+
+/// Whether a request is from this machine and for this machine itself, and no proxy shows that passed it on.
+pub(super) fn is_from_here(asked: &impl Asked) -> bool {
+    let (headers, uri, extensions) = asked.said();
+    if !extensions.get::<Peer>().is_some_and(|peer| peer.is_here) {
+        return false;
+    }
     let is_proxied = |name: &HeaderName| OF_PROXIES.iter().any(|added| name.as_str().starts_with(added));
     names(headers, uri).all(|name| name.is_some_and(is_own)) && !headers.keys().any(is_proxied)
 }
@@ -41,12 +65,11 @@ pub(super) fn is_from_here(headers: &HeaderMap, uri: &Uri) -> bool {
 /// Where a request comes from: its connection's address; or, where that is a proxy's that is trusted, the last address that it
 /// gives and that is no such proxy's.
 pub(super) fn origin(headers: &HeaderMap, peer: IpAddr, trusted: &[IpNet]) -> IpAddr {
-    let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
     let given = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
     let given: Vec<&str> = given.flat_map(|value| value.split(',')).map(str::trim).collect();
     let mut from = peer;
     for text in given.iter().rev() {
-        if !is_trusted(&from) {
+        if !is_among(trusted, from) {
             break;
         }
         // What isn't an address was written by somebody else.
@@ -82,7 +105,14 @@ mod tests {
     }
 
     fn is_from_here(request: &Request<()>) -> bool {
-        super::is_from_here(request.headers(), request.uri())
+        let of = |is_here| {
+            let mut request = request.clone();
+            let address = "192.0.2.7".parse().unwrap();
+            request.extensions_mut().insert(super::Peer { address, is_here, is_encrypted: true });
+            super::is_from_here(&request)
+        };
+        assert!(!super::is_from_here(request) && !of(false), "whatever it says");
+        of(true)
     }
 
     fn request(uri: &str, headers: &[(&str, &str)]) -> Request<()> {

@@ -10,6 +10,7 @@ mod problem;
 mod ready;
 mod server;
 mod session;
+mod tls;
 mod turns;
 
 use std::io;
@@ -42,6 +43,8 @@ pub use api::description;
 use base::Base;
 use guard::Guard;
 pub use ready::{Readiness, readiness};
+use server::Encryption;
+pub use tls::Tls;
 pub use turns::Turns;
 
 /// What is served from.
@@ -121,8 +124,10 @@ impl Book {
 /// Where to serve.
 #[derive(Debug)]
 pub struct Listeners {
-    /// Everything; on loopback.
+    /// Everything.
     pub pages: TcpListener,
+    /// By which pages are encrypted; `None`: they aren't, and are for this machine and trusted proxies.
+    pub tls: Option<Arc<Tls>>,
     /// Metrics without money, and health in one word; for anybody who reaches it.
     pub metrics: Option<TcpListener>,
 }
@@ -134,7 +139,11 @@ impl Listeners {
     /// If the system has no more.
     pub fn try_clone(&self) -> io::Result<Self> {
         let again = |listener: &TcpListener| TcpListener::from_std(listener.as_fd().try_clone_to_owned()?.into());
-        Ok(Self { pages: again(&self.pages)?, metrics: self.metrics.as_ref().map(again).transpose()? })
+        Ok(Self {
+            pages: again(&self.pages)?,
+            tls: self.tls.clone(),
+            metrics: self.metrics.as_ref().map(again).transpose()?,
+        })
     }
 }
 
@@ -143,7 +152,8 @@ impl Listeners {
 /// # Errors
 /// If the listener fails.
 pub async fn serve(listeners: Listeners, served: Served, stop: CancellationToken) -> io::Result<()> {
-    let base = Base::new(served.of_book.configuration.http.public_url.as_ref(), listeners.pages.local_addr()?);
+    let public_url = served.of_book.configuration.http.public_url.as_ref();
+    let base = Base::new(public_url, listeners.pages.local_addr()?, listeners.tls.is_some());
     let served = Arc::new(served);
     let guarded = |router: Router<Arc<Served>>, has_pages: bool| {
         let guard = Guard { served: served.clone(), base: has_pages.then(|| base.clone()) };
@@ -159,11 +169,13 @@ pub async fn serve(listeners: Listeners, served: Served, stop: CancellationToken
     let (bare, pages) = (guarded(bare, false), guarded(pages, true));
     let metrics = async {
         match listeners.metrics {
-            Some(listener) => server::serve(listener, bare, stop.clone()).await,
+            Some(listener) => server::serve(listener, Encryption::default(), bare, stop.clone()).await,
             None => Ok(()),
         }
     };
-    tokio::try_join!(server::serve(listeners.pages, pages, stop.clone()), metrics).map(|_| ())
+    let trusted = served.of_book.configuration.http.trusted_proxies.clone().into();
+    let encryption = Encryption { tls: listeners.tls, trusted };
+    tokio::try_join!(server::serve(listeners.pages, encryption, pages, stop.clone()), metrics).map(|_| ())
 }
 
 /// From what is in memory: answers also when the database or Cloud Controller is away.

@@ -11,12 +11,15 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use ipnet::IpNet;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use super::tls::Tls;
 use crate::clock::Clock;
 
 /// Connections at most: the rest waits to be accepted.
@@ -35,7 +38,29 @@ const LAST_ANSWERS: Duration = Duration::from_secs(5);
 
 /// An extension of requests: whose connection it is.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Peer(pub IpAddr);
+pub(super) struct Peer {
+    pub address: IpAddr,
+    /// It is this machine's.
+    pub is_here: bool,
+    /// What is sent is encrypted on the way.
+    pub is_encrypted: bool,
+}
+
+impl Peer {
+    fn of(stream: &TcpStream) -> io::Result<Self> {
+        let (address, own) = (stream.peer_addr()?.ip().to_canonical(), stream.local_addr()?.ip().to_canonical());
+        Ok(Self { address, is_here: address.is_loopback() || address == own, is_encrypted: false })
+    }
+}
+
+/// How what is sent is encrypted.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Encryption {
+    /// `None`: it isn't.
+    pub tls: Option<Arc<Tls>>,
+    /// Beside this machine, who may ask without.
+    pub trusted: Arc<[IpNet]>,
+}
 
 /// An extension of requests on connections beyond [`FOR_EVERYBODY`].
 #[derive(Clone, Copy, Debug)]
@@ -45,7 +70,12 @@ pub(super) struct Reserved;
 ///
 /// # Errors
 /// None as yet: a connection that can't be accepted is tried again.
-pub(super) async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) -> io::Result<()> {
+pub(super) async fn serve(
+    listener: TcpListener,
+    encryption: Encryption,
+    router: Router,
+    stop: CancellationToken,
+) -> io::Result<()> {
     let everybody = Arc::new(Semaphore::new(FOR_EVERYBODY));
     let reserve = Arc::new(Semaphore::new(CONNECTIONS - FOR_EVERYBODY));
     let mut connections = JoinSet::new();
@@ -56,13 +86,46 @@ pub(super) async fn serve(listener: TcpListener, router: Router, stop: Cancellat
             accepted = accept(&listener, &everybody, &reserve) => accepted,
         };
         if let Some((stream, permit, reserved)) = accepted {
-            connections.spawn(answer(stream, router.clone(), permit, reserved, stop.clone()));
+            let (router, encryption, stop) = (router.clone(), encryption.clone(), stop.clone());
+            connections.spawn(async move {
+                let Ok(peer) = Peer::of(&stream) else { return };
+                let Encryption { tls, trusted } = encryption;
+                match tls {
+                    None => answer(stream, peer, router, reserved, stop).await,
+                    // Probes, Prometheus and proxies need no certificate.
+                    Some(_) if (peer.is_here || is_among(&trusted, peer.address)) && !speaks_tls(&stream).await => {
+                        answer(stream, peer, router, reserved, stop).await;
+                    }
+                    // Whoever says nothing, or speaks no TLS, is gone.
+                    Some(tls) => {
+                        let shaken = tokio::time::timeout(HEAD, tls.acceptor().accept(stream)).await;
+                        if let Ok(Ok(stream)) = shaken {
+                            let peer = Peer { is_encrypted: true, ..peer };
+                            answer(stream, peer, router, reserved, stop).await;
+                        }
+                    }
+                }
+                drop(permit);
+            });
         }
         while connections.try_join_next().is_some() {}
     }
     let all = async { while connections.join_next().await.is_some() {} };
     let _ = tokio::time::timeout(LAST_ANSWERS, all).await;
     Ok(())
+}
+
+/// Whether an address is in one of these networks.
+pub(super) fn is_among(networks: &[IpNet], address: IpAddr) -> bool {
+    networks.iter().any(|network| network.contains(&address))
+}
+
+/// Whether a connection begins as TLS does: RFC 8446, section 5.1.
+async fn speaks_tls(stream: &TcpStream) -> bool {
+    const HANDSHAKE: u8 = 22;
+    let mut first = [0];
+    let peeked = tokio::time::timeout(HEAD, stream.peek(&mut first)).await;
+    matches!(peeked, Ok(Ok(1))) && first[0] == HANDSHAKE
 }
 
 /// The next connection, once there may be one more; whether it is of the reserve.
@@ -91,18 +154,15 @@ async fn accept(
 }
 
 async fn answer(
-    stream: TcpStream,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    peer: Peer,
     router: Router,
-    permit: OwnedSemaphorePermit,
     reserved: bool,
     stop: CancellationToken,
 ) {
-    let peer = stream.peer_addr().map(|address| Peer(address.ip())).ok();
     let service = router.map_request(move |request: Request<Incoming>| {
         let mut request = request.map(axum::body::Body::new);
-        if let Some(peer) = peer {
-            request.extensions_mut().insert(peer);
-        }
+        request.extensions_mut().insert(peer);
         if reserved {
             request.extensions_mut().insert(Reserved);
         }
@@ -125,5 +185,4 @@ async fn answer(
             let _ = connection.await;
         }
     }
-    drop(permit);
 }

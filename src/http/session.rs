@@ -218,18 +218,18 @@ mod tests {
     #[test]
     fn a_cookie_is_of_the_host_alone_and_of_no_script() {
         let served_at = "127.0.0.1:9495".parse().unwrap();
-        let public = Base::new(Some(&"https://billing.example.org".parse().unwrap()), served_at);
+        let public = Base::new(Some(&"https://billing.example.org".parse().unwrap()), served_at, false);
         let text = cookie(&public, "", "x".to_owned(), 60);
         let mut parts: Vec<&str> = text.split("; ").collect();
         parts.sort_unstable();
         assert_eq!(parts, ["HttpOnly", "Max-Age=60", "Path=/", "SameSite=Lax", "Secure", "__Host-cf-billing=x"]);
-        let own = cookie(&Base::new(None, served_at), "-sign-in", String::new(), 0);
+        let own = cookie(&Base::new(None, served_at, false), "-sign-in", String::new(), 0);
         assert!(own.starts_with("cf-billing-sign-in-9495=; ") && own.contains("Max-Age=0") && !own.contains("Secure"));
     }
 
     #[test]
     fn one_whole_cookie_is_a_session_s() {
-        let base = Base::new(None, "127.0.0.1:9495".parse().unwrap());
+        let base = Base::new(None, "127.0.0.1:9495".parse().unwrap(), false);
         let whole = "a".repeat(42) + "A";
         for (text, is_one) in [
             (format!("cf-billing-9495={whole}"), true),

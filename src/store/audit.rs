@@ -52,6 +52,9 @@ table! {
 /// The name of the audit log's chain.
 pub const CHAIN_OF_AUDIT: &str = "audit";
 
+/// Documents that are noted together, at most.
+const OF_A_BATCH: usize = 500;
+
 /// Which entries are asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuditFilter {
@@ -73,6 +76,29 @@ pub struct VerifiedAudit {
     pub last: String,
     /// The first batch that isn't as it was written.
     pub broken: Option<u64>,
+}
+
+macro_rules! list {
+    ($is_who:literal) => {
+        text![
+            "SELECT ",
+            AuditRow::LIST,
+            " FROM audit_entry
+             WHERE number < $1 AND at >= $2 AND at < $3 AND ($4 IS NULL OR ",
+            $is_who,
+            ") AND ($5 IS NULL OR deed = $5) AND ($6 IS NULL OR subject = $6)
+             ORDER BY number DESC
+             LIMIT $7"
+        ]
+    };
+}
+
+impl VerifiedAudit {
+    /// What is broken, for people.
+    #[must_use]
+    pub fn told(&self) -> Option<String> {
+        self.broken.map(|batch| format!("batch {batch} isn't as it was written"))
+    }
 }
 
 impl AuditRow {
@@ -137,7 +163,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         // One after the other: each link is over the one before.
         const ALONE: Sql = Sql::new("LOCK TABLE audit_link IN EXCLUSIVE MODE");
-        const ADD: Sql = Sql::new(AuditRow::ADD_ONE);
+        const ADD: Sql = Sql::new(AuditRow::ADD);
         const LINK: Sql = Sql::new(AuditLinkRow::ADD_ONE);
         let Some(actor) = self.actor.as_deref().filter(|_| !acts.is_empty()) else { return Ok(()) };
         if session.dialect() == Dialect::Postgres {
@@ -160,9 +186,8 @@ impl Store {
             after: act.after.as_ref().map(Value::to_string),
         };
         let rows: Vec<AuditRow> = acts.iter().zip(number + 1..).map(row).collect();
-        for row in &rows {
-            session.add(ADD, row).await?;
-        }
+        let added = session.rows(rows.iter().cloned());
+        session.run_of(ADD, Vec::new(), added).await?;
         let last_number = number + rows.len() as u64;
         session.add(LINK, &AuditLinkRow { batch: batch + 1, last_number, link: link_of(&link, &rows) }).await?;
         Ok(())
@@ -173,7 +198,11 @@ impl Store {
     /// # Errors
     /// [`StoreError`]: whoever acts must not see them then.
     pub async fn note_opened(&self, acts: &[Act], at: Timestamp) -> Result<(), StoreError> {
-        again!(self.try_note_opened(acts, at))
+        // Others write meanwhile.
+        for acts in acts.chunks(OF_A_BATCH) {
+            again!(self.try_note_opened(acts, at))?;
+        }
+        Ok(())
     }
 
     async fn try_note_opened(&self, acts: &[Act], at: Timestamp) -> Result<(), StoreError> {
@@ -192,15 +221,11 @@ impl Store {
         before: Option<u64>,
         most: usize,
     ) -> Result<Vec<AuditEntry>, StoreError> {
-        const LIST: Sql = Sql::new(text![
-            "SELECT ",
-            AuditRow::LIST,
-            " FROM audit_entry
-             WHERE number < $1 AND at >= $2 AND at < $3 AND ($4 IS NULL OR who = $4) AND ($5 IS NULL OR deed = $5)
-                 AND ($6 IS NULL OR subject = $6)
-             ORDER BY number DESC
-             LIMIT $7"
-        ]);
+        // A session of two people is both.
+        const LIST: Sql = Sql::each(
+            list!("instr('+' || who || '+', '+' || $4 || '+') > 0"),
+            list!("position('+' || $4 || '+' IN '+' || who || '+') > 0"),
+        );
         let AuditFilter { from, to, who, deed, subject } = filter;
         let (from, to) = (from.unwrap_or(Timestamp::MIN), to.unwrap_or(Timestamp::MAX));
         let before = before.unwrap_or(i64::MAX as u64);
@@ -215,53 +240,62 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn audit_link(&self, last_number: u64) -> Result<Option<String>, StoreError> {
-        const LINK: Sql = Sql::new("SELECT link FROM audit_link WHERE last_number = $1");
+        const LINK: Sql = Sql::new("SELECT link FROM audit_link WHERE batch > 0 AND last_number = $1");
         let row = self.database.read().await?.maybe(LINK, values![last_number]).await?;
         row.map(|row| row.string("audit_link.link")).transpose()
     }
 
-    /// Computes the chain of the audit log again, batch by batch.
+    /// Computes the chain of the audit log again.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn verify_audit(&self) -> Result<VerifiedAudit, StoreError> {
-        const LINKS: Sql = Sql::new(text![
-            "SELECT ",
-            AuditLinkRow::LIST,
-            " FROM audit_link WHERE batch > $1 ORDER BY batch LIMIT 1000"
-        ]);
+        let mut verified = VerifiedAudit::default();
+        while self.verify_audit_piece(&mut verified).await? {}
+        Ok(verified)
+    }
+
+    /// Computes the next links of the chain again, behind those that were; whether there may be more.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn verify_audit_piece(&self, verified: &mut VerifiedAudit) -> Result<bool, StoreError> {
+        const LINKS: Sql =
+            Sql::new(text!["SELECT ", AuditLinkRow::LIST, " FROM audit_link WHERE batch > $1 ORDER BY batch LIMIT 20"]);
         const ENTRIES: Sql = Sql::new(text![
             "SELECT ",
             AuditRow::LIST,
             " FROM audit_entry WHERE number > $1 AND number <= $2 ORDER BY number"
         ]);
-        const BEHIND: Sql = Sql::new("SELECT 1 FROM audit_entry WHERE number > $1 LIMIT 1");
+        // What no link is over.
+        const BESIDE: Sql = Sql::new(
+            "SELECT 1 FROM audit_entry WHERE number > $1 OR number < 1 UNION ALL SELECT 1 FROM audit_link WHERE batch < 1",
+        );
         let mut session = self.database.read().await?;
-        let mut verified = VerifiedAudit::default();
-        loop {
-            let rows = session.all(LINKS, values![verified.links]).await?;
-            for row in &rows {
-                let next = AuditLinkRow::read(row)?;
-                let entries = session.all(ENTRIES, values![verified.entries, next.last_number]).await?;
-                let entries = entries.iter().map(AuditRow::read).collect::<Result<Vec<_>, _>>()?;
-                let is_whole = next.batch == verified.links + 1
-                    && entries.len() as u64 == next.last_number.saturating_sub(verified.entries)
-                    && entries.iter().all(|entry| entry.batch == next.batch)
-                    && link_of(&verified.last, &entries) == next.link;
-                if !is_whole {
-                    verified.broken = Some(next.batch);
-                    return Ok(verified);
-                }
-                verified =
-                    VerifiedAudit { entries: next.last_number, links: next.batch, last: next.link, broken: None };
+        let links = session.all(LINKS, values![verified.links]).await?;
+        let links = links.iter().map(AuditLinkRow::read).collect::<Result<Vec<_>, _>>()?;
+        let Some(last) = links.last() else {
+            if session.maybe(BESIDE, values![verified.entries]).await?.is_some() {
+                verified.broken = Some(verified.links + 1);
             }
-            if rows.is_empty() {
-                break;
+            return Ok(false);
+        };
+        let rows = session.all(ENTRIES, values![verified.entries, last.last_number]).await?;
+        let mut rows = rows.iter().map(AuditRow::read).collect::<Result<Vec<_>, _>>()?;
+        for next in links {
+            let behind = rows.split_off(rows.partition_point(|row| row.number <= next.last_number));
+            let entries = std::mem::replace(&mut rows, behind);
+            let is_whole = next.batch == verified.links + 1
+                && !entries.is_empty()
+                && entries.len() as u64 == next.last_number.saturating_sub(verified.entries)
+                && entries.iter().all(|entry| entry.batch == next.batch)
+                && link_of(&verified.last, &entries) == next.link;
+            if !is_whole {
+                verified.broken = Some(next.batch);
+                return Ok(false);
             }
+            *verified = VerifiedAudit { entries: next.last_number, links: next.batch, last: next.link, broken: None };
         }
-        if session.maybe(BEHIND, values![verified.entries]).await?.is_some() {
-            verified.broken = Some(verified.links + 1);
-        }
-        Ok(verified)
+        Ok(true)
     }
 }

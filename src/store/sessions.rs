@@ -45,8 +45,8 @@ pub struct SessionLimits {
     pub longest_seconds: i64,
 }
 
-/// Sessions that somebody has at once: the oldest ends when there is one more.
-const OF_SOMEBODY: i64 = 16;
+/// Sessions that somebody has at once, with those that were replaced: the oldest ends when there is one more.
+const OF_SOMEBODY: i64 = 32;
 
 fn digest(secret: &str) -> String {
     hexadecimal(&Sha256::digest(secret))
@@ -90,14 +90,14 @@ impl Store {
         limits: SessionLimits,
         now: Timestamp,
     ) -> Result<WebSession, StoreError> {
-        const ENDED: Sql = Sql::new("DELETE FROM session WHERE ends_at <= $1 OR seen_at <= $2 AND replaced_at IS NULL");
+        const ENDED: Sql = Sql::new("DELETE FROM session WHERE ends_at <= $1 OR seen_at <= $2");
         // One at a time: a session that goes on in two tabs is one session.
         const REPLACED: Sql = Sql::new("UPDATE session SET replaced_at = $2 WHERE digest = $1 AND replaced_at IS NULL");
         const BEGIN: Sql = Sql::new(SessionRow::ADD_ONE);
         const TOO_MANY: Sql = Sql::new(
-            "DELETE FROM session WHERE who = $1 AND replaced_at IS NULL AND digest NOT IN (
-                 SELECT digest FROM session WHERE who = $1 AND replaced_at IS NULL
-                 ORDER BY signed_in_at DESC, digest LIMIT $2
+            "DELETE FROM session WHERE who = $1 AND digest NOT IN (
+                 SELECT digest FROM session WHERE who = $1
+                 ORDER BY replaced_at IS NOT NULL, signed_in_at DESC, digest LIMIT $2
              )",
         );
         let SessionLimits { idle_seconds, longest_seconds } = limits;

@@ -271,6 +271,8 @@ fn an_issuer_that_is_not_whole_is_refused() {
     };
     let of = |name: &str, url: &str, more: &str| format!("[[issuer]]\nname = \"{name}\"\nissuer = \"{url}\"\n{more}\n");
     let url = "https://uaa.example/oauth/token";
+    let everywhere =
+        |more: &str| format!("[http]\nlisten = \"0.0.0.0:1\"\npublic_url = \"https://billing.example.org\"\n{more}\n");
     for (text, said) in [
         (of("a", url, ""), ""),
         (of("a", url, "foundations = \"f, g\"\nprovider = \"x\""), ""),
@@ -319,6 +321,13 @@ fn an_issuer_that_is_not_whole_is_refused() {
         (of("a", url, "") + "[http]\npublic_url = \"https://billing.example.org/x\"\n", "more than a host and a port"),
         (of("a", url, "") + "[http]\npublic_url = \"https://billing.example.org?x\"\n", "has a query or a fragment"),
         ("[http]\npublic_url = \"https://billing.example.org\"\n".to_owned(), "nobody could sign in"),
+        ("[http]\nlisten = \"0.0.0.0:1\"\n".to_owned(), "is not a loopback address"),
+        (of("a", url, "") + &everywhere(""), "is not a loopback address"),
+        (of("a", url, "") + &everywhere("trusted_proxies = \"10.0.0.0/8, 192.0.2.7, 2001:db8::/32\""), ""),
+        (of("a", url, "") + &everywhere("trusted_proxies = \"10.0.0.0/33\""), "is not an address or a network"),
+        (of("a", url, "") + &everywhere("tls_certificate = \"a.pem\"\ntls_key = \"a.key\""), ""),
+        (of("a", url, "") + &everywhere("tls_certificate = \"a.pem\""), "`tls_key` is missing"),
+        (of("a", url, "") + &everywhere("tls_key = \"a.key\""), "`tls_certificate` is missing"),
         ("[http]\nsession_idle = \"59s\"\n".to_owned(), "session_idle"),
         ("[http]\nsession_idle = \"25h\"\n".to_owned(), "session_idle"),
         ("[http]\nsession_idle = \"60s\"\nsession_longest = \"5m\"\n".to_owned(), ""),
@@ -332,7 +341,9 @@ fn an_issuer_that_is_not_whole_is_refused() {
         let stderr = check(&text);
         if said.is_empty() {
             assert!(
-                ["issuer", "roles_every", "public_url", "session_"].iter().all(|one| !stderr.contains(one)),
+                ["issuer", "roles_every", "public_url", "session_", "listen", "tls_", "trusted"]
+                    .iter()
+                    .all(|one| !stderr.contains(one)),
                 "{text}\n{stderr}"
             );
         } else {

@@ -9,6 +9,7 @@ mod issuers;
 mod provider;
 mod roles;
 mod sessions;
+mod tls;
 mod tokens;
 mod uaa;
 

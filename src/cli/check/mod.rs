@@ -16,6 +16,7 @@ use serde::Serialize;
 use super::output::{self, Format, words};
 use super::{Failure, Global};
 use crate::config::Configuration;
+use crate::http::Tls;
 
 /// Try everything that `run` needs: database, rate card, issuers, each foundation's address, client, scopes and snapshots
 ///
@@ -129,6 +130,12 @@ impl Check {
 
 fn listen(checked: &mut Checked, configuration: &Configuration) {
     let http = &configuration.http;
+    if let Some((certificate, key)) = http.tls.clone() {
+        match Tls::read(certificate, key) {
+            Ok(_) => checked.say(Verdict::Ok, None, "tls", "certificate and key fit".to_owned()),
+            Err(told) => checked.say(Verdict::Fail, None, "tls", told),
+        }
+    }
     let metrics = http.metrics_listen.map(|address| ("metrics_listen", address));
     for (key, address) in [("listen", http.listen)].into_iter().chain(metrics) {
         match TcpListener::bind(address) {

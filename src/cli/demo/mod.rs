@@ -111,7 +111,7 @@ impl Demo {
             heartbeat: Heartbeat::silent(),
             metrics: Metrics::new(),
             board: Board::default(),
-            listeners: listener.map(|pages| Listeners { pages, metrics: None }),
+            listeners: listener.map(|pages| Listeners { pages, tls: None, metrics: None }),
             hosts: configuration.http.hosts.clone(),
             of_book: OfBook::new(Arc::new(configuration.clone()), Arc::default()),
             drafts: None,

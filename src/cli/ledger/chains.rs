@@ -36,7 +36,7 @@ pub(super) async fn chains(store: &Store) -> Result<Vec<Chain>, Failure> {
     }
     let audit = store.verify_audit().await?;
     if audit.links > 0 || audit.broken.is_some() {
-        let broken = audit.broken.map(|batch| format!("batch {batch} isn't as it was written"));
+        let broken = audit.told();
         let numbers = [audit.links, 0, audit.entries, 0, 0];
         let (name, through, digest) = (CHAIN_OF_AUDIT.to_owned(), audit.entries, audit.last);
         chains.push(Chain { name, numbers, through, digest, broken, lost: 0 });

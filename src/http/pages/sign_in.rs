@@ -17,7 +17,7 @@ use crate::domain::text::visible;
 use crate::http::Served;
 use crate::http::asking::{Refusal, open_session, store_of};
 use crate::http::base::Base;
-use crate::http::host::is_from_here;
+use crate::http::host::{Asked, is_from_here};
 use crate::http::problem::ProblemDetails;
 use crate::http::session::{self, Open, field};
 
@@ -49,11 +49,11 @@ fn page_of_ours(to: Option<&str>) -> &str {
 }
 
 /// What is shown instead where nobody signs in: under an open door, and at a name by which no session would come back.
-fn instead(served: &Served, base: &Base, headers: &HeaderMap, uri: &Uri) -> Option<Response> {
+fn instead(served: &Served, base: &Base, asked: &impl Asked) -> Option<Response> {
     if matches!(served.of_book.access, Access::Open) {
         return Some(go_to("/"));
     }
-    if !base.is_public && !is_from_here(headers, uri) {
+    if !base.is_public && !is_from_here(asked) {
         let body = html! {
             p { "Nobody can sign in at this address: the daemon knows itself by " code { (base.origin()) } " alone." }
             p { "Set " code { "[http] public_url" } " to the address that browsers use." }
@@ -69,7 +69,7 @@ pub(super) async fn choose(
     Extension(base): Extension<Base>,
     request: Request,
 ) -> Response {
-    if let Some(instead) = instead(&served, &base, request.headers(), request.uri()) {
+    if let Some(instead) = instead(&served, &base, &request) {
         return instead;
     }
     // A cookie of `localhost` isn't one of `127.0.0.1`.
@@ -92,7 +92,8 @@ fn query_of(uri: &Uri) -> Vec<(String, String)> {
 fn at_own_address(base: &Base, headers: &HeaderMap, uri: &Uri) -> Option<String> {
     let host = headers.get("host")?.to_str().ok()?;
     let path = uri.path_and_query()?.as_str();
-    (!base.is_public && base.origin() != format!("http://{host}")).then(|| base.url(path))
+    let is_there = base.origin().split_once("://").is_some_and(|(_, authority)| authority == host);
+    (!base.is_public && !is_there).then(|| base.url(path))
 }
 
 fn choices(served: &Served, open: Option<&Open>, to: &str, wrong: Option<&str>) -> Response {
@@ -144,7 +145,7 @@ pub(super) async fn by_token(
         Ok(form) => form,
         Err(answer) => return answer,
     };
-    if let Some(instead) = instead(&served, &base, &parts.headers, &parts.uri) {
+    if let Some(instead) = instead(&served, &base, &parts) {
         return instead;
     }
     let to = page_of_ours(field(&form, "to")).to_owned();
@@ -172,7 +173,7 @@ pub(super) async fn begin(
     Path(issuer): Path<String>,
     request: Request,
 ) -> Response {
-    if let Some(instead) = instead(&served, &base, request.headers(), request.uri()) {
+    if let Some(instead) = instead(&served, &base, &request) {
         return instead;
     }
     if let Some(own) = at_own_address(&base, request.headers(), request.uri()) {
@@ -247,6 +248,8 @@ async fn came_back(served: &Served, base: &Base, issuer: &str, parts: &Parts) ->
 async fn signed_in(served: &Served, base: &Base, before: Option<&Open>, identity: &Identity, to: &str) -> Response {
     let begun = async {
         let before = before.map(|open| &open.held);
+        let told = "too many sign-ins at once\nhint: wait for one before you begin another";
+        let _turn = served.of_book.turns.own(&identity.name()).map_err(|_| ProblemDetails::too_many(told))?;
         Ok::<_, ProblemDetails>(session::begin(served, store_of(served)?, base, before, identity).await?)
     };
     match begun.await {

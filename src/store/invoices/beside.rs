@@ -307,6 +307,9 @@ impl Store {
         }
         put_card(&mut session, card, at).await?;
         replace(&mut session, recalculation.invoice_id, Some(recalculation), at).await?;
+        let after = Some(json!({ "card": card.hash, "reason": recalculation.reason }));
+        let subject = recalculation.number.clone();
+        self.note(&mut session, &[Act { deed: Deed::InvoiceRepriced, subject, before: None, after }], at).await?;
         session.commit().await
     }
 

@@ -97,10 +97,10 @@ impl Store {
             put_accounts(&mut session, accounts, issuing.at).await?;
             session.run(MADE_WITH, values![id, &accounts.hash]).await?;
         }
+        self.note_issued(&mut session, Deed::InvoiceFinalized, Document::Invoice(invoice), issuing).await?;
         if !self.finish(&mut session, (id, replaces), Document::Invoice(invoice), issuing).await? {
             return Ok(Finalized::Overtaken);
         }
-        self.note_issued(&mut session, Deed::InvoiceFinalized, Document::Invoice(invoice), issuing).await?;
         session.commit().await?;
         self.issued().await;
         Ok(Finalized::Now(issuing.foreseen.number.clone()))
@@ -114,12 +114,15 @@ impl Store {
         document: DocumentRef<'_>,
         issuing: &Issuing<'_>,
     ) -> Result<(), StoreError> {
-        let corrects = document.as_credit_note().map(|note| note.corrects.number.clone());
-        let after = json!({
+        let mut after = json!({
             "account": document.account, "month": document.month.to_string(), "currency": document.currency.code(),
-            "net": document.net.in_major_units(document.currency).to_string(), "corrects": corrects,
-            "accepted": document.accepted(),
+            "net": document.net.in_major_units(document.currency).to_string(), "accepted": document.accepted(),
         });
+        if let Some(note) = document.as_credit_note() {
+            after["corrects"] = note.corrects.number.clone().into();
+            after["reason"] = note.reason.clone().into();
+            after["reopens"] = note.reopens.into();
+        }
         let subject = issuing.foreseen.number.clone();
         self.note(session, &[Act { deed, subject, before: None, after: Some(after) }], issuing.at).await
     }
@@ -163,10 +166,10 @@ impl Store {
         let by_decision = note.corrections.iter().all(|one| one.cause == CorrectionCause::Credited);
         compare_again(&mut session, note).await?;
         session.run(SETTLED, values![corrected, !by_decision || note.reopens]).await?;
+        self.note_issued(&mut session, Deed::InvoiceCredited, document, issuing).await?;
         if !self.finish(&mut session, (id, 0), document, issuing).await? {
             return Ok(Finalized::Overtaken);
         }
-        self.note_issued(&mut session, Deed::InvoiceCredited, document, issuing).await?;
         session.commit().await?;
         self.issued().await;
         Ok(Finalized::Now(issuing.foreseen.number.clone()))
