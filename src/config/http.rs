@@ -189,7 +189,7 @@ impl Http {
         let listen = listen?;
         let is_safe = public_url.is_some() && (tls.is_some() || !trusted_proxies.is_empty());
         if !listen.ip().is_loopback() && !is_safe {
-            let told = format!("`{listen}` is not a loopback address");
+            let told = format!("`listen`: `{listen}` is not a loopback address");
             let form = "listen on 127.0.0.1, or set public_url, and tls_certificate or trusted_proxies";
             section.error("listen", told, form);
         }

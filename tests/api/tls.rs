@@ -53,7 +53,7 @@ fn pages_have_tls_of_their_own_and_read_the_certificate_again() {
     );
     let plain = url.replace("https:", "http:");
     let anybody = Http::new(None).unwrap();
-    let log = || daemon.log();
+    let log = || std::fs::read_to_string(folder.join("run.log")).unwrap();
     assert_eq!(status(&first, &format!("{url}/healthz")), Some(200), "{}", log());
     assert_eq!(status(&anybody, &format!("{url}/healthz")), None, "nobody vouches for it");
     // On this machine probes and Prometheus need no certificate.
@@ -80,6 +80,7 @@ fn pages_have_tls_of_their_own_and_read_the_certificate_again() {
     assert_eq!(status(&second, &format!("{url}/healthz")), Some(200), "{}", log());
     let check = program.run(&["check", "--config", "cf-billing.toml"]);
     assert!(check.stdout.contains("server.key") && check.code == Some(1), "{}", check.stdout);
+    daemon.end("TERM");
     let refused = program.run(&["run", "--config", "cf-billing.toml"]);
     assert!(refused.code == Some(2) && refused.stderr.contains("can't use"), "{}", refused.stderr);
 }
