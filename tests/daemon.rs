@@ -147,9 +147,12 @@ fn amounts(run: &Run) -> Vec<i64> {
 }
 
 #[test]
-fn the_demo_ends_with_finalised_invoices_and_no_difference() {
+fn the_demo_ends_with_finalised_invoices_no_difference_and_a_screen_that_fits() {
     let program = Program::new();
-    let run = demo(&program, &["--seed", "7"]);
+    let mut command = program.command(&["demo", "--once", "--processes", "12", "--seed", "7"]);
+    // For other commands: the demo has its own. And as long as the usual folder's name.
+    command.env("CF_BILLING_CONFIG", "/etc/cf-billing/cf-billing.toml").env("TMPDIR", "/tmp");
+    let run = Run::from(command.env_remove("CF_BILLING__DATABASE__URL").output().unwrap());
     assert_eq!(run.code, Some(0), "{}{}", run.stdout, run.stderr);
     assert!(run.stdout.contains("DEMO-000001") && run.stdout.contains("DEMO-000002"), "{}", run.stdout);
     let [ours, theirs, difference] = amounts(&run)[..] else { panic!("{}", run.stdout) };
@@ -182,27 +185,12 @@ fn the_demo_ends_with_finalised_invoices_and_no_difference() {
         let allowed = |line: &Value| line["part"].as_str().is_some_and(|part| part.contains("GiB-hours of tasks"));
         assert!(invoice["lines"].as_array().unwrap().iter().any(allowed), "{invoice:#}");
     }
-}
-
-/// What is exported under a name on the last screen.
-fn exported(run: &Run, name: &str) -> String {
-    let line = run.stdout.lines().find_map(|line| line.split_once(name));
-    line.unwrap_or_else(|| panic!("{name} is not in\n{}", run.stdout)).1.trim().to_owned()
+    the_last_screen_fits_a_terminal_and_its_commands_run(&program, &run);
 }
 
 /// The page that `--once` hasn't and the note after it are three lines more.
-#[test]
-fn the_demos_last_screen_fits_a_terminal_and_its_commands_run() {
-    let program = Program::new();
-    // As long as the usual folder's name.
-    let temporary = Path::new("/tmp");
-    let mut command = program.command(&["demo", "--once"]);
-    // For other commands: the demo has its own.
-    command.env("CF_BILLING_CONFIG", "/etc/cf-billing/cf-billing.toml");
-    command.env("TMPDIR", temporary).env_remove("CF_BILLING__DATABASE__URL");
-    let run = Run::from(command.output().unwrap());
-    assert_eq!(run.code, Some(0), "{}{}", run.stdout, run.stderr);
-    let configuration = exported(&run, "CF_BILLING_CONFIG=");
+fn the_last_screen_fits_a_terminal_and_its_commands_run(program: &Program, run: &Run) {
+    let configuration = exported(run, "CF_BILLING_CONFIG=");
     let folder = Path::new(&configuration).parent().unwrap();
     let binary = env!("CARGO_BIN_EXE_cf-billing");
     let screen = run.stdout.replace(binary, "target/debug/cf-billing");
@@ -224,6 +212,12 @@ fn the_demos_last_screen_fits_a_terminal_and_its_commands_run() {
     let page = std::fs::read_to_string(program.folder.path().join("html/DEMO-000001.html")).unwrap();
     assert!(page.contains("ACME Deutschland GmbH"));
     std::fs::remove_dir_all(folder).unwrap();
+}
+
+/// What is exported under a name on the last screen.
+fn exported(run: &Run, name: &str) -> String {
+    let line = run.stdout.lines().find_map(|line| line.split_once(name));
+    line.unwrap_or_else(|| panic!("{name} is not in\n{}", run.stdout)).1.trim().to_owned()
 }
 
 #[test]

@@ -621,7 +621,7 @@ fn run(short: u64) {
 /// Takes some 30 s: twenty books, each judged after each of its steps. `tests/long afterwards` has two thousand.
 #[test]
 fn documents_add_up_whatever_happens() {
-    run(20);
+    run(12);
 }
 
 mod on_postgres {
