@@ -15,6 +15,7 @@ use crate::on_postgres;
 use crate::support::background::eventually;
 use crate::support::database;
 use crate::support::node::node;
+use crate::support::tool::on_path;
 
 on_postgres!(a_token_signs_in_and_out, somebody_signs_in_at_uaa_and_sees_what_is_theirs);
 
@@ -166,7 +167,7 @@ fn a_browser_signs_in_and_out() {
     let api = Api::shared();
     let output = node("browser.mjs")
         .args([&format!("{}/", api.url), secret("finance")])
-        .env("CHROMIUM", "/usr/bin/chromium")
+        .env("CHROMIUM", on_path("chromium"))
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout);

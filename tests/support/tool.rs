@@ -1,6 +1,7 @@
 //! Other people's programs that read what we make; `tests/run` installs them.
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
@@ -16,6 +17,13 @@ pub fn tool(name: &str, arguments: &[&str], input: &str) -> (bool, String) {
     child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
     (output.status.success(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+}
+
+/// Where a tool is.
+pub fn on_path(name: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file());
+    found.unwrap_or_else(|| panic!("{name} isn't there; tests/run installs it"))
 }
 
 /// A Python that has the validators of `tests/requirements.txt`, installed once.
