@@ -144,11 +144,7 @@ impl Issuer {
         if !is_client && !is_of_another && !lists_scopes(claims) && !is_of_rfc_9068(header_type) {
             return Err(NotTaken::NotAccess("nothing in it says that it is one, and ID tokens look like that"));
         }
-        if let Some(zone) = &self.zone
-            && word(claims, "zid") != Some(zone)
-        {
-            return Err(NotTaken::OtherZone(self.name.clone()));
-        }
+        self.is_of_zone(claims)?;
         let person = Person { issuer: self.name.clone(), subject: self.subject(claims, is_client)?, is_client };
         let role = if is_for_us { self.granted(claims) } else { Role::Tenant };
         Ok(self.vouches_for(person, role))
@@ -174,11 +170,7 @@ impl Issuer {
         if !audiences.contains(&client) || !is_for_client || audiences.len() > 1 && word(claims, "azp").is_none() {
             return Err(NotTaken::NotSignedIn("the provider's answer is for another client"));
         }
-        if let Some(zone) = &self.zone
-            && word(claims, "zid") != Some(zone)
-        {
-            return Err(NotTaken::OtherZone(self.name.clone()));
-        }
+        self.is_of_zone(claims)?;
         let Some(subject) = word(claims, "sub") else { return Err(NotTaken::Nobody("sub")) };
         match access {
             Some(caller) => {
@@ -208,6 +200,14 @@ impl Issuer {
     #[must_use]
     pub fn again(&self, person: Person, role: Role, trust: &str) -> Option<Caller> {
         (self.trust() == trust).then(|| self.vouches_for(person, role))
+    }
+
+    /// Whether a token is of the configured identity zone, if one is.
+    fn is_of_zone(&self, claims: &Claims) -> Result<(), NotTaken> {
+        match &self.zone {
+            Some(zone) if word(claims, "zid") != Some(zone) => Err(NotTaken::OtherZone(self.name.clone())),
+            _ => Ok(()),
+        }
     }
 
     /// The widest role that a token's claims grant.

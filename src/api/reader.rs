@@ -383,7 +383,7 @@ impl BookReader {
     ) -> Result<(Vec<u8>, String), ReadError> {
         let stored = self.stored(may, reference).await?;
         let name = file_name(&stored, format);
-        let subject = stored.number.clone().unwrap_or_else(|| format!("draft {}", stored.id));
+        let subject = stored.title();
         let (store, clock, sender) = (self.store.clone(), self.clock.clone(), self.sender.clone());
         // A PDF takes a processor for a while: that of nobody who collects.
         let runtime = tokio::runtime::Handle::current();

@@ -88,7 +88,7 @@ fn use_rows(line: &ExplainedLine) -> Vec<Vec<String>> {
 
 fn table(explained: &Explained) -> Result<(), Failure> {
     let stored = &explained.stored;
-    let title = stored.number.clone().unwrap_or_else(|| format!("draft {}", stored.id));
+    let title = stored.title();
     output::print(&format!("{title} of {} for {}", stored.document.account, stored.document.month))?;
     if explained.changed {
         output::print("Its usage, rates or accounts have changed since it was drafted. This is how it is now.")?;

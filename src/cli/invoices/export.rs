@@ -66,8 +66,7 @@ enum ExportFormat {
 
 /// What the audit log has of a document.
 fn opened(stored: &StoredInvoice, format: &str) -> Act {
-    let subject = stored.number.clone().unwrap_or_else(|| format!("draft {}", stored.id));
-    Act { deed: Deed::DocumentOpened, subject, before: None, after: Some(json!({ "format": format })) }
+    Act { deed: Deed::DocumentOpened, subject: stored.title(), before: None, after: Some(json!({ "format": format })) }
 }
 
 impl ExportFormat {

@@ -12,8 +12,8 @@ use crate::store::{CHAIN_OF_AUDIT, Store};
 
 /// Check that nothing was changed since it was written
 ///
-/// Computes the hash chains again, one of each foundation, one of each invoice series and that of the audit log, and names the first break of
-/// each. A chain shows that somebody changed a row. That nobody rewrote all of it shows a link that was kept elsewhere:
+/// Computes the hash chains again, one of each foundation, one of each invoice series and that of the audit log, and names
+/// the first break of each. A chain shows that somebody changed a row. That nobody rewrote all of it shows a link that was kept elsewhere:
 /// --against compares with what `ledger attest` wrote then. Ends with 1 if a chain is broken, or isn't as attested.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:

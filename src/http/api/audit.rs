@@ -8,7 +8,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::answer::{AcceptedForm, Listed};
-use super::parameters::{Parameters, limit, maybe, time};
+use super::parameters::{Parameters, limit, maybe, times};
 use crate::access::MayReadAudit;
 use crate::api::{AuditAsked, AuditRecord};
 use crate::domain::Deed;
@@ -61,12 +61,7 @@ pub(super) async fn audit(
     let known: Vec<&str> = Deed::ALL.iter().map(|deed| deed.name()).collect();
     let deeds = format!("one of {}", known.join(", "));
     let deed = maybe("deed", asked.deed.as_deref(), &deeds, Deed::from_name)?;
-    let zone = served.of_book.zone();
-    let at = |name: &str, text: Option<&String>| text.map(|text| time(name, text, zone)).transpose();
-    let (from, to) = (at("from", asked.from.as_ref())?, at("to", asked.to.as_ref())?);
-    if from.zip(to).is_some_and(|(from, to)| to < from) {
-        return Err(ProblemDetails::parameter("`to` is before `from`\nhint: exchange them"));
-    }
+    let (from, to) = times(asked.from.as_deref(), asked.to.as_deref(), served.of_book.zone())?;
     let asked = AuditAsked {
         filter: AuditFilter { from, to, who: asked.who, deed, subject: asked.subject },
         cursor: asked.cursor,

@@ -79,6 +79,20 @@ pub(super) fn time(name: &str, text: &str, zone: Tz) -> Result<Timestamp, Proble
         .map_err(|wrong| ProblemDetails::parameter(format!("`{name}`: {}\nhint: {}", wrong.what, wrong.form)))
 }
 
+/// The times that a list begins and ends at, `from` and `to`, where they are given.
+pub(super) fn times(
+    from: Option<&str>,
+    to: Option<&str>,
+    zone: Tz,
+) -> Result<(Option<Timestamp>, Option<Timestamp>), ProblemDetails> {
+    let at = |name: &str, text: Option<&str>| text.map(|text| time(name, text, zone)).transpose();
+    let (from, to) = (at("from", from)?, at("to", to)?);
+    if from.zip(to).is_some_and(|(from, to)| to < from) {
+        return Err(ProblemDetails::parameter("`to` is before `from`\nhint: exchange them"));
+    }
+    Ok((from, to))
+}
+
 /// How many rows a page has.
 pub(super) fn limit(text: Option<&str>) -> Result<usize, ProblemDetails> {
     let (fewest, unasked, most) = LIMITS;

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::answer::{AcceptedForm, Listed};
-use super::parameters::{Parameters, Path, limit, maybe, time};
+use super::parameters::{Parameters, Path, limit, maybe, times};
 use crate::access::MayReadStatus;
 use crate::api::{AnomaliesAsked, Anomaly, Foundation, Gap};
 use crate::domain::{AnomalyKind, Span, Timestamp};
@@ -135,12 +135,7 @@ pub(super) async fn anomalies(
     let known: Vec<&str> = AnomalyKind::ALL.iter().map(|kind| kind.name()).collect();
     let kinds = format!("one of {}", known.join(", "));
     let kind = maybe("kind", asked.kind.as_deref(), &kinds, AnomalyKind::from_name)?;
-    let zone = served.of_book.zone();
-    let at = |name: &str, text: Option<&String>| text.map(|text| time(name, text, zone)).transpose();
-    let (from, to) = (at("from", asked.from.as_ref())?, at("to", asked.to.as_ref())?);
-    if from.zip(to).is_some_and(|(from, to)| to < from) {
-        return Err(ProblemDetails::parameter("`to` is before `from`\nhint: exchange them"));
-    }
+    let (from, to) = times(asked.from.as_deref(), asked.to.as_deref(), served.of_book.zone())?;
     let span = (from.is_some() || to.is_some())
         .then(|| Span { from: from.unwrap_or(Timestamp::MIN), to: to.unwrap_or(Timestamp::MAX) });
     let asked = AnomaliesAsked {

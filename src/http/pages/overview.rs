@@ -214,7 +214,7 @@ fn invoice_table(invoices: &[StoredInvoice], none: &str) -> Markup {
                     @for stored in invoices.iter().take(MOST_IN_OVERVIEW) {
                         @let invoice = &stored.document;
                         tr {
-                            td { (stored.number.clone().unwrap_or_else(|| format!("draft {}", stored.id))) }
+                            td { (stored.title()) }
                             td { (invoice.month.to_string()) }
                             td { (invoice.account_name.as_deref().unwrap_or("-")) " " small { (invoice.account) } }
                             td.number { (invoice.net.in_major_units(invoice.currency).to_string()) " " (invoice.currency.code()) }

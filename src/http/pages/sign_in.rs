@@ -63,18 +63,21 @@ fn instead(served: &Served, base: &Base, asked: &impl Asked) -> Option<Response>
     None
 }
 
+/// As [`instead`]; and the same page at our own address, where a browser on this machine uses another: a cookie of `localhost`
+/// isn't one of `127.0.0.1`.
+fn elsewhere(served: &Served, base: &Base, request: &Request) -> Option<Response> {
+    let own = || at_own_address(base, request.headers(), request.uri());
+    instead(served, base, request).or_else(|| own().map(|own| go_to(&own)))
+}
+
 /// Asks how to sign in.
 pub(super) async fn choose(
     State(served): State<Arc<Served>>,
     Extension(base): Extension<Base>,
     request: Request,
 ) -> Response {
-    if let Some(instead) = instead(&served, &base, &request) {
-        return instead;
-    }
-    // A cookie of `localhost` isn't one of `127.0.0.1`.
-    if let Some(own) = at_own_address(&base, request.headers(), request.uri()) {
-        return go_to(&own);
+    if let Some(elsewhere) = elsewhere(&served, &base, &request) {
+        return elsewhere;
     }
     let (parts, _) = request.into_parts();
     let query = query_of(&parts.uri);
@@ -173,11 +176,8 @@ pub(super) async fn begin(
     Path(issuer): Path<String>,
     request: Request,
 ) -> Response {
-    if let Some(instead) = instead(&served, &base, &request) {
-        return instead;
-    }
-    if let Some(own) = at_own_address(&base, request.headers(), request.uri()) {
-        return go_to(&own);
+    if let Some(elsewhere) = elsewhere(&served, &base, &request) {
+        return elsewhere;
     }
     let query = query_of(request.uri());
     let to = page_of_ours(field(&query, "to"));

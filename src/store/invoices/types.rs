@@ -35,6 +35,12 @@ pub struct StoredInvoice {
 }
 
 impl StoredInvoice {
+    /// By which people and the audit log name it: its number, or `draft ID`.
+    #[must_use]
+    pub fn title(&self) -> String {
+        self.number.clone().unwrap_or_else(|| format!("draft {}", self.id))
+    }
+
     /// Takes out what is for those who decide, and not for whom it is of.
     pub fn keep_what_is_told(&mut self) {
         self.held = None;
